@@ -1,0 +1,39 @@
+# Every command of the project. `make test` needs git, make and Python 3.11 or newer, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help venv packages test check format lock clean
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+venv: .venv/ready  ## Make the virtual environment from the lock file
+
+.venv/ready: locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed; say which: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || ./scripts/install-packages python3-venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+packages:  ## Install what the tests drive, where we may
+	@./scripts/install-packages slapd ldap-utils
+
+test: venv packages check  ## Install what is missing and run everything
+
+check: venv  ## Format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+format: venv  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock:  ## Write the lock files anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml --group dev -o locks/dev.txt
+
+clean:  ## Remove what was made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,66 @@
+"""What a check is, and how a cluster says which checks it wants.
+
+Authors of checks import `Check`; config.py and probe.py use `Planned` and `Cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ldaphealth.model import Effect, Finding, Server
+
+if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+Facts = Mapping[str, object]
+
+
+def _never(view: View, params: Any) -> bool:  # noqa: ARG001
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One kind of check.
+
+    `observe(session, params)` does I/O on one server and returns facts, JSON-able and without
+    opinion; SessionError passes through. `judge(view, params)` is pure and returns findings: at
+    least one, and only OK ones when all is well; it runs only when the newest observation is no
+    failure. `second_look(view, params)` says that a process without memory must observe again a
+    moment later before it judges. `params` is a frozen dataclass whose fields config.py reads.
+    """
+
+    name: str
+    params: type[Any]
+    observe: Callable[[Session, Any], Facts]
+    judge: Callable[[View, Any], Iterable[Finding]]
+    effect: Effect = Effect.WATCH
+    second_look: Callable[[View, Any], bool] = _never
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One check as a cluster wants it: with its settings and its effect on the verdict."""
+
+    check: Check
+    params: Any
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Servers that hold the same data, judged together.
+
+    `checks` are in the order of a session: connect, bind, the operations, unbind.
+    `min_in_service` is the floor under soft failures. Times are seconds.
+    """
+
+    name: str
+    servers: tuple[Server, ...]
+    checks: tuple[Planned, ...]
+    min_in_service: int
+    deadline_seconds: float = 5.0
+    second_look_seconds: float = 1.0

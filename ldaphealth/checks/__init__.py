@@ -1,0 +1,39 @@
+"""The built-in checks in one literal table, in the order of a session.
+
+A third party adds one with an entry point in the group `ldaphealth.checks` that names a `Check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ldaphealth.check import Check
+from ldaphealth.checks import bind, compare, connect, search, unbind
+
+BUILT_IN: Mapping[str, Check] = {
+    "connect": connect.CHECK,
+    "bind": bind.CHECK,
+    "search": search.CHECK,
+    "compare": compare.CHECK,
+    "unbind": unbind.CHECK,
+}
+
+SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
+GROUP = "ldaphealth.checks"
+
+
+def find(name: str) -> Check:
+    """Return a check by its name; LookupError says what there is instead."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    from importlib.metadata import entry_points  # noqa: PLC0415  slow, and rarely needed
+
+    found = [point for point in entry_points(group=GROUP) if point.name == name]
+    if len(found) > 1:
+        raise LookupError(f"two packages offer a check named {name!r}")
+    if not found:
+        raise LookupError(f"no check is named {name!r}; built in are {', '.join(BUILT_IN)}")
+    check = found[0].load()
+    if not isinstance(check, Check) or check.name != name:
+        raise LookupError(f"entry point {name!r} in {GROUP} is not a Check of that name")
+    return check

@@ -1,0 +1,46 @@
+"""A compare on a value that is known to be there (RFC 4511 4.10).
+
+Cheaper than a search and answered by one word: compareTrue is the only good one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ldaphealth.check import Check, Facts
+from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.model import Finding, State
+from ldaphealth.printable import printable
+from ldaphealth.thresholds import Thresholds, at_most
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of the check: the entry, and what it must hold."""
+
+    dn: str
+    attribute: str
+    value: str
+    seconds: Thresholds = at_most(0.5, 2.0)
+
+
+def observe(session: Session, params: Params) -> Facts:
+    """Compare."""
+    return {"true": session.compare(params.dn, params.attribute, params.value)}
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge the answer and its time."""
+    if not view.latest.facts["true"]:
+        summary = printable(f"{params.dn} does not hold {params.attribute}: {params.value}")
+        yield view.finding(State.CRITICAL, "compareFalse", summary)
+    yield from judge_seconds(view, params.seconds)
+
+
+CHECK = Check("compare", Params, observe, judge)

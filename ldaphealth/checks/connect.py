@@ -1,0 +1,40 @@
+"""Reach the server: resolve, connect, TLS. The session itself is the check; its time is judged.
+
+A session always has this step, so a cluster can change its thresholds but not leave it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ldaphealth.check import Check, Facts
+from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.model import Effect, Finding
+from ldaphealth.thresholds import Thresholds, at_most
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of the check."""
+
+    seconds: Thresholds = at_most(1.0, 3.0)
+
+
+def observe(session: Session, _: Params) -> Facts:
+    """Do the step; its times are all there is to see."""
+    session.connect()
+    return {}
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge the time."""
+    return judge_seconds(view, params.seconds)
+
+
+CHECK = Check("connect", Params, observe, judge, Effect.OUT)

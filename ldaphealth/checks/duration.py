@@ -1,0 +1,26 @@
+"""How long a check's operations took, judged the same way for every check.
+
+The judges of the checks call this after what is particular to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ldaphealth.model import Finding, State
+from ldaphealth.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+
+
+def judge_seconds(view: View, thresholds: Thresholds, what: str = "") -> list[Finding]:
+    """Return one finding on the time of all operations of the newest observation together."""
+    seconds = sum(view.latest.timings.values())
+    metric = thresholds.metric(f"{view.check}_seconds", seconds)
+    state = thresholds.state(seconds)
+    took = f"{view.check} took {seconds:.3f} s"
+    if state is State.OK:
+        return [view.finding(state, "ok", f"{took}{what}", (metric,))]
+    limit = thresholds.critical if state is State.CRITICAL else thresholds.warning
+    return [view.finding(state, "slow", f"{took}, more than {limit} s", (metric,))]

@@ -1,0 +1,70 @@
+"""A search as clients do it: result code, number of entries, optionally a value, and the time.
+
+The check that catches a server which answers but has lost its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from ldaphealth.check import Check, Facts
+from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.model import Effect, Finding, State
+from ldaphealth.thresholds import Range, Thresholds, at_most
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+AT_LEAST_ONE = Thresholds(critical=Range(start=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of the check. The server sends at most `size_limit` entries."""
+
+    base: str = field(default="", metadata={"doc": "where to search; empty: the suffix"})
+    scope: Literal["base", "one", "sub"] = "base"
+    filter: str = "(objectClass=*)"
+    attribute: str = field(default="", metadata={"doc": "an entry must have this attribute"})
+    value: str = field(default="", metadata={"doc": "and this value in it; empty: any"})
+    size_limit: int = 200
+    entries: Thresholds = AT_LEAST_ONE
+    seconds: Thresholds = at_most(0.5, 2.0)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size_limit <= 1000:  # noqa: PLR2004  64 KiB hold about that many
+            raise ValueError("size_limit is a number of entries from 1 to 1000")
+        if self.value and not self.attribute:
+            raise ValueError("value needs attribute: which attribute must hold it?")
+
+
+def observe(session: Session, params: Params) -> Facts:
+    """Search; count the entries and those that hold the value."""
+    attributes = (params.attribute,) if params.attribute else ("1.1",)  # RFC 4511 4.5.1.8: none
+    base = params.base or session.server.suffix
+    found = session.search(base, params.scope, params.filter, attributes, params.size_limit)
+    values = [entry.get(params.attribute.lower(), ()) for _, entry in found]
+    matching = [held for held in values if held and (not params.value or params.value in held)]
+    return {"entries": len(found), "matching": len(matching)}
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge the number of entries, the value, and the time."""
+    facts = view.latest.facts
+    count = int(str(facts["entries"]))
+    metrics = (params.entries.metric("search_entries", count),)
+    state = params.entries.state(count)
+    if state is not State.OK:
+        asked = params.entries.critical if state is State.CRITICAL else params.entries.warning
+        summary = f"the search found {count} entries, wanted is {asked}"
+        yield view.finding(state, "entries", summary, metrics)
+    elif params.attribute and not facts["matching"]:
+        wanted = f"{params.attribute}: {params.value}".rstrip(": ")
+        yield view.finding(State.CRITICAL, "value", f"no entry has {wanted}", metrics)
+    yield from judge_seconds(view, params.seconds, f", {count} entries")
+
+
+CHECK = Check("search", Params, observe, judge, Effect.OUT)

@@ -1,0 +1,46 @@
+"""The one hard deadline of a session: a moment on the monotonic clock.
+
+session.py and transport.py ask it before every wait; nothing else may wait on a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from ldaphealth.model import Failure, Kind
+
+
+class SessionError(Exception):
+    """Why a session could not give facts; carries the `Failure`."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment in monotonic seconds after which nobody waits any more."""
+
+    at: float
+    seconds: float  # how long it was when it was set: for the message
+    now: Callable[[], float] = monotonic
+
+    @classmethod
+    def after(cls, seconds: float, now: Callable[[], float] = monotonic) -> Deadline:
+        """Return the deadline that many seconds from now."""
+        return cls(now() + seconds, seconds, now)
+
+    def left(self, doing: str) -> float:
+        """Return the seconds that are left, always positive; SessionError once there are none."""
+        left = self.at - self.now()
+        if left <= 0:
+            raise self.passed(doing)
+        return left
+
+    def passed(self, doing: str) -> SessionError:
+        """Return the error that says what was being waited for."""
+        detail = f"no answer within {self.seconds:g} s: {doing}"
+        return SessionError(Failure(Kind.TIMEOUT, detail))

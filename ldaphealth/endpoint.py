@@ -1,0 +1,70 @@
+"""Where a server listens: the part of an LDAP URL (RFC 4516) that names it.
+
+config.py and the command line check URLs here; transport.py connects to the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
+
+DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host and port, or the path of a Unix socket (`ldapi`, port 0)."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def is_tls(self) -> bool:
+        """Tell whether TLS starts before the first LDAP message."""
+        return self.scheme == "ldaps"
+
+    @property
+    def is_socket(self) -> bool:
+        """Tell whether this is a Unix socket."""
+        return self.scheme == "ldapi"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether what is sent never leaves this machine."""
+        if self.is_socket or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_uri(uri: str) -> Endpoint:
+    """Read `ldap://host[:port]`, `ldaps://…` or `ldapi://%2Fpath`; ValueError says what is wrong.
+
+    The rest of an LDAP URL (DN, attributes, scope, filter) is not taken: settings say that.
+    """
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{uri!r} is no LDAP URL: {error}") from error
+    scheme = parts.scheme.lower()
+    if scheme not in DEFAULT_PORTS:
+        raise ValueError(f"{uri!r} is no LDAP URL: write ldap://HOST, ldaps://HOST or ldapi://%2F…")
+    if "@" in parts.netloc:
+        raise ValueError("an LDAP URL holds no user or password; say them in credentials")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"{uri!r} goes on after the host; the base is a setting of its own")
+    if scheme == "ldapi":
+        path = unquote(parts.netloc)
+        if not path.startswith("/"):
+            raise ValueError(f"{uri!r} names no socket; write ldapi://%2Frun%2Fslapd%2Fldapi")
+        return Endpoint(scheme, path, 0)
+    if not parts.hostname or any(c.isspace() or not c.isprintable() for c in parts.hostname):
+        raise ValueError(f"{uri!r} names no host")
+    if port == 0:
+        raise ValueError(f"{uri!r} has port 0")
+    return Endpoint(scheme, parts.hostname, port or DEFAULT_PORTS[scheme])

@@ -1,0 +1,72 @@
+"""What was seen lately, bounded, and the view of it that a judge gets.
+
+The agent and the one-shot command add observations here; checks read them through `View`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ldaphealth.model import Finding, Metric, Observation, Server, State, Trust
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that one judge may look at: its check's observations of the whole cluster.
+
+    `one_shot` says that nothing was remembered before this process: two reads a moment apart are
+    all there is. Observations are oldest first, failed ones included.
+    """
+
+    server: Server
+    check: str
+    observations: Mapping[str, Sequence[Observation]]  # by server ID; all servers of the cluster
+    one_shot: bool = False
+
+    @property
+    def mine(self) -> Sequence[Observation]:
+        """Return the observations of the server that is judged, oldest first."""
+        return self.observations.get(self.server.id, ())
+
+    @property
+    def latest(self) -> Observation:
+        """Return the newest observation of the server; a judge runs only when there is one."""
+        return self.mine[-1]
+
+    def finding(
+        self,
+        state: State,
+        code: str,
+        summary: str,
+        metrics: Iterable[Metric] = (),
+        trust: Trust = Trust.SOFT,
+    ) -> Finding:
+        """Return an opinion on the server that is judged."""
+        return Finding(self.server.id, self.check, state, code, summary, tuple(metrics), trust)
+
+
+@dataclass(slots=True)
+class History:
+    """The newest observations of every server and check of one cluster, in memory.
+
+    `keep` bounds the observations of one server and check.
+    """
+
+    keep: int = 64
+    _seen: dict[tuple[str, str], deque[Observation]] = field(default_factory=dict)
+
+    def add(self, observation: Observation) -> None:
+        """Remember one observation, and forget the oldest beyond the bound."""
+        key = observation.check, observation.server
+        if key not in self._seen:
+            self._seen[key] = deque(maxlen=self.keep)
+        self._seen[key].append(observation)
+
+    def view(
+        self, server: Server, check: str, servers: Iterable[Server], *, one_shot: bool
+    ) -> View:
+        """Return what the judge of one check of one server may see."""
+        seen = {s.id: tuple(self._seen.get((check, s.id), ())) for s in servers}
+        return View(server, check, seen, one_shot)

@@ -1,0 +1,238 @@
+"""The nouns that every stage speaks: servers, observations, findings, verdicts.
+
+Every other module imports this one; it imports nothing of ours and does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+
+class State(Enum):
+    """An opinion in the words of the Nagios plugin guidelines; the value is the exit status."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+    @property
+    def severity(self) -> int:
+        """Order for "the worst of": OK < UNKNOWN < WARNING < CRITICAL, unlike the exit statuses."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {State.OK: 0, State.UNKNOWN: 1, State.WARNING: 2, State.CRITICAL: 3}
+
+
+def worst(states: Iterable[State]) -> State:
+    """Return the most severe state; the worst of nothing is UNKNOWN, because nothing was seen."""
+    return max(states, key=lambda state: state.severity, default=State.UNKNOWN)
+
+
+class Role(StrEnum):
+    """What a server does in replication (RFC 4533): providers take writes, consumers copy."""
+
+    PROVIDER = "provider"
+    CONSUMER = "consumer"
+
+
+class BindMethod(StrEnum):
+    """How a session authenticates (RFC 4513)."""
+
+    ANONYMOUS = "anonymous"
+    SIMPLE = "simple"
+    EXTERNAL = "external"  # SASL EXTERNAL: the client certificate, or the peer of a Unix socket
+
+
+class Secret:
+    """A password that cannot be printed by accident: `reveal` is the only way to its text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the one place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who the agent is to a server."""
+
+    method: BindMethod = BindMethod.ANONYMOUS
+    dn: str = ""
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a session is encrypted; certificate and host name are verified unless `verify` is off."""
+
+    start_tls: bool = False
+    ca_file: str = ""  # empty: the system's authorities
+    certificate_file: str = ""
+    key_file: str = ""
+    verify: bool = True
+    server_name: str = ""  # the name that the certificate must carry; empty: the host of the URI
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One LDAP server as its cluster sees it. `weight` is what keepalived gets when all is well."""
+
+    cluster: str
+    name: str
+    uri: str
+    suffix: str = ""
+    role: Role = Role.PROVIDER
+    weight: int = 100
+    credentials: Credentials = field(default_factory=Credentials)
+    tls: Tls = field(default_factory=Tls)
+
+    @property
+    def id(self) -> str:
+        """`cluster/name`: how people and files name this server."""
+        return f"{self.cluster}/{self.name}"
+
+
+class Kind(StrEnum):
+    """Where a session failed; every error of every library becomes one of these."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TIMEOUT = "timeout"
+    TLS = "tls"  # the handshake broke
+    CERTIFICATE = "certificate"  # the handshake works, but we do not trust what was presented
+    BIND = "bind"  # the bind was answered with another result code than success
+    RESULT = "result"  # another operation was
+    PROTOCOL = "protocol"  # the peer does not speak LDAP, or not within bounds
+    TOO_LARGE = "too_large"  # more bytes than a round may take: it may be our search that asks them
+    BUG = "bug"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there are no facts. `ours`: the agent's own side is to blame, not the server.
+
+    `detail` is one line for people, safe to print; `result_code` is the name in RFC 4511 or "".
+    """
+
+    kind: Kind
+    detail: str
+    result_code: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one check saw of one server; no opinion in it. Times are monotonic seconds."""
+
+    server: str
+    check: str
+    started_at: float
+    duration_seconds: float
+    facts: Mapping[str, object] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)  # operation -> seconds
+    failure: Failure | None = None
+
+    @property
+    def ended_at(self) -> float:
+        """Monotonic seconds when the observation was complete."""
+        return self.started_at + self.duration_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number behind a finding; its unit is the end of its name, warning and critical are ranges.
+
+    `label` tells metrics of one name apart, such as the server ID of a replication metric.
+    """
+
+    name: str
+    value: float
+    warning: str = ""
+    critical: str = ""
+    label: str = ""
+
+
+class Trust(Enum):
+    """How far a finding may be trusted to remove a server (docs/verdicts.md)."""
+
+    HARD = "hard"  # no usable LDAP service: believed even when the pool empties
+    SOFT = "soft"  # an expectation of ours is not met: never empties the pool
+    OURS = "ours"  # our own trouble: says nothing about the server
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An opinion on one check of one server; `code` is stable and part of the product."""
+
+    server: str
+    check: str
+    state: State
+    code: str
+    summary: str
+    metrics: tuple[Metric, ...] = ()
+    trust: Trust = Trust.SOFT
+
+    @property
+    def reason(self) -> str:
+        """`check.code`, such as `search.timeout`: the stable name of this opinion."""
+        return f"{self.check}.{self.code}"
+
+
+class Effect(StrEnum):
+    """What a check may do to a verdict."""
+
+    OUT = "out"  # CRITICAL may take the server out
+    WEIGHT = "weight"  # WARNING and CRITICAL lower its weight
+    WATCH = "watch"  # only told
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a verdict is what it is: a stable code and a sentence."""
+
+    code: str
+    summary: str
+    state: State
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What every sink tells of one server.
+
+    `state` is the worst finding, whatever its effect. `held_by` names the rule of guard.py that
+    overrode the plain reading, or is "". `weight` is 0 when the server is out of service.
+    """
+
+    server: str
+    state: State
+    in_service: bool
+    weight: int
+    reasons: tuple[Reason, ...] = ()
+    held_by: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One evaluation of one or more clusters: all that a sink needs, and nothing stale."""
+
+    taken_at: float  # seconds since the epoch, for people; no decision rests on it
+    verdicts: tuple[Verdict, ...]

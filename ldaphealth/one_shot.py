@@ -1,0 +1,103 @@
+"""The whole flow without memory: look at every server, perhaps look again, judge, guard.
+
+Read this first. The `check` command calls `evaluate` and hands the snapshot to a sink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from time import monotonic, sleep, time
+
+from ldaphealth.check import Cluster, Planned
+from ldaphealth.checks import SESSION
+from ldaphealth.deadline import Deadline
+from ldaphealth.guard import decide
+from ldaphealth.history import History
+from ldaphealth.judge import judge, second_look
+from ldaphealth.model import Effect, Kind, Observation, Server, Snapshot, Verdict
+from ldaphealth.probe import probe
+
+MAX_THREADS = 256
+# The part of the deadline that a second look may take, after the pause before it.
+SHARE = 0.25
+
+Look = Callable[[Server, Sequence[Planned], Deadline], list[Observation]]
+
+
+def evaluate(
+    clusters: Iterable[Cluster],
+    *,
+    effects: frozenset[Effect] = frozenset(Effect),
+    look: Look = probe,
+    pause: Callable[[float], None] = sleep,
+    now: Callable[[], float] = time,
+) -> Snapshot:
+    """Return the verdicts on all servers of the clusters, each within its cluster's deadline.
+
+    Checks whose effect is not wanted are left out, but for the steps of the session itself.
+    """
+    asked = [_only(cluster, effects) for cluster in clusters]
+    servers = sum(len(cluster.servers) for cluster in asked)
+    if not servers:
+        return Snapshot(now(), ())
+    with (
+        ThreadPoolExecutor(min(MAX_THREADS, servers), "probe") as pool,
+        ThreadPoolExecutor(len(asked), "cluster") as coordinators,
+    ):
+        rounds = coordinators.map(lambda cluster: _round(cluster, pool, look, pause), asked)
+        return Snapshot(now(), tuple(verdict for verdicts in rounds for verdict in verdicts))
+
+
+def _only(cluster: Cluster, effects: frozenset[Effect]) -> Cluster:
+    wanted = tuple(
+        planned
+        for planned in cluster.checks
+        if planned.check.name in SESSION or planned.effect in effects
+    )
+    return replace(cluster, checks=wanted)
+
+
+def _round(
+    cluster: Cluster, pool: ThreadPoolExecutor, look: Look, pause: Callable[[float], None]
+) -> tuple[Verdict, ...]:
+    """Look at one cluster, again where a judge must see more, and return its verdicts."""
+    deadline = Deadline.after(cluster.deadline_seconds)
+    again_at = deadline.at - cluster.second_look_seconds - SHARE * cluster.deadline_seconds
+    history = History()
+    pending = {
+        pool.submit(look, server, cluster.checks, deadline): server for server in cluster.servers
+    }
+    done, running = wait(pending, timeout=max(0.0, again_at - monotonic()))
+    _remember(history, done)
+    wanted = second_look(cluster, history) if monotonic() < again_at else {}
+    again: list[Future[list[Observation]]] = []
+    if wanted:
+        pause(cluster.second_look_seconds)
+        again = [
+            pool.submit(look, server, _chosen(cluster, wanted[server.id]), deadline)
+            for server in cluster.servers
+            if server.id in wanted
+        ]
+    _remember(history, wait(running).done)
+    _remember(history, wait(again).done, timeouts_count=False)
+    return decide(cluster, judge(cluster, history, one_shot=True))
+
+
+def _chosen(cluster: Cluster, names: Sequence[str]) -> list[Planned]:
+    return [p for p in cluster.checks if p.check.name in SESSION or p.check.name in names]
+
+
+def _remember(
+    history: History,
+    done: Iterable[Future[list[Observation]]],
+    *,
+    timeouts_count: bool = True,
+) -> None:
+    """Add what was seen. A second look had less time than a server is given, so it cannot blame."""
+    for future in done:
+        for observation in future.result():
+            failure = observation.failure
+            if timeouts_count or failure is None or failure.kind is not Kind.TIMEOUT:
+                history.add(observation)

@@ -1,0 +1,33 @@
+"""Reading a password from a file that nobody else can read.
+
+The command line uses it, and whatever else reads credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ldaphealth.model import Secret
+
+MAX_BYTES = 4096
+
+
+def read_secret(path: Path) -> Secret:
+    """Return the content less one line end; ValueError names the file and how to mend it."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot read the password: {error.strerror}") from error
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise ValueError(f"{path}: others can read or change the password; chmod 0600 {path}")
+    text = content.removesuffix(b"\n").removesuffix(b"\r")
+    if not text or len(content) > MAX_BYTES:
+        raise ValueError(f"{path}: no password, or more than {MAX_BYTES} bytes")
+    try:
+        return Secret(text.decode())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: the password is not UTF-8") from error

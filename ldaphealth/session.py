@@ -1,0 +1,355 @@
+"""One LDAP session as a client has it: connect, bind, operations, unbind; the only file with ldap3.
+
+probe.py opens sessions, checks use them. ldap3 serves as the codec (RFC 4511 requests and
+responses); the waiting is all in transport.py, because ldap3's own has no bound on a whole
+operation. Every error leaves as SessionError; docs/ldap3.md says what this protects from.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from time import perf_counter
+from typing import Any, Literal
+
+from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.endpoint import parse_uri
+from ldaphealth.model import BindMethod, Credentials, Failure, Kind, Server
+from ldaphealth.printable import printable
+from ldaphealth.transport import BUDGET_BYTES, Transport, connect, resolve
+
+gc.disable()  # what loading ldap3 makes all stays: collecting meanwhile finds nothing to free
+try:
+    import ldap3
+    from ldap3.core.exceptions import LDAPException
+    from ldap3.core.results import RESULT_CODES
+    from ldap3.operation.add import add_operation
+    from ldap3.operation.bind import bind_operation
+    from ldap3.operation.compare import compare_operation
+    from ldap3.operation.extended import extended_operation
+    from ldap3.operation.modify import modify_operation
+    from ldap3.operation.search import search_operation
+    from ldap3.utils import asn1
+    from ldap3.utils.conv import escape_filter_chars
+finally:
+    gc.enable()
+
+START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
+UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
+SUCCESS, SIZE_LIMIT_EXCEEDED, COMPARE_FALSE, COMPARE_TRUE = 0, 4, 5, 6
+# Tags of responses, [APPLICATION n] in RFC 4511
+BIND, ENTRY, DONE, MODIFY, ADD, COMPARE, REFERENCE, EXTENDED, INTERMEDIATE = (
+    1,
+    4,
+    5,
+    7,
+    9,
+    15,
+    19,
+    24,
+    25,
+)
+INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
+
+Scope = Literal["base", "one", "sub"]
+_SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "sub": ldap3.SUBTREE}
+Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes with lower-case names
+
+
+def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
+    """Decode an INTEGER of at most four bytes.
+
+    ldap3's own is quadratic in the length: 200 kB from a hostile server take 10 s of CPU.
+    """
+    if not 0 < stop - start <= INTEGER_BYTES:
+        raise ValueError("an integer out of bounds")
+    return int.from_bytes(message[start:stop], "big", signed=True)
+
+
+asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
+
+
+class Session:
+    """One LDAP session with one server under one deadline and one byte budget.
+
+    Every method raises SessionError and nothing else. After a failure with `alive` False no
+    operation can follow. `timings` holds the seconds of each step since it was last emptied.
+    """
+
+    def __init__(
+        self, server: Server, deadline: Deadline, budget_bytes: int = BUDGET_BYTES
+    ) -> None:
+        self.server = server
+        self.deadline = deadline
+        self.timings: dict[str, float] = {}
+        self._budget_bytes = budget_bytes
+        self._transport: Transport | None = None
+        self._message_id = 0
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether an operation can still be sent."""
+        return self._transport is not None
+
+    def connect(self) -> None:
+        """Resolve, connect and start TLS as the server's settings say."""
+        endpoint = parse_uri(self.server.uri)
+        addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
+        sock = self._timed("connect", lambda: connect(addresses, self.deadline))
+        transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
+        tls = self.server.tls
+        if tls.start_tls:
+            request = _encode(extended_operation(START_TLS_OID))
+            self._expect_success(Kind.RESULT, "start_tls", request, EXTENDED, fatal=True)
+        if tls.start_tls or endpoint.is_tls:
+            self._timed("tls", lambda: transport.start_tls(tls, endpoint.host))
+
+    def bind(self) -> None:
+        """Authenticate with the server's credentials (RFC 4513)."""
+        request = self._request(_bind_request, self.server.credentials)
+        self._expect_success(Kind.BIND, "bind", request, BIND, fatal=True)
+
+    def search(
+        self,
+        base: str,
+        scope: Scope,
+        filter_text: str,
+        attributes: Sequence[str],
+        size_limit: int = 0,
+    ) -> tuple[Entry, ...]:
+        """Return the entries found, at most `size_limit` unless 0; referrals are not followed.
+
+        Values that are not UTF-8 come back with replacement characters.
+        """
+        request = self._request(
+            _search_request, base, scope, filter_text, (*attributes,), size_limit
+        )
+        entries: list[Entry] = []
+        code, payload = self._exchange("search", request, DONE, entries)
+        full = code == SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
+        if code != SUCCESS and not full:
+            raise self._refused(Kind.RESULT, f"search below {base!r}", code, payload)
+        return tuple(entries)
+
+    def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the attributes of one entry; noSuchObject when it is not there or not for us.
+
+        A server that hides an entry answers success with no entry (RFC 4511 4.5.2); the two are
+        the same to a client, so they are the same here.
+        """
+        entries = self.search(dn, "base", "(objectClass=*)", attributes)
+        if not entries:
+            detail = f"{printable(dn)}: no such entry, or no right to read it"
+            raise SessionError(Failure(Kind.RESULT, detail, "noSuchObject"))
+        return entries[0][1]
+
+    def compare(self, dn: str, attribute: str, value: str) -> bool:
+        """Tell whether the entry holds the value (RFC 4511 4.10)."""
+        request = self._request(_compare_request, dn, attribute, value)
+        code, payload = self._exchange("compare", request, COMPARE)
+        if code not in (COMPARE_TRUE, COMPARE_FALSE):
+            raise self._refused(Kind.RESULT, f"compare on {dn!r}", code, payload)
+        return code == COMPARE_TRUE
+
+    def replace(self, dn: str, attribute: str, value: str) -> None:
+        """Make the value the only one of the attribute."""
+        request = self._request(_modify_request, dn, attribute, value)
+        self._expect_success(Kind.RESULT, "modify", request, MODIFY)
+
+    def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
+        """Add an entry."""
+        request = self._request(_add_request, dn, attributes)
+        self._expect_success(Kind.RESULT, "add", request, ADD)
+
+    def unbind(self) -> None:
+        """Say goodbye; the server answers nothing (RFC 4511 4.3)."""
+        transport = self._living()
+        try:
+            self._timed("unbind", lambda: transport.send(self._envelope(UNBIND), "unbind"))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Free the socket; safe to call at any time, any number of times."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def _living(self) -> Transport:
+        if self._transport is None:
+            raise SessionError(Failure(Kind.BUG, "the session is not open", ours=True))
+        return self._transport
+
+    def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
+        started = perf_counter()
+        try:
+            return run()
+        except SessionError:
+            self.close()
+            raise
+        finally:
+            spent = perf_counter() - started
+            self.timings[operation] = self.timings.get(operation, 0.0) + spent
+
+    def _request(self, encode: Callable[..., bytes], *arguments: Any) -> bytes:
+        """Encode a request; what cannot be encoded is a mistake in our settings."""
+        try:
+            return encode(*arguments)
+        except (LDAPException, ValueError, TypeError) as error:
+            detail = f"cannot make a request of the settings: {printable(str(error))}"
+            raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
+
+    def _envelope(self, protocol_op: bytes) -> bytes:
+        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
+        self._message_id += 1
+        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op
+        return b"\x30" + _length(len(body)) + body
+
+    def _exchange(
+        self, operation: str, request: bytes, final: int, entries: list[Entry] | None = None
+    ) -> tuple[int, Any]:
+        """Send one request; return the result code and the payload of its final response."""
+        transport = self._living()
+
+        def run() -> tuple[int, Any]:
+            transport.send(self._envelope(request), operation)
+            while True:
+                tag, payload = self._response(transport.receive(operation))
+                try:
+                    if tag == final:
+                        return payload[0][3], payload
+                    if tag == ENTRY and entries is not None:
+                        entries.append(_entry(payload))
+                        continue
+                except Exception as error:
+                    raise _malformed(error) from error
+                if tag not in (REFERENCE, INTERMEDIATE) or entries is None:
+                    detail = f"the server answered {operation} with something else"
+                    raise SessionError(Failure(Kind.PROTOCOL, detail))
+
+        result: tuple[int, Any] = self._timed(operation, run)
+        return result
+
+    def _response(self, message: bytes) -> tuple[int, Any]:
+        """Decode one message that must answer our latest request."""
+        try:
+            decoded = asn1.decode_message_fast(message)
+            message_id, tag = decoded["messageID"], decoded["protocolOp"]
+            payload = decoded["payload"]
+        except Exception as error:  # hostile bytes make ldap3 raise what they like
+            raise _malformed(error) from error
+        if message_id == 0 and tag == EXTENDED:
+            raise _disconnected(payload)
+        if message_id != self._message_id:
+            detail = f"an answer to message {message_id}, which was not asked"
+            raise SessionError(Failure(Kind.PROTOCOL, detail))
+        return tag, payload
+
+    def _expect_success(
+        self, kind: Kind, operation: str, request: bytes, final: int, *, fatal: bool = False
+    ) -> None:
+        """Do one operation. `fatal`: after a refusal the session is of no use."""
+        code, payload = self._exchange(operation, request, final)
+        if code != SUCCESS:
+            if fatal:
+                self.close()
+            raise self._refused(kind, operation, code, payload)
+
+    def _refused(self, kind: Kind, doing: str, code: int, payload: Any) -> SessionError:
+        """Return the error for a result code; the server's message is shown, made harmless."""
+        name = RESULT_CODES.get(code, f"resultCode{code}")
+        try:
+            message = bytes(payload[2][3]).decode("utf-8", "replace")
+        except (IndexError, TypeError, ValueError):
+            message = ""
+        detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
+        return SessionError(Failure(kind, detail, name))
+
+
+def _malformed(error: Exception) -> SessionError:
+    detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
+    return SessionError(Failure(Kind.PROTOCOL, detail))
+
+
+def _disconnected(payload: Any) -> SessionError:
+    """Return the error for a Notice of Disconnection (RFC 4511 4.4.1)."""
+    try:
+        name = RESULT_CODES.get(payload[0][3], "")
+    except (IndexError, TypeError):
+        name = ""
+    detail = f"the server disconnects: {name or 'no reason given'}"
+    return SessionError(Failure(Kind.CONNECT, detail, name))
+
+
+def _entry(payload: Any) -> Entry:
+    """Return a decoded SearchResultEntry (RFC 4511 4.5.2)."""
+    dn = bytes(payload[0][3]).decode("utf-8", "replace")
+    attributes = {
+        bytes(attribute[3][0][3]).decode("ascii", "replace").lower(): tuple(
+            bytes(value[3]).decode("utf-8", "replace") for value in attribute[3][1][3]
+        )
+        for attribute in payload[1][3]
+    }
+    return dn, attributes
+
+
+def _length(size: int) -> bytes:
+    """Encode a BER length (X.690 8.1.3)."""
+    if size < 0x80:  # noqa: PLR2004  short form
+        return bytes((size,))
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((0x80 | len(octets),)) + octets
+
+
+# Requests. Encoding costs ldap3 three times what receiving and decoding does, and a round sends the
+# same ones every time, so what holds no secret and no token is encoded once.
+
+
+def _encode(request: Any) -> bytes:
+    encoded: bytes = asn1.encode(request)
+    return encoded
+
+
+def _bind_request(credentials: Credentials) -> bytes:
+    password = "" if credentials.password is None else credentials.password.reveal()
+    if credentials.method is BindMethod.SIMPLE:
+        request = bind_operation(3, ldap3.SIMPLE, credentials.dn, password, auto_encode=True)
+    elif credentials.method is BindMethod.EXTERNAL:
+        request = bind_operation(3, ldap3.SASL, "", None, ldap3.EXTERNAL, "")
+    else:
+        request = bind_operation(3, ldap3.ANONYMOUS)
+    return _encode(request)
+
+
+@lru_cache(maxsize=1024)
+def _search_request(
+    base: str, scope: Scope, filter_text: str, attributes: tuple[str, ...], size_limit: int
+) -> bytes:
+    deref, seconds, types_only, escape, encode = ldap3.DEREF_NEVER, 0, False, True, True
+    return _encode(
+        search_operation(
+            base, filter_text, _SCOPES[scope], deref, attributes, size_limit, seconds, types_only,
+            escape, encode,
+        )
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _compare_request(dn: str, attribute: str, value: str) -> bytes:
+    return _encode(compare_operation(dn, attribute, value, auto_encode=True))
+
+
+def _modify_request(dn: str, attribute: str, value: str) -> bytes:
+    changes = {attribute: [(ldap3.MODIFY_REPLACE, [value])]}
+    return _encode(modify_operation(dn, changes, auto_encode=True))
+
+
+def _add_request(dn: str, attributes: Mapping[str, Sequence[str]]) -> bytes:
+    return _encode(add_operation(dn, {k: list(v) for k, v in attributes.items()}, auto_encode=True))
+
+
+def escape_filter(value: str) -> str:
+    """Escape a value for a filter (RFC 4515 3)."""
+    escaped: str = escape_filter_chars(value)
+    return escaped

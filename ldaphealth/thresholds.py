@@ -1,0 +1,85 @@
+"""Ranges in the syntax of the Nagios plugin guidelines, and what they say of a value.
+
+Every check that judges a number uses these; config.py makes them from text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from ldaphealth.model import Metric, State
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`[@]start:end`: a value outside alerts, with `@` one inside (both ends are inside).
+
+    https://nagios-plugins.org/doc/guidelines.html#THRESHOLDFORMAT
+    """
+
+    start: float = 0.0
+    end: float = inf
+    inside_alerts: bool = False
+
+    def alerts(self, value: float) -> bool:
+        """Tell whether the value is one to worry about."""
+        return (self.start <= value <= self.end) is self.inside_alerts
+
+    def __str__(self) -> str:
+        start = "~:" if self.start == -inf else "" if self.start == 0 else f"{_plain(self.start)}:"
+        end = "" if self.end == inf else _plain(self.end)
+        return ("@" if self.inside_alerts else "") + (start + end or "0:")
+
+
+def _plain(value: float) -> str:
+    """Print a number without exponent, which the range syntax does not know."""
+    short = f"{value:g}"
+    if "e" not in short and float(short) == value:
+        return short
+    from decimal import Decimal  # noqa: PLC0415  rare, and costly to load
+
+    return f"{Decimal(repr(value)):f}"
+
+
+def parse_range(text: str | float) -> Range:
+    """Read a range as a person writes it; ValueError quotes what is not one."""
+    # Imported here: a run that needs only the built-in thresholds must not pay for the library.
+    from nagiosplugin import Range as NagiosRange  # noqa: PLC0415
+
+    try:
+        if not str(text).strip():  # the library takes an empty range for one that never alerts
+            raise ValueError(text)
+        parsed = NagiosRange(str(text))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f'{text!r} is no range; write "2" (at most 2), "1:" (at least 1), "1:5" or "@1:5"'
+        ) from error
+    return Range(float(parsed.start), float(parsed.end), bool(parsed.invert))
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a number is a WARNING and when it is CRITICAL; None never alerts."""
+
+    warning: Range | None = None
+    critical: Range | None = None
+
+    def state(self, value: float) -> State:
+        """Judge one value."""
+        if self.critical is not None and self.critical.alerts(value):
+            return State.CRITICAL
+        if self.warning is not None and self.warning.alerts(value):
+            return State.WARNING
+        return State.OK
+
+    def metric(self, name: str, value: float, label: str = "") -> Metric:
+        """Return the value with the ranges that judge it, as sinks show it."""
+        warning = "" if self.warning is None else str(self.warning)
+        critical = "" if self.critical is None else str(self.critical)
+        return Metric(name, value, warning, critical, label)
+
+
+def at_most(warning: float, critical: float) -> Thresholds:
+    """Thresholds for a number that should stay small, such as a time."""
+    return Thresholds(Range(end=warning), Range(end=critical))

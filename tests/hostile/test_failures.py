@@ -1,0 +1,114 @@
+"""Every way in which a session can fail has its kind, and says so in one harmless line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.model import Kind, Server, Tls
+from ldaphealth.session import Session
+from tests.hostile import servers
+from tests.hostile.servers import answering, message, result
+
+NOTICE = b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x34\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036"
+
+
+def connect_and_bind(session: Session) -> None:
+    session.connect()
+    session.bind()
+
+
+def failure_of(uri: str, tls: Tls | None = None) -> tuple[Kind, str, str]:
+    session = Session(Server("c", "s", uri, tls=tls or Tls()), Deadline.after(2.0))
+    with pytest.raises(SessionError) as caught:
+        connect_and_bind(session)
+    assert not session.alive
+    failure = caught.value.failure
+    assert failure.detail.isprintable()
+    return failure.kind, failure.result_code, failure.detail
+
+
+@pytest.mark.parametrize(
+    ("behave", "kind", "result_code"),
+    [
+        pytest.param(servers.closing, Kind.CONNECT, "", id="closes at accept"),
+        pytest.param(servers.resetting, Kind.CONNECT, "", id="resets"),
+        pytest.param(answering(NOTICE), Kind.CONNECT, "unavailable", id="notice of disconnection"),
+        pytest.param(answering(message(7, result(1, 0))), Kind.PROTOCOL, "", id="another's answer"),
+        pytest.param(
+            answering(message(1, result(5, 0))), Kind.PROTOCOL, "", id="another operation"
+        ),
+        pytest.param(answering(message(1, b"\x61\x00")), Kind.PROTOCOL, "", id="fields missing"),
+        pytest.param(
+            answering(message(1, result(1, 49))), Kind.BIND, "invalidCredentials", id="refused"
+        ),
+        pytest.param(
+            answering(message(1, result(1, 99))), Kind.BIND, "resultCode99", id="unknown code"
+        ),
+        pytest.param(
+            answering(message(1, result(1, 10))), Kind.BIND, "referral", id="referral not followed"
+        ),
+    ],
+)
+def test_a_failed_bind_says_why(behave: servers.Behaviour, kind: Kind, result_code: str) -> None:
+    with servers.listening(behave) as port:
+        assert failure_of(f"ldap://127.0.0.1:{port}")[:2] == (kind, result_code)
+
+
+def test_what_the_server_says_cannot_move_the_cursor() -> None:
+    with servers.listening(answering(message(1, result(1, 49, b"\x1b[2J\nno\xff")))) as port:
+        detail = failure_of(f"ldap://127.0.0.1:{port}")[2]
+
+    assert r"\x1b[2J\nno" in detail
+
+
+def test_a_refused_start_tls_sends_no_password() -> None:
+    with servers.listening(answering(message(1, result(24, 2)))) as port:
+        found = failure_of(f"ldap://127.0.0.1:{port}", Tls(start_tls=True))
+
+    assert found[:2] == (Kind.RESULT, "protocolError")
+
+
+def test_data_in_the_clear_behind_start_tls_is_refused(tmp_path: Path) -> None:
+    injected = message(1, result(24, 0)) + message(2, result(1, 0))
+    with servers.listening(answering(injected)) as port:
+        tls = Tls(start_tls=True, ca_file=servers.Authority(tmp_path).ca_file)
+
+        assert failure_of(f"ldap://127.0.0.1:{port}", tls)[0] is Kind.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    ("names", "server_name", "fails"),
+    [
+        pytest.param(["127.0.0.1"], "", False, id="the address is in the certificate"),
+        pytest.param(["ldap1.test"], "ldap1.test", False, id="the name that we set is in it"),
+        pytest.param(["ldap1.test"], "", True, id="an address, but only a name in it"),
+        pytest.param(["ldap1.test"], "ldap2.test", True, id="the name of another server"),
+    ],
+)
+def test_the_certificate_must_carry_the_name(
+    names: list[str], server_name: str, fails: bool, tmp_path: Path
+) -> None:
+    authority = servers.Authority(tmp_path)
+    with servers.listening(answering(message(1, result(1, 49))), authority.context(*names)) as port:
+        tls = Tls(ca_file=authority.ca_file, server_name=server_name)
+
+        kind = failure_of(f"ldaps://127.0.0.1:{port}", tls)[0]
+
+    assert kind is (Kind.CERTIFICATE if fails else Kind.BIND)
+
+
+def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
+    context = servers.Authority(tmp_path).context("127.0.0.1")
+    with servers.listening(servers.silent, context) as port:
+        assert failure_of(f"ldaps://127.0.0.1:{port}")[0] is Kind.CERTIFICATE
+
+
+def test_a_host_that_does_not_resolve_is_our_trouble() -> None:
+    session = Session(Server("c", "s", "ldap://nosuch.invalid"), Deadline.after(2.0))
+    with pytest.raises(SessionError) as caught:
+        session.connect()
+
+    assert (caught.value.failure.kind, caught.value.failure.ours) == (Kind.RESOLVE, True)

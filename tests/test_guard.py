@@ -1,0 +1,152 @@
+"""The rules that hold a verdict, as tables and as invariants over any findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.check import Cluster, Planned
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.guard import decide
+from ldaphealth.model import Effect, Finding, Server, State, Trust, Verdict
+
+EFFECTS = {
+    "bind": Effect.OUT,
+    "search": Effect.OUT,
+    "compare": Effect.WEIGHT,
+    "unbind": Effect.WATCH,
+}
+PLAN = tuple(Planned(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
+
+
+def cluster(servers: int = 4, min_in_service: int = 2) -> Cluster:
+    return Cluster(
+        "c",
+        tuple(Server("c", f"s{n}", "ldap://127.0.0.1") for n in range(servers)),
+        PLAN,
+        min_in_service,
+    )
+
+
+def bad(
+    server: int,
+    check: str = "search",
+    code: str = "entries",
+    trust: Trust = Trust.SOFT,
+    state: State = State.CRITICAL,
+) -> Finding:
+    return Finding(f"c/s{server}", check, state, code, "a sentence", (), trust)
+
+
+def told(verdicts: Sequence[Verdict]) -> str:
+    """Return one letter a server: in, out, or the rule that held it."""
+    return " ".join(v.held_by or ("in" if v.in_service else "out") for v in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        pytest.param([], "in in in in", id="nothing known against anybody"),
+        pytest.param([bad(1)], "in out in in", id="one soft failure"),
+        pytest.param(
+            [bad(n, "bind", "timeout", Trust.HARD) for n in range(4)],
+            "out out out out",
+            id="hard failures empty the pool",
+        ),
+        pytest.param(
+            [bad(n, "bind", "invalidCredentials") for n in range(4)],
+            "blind blind blind blind",
+            id="an expired password of ours removes nobody",
+        ),
+        pytest.param(
+            [bad(0, "bind", "timeout", Trust.HARD)]
+            + [bad(n, "bind", "invalidCredentials") for n in (1, 2, 3)],
+            "out blind blind blind",
+            id="an expired password while one server is dead",
+        ),
+        pytest.param(
+            [bad(n, code="entries") for n in (0, 1, 2)],
+            "floor out out in",
+            id="soft failures leave the floor",
+        ),
+        pytest.param(
+            [bad(0), bad(0, "bind", "slow"), bad(1), bad(2)],
+            "out floor out in",
+            id="the least bad stays in",
+        ),
+        pytest.param(
+            [bad(n, code="entries") for n in range(4)] + [bad(2, "bind", "slow")],
+            "blind blind out blind",
+            id="what all share excuses nothing else",
+        ),
+        pytest.param(
+            [bad(0, state=State.UNKNOWN, trust=Trust.OURS), bad(1, state=State.WARNING)],
+            "in in in in",
+            id="UNKNOWN and WARNING remove nobody",
+        ),
+        pytest.param([bad(0, "unbind", "slow")], "in in in in", id="watch is only told"),
+    ],
+)
+def test_rules(findings: list[Finding], expected: str) -> None:
+    assert told(decide(cluster(), findings)) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "weight"), [(State.OK, 100), (State.WARNING, 50), (State.CRITICAL, 25)]
+)
+def test_a_check_with_effect_weight_lowers_the_weight(state: State, weight: int) -> None:
+    verdict = decide(cluster(), [bad(0, "compare", "slow", state=state)])[0]
+
+    assert (verdict.in_service, verdict.weight) == (True, weight)
+
+
+FINDINGS = st.lists(
+    st.builds(
+        bad,
+        st.integers(0, 3),
+        st.sampled_from(sorted(EFFECTS)),
+        st.sampled_from(["slow", "entries", "timeout"]),
+        st.sampled_from(Trust),
+        st.sampled_from(State),
+    ),
+    max_size=16,
+)
+
+
+@given(FINDINGS, st.integers(0, 4))
+def test_soft_failures_never_break_the_floor(findings: list[Finding], floor: int) -> None:
+    verdicts = decide(cluster(min_in_service=floor), findings)
+    dead = {
+        f.server
+        for f in findings
+        if (f.trust, f.state, EFFECTS[f.check]) == (Trust.HARD, State.CRITICAL, Effect.OUT)
+    }
+
+    assert sum(v.in_service for v in verdicts) >= min(floor, 4 - len(dead))
+    assert not any(v.in_service for v in verdicts if v.server in dead)
+
+
+@given(FINDINGS)
+def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
+    findings: list[Finding],
+) -> None:
+    for verdict in decide(cluster(), findings):
+        removing = [
+            f
+            for f in verdict.findings
+            if f.state is State.CRITICAL
+            and f.trust is not Trust.OURS
+            and EFFECTS[f.check] is Effect.OUT
+        ]
+        assert verdict.in_service is (not removing or bool(verdict.held_by))
+        assert (verdict.weight > 0) is verdict.in_service
+
+
+@given(FINDINGS)
+def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
+    forward, backward = decide(cluster(), findings), decide(cluster(), findings[::-1])
+
+    assert told(forward) == told(backward)
