@@ -15,6 +15,8 @@ from ldaphealth.model import Effect, Finding, Reason, Server, State, Trust, Verd
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 
+REMOVING = (Trust.HARD, Trust.SOFT)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -34,7 +36,7 @@ class Reading:
             finding
             for finding in self.findings
             if finding.state is State.CRITICAL
-            and finding.trust is not Trust.OURS
+            and finding.trust in REMOVING
             and self.effects.get(finding.check) is Effect.OUT
         )
 

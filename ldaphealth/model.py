@@ -174,6 +174,7 @@ class Trust(Enum):
 
     HARD = "hard"  # no usable LDAP service: believed even when the pool empties
     SOFT = "soft"  # an expectation of ours is not met: never empties the pool
+    TOLD = "told"  # something is wrong, but removing this server would not help
     OURS = "ours"  # our own trouble: says nothing about the server
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from ldaphealth.model import Secret
@@ -31,3 +32,10 @@ def read_secret(path: Path) -> Secret:
         return Secret(text.decode())
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: the password is not UTF-8") from error
+
+
+def secret_of(variable: str, environment: Mapping[str, str]) -> Secret:
+    """Return the password in an environment variable; ValueError when it is not set or empty."""
+    if not environment.get(variable):
+        raise ValueError(f"the environment variable {variable} is not set, or empty")
+    return Secret(environment[variable])

@@ -47,10 +47,9 @@ def parse_range(text: str | float) -> Range:
     # Imported here: a run that needs only the built-in thresholds must not pay for the library.
     from nagiosplugin import Range as NagiosRange  # noqa: PLC0415
 
+    # The library takes an empty text for a range that never alerts; "-" makes it an error.
     try:
-        if not str(text).strip():  # the library takes an empty range for one that never alerts
-            raise ValueError(text)
-        parsed = NagiosRange(str(text))
+        parsed = NagiosRange(str(text).strip() or "-")
     except (ValueError, TypeError) as error:
         raise ValueError(
             f'{text!r} is no range; write "2" (at most 2), "1:" (at least 1), "1:5" or "@1:5"'

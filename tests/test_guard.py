@@ -138,7 +138,7 @@ def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
             f
             for f in verdict.findings
             if f.state is State.CRITICAL
-            and f.trust is not Trust.OURS
+            and f.trust in (Trust.HARD, Trust.SOFT)
             and EFFECTS[f.check] is Effect.OUT
         ]
         assert verdict.in_service is (not removing or bool(verdict.held_by))

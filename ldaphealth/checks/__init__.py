@@ -8,13 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ldaphealth.check import Check
-from ldaphealth.checks import bind, compare, connect, search, unbind
+from ldaphealth.checks import (
+    bind,
+    compare,
+    connect,
+    monitor,
+    replication,
+    search,
+    unbind,
+    write,
+)
 
 BUILT_IN: Mapping[str, Check] = {
     "connect": connect.CHECK,
     "bind": bind.CHECK,
     "search": search.CHECK,
     "compare": compare.CHECK,
+    "write": write.CHECK,
+    "monitor": monitor.CHECK,
+    "replication": replication.CHECK,
     "unbind": unbind.CHECK,
 }
 

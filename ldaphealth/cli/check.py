@@ -128,7 +128,9 @@ def _cluster(  # noqa: PLR0913, PLR0917
             raise click.UsageError(f"{uri} is named twice")
         tls = Tls(start_tls=start_tls, ca_file=ca_file)
         names[name] = Server("cluster", name, uri, base, credentials=credentials, tls=tls)
-    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", "unbind")]
+    # Replication needs a naming context, and servers to compare.
+    replication = ["replication"] if base and len(names) > 1 else []
+    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
     return Cluster(
         "cluster",
         tuple(names.values()),

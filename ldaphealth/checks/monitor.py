@@ -1,0 +1,99 @@
+"""Ratios of the server's own operation counters (slapd-monitor(5)), such as modify to search.
+
+Only differences between two reads are judged: totals since the start of slapd say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ldaphealth.check import Check, Facts
+from ldaphealth.model import Finding, State, Trust
+from ldaphealth.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+BASE = "cn=Operations,cn=Monitor"
+COMPLETED = "monitorOpCompleted"
+OPERATIONS = frozenset(
+    {"bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon"}
+    | {"extended"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One ratio of completed operations, judged once there were `min_operations` of the second."""
+
+    of: str
+    to: str
+    ratio: Thresholds = Thresholds()  # noqa: RUF009  frozen
+    min_operations: int = 10
+
+    def __post_init__(self) -> None:
+        unknown = {self.of, self.to} - OPERATIONS
+        if unknown:
+            raise ValueError(f"{min(unknown)!r} is no operation; there are {sorted(OPERATIONS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of the check."""
+
+    ratios: tuple[Ratio, ...] = (Ratio("modify", "search"),)
+
+
+def observe(session: Session, _: Params) -> Facts:
+    """Read how many operations of each kind were completed since slapd started."""
+    found = session.search(BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,))
+    return {
+        dn.partition(",")[0].partition("=")[2].lower(): _counter(entry.get(COMPLETED.lower(), ()))
+        for dn, entry in found
+    }
+
+
+def _counter(values: tuple[str, ...]) -> int:
+    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else 0
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge each ratio over the time that was seen."""
+    reads = [seen.facts for seen in view.mine if seen.failure is None]
+    if not reads[-1]:
+        summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
+        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.OURS)
+        return
+    done = {name: _int(reads[-1], name) - _int(reads[0], name) for name in OPERATIONS}
+    if len(reads) == 1 or min(done.values()) < 0:
+        why = "slapd was restarted" if len(reads) > 1 else "read once so far"
+        yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
+        return
+    for ratio in params.ratios:
+        yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
+
+
+def _judge_ratio(view: View, ratio: Ratio, of: int, to: int) -> Finding:
+    name = f"{ratio.of}_to_{ratio.to}_ratio"
+    if to < ratio.min_operations:
+        return view.finding(State.OK, "idle", f"only {to} {ratio.to} operations: {name} not judged")
+    value = of / to
+    state = ratio.ratio.state(value)
+    code = "ok" if state is State.OK else "ratio"
+    return view.finding(state, code, f"{name} {value:.3g}", (ratio.ratio.metric(name, value),))
+
+
+def _int(facts: Mapping[str, object], name: str) -> int:
+    value = facts.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+def second_look(view: View, _: Params) -> bool:
+    """Tell whether there is no difference to judge yet."""
+    return bool(view.latest.facts) and len(view.mine) == 1
+
+
+CHECK = Check("monitor", Params, observe, judge, second_look=second_look)

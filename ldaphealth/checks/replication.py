@@ -1,0 +1,116 @@
+"""Where each server stands in replication, compared with what was seen of the others.
+
+A dead provider is the provider's finding; a consumer is judged only by what others were seen to
+have (docs/replication.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ldaphealth.check import Check, Facts
+from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, assess, lacks, parse_vector
+from ldaphealth.model import Effect, Finding, Metric, State, Trust
+from ldaphealth.thresholds import Range, Thresholds, at_most
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of the check. A process without memory sees a server twice, a moment apart.
+
+    It cannot wait for `behind`, so `behind_second_look` judges what is still missing then.
+    """
+
+    base: str = field(default="", metadata={"doc": "the naming context; empty: the suffix"})
+    behind: Thresholds = at_most(10, 60)
+    behind_second_look: Thresholds = Thresholds(critical=Range(end=0.5))  # noqa: RUF009  frozen
+    retired_server_ids: tuple[int, ...] = ()
+
+
+def observe(session: Session, params: Params) -> Facts:
+    """Read the position of every server ID."""
+    entry = session.read(params.base or session.server.suffix, (ATTRIBUTE,))
+    return {ATTRIBUTE: entry.get(ATTRIBUTE.lower(), ())}
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge the standing of one server among all that could be read."""
+    try:
+        reads = _reads(view)
+    except CSNError as error:
+        yield view.finding(State.WARNING, "bad_csn", str(error))
+        return
+    if not reads.get(view.server.id):
+        summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
+        yield view.finding(State.UNKNOWN, "no_csn", summary, trust=Trust.OURS)
+        return
+    standing = assess(reads, frozenset(params.retired_server_ids))[view.server.id]
+    limits = params.behind_second_look if view.one_shot else params.behind
+    metrics = tuple(_metrics(limits, standing.behind_seconds, standing.csn_gap_seconds))
+    found = [
+        (limits.state(max(times.values())), code, _sentence(code, times), believed)
+        for code, times, believed in (
+            ("behind", standing.behind_seconds, Trust.SOFT),
+            ("isolated", standing.isolated_seconds, Trust.SOFT),
+            ("split", standing.split_seconds, Trust.TOLD),
+        )
+        if times
+    ]
+    wrong = [each for each in found if each[0] is not State.OK]
+    for state, code, summary, believed in wrong:
+        yield view.finding(state, code, summary, metrics, believed)
+    if not wrong:
+        yield view.finding(State.OK, "ok", "has what the others have", metrics)
+
+
+def second_look(view: View, params: Params) -> bool:
+    """Tell whether this server lacked anything that was seen of another."""
+    try:
+        reads = {server: seen[-1].vector for server, seen in _reads(view).items() if seen}
+    except CSNError:
+        return False
+    mine = reads.get(view.server.id)
+    return mine is not None and any(
+        lacks(mine, other, params.retired_server_ids) for other in reads.values()
+    )
+
+
+def _reads(view: View) -> dict[str, list[Sighting]]:
+    return {
+        server: [
+            Sighting(seen.ended_at, parse_vector(map(str, values)))
+            for seen in observations
+            if isinstance(values := seen.facts.get(ATTRIBUTE), tuple) and values
+        ]
+        for server, observations in view.observations.items()
+    }
+
+
+def _metrics(
+    limits: Thresholds, behind: Mapping[int, float], gaps: Mapping[int, float]
+) -> Iterator[Metric]:
+    for sid, gap in sorted(gaps.items()):
+        yield limits.metric("behind_seconds", behind.get(sid, 0.0), f"{sid:03x}")
+        yield Metric("csn_gap_seconds", gap, label=f"{sid:03x}")
+
+
+SENTENCES = {
+    "behind": "has not received changes of server ID {sids} for {seconds:.1f} s; most others have",
+    "isolated": "has changes of server ID {sids} that most others have not had for {seconds:.1f} s",
+    "split": "one half of the cluster lacks changes of server ID {sids} for {seconds:.1f} s, and "
+    "the other half lacks others; nobody is removed for it",
+}
+
+
+def _sentence(code: str, times: Mapping[int, float]) -> str:
+    sids = ", ".join(f"{sid:03x}" for sid in sorted(times))
+    return SENTENCES[code].format(sids=sids, seconds=max(times.values()))
+
+
+CHECK = Check("replication", Params, observe, judge, Effect.OUT, second_look)

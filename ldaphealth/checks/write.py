@@ -1,0 +1,77 @@
+"""A round trip on the agent's own canary: modify with a fresh token, then compare.
+
+Nothing is sent to change an entry that does not carry the agent's mark (canary.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ldaphealth.canary import MARK_ATTRIBUTE, NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
+from ldaphealth.check import Check, Facts
+from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.deadline import SessionError
+from ldaphealth.model import Effect, Finding, Role, State, Trust
+from ldaphealth.thresholds import Thresholds, at_most
+
+if TYPE_CHECKING:
+    from ldaphealth.history import View
+    from ldaphealth.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Settings of the check. The canaries are below `container`, which must exist."""
+
+    container: str
+    agent: str = field(default="", metadata={"doc": "this agent's name; empty: the host's"})
+    seconds: Thresholds = at_most(0.5, 2.0)
+
+    def __post_init__(self) -> None:
+        if self.agent and not NAME.fullmatch(self.agent):
+            raise ValueError("agent is a name of letters, digits, dot, dash and underscore")
+
+
+def observe(session: Session, params: Params) -> Facts:
+    """Write and compare, if the entry is ours. A consumer takes no writes and gets none."""
+    if session.server.role is Role.CONSUMER:
+        return {"canary": "not_applicable"}
+    agent = params.agent or this_agent()
+    dn = canary_dn(params.container, agent, session.server)
+    try:
+        entry = session.read(dn, (MARK_ATTRIBUTE,))
+    except SessionError as error:
+        if error.failure.result_code != "noSuchObject":
+            raise
+        return {"canary": "missing", "dn": dn}
+    if mark(agent, session.server) not in entry.get(MARK_ATTRIBUTE, ()):
+        return {"canary": "foreign", "dn": dn}
+    token = f"ldaphealth {secrets.token_hex(16)}"
+    session.replace(dn, TOKEN_ATTRIBUTE, token)
+    return {"canary": "ours", "dn": dn, "matched": session.compare(dn, TOKEN_ATTRIBUTE, token)}
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge whether the token is there, and the time. No canary says nothing of the server."""
+    facts = view.latest.facts
+    dn = facts.get("dn")
+    match facts["canary"]:
+        case "not_applicable":
+            yield view.finding(State.OK, "not_applicable", "a consumer takes no writes")
+        case "missing":
+            summary = f"no canary {dn}, or no right to read it; nothing was written"
+            yield view.finding(State.UNKNOWN, "no_canary", summary, trust=Trust.OURS)
+        case "foreign":
+            summary = f"{dn} lacks our mark in {MARK_ATTRIBUTE}; nothing was written"
+            yield view.finding(State.UNKNOWN, "foreign_entry", summary, trust=Trust.OURS)
+        case _:
+            if not facts["matched"]:
+                summary = f"what was written to {dn} a moment ago is not there"
+                yield view.finding(State.CRITICAL, "lost", summary)
+            yield from judge_seconds(view, params.seconds)
+
+
+CHECK = Check("write", Params, observe, judge, Effect.OUT)
