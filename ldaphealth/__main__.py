@@ -10,7 +10,12 @@ import click
 from ldaphealth.printable import printable
 
 BAD_INPUT = 3
-COMMANDS = {"check": "ldaphealth.cli.check"}
+COMMANDS = {
+    "check": "ldaphealth.cli.check",
+    "config": "ldaphealth.cli.config",
+    "canary": "ldaphealth.cli.canary",
+    "csn": "ldaphealth.cli.csn",
+}
 
 
 class Commands(click.Group):

@@ -1,15 +1,15 @@
 """The configuration file: YAML, validated as a whole, into clusters that are ready to be probed.
 
-Only this file knows YAML and pydantic. A mistake is a `ConfigError` that lists all of them, each with
-its path and what would be right.
+The commands call `load`; only this file knows YAML and pydantic. Mistakes leave as a `ConfigError`
+that lists all of them, each with its path and what would be right.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -29,7 +29,7 @@ from ldaphealth.checks import BUILT_IN, SESSION, find
 from ldaphealth.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Credentials, Effect, Role, Server, Tls
 from ldaphealth.secret_file import read_secret, secret_of
-from ldaphealth.thresholds import Range, Thresholds, parse_range
+from ldaphealth.thresholds import Range, parse_range
 
 MAX_BYTES = 1 << 20
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
@@ -95,7 +95,7 @@ class _File(_Strict):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without its 1.1 traps: no `1:30` that is 90, no `no` that is false, no lost duplicates."""
+    """YAML less the traps of 1.1: `1:30` is not 90, `no` is not false, no duplicate is lost."""
 
 
 _TRAPS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")
@@ -123,6 +123,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: dict[object, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise ConfigError([f"line {line}: a key must be a plain word"])
         if key.value in seen:
             problem = f"line {line}: {key.value!r} stands already in line {seen[key.value]}"
             raise ConfigError([problem])
@@ -146,8 +148,7 @@ def load(path: Path, finder: Finder = find) -> dict[str, Cluster]:
         for name, each in file.credentials.items()
     }
     clusters = {
-        name: _cluster(name, each, known, finder, problems)
-        for name, each in file.clusters.items()
+        name: _cluster(name, each, known, finder, problems) for name, each in file.clusters.items()
     }
     if problems:
         raise ConfigError(problems)
@@ -183,36 +184,47 @@ def _safely(events: Any) -> Any:
         return  # the load that follows says it better
 
 
-def _problems(error: ValidationError) -> list[str]:
-    return [_problem(each["loc"], each["type"], each["msg"], each.get("ctx", {})) for each in error.errors()]  # noqa: E501
+def _problems(error: ValidationError, keys: Iterable[str] = ()) -> list[str]:
+    """Return a line for each objection; `keys` are those of the place that was validated."""
+    return [
+        _problem(each["loc"], each["type"], each["msg"], each.get("ctx", {}), list(keys))
+        for each in error.errors()
+    ]
 
 
-KEYS = {
-    model: list(model.model_fields)
-    for model in (_File, _Cluster, _Server, _Tls, _Credentials)
-}
-
-
-def _problem(loc: tuple[int | str, ...], kind: str, message: str, context: Mapping[str, Any]) -> str:
-    path = ".".join(str(part) for part in loc if part != "function-before") or "the file"
+def _problem(
+    loc: tuple[int | str, ...],
+    kind: str,
+    message: str,
+    context: Mapping[str, Any],
+    keys: list[str],
+) -> str:
+    path = ".".join(str(part) for part in loc if part not in NO_PATH) or "the file"
     if kind == "extra_forbidden":
-        return f"{path}: unknown key{_near(str(loc[-1]), _keys_at(loc))}"
+        known = keys if keys and len(loc) == 1 else _keys_at(loc)
+        return f"{path}: unknown key{_near(str(loc[-1]), known)}"
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        return f"{path}: must be a mapping of keys to values"
     if kind == "missing":
         return f"{path}: is missing"
     if kind == "string_pattern_mismatch":
-        return f"{path.removesuffix('.[key]')}: a name is made of letters, digits, dot, dash, _"
+        return f"{path}: a name is made of letters, digits, dot, dash and underscore"
     if kind == "value_error":
         return f"{path}: {context.get('error', message)}"
     return f"{path}: {message[0].lower()}{message[1:]}"
 
 
+NO_PATH = ("[key]",)  # how pydantic names the key of a mapping, beside the key itself
+
+
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the file may have at this place."""
     if len(loc) == 1:
-        return KEYS[_File]
+        return list(_File.model_fields)
     if loc[0] == "credentials":
-        return [*KEYS[_Credentials], "password_file"]
-    place = {3: _Cluster, 4: _Tls, 5: _Server}.get(len(loc), _Cluster)
-    return KEYS[place]
+        return list(_Credentials.model_fields)
+    places: dict[str, type[_Strict]] = {"tls": _Tls, "servers": _Server}
+    return list(places.get(str(loc[2]), _Cluster).model_fields)
 
 
 def _near(word: str, known: list[str]) -> str:
@@ -266,13 +278,10 @@ def _cluster(
     if floor > count:
         problems.append(f"{path}.min_in_service: at most {count}, the number of servers")
     servers = tuple(
-        _server(f"{path}.servers.{key}", name, key, given, known, problems)
-        for key in given.servers
+        _server(f"{path}.servers.{key}", name, key, given, known, problems) for key in given.servers
     )
     checks = _checks(f"{path}.checks", given.checks, finder, problems)
-    return Cluster(
-        name, servers, checks, floor, given.deadline_seconds, given.second_look_seconds
-    )
+    return Cluster(name, servers, checks, floor, given.deadline_seconds, given.second_look_seconds)
 
 
 def _server(  # noqa: PLR0913, PLR0917
@@ -320,7 +329,10 @@ def _checks(
         except LookupError as error:
             problems.append(f"{path}.{name}: {error.args[0]}")
         except ValidationError as error:
-            problems.extend(f"{path}.{name}.{problem}" for problem in _problems(error))
+            keys = ["effect", *(each.name for each in fields(finder(name).params))]
+            problems.extend(f"{path}.{name}.{problem}" for problem in _problems(error, keys))
+        except ValueError as error:  # the check's own objection to its settings
+            problems.append(f"{path}.{name}: {error}")
     order = [*BUILT_IN]
     middle = order.index("unbind") - 0.5  # third parties' checks come before unbind
     return tuple(
@@ -337,15 +349,12 @@ def _required(params: type[Any]) -> bool:
 
 def _planned(check: Check, settings: Any) -> Planned:
     model = create_model(
-        check.name, __base__=_shape(check.params), effect=(Effect, Field(check.effect, strict=False))
+        check.name,
+        __base__=_shape(check.params),
+        effect=(Effect, Field(check.effect, strict=False)),
     )
     found: Any = model.model_validate({} if settings in (None, True) else settings)
     return Planned(check, _built(check.params, found), found.effect)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranged:
-    """Stands for the two ranges of Thresholds in a model."""
 
 
 def _range(value: object) -> object:

@@ -1,0 +1,60 @@
+"""Which clusters and servers a command line means, read from the configuration file.
+
+The commands that take `CLUSTER[/SERVER]` call this; every mistake becomes a click exception.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ldaphealth.check import Cluster
+
+MIN_PAUSE_SHARE = 0.6
+
+
+def load_config(path: Path) -> dict[str, Cluster]:
+    """Return the clusters; a click exception lists every problem of the file."""
+    from ldaphealth.config import ConfigError, load  # noqa: PLC0415  pydantic takes 70 ms to load
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        lines = "\n".join(f"{path}: {problem}" for problem in error.problems)
+        raise click.ClickException(lines) from error
+
+
+def configured(
+    targets: Iterable[str], path: Path, deadline_seconds: float | None
+) -> tuple[list[Cluster], frozenset[str]]:
+    """Return the clusters to look at whole, and the IDs of the servers that are asked about."""
+    clusters = load_config(path)
+    if deadline_seconds is not None:
+        most = deadline_seconds * MIN_PAUSE_SHARE
+        clusters = {
+            name: replace(
+                each,
+                deadline_seconds=deadline_seconds,
+                second_look_seconds=min(each.second_look_seconds, most),
+            )
+            for name, each in clusters.items()
+        }
+    known = [*clusters] + [server.id for each in clusters.values() for server in each.servers]
+    wanted: set[str] = set()
+    for target in targets or clusters:
+        if target not in known:
+            near = difflib.get_close_matches(target, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise click.UsageError(f"{path} describes no {target!r}; {hint}")
+        name, _, server = target.partition("/")
+        wanted.update([target] if server else [each.id for each in clusters[name].servers])
+    chosen = [
+        each for name, each in clusters.items() if any(w.startswith(f"{name}/") for w in wanted)
+    ]
+    return chosen, frozenset(wanted)

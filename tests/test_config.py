@@ -1,0 +1,125 @@
+"""A right file becomes clusters; a wrong one is told with every mistake, its place and the cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ldaphealth.checks.search import Params as SearchParams
+from ldaphealth.config import ConfigError, load
+from ldaphealth.model import BindMethod, Effect
+from ldaphealth.thresholds import Range
+
+RIGHT = """\
+credentials:
+  probe: {method: simple, dn: "cn=x", password_file: PASSWORD_FILE}
+clusters:
+  example:
+    suffix: dc=example,dc=com
+    credentials: probe
+    servers:
+      ldap1: ldap://127.0.0.1:1
+      ldap2: {uri: "ldap://127.0.0.1:2", weight: 50, role: consumer}
+      ldap3: ldaps://ldap3.example.com
+    checks:
+      search: {scope: one, entries: {critical: 1:30}, effect: weight}
+      monitor: off
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    path = tmp_path / "ldaphealth.yaml"
+    path.write_text(RIGHT.replace("PASSWORD_FILE", str(password)))
+    return path
+
+
+def test_a_right_file_becomes_a_cluster(written: Path) -> None:
+    cluster = load(written)["example"]
+    search = {planned.check.name: planned for planned in cluster.checks}["search"]
+
+    assert [planned.check.name for planned in cluster.checks] == [
+        "connect",
+        "bind",
+        "search",
+        "replication",
+        "unbind",
+    ]
+    assert isinstance(search.params, SearchParams)
+    assert search.params.entries.critical == Range(1, 30)  # in YAML 1.1 it would be 90
+    assert search.effect is Effect.WEIGHT
+    assert [(s.weight, s.role.value) for s in cluster.servers[:2]] == [
+        (100, "provider"),
+        (50, "consumer"),
+    ]
+    assert cluster.servers[0].credentials.method is BindMethod.SIMPLE
+    assert cluster.min_in_service == 2
+    assert "secret" not in repr(cluster)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("suffix", "sufix", "clusters.example.sufix: unknown key; did you mean suffix?"),
+        ("weight: 50", "weight: 254", "clusters.example.servers.ldap2.weight: input should be"),
+        ("weight: 50", "wait: 5", "servers.ldap2.wait: unknown key; did you mean weight?"),
+        ("ldap://127.0.0.1:1\n", "http://h\n", "servers.ldap1.uri: 'http://h' is no LDAP URL"),
+        ("credentials: probe", "credentials: prob", "'prob' is unknown; did you mean probe?"),
+        ("scope: one", "scope: two", "checks.search.scope: input should be 'base', 'one' or"),
+        ("scope: one", "scop: one", "checks.search.scop: unknown key; did you mean scope?"),
+        ("scope: one", "size_limit: 9999", "checks.search: size_limit is a number of entries"),
+        ("1:30", "30:1", "checks.search.entries.critical: '30:1' is no range"),
+        ("1:30", "true", "a range is a number or a text"),
+        ("monitor: off", "bind: off", "checks.bind: every session has this step"),
+        ("monitor: off", "montor: off\n      nosuch: {}", "no check is named 'nosuch'"),
+        ("monitor: off", "write: {}", "checks.write.container: is missing"),
+        ("role: consumer", "role: slave", "servers.ldap2.role: input should be"),
+        ("suffix:", "deadline_seconds: 0\n    suffix:", "deadline_seconds: input should be"),
+        ("suffix:", "second_look_seconds: 9\n    suffix:", "second_look_seconds: at most 3"),
+        ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: at most 3"),
+        ("suffix:", "suffix: x\n    suffix:", "line 6: 'suffix' stands already in line 5"),
+        ("password_file", "password", "a password is never written here: use password_file"),
+        ("method: simple", "method: [", "line 2, column"),
+        ("dc=example,dc=com", "[*a, &a x]", "aliases"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(written: Path, old: str, new: str, problem: str) -> None:
+    text = written.read_text()
+    assert old in text
+    written.write_text(text.replace(old, new, 1))
+
+    with pytest.raises(ConfigError) as caught:
+        load(written)
+
+    assert problem in "\n".join(caught.value.problems)
+
+
+def test_all_mistakes_are_told_at_once(written: Path) -> None:
+    text = written.read_text().replace("prob", "pro", 2).replace("scope: one", "scope: two")
+    written.write_text(text.replace("127.0.0.1:1", "127.0.0.1:0"))
+
+    with pytest.raises(ConfigError) as caught:
+        load(written)
+
+    assert len(caught.value.problems) >= 2
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620])
+def test_a_password_that_others_can_reach_is_refused(written: Path, mode: int) -> None:
+    (written.parent / "password").chmod(mode)
+
+    with pytest.raises(ConfigError, match="chmod 0600"):
+        load(written)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "x", "clusters: {}", "\0", "a: " * 5000])
+def test_what_is_no_configuration_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "f"
+    path.write_text(content)
+
+    with pytest.raises(ConfigError):
+        load(path)
