@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help venv packages test check format lock clean
+MAKEFLAGS += --no-print-directory
+.PHONY: help venv packages demo bench test check format lock clean
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -18,6 +19,14 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 packages:  ## Install what the tests drive, where we may
 	@./scripts/install-packages slapd ldap-utils
+
+demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
+	$(BIN)/python -m demo
+
+bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap3
+	@./scripts/install-packages monitoring-plugins-standard
+	$(BIN)/python -m bench.round
+	$(BIN)/python -m bench.one_shot
 
 test: venv packages check  ## Install what is missing and run everything
 

@@ -71,7 +71,7 @@ def _round(
     }
     done, running = wait(pending, timeout=max(0.0, again_at - monotonic()))
     _remember(history, done)
-    wanted = second_look(cluster, history) if monotonic() < again_at else {}
+    wanted = second_look(cluster, history)
     again: list[Future[list[Observation]]] = []
     if wanted:
         pause(cluster.second_look_seconds)

@@ -50,7 +50,6 @@ access to attrs=userPassword by anonymous auth by * none
 access to dn.subtree=ou=canaries,{suffix} by dn.exact={check} write by * none
 access to * by dn.exact={check} read by * search
 {syncrepl}
-multiprovider on
 overlay syncprov
 overlay retcode
 retcode-parent "ou=retcodes,{suffix}"
@@ -100,7 +99,10 @@ class Node:
         )
         self._config.write_text(
             CONFIG.format(
-                server_id=self.number, directory=self.directory / "db", syncrepl=links, **names
+                server_id=self.number,
+                directory=self.directory / "db",
+                syncrepl=f"{links}\nmultiprovider on" if links else "",
+                **names,
             )
         )
         ldif = self.directory / "base.ldif"
@@ -206,6 +208,18 @@ class Node:
         """Add an entry given as lines of LDIF."""
         self._change(ADMIN_DN, f"dn: {dn}\nchangetype: add\n{attributes}\n")
 
+    def load(self, ldif: str) -> None:
+        """Add the entries of an LDIF."""
+        subprocess.run(
+            ["ldapadd", "-x", "-H", self.uri, "-D", ADMIN_DN, "-w", PASSWORD],
+            input=ldif, check=True, capture_output=True, text=True, timeout=START_SECONDS,
+        )  # fmt: skip
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process ID while it runs."""
+        return None if self._process is None else self._process.pid
+
     def delete(self, dn: str) -> None:
         """Delete an entry."""
         self._change(ADMIN_DN, f"dn: {dn}\nchangetype: delete\n")
@@ -262,6 +276,10 @@ class SlapdCluster:
         for node in self.nodes:
             node.heal()
         self.wait_until_level()
+
+    def pids(self) -> set[int]:
+        """Return the process IDs of the nodes that run."""
+        return {node.pid for node in self.nodes if node.pid is not None}
 
     def wait_until_level(self) -> None:
         """Wait until every node answers and all hold the same contextCSN values."""

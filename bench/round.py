@@ -1,0 +1,76 @@
+"""CPU of one in-process round of the checks against one process of check_ldap.
+
+`make bench` runs it; the second table has the share of each step.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from time import process_time
+from typing import Any
+
+from bench.cpu import CHECK_LDAP, process_seconds, table
+from ldaphealth.canary import canary, canary_dn
+from ldaphealth.check import Facts, Planned
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.checks.search import Params as SearchParams
+from ldaphealth.checks.write import Params as WriteParams
+from ldaphealth.deadline import Deadline
+from ldaphealth.model import BindMethod, Credentials, Secret, Server
+from ldaphealth.probe import probe
+from tests.slapd_cluster import CANARIES, CHECK_DN, PASSWORD, PEOPLE, SUFFIX, SlapdCluster
+
+PAIRS = 100
+PARAMS = {
+    "search": SearchParams(base=PEOPLE, filter="(objectClass=organizationalUnit)"),
+    "write": WriteParams(container=CANARIES, agent="bench"),
+}
+
+
+def main() -> None:
+    with SlapdCluster(1) as cluster:
+        node = cluster.nodes[0]
+        credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(PASSWORD))
+        server = Server("bench", node.name, node.uri, SUFFIX, credentials=credentials)
+        lines = "\n".join(f"{k}: {v}" for k, vs in canary("bench", server).items() for v in vs)
+        node.add(canary_dn(CANARIES, "bench", server), lines)
+        port = node.uri.rpartition(":")[2]
+        peer = [CHECK_LDAP, "-H", "127.0.0.1", "-p", port, "-b", PEOPLE, "-3"]
+        peer += ["-D", CHECK_DN, "-P", PASSWORD]
+        steps: dict[str, list[float]] = {}
+        plan = [_timed(name, steps) for name in BUILT_IN if name != "compare"]
+        measured: dict[str, list[float]] = {"one round of all checks": [], "check_ldap": []}
+        for _ in range(PAIRS):
+            started = process_time()
+            seen = probe(server, plan, Deadline.after(5.0))
+            measured["one round of all checks"].append(process_time() - started)
+            failures = [each.failure for each in seen if each.failure]
+            assert not failures, failures
+            measured["check_ldap"].append(process_seconds(peer))
+    table(measured, "check_ldap")
+    whole = sum(statistics.median(each) for each in steps.values())
+    for name, seconds in steps.items():
+        median = statistics.median(seconds)
+        print(f"  {name:20} {median * 1e3:6.2f} ms {median / whole:6.0%}")
+
+
+def _timed(name: str, steps: dict[str, list[float]]) -> Planned:
+    check = BUILT_IN[name]
+    observe: Callable[..., Facts] = check.observe
+    spent = steps.setdefault(name, [])
+
+    def timed(session: Any, params: Any) -> Facts:
+        started = process_time()
+        try:
+            return observe(session, params)
+        finally:
+            spent.append(process_time() - started)
+
+    params = PARAMS[name] if name in PARAMS else check.params()
+    return Planned(replace(check, observe=timed), params, check.effect)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A story for newcomers: a real cluster, real faults, and what ldaphealth says of them."""

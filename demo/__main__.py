@@ -1,0 +1,151 @@
+"""`make demo`: four real slapd nodes, two faults, the verdicts, and everything healed again.
+
+Every step checks what it shows; the exit status is 0 only if all of them showed what they must.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.slapd_cluster import CANARIES, CHECK_DN, PASSWORD, PEOPLE, SUFFIX, SlapdCluster
+
+PROGRAM = Path(sys.executable).with_name("ldaphealth")
+SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
+CONFIG = """\
+credentials:
+  probe: {{dn: "{dn}", password_file: {password_file}}}
+clusters:
+  demo:
+    suffix: {suffix}
+    credentials: probe
+    deadline_seconds: 4
+    servers: {{{servers}}}
+    checks:
+      search: {{base: "{people}", scope: one, entries: {{critical: "10:"}}}}
+      write: {{container: "{canaries}", agent: demo}}
+"""
+
+
+class Story:
+    """The steps, each said before it is done; `failed` counts those that showed something else."""
+
+    def __init__(self, cluster: SlapdCluster) -> None:
+        self.cluster = cluster
+        self.config = self._write_config()
+        self.failed = 0
+
+    def _write_config(self) -> Path:
+        password_file = self.cluster.directory / "password"
+        password_file.write_text(PASSWORD)
+        password_file.chmod(0o600)
+        servers = ", ".join(f'{node.name}: "{node.uri}"' for node in self.cluster.nodes)
+        path = self.cluster.directory / "ldaphealth.yaml"
+        path.write_text(
+            CONFIG.format(
+                dn=CHECK_DN, password_file=password_file, suffix=SUFFIX, servers=servers,
+                people=PEOPLE, canaries=CANARIES,
+            )
+        )  # fmt: skip
+        return path
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ldaphealth on the demo's configuration."""
+        environment = os.environ | {"LDAPHEALTH_CONFIG": str(self.config)}
+        return subprocess.run(
+            [PROGRAM, *arguments],
+            env=environment, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+    def make_canaries(self) -> None:
+        """Add what `canary plan` prints, as an administrator would."""
+        node = self.cluster.nodes[0]
+        node.load(self.run("canary", "plan", "demo").stdout)
+        self.cluster.wait_until_level()
+
+    def show(self, expected: dict[str, list[str]]) -> None:
+        """Run the check for people and for programs; compare who is out, and for which reasons."""
+        print(self.run("check").stdout)
+        verdicts = json.loads(self.run("check", "--format", "json").stdout)["verdicts"]
+        seen = {
+            verdict["server"]: [r["code"] for r in verdict["reasons"] if r["effect"] == "out"]
+            for verdict in verdicts
+            if not verdict["in_service"]
+        }
+        self.expect(f"out of service: {', '.join(expected) or 'nobody'}", seen, expected)
+
+    def keepalived(self, server: str, expected: int) -> None:
+        """Run the script that keepalived runs."""
+        environment = os.environ | {
+            "LDAPHEALTH_CONFIG": str(self.config), "LDAPHEALTH": str(PROGRAM),
+        }  # fmt: skip
+        done = subprocess.run(["/bin/sh", SCRIPT, server], env=environment, timeout=30, check=False)
+        self.expect(
+            f"keepalived gets exit status {expected} for {server}", done.returncode, expected
+        )
+
+    def expect(self, claim: str, seen: object, expected: object) -> None:
+        """Say whether a step showed what it must."""
+        right = seen == expected
+        self.failed += not right
+        print(f"{'✓' if right else '✗'} {claim}" + ("" if right else f"; but: {seen}"))
+
+
+def tell(story: Story) -> None:
+    """Play the story."""
+    cluster = story.cluster
+    say("making the canary entries that `ldaphealth canary plan` prints")
+    story.make_canaries()
+    say("all is well")
+    story.show({})
+    say("ldap2 is frozen (SIGSTOP: its port still opens); ldap3 receives no changes any more")
+    cluster.nodes[1].freeze()
+    cluster.nodes[2].cut_replication()
+    cluster.nodes[0].write("the first change after the cut")
+    done = threading.Event()
+    writer = threading.Thread(target=_keep_writing, args=(cluster, done))
+    writer.start()
+    try:
+        story.show({"demo/ldap2": ["bind.timeout"], "demo/ldap3": ["replication.behind"]})
+        story.keepalived("demo/ldap2", 1)
+        story.keepalived("demo/ldap1", 0)
+    finally:
+        done.set()
+        writer.join()
+    say("healing both")
+    cluster.heal()
+    story.show({})
+
+
+def _keep_writing(cluster: SlapdCluster, done: threading.Event) -> None:
+    while not done.wait(0.1):
+        cluster.nodes[0].write("a change")
+
+
+def say(text: str) -> None:
+    """Tell what comes next, with the seconds since the start."""
+    print(f"\n[{time.monotonic() - STARTED:4.1f} s] {text}", flush=True)
+
+
+def main() -> int:
+    """Play the story and clean up; return the exit status."""
+    say("starting four slapd nodes that replicate to each other")
+    with SlapdCluster() as cluster:
+        pids = cluster.pids()
+        story = Story(cluster)
+        tell(story)
+        pids |= cluster.pids()
+    alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    story.expect("nothing is left behind", (alive, cluster.directory.exists()), ([], False))
+    say("done" if not story.failed else f"{story.failed} steps failed")
+    return 1 if story.failed else 0
+
+
+STARTED = time.monotonic()
+if __name__ == "__main__":
+    sys.exit(main())
