@@ -50,8 +50,9 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_csn", summary, trust=Trust.OURS)
         return
-    standing = assess(reads, frozenset(params.retired_server_ids))[view.server.id]
     limits = params.behind_second_look if view.one_shot else params.behind
+    retired = frozenset(params.retired_server_ids)
+    standing = assess(reads, retired, _tolerance_seconds(limits))[view.server.id]
     metrics = tuple(_metrics(limits, standing.behind_seconds, standing.csn_gap_seconds))
     found = [
         (limits.state(max(times.values())), code, _sentence(code, times), believed)
@@ -82,14 +83,22 @@ def second_look(view: View, params: Params) -> bool:
 
 
 def _reads(view: View) -> dict[str, list[Sighting]]:
+    """Return the reads of the servers that can be read now; a dead one has no say any more."""
     return {
         server: [
-            Sighting(seen.ended_at, parse_vector(map(str, values)))
+            Sighting(seen.ended_at, parse_vector(map(str, values)), seen.duration_seconds)
             for seen in observations
             if isinstance(values := seen.facts.get(ATTRIBUTE), tuple) and values
         ]
         for server, observations in view.observations.items()
+        if observations and observations[-1].failure is None
     }
+
+
+def _tolerance_seconds(limits: Thresholds) -> float:
+    """Return what ordinary replication may take: the lowest end of a range that alerts."""
+    ends = [each.end for each in (limits.warning, limits.critical) if each is not None]
+    return min(ends, default=0.0)
 
 
 def _metrics(

@@ -1,49 +1,146 @@
-"""`ldaphealth csn`: read and compare change sequence numbers at a terminal."""
+"""`ldaphealth csn`: what a change sequence number says, for people at a terminal.
+
+__main__.py loads the group when it is asked for; nothing here speaks LDAP.
+"""
 
 from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
 
 import click
 
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 
+# Largest first; a duration is told in two of them, which is as much as a person compares.
+UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+NEWER = """\
+{newer}
+The two writes are {gap} apart ({gap_seconds:.6f} s). That is the time between two writes,
+not how late a server is: after a quiet day, one write makes it a day."""
+OTHER_SID = """
+They are of different server IDs. Each server stamps its own writes by its own clock, so this
+order says little; compare CSNs of one server ID."""
 
-def _read(ctx: click.Context, param: click.Parameter, value: str) -> CSN:
-    """Read an argument, or fail with a line that shows the right form."""
-    try:
-        return parse_csn(value)
-    except CSNError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
+as_format = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How to print.",
+)  # fmt: skip
+
+
+class BadCSN(click.ClickException):
+    """A value on the command line is no CSN: bad input, like any other exit status 3."""
+
+    exit_code = 3
 
 
 @click.group()
 def csn() -> None:
-    """Read and compare change sequence numbers (contextCSN, entryCSN)."""
+    """Read and compare change sequence numbers (contextCSN, entryCSN) of OpenLDAP."""
 
 
 @csn.command()
-@click.argument("value", callback=_read)
-def parse(value: CSN) -> None:
-    """Take a CSN apart."""
-    click.echo(f"time       {value.time.isoformat()}")
-    click.echo(f"count      {value.count}")
-    click.echo(f"server ID  {value.sid} ({value.sid:03x})")
-    click.echo(f"mod        {value.mod}")
-    click.echo(f"written    {value}")
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
+@as_format
+def parse(values: tuple[str, ...], form: str) -> None:
+    """Print what each CSN says: when, how long ago, and of which server ID.
 
-
-@csn.command()
-@click.argument("a", callback=_read)
-@click.argument("b", callback=_read)
-def compare(a: CSN, b: CSN) -> None:
-    """Tell which of two CSNs is newer, and how far apart the two writes are."""
-    gap = abs((a.time - b.time).total_seconds())
-    if a == b:
-        click.echo("the same")
+    \b
+    Example:
+      ldaphealth csn parse '20261123101500.123456Z#000000#001#000000'
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    now = datetime.now(UTC)
+    positions = [read(value) for value in values]
+    if form == "json":
+        click.echo(json.dumps([describe(position, now) for position in positions], indent=2))
     else:
-        newer = "the first" if a > b else "the second"
-        click.echo(f"{newer} is newer; {gap:.6f} s between the two writes, which is no lateness")
-    if a.sid != b.sid:
-        click.echo(
-            f"their server IDs differ ({a.sid:03x}, {b.sid:03x}): order across them means little"
+        click.echo("\n\n".join(description_text(position, now) for position in positions))
+
+
+@csn.command()
+@click.argument("a")
+@click.argument("b")
+@as_format
+def compare(a: str, b: str, form: str) -> None:
+    """Tell which of two CSNs is newer, and by how much time.
+
+    \b
+    Example:
+      ldaphealth csn compare '20261123101500.123456Z#000000#001#000000' \\
+        '20261124101501.000000Z#000000#001#000000'
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    positions = read(a), read(b)
+    if form == "json":
+        click.echo(json.dumps(comparison(*positions), indent=2))
+    else:
+        click.echo(comparison_text(*positions))
+
+
+def read(text: str) -> CSN:
+    """Read one CSN of the command line; BadCSN quotes what is none and shows the right form."""
+    try:
+        return parse_csn(text)
+    except CSNError as error:
+        raise BadCSN(str(error)) from error
+
+
+def describe(position: CSN, now: datetime) -> dict[str, object]:
+    """Return what one CSN says; its age is by this machine's clock, negative in the future."""
+    return {
+        "normalized": str(position),
+        "time": position.time.isoformat(timespec="microseconds"),
+        "age_seconds": (now - position.time).total_seconds(),
+        "count": position.count,
+        "sid": position.sid,
+        "sid_hex": f"{position.sid:03x}",
+        "mod": position.mod,
+    }
+
+
+def description_text(position: CSN, now: datetime) -> str:
+    """Return one CSN as lines for a terminal."""
+    age_seconds = (now - position.time).total_seconds()
+    told = duration(abs(age_seconds))
+    age = f"{told} ago" if age_seconds >= 0 else f"in {told}, by this machine's clock"
+    return "\n".join(
+        (
+            f"CSN       {position}",
+            f"time      {position.time.isoformat(timespec='microseconds')} ({age})",
+            f"count     {position.count}",
+            f"server ID {position.sid:03x} hexadecimal, {position.sid} decimal",
+            f"mod       {position.mod}",
         )
+    )
+
+
+def comparison(a: CSN, b: CSN) -> dict[str, object]:
+    """Return which CSN is newer, or None, and the seconds between the two writes."""
+    return {
+        "a": str(a),
+        "b": str(b),
+        "newer": None if a == b else "a" if a > b else "b",
+        "gap_seconds": abs((a.time - b.time).total_seconds()),
+        "same_sid": a.sid == b.sid,
+    }
+
+
+def comparison_text(a: CSN, b: CSN) -> str:
+    """Return a comparison as lines for a terminal, with what it does not say."""
+    if a == b:
+        return "Both are the same CSN."
+    gap_seconds = abs((a.time - b.time).total_seconds())
+    newer = f"A is newer: {a}" if a > b else f"B is newer: {b}"
+    text = NEWER.format(newer=newer, gap=duration(gap_seconds), gap_seconds=gap_seconds)
+    return text if a.sid == b.sid else text + OTHER_SID
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its largest unit and the next, cut and not rounded: `3 h 12 min`."""
+    rest = int(seconds)
+    parts: list[str] = []
+    for unit, size in UNITS:
+        amount, rest = divmod(rest, size)
+        if amount or parts:
+            parts.append(f"{amount} {unit}" if amount else "")
+    return " ".join(filter(None, parts[:2])) or "0 s"

@@ -1,15 +1,15 @@
 """Who is behind, who is isolated, and where a cluster is split: pure, from vectors and times.
 
-The replication check calls `assess`. A server is late only by what was proven: a read of it,
-completed after a newer position had been seen elsewhere, still lacked that position. So nothing
-here needs synchronised clocks, and an idle cluster never looks late.
+The replication check calls `assess`. A server is late only by what was proven: a read of it, begun
+after another had been seen with a newer position, still lacked that position. So nothing here
+needs synchronised clocks, and an idle cluster never looks late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from ldaphealth.csn.value import CSN
 from ldaphealth.csn.vector import Vector
@@ -17,133 +17,168 @@ from ldaphealth.csn.vector import Vector
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One read of one server's vector; monotonic seconds when the read was complete."""
+    """One read of one server's vector: monotonic seconds when it was complete, and its length.
+
+    The server may have answered from any moment of the read, so without the duration a slow answer
+    looks like a late server.
+    """
 
     seen_at_seconds: float
     vector: Vector
-
-
-@dataclass(slots=True)
-class Standing:
-    """How one server stands among the others; each time by server ID, nothing where all is well.
-
-    `behind_seconds`: most others have what it lacks. `isolated_seconds`: it has what most others
-    proved to lack. `split_seconds`: as many lack as have, and both sides lack something.
-    `csn_gap_seconds`: newest CSN minus its own; the gap between two writes, and no lateness.
-    """
-
-    behind_seconds: dict[int, float] = field(default_factory=dict)
-    isolated_seconds: dict[int, float] = field(default_factory=dict)
-    split_seconds: dict[int, float] = field(default_factory=dict)
-    csn_gap_seconds: dict[int, float] = field(default_factory=dict)
-
-
-class Blame(Enum):
-    """Whose trouble a missing position is."""
-
-    LACKING = "lacking"
-    HOLDING = "holding"
-    BOTH = "both"
+    duration_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Late:
-    """One server that was proven to lack a position for some time."""
+class Standing:
+    """How one server stands among the others; each time by server ID, nothing where all is well.
 
-    server: str
-    sid: int
-    position: CSN
-    seconds: float
+    `behind_seconds`: for how long it has lacked what most others, or half of them, had.
+    `isolated_seconds`: for how long most others have lacked what it had.
+    `split_seconds`: the same, where nobody can be blamed; nobody may be removed for it.
+    `csn_gap_seconds`: newest CSN minus its own; the gap between two writes, and no lateness.
+    """
+
+    behind_seconds: Mapping[int, float] = field(default_factory=dict)
+    isolated_seconds: Mapping[int, float] = field(default_factory=dict)
+    split_seconds: Mapping[int, float] = field(default_factory=dict)
+    csn_gap_seconds: Mapping[int, float] = field(default_factory=dict)
 
 
 Reads = Mapping[str, Sequence[Sighting]]
+# server -> peer -> seconds for which the server was proven to lack something that the peer holds
+Lacks = Mapping[str, Mapping[str, float]]
 
 
-def assess(reads: Reads, retired: frozenset[int] = frozenset()) -> dict[str, Standing]:
-    """Return the standing of every server with at least one read (oldest first)."""
+def assess(
+    reads: Reads, retired: frozenset[int] = frozenset(), tolerance_seconds: float = 0.0
+) -> dict[str, Standing]:
+    """Return the standing of every server with at least one read (oldest first).
+
+    Give the reads of servers that can be read now: a dead server's last words must not vote, nor
+    make its survivors late. What lasts no longer than `tolerance_seconds` is ordinary replication:
+    it is told, but turns no blame into a split.
+    """
     seen = {server: sightings for server, sightings in reads.items() if sightings}
-    standings = {server: Standing(csn_gap_seconds=_gaps(server, seen, retired)) for server in seen}
-    late = [proof for server in seen for proof in _proofs(server, seen, retired)]
-    for proof in late:
-        holding, lacking = _camps(proof, seen)
-        blame = _blame(holding, lacking, {(each.server, each.sid) for each in late}, seen)
-        if blame is Blame.LACKING:
-            standings[proof.server].behind_seconds[proof.sid] = proof.seconds
-        elif blame is Blame.BOTH:
-            for server in (proof.server, *holding):
-                _raise(standings[server].split_seconds, proof)
-        else:
-            for server in holding:
-                _raise(standings[server].isolated_seconds, proof)
-    return standings
-
-
-def _raise(times: dict[int, float], proof: _Late) -> None:
-    times[proof.sid] = max(times.get(proof.sid, 0.0), proof.seconds)
-
-
-def _proofs(server: str, seen: Reads, retired: frozenset[int]) -> Iterator[_Late]:
-    """Find, for each server ID, the position that this server has lacked for longest."""
-    mine = seen[server][-1]
-    first: dict[int, tuple[float, CSN]] = {}
-    for sightings in seen.values():
-        for sighting in sightings:
-            if sighting.seen_at_seconds >= mine.seen_at_seconds:
-                continue
-            for sid, position in sighting.vector.items():
-                own = mine.vector.get(sid)
-                if sid in retired or (own is not None and own >= position):
-                    continue
-                found = (sighting.seen_at_seconds, position)
-                first[sid] = min(first.get(sid, found), found)
-    for sid, (since, position) in first.items():
-        yield _Late(server, sid, position, mine.seen_at_seconds - since)
-
-
-def _camps(proof: _Late, seen: Reads) -> tuple[set[str], set[str]]:
-    """Return who holds the position and who is proven to lack it; the rest has no say."""
-    first_seen = min(
-        sighting.seen_at_seconds
-        for sightings in seen.values()
-        for sighting in sightings
-        if _holds(sighting, proof)
-    )
-    holding = {server for server, sightings in seen.items() if _holds(sightings[-1], proof)}
-    lacking = {
-        server
-        for server, sightings in seen.items()
-        if server not in holding and sightings[-1].seen_at_seconds > first_seen
+    heads = _heads(seen, retired)
+    lacks = {sid: _lacks(seen, sid) for sid in heads}
+    standings = {
+        server: replace(
+            _blame(server, lacks, len(seen), tolerance_seconds),
+            csn_gap_seconds=_gaps(seen[server][-1].vector, heads),
+        )
+        for server in seen
     }
-    return holding, lacking
+    return _without_a_guilty_majority(standings, tolerance_seconds)
 
 
-def _holds(sighting: Sighting, proof: _Late) -> bool:
-    own = sighting.vector.get(proof.sid)
-    return own is not None and own >= proof.position
-
-
-def _blame(holding: set[str], lacking: set[str], late: set[tuple[str, int]], seen: Reads) -> Blame:
-    if len(lacking) < len(holding):
-        return Blame.LACKING
-    if len(lacking) > len(holding):
-        return Blame.HOLDING
-    heads = [seen[server][-1].vector for server in lacking]
-    both = any(
-        (server, sid) in late
-        for server in holding
-        for sid in {sid for head in heads for sid in head}
-    )
-    return Blame.BOTH if both else Blame.LACKING
-
-
-def _gaps(server: str, seen: Reads, retired: frozenset[int]) -> dict[int, float]:
-    mine = seen[server][-1].vector
+def _heads(seen: Reads, retired: frozenset[int]) -> dict[int, CSN]:
+    """Return the newest position of every server ID that a server holds now."""
     heads: dict[int, CSN] = {}
     for sightings in seen.values():
         for sid, position in sightings[-1].vector.items():
-            heads[sid] = max(heads.get(sid, position), position)
+            if sid not in retired:
+                heads[sid] = max(heads.get(sid, position), position)
+    return heads
+
+
+def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
     return {
-        sid: (heads[sid].time - mine[sid].time).total_seconds()
-        for sid in mine
-        if sid not in retired
+        sid: (head.time - mine[sid].time).total_seconds()
+        for sid, head in heads.items()
+        if sid in mine
     }
+
+
+def _lacks(seen: Reads, sid: int) -> Lacks:
+    return {
+        server: {peer: _lacked_seconds(mine, theirs, sid) for peer, theirs in seen.items()}
+        for server, mine in seen.items()
+    }
+
+
+def _lacked_seconds(mine: Sequence[Sighting], theirs: Sequence[Sighting], sid: int) -> float:
+    """Return for how long one server has been proven to lack what another holds.
+
+    Counted from when the other is known to have held it without a break. If the server itself was
+    seen with it since (restored from a backup, restarted from an old checkpoint), from then.
+    """
+    position = mine[-1].vector.get(sid)
+    since = inf
+    for sighting in reversed(theirs):
+        if not _newer(sighting.vector.get(sid), position):
+            break
+        since = sighting.seen_at_seconds
+    if since == inf:
+        return 0.0
+    for sighting in reversed(mine):
+        if _newer(sighting.vector.get(sid), position):
+            since = max(since, sighting.seen_at_seconds)
+            break
+    return max(0.0, mine[-1].seen_at_seconds - mine[-1].duration_seconds - since)
+
+
+def _newer(position: CSN | None, than: CSN | None) -> bool:
+    return position is not None and (than is None or position > than)
+
+
+def _blame(
+    server: str, lacks: Mapping[int, Lacks], servers: int, tolerance_seconds: float
+) -> Standing:
+    """Return what one server is to blame for; a time holds for as many peers as it takes."""
+    most, half = servers // 2 + 1, (servers + 1) // 2
+    behind: dict[int, float] = {}
+    isolated: dict[int, float] = {}
+    split: dict[int, float] = {}
+    for sid, lacked in lacks.items():
+        _note(isolated, sid, _longest((lacked[peer][server] for peer in lacked), most))
+        mine = lacked[server]
+        by_most, by_half = _longest(mine.values(), most), _longest(mine.values(), half)
+        theirs = _lacked_of(server, lacks, [p for p in mine if mine[p] > tolerance_seconds])
+        mutual = theirs > tolerance_seconds
+        _note(behind, sid, by_most if mutual else by_half)
+        if mutual and by_most <= tolerance_seconds:
+            _note(split, sid, min(by_half, theirs))
+    return Standing(behind, isolated, split)
+
+
+def _lacked_of(server: str, lacks: Mapping[int, Lacks], peers: Iterable[str]) -> float:
+    """Return the longest time for which one of the peers lacked anything that the server holds."""
+    return max((every[peer][server] for peer in peers for every in lacks.values()), default=0.0)
+
+
+def _longest(seconds: Iterable[float], which: int) -> float:
+    """Return the time that at least so many of the times reach."""
+    ordered = sorted(seconds, reverse=True)
+    return ordered[which - 1] if which <= len(ordered) else 0.0
+
+
+def _note(times: dict[int, float], sid: int, seconds: float) -> None:
+    if seconds > 0:
+        times[sid] = seconds
+
+
+def _without_a_guilty_majority(
+    standings: dict[str, Standing], tolerance_seconds: float
+) -> dict[str, Standing]:
+    """Where more than half would be to blame, blame nobody: there is no majority to trust."""
+    guilty = {
+        server
+        for server, standing in standings.items()
+        if max((*standing.behind_seconds.values(), *standing.isolated_seconds.values()), default=0)
+        > tolerance_seconds
+    }
+    if 2 * len(guilty) <= len(standings):
+        return standings
+    return {
+        server: _as_split(standing) if server in guilty else standing
+        for server, standing in standings.items()
+    }
+
+
+def _as_split(standing: Standing) -> Standing:
+    kinds = standing.behind_seconds, standing.isolated_seconds, standing.split_seconds
+    sids = {sid for times in kinds for sid in times}
+    return Standing(
+        split_seconds={sid: max(times.get(sid, 0.0) for times in kinds) for sid in sorted(sids)},
+        csn_gap_seconds=standing.csn_gap_seconds,
+    )

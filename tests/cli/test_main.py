@@ -80,10 +80,9 @@ def test_the_canary_plan_is_ldif_for_each_server(config: str) -> None:
 def test_csn_compare_says_that_the_gap_is_no_lateness() -> None:
     status, out, _ = run("csn", "compare", CSN_A, CSN_B)
 
-    assert (status, out.splitlines()[0]) == (
-        0,
-        "the second is newer; 1.500000 s between the two writes, which is no lateness",
-    )
+    assert status == 0
+    assert out.startswith("B is newer")
+    assert "not how late a server is" in out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["csn", "parse", CSN_A], ["check", "--help"]])

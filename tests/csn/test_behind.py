@@ -58,23 +58,23 @@ MINE, THEIRS = vector(s1=100.0, s2=0.0), vector(s1=0.0, s2=100.0)
         ),
         pytest.param(
             reads(a=[(0, NEW)], b=[(1, NEW)], c=[(2, NEW)], d=[(9, OLD)]),
-            {"d": "behind 9"},
+            {"d": "behind 8"},
             id="most have what one lacks",
         ),
         pytest.param(
             reads(a=[(0, NEW)], b=[(1, OLD)], c=[(2, OLD)], d=[(3, OLD)]),
-            {"a": "isolated 3"},
+            {"a": "isolated 1"},
             id="one has what most lack",
         ),
         pytest.param(
             reads(a=[(0, MINE), (5, MINE)], b=[(1, THEIRS)], c=[(2, THEIRS)], d=[(3, THEIRS)]),
-            {"a": "behind 4, isolated 3"},
+            {"a": "behind 2, isolated 1"},
             id="one provider cut off both ways",
         ),
         pytest.param(
             reads(a=[(0, MINE), (9, MINE)], b=[(0, MINE), (9, MINE)])
             | reads(c=[(1, THEIRS), (9, THEIRS)], d=[(1, THEIRS), (9, THEIRS)]),
-            {"a": "split 9", "b": "split 9", "c": "split 9", "d": "split 9"},
+            dict.fromkeys("abcd", "split 8"),
             id="two against two",
         ),
         pytest.param(
@@ -142,3 +142,161 @@ def test_who_lacks_nothing_is_never_behind(seen: dict[str, list[Sighting]]) -> N
     with_best = seen | {"best": [Sighting(99.0, newest)]}
 
     assert assess(with_best)["best"].behind_seconds == {}
+
+
+GONE_ON = vector(s1=20.0, s3=499.0)
+CUT_OFF = vector(s1=10.0, s3=500.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(
+            reads(a=[(0, NEW), (1000, NEW)], d=[(0, OLD), (1000.5, OLD)])
+            | reads(b=[(0, OLD), (1000.1, NEW)], c=[(0, OLD), (1000.2, NEW)]),
+            {"d": "behind 0.4"},
+            id="the cut heals: the last to catch up is late only since half have caught up",
+        ),
+        pytest.param(
+            reads(a=[(0, NEW), (1000, NEW)], b=[(0, NEW), (1000, NEW)])
+            | reads(c=[(0, NEW), (999, NEW), (1000.5, OLD)]),
+            {"c": "behind 1.5"},
+            id="a position that moved backwards is missing only since then",
+        ),
+        pytest.param(
+            {
+                name: [Sighting(at + i, vector(**{f"s{i}": at})) for at in (0.0, 100.0)]
+                for i, name in enumerate("abcd", 1)
+            },
+            {"a": "split 101", "b": "split 99", "c": "split 98", "d": "split 97"},
+            id="each cut from all others: nobody is left to trust, so nobody is blamed",
+        ),
+        pytest.param(
+            reads(a=[(0, OLD), (9, NEW)], b=[(0, OLD), (9, NEW)], c=[(0, OLD), (9, NEW)])
+            | reads(d=[(0, OLD), (8, OLD)]),
+            {},
+            id="newer positions came after its own last read",
+        ),
+    ],
+)
+def test_standing_over_time(seen: dict[str, list[Sighting]], expected: dict[str, str]) -> None:
+    assert summary(assess(seen)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tolerance_seconds", "expected"),
+    [
+        pytest.param(0.0, dict.fromkeys("abcd", "split 0.02"), id="any proof makes it a split"),
+        pytest.param(
+            1.0,
+            {"a": "behind 0.02", "b": "behind 0.02", "c": "behind 499", "d": "behind 499"},
+            id="ordinary replication the other way makes no split",
+        ),
+    ],
+)
+def test_two_of_four_receive_nothing_while_their_own_writes_arrive(
+    tolerance_seconds: float, expected: dict[str, str]
+) -> None:
+    ahead = [(1.0, GONE_ON), (500.02, GONE_ON)]
+    cut = [(0.0, vector(s1=10.0, s3=499.0)), (500.0, CUT_OFF)]
+    seen = reads(a=ahead, b=ahead, c=cut, d=cut)
+
+    told = summary(assess(seen, tolerance_seconds=tolerance_seconds))
+
+    assert told == expected
+
+
+def test_a_slow_answer_does_not_make_a_server_late() -> None:
+    slow = Sighting(0.85, OLD, duration_seconds=0.8)
+
+    assert summary(assess({"a": [Sighting(0.1, NEW)], "b": [slow]})) == {}
+
+
+def under_steady_writes(rounds: int) -> dict[str, list[Sighting]]:
+    """Ten writes a second at a, 50 ms from the others, reads every 5 s; d stopped receiving."""
+
+    def seen(name: str, at: float) -> Sighting:
+        had_until = {"a": at, "d": 1.0}.get(name, at - 0.05)
+        return Sighting(at, vector(s1=float(int(had_until * 10)) / 10))
+
+    starts = [5.0 * i + 1 for i in range(rounds)]
+    return {name: [seen(name, at + 0.01 * i) for at in starts] for i, name in enumerate("abcd")}
+
+
+def test_a_cut_consumer_is_late_and_who_is_a_moment_late_is_not() -> None:
+    standings = assess(under_steady_writes(20), tolerance_seconds=1.0)
+
+    late = {name: max(each.behind_seconds.values(), default=0) for name, each in standings.items()}
+    assert late["d"] == pytest.approx(90, abs=0.1)
+    assert max(late[name] for name in "abc") < 0.1
+    assert all(max(each.isolated_seconds.values(), default=0) < 0.1 for each in standings.values())
+    assert not any(each.split_seconds for each in standings.values())
+
+
+def blamed(standings: dict[str, Standing]) -> set[str]:
+    return {
+        name for name, each in standings.items() if each.behind_seconds or each.isolated_seconds
+    }
+
+
+@given(READS)
+def test_more_than_half_are_never_blamed(seen: dict[str, list[Sighting]]) -> None:
+    assert 2 * len(blamed(assess(seen))) <= len(seen)
+
+
+@given(READS)
+def test_nobody_is_behind_while_a_majority_lacks_the_same(seen: dict[str, list[Sighting]]) -> None:
+    for name, standing in assess(seen).items():
+        mine = seen[name][-1].vector
+        for sid in standing.behind_seconds:
+            having = [
+                other
+                for other in seen.values()
+                if sid in other[-1].vector
+                and (sid not in mine or other[-1].vector[sid] > mine[sid])
+            ]
+            assert 2 * len(having) >= len(seen)
+
+
+@given(READS)
+def test_a_read_begun_before_anything_was_seen_elsewhere_proves_nothing(
+    seen: dict[str, list[Sighting]],
+) -> None:
+    one_round = {
+        name: [Sighting(s[-1].seen_at_seconds, s[-1].vector, 10.0)] for name, s in seen.items()
+    }
+
+    assert summary(assess(one_round)) == {}
+
+
+@given(READS)
+def test_no_time_is_longer_than_the_agent_has_watched(seen: dict[str, list[Sighting]]) -> None:
+    times = [at.seen_at_seconds for sightings in seen.values() for at in sightings]
+    for standing in assess(seen).values():
+        for kind in (standing.behind_seconds, standing.isolated_seconds, standing.split_seconds):
+            assert all(0 < seconds <= max(times) - min(times) for seconds in kind.values())
+
+
+@given(READS, VECTORS, st.integers(1, 3))
+def test_one_more_that_agrees_with_the_majority_changes_nothing_for_others(
+    seen: dict[str, list[Sighting]], common: Vector, extra: int
+) -> None:
+    agreeing = {f"m{i}": [Sighting(0.0, common)] for i in range(len(seen) + extra)}
+    settled = {
+        name: [
+            *sightings,
+            Sighting(20.0, sightings[-1].vector),
+            Sighting(30.0, sightings[-1].vector),
+        ]
+        for name, sightings in (seen | agreeing).items()
+    }
+    with_one_more = assess(settled | {"one more": settled["m0"]})
+    del with_one_more["one more"]
+
+    def kinds(standings: dict[str, Standing]) -> dict[str, tuple[set[int], ...]]:
+        return {
+            name: (set(s.behind_seconds), set(s.isolated_seconds), set(s.split_seconds))
+            for name, s in standings.items()
+        }
+
+    assert kinds(with_one_more) == kinds(assess(settled))

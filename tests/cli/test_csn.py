@@ -1,0 +1,165 @@
+"""What `ldaphealth csn` tells people, and how it refuses what is no CSN."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.cli.csn import csn, description_text, duration
+from ldaphealth.csn import parse
+
+A = "20261123101500.123456Z#00000a#01f#000002"
+A_DAY_LATER = "20261124101500.123457Z#000000#01f#000000"
+OF_ANOTHER_SERVER_ID = "20261123101500.123456Z#00000a#002#000002"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(csn, arguments)
+
+
+@pytest.mark.parametrize(
+    ("now", "age"),
+    [
+        pytest.param(datetime(2026, 11, 23, 13, 27, 59, tzinfo=UTC), "3 h 12 min ago", id="past"),
+        pytest.param(datetime(2026, 11, 23, 10, 15, 1, tzinfo=UTC), "0 s ago", id="just now"),
+        pytest.param(
+            datetime(2026, 11, 23, 10, 13, tzinfo=UTC),
+            "in 2 min, by this machine's clock",
+            id="future",
+        ),
+    ],
+)
+def test_a_csn_tells_when_how_long_ago_and_of_whom(now: datetime, age: str) -> None:
+    assert description_text(parse(A), now).splitlines() == [
+        f"CSN       {A}",
+        f"time      2026-11-23T10:15:00.123456+00:00 ({age})",
+        "count     10",
+        "server ID 01f hexadecimal, 31 decimal",
+        "mod       2",
+    ]
+
+
+def test_parse_measures_the_age_by_the_clock_of_this_machine() -> None:
+    text = datetime.now(UTC).strftime("%Y%m%d%H%M%S.%fZ#000000#001#000000")
+
+    (told,) = json.loads(run("parse", text, "--format", "json").stdout)
+
+    assert 0 <= told["age_seconds"] < 60
+
+
+def test_parse_prints_the_form_that_servers_write_today() -> None:
+    result = run("parse", "20070101120000Z#0000FF#0a#000000", A)
+
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if line.startswith("CSN")] == [
+        "CSN       20070101120000.000000Z#0000ff#00a#000000",
+        f"CSN       {A}",
+    ]
+
+
+def test_parse_as_json_is_a_list_of_objects() -> None:
+    result = run("parse", A, A_DAY_LATER, "--format", "json")
+
+    first, second = json.loads(result.stdout)
+    assert first.pop("age_seconds") - second.pop("age_seconds") == pytest.approx(86_400.000001)
+    assert first == {
+        "normalized": A,
+        "time": "2026-11-23T10:15:00.123456+00:00",
+        "count": 10,
+        "sid": 31,
+        "sid_hex": "01f",
+        "mod": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        pytest.param(A, A_DAY_LATER, ("b", 86_400.000001, True), id="the second is newer"),
+        pytest.param(A_DAY_LATER, A, ("a", 86_400.000001, True), id="the first is newer"),
+        pytest.param(A, A, (None, 0.0, True), id="the same"),
+        pytest.param(A, OF_ANOTHER_SERVER_ID, ("a", 0.0, False), id="other server IDs, same time"),
+    ],
+)
+def test_compare_tells_which_is_newer_and_the_time_between_the_writes(
+    a: str, b: str, expected: tuple[str | None, float, bool]
+) -> None:
+    told = json.loads(run("compare", a, b, "--format", "json").stdout)
+
+    assert (told["newer"], told["gap_seconds"], told["same_sid"]) == expected
+
+
+def test_compare_says_that_the_gap_is_not_lateness() -> None:
+    text = run("compare", A, A_DAY_LATER).stdout
+
+    assert f"B is newer: {A_DAY_LATER}\nThe two writes are 1 d apart (86400.000001 s)" in text
+    assert "not how late a server is" in text
+    assert "different server IDs" not in text
+
+
+def test_compare_warns_of_different_server_ids() -> None:
+    assert "different server IDs" in run("compare", A, OF_ANOTHER_SERVER_ID).stdout
+
+
+@pytest.mark.parametrize("arguments", [("parse", A), ("compare", A)], ids=["parse", "compare"])
+@pytest.mark.parametrize(
+    ("bad", "quoted"),
+    [
+        pytest.param("yesterday", "'yesterday'", id="a word"),
+        pytest.param("\x1b[2J\n", r"'\x1b[2J\n'", id="control characters"),
+        pytest.param("20260230000000Z#000000#001#000000", "'20260230", id="an impossible date"),
+        pytest.param("", "''", id="nothing"),
+    ],
+)
+def test_what_is_no_csn_is_quoted_in_one_line_on_standard_error(
+    arguments: tuple[str, ...], bad: str, quoted: str
+) -> None:
+    result = run(*arguments, bad)
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    (line,) = result.stderr.splitlines()
+    assert line.isprintable()
+    assert quoted in line
+    assert "#000000#001#000000" in line  # the right form
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        pytest.param(0.9, "0 s", id="less than a second"),
+        pytest.param(59.9, "59 s", id="cut and not rounded"),
+        pytest.param(60, "1 min", id="no second unit when it is zero"),
+        pytest.param(3_605, "1 h", id="only neighbouring units"),
+        pytest.param(86_400 * 400 + 7_200, "400 d 2 h", id="days are the largest"),
+    ],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+@given(st.floats(0, 1e10))
+def test_a_duration_as_told_is_short_by_less_than_one_of_its_second_unit(seconds: float) -> None:
+    sizes = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+    words = duration(seconds).split()
+    told = sum(
+        int(amount) * sizes[unit] for amount, unit in zip(words[::2], words[1::2], strict=True)
+    )
+
+    assert 0 <= seconds - told < max(1, seconds / 24)
+
+
+def test_the_command_loads_no_library_of_other_commands() -> None:
+    program = "import sys, ldaphealth.cli.csn; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    assert "ldaphealth.csn" in loaded
+    assert not {"ldap3", "pydantic", "rich", "prometheus_client", "yaml"} & set(loaded)
