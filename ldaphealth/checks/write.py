@@ -5,7 +5,7 @@ Nothing is sent to change an entry that does not carry the agent's mark (canary.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -49,7 +49,7 @@ def observe(session: Session, params: Params) -> Facts:
         return {"canary": "missing", "dn": dn}
     if mark(agent, session.server) not in entry.get(MARK_ATTRIBUTE, ()):
         return {"canary": "foreign", "dn": dn}
-    token = f"ldaphealth {secrets.token_hex(16)}"
+    token = f"ldaphealth {os.urandom(16).hex()}"
     session.replace(dn, TOKEN_ATTRIBUTE, token)
     return {"canary": "ours", "dn": dn, "matched": session.compare(dn, TOKEN_ATTRIBUTE, token)}
 
