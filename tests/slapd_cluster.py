@@ -255,7 +255,7 @@ class SlapdCluster:
             for node in self.nodes:
                 node.prepare([each.uri for each in self.nodes])
                 node.start()
-            self.wait_until_level()
+            self.wait_until_linked()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -275,6 +275,13 @@ class SlapdCluster:
         """Undo all faults, and wait for the end of their effects."""
         for node in self.nodes:
             node.heal()
+        self.wait_until_linked()
+
+    def wait_until_linked(self) -> None:
+        """Wait until a change of each node has reached all: a link comes back later than slapd."""
+        self.wait_until_level()
+        for node in self.nodes:
+            node.write(f"linked {time.monotonic()}")
         self.wait_until_level()
 
     def pids(self) -> set[int]:

@@ -14,11 +14,15 @@ from ldaphealth.model import Effect, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to tell it. `width` is in columns; `dynamic` is keepalived's misc_dynamic."""
+    """How to tell it. `width` is in columns; `dynamic` is keepalived's misc_dynamic.
+
+    `verbose` adds every finding with its metrics where a person reads.
+    """
 
     colour: bool = False
     width: int = 100
     dynamic: bool = False
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ SINKS: Mapping[str, Sink] = {
     "text": Sink("ldaphealth.publish.text"),
     "json": Sink("ldaphealth.publish.json_document"),
     "keepalived": Sink("ldaphealth.publish.keepalived", frozenset({Effect.OUT, Effect.WEIGHT})),
+    "nagios": Sink("ldaphealth.publish.nagios"),
 }
 
 

@@ -1,50 +1,76 @@
 """The snapshot as one JSON document, versioned.
 
-For programs; `version` changes when a key changes its meaning or goes away.
+For programs; docs/json.md explains the keys, docs/snapshot.schema.json is their schema.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
+from math import isfinite
 
-from ldaphealth.model import Snapshot, Verdict
+from ldaphealth.model import Finding, Metric, Reason, Snapshot, Verdict
+from ldaphealth.printable import printable
 from ldaphealth.publish import Options, Told, exit_status
 
-VERSION = 1
+VERSION = 1  # changes when a key changes its meaning or goes away, not when one is added
 
 
 def tell(snapshot: Snapshot, _: Options) -> Told:
-    """Format the snapshot; times are RFC 3339 in UTC, numbers in the unit that ends their name."""
+    """Format the snapshot; numbers are in the unit that ends their name, weights have none.
+
+    Times are RFC 3339 in UTC. RFC 8259 knows no NaN and no Infinity: such a value becomes null.
+    """
     document = {
         "version": VERSION,
-        "taken_at": datetime.fromtimestamp(snapshot.taken_at, UTC).isoformat(),
+        "taken_at": _rfc3339(snapshot.taken_at),
         "verdicts": [_verdict(verdict) for verdict in snapshot.verdicts],
     }
     return Told(json.dumps(document, indent=2, allow_nan=False), exit_status(snapshot))
 
 
+def _rfc3339(epoch_seconds: float) -> str:
+    text = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
 def _verdict(verdict: Verdict) -> dict[str, object]:
     return {
-        "server": verdict.server,
+        "server": printable(verdict.server),
         "state": verdict.state.name,
         "in_service": verdict.in_service,
         "weight": verdict.weight,
-        "held_by": verdict.held_by,
-        "reasons": [
-            {"code": r.code, "summary": r.summary, "state": r.state.name, "effect": r.effect.value}
-            for r in verdict.reasons
-        ],
-        "findings": [
-            {
-                "check": finding.check,
-                "code": finding.code,
-                "state": finding.state.name,
-                "trust": finding.trust.value,
-                "summary": finding.summary,
-                "metrics": [asdict(metric) for metric in finding.metrics],
-            }
-            for finding in verdict.findings
-        ],
+        "held_by": printable(verdict.held_by),
+        "reasons": [_reason(reason) for reason in verdict.reasons],
+        "findings": [_finding(finding) for finding in verdict.findings],
+    }
+
+
+def _reason(reason: Reason) -> dict[str, object]:
+    return {
+        "code": printable(reason.code),
+        "summary": printable(reason.summary),
+        "state": reason.state.name,
+        "effect": reason.effect.value,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "check": printable(finding.check),
+        "code": printable(finding.code),
+        "state": finding.state.name,
+        "trust": finding.trust.value,
+        "summary": printable(finding.summary),
+        "metrics": [_metric(metric) for metric in finding.metrics],
+    }
+
+
+def _metric(metric: Metric) -> dict[str, object]:
+    return {
+        "name": printable(metric.name),
+        "label": printable(metric.label),
+        "value": metric.value if isfinite(metric.value) else None,
+        "warning": printable(metric.warning),
+        "critical": printable(metric.critical),
     }

@@ -1,61 +1,178 @@
-"""The verdicts as a table for people.
+"""The verdicts as a table for people: a glance must be enough, at night and without colour.
 
-The only file that draws; colour comes from the caller, and words carry the meaning without it.
+The command line calls it; the only file that draws. Words carry the meaning, colour repeats it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from io import StringIO
+from math import isfinite
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ldaphealth.model import Snapshot, State, Verdict
+from ldaphealth.model import Effect, Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.printable import printable
 from ldaphealth.publish import Options, Told, exit_status
+from ldaphealth.publish.summary import names, summary, troubles
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
+NARROW = 90  # columns; below, the sentences would get less than a third of the line
+LEAST = 40
+# A CRITICAL reason of a server in service needs an explanation.
+EFFECTS = {Effect.OUT: "", Effect.WEIGHT: " (lowers the weight)", Effect.WATCH: " (only told)"}
+LONGEST_MS = 1e7  # about three hours; more is no time that a session took
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the wide table; it is left out when it would be empty."""
+
+    heading: str
+    cell: Callable[[Verdict], Text]
+    is_number: bool = False
+    wraps: bool = False
 
 
 def tell(snapshot: Snapshot, options: Options) -> Told:
-    """Draw the table, and one line that sums it up."""
-    table = Table(box=None, pad_edge=False, header_style="bold" if options.colour else "")
-    for heading in ("server", "verdict", "state", "weight", "why"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading == "weight" else "left"
-        )
-    for verdict in snapshot.verdicts:
-        table.add_row(*_row(verdict))
+    """Draw the table, with `verbose` every finding, and at the end one line that sums it up."""
     out = StringIO()
+    width = max(options.width, LEAST)
     console = Console(
-        file=out, width=options.width, force_terminal=options.colour, no_color=not options.colour,
+        file=out,
+        width=width,
+        height=25,  # else rich asks the environment about both
+        color_system="standard" if options.colour else None,
+        force_terminal=options.colour,
+        no_color=not options.colour,
         highlight=False,
-    )  # fmt: skip
-    console.print(table)
-    console.print(Text(_sum(snapshot)))
-    return Told(out.getvalue().rstrip("\n"), exit_status(snapshot))
+        emoji=False,
+        markup=False,
+    )
+    if snapshot.verdicts:
+        console.print(_narrow(snapshot) if width < NARROW else _wide(snapshot))
+        if options.verbose:
+            console.print(Text(), _findings(snapshot), sep="\n")
+        console.print()
+    console.print(_summary(snapshot))
+    lines = (line.rstrip() for line in out.getvalue().split("\n"))
+    return Told("\n".join(lines).rstrip("\n"), exit_status(snapshot))
 
 
-def _row(verdict: Verdict) -> tuple[Text, ...]:
-    words = "in service" if verdict.in_service else "OUT of service"
-    style = STYLES[verdict.state] if verdict.in_service else STYLES[State.CRITICAL]
-    why = "\n".join(f"{reason.code}: {printable(reason.summary)}" for reason in verdict.reasons)
-    if verdict.held_by:
-        why += f"\nkept in service by rule: {verdict.held_by}"
+def _summary(snapshot: Snapshot) -> Text:
+    if not snapshot.verdicts:
+        return Text("no server was checked")
+    everybody = all(verdict.in_service for verdict in snapshot.verdicts)
+    how_many = summary(snapshot).replace(" in service", " servers in service")
+    counted = Text(how_many, "bold green" if everybody else "bold red")
+    return Text("; ").join([counted, *map(Text, troubles(snapshot))])
+
+
+def _wide(snapshot: Snapshot) -> Table:
+    shown = names(snapshot)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    cells: list[list[Text]] = []
+    for column in _columns(shown):
+        column_cells = [column.cell(verdict) for verdict in snapshot.verdicts]
+        if any(column_cells):
+            cells.append(column_cells)
+            table.add_column(
+                column.heading,
+                justify="right" if column.is_number else "left",
+                no_wrap=not column.wraps,
+                overflow="fold",
+            )
+    for row in zip(*cells, strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _columns(shown: Mapping[str, str]) -> tuple[Column, ...]:
     return (
-        Text(printable(verdict.server)),
-        Text(words, style),
-        Text(verdict.state.name, STYLES[verdict.state]),
-        Text(str(verdict.weight)),
-        Text(why),
+        Column("SERVER", lambda v: Text(shown[v.server], "bold"), wraps=True),
+        Column("VERDICT", _in_or_out),
+        Column("STATE", lambda v: Text(v.state.name, STYLES[v.state])),
+        Column("WEIGHT", lambda v: Text(str(v.weight)), is_number=True),
+        Column("BIND\nms", lambda v: Text(_ms(v, "bind_seconds")), is_number=True),
+        Column("SEARCH\nms", lambda v: Text(_ms(v, "search_seconds")), is_number=True),
+        Column("HELD BY", lambda v: Text(printable(v.held_by), "bold"), wraps=True),
+        Column("WHY", _why, wraps=True),
     )
 
 
-def _sum(snapshot: Snapshot) -> str:
-    total, out = len(snapshot.verdicts), [v for v in snapshot.verdicts if not v.in_service]
-    line = f"{total - len(out)} of {total} in service"
-    names = ", ".join(
-        f"{printable(v.server)} ({', '.join(reason.code for reason in v.reasons)})" for v in out
+def _narrow(snapshot: Snapshot) -> Table:
+    """Put all that is said of a server below its verdict: columns would leave no room for why."""
+    shown = names(snapshot)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold")
+    for verdict in snapshot.verdicts:
+        state = Text(verdict.state.name, STYLES[verdict.state])
+        first = Text("  ").join([_in_or_out(verdict), state, Text(f"weight {verdict.weight}")])
+        steps = ((step, _ms(verdict, f"{step}_seconds")) for step in ("bind", "search"))
+        times = Text(", ".join(f"{step} {ms} ms" for step, ms in steps if ms))
+        held = Text(f"held by {printable(verdict.held_by)}" if verdict.held_by else "", "bold")
+        block = [first, times, held, _why(verdict)]
+        table.add_row(
+            Text(shown[verdict.server], "bold"), Text("\n").join(part for part in block if part)
+        )
+    return table
+
+
+def _in_or_out(verdict: Verdict) -> Text:
+    if verdict.in_service:
+        return Text("in service", STYLES[State.OK])
+    return Text("OUT of service", f"bold {STYLES[State.CRITICAL]}")
+
+
+def _why(verdict: Verdict) -> Text:
+    return Text("\n").join(
+        Text.assemble(
+            (printable(reason.code), STYLES[reason.state]),
+            f"{EFFECTS[reason.effect]}: {printable(reason.summary)}",
+        )
+        for reason in verdict.reasons
     )
-    return f"{line}; out: {names}" if out else line
+
+
+def _ms(verdict: Verdict, name: str) -> str:
+    """Return a time in milliseconds, or nothing: a step that was not reached took none."""
+    for finding in verdict.findings:
+        for metric in finding.metrics:
+            if metric.name == name and 0 <= metric.value * 1000 < LONGEST_MS:
+                return f"{metric.value * 1000:.1f}"
+    return ""
+
+
+def _findings(snapshot: Snapshot) -> Table:
+    shown = names(snapshot)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("SERVER", "STATE", "FINDING"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "STATE")
+    for verdict in snapshot.verdicts:
+        name = shown[verdict.server]
+        for finding in verdict.findings:
+            state = Text(finding.state.name, STYLES[finding.state])
+            table.add_row(Text(name, "bold"), state, _finding(finding))
+            name = ""  # said once, so that the eye finds where the next server begins
+    return table
+
+
+def _finding(finding: Finding) -> Text:
+    first = f"{printable(finding.reason)}: {printable(finding.summary)}"
+    return Text("\n".join([first, *_metrics(finding.metrics)]))
+
+
+def _metrics(metrics: Iterable[Metric]) -> Iterable[str]:
+    for metric in metrics:
+        name = " ".join(filter(None, (printable(metric.name), printable(metric.label))))
+        ranges = [
+            f"{word} {printable(text)}"
+            for word, text in (("warning", metric.warning), ("critical", metric.critical))
+            if text
+        ]
+        value = f"{metric.value:.6g}" if isfinite(metric.value) else "not known"
+        yield f"  {name} {value}" + (f" ({', '.join(ranges)})" if ranges else "")

@@ -1,0 +1,176 @@
+"""The answer as the Nagios plugin guidelines want it: state, one short line, perfdata, details.
+
+The command line calls it. Of nagiosplugin only `Performance` is used: its runtime prints, exits,
+adds a warning line for each `|` it removes and ranks UNKNOWN above CRITICAL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from math import isfinite
+from zlib import crc32
+
+from nagiosplugin import Performance
+
+from ldaphealth.model import Metric, Snapshot, State, Verdict, worst
+from ldaphealth.publish import Options, Told
+from ldaphealth.publish.ascii_line import ascii_line
+from ldaphealth.publish.summary import names, summary, troubles
+from ldaphealth.thresholds import parse_range
+
+# Nagios Core reads 4096 bytes (MAX_PLUGIN_OUTPUT_LENGTH); a line end and some air are left over.
+MAX_BYTES = 4000
+PERFDATA_BYTES = 2800
+MORE_BYTES = 32  # kept for the line that says what was cut
+LINE_CHARACTERS = 300
+STATUS_CHARACTERS = 79  # "less than 80"; perfdata comes on top
+UNIQUE_CHARACTERS = 19  # the guidelines' length of an RRD name
+WORD_CHARACTERS = 10  # what a label spends on its server, so that the metric is in those 19
+LABEL_CHARACTERS = 60
+RANGE_CHARACTERS = 64
+
+UNITS = {"_seconds": "s", "_bytes": "B"}
+UNSAFE_IN_LABEL = re.compile(r"[^A-Za-z0-9_.:/~ -]")
+# `|` starts perfdata; the others are what Nagios itself strips (illegal_macro_output_chars), or
+# markup in its pages. A single quote stays: our own sentences quote with it.
+HARMLESS = str.maketrans(
+    {'"': "'", "`": "'", "|": r"\x7c", "<": r"\x3c", ">": r"\x3e", "&": r"\x26", "$": r"\x24"}
+)
+
+
+def tell(snapshot: Snapshot, _: Options) -> Told:
+    """Format the snapshot in at most 4000 ASCII bytes; the exit status is the worst state.
+
+    https://nagios-plugins.org/doc/guidelines.html; long text is cut before perfdata is, and of
+    perfdata only whole items are left out, which a line then says.
+    """
+    state = worst(map(nagios_state, snapshot.verdicts))
+    items = [str(item) for item in performances(snapshot)]
+    perfdata = _fitting(items, PERFDATA_BYTES)
+    first = _status_line(snapshot, state) + (f" | {' '.join(perfdata)}" if perfdata else "")
+    left_out = len(items) - len(perfdata)
+    note = [f"{left_out} perfdata items left out: no room"] if left_out else []
+    lines = [*note, *_server_lines(snapshot)]
+    shown = _fitting(lines, MAX_BYTES - len(first) - MORE_BYTES)
+    more = [f"... {len(lines) - len(shown)} more lines"] if len(shown) < len(lines) else []
+    return Told("\n".join([first, *shown, *more]), state.value)
+
+
+def nagios_state(verdict: Verdict) -> State:
+    """Return the state of one server: its worst finding, and CRITICAL when it is out.
+
+    A rule that holds a server out (such as a drain) is somebody's will: WARNING at least, because
+    it must end one day.
+    """
+    if verdict.in_service:
+        return verdict.state
+    return worst((verdict.state, State.WARNING if verdict.held_by else State.CRITICAL))
+
+
+def performances(snapshot: Snapshot) -> Iterator[Performance]:
+    """Yield perfdata, judged metrics first: with too many, those that nobody judges go first.
+
+    The label is `server [label] metric`, and unlike any other in its first 19 characters.
+    """
+    heads: set[str] = set()
+    for label, metric in sorted(_labelled(snapshot).items(), key=lambda each: _rank(each[1])):
+        unlike = label if label[:UNIQUE_CHARACTERS] not in heads else f"{_digest(label)} {label}"
+        if unlike[:UNIQUE_CHARACTERS] not in heads:
+            heads.add(unlike[:UNIQUE_CHARACTERS])
+            yield _performance(unlike, metric)
+
+
+def _labelled(snapshot: Snapshot) -> Mapping[str, Metric]:
+    shown = names(snapshot)
+    labelled: dict[str, Metric] = {}
+    for verdict in snapshot.verdicts:
+        for finding in verdict.findings:
+            for metric in finding.metrics:
+                labelled.setdefault(_label(shown[verdict.server], metric), metric)
+    return labelled
+
+
+def _rank(metric: Metric) -> tuple[bool, str]:
+    return not (metric.warning or metric.critical), metric.name
+
+
+def _performance(label: str, metric: Metric) -> Performance:
+    value = _number(metric.value)
+    uom = next((uom for end, uom in UNITS.items() if metric.name.endswith(end)), "")
+    return Performance(
+        label, value, "" if value == "U" else uom, _range(metric.warning), _range(metric.critical)
+    )
+
+
+def _label(server: str, metric: Metric) -> str:
+    """Return a label that depends on nothing else, so that graphs outlive a failed check."""
+    words = (_short(server), _short(metric.label), metric.name)
+    text = ascii_line(" ".join(word for word in words if word), LABEL_CHARACTERS)
+    return UNSAFE_IN_LABEL.sub("_", text)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= WORD_CHARACTERS else f"{word[:5]}~{_digest(word)}"
+
+
+def _digest(text: str) -> str:
+    return f"{crc32(text.encode('utf-8', 'backslashreplace')) & 0xFFFF:04x}"
+
+
+def _number(value: float) -> str:
+    """Print without exponent, which perfdata does not know; U is a value that is not known."""
+    if not isfinite(value):
+        return "U"
+    short = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if short == "-0" else short
+
+
+def _range(text: str) -> str:
+    if not text or len(text) > RANGE_CHARACTERS:
+        return ""
+    try:
+        return str(parse_range(text))
+    except ValueError:  # a third party's metric; a graph without its line is no reason to fail
+        return ""
+
+
+def _status_line(snapshot: Snapshot, state: State) -> str:
+    head = f"LDAP {state.name} - "
+    if not snapshot.verdicts:
+        return f"{head}no server was checked"
+    tail = summary(snapshot)
+    room = STATUS_CHARACTERS - len(head) - len(tail) - len("; ")
+    told = _trouble_line(snapshot, room)
+    return f"{head}{told}; {tail}" if told else head + tail
+
+
+def _trouble_line(snapshot: Snapshot, room: int) -> str:
+    """Name the causes rather than every server, for which the lines below have room."""
+    for most_names in (8, 1):
+        told = _harmless("; ".join(troubles(snapshot, most_names)), LINE_CHARACTERS)
+        if len(told) <= room:
+            return told
+    return ascii_line(told, room)
+
+
+def _server_lines(snapshot: Snapshot) -> Iterator[str]:
+    shown = names(snapshot)
+    for verdict in sorted(snapshot.verdicts, key=lambda v: -nagios_state(v).severity):
+        words = "in service" if verdict.in_service else "OUT of service"
+        held = f", held by {verdict.held_by}" if verdict.held_by else ""
+        state = nagios_state(verdict).name
+        head = f"{shown[verdict.server]} {state}: {words}, weight {verdict.weight}{held}"
+        why = (f"{reason.code}: {ascii_line(reason.summary)}" for reason in verdict.reasons)
+        yield _harmless("; ".join((head, *why)), LINE_CHARACTERS)
+
+
+def _harmless(text: str, limit: int) -> str:
+    return ascii_line(text.translate(HARMLESS), limit)
+
+
+def _fitting(texts: Sequence[str], room: int) -> list[str]:
+    """Return the first texts that fit into `room` bytes, each with one byte between."""
+    ends = accumulate(len(text) + 1 for text in texts)
+    return [text for text, end in zip(texts, ends, strict=True) if end <= room]

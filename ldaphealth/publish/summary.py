@@ -1,0 +1,71 @@
+"""What a tired person must read first: how many serve, which server does not, and why.
+
+The sinks for people and for Nagios call it; it prints codes and names, never long sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ldaphealth.model import Effect, Reason, Snapshot, State, Verdict
+from ldaphealth.printable import printable
+
+NAME_CHARACTERS = 64
+CODE_CHARACTERS = 64
+
+
+def names(snapshot: Snapshot) -> Mapping[str, str]:
+    """Return a printable name by server ID, without the cluster when there is only one."""
+    ids = [verdict.server for verdict in snapshot.verdicts]
+    one_cluster = len({id_.partition("/")[0] for id_ in ids}) == 1 and all("/" in i for i in ids)
+    return {
+        id_: printable(id_.partition("/")[2] if one_cluster else id_, NAME_CHARACTERS)
+        for id_ in ids
+    }
+
+
+def summary(snapshot: Snapshot) -> str:
+    """Return how many servers are in service."""
+    serving = sum(verdict.in_service for verdict in snapshot.verdicts)
+    return f"{serving} of {len(snapshot.verdicts)} in service"
+
+
+def troubles(snapshot: Snapshot, most_names: int = 8) -> list[str]:
+    """Return phrases on the servers that are out, held or not OK; the worst come first.
+
+    Servers with the same trouble share a phrase: `ldap2, ldap3 and 1 more out: bind.timeout`.
+    """
+    shown = names(snapshot)
+    alike: dict[str, list[str]] = {}
+    for verdict in sorted(snapshot.verdicts, key=lambda v: (v.in_service, -v.state.severity)):
+        if trouble := _trouble(verdict):
+            alike.setdefault(trouble, []).append(shown[verdict.server])
+    return [_listed(servers, most_names) + trouble for trouble, servers in alike.items()]
+
+
+def _listed(servers: Sequence[str], most: int) -> str:
+    rest = len(servers) - most
+    return ", ".join(servers[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _trouble(verdict: Verdict) -> str:
+    """Return what follows the name, or nothing when all is well."""
+    side = "in" if verdict.in_service else "out"
+    if verdict.held_by:
+        what = f" held {side} by {printable(verdict.held_by, CODE_CHARACTERS)}"
+    else:
+        what = "" if verdict.in_service else " out"
+    codes = ", ".join(dict.fromkeys(printable(r.code, CODE_CHARACTERS) for r in _blamed(verdict)))
+    if not codes and verdict.state is not State.OK:
+        codes = verdict.state.name
+    return f"{what}: {codes}" if codes else what
+
+
+def _blamed(verdict: Verdict) -> Iterable[Reason]:
+    """Return the reasons that remove a server, or else those as bad as its state."""
+    removing = [
+        reason
+        for reason in verdict.reasons
+        if reason.state is State.CRITICAL and reason.effect is Effect.OUT
+    ]
+    return removing or [reason for reason in verdict.reasons if reason.state is verdict.state]

@@ -1,0 +1,180 @@
+"""The document is what its schema and docs/json.md say, for every snapshot."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ldaphealth.model import Effect, Snapshot, State, Trust
+from ldaphealth.publish import Options
+from ldaphealth.publish.json_document import VERSION, tell
+from tests.publish.snapshots import HELD_BY_FLOOR, NASTY, ONE_OUT, SNAPSHOTS, nasty_snapshot
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA: dict[str, Any] = json.loads((DOCS / "snapshot.schema.json").read_text())
+PAGE = (DOCS / "json.md").read_text()
+
+EVERY = SNAPSHOTS | {name: nasty_snapshot(text) for name, text in NASTY.items()}
+TYPES = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+}
+UNDERSTOOD = {
+    "$schema", "$id", "$defs", "$ref", "title", "description", "type", "properties", "required",
+    "items", "enum", "const", "minimum", "maximum", "pattern",
+}  # fmt: skip
+
+
+def document(snapshot: Snapshot) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(tell(snapshot, Options()).text, parse_constant=refuse)
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = schema
+    if "$ref" in schema:
+        found = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    assert set(found) <= UNDERSTOOD
+    return found
+
+
+def mistakes(value: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Yield where a value is not what its schema says, for the keywords that ours uses.
+
+    Stricter than the schema in one thing: a key that it does not know is a mistake of ours today,
+    while a reader's copy of the schema must let a later version add one.
+    """
+    schema = resolved(schema)
+    types = schema.get("type", [])
+    allowed = tuple(TYPES[t] for t in ([types] if isinstance(types, str) else types))
+    bool_as_number = isinstance(value, bool) and "boolean" not in types
+    if allowed and (bool_as_number or not isinstance(value, allowed)):  # type: ignore[arg-type]
+        yield f"{path}: {value!r} is no {types}"
+        return
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        yield f"{path}: {value!r} is not one of the values"
+    if isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
+        yield f"{path}: {value!r} does not match"
+    if isinstance(value, int | float) and value < schema.get("minimum", value):
+        yield f"{path}: {value!r} is too small"
+    for key in set(schema.get("required", [])) - set(value if isinstance(value, dict) else ()):
+        yield f"{path}: lacks {key}"
+    for key, each in value.items() if isinstance(value, dict) else ():
+        if key in schema["properties"]:
+            yield from mistakes(each, schema["properties"][key], f"{path}.{key}")
+        else:
+            yield f"{path}: does not know {key}"
+    for each in value if isinstance(value, list) else ():
+        yield from mistakes(each, schema["items"], f"{path}[]")
+
+
+def schema_keys(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    schema = resolved(schema)
+    for key, each in schema.get("properties", {}).items():
+        yield f"{path}{key}"
+        yield from schema_keys(each, f"{path}{key}.")
+    if "items" in schema:
+        yield from schema_keys(schema["items"], f"{path.removesuffix('.')}[].")
+
+
+def document_keys(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield f"{path}{key}"
+            yield from document_keys(each, f"{path}{key}.")
+    elif isinstance(value, list):
+        for each in value:
+            yield from document_keys(each, f"{path.removesuffix('.')}[].")
+
+
+@pytest.mark.parametrize("snapshot", EVERY.values(), ids=EVERY)
+def test_every_document_is_what_the_schema_says(snapshot: Snapshot) -> None:
+    assert list(mistakes(document(snapshot), SCHEMA)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param(["version"], 2, id="another version"),
+        pytest.param(["taken_at"], "2026-11-23 01:33", id="a time that is not RFC 3339"),
+        pytest.param(["verdicts", 0, "state"], "FINE", id="a state that does not exist"),
+        pytest.param(["verdicts", 0, "weight"], -1, id="a negative weight"),
+        pytest.param(["verdicts", 0, "in_service"], 1, id="a number for a boolean"),
+        pytest.param(["verdicts", 0, "findings", 0, "extra"], "x", id="a key that is not written"),
+    ],
+)
+def test_the_schema_refuses(path: list[str | int], value: object) -> None:
+    whole = document(ONE_OUT)
+    part = whole
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+
+    assert len(list(mistakes(whole, SCHEMA))) == 1
+
+
+def test_document_schema_and_page_know_the_same_keys() -> None:
+    written = set(document_keys(document(HELD_BY_FLOOR)))
+    explained = set(re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE))
+
+    assert set(schema_keys(SCHEMA)) == written
+    assert explained == written
+
+
+def test_every_key_of_the_schema_has_a_description_and_is_required() -> None:
+    for each in (part for part in [SCHEMA, *SCHEMA["$defs"].values()] if "properties" in part):
+        assert set(each["required"]) == set(each["properties"])
+        assert all("description" in resolved(part) for part in each["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("definition", "key", "words"),
+    [
+        pytest.param("verdict", "state", [s.name for s in State], id="states"),
+        pytest.param("reason", "effect", [e.value for e in Effect], id="effects"),
+        pytest.param("finding", "trust", [t.value for t in Trust], id="trust"),
+    ],
+)
+def test_the_schema_lists_the_words_of_the_model(
+    definition: str, key: str, words: list[str]
+) -> None:
+    assert resolved(SCHEMA["$defs"][definition]["properties"][key])["enum"] == words
+
+
+def test_the_example_on_the_page_is_a_real_document() -> None:
+    example = PAGE.partition("```json\n")[2].partition("```")[0]
+
+    assert json.loads(example) == document(Snapshot(ONE_OUT.taken_at, ONE_OUT.verdicts[2:3]))
+
+
+def test_the_version_is_the_one_of_the_schema() -> None:
+    assert SCHEMA["properties"]["version"]["const"] == VERSION
+
+
+def test_the_time_is_rfc_3339_in_utc() -> None:
+    assert document(ONE_OUT)["taken_at"] == "2026-11-23T02:13:20.250Z"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_does_not_know_becomes_null(value: float) -> None:
+    metrics = document(nasty_snapshot("x", value))["verdicts"][0]["findings"][0]["metrics"]
+
+    assert metrics[0]["value"] is None
+    assert metrics[3]["value"] == 1e22
+
+
+@pytest.mark.parametrize(("name", "status"), [("healthy", 0), ("one_out", 1), ("unknown", 0)])
+def test_the_exit_status_tells_whether_every_server_is_in_service(name: str, status: int) -> None:
+    assert tell(SNAPSHOTS[name], Options()).exit_status == status
