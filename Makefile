@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench test check format lock clean
+.PHONY: help venv packages demo bench test docker-build check format lock clean
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -18,7 +18,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 	@touch $@
 
 packages:  ## Install what the tests drive, where we may
-	@./scripts/install-packages slapd ldap-utils
+	@./scripts/install-packages slapd ldap-utils keepalived
 
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
 	$(BIN)/python -m demo
@@ -40,9 +40,13 @@ format: venv  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docker-build:  ## Build both images, with a Docker engine or with buildah
+	./docker/build
+
 lock:  ## Write the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml --group dev -o locks/dev.txt
+	printf 'hatchling\n' | uv pip compile --universal --python-version 3.11 --generate-hashes -q -c locks/dev.txt - -o locks/build.txt
 
 clean:  ## Remove what was made here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -50,11 +50,12 @@ def parse_range(text: str | float) -> Range:
     # The library takes an empty text for a range that never alerts; "-" makes it an error.
     try:
         parsed = NagiosRange(str(text).strip() or "-")
-    except (ValueError, TypeError) as error:
+        start, end = float(parsed.start), float(parsed.end)
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(
             f'{text!r} is no range; write "2" (at most 2), "1:" (at least 1), "1:5" or "@1:5"'
         ) from error
-    return Range(float(parsed.start), float(parsed.end), bool(parsed.invert))
+    return Range(start, end, bool(parsed.invert))
 
 
 @dataclass(frozen=True, slots=True)
