@@ -1,0 +1,41 @@
+"""A certificate authority for one cluster, and the server certificates that it issues.
+
+`demo/cluster.py` makes one when a cluster is asked to speak TLS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """The three files that slapd.conf(5) wants."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+
+class Authority:
+    """A certificate authority whose own certificate is in `file`, for clients to trust."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._ca = trustme.CA()
+        self.file = directory / "ca.pem"
+        self._ca.cert_pem.write_to_path(str(self.file))
+
+    def issue(self, name: str, identities: tuple[str, ...]) -> ServerCertificate:
+        """Issue a certificate for host names and addresses (subjectAltName, RFC 6125)."""
+        issued = self._ca.issue_cert(*identities)
+        certificate = ServerCertificate(
+            self.file, self._directory / f"{name}.pem", self._directory / f"{name}.key"
+        )
+        certificate.key.touch(mode=0o600)
+        issued.private_key_pem.write_to_path(str(certificate.key))
+        certificate.chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+        return certificate

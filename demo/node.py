@@ -1,0 +1,220 @@
+"""One node of the demo cluster: a slapd with verbs to use it and faults to break it.
+
+Tests, demo and benches get nodes from `demo/cluster.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.client import Client, Credentials, parse
+from demo.slapd import Slapd
+from demo.slapd_conf import Link
+from demo.slowness import Slowness
+from demo.tree import CHECK_DN, PEOPLE, PEOPLE_COUNT, ROOT_DN, SUFFIX, person
+
+DATABASE = "olcDatabase={1}mdb,cn=config"
+SOCK = """\
+objectClass: olcOverlayConfig
+objectClass: olcOvSocketConfig
+olcOverlay: sock
+olcDbSocketPath: {path}
+olcDbSocketExtensions: binddn
+olcOvSocketOps: search"""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a node listens on TCP; None where it does not."""
+
+    ldap: str
+    ldaps: str | None = None
+    ipv6: str | None = None
+
+    def urls(self) -> tuple[str, ...]:
+        """Return those that there are."""
+        return tuple(url for url in (self.ldap, self.ldaps, self.ipv6) if url)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Who binds: the rootdn, which no access rule and no slowness holds, and the check account."""
+
+    root: Credentials
+    check: Credentials
+
+
+class Node(Slapd):
+    """A provider that receives from all others.
+
+    Faults change cn=config, which is not replicated, and so strike one node only, without a
+    restart; they survive one. They add up, and `heal` undoes them, the last one first.
+    """
+
+    def __init__(
+        self,
+        slapd: Path,
+        directory: Path,
+        addresses: Addresses,
+        accounts: Accounts,
+        links: tuple[Link, ...],
+    ) -> None:
+        super().__init__(slapd, directory, addresses.urls())
+        self.name = directory.name
+        self.uri = addresses.ldap
+        self.ldaps_uri = addresses.ldaps
+        self.ipv6_uri = addresses.ipv6
+        self.root = Client(self.ldapi_uri, accounts.root)
+        self.check = Client(self.ldapi_uri, accounts.check)
+        self.anonymous = Client(self.ldapi_uri)
+        self.links = links
+        self._cut: frozenset[str] = frozenset()
+        self._slowness: Slowness | None = None
+        self._undo = contextlib.ExitStack()
+
+    # What it holds
+
+    def context_csn(self) -> tuple[str, ...]:
+        """Return the contextCSN values in order, one for each server ID that has written."""
+        return tuple(sorted(self.root.read(SUFFIX, "contextCSN")))
+
+    def receives_from(self) -> frozenset[str]:
+        """Return the URIs of the providers to which it has a link that is up to date.
+
+        The phase alone does not tell: it still says Persist when the provider is gone (ITS#9339).
+        """
+        consumers = self.root.search(
+            "cn=Monitor", "(objectClass=olmSyncReplInstance)",
+            "olmSRProviderURIList", "olmSRConnection", "olmSRSyncPhase",
+        )  # fmt: skip
+        return frozenset(
+            uri
+            for consumer in consumers
+            if any(consumer.get("olmSRConnection", ()))
+            and consumer.get("olmSRSyncPhase") == ("Persist",)
+            for uri in consumer["olmSRProviderURIList"]
+        )
+
+    def write(self, changes: int = 1) -> None:
+        """Change descriptions of people, one after the other, on one connection."""
+        self.root.change(
+            "".join(
+                f"dn: {person(number % PEOPLE_COUNT + 1)}\nchangetype: modify\n"
+                f"replace: description\ndescription: {self.name} {time.time_ns()} {number}\n\n"
+                for number in range(changes)
+            )
+        )
+
+    # Faults
+
+    def cut_replication(self, *providers: Node) -> None:
+        """Receive no more from `providers`, or from anybody if none are named; the others go on.
+
+        The consumer's provider becomes a port where nobody listens, so that cn=Monitor shows
+        a consumer that is not connected, as with a cut network, and not one that is not there.
+        """
+        struck = {provider.uri for provider in providers} or {link.provider for link in self.links}
+        self._point_links(self._cut | struck)
+        self._undo.callback(self._point_links, frozenset())
+
+    def refuse_password(self) -> None:
+        """Answer the check account's bind with invalidCredentials, by an access rule."""
+        self._forbid(f'to dn.base="{CHECK_DN}" attrs=userPassword by * none')
+
+    def hide_base(self, dn: str) -> None:
+        """Answer noSuchObject to searches at or below `dn`, by an access rule.
+
+        Without the right `disclose` slapd answers as if the entry did not exist
+        (slapd.access(5)): a client cannot tell the two apart, and this works for the suffix
+        too, which cannot be deleted without its contextCSN. Binds stay possible (`=x`).
+        """
+        self._forbid(f'to dn.subtree="{dn}" by anonymous =x by * =0')
+
+    def empty(self) -> None:
+        """Lose all people, really and silently: same contextCSN, but the entries are gone.
+
+        slapmodify(8) deletes them in the database of the running slapd, past syncprov. For that
+        LMDB's lock between processes is enough: back-mdb caches no entries, so slapd sees it at
+        once. Not so for added ones: slapd remembers the highest entry ID that it gave out
+        (mi_nextid in back-mdb) and looks no further. So `heal` stops slapd, adds what
+        replication has not brought back meanwhile, and starts it.
+
+        Do not start any node while one is empty: in a refresh by the present phase
+        (RFC 4533, 3.3) it would delete there what is not here, as in real life.
+        """
+        lost = self._people()
+        deletions = (f"dn: {dn}\nchangetype: delete\n\n" for dn in lost)
+        self.tool("modify", "-b", SUFFIX, ldif="".join(deletions))
+        self._undo.callback(self._restore, lost)
+
+    def slow_searches(self, seconds: float) -> None:
+        """Let every search of the data take that much longer; bind and cn=Monitor stay quick.
+
+        slapo-retcode(5) would delay binds, writes and what replication brings too, and by whole
+        seconds. Called again, it only changes the time.
+        """
+        if self._slowness:
+            self._slowness.seconds = seconds
+            return
+        path = self.directory / "slow"
+        self._slowness = Slowness(path, seconds, exempt=ROOT_DN)
+        self.root.add(f"olcOverlay=sock,{DATABASE}", SOCK.format(path=path))
+        self._undo.callback(self._quicken, self._slowness)
+
+    def read_only(self) -> None:
+        """Refuse clients' writes with unwillingToPerform; what replication brings is applied."""
+        self._configure("olcReadOnly", ["TRUE"])
+        self._undo.callback(self._configure, "olcReadOnly", ["FALSE"])
+
+    def heal(self) -> None:
+        """Thaw, start if it does not run, and undo every fault."""
+        self.thaw()
+        self.start()
+        self._undo.close()
+
+    def close(self) -> None:
+        """End for good."""
+        self.stop()
+        if self._slowness:
+            self._slowness.close()
+
+    def _configure(self, attribute: str, values: Iterable[str]) -> None:
+        lines = "".join(f"{attribute}: {value}\n" for value in values)
+        self.root.modify(DATABASE, f"replace: {attribute}\n{lines}")
+
+    def _forbid(self, rule: str) -> None:
+        self.root.modify(DATABASE, f"add: olcAccess\nolcAccess: {{0}}{rule}")
+        # The last fault is undone first, so the first rule is ours again by then.
+        self._undo.callback(self.root.modify, DATABASE, "delete: olcAccess\nolcAccess: {0}")
+
+    def _point_links(self, cut: frozenset[str]) -> None:
+        self._cut = cut
+        self._configure(
+            "olcSyncrepl",
+            [link.directive(cut=link.provider in cut) for link in self.links],
+        )
+
+    def _people(self) -> dict[str, str]:
+        # Not `-s`, with which slapcat 2.5.13 crashes.
+        everybody = f"ldap:///{PEOPLE}??sub?(objectClass=inetOrgPerson)"
+        ldif = self.tool("cat", "-H", everybody, "-o", "ldif_wrap=no")
+        records = (record for record in ldif.split("\n\n") if record.strip())
+        return {parse(record)[0]["dn"][0]: record for record in records}
+
+    def _restore(self, lost: Mapping[str, str]) -> None:
+        self.stop()
+        here = self._people()
+        missing = (f"{record}\n\n" for dn, record in lost.items() if dn not in here)
+        self.tool("add", "-b", SUFFIX, ldif="".join(missing))
+        self.start()
+
+    def _quicken(self, slowness: Slowness) -> None:
+        # Changes of cn=config wait for running operations, so let the waiting ones go first.
+        slowness.release()
+        self.root.delete(f"olcOverlay={{1}}sock,{DATABASE}")
+        slowness.close()
+        self._slowness = None

@@ -1,0 +1,104 @@
+"""The slapd.conf(5) of one node of a multi-provider cluster.
+
+`demo/cluster.py` writes it; slapd turns it into cn=config once, where faults then change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.certificates import ServerCertificate
+from demo.tree import ACCESS, CHECK_DN, ROOT_DN, SUFFIX
+
+# Where Debian and Ubuntu put them.
+SCHEMA = Path("/etc/ldap/schema")
+MODULES = Path("/usr/lib/ldap")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a consumer needs to receive from one provider; at `nowhere` nobody listens."""
+
+    rid: int
+    provider: str
+    nowhere: str
+    password: str
+
+    def directive(self, *, cut: bool = False) -> str:
+        """Return the value of syncrepl (slapd.conf(5)); a link that is cut leads nowhere.
+
+        `timeout` is the time that slapd waits for a provider which takes the connection but does
+        not answer. A change of cn=config waits for that thread, and everybody waits for the
+        change: without it a frozen peer freezes this node too. But a fresh link also waits that
+        long for the first news (measured with 2.5.13), so a fault that comes right after
+        linking takes up to a second to put in.
+        """
+        return (
+            f"rid={self.rid:03} provider={self.nowhere if cut else self.provider} "
+            'type=refreshAndPersist retry="1 +" timeout=1 network-timeout=2 keepalive=5:2:1 '
+            f'searchbase="{SUFFIX}" bindmethod=simple '
+            f'binddn="{ROOT_DN}" credentials="{self.password}"'
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlapdConf:
+    """What differs between nodes and clusters."""
+
+    server_id: int
+    database: Path
+    database_bytes: int
+    password: str
+    links: tuple[Link, ...]
+    certificate: ServerCertificate | None
+
+    def text(self) -> str:
+        """Return the file.
+
+        One rootdn has all rights in cn=config, the data and cn=Monitor. dbnosync: nothing here
+        must survive the machine. loglevel 0: the default would send every operation to syslog.
+        """
+        return "\n".join([*self._global(), *self._data(), *_monitor(), ""])
+
+    def _global(self) -> list[str]:
+        schemas = [f"include {SCHEMA}/{name}.schema" for name in SCHEMAS]
+        modules = [f"moduleload {name}" for name in ("back_mdb", "back_monitor", *OVERLAYS)]
+        certificate = self.certificate
+        tls = [
+            f"TLSCACertificateFile {certificate.authority}",
+            f"TLSCertificateFile {certificate.chain}",
+            f"TLSCertificateKeyFile {certificate.key}",
+        ] if certificate else []  # fmt: skip
+        return [
+            *schemas, f"modulepath {MODULES}", *modules, *tls,
+            f"serverID {self.server_id}", "loglevel 0",
+            "database frontend", 'access to dn.base="" by * read',
+            'access to dn.base="cn=Subschema" by * read',
+            "database config", f"rootdn {ROOT_DN}",
+        ]  # fmt: skip
+
+    def _data(self) -> list[str]:
+        return [
+            "database mdb", f"suffix {SUFFIX}", f"directory {self.database}",
+            f"maxsize {self.database_bytes}", "dbnosync",
+            f"rootdn {ROOT_DN}", f"rootpw {self.password}",
+            "index objectClass,uid,entryUUID,entryCSN eq",
+            f'limits dn.exact="{CHECK_DN}" size=unlimited',
+            *(f"access {rule}" for rule in ACCESS),
+            *(f"syncrepl {link.directive()}" for link in self.links),
+            *(["multiprovider on"] if self.links else []),
+            # Without a session log every reconnect would compare all entries (slapo-syncprov(5)).
+            "overlay syncprov", "syncprov-sessionlog 10000",
+        ]  # fmt: skip
+
+
+SCHEMAS = ("core", "cosine", "inetorgperson")
+OVERLAYS = ("syncprov", "back_sock")
+
+
+def _monitor() -> list[str]:
+    return [
+        "database monitor", f"rootdn {ROOT_DN}",
+        f'access to * by dn.exact="{CHECK_DN}" read by * none',
+    ]  # fmt: skip
