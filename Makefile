@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench test docker-build check format lock clean
+.PHONY: help venv packages demo bench test docker-build check soak docs format lock clean
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -30,11 +30,18 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 
 test: venv packages check  ## Install what is missing and run everything
 
-check: venv  ## Format, lint, types, tests
+check: venv  ## Format, lint, direction of imports, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+soak: venv packages  ## Let two balancers write to one cluster for two minutes
+	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
+
+docs: venv  ## Write the reference of the configuration file from its schema
+	$(BIN)/python scripts/configuration_reference.py
 
 format: venv  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
 from time import process_time
 from typing import Any
 
 from bench.cpu import CHECK_LDAP, process_seconds, table
+from demo.cluster import Cluster
+from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
 from ldaphealth.canary import canary, canary_dn
-from ldaphealth.check import Facts, Planned
+from ldaphealth.check import Check, Facts, Planned
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.deadline import Deadline
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
 from ldaphealth.probe import probe
-from tests.slapd_cluster import CANARIES, CHECK_DN, PASSWORD, PEOPLE, SUFFIX, SlapdCluster
 
 PAIRS = 100
 PARAMS = {
@@ -30,15 +30,15 @@ PARAMS = {
 
 
 def main() -> None:
-    with SlapdCluster(1) as cluster:
+    with Cluster(size=1) as cluster:
         node = cluster.nodes[0]
-        credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(PASSWORD))
+        credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
         server = Server("bench", node.name, node.uri, SUFFIX, credentials=credentials)
         lines = "\n".join(f"{k}: {v}" for k, vs in canary("bench", server).items() for v in vs)
-        node.add(canary_dn(CANARIES, "bench", server), lines)
+        node.root.add(canary_dn(CANARIES, "bench", server), lines)
         port = node.uri.rpartition(":")[2]
         peer = [CHECK_LDAP, "-H", "127.0.0.1", "-p", port, "-b", PEOPLE, "-3"]
-        peer += ["-D", CHECK_DN, "-P", PASSWORD]
+        peer += ["-D", CHECK_DN, "-P", CHECK_PASSWORD]
         steps: dict[str, list[float]] = {}
         plan = [_timed(name, steps) for name in BUILT_IN if name != "compare"]
         measured: dict[str, list[float]] = {"one round of all checks": [], "check_ldap": []}
@@ -69,7 +69,7 @@ def _timed(name: str, steps: dict[str, list[float]]) -> Planned:
             spent.append(process_time() - started)
 
     params = PARAMS[name] if name in PARAMS else check.params()
-    return Planned(replace(check, observe=timed), params, check.effect)
+    return Planned(Check(name, check.params, timed, check.judge), params, check.effect)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ import threading
 import time
 from pathlib import Path
 
-from tests.slapd_cluster import CANARIES, CHECK_DN, PASSWORD, PEOPLE, SUFFIX, SlapdCluster
+from demo.client import ENVIRONMENT
+from demo.cluster import Cluster
+from demo.programs import find
+from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
@@ -35,42 +38,47 @@ clusters:
 class Story:
     """The steps, each said before it is done; `failed` counts those that showed something else."""
 
-    def __init__(self, cluster: SlapdCluster) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.config = self._write_config()
         self.failed = 0
 
     def _write_config(self) -> Path:
-        password_file = self.cluster.directory / "password"
-        password_file.write_text(PASSWORD)
-        password_file.chmod(0o600)
         servers = ", ".join(f'{node.name}: "{node.uri}"' for node in self.cluster.nodes)
         path = self.cluster.directory / "ldaphealth.yaml"
         path.write_text(
             CONFIG.format(
-                dn=CHECK_DN, password_file=password_file, suffix=SUFFIX, servers=servers,
-                people=PEOPLE, canaries=CANARIES,
+                dn=CHECK_DN, password_file=self.cluster.accounts.check.password_file,
+                suffix=SUFFIX, servers=servers, people=PEOPLE, canaries=CANARIES,
             )
         )  # fmt: skip
         return path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ldaphealth on the demo's configuration."""
+        """Run ldaphealth on the demo's configuration; its complaints go to the terminal."""
+        print("$ ldaphealth", *arguments, flush=True)
         environment = os.environ | {"LDAPHEALTH_CONFIG": str(self.config)}
         return subprocess.run(
             [PROGRAM, *arguments],
-            env=environment, capture_output=True, text=True, timeout=30, check=False,
+            env=environment, stdout=subprocess.PIPE, text=True, timeout=30, check=False,
         )  # fmt: skip
 
     def make_canaries(self) -> None:
-        """Add what `canary plan` prints, as an administrator would."""
-        node = self.cluster.nodes[0]
-        node.load(self.run("canary", "plan", "demo").stdout)
+        """Add what `canary plan` prints, as an administrator would, and wait until it arrives."""
+        planned = self.run("canary", "plan", "demo")
+        planned.check_returncode()
+        root = self.cluster.accounts.root
+        subprocess.run(
+            [find("ldapadd"), "-x", "-H", self.cluster.nodes[0].ldapi_uri,
+             "-D", root.dn, "-y", root.password_file],
+            input=planned.stdout, stdout=subprocess.DEVNULL, text=True, timeout=30, check=True,
+            env=ENVIRONMENT,
+        )  # fmt: skip
         self.cluster.wait_until_level()
 
     def show(self, expected: dict[str, list[str]]) -> None:
         """Run the check for people and for programs; compare who is out, and for which reasons."""
-        print(self.run("check").stdout)
+        print(self.run("check").stdout, flush=True)
         verdicts = json.loads(self.run("check", "--format", "json").stdout)["verdicts"]
         seen = {
             verdict["server"]: [r["code"] for r in verdict["reasons"] if r["effect"] == "out"]
@@ -81,6 +89,7 @@ class Story:
 
     def keepalived(self, server: str, expected: int) -> None:
         """Run the script that keepalived runs."""
+        print(f"$ ldaphealth-check {server}", flush=True)
         environment = os.environ | {
             "LDAPHEALTH_CONFIG": str(self.config), "LDAPHEALTH": str(PROGRAM),
         }  # fmt: skip
@@ -93,7 +102,8 @@ class Story:
         """Say whether a step showed what it must."""
         right = seen == expected
         self.failed += not right
-        print(f"{'✓' if right else '✗'} {claim}" + ("" if right else f"; but: {seen}"))
+        mark, truth = ("✓", "") if right else ("✗", f"; but: {seen}")
+        print(f"{mark} {claim}{truth}", flush=True)
 
 
 def tell(story: Story) -> None:
@@ -104,9 +114,9 @@ def tell(story: Story) -> None:
     say("all is well")
     story.show({})
     say("ldap2 is frozen (SIGSTOP: its port still opens); ldap3 receives no changes any more")
-    cluster.nodes[1].freeze()
     cluster.nodes[2].cut_replication()
-    cluster.nodes[0].write("the first change after the cut")
+    cluster.nodes[1].freeze()
+    cluster.nodes[0].write()  # before the first change after the cut nobody can be behind
     done = threading.Event()
     writer = threading.Thread(target=_keep_writing, args=(cluster, done))
     writer.start()
@@ -122,9 +132,9 @@ def tell(story: Story) -> None:
     story.show({})
 
 
-def _keep_writing(cluster: SlapdCluster, done: threading.Event) -> None:
+def _keep_writing(cluster: Cluster, done: threading.Event) -> None:
     while not done.wait(0.1):
-        cluster.nodes[0].write("a change")
+        cluster.nodes[0].write()
 
 
 def say(text: str) -> None:
@@ -135,7 +145,7 @@ def say(text: str) -> None:
 def main() -> int:
     """Play the story and clean up; return the exit status."""
     say("starting four slapd nodes that replicate to each other")
-    with SlapdCluster() as cluster:
+    with Cluster() as cluster:
         pids = cluster.pids()
         story = Story(cluster)
         tell(story)

@@ -1,6 +1,6 @@
 """A real multi-provider OpenLDAP cluster on loopback, as plain processes that leave nothing behind.
 
-Tests take it from the fixture in tests/slapd/conftest.py; the demo and the benches open it.
+Tests take it from the fixture in tests/conftest.py; the demo and the benches open it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Cluster:
     directory: Path = field(init=False)
     accounts: Accounts = field(init=False)
     ca_file: Path | None = field(default=None, init=False)
+    authority: Authority | None = field(default=None, init=False)
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, init=False)
 
     def __enter__(self) -> Self:
@@ -201,7 +202,7 @@ class Cluster:
     def _certificates(self) -> list[ServerCertificate | None]:
         if not self.tls:
             return [None] * self.size
-        authority = Authority(self.directory)
+        authority = self.authority = Authority(self.directory)
         self.ca_file = authority.file
         return [
             authority.issue(node.name, tuple(name.format(n=number) for name in self.identities))

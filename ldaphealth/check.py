@@ -6,8 +6,9 @@ Authors of checks import `Check`; config.py and probe.py use `Planned` and `Clus
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from ldaphealth.model import Effect, Finding, Server
 
@@ -22,15 +23,15 @@ def _never(view: View, params: Any) -> bool:  # noqa: ARG001
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One kind of check.
 
     `observe(session, params)` does I/O on one server and returns facts, JSON-able and without
     opinion; SessionError passes through. `judge(view, params)` is pure and returns findings: at
     least one, and only OK ones when all is well; it runs only when the newest observation is no
     failure. `second_look(view, params)` says that a process without memory must observe again a
-    moment later before it judges. `params` is a frozen dataclass whose fields config.py reads.
+    moment later before it judges. `params` is a frozen msgspec Struct; its fields are the settings
+    in the configuration file.
     """
 
     name: str
@@ -41,8 +42,7 @@ class Check:
     second_look: Callable[[View, Any], bool] = _never
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """One check as a cluster wants it: with its settings and its effect on the verdict."""
 
     check: Check
@@ -50,8 +50,7 @@ class Planned:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """Servers that hold the same data, judged together.
 
     `checks` are in the order of a session: connect, bind, the operations, unbind.

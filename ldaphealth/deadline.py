@@ -6,8 +6,9 @@ session.py and transport.py ask it before every wait; nothing else may wait on a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
+
+from msgspec import Struct
 
 from ldaphealth.model import Failure, Kind
 
@@ -20,8 +21,7 @@ class SessionError(Exception):
         self.failure = failure
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """A moment in monotonic seconds after which nobody waits any more."""
 
     at: float

@@ -5,15 +5,15 @@ config.py and the command line check URLs here; transport.py connects to the res
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A host and port, or the path of a Unix socket (`ldapi`, port 0)."""
 
     scheme: str

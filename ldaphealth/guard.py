@@ -7,7 +7,9 @@ plain reading stand in one tuple, in their order; a verdict names the one that h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import Cluster
 from ldaphealth.model import Effect, Finding, Reason, Server, State, Trust, Verdict, worst
@@ -18,8 +20,7 @@ WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 REMOVING = (Trust.HARD, Trust.SOFT)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One server's findings and what they would do if nobody held them."""
 
     server: Server

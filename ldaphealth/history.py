@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from ldaphealth.model import Finding, Metric, Observation, Server, State, Trust
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """All that one judge may look at: its check's observations of the whole cluster.
 
     `one_shot` says that nothing was remembered before this process: two reads a moment apart are
@@ -47,15 +47,15 @@ class View:
         return Finding(self.server.id, self.check, state, code, summary, tuple(metrics), trust)
 
 
-@dataclass(slots=True)
 class History:
     """The newest observations of every server and check of one cluster, in memory.
 
     `keep` bounds the observations of one server and check.
     """
 
-    keep: int = 64
-    _seen: dict[tuple[str, str], deque[Observation]] = field(default_factory=dict)
+    def __init__(self, keep: int = 64) -> None:
+        self.keep = keep
+        self._seen: dict[tuple[str, str], deque[Observation]] = {}
 
     def add(self, observation: Observation) -> None:
         """Remember one observation, and forget the oldest beyond the bound."""

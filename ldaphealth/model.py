@@ -6,8 +6,9 @@ Every other module imports this one; it imports nothing of ours and does nothing
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+
+from msgspec import Struct
 
 
 class State(Enum):
@@ -69,8 +70,7 @@ class Secret:
         return hash(self._text)
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Who the agent is to a server."""
 
     method: BindMethod = BindMethod.ANONYMOUS
@@ -78,8 +78,7 @@ class Credentials:
     password: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """How a session is encrypted; certificate and host name are verified unless `verify` is off."""
 
     start_tls: bool = False
@@ -90,8 +89,7 @@ class Tls:
     server_name: str = ""  # the name that the certificate must carry; empty: the host of the URI
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """One LDAP server as its cluster sees it. `weight` is what keepalived gets when all is well."""
 
     cluster: str
@@ -100,8 +98,8 @@ class Server:
     suffix: str = ""
     role: Role = Role.PROVIDER
     weight: int = 100
-    credentials: Credentials = field(default_factory=Credentials)
-    tls: Tls = field(default_factory=Tls)
+    credentials: Credentials = Credentials()
+    tls: Tls = Tls()
 
     @property
     def id(self) -> str:
@@ -124,8 +122,7 @@ class Kind(StrEnum):
     BUG = "bug"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why there are no facts. `ours`: the agent's own side is to blame, not the server.
 
     `detail` is one line for people, safe to print; `result_code` is the name in RFC 4511 or "".
@@ -137,16 +134,15 @@ class Failure:
     ours: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What one check saw of one server; no opinion in it. Times are monotonic seconds."""
 
     server: str
     check: str
     started_at: float
     duration_seconds: float
-    facts: Mapping[str, object] = field(default_factory=dict)
-    timings: Mapping[str, float] = field(default_factory=dict)  # operation -> seconds
+    facts: Mapping[str, object] = {}
+    timings: Mapping[str, float] = {}  # operation -> seconds
     failure: Failure | None = None
 
     @property
@@ -155,8 +151,7 @@ class Observation:
         return self.started_at + self.duration_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A number behind a finding; its unit is the end of its name, warning and critical are ranges.
 
     `label` tells metrics of one name apart, such as the server ID of a replication metric.
@@ -178,8 +173,7 @@ class Trust(Enum):
     OURS = "ours"  # our own trouble: says nothing about the server
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """An opinion on one check of one server; `code` is stable and part of the product."""
 
     server: str
@@ -204,8 +198,7 @@ class Effect(StrEnum):
     WATCH = "watch"  # only told
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """Why a verdict is what it is: a stable code and a sentence."""
 
     code: str
@@ -214,8 +207,7 @@ class Reason:
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What every sink tells of one server.
 
     `state` is the worst finding, whatever its effect. `held_by` names the rule of guard.py that
@@ -231,8 +223,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """One evaluation of one or more clusters: all that a sink needs, and nothing stale."""
 
     taken_at: float  # seconds since the epoch, for people; no decision rests on it

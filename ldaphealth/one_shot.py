@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from time import monotonic, sleep, time
+
+from msgspec.structs import replace
 
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.checks import SESSION

@@ -5,14 +5,15 @@ Every check that judges a number uses these; config.py makes them from text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from ldaphealth.model import Metric, State
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """`[@]start:end`: a value outside alerts, with `@` one inside (both ends are inside).
 
     https://nagios-plugins.org/doc/guidelines.html#THRESHOLDFORMAT
@@ -58,12 +59,11 @@ def parse_range(text: str | float) -> Range:
     return Range(start, end, bool(parsed.invert))
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """When a number is a WARNING and when it is CRITICAL; None never alerts."""
 
-    warning: Range | None = None
-    critical: Range | None = None
+    warning: Annotated[Range | None, Meta(description="when it is a WARNING")] = None
+    critical: Annotated[Range | None, Meta(description="when it is CRITICAL")] = None
 
     def state(self, value: float) -> State:
         """Judge one value."""

@@ -11,7 +11,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
@@ -152,14 +151,16 @@ def _tls_context(
     return context
 
 
-@dataclass(slots=True)
 class Transport:
     """A connected socket that frames LDAP messages and never waits past its deadline."""
 
-    sock: socket.socket
-    deadline: Deadline
-    budget_bytes: int = BUDGET_BYTES
-    _buffer: bytearray = field(default_factory=bytearray)
+    def __init__(
+        self, sock: socket.socket, deadline: Deadline, budget_bytes: int = BUDGET_BYTES
+    ) -> None:
+        self.sock = sock
+        self.deadline = deadline
+        self.budget_bytes = budget_bytes
+        self._buffer = bytearray()
 
     def start_tls(self, tls: Tls, host: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and carry the name of the server.

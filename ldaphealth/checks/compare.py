@@ -6,8 +6,9 @@ Cheaper than a search and answered by one word: compareTrue is the only good one
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
@@ -20,14 +21,13 @@ if TYPE_CHECKING:
     from ldaphealth.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Settings of the check: the entry, and what it must hold."""
 
-    dn: str
-    attribute: str
-    value: str
-    seconds: Thresholds = at_most(0.5, 2.0)
+    dn: Annotated[str, Meta(description="the entry")]
+    attribute: Annotated[str, Meta(description="the attribute")]
+    value: Annotated[str, Meta(description="the value that the entry must hold")]
+    seconds: Annotated[Thresholds, Meta(description="the time of the compare")] = at_most(0.5, 2.0)
 
 
 def observe(session: Session, params: Params) -> Facts:

@@ -6,8 +6,9 @@ Only differences between two reads are judged: totals since the start of slapd s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.model import Finding, State, Trust
@@ -25,14 +26,15 @@ OPERATIONS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
+class Ratio(Struct, frozen=True):
     """One ratio of completed operations, judged once there were `min_operations` of the second."""
 
-    of: str
-    to: str
-    ratio: Thresholds = Thresholds()  # noqa: RUF009  frozen
-    min_operations: int = 10
+    of: Annotated[str, Meta(description="an operation: bind, search, compare, modify, add, …")]
+    to: Annotated[str, Meta(description="the operation that it is compared with")]
+    ratio: Annotated[Thresholds, Meta(description="the first divided by the second")] = Thresholds()
+    min_operations: Annotated[
+        int, Meta(description="fewer of the second say nothing, and are not judged")
+    ] = 10
 
     def __post_init__(self) -> None:
         unknown = {self.of, self.to} - OPERATIONS
@@ -40,11 +42,12 @@ class Ratio:
             raise ValueError(f"{min(unknown)!r} is no operation; there are {sorted(OPERATIONS)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Settings of the check."""
 
-    ratios: tuple[Ratio, ...] = (Ratio("modify", "search"),)
+    ratios: Annotated[tuple[Ratio, ...], Meta(description="the ratios to judge")] = (
+        Ratio("modify", "search"),
+    )
 
 
 def observe(session: Session, _: Params) -> Facts:

@@ -7,8 +7,9 @@ have (docs/replication.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, assess, lacks, parse_vector
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
     from ldaphealth.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Settings of the check. A process without memory sees a server twice, a moment apart.
 
     It cannot wait for `behind`, so `behind_second_look` judges what is still missing then.
     """
 
-    base: str = field(default="", metadata={"doc": "the naming context; empty: the suffix"})
-    behind: Thresholds = at_most(10, 60)
-    behind_second_look: Thresholds = Thresholds(critical=Range(end=0.5))  # noqa: RUF009  frozen
-    retired_server_ids: tuple[int, ...] = ()
+    base: Annotated[str, Meta(description="the naming context; empty: the suffix")] = ""
+    behind: Annotated[
+        Thresholds, Meta(description="seconds for which a server lacks what most others have")
+    ] = at_most(10, 60)
+    behind_second_look: Annotated[
+        Thresholds, Meta(description="the same in a process without memory, which sees twice")
+    ] = Thresholds(critical=Range(end=0.5))
+    retired_server_ids: Annotated[
+        tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
+    ] = ()
 
 
 def observe(session: Session, params: Params) -> Facts:

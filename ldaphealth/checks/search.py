@@ -6,8 +6,9 @@ The check that catches a server which answers but has lost its data.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
@@ -21,18 +22,21 @@ if TYPE_CHECKING:
 AT_LEAST_ONE = Thresholds(critical=Range(start=1))
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Settings of the check. The server sends at most `size_limit` entries."""
 
-    base: str = field(default="", metadata={"doc": "where to search; empty: the suffix"})
-    scope: Literal["base", "one", "sub"] = "base"
-    filter: str = "(objectClass=*)"
-    attribute: str = field(default="", metadata={"doc": "an entry must have this attribute"})
-    value: str = field(default="", metadata={"doc": "and this value in it; empty: any"})
-    size_limit: int = 200
-    entries: Thresholds = AT_LEAST_ONE
-    seconds: Thresholds = at_most(0.5, 2.0)
+    base: Annotated[str, Meta(description="where to search; empty: the suffix")] = ""
+    scope: Annotated[
+        Literal["base", "one", "sub"], Meta(description="how far below (RFC 4511 4.5.1.2)")
+    ] = "base"
+    filter: Annotated[str, Meta(description="a filter as in RFC 4515")] = "(objectClass=*)"
+    attribute: Annotated[str, Meta(description="an entry must have this attribute")] = ""
+    value: Annotated[str, Meta(description="and this value in it; empty: any")] = ""
+    size_limit: Annotated[
+        int, Meta(description="the server sends at most so many entries, 1 to 1000")
+    ] = 200
+    entries: Annotated[Thresholds, Meta(description="how many entries are found")] = AT_LEAST_ONE
+    seconds: Annotated[Thresholds, Meta(description="the time of the search")] = at_most(0.5, 2.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size_limit <= 1000:  # noqa: PLR2004  64 KiB hold about that many

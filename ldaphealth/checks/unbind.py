@@ -6,8 +6,9 @@ A session always has this step, so a cluster can change its thresholds but not l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
     from ldaphealth.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Settings of the check."""
 
-    seconds: Thresholds = at_most(1.0, 3.0)
+    seconds: Annotated[Thresholds, Meta(description="the time of the unbind")] = at_most(1.0, 3.0)
 
 
 def observe(session: Session, _: Params) -> Facts:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 from ldaphealth.canary import MARK_ATTRIBUTE, NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
 from ldaphealth.check import Check, Facts
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from ldaphealth.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Params:
+class Params(Struct, frozen=True):
     """Settings of the check. The canaries are below `container`, which must exist."""
 
-    container: str
-    agent: str = field(default="", metadata={"doc": "this agent's name; empty: the host's"})
-    seconds: Thresholds = at_most(0.5, 2.0)
+    container: Annotated[str, Meta(description="the entry below which the canaries are")]
+    agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
+    seconds: Annotated[Thresholds, Meta(description="the time of the whole round trip")] = at_most(
+        0.5, 2.0
+    )
 
     def __post_init__(self) -> None:
         if self.agent and not NAME.fullmatch(self.agent):

@@ -2,41 +2,108 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ldaphealth.cli.targets import configured
+from ldaphealth.cli.by_url import credentials_of
+from ldaphealth.cli.targets import as_format, config_option, configured
+
+if TYPE_CHECKING:
+    from ldaphealth.check import Cluster
+
+Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
+DEADLINE_SECONDS = 30.0
 
 
 @click.group()
 def canary() -> None:
-    """Prepare the entries that the write check writes to."""
+    """Prepare the entries that the write check writes to.
+
+    Each agent (each balancer) has entries of its own, one for each server: run `plan` or `apply` on
+    each of them.
+    """
 
 
 @canary.command()
 @click.argument("cluster")
-@click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG",
-    default=Path("/etc/ldaphealth/ldaphealth.yaml"), show_default=True, metavar="FILE",
-)  # fmt: skip
-def plan(cluster: str, config_file: Path) -> None:
-    """Print the entries of this agent in CLUSTER as LDIF, for ldapadd by an administrator.
+@config_option
+@as_format
+def plan(cluster: str, config_file: Path, form: str) -> None:
+    """Print the entries of this agent in CLUSTER as LDIF, for ldapadd by an administrator."""
+    found = _cluster(cluster, config_file)
+    entries = _entries(found, config_file)
+    if form == "json":
+        click.echo(json.dumps(entries, indent=2))
+    else:
+        click.echo("\n".join(_ldif(entries)))
 
-    Each agent (each balancer) has entries of its own: run it on each of them.
-    """
+
+@canary.command()
+@click.argument("cluster")
+@config_option
+@click.option(
+    "--bind-dn", default="", metavar="DN",
+    help="Who may add entries there.  [default: the account of the configuration]",
+)  # fmt: skip
+@click.option(
+    "--password-file", type=click.Path(path_type=Path), metavar="FILE",
+    help="The password of --bind-dn, in a file that only its owner can read.",
+)  # fmt: skip
+@as_format
+def apply(
+    cluster: str, config_file: Path, bind_dn: str, password_file: Path | None, form: str
+) -> None:
+    """Write the entries of this agent into CLUSTER, on its first provider that answers.
+
+    Replication brings them to the others. An entry that is there is left alone, whatever it is.
+
+    \b
+    Exit status: 0 all are there, 1 not all, 3 bad input.
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    from ldaphealth.canary_writer import write_canaries  # noqa: PLC0415  loads ldap3
+
+    found = _cluster(cluster, config_file)
+    credentials = credentials_of(bind_dn, password_file) if bind_dn or password_file else None
+    entries = _entries(found, config_file)
+    written = write_canaries(found, entries, credentials, DEADLINE_SECONDS)
+    if form == "json":
+        click.echo(json.dumps([{"dn": each.dn, "outcome": each.outcome} for each in written]))
+    else:
+        for each in written:
+            click.echo(f"{each.dn}: {each.outcome}")
+    sys.exit(0 if all(each.is_there for each in written) else 1)
+
+
+def _cluster(name: str, config_file: Path) -> Cluster:
+    (found,), _ = configured([name], config_file, None)
+    return found
+
+
+def _entries(cluster: Cluster, config_file: Path) -> Entries:
+    """Return the entries by DN; click.UsageError when nothing would write to them."""
     from ldaphealth.canary import canary as entry  # noqa: PLC0415
     from ldaphealth.canary import canary_dn, this_agent  # noqa: PLC0415
 
-    (found,), _ = configured([cluster], config_file, None)
-    planned = [each for each in found.checks if each.check.name == "write"]
+    planned = [each for each in cluster.checks if each.check.name == "write"]
     if not planned:
-        raise click.UsageError(f"{config_file}: cluster {found.name} has no check named write")
+        hint = "say where its entries are: checks: {write: {container: DN}}"
+        raise click.UsageError(f"{config_file}: cluster {cluster.name} has no check write; {hint}")
     params = planned[0].params
     agent = params.agent or this_agent()
-    for server in found.servers:
-        click.echo(f"dn: {canary_dn(params.container, agent, server)}")
-        for attribute, values in entry(agent, server).items():
-            for value in values:
-                click.echo(f"{attribute}: {value}")
-        click.echo()
+    return {
+        canary_dn(params.container, agent, server): entry(agent, server)
+        for server in cluster.servers
+    }
+
+
+def _ldif(entries: Entries) -> Iterator[str]:
+    for dn, attributes in entries.items():
+        yield f"dn: {dn}"
+        for attribute, values in attributes.items():
+            yield from (f"{attribute}: {value}" for value in values)
+        yield ""

@@ -9,29 +9,61 @@ import os
 import shutil
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
-from ldaphealth.cli.targets import configured
-from ldaphealth.publish import SINKS, Options
+from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.by_url import UrlOptions, cluster
+from ldaphealth.cli.progress import Progress, shown
+from ldaphealth.cli.targets import config_option, configured
+from ldaphealth.publish import SINKS, Options, Sink
 
 if TYPE_CHECKING:
-    from ldaphealth.check import Cluster
-    from ldaphealth.model import Credentials
+    from collections.abc import Iterable, Sequence
+
+    from ldaphealth.check import Cluster, Planned
+    from ldaphealth.deadline import Deadline
+    from ldaphealth.model import Observation, Server, Snapshot
 
 BACKSTOP_SECONDS = 2.0
 
 
+class Asked(Struct, frozen=True):
+    """The command line, checked for options that exclude each other."""
+
+    targets: tuple[str, ...]
+    config_file: Path
+    deadline_seconds: float | None
+    sink: str
+    dynamic: bool
+    verbose: bool
+    of_urls: UrlOptions
+
+    def __post_init__(self) -> None:
+        by_url = ["://" in target for target in self.targets]
+        if any(by_url) and not all(by_url):
+            raise click.UsageError("name clusters or URLs, not both")
+        if not any(by_url) and self.of_urls != UrlOptions():
+            raise click.UsageError("--base, --bind-dn and the like go with an LDAP URL")
+        if self.dynamic and self.sink != "keepalived":
+            raise click.UsageError("--dynamic goes with --format keepalived")
+
+    def clusters(self) -> tuple[list[Cluster], frozenset[str]]:
+        """Return the clusters to look at whole, and the IDs of the servers that are asked about."""
+        if "://" not in "".join(self.targets[:1]):
+            return configured(self.targets, self.config_file, self.deadline_seconds)
+        found = cluster(self.targets, self.of_urls, self.deadline_seconds)
+        return [found], frozenset(server.id for server in found.servers)
+
+
 @click.command()
 @click.argument("targets", metavar="[CLUSTER[/SERVER] | LDAP-URL]...", nargs=-1)
-@click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG",
-    default=Path("/etc/ldaphealth/ldaphealth.yaml"), show_default=True, metavar="FILE",
-    help="Where the clusters are described; an LDAP URL needs none.",
-)  # fmt: skip
+@config_option
 @click.option("--base", default="", metavar="DN", help="With a URL: the suffix of its data.")
 @click.option("--bind-dn", default="", metavar="DN", help="With a URL: bind as this DN.")
 @click.option(
@@ -41,7 +73,7 @@ BACKSTOP_SECONDS = 2.0
 @click.option("--start-tls", is_flag=True, help="With a URL: start TLS before the bind.")
 @click.option("--ca-file", default="", metavar="FILE", help="With a URL: authorities to trust.")
 @click.option(
-    "--deadline", type=click.FloatRange(0.1, 300), metavar="SECONDS",
+    "--deadline", "deadline_seconds", type=click.FloatRange(0.1, 300), metavar="SECONDS",
     help="No server gets more time than this for everything together.  [default: 5, or the "
     "cluster's]",
 )  # fmt: skip
@@ -50,17 +82,17 @@ BACKSTOP_SECONDS = 2.0
     help="How to tell the verdicts.",
 )  # fmt: skip
 @click.option("--dynamic", is_flag=True, help="With keepalived: answer for misc_dynamic.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="With text: every finding and what was measured."
+)
 def check(  # noqa: PLR0913, PLR0917  one parameter an option
     targets: tuple[str, ...],
     config_file: Path,
-    base: str,
-    bind_dn: str,
-    password_file: Path | None,
-    start_tls: bool,
-    ca_file: str,
-    deadline: float | None,
+    deadline_seconds: float | None,
     sink: str,
     dynamic: bool,
+    verbose: bool,
+    **of_urls: Any,
 ) -> None:
     """Look at LDAP servers once, as a client does, and tell which are fit for service.
 
@@ -69,7 +101,9 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
 
     \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 bad input.
-    With --format keepalived: what MISC_CHECK wants, for exactly one server.
+      --format nagios      0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+      --format keepalived  what MISC_CHECK wants, for exactly one server: 0 in, 1 out;
+                           with --dynamic 1 out, otherwise its weight plus 2
 
     \b
     Examples:
@@ -77,88 +111,59 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
       ldaphealth check example/ldap1 --format keepalived
       ldaphealth check --base dc=example,dc=com ldap://ldap1 ldap://ldap2
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    by_url = [target for target in targets if "://" in target]
-    if by_url and len(by_url) < len(targets):
-        raise click.UsageError("name clusters or URLs, not both")
-    if not by_url and (base or bind_dn or password_file or start_tls or ca_file):
-        raise click.UsageError("--base, --bind-dn and the like go with an LDAP URL")
-    if dynamic and sink != "keepalived":
-        raise click.UsageError("--dynamic goes with --format keepalived")
-    if bool(bind_dn) != bool(password_file):
-        raise click.UsageError("--bind-dn and --password-file go together")
-    if by_url:
-        credentials = _credentials(bind_dn, password_file)
-        clusters = [_cluster(targets, base, credentials, start_tls, ca_file, deadline or 5.0)]
-        wanted: frozenset[str] = frozenset()
-    else:
-        clusters, wanted = configured(targets, config_file, deadline)
-    told_of = wanted or {server.id for each in clusters for server in each.servers}
-    if sink == "keepalived" and len(told_of) != 1:
-        raise click.UsageError("keepalived is told of one server; name exactly one")
-    # getaddrinfo and a bug of ours know no deadline; the kernel does. The shell shows 142.
-    longest = max(each.deadline_seconds for each in clusters)
-    signal.setitimer(signal.ITIMER_REAL, longest + BACKSTOP_SECONDS)
-    from ldaphealth.one_shot import evaluate  # noqa: PLC0415
-
-    snapshot = evaluate(clusters, effects=SINKS[sink].effects)
+    try:
+        options = UrlOptions(**of_urls)
+        asked = Asked(targets, config_file, deadline_seconds, sink, dynamic, verbose, options)
+        clusters, told_of = asked.clusters()
+        if sink == "keepalived" and len(told_of) != 1:
+            raise click.UsageError("keepalived is told of one server; name exactly one")
+    except click.ClickException as error:
+        if not SINKS[sink].apology:
+            raise
+        click.echo(_apology(SINKS[sink], error.format_message()))
+        sys.exit(BAD_INPUT)
+    _arm_the_backstop(max(each.deadline_seconds for each in clusters), SINKS[sink])
+    snapshot = _evaluate(clusters, SINKS[sink])
     chosen = tuple(verdict for verdict in snapshot.verdicts if verdict.server in told_of)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((100, 24)).columns
-    told = SINKS[sink].tell(replace(snapshot, verdicts=chosen), Options(colour, width, dynamic))
+    told = SINKS[sink].tell(
+        replace(snapshot, verdicts=chosen), Options(colour, width, dynamic, verbose)
+    )
     click.echo(told.text)
     sys.exit(told.exit_status)
 
 
-def _credentials(bind_dn: str, password_file: Path | None) -> Credentials:
-    from ldaphealth.model import BindMethod, Credentials  # noqa: PLC0415
-    from ldaphealth.secret_file import read_secret  # noqa: PLC0415
+def _evaluate(clusters: Sequence[Cluster], sink: Sink) -> Snapshot:
+    from ldaphealth.one_shot import evaluate  # noqa: PLC0415
+    from ldaphealth.probe import probe  # noqa: PLC0415
 
-    if password_file is None:
-        return Credentials()
-    try:
-        secret = read_secret(password_file)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    return Credentials(BindMethod.SIMPLE, bind_dn, secret)
+    progress = Progress(sum(len(each.servers) for each in clusters))
+
+    def look(server: Server, checks: Iterable[Planned], deadline: Deadline) -> list[Observation]:
+        seen = probe(server, tuple(checks), deadline)
+        progress.note(server.id)
+        return seen
+
+    with shown(progress):
+        return evaluate(clusters, effects=sink.effects, look=look)
 
 
-def _cluster(  # noqa: PLR0913, PLR0917
-    targets: tuple[str, ...],
-    base: str,
-    credentials: Credentials,
-    start_tls: bool,
-    ca_file: str,
-    deadline_seconds: float,
-) -> Cluster:
-    """Return the cluster that the command line names, with the checks that need no settings."""
-    from ldaphealth.check import Cluster, Planned  # noqa: PLC0415
-    from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
-    from ldaphealth.endpoint import parse_uri  # noqa: PLC0415
-    from ldaphealth.model import Server, Tls  # noqa: PLC0415
+def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
+    """End the process, with an answer, if a defect of ours outlives every deadline."""
 
-    if ca_file and not Path(ca_file).is_file():
-        raise click.UsageError(f"--ca-file {ca_file}: no such file")
-    names: dict[str, Server] = {}
-    for uri in targets:
-        try:
-            endpoint = parse_uri(uri)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        if endpoint.is_tls and start_tls:
-            raise click.UsageError("--start-tls goes with ldap://, not with ldaps://")
-        name = endpoint.host + (f":{endpoint.port}" if endpoint.port else "")
-        if name in names:
-            raise click.UsageError(f"{uri} is named twice")
-        tls = Tls(start_tls=start_tls, ca_file=ca_file)
-        names[name] = Server("cluster", name, uri, base, credentials=credentials, tls=tls)
-    # Replication needs a naming context, and servers to compare.
-    replication = ["replication"] if base and len(names) > 1 else []
-    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
-    return Cluster(
-        "cluster",
-        tuple(names.values()),
-        tuple(Planned(each, each.params(), each.effect) for each in wanted),
-        min_in_service=(len(names) + 1) // 2 if len(names) > 1 else 0,
-        deadline_seconds=deadline_seconds,
-        second_look_seconds=min(1.0, deadline_seconds / 4),
-    )
+    def give_up(_: int, __: FrameType | None) -> None:
+        late = f"no verdict {BACKSTOP_SECONDS:g} s after the deadline; this is a defect: report it"
+        click.echo(f"ldaphealth: {late}", err=True)
+        if sink.apology:
+            click.echo(_apology(sink, late))
+        os._exit(BAD_INPUT)  # a thread that hangs would hold up an orderly exit
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, deadline_seconds + BACKSTOP_SECONDS)
+
+
+def _apology(sink: Sink, why: str) -> str:
+    from ldaphealth.publish.ascii_line import ascii_line  # noqa: PLC0415
+
+    return sink.apology.format(ascii_line(why.replace("|", "/"), 300))

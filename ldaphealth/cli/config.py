@@ -1,12 +1,15 @@
-"""`ldaphealth config`: tells whether the configuration file is right."""
+"""`ldaphealth config`: tells whether the configuration file is right, and what it may hold."""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import click
 
-from ldaphealth.cli.targets import load_config
+from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.targets import CONFIG_FILE, as_format, load_config
 
 
 @click.group()
@@ -16,11 +19,50 @@ def config() -> None:
 
 @config.command()
 @click.argument(
-    "file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG",
-    default=Path("/etc/ldaphealth/ldaphealth.yaml"),
-)  # fmt: skip
-def check(file: Path) -> None:
-    """Tell all that is wrong with FILE at once, each with its place; exit status 3 if anything."""
+    "file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG", default=CONFIG_FILE
+)
+@as_format
+def check(file: Path, form: str) -> None:
+    """Tell all that is wrong with FILE at once, each with its place; exit status 3 if anything.
+
+    \b
+    Without FILE: $LDAPHEALTH_CONFIG, or /etc/ldaphealth/ldaphealth.yaml.
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    if form == "json":
+        _tell_json(file)
+        return
     for cluster in load_config(file).values():
         checks = ", ".join(planned.check.name for planned in cluster.checks)
         click.echo(f"{file}: cluster {cluster.name}: {len(cluster.servers)} servers; {checks}")
+
+
+def _tell_json(file: Path) -> None:
+    from ldaphealth.config import ConfigError, load  # noqa: PLC0415  loads the checks
+
+    problems: list[str] = []
+    clusters: dict[str, object] = {}
+    try:
+        for cluster in load(file).values():
+            clusters[cluster.name] = {
+                "servers": [server.name for server in cluster.servers],
+                "checks": [planned.check.name for planned in cluster.checks],
+            }
+    except ConfigError as error:
+        problems = error.problems
+    document = {"file": str(file), "problems": problems, "clusters": clusters}
+    click.echo(json.dumps(document, indent=2))
+    sys.exit(BAD_INPUT if problems else 0)
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the file, with which editors complete and check it.
+
+    \b
+    For the YAML language server, as the first line of the file:
+      # yaml-language-server: $schema=/path/to/ldaphealth.schema.json
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
+    from ldaphealth.config.json_schema import schema as document  # noqa: PLC0415
+
+    click.echo(json.dumps(document(BUILT_IN.values()), indent=2))

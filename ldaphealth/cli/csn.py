@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import click
 
+from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.targets import as_format
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 
@@ -23,16 +25,11 @@ OTHER_SID = """
 They are of different server IDs. Each server stamps its own writes by its own clock, so this
 order says little; compare CSNs of one server ID."""
 
-as_format = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="How to print.",
-)  # fmt: skip
-
 
 class BadCSN(click.ClickException):
     """A value on the command line is no CSN: bad input, like any other exit status 3."""
 
-    exit_code = 3
+    exit_code = BAD_INPUT
 
 
 @click.group()

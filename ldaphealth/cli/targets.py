@@ -7,21 +7,34 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
 
 MIN_PAUSE_SHARE = 0.6
+CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
+
+config_option = click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG",
+    show_envvar=True, default=CONFIG_FILE, show_default=True, metavar="FILE",
+    help="Where the clusters are described.",
+)  # fmt: skip
+
+
+as_format = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How to print.",
+)  # fmt: skip
 
 
 def load_config(path: Path) -> dict[str, Cluster]:
     """Return the clusters; a click exception lists every problem of the file."""
-    from ldaphealth.config import ConfigError, load  # noqa: PLC0415  pydantic takes 70 ms to load
+    from ldaphealth.config import ConfigError, load  # noqa: PLC0415  loads the checks
 
     try:
         return load(path)

@@ -8,15 +8,16 @@ needs synchronised clocks, and an idle cluster never looks late.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from math import inf
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.csn.value import CSN
 from ldaphealth.csn.vector import Vector
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One read of one server's vector: monotonic seconds when it was complete, and its length.
 
     The server may have answered from any moment of the read, so without the duration a slow answer
@@ -28,8 +29,7 @@ class Sighting:
     duration_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How one server stands among the others; each time by server ID, nothing where all is well.
 
     `behind_seconds`: for how long it has lacked what most others, or half of them, had.
@@ -38,10 +38,10 @@ class Standing:
     `csn_gap_seconds`: newest CSN minus its own; the gap between two writes, and no lateness.
     """
 
-    behind_seconds: Mapping[int, float] = field(default_factory=dict)
-    isolated_seconds: Mapping[int, float] = field(default_factory=dict)
-    split_seconds: Mapping[int, float] = field(default_factory=dict)
-    csn_gap_seconds: Mapping[int, float] = field(default_factory=dict)
+    behind_seconds: Mapping[int, float] = {}
+    isolated_seconds: Mapping[int, float] = {}
+    split_seconds: Mapping[int, float] = {}
+    csn_gap_seconds: Mapping[int, float] = {}
 
 
 Reads = Mapping[str, Sequence[Sighting]]

@@ -6,8 +6,9 @@ The positions of the OpenLDAP dialect; vector.py collects them. Nothing here kno
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 MAX_SHOWN = 80
 # `[0-9]` and re.ASCII on purpose: \d and int() take digits of other scripts.
@@ -21,8 +22,7 @@ class CSNError(ValueError):
     """A value that is no CSN; the message quotes it."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CSN:
+class CSN(Struct, frozen=True, order=True):
     """One position: the order of the fields is the order of CSNs, as of their printed forms.
 
     `time` is in UTC, to the microsecond; `sid` is the server ID, at most 0xfff.

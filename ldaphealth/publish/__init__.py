@@ -6,14 +6,14 @@ The command line looks a sink up here; its module loads only when it is chosen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
+
+from msgspec import Struct
 
 from ldaphealth.model import Effect, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to tell it. `width` is in columns; `dynamic` is keepalived's misc_dynamic.
 
     `verbose` adds every finding with its metrics where a person reads.
@@ -25,20 +25,23 @@ class Options:
     verbose: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a sink says, and the exit status that goes with it."""
 
     text: str
     exit_status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sink:
-    """A row of the table. Checks with other effects than these cannot change the answer."""
+class Sink(Struct, frozen=True):
+    """A row of the table.
+
+    Checks with other effects than `effects` cannot change the answer. `apology` is what standard
+    output says when there is no snapshot; empty: nothing, so that nobody takes it for an answer.
+    """
 
     module: str
     effects: frozenset[Effect] = frozenset(Effect)
+    apology: str = ""
 
     def tell(self, snapshot: Snapshot, options: Options) -> Told:
         """Format the snapshot."""
@@ -50,10 +53,11 @@ SINKS: Mapping[str, Sink] = {
     "text": Sink("ldaphealth.publish.text"),
     "json": Sink("ldaphealth.publish.json_document"),
     "keepalived": Sink("ldaphealth.publish.keepalived", frozenset({Effect.OUT, Effect.WEIGHT})),
-    "nagios": Sink("ldaphealth.publish.nagios"),
+    "nagios": Sink("ldaphealth.publish.nagios", apology="LDAP UNKNOWN - {}"),
 }
 
 
 def exit_status(snapshot: Snapshot) -> int:
-    """Return 0 when every server is in service, 1 when at least one is out."""
-    return 0 if all(verdict.in_service for verdict in snapshot.verdicts) else 1
+    """Return 0 when every server is in service, 1 when one is out or none was looked at."""
+    verdicts = snapshot.verdicts
+    return 0 if verdicts and all(verdict.in_service for verdict in verdicts) else 1

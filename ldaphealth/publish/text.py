@@ -6,10 +6,10 @@ The command line calls it; the only file that draws. Words carry the meaning, co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from io import StringIO
 from math import isfinite
 
+from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -27,8 +27,7 @@ EFFECTS = {Effect.OUT: "", Effect.WEIGHT: " (lowers the weight)", Effect.WATCH: 
 LONGEST_MS = 1e7  # about three hours; more is no time that a session took
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of the wide table; it is left out when it would be empty."""
 
     heading: str

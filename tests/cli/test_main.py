@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +23,10 @@ clusters:
 """
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
+def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "ldaphealth", *arguments],
+        env=os.environ | environment,
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
@@ -91,7 +96,7 @@ def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
         "import sys\nfrom ldaphealth.__main__ import main\n"
         f"sys.argv = ['ldaphealth', *{arguments}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "loaded = {'ldap3', 'pydantic', 'rich', 'yaml'} & set(sys.modules)\n"
+        "loaded = {'ldap3', 'prometheus_client', 'rich', 'yaml'} & set(sys.modules)\n"
         "sys.exit(str(loaded) if loaded else 0)"
     )
     done = subprocess.run(
@@ -99,3 +104,90 @@ def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_to_nagios_bad_input_is_unknown_on_standard_output() -> None:
+    status, out, _ = run("check", "nowhere|x", "--config", "/nonexistent", "--format", "nagios")
+
+    assert (status, len(out.splitlines())) == (3, 1)
+    assert out.startswith("LDAP UNKNOWN - /nonexistent: cannot read it")
+    assert "|" not in out
+
+
+def test_config_check_tells_every_mistake_on_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "ldaphealth.yaml"
+    path.write_text("clusters: {c: {sufix: x, servers: {a: 'http://h', b: {wait: 1}}}}")
+
+    status, out, err = run("config", "check", str(path))
+
+    assert (status, out) == (3, "")
+    assert [line.partition("clusters.")[2].partition(":")[0] for line in err.splitlines()] == [
+        "c.sufix", "c.servers.b.wait", "c.servers.b.uri", "c.servers.a.uri",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(False, 0), (True, 3)])
+def test_config_check_answers_programs(config: str, wrong: bool, status: int) -> None:
+    if wrong:
+        Path(config).write_text("clusters: {}")
+
+    found, out, _ = run("config", "check", config, "--format", "json")
+
+    document = json.loads(out)
+    assert (found, bool(document["problems"]), "example" in document["clusters"]) == (
+        status, wrong, not wrong,
+    )  # fmt: skip
+
+
+def test_config_schema_is_json() -> None:
+    status, out, _ = run("config", "schema")
+
+    assert (status, json.loads(out)["title"]) == (0, "ldaphealth.yaml")
+
+
+def test_canary_plan_answers_programs(config: str) -> None:
+    status, out, _ = run("canary", "plan", "--config", config, "example", "--format", "json")
+
+    assert status == 0
+    assert len(json.loads(out)) == 2
+
+
+def test_verbose_shows_every_finding(config: str) -> None:
+    quiet = run("check", "--config", config)[1]
+    verbose = run("check", "--config", config, "--verbose")[1]
+
+    assert "connect_seconds" not in quiet
+    assert "connect_seconds" in verbose
+
+
+def test_a_locale_without_a_character_is_no_error(config: str) -> None:
+    text = Path(config).read_text().replace("127.0.0.1:1", "127.0.0.1:1", 1)
+    Path(config).write_text(text.replace("suffix:", "sufix\u0142:"), encoding="utf-8")
+
+    status, _, err = run("config", "check", config, PYTHONIOENCODING="latin-1", LC_ALL="C")
+
+    assert (status, "Traceback" in err, r"sufix\u0142" in err) == (3, False, True)
+
+
+def test_a_reader_who_went_away_is_no_error() -> None:
+    line = f"{sys.executable} -m ldaphealth config schema | true"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=30, check=False)
+
+    assert done.stderr == b""
+
+
+def test_a_person_who_waits_sees_how_far_it_is() -> None:
+    ours, theirs = pty.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "ldaphealth", "check", f"ldap://127.0.0.1:{port}",
+             "--deadline", "2.5"],
+            stdout=subprocess.PIPE, stderr=theirs, timeout=30, check=False,
+        )  # fmt: skip
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+
+    assert "0 of 1 servers answered" in shown
+    assert b"answered" not in done.stdout

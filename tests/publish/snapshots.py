@@ -5,7 +5,7 @@ The tests of the sinks share them; nothing here checks anything.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
 

@@ -7,9 +7,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.model import Snapshot
 from ldaphealth.publish import SINKS, Options, exit_status

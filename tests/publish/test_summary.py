@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.model import Effect, Reason, Snapshot, State
 from ldaphealth.publish.summary import names, summary, troubles

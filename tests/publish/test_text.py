@@ -101,7 +101,7 @@ GOLDEN = [
 
         6 of 8 servers in service; ldap3, ldap6 out: bind.timeout
         """, id="eight servers, two of them out for the same reason"),
-    pytest.param("empty", 100, 0, """
+    pytest.param("empty", 100, 1, """
         no server was checked
         """, id="nobody"),
 ]  # fmt: skip

@@ -2,68 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from ldaphealth.canary import canary, canary_dn
-from ldaphealth.check import Cluster, Planned
-from ldaphealth.checks import BUILT_IN
-from ldaphealth.checks.replication import Params as ReplicationParams
-from ldaphealth.checks.search import Params as SearchParams
-from ldaphealth.checks.write import Params as WriteParams
-from ldaphealth.model import BindMethod, Credentials, Effect, Secret, Server, Snapshot
+from demo.cluster import Cluster
+from demo.node import Node
+from demo.tree import CANARIES, PEOPLE
+from ldaphealth.canary import canary_dn
 from ldaphealth.one_shot import evaluate
-from ldaphealth.thresholds import Range, Thresholds, at_most
-from tests.slapd_cluster import CANARIES, CHECK_DN, PASSWORD, PEOPLE, SUFFIX, Node, SlapdCluster
+from tests.slapd.watched import make_canaries, out, watched
 
 pytestmark = pytest.mark.slapd
 
-PARAMS = {
-    "search": SearchParams(
-        base=PEOPLE,
-        scope="one",
-        entries=Thresholds(critical=Range(start=10)),
-        seconds=at_most(0.3, 0.6),
-    ),
-    "replication": ReplicationParams(),
-    "write": WriteParams(container=CANARIES, agent="lb1"),
-}
-
-
-def plan(*names: str) -> tuple[Planned, ...]:
-    checks = [BUILT_IN[name] for name in names]
-    return tuple(
-        Planned(c, PARAMS[c.name] if c.name in PARAMS else c.params(), c.effect) for c in checks
-    )
-
-
-def watched(slapds: SlapdCluster) -> Cluster:
-    credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(PASSWORD))
-    servers = tuple(
-        Server("c", node.name, node.uri, SUFFIX, credentials=credentials) for node in slapds.nodes
-    )
-    checks = plan("connect", "bind", "search", "write", "monitor", "replication", "unbind")
-    return Cluster("c", servers, checks, 2, deadline_seconds=4.0, second_look_seconds=1.0)
-
-
-def out(snapshot: Snapshot) -> dict[str, list[str]]:
-    return {
-        verdict.server: [r.code for r in verdict.reasons if r.effect is Effect.OUT]
-        for verdict in snapshot.verdicts
-        if not verdict.in_service
-    }
-
 
 @pytest.fixture(autouse=True)
-def _canaries(slapds: SlapdCluster) -> None:
-    make_canaries(slapds, "lb1")
+def _canaries(cluster: Cluster) -> None:
+    make_canaries(cluster, "lb1")
 
 
-def test_healthy_servers_are_in_service(slapds: SlapdCluster) -> None:
-    snapshot = evaluate([watched(slapds)])
+@contextlib.contextmanager
+def steady_writes(node: Node, pause_seconds: float) -> Iterator[None]:
+    """Write to the node all the time, since replication shows only where changes come by."""
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(pause_seconds):
+            node.write()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        writer.join()
+
+
+def test_healthy_servers_are_in_service(cluster: Cluster) -> None:
+    snapshot = evaluate([watched(cluster)])
 
     assert [(v.in_service, v.reasons, v.weight) for v in snapshot.verdicts] == [(True, (), 100)] * 4
 
@@ -74,23 +53,25 @@ def test_healthy_servers_are_in_service(slapds: SlapdCluster) -> None:
         pytest.param(Node.kill, "connect.connect", id="killed"),
         pytest.param(Node.freeze, "bind.timeout", id="frozen"),
         pytest.param(Node.refuse_password, "bind.invalidCredentials", id="wrong password there"),
-        pytest.param(Node.hide_people, "search.noSuchObject", id="search base missing"),
+        pytest.param(
+            lambda node: node.hide_base(PEOPLE), "search.noSuchObject", id="search base missing"
+        ),
         pytest.param(Node.empty, "search.entries", id="empty"),
         pytest.param(Node.read_only, "write.unwillingToPerform", id="read-only"),
     ],
 )
 def test_a_broken_server_is_out_and_the_others_stay(
-    slapds: SlapdCluster, fault: Callable[[Node], None], reason: str
+    cluster: Cluster, fault: Callable[[Node], None], reason: str
 ) -> None:
-    fault(slapds.nodes[1])
+    fault(cluster.nodes[1])
 
-    assert out(evaluate([watched(slapds)])) == {"c/ldap2": [reason]}
+    assert out(evaluate([watched(cluster)])) == {"c/ldap2": [reason]}
 
 
-def test_a_slow_server_is_out_for_its_slow_search(slapds: SlapdCluster) -> None:
-    slapds.nodes[2].slow_operations(1)
+def test_a_slow_server_is_out_for_its_slow_search(cluster: Cluster) -> None:
+    cluster.nodes[2].slow_searches(1.0)
 
-    removed = out(evaluate([watched(slapds)]))
+    removed = out(evaluate([watched(cluster)]))
 
     assert list(removed) == ["c/ldap3"]
     assert "search.slow" in removed["c/ldap3"]
@@ -98,104 +79,57 @@ def test_a_slow_server_is_out_for_its_slow_search(slapds: SlapdCluster) -> None:
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["alone", "while another is frozen"])
 def test_a_server_that_replication_no_longer_reaches_is_behind(
-    slapds: SlapdCluster, frozen: bool
+    cluster: Cluster, frozen: bool
 ) -> None:
-    slapds.nodes[3].cut_replication()
-    slapds.nodes[0].write("the first after the cut")  # before it there is nothing to be late with
+    cluster.nodes[3].cut_replication()
+    cluster.nodes[0].write()  # before the first after the cut there is nothing to be late with
     if frozen:
-        slapds.nodes[1].freeze()
-    done = threading.Event()
+        cluster.nodes[1].freeze()
 
-    def write() -> None:
-        while not done.wait(0.05):
-            slapds.nodes[0].write("while one is cut off")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        removed = out(evaluate([watched(slapds)]))
-    finally:
-        done.set()
-        writer.join()
+    with steady_writes(cluster.nodes[0], pause_seconds=0.05):
+        removed = out(evaluate([watched(cluster)]))
 
     expected = {"c/ldap4": ["replication.behind"]}
     assert removed == (expected | {"c/ldap2": ["bind.timeout"]} if frozen else expected)
 
 
-def test_steady_writes_make_nobody_late(slapds: SlapdCluster) -> None:
-    done = threading.Event()
-
-    def write() -> None:
-        while not done.wait(0.01):
-            slapds.nodes[0].write("busy")
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        removed = [out(evaluate([watched(slapds)])) for _ in range(3)]
-    finally:
-        done.set()
-        writer.join()
+def test_steady_writes_make_nobody_late(cluster: Cluster) -> None:
+    with steady_writes(cluster.nodes[0], pause_seconds=0.01):
+        removed = [out(evaluate([watched(cluster)])) for _ in range(3)]
 
     assert removed == [{}] * 3
 
 
-def test_our_expired_password_removes_nobody(slapds: SlapdCluster) -> None:
-    cluster = watched(slapds)
-    wrong = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret("expired"))
-    cluster = replace(
-        cluster, servers=tuple(replace(each, credentials=wrong) for each in cluster.servers)
-    )
-
-    snapshot = evaluate([cluster])
+def test_our_expired_password_removes_nobody(cluster: Cluster) -> None:
+    snapshot = evaluate([watched(cluster, password="expired")])
 
     assert [(v.in_service, v.held_by) for v in snapshot.verdicts] == [(True, "blind")] * 4
 
 
-def test_two_agents_that_write_at_once_do_not_disturb_each_other(slapds: SlapdCluster) -> None:
-    make_canaries(slapds, "lb2")
-    other = WriteParams(container=CANARIES, agent="lb2")
-    second = watched(slapds)
-    checks = tuple(
-        replace(each, params=other) if each.check.name == "write" else each
-        for each in second.checks
+@pytest.fixture
+def somebody_elses_entry(cluster: Cluster) -> Iterator[str]:
+    """Return the DN of a precious entry where the canary of the agent `foreign` would be."""
+    root = cluster.nodes[0].root
+    dn = canary_dn(CANARIES, "foreign", watched(cluster).servers[0])
+    root.add(dn, "objectClass: applicationProcess\nou: of somebody else\ndescription: precious")
+    yield dn
+    root.delete(dn)
+
+
+def write_check_alone(cluster: Cluster, agent: str) -> tuple[bool, list[str]]:
+    asked = watched(
+        cluster, agent=agent, checks=("connect", "bind", "write"), nodes=cluster.nodes[:1]
     )
-    both = [watched(slapds), replace(second, checks=checks)]
+    verdict = evaluate([asked]).verdicts[0]
+    return verdict.in_service, [reason.code for reason in verdict.reasons]
 
-    assert [out(evaluate(both)) for _ in range(5)] == [{}] * 5
+
+def test_a_missing_canary_is_told_and_removes_nobody(cluster: Cluster) -> None:
+    assert write_check_alone(cluster, "nobody") == (True, ["write.no_canary"])
 
 
-@pytest.mark.parametrize(
-    ("dn_of", "code"),
-    [
-        pytest.param("nobody", "no_canary", id="missing"),
-        pytest.param("foreign", "foreign_entry", id="not ours"),
-    ],
-)
 def test_what_is_no_canary_of_ours_is_never_written_to(
-    slapds: SlapdCluster, dn_of: str, code: str
+    cluster: Cluster, somebody_elses_entry: str
 ) -> None:
-    node = slapds.nodes[0]
-    server = watched(slapds).servers[0]
-    dn = canary_dn(CANARIES, "foreign", server)
-    if dn_of == "foreign":
-        node.add(dn, "objectClass: applicationProcess\nou: of somebody else\ndescription: precious")
-    cluster = replace(watched(slapds), servers=(server,), checks=(*plan("connect", "bind"),))
-    params = WriteParams(container=CANARIES, agent=dn_of)
-    write = Planned(BUILT_IN["write"], params, Effect.OUT)
-
-    verdict = evaluate([replace(cluster, checks=(*cluster.checks, write))]).verdicts[0]
-
-    assert (verdict.in_service, [r.code for r in verdict.reasons]) == (True, [f"write.{code}"])
-    if dn_of == "foreign":
-        assert node.read(dn, "description") == ["precious"]
-        node.delete(dn)
-
-
-def make_canaries(slapds: SlapdCluster, agent: str) -> None:
-    for server in watched(slapds).servers:
-        dn = canary_dn(CANARIES, agent, server)
-        attributes = "\n".join(f"{k}: {v}" for k, vs in canary(agent, server).items() for v in vs)
-        if not slapds.nodes[0].exists(dn):
-            slapds.nodes[0].add(dn, attributes)
-    slapds.wait_until_level()
+    assert write_check_alone(cluster, "foreign") == (True, ["write.foreign_entry"])
+    assert cluster.nodes[0].root.read(somebody_elses_entry, "description") == ("precious",)

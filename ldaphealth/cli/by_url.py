@@ -1,0 +1,93 @@
+"""Servers that the command line names as LDAP URLs, with the options that go with them.
+
+`ldaphealth check` calls `cluster`; no configuration file is involved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from ldaphealth.check import Cluster
+    from ldaphealth.endpoint import Endpoint
+    from ldaphealth.model import Credentials
+
+DEADLINE_SECONDS = 5.0
+SECOND_LOOK_SECONDS = 1.0
+
+
+class UrlOptions(Struct, frozen=True):
+    """What the options say of all servers given as URLs; a configuration file says it otherwise."""
+
+    base: str = ""
+    bind_dn: str = ""
+    password_file: Path | None = None
+    start_tls: bool = False
+    ca_file: str = ""
+
+
+def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | None) -> Cluster:
+    """Return the servers as one cluster, with the checks that need no settings.
+
+    click.UsageError says what is wrong with the options.
+    """
+    from ldaphealth.check import Cluster, Planned  # noqa: PLC0415  heavy: not for `--help`
+    from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
+    from ldaphealth.model import Server, Tls  # noqa: PLC0415
+
+    if options.ca_file and not Path(options.ca_file).is_file():
+        raise click.UsageError(f"--ca-file {options.ca_file}: no such file")
+    credentials = credentials_of(options.bind_dn, options.password_file)
+    tls = Tls(start_tls=options.start_tls, ca_file=options.ca_file)
+    servers: dict[str, Server] = {}
+    for uri in uris:
+        endpoint = _endpoint(uri, start_tls=options.start_tls)
+        name = endpoint.host + (f":{endpoint.port}" if endpoint.port else "")
+        if name in servers:
+            raise click.UsageError(f"{uri} is named twice")
+        servers[name] = Server("cluster", name, uri, options.base, credentials=credentials, tls=tls)
+    # Replication needs a naming context, and servers to compare.
+    replication = ["replication"] if options.base and len(servers) > 1 else []
+    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
+    deadline = deadline_seconds or DEADLINE_SECONDS
+    return Cluster(
+        "cluster",
+        tuple(servers.values()),
+        tuple(Planned(each, each.params(), each.effect) for each in wanted),
+        min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
+        deadline_seconds=deadline,
+        second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),
+    )
+
+
+def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
+    """Return who the options say we are; anonymous without them."""
+    from ldaphealth.model import BindMethod, Credentials  # noqa: PLC0415
+    from ldaphealth.secret_file import read_secret  # noqa: PLC0415
+
+    if bool(bind_dn) != bool(password_file):
+        raise click.UsageError("--bind-dn and --password-file go together")
+    if password_file is None:
+        return Credentials()
+    try:
+        secret = read_secret(password_file)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return Credentials(BindMethod.SIMPLE, bind_dn, secret)
+
+
+def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:
+    from ldaphealth.endpoint import parse_uri  # noqa: PLC0415
+
+    try:
+        endpoint = parse_uri(uri)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if endpoint.is_tls and start_tls:
+        raise click.UsageError("--start-tls goes with ldap://, not with ldaps://")
+    return endpoint

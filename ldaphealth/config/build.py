@@ -1,0 +1,188 @@
+"""A file of the right shape into clusters, with the mistakes that only the whole shows.
+
+`config.load` calls `build` once; it reads the files that the configuration names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import fields
+
+from ldaphealth import check, model
+from ldaphealth.checks import BUILT_IN, SESSION
+from ldaphealth.config import shape
+from ldaphealth.config.fill import Problems, fill, fill_struct
+from ldaphealth.config.mistakes import near
+from ldaphealth.endpoint import parse_uri
+from ldaphealth.secret_file import read_secret, secret_of
+
+SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
+OFF = ("off", False)
+ON = (None, True)  # a check with nothing to say of it
+
+Finder = Callable[[str], check.Check]
+
+
+def build(file: shape.File, finder: Finder, problems: Problems) -> dict[str, check.Cluster]:
+    """Return the clusters by name; with problems they must not be used."""
+    known = {
+        name: _credentials(f"credentials.{name}", each, problems)
+        for name, each in file.credentials.items()
+    }
+    return {
+        name: check.Cluster(
+            name,
+            _servers(f"clusters.{name}", name, each, known, problems),
+            _checks(f"clusters.{name}.checks", each.checks, finder, problems),
+            _floor(f"clusters.{name}", each, problems),
+            each.deadline_seconds,
+            _second_look_seconds(f"clusters.{name}", each, problems),
+        )
+        for name, each in file.clusters.items()
+    }
+
+
+def _credentials(path: str, given: shape.Credentials, problems: Problems) -> model.Credentials:
+    if given.method is not model.BindMethod.SIMPLE:
+        if given.dn or given.password_file or given.password_env:
+            problems.add(path, f"method {given.method} takes no dn and no password")
+        return model.Credentials(given.method)
+    if not given.dn:
+        problems.add(f"{path}.dn", "is missing; method simple binds as a DN")
+    if bool(given.password_file) == bool(given.password_env):
+        problems.add(path, "say one of password_file and password_env")
+        return model.Credentials()
+    try:
+        if given.password_env:
+            secret = secret_of(given.password_env, os.environ)
+        else:
+            secret = read_secret(Path(given.password_file))
+    except ValueError as error:
+        problems.add(
+            f"{path}.{'password_env' if given.password_env else 'password_file'}", f"{error}"
+        )
+        return model.Credentials()
+    return model.Credentials(model.BindMethod.SIMPLE, given.dn, secret)
+
+
+def _floor(path: str, given: shape.Cluster, problems: Problems) -> int:
+    count = len(given.servers)
+    floor = (count + 1) // 2 if given.min_in_service is None else given.min_in_service
+    if floor > count:
+        problems.add(f"{path}.min_in_service", f"must be at most {count}, the number of servers")
+    return floor
+
+
+def _second_look_seconds(path: str, given: shape.Cluster, problems: Problems) -> float:
+    most = given.deadline_seconds * SECOND_LOOK_PART
+    if given.second_look_seconds > most:
+        problems.add(
+            f"{path}.second_look_seconds", f"must be at most {most:g}, 0.6 of the deadline"
+        )
+    return given.second_look_seconds
+
+
+def _servers(
+    path: str,
+    cluster: str,
+    given: shape.Cluster,
+    known: Mapping[str, model.Credentials],
+    problems: Problems,
+) -> tuple[model.Server, ...]:
+    _check_tls(f"{path}.tls", given.tls, problems)
+    _check_name(f"{path}.credentials", given.credentials, known, problems)
+    servers = []
+    uris: dict[str, str] = {}
+    for name, each in given.servers.items():
+        here = f"{path}.servers.{name}"
+        server = shape.Server(each) if isinstance(each, str) else each
+        tls = server.tls or given.tls
+        _check_uri(f"{here}.uri", server.uri, tls, problems)
+        if server.uri in uris:
+            problems.add(f"{here}.uri", f"is the same as that of {uris[server.uri]}")
+        uris.setdefault(server.uri, name)
+        if server.tls:
+            _check_tls(f"{here}.tls", server.tls, problems)
+        _check_name(f"{here}.credentials", server.credentials, known, problems)
+        credentials = known.get(server.credentials or given.credentials, model.Credentials())
+        servers.append(
+            model.Server(
+                cluster, name, server.uri, given.suffix, server.role, server.weight, credentials,
+                _tls(tls, server.server_name),
+            )
+        )  # fmt: skip
+    return tuple(servers)
+
+
+def _check_name(path: str, name: str, known: Mapping[str, object], problems: Problems) -> None:
+    if name and name not in known:
+        problems.add(path, f"{name!r} is not under credentials{near(name, known)}")
+
+
+def _check_uri(path: str, uri: str, tls: shape.Tls, problems: Problems) -> None:
+    try:
+        if parse_uri(uri).is_tls and tls.start_tls:
+            problems.add(path, "ldaps:// and tls.start_tls exclude each other")
+    except ValueError as error:
+        problems.add(path, str(error))
+
+
+def _check_tls(path: str, given: shape.Tls, problems: Problems) -> None:
+    if given.key_file and not given.certificate_file:
+        problems.add(f"{path}.key_file", "needs certificate_file")
+        return
+    if not (given.ca_file or given.certificate_file):
+        return  # nothing to read; the system's authorities would take 50 ms
+    from ldaphealth.deadline import SessionError  # noqa: PLC0415  rarely needed
+    from ldaphealth.transport import tls_context  # noqa: PLC0415
+
+    try:
+        tls_context(_tls(given))
+    except SessionError as error:
+        problems.add(path, error.failure.detail)
+
+
+def _tls(given: shape.Tls, server_name: str = "") -> model.Tls:
+    files = given.ca_file, given.certificate_file, given.key_file
+    return model.Tls(given.start_tls, *files, given.verify, server_name)
+
+
+def _checks(
+    path: str, given: Mapping[str, Any], finder: Finder, problems: Problems
+) -> tuple[check.Planned, ...]:
+    """Return the checks in the order of a session: built-in ones without settings are on."""
+    free = (name for name, each in BUILT_IN.items() if not _needs_settings(each))
+    wanted = dict.fromkeys(free, None) | dict(given)
+    planned: list[check.Planned] = []
+    for name, settings in wanted.items():
+        if settings in OFF:
+            if name in SESSION:
+                problems.add(f"{path}.{name}", "every session has this step; it cannot be off")
+            continue
+        try:
+            found = finder(name)
+        except LookupError as error:
+            problems.add(f"{path}.{name}", str(error.args[0]))
+            continue
+        planned.append(_planned(found, settings, f"{path}.{name}", problems))
+    order = [*BUILT_IN]
+    middle = order.index("unbind") - 0.5  # third parties' checks come before unbind
+    places = {name: float(place) for place, name in enumerate(order)}
+    return tuple(sorted(planned, key=lambda each: places.get(each.check.name, middle)))
+
+
+def _needs_settings(found: check.Check) -> bool:
+    return any(each.required for each in fields(found.params))
+
+
+def _planned(found: check.Check, settings: Any, path: str, problems: Problems) -> check.Planned:
+    settings = {} if settings in ON else settings
+    params = fill_struct(found.params, settings, path, problems, beside=["effect"])
+    effect = found.effect
+    if isinstance(settings, dict) and "effect" in settings:
+        effect = fill(model.Effect, settings["effect"], f"{path}.effect", problems)
+    return check.Planned(found, params, effect)

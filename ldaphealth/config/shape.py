@@ -1,0 +1,101 @@
+"""What the configuration file may hold: one Struct a mapping, one field a key.
+
+fill.py reads a file into these, json_schema.py describes them to editors, and
+docs/configuration.md is made from the descriptions.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from ldaphealth.model import BindMethod, Role
+
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="letters, digits, dot, dash, underscore"),
+]
+
+
+def about(text: str) -> Meta:
+    """Return the description of a key, for editors and the documentation."""
+    return Meta(description=text)
+
+
+class Credentials(Struct, frozen=True):
+    """Who ldaphealth is to a server."""
+
+    method: Annotated[
+        BindMethod,
+        about("`simple`: a DN and a password; `external`: SASL EXTERNAL; `anonymous`"),
+    ] = BindMethod.SIMPLE
+    dn: Annotated[str, about("the DN to bind as, with method `simple`")] = ""
+    password_file: Annotated[
+        str, about("a file that only its owner can read (chmod 0600); one line end is dropped")
+    ] = ""
+    password_env: Annotated[str, about("or an environment variable that holds the password")] = ""
+
+
+class Tls(Struct, frozen=True):
+    """How sessions are encrypted. Certificates and host names are verified by default."""
+
+    start_tls: Annotated[bool, about("start TLS on `ldap://` before the bind")] = False
+    ca_file: Annotated[str, about("authorities to trust, in PEM; empty: those of the system")] = ""
+    certificate_file: Annotated[str, about("our own certificate, in PEM")] = ""
+    key_file: Annotated[str, about("its key; empty: it is in `certificate_file`")] = ""
+    verify: Annotated[bool, about("`false` trusts everybody on the network; for trials only")] = (
+        True
+    )
+
+
+class Server(Struct, frozen=True):
+    """One server; a plain text stands for its `uri`."""
+
+    uri: Annotated[str, about("`ldap://HOST[:PORT]`, `ldaps://…` or `ldapi://%2Fpath`")]
+    server_name: Annotated[
+        str, about("the name that the certificate must carry; empty: the host of `uri`")
+    ] = ""
+    role: Annotated[
+        Role, about("`provider` takes writes, `consumer` only copies and is never written to")
+    ] = Role.PROVIDER
+    weight: Annotated[
+        int, Meta(ge=0, le=253, description="what keepalived gets when all is well, 0 to 253")
+    ] = 100
+    credentials: Annotated[
+        str, about("a name under `credentials`; empty: those of the cluster")
+    ] = ""
+    tls: Annotated[Tls | None, about("in place of the cluster's `tls`, as a whole")] = None
+
+
+class Cluster(Struct, frozen=True):
+    """Servers that hold the same data, judged together."""
+
+    servers: Annotated[
+        dict[Name, str | Server], Meta(min_length=1, description="the servers by name")
+    ]
+    suffix: Annotated[str, about("the naming context that they hold")] = ""
+    credentials: Annotated[str, about("a name under `credentials`; empty: anonymous")] = ""
+    tls: Annotated[Tls, about("how sessions are encrypted")] = Tls()
+    deadline_seconds: Annotated[
+        float, Meta(gt=0, le=300, description="no server gets more time for everything together")
+    ] = 5.0
+    second_look_seconds: Annotated[
+        float,
+        Meta(gt=0, description="the pause of the one-shot check between two reads, where it needs "
+             "two; at most 0.6 of the deadline"),
+    ] = 1.0  # fmt: skip
+    min_in_service: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        about("soft failures leave this many in service; default: half, rounded up"),
+    ] = None
+    checks: Annotated[dict[str, Any], about("settings by check; `off` leaves one out")] = {}
+
+
+class File(Struct, frozen=True):
+    """The whole file."""
+
+    clusters: Annotated[dict[Name, Cluster], Meta(min_length=1, description="the clusters by name")]
+    credentials: Annotated[
+        dict[Name, Credentials], about("who ldaphealth is, by a name of your choice")
+    ] = {}

@@ -1,0 +1,120 @@
+"""Write the tables of docs/configuration.md from the schema of the file; `make docs` runs it.
+
+With --check it writes nothing and fails when the document is old.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.config.json_schema import schema
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
+MARK = "<!-- the rest is written by `make docs` -->\n"
+SECTIONS = {
+    "File": "The file",
+    "Credentials": "`credentials.NAME`",
+    "Cluster": "`clusters.NAME`",
+    "Server": "`clusters.NAME.servers.NAME`",
+    "Tls": "`tls`, of a cluster or a server",
+}
+TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
+
+
+def reference() -> str:
+    """Return the tables as Markdown."""
+    whole = schema(BUILT_IN.values())
+    definitions = whole["$defs"]
+    checks = definitions["Cluster"]["properties"]["checks"]["properties"]
+    parts: list[str] = []
+    for name, heading in SECTIONS.items():
+        parts += _section(heading, definitions[name], definitions, 2)
+    parts += ["## `clusters.NAME.checks`", ""]
+    parts += ["A check without settings is on, unless it needs one. `off` leaves it out.", ""]
+    for name, choices in checks.items():
+        parts += _section(f"`{name}`", choices["anyOf"][0], definitions, 3)
+    parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)
+    parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _section(
+    heading: str, described: dict[str, Any], definitions: dict[str, Any], level: int
+) -> list[str]:
+    rows = _rows(described, definitions)
+    about = described.get("description", "")
+    table = ["| key | value | default | meaning |", "|---|---|---|---|", *rows]
+    return [f"{'#' * level} {heading}", "", about, "", *table, ""]
+
+
+def _rows(described: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
+    for key, each in described["properties"].items():
+        default = "needed" if key in described["required"] else _default(each.get("default"))
+        meaning = each["description"][0].upper() + each["description"][1:]
+        yield f"| `{key}` | {_type(each, definitions)} | {default} | {meaning} |"
+
+
+def _type(each: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "$ref" in each:
+        name = each["$ref"].rpartition("/")[2]
+        return _type(definitions[name], definitions) if name not in LINKS else LINKS[name]
+    if "enum" in each:
+        return ", ".join(f"`{value}`" for value in each["enum"])
+    if "anyOf" in each:
+        return " or ".join(_type(one, definitions) for one in each["anyOf"] if one != NULL)
+    if each["type"] == "array":
+        return f"list of: {_type(each['items'], definitions)}"
+    if each["type"] == "object":
+        return "mapping by name" if "additionalProperties" in each else "mapping"
+    return TYPES[each["type"]] + _bounds(each)
+
+
+def _bounds(each: dict[str, Any]) -> str:
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "more than",
+        "maximum": "at most",
+    }
+    return "".join(f", {word} {each[key]:g}" for key, word in words.items() if key in each)
+
+
+def _default(value: object) -> str:
+    if value in (None, "", {}, []):
+        return ""
+    if isinstance(value, dict):
+        said = {key: each for key, each in value.items() if each not in (None, "", False, True)}
+        return ", ".join(f"{key} `{each}`" for key, each in said.items())
+    if isinstance(value, list):
+        return "; ".join(f"{each['of']} to {each['to']}" for each in value)
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
+
+
+NULL = {"type": "null"}
+LINKS = {
+    "Thresholds": "[thresholds](#thresholds)",
+    "Tls": "[mapping](#tls-of-a-cluster-or-a-server)",
+    "Server": "[mapping](#clustersnameserversname)",
+    "Range": "range",
+    "Ratio": "[ratio](#a-ratio-of-monitor)",
+}
+
+
+def main() -> int:
+    """Write or check the document."""
+    before = DOCUMENT.read_text(encoding="utf-8")
+    after = before.partition(MARK)[0] + MARK + "\n" + reference()
+    if "--check" in sys.argv[1:]:
+        return int(before != after)
+    DOCUMENT.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""The real cluster of the tests: one a process, started by the first test that asks for it.
+
+With pytest-xdist each worker has its own. Every test that uses it leaves it healthy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from demo.cluster import Cluster
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make soak` run for long what the suite runs for a moment."""
+    parser.addoption(
+        "--soak-seconds", type=float, default=5.0, help="how long two balancers write (default: 5)"
+    )
+
+
+@pytest.fixture(scope="session")
+def running_cluster() -> Iterator[Cluster]:
+    """Return a cluster that nobody heals; for fixtures with a wider scope than a test."""
+    with Cluster(tls=True, ipv6=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Iterator[Cluster]:
+    """Return four healthy nodes, linked and level; faults are healed after the test."""
+    yield running_cluster
+    running_cluster.heal()

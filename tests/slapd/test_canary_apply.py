@@ -1,0 +1,90 @@
+"""`ldaphealth canary apply` adds what is missing and changes nothing that is there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.client import Credentials
+from demo.cluster import Cluster
+from demo.tree import CANARIES, CHECK_DN, SUFFIX
+
+pytestmark = pytest.mark.slapd
+
+AGENT = "applied"
+
+
+@pytest.fixture
+def config(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "ldaphealth.yaml"
+    write(path, cluster, CANARIES)
+    yield path
+    for node in cluster.nodes:
+        if cluster.nodes[0].root.search(CANARIES, f"(cn={AGENT} c/{node.name})", "cn"):
+            cluster.nodes[0].root.delete(f"cn={AGENT} c/{node.name},{CANARIES}")
+
+
+def write(path: Path, cluster: Cluster, container: str) -> None:
+    servers = ", ".join(f"{node.name}: '{node.uri}'" for node in cluster.nodes)
+    password_file = cluster.accounts.check.password_file
+    path.write_text(
+        f"credentials: {{probe: {{dn: '{CHECK_DN}', password_file: {password_file}}}}}\n"
+        f"clusters:\n  c:\n    suffix: {SUFFIX}\n    credentials: probe\n"
+        f"    servers: {{{servers}}}\n"
+        f"    checks: {{write: {{container: '{container}', agent: {AGENT}}}}}\n"
+    )
+
+
+def apply(config: Path, *arguments: str) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "ldaphealth", "canary", "apply", "c",
+            "--config", config, "--format", "json", *arguments,
+        ],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.returncode, [each["outcome"] for each in json.loads(done.stdout)]
+
+
+def as_root(root: Credentials) -> tuple[str, ...]:
+    return "--bind-dn", root.dn, "--password-file", str(root.password_file)
+
+
+def test_it_adds_what_is_missing_once(cluster: Cluster, config: Path) -> None:
+    first = apply(config, *as_root(cluster.accounts.root))
+    second = apply(config)
+
+    assert first == (0, ["added on c/ldap1"] * 4)
+    assert second == (0, ["is there already"] * 4)
+
+
+def test_the_first_provider_that_answers_takes_them(cluster: Cluster, config: Path) -> None:
+    cluster.nodes[0].kill()
+
+    assert apply(config) == (0, ["added on c/ldap2"] * 4)
+    cluster.heal()  # so that the fixture can remove them
+
+
+def test_an_entry_of_somebody_else_is_left_alone(cluster: Cluster, config: Path) -> None:
+    dn = f"cn={AGENT} c/ldap1,{CANARIES}"
+    cluster.nodes[0].root.add(dn, "objectClass: applicationProcess\ndescription: precious")
+
+    status, outcomes = apply(config)
+
+    assert (status, outcomes[0]) == (1, "is somebody else's entry; left alone")
+    assert cluster.nodes[0].root.read(dn, "description") == ("precious",)
+
+
+def test_a_missing_container_is_told(cluster: Cluster, config: Path) -> None:
+    write(config, cluster, f"ou=nowhere,{SUFFIX}")
+
+    status, outcomes = apply(config, *as_root(cluster.accounts.root))
+
+    assert status == 1
+    assert all(f"the container ou=nowhere,{SUFFIX} must be there first" in o for o in outcomes)

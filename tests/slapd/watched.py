@@ -1,0 +1,85 @@
+"""The demo cluster as a configuration of ldaphealth describes it, and the canaries it needs.
+
+The tests of this folder look at the nodes through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from demo.cluster import Cluster
+from demo.node import Node
+from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
+from ldaphealth import check
+from ldaphealth.canary import canary, canary_dn
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.checks.search import Params as SearchParams
+from ldaphealth.checks.write import Params as WriteParams
+from ldaphealth.model import BindMethod, Credentials, Effect, Secret, Server, Snapshot
+from ldaphealth.thresholds import Range, Thresholds, at_most
+
+CHECKS = ("connect", "bind", "search", "write", "monitor", "replication", "unbind")
+
+
+def watched(
+    cluster: Cluster,
+    *,
+    agent: str = "lb1",
+    checks: Sequence[str] = CHECKS,
+    nodes: Sequence[Node] | None = None,
+    password: str = CHECK_PASSWORD,
+) -> check.Cluster:
+    """Return what the agent is configured to check: all nodes, unless some are named."""
+    return check.Cluster(
+        "c",
+        tuple(_server(node, password) for node in nodes or cluster.nodes),
+        tuple(_planned(name, agent) for name in checks),
+        min_in_service=2,
+        deadline_seconds=4.0,
+        second_look_seconds=1.0,
+    )
+
+
+def make_canaries(cluster: Cluster, agent: str) -> None:
+    """Make the entries that the agent writes to, where they are missing: healing keeps them."""
+    root = cluster.nodes[0].root
+    there = {entry["dn"][0] for entry in root.search(CANARIES, scope="one")}
+    for server in watched(cluster).servers:
+        dn = canary_dn(CANARIES, agent, server)
+        if dn not in there:
+            attributes = canary(agent, server).items()
+            root.add(
+                dn, "\n".join(f"{name}: {each}" for name, values in attributes for each in values)
+            )
+    cluster.wait_until_level()
+
+
+def out(snapshot: Snapshot) -> dict[str, list[str]]:
+    """Return the servers out of service, each with the reasons of checks that may do that."""
+    return {
+        verdict.server: [r.code for r in verdict.reasons if r.effect is Effect.OUT]
+        for verdict in snapshot.verdicts
+        if not verdict.in_service
+    }
+
+
+def _server(node: Node, password: str) -> Server:
+    credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(password))
+    return Server("c", node.name, node.uri, SUFFIX, credentials=credentials)
+
+
+def _planned(name: str, agent: str) -> check.Planned:
+    built_in = BUILT_IN[name]
+    match name:
+        case "search":
+            params: object = SearchParams(
+                base=PEOPLE,
+                scope="one",
+                entries=Thresholds(critical=Range(start=10)),
+                seconds=at_most(0.3, 0.6),
+            )
+        case "write":
+            params = WriteParams(container=CANARIES, agent=agent)
+        case _:
+            params = built_in.params()
+    return check.Planned(built_in, params, built_in.effect)

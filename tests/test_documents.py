@@ -1,0 +1,81 @@
+"""What the documents say is true of the program: files that load, options and links that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ldaphealth.__main__ import cli
+from ldaphealth.config import load
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("keepalived/*.md")]
+)
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"(?:^|[`/ ])ldaphealth ((?:check|config|canary|csn)\b[^`\n|]*)", re.MULTILINE)
+
+
+def documents() -> Iterator[tuple[str, str]]:
+    yield from ((str(page), (ROOT / page).read_text(encoding="utf-8")) for page in PAGES)
+
+
+def commands() -> list[str]:
+    return sorted({found.strip() for _, text in documents() for found in COMMAND.findall(text)})
+
+
+def yaml_blocks() -> list[str]:
+    return [
+        block
+        for _, text in documents()
+        for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+        if "clusters:" in block
+    ] + [(ROOT / "examples" / "ldaphealth.yaml").read_text()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    links = LINK.findall((ROOT / page).read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+
+    assert [link for link in local if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_the_options_that_are_shown(command: str) -> None:
+    words = [word for word in command.split("#", maxsplit=1)[0].split() if not word.startswith("[")]
+    names = [word for word in words[:2] if word.isalpha() and word.islower()]
+    group = names[:1] if names[0] == "check" else names
+    helped = CliRunner().invoke(cli, [*group, "--help"])
+
+    assert helped.exit_code == 0, command
+    assert [w for w in words if w.startswith("--") and w not in helped.output] == []
+
+
+@pytest.mark.parametrize("block", yaml_blocks())
+def test_every_configuration_loads(block: str, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret")
+    password.chmod(0o600)
+    path = tmp_path / "ldaphealth.yaml"
+    path.write_text(
+        re.sub(r"password_file: [^\s}]+", f"password_file: {password}", block).replace(
+            ", ca_file: /etc/ldaphealth/ca.pem", ""
+        )
+    )
+
+    assert load(path)
+
+
+def test_the_reference_of_the_configuration_is_up_to_date() -> None:
+    script = ROOT / "scripts" / "configuration_reference.py"
+    done = subprocess.run([sys.executable, script, "--check"], timeout=60, check=False)
+
+    assert done.returncode == 0, "run `make docs`"
