@@ -1,4 +1,4 @@
-"""A certificate authority for one cluster, and the server certificates that it issues.
+"""A certificate authority for one cluster, and the certificates that it issues.
 
 `demo/cluster.py` makes one when a cluster is asked to speak TLS.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -29,9 +30,25 @@ class Authority:
         self.file = directory / "ca.pem"
         self._ca.cert_pem.write_to_path(str(self.file))
 
-    def issue(self, name: str, identities: tuple[str, ...]) -> ServerCertificate:
-        """Issue a certificate for host names and addresses (subjectAltName, RFC 6125)."""
-        issued = self._ca.issue_cert(*identities)
+    def issue(
+        self,
+        name: str,
+        identities: tuple[str, ...],
+        *,
+        common_name: str | None = None,
+        valid_until: datetime | None = None,
+    ) -> ServerCertificate:
+        """Issue a certificate for host names and addresses (subjectAltName, RFC 6125).
+
+        A client's certificate needs a `common_name` for slapd to map (authz-regexp in
+        slapd.conf(5)). It is valid for the day before `valid_until`, if that is said.
+        """
+        issued = self._ca.issue_cert(
+            *identities,
+            common_name=common_name,
+            not_before=valid_until and valid_until - timedelta(days=1),
+            not_after=valid_until,
+        )
         certificate = ServerCertificate(
             self.file, self._directory / f"{name}.pem", self._directory / f"{name}.key"
         )

@@ -62,6 +62,8 @@ def parse_uri(uri: str) -> Endpoint:
         path = unquote(parts.netloc)
         if not path.startswith("/"):
             raise ValueError(f"{uri!r} names no socket; write ldapi://%2Frun%2Fslapd%2Fldapi")
+        if not path.isprintable():
+            raise ValueError(f"{uri!r} names a socket with control characters")
         return Endpoint(scheme, path, 0)
     if not parts.hostname or any(c.isspace() or not c.isprintable() for c in parts.hostname):
         raise ValueError(f"{uri!r} names no host")

@@ -2,7 +2,7 @@
 
 probe.py opens sessions, checks use them. ldap3 serves as the codec (RFC 4511 requests and
 responses); the waiting is all in transport.py, because ldap3's own has no bound on a whole
-operation. Every error leaves as SessionError; docs/ldap3.md says what this protects from.
+operation. Every error leaves as SessionError; docs/architecture.md says what this protects from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from ldaphealth.transport import BUDGET_BYTES, Transport, connect, resolve
 gc.disable()  # what loading ldap3 makes all stays: collecting meanwhile finds nothing to free
 try:
     import ldap3
-    from ldap3.core.exceptions import LDAPException
     from ldap3.core.results import RESULT_CODES
     from ldap3.operation.add import add_operation
     from ldap3.operation.bind import bind_operation
@@ -94,7 +93,10 @@ class Session:
 
     def connect(self) -> None:
         """Resolve, connect and start TLS as the server's settings say."""
-        endpoint = parse_uri(self.server.uri)
+        try:
+            endpoint = parse_uri(self.server.uri)
+        except ValueError as error:
+            raise SessionError(Failure(Kind.BUG, printable(str(error)), ours=True)) from error
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
@@ -107,7 +109,11 @@ class Session:
 
     def bind(self) -> None:
         """Authenticate with the server's credentials (RFC 4513)."""
-        request = self._request(_bind_request, self.server.credentials)
+        try:
+            request = self._request(_bind_request, self.server.credentials)
+        except SessionError:
+            self.close()  # else the checks that follow run as nobody, and blame the server
+            raise
         self._expect_success(Kind.BIND, "bind", request, BIND, fatal=True)
 
     def search(
@@ -196,8 +202,9 @@ class Session:
         """Encode a request; what cannot be encoded is a mistake in our settings."""
         try:
             return encode(*arguments)
-        except (LDAPException, ValueError, TypeError) as error:
-            detail = f"cannot make a request of the settings: {printable(str(error))}"
+        except Exception as error:  # ldap3 and pyasn1 raise what they like, RecursionError too
+            what = printable(str(error)) or type(error).__name__
+            detail = f"cannot make a request of the settings: {what}"
             raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
 
     def _envelope(self, protocol_op: bytes) -> bytes:

@@ -5,6 +5,7 @@ session.py is the only caller. Every error leaves as a SessionError.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -17,8 +18,10 @@ from typing import TypeVar
 from ldaphealth.deadline import Deadline, SessionError
 from ldaphealth.endpoint import Endpoint
 from ldaphealth.model import Failure, Kind, Tls
+from ldaphealth.printable import printable
 
 BUDGET_BYTES = 64 * 1024  # one session; a whole round of built-in checks receives about 4 KiB
+TLS_BYTES = 64 * 1024  # for the handshake (a chain of certificates is 3 to 10 KiB) and records
 CHUNK_BYTES = 16 * 1024
 SEQUENCE = 0x30
 
@@ -161,6 +164,9 @@ class Transport:
         self.deadline = deadline
         self.budget_bytes = budget_bytes
         self._buffer = bytearray()
+        self._wire_bytes = budget_bytes + TLS_BYTES
+        self._tls: ssl.SSLObject | None = None
+        self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
 
     def start_tls(self, tls: Tls, host: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and carry the name of the server.
@@ -172,26 +178,32 @@ class Transport:
         context = tls_context(tls)
         name = tls.server_name or host
         doing = f"TLS handshake with {name}"
-        self.sock.settimeout(self.deadline.left(doing))
-        plain = self.sock
         try:
-            # The timeout is for the whole handshake, not for each read (Modules/_ssl.c).
-            self.sock = context.wrap_socket(plain, server_hostname=name)
+            self._tls = context.wrap_bio(self._from_server, self._to_server, server_hostname=name)
+        except (
+            ValueError,
+            TypeError,
+        ) as error:  # what cannot be a name; ssl.SSLError is an OSError
+            detail = f"{printable(name)} is no name that a certificate carries: {error}"
+            raise SessionError(Failure(Kind.TLS, detail, ours=True)) from error
+        try:
+            self._through_tls(self._tls.do_handshake, doing)
         except TimeoutError:
             raise self.deadline.passed(doing) from None
         except ssl.SSLCertVerificationError as error:
             detail = f"the certificate of {name} is not trusted: {error.verify_message}"
             raise SessionError(Failure(Kind.CERTIFICATE, detail)) from error
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        except OSError as error:  # ssl.SSLError is one
             detail = f"TLS handshake with {name} failed: {_reason(error)}"
             raise SessionError(Failure(Kind.TLS, detail)) from error
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""
-        view = memoryview(message)
-        while view:
-            self.sock.settimeout(self.deadline.left(doing))
-            view = view[self._io(lambda: self.sock.send(view), doing) :]  # noqa: B023  called now
+        tls = self._tls
+        if tls is None:
+            self._io(lambda: self._send(message, doing), doing)
+        else:
+            self._io(lambda: self._through_tls(lambda: tls.write(message), doing), doing)
 
     def receive(self, doing: str) -> bytes:
         """Return the next whole LDAPMessage (RFC 4511 4.1.1, definite lengths as 5.1 requires)."""
@@ -200,9 +212,8 @@ class Transport:
                 raise _too_large(f"an answer of {size} bytes")
             if self.budget_bytes <= 0:
                 raise _too_large("the answers together")
-            self.sock.settimeout(self.deadline.left(doing))
             most = min(CHUNK_BYTES, self.budget_bytes)
-            chunk = self._io(lambda: self.sock.recv(most), doing)  # noqa: B023  called now
+            chunk = self._io(lambda: self._read(most, doing), doing)  # noqa: B023  called now
             if not chunk:
                 detail = f"the server closed the connection: {doing}"
                 raise SessionError(Failure(Kind.CONNECT, detail))
@@ -211,6 +222,54 @@ class Transport:
         message = bytes(self._buffer[:size])
         del self._buffer[:size]
         return message
+
+    def _send(self, data: bytes, doing: str) -> None:
+        view = memoryview(data)
+        while view:
+            self.sock.settimeout(self.deadline.left(doing))
+            view = view[self.sock.send(view) :]
+
+    def _receive(self, most: int, doing: str) -> bytes:
+        """Return some bytes as they come from the server; they count, whatever is in them."""
+        if self._wire_bytes <= 0:
+            raise _too_large("the answers together, with what TLS adds,")
+        self.sock.settimeout(self.deadline.left(doing))
+        chunk = self.sock.recv(most)
+        self._wire_bytes -= len(chunk)
+        return chunk
+
+    def _read(self, most: int, doing: str) -> bytes:
+        tls = self._tls
+        if tls is None:
+            return self._receive(most, doing)
+        try:
+            return self._through_tls(lambda: tls.read(most), doing)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def _through_tls(self, step: Callable[[], T], doing: str) -> T:
+        """Do one step of TLS, and carry the bytes between OpenSSL and the socket.
+
+        OpenSSL must not read the socket itself: it takes in what is for TLS alone, such as
+        HelloRequest or session tickets, for as long as it comes, and asks no deadline meanwhile.
+        """
+        while True:
+            try:
+                done = step()
+            except ssl.SSLWantReadError:
+                self._send(self._to_server.read(), doing)
+            except ssl.SSLError:
+                with contextlib.suppress(OSError, SessionError):  # the alert that says why we leave
+                    self._send(self._to_server.read(), doing)
+                raise
+            else:
+                self._send(self._to_server.read(), doing)
+                return done
+            chunk = self._receive(CHUNK_BYTES, doing)
+            if chunk:
+                self._from_server.write(chunk)
+            else:
+                self._from_server.write_eof()
 
     def _io(self, operation: Callable[[], T], doing: str) -> T:
         try:
