@@ -27,6 +27,7 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	@./scripts/install-packages monitoring-plugins-standard
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
+	$(BIN)/python -m bench.shim
 
 test: venv packages check  ## Install what is missing and run everything
 

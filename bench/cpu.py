@@ -14,12 +14,10 @@ CHECK_LDAP = "/usr/lib/nagios/plugins/check_ldap"
 
 def process_seconds(command: list[str]) -> float:
     """Return the user and system CPU seconds of one run; its output goes nowhere."""
-    pid = os.fork()
-    if pid == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        os.execv(command[0], command)  # noqa: S606
+    # posix_spawn and not fork: to copy this process's page tables costs a child a millisecond.
+    null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+    both = [null, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=both)
     _, status, usage = os.wait4(pid, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"{' '.join(command)} failed; a benchmark of failures says nothing")

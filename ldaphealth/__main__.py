@@ -17,6 +17,14 @@ INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
 PIPE = 141  # 128 and SIGPIPE
 COMMANDS = {
     "check": "ldaphealth.cli.check",
+    "agent": "ldaphealth.cli.agent",
+    "status": "ldaphealth.cli.operate",
+    "explain": "ldaphealth.cli.operate",
+    "history": "ldaphealth.cli.operate",
+    "drain": "ldaphealth.cli.operate",
+    "undrain": "ldaphealth.cli.operate",
+    "force-in": "ldaphealth.cli.operate",
+    "force-out": "ldaphealth.cli.operate",
     "config": "ldaphealth.cli.config",
     "canary": "ldaphealth.cli.canary",
     "csn": "ldaphealth.cli.csn",
@@ -34,7 +42,9 @@ class Commands(click.Group):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(
+            importlib.import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_")
+        )
         return command
 
 

@@ -6,9 +6,9 @@ Authors of checks import `Check`; config.py and probe.py use `Planned` and `Clus
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from ldaphealth.model import Effect, Finding, Server
 
@@ -50,11 +50,56 @@ class Planned(Struct, frozen=True):
     effect: Effect
 
 
+class Settle(Struct, frozen=True):
+    """How many rounds, and how much time, it takes to believe a change (docs/verdicts.md)."""
+
+    fall_hard: Annotated[
+        int, Meta(ge=1, le=100, description="rounds without LDAP service until a server goes out")
+    ] = 1
+    fall_soft: Annotated[
+        int, Meta(ge=1, le=100, description="rounds with a broken expectation, such as too slow")
+    ] = 3
+    rise: Annotated[
+        int, Meta(ge=1, le=100, description="good rounds until a server comes back")
+    ] = 2
+    min_out_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="it stays out at least so long; twice as long with "
+            "each time that it went out within `flap_window_seconds`, at most 32 times",
+        ),
+    ] = 5.0
+    flap_window_seconds: Annotated[
+        float, Meta(ge=0, le=86400, description="for how long a removal is remembered as a flap")
+    ] = 600.0
+    ramp_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="after it came back its weight grows to the full "
+            "one in this time; 0: at once",
+        ),
+    ] = 30.0
+    believe_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="when no server of the cluster gives service, it is "
+            "more likely us: the last verdicts are held for so long",
+        ),
+    ] = 15.0
+
+
 class Cluster(Struct, frozen=True):
     """Servers that hold the same data, judged together.
 
     `checks` are in the order of a session: connect, bind, the operations, unbind.
-    `min_in_service` is the floor under soft failures. Times are seconds.
+    `min_in_service` is the floor under soft failures. Times are seconds. `interval_seconds` and
+    `settle` are the agent's; the one-shot command looks once.
     """
 
     name: str
@@ -63,3 +108,5 @@ class Cluster(Struct, frozen=True):
     min_in_service: int
     deadline_seconds: float = 5.0
     second_look_seconds: float = 1.0
+    interval_seconds: float = 5.0
+    settle: Settle = Settle()

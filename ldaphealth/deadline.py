@@ -6,11 +6,16 @@ session.py and transport.py ask it before every wait; nothing else may wait on a
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 
 from msgspec import Struct
 
 from ldaphealth.model import Failure, Kind
+
+
+def boot_seconds() -> float:
+    """Return the seconds since the boot, as in /proc/uptime; they never step (clock_gettime(2))."""
+    return clock_gettime(CLOCK_BOOTTIME)
 
 
 class SessionError(Exception):

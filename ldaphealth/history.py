@@ -6,7 +6,7 @@ The agent and the one-shot command add observations here; checks read them throu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -50,23 +50,26 @@ class View(Struct, frozen=True):
 class History:
     """The newest observations of every server and check of one cluster, in memory.
 
-    `keep` bounds the observations of one server and check.
+    `keep` bounds the observations of one server and check. Not for several threads.
     """
 
     def __init__(self, keep: int = 64) -> None:
         self.keep = keep
-        self._seen: dict[tuple[str, str], deque[Observation]] = {}
+        self._seen: dict[str, dict[str, deque[Observation]]] = {}
 
     def add(self, observation: Observation) -> None:
         """Remember one observation, and forget the oldest beyond the bound."""
-        key = observation.check, observation.server
-        if key not in self._seen:
-            self._seen[key] = deque(maxlen=self.keep)
-        self._seen[key].append(observation)
+        of_check = self._seen.setdefault(observation.check, {})
+        if observation.server not in of_check:
+            of_check[observation.server] = deque(maxlen=self.keep)
+        of_check[observation.server].append(observation)
 
-    def view(
-        self, server: Server, check: str, servers: Iterable[Server], *, one_shot: bool
-    ) -> View:
-        """Return what the judge of one check of one server may see."""
-        seen = {s.id: tuple(self._seen.get((check, s.id), ())) for s in servers}
-        return View(server, check, seen, one_shot)
+    def forget(self, servers: Container[str]) -> None:
+        """Forget all but these servers."""
+        for of_check in self._seen.values():
+            for server in [each for each in of_check if each not in servers]:
+                del of_check[server]
+
+    def view(self, server: Server, check: str, *, one_shot: bool) -> View:
+        """Return what the judge of one check of one server may see; it must not keep it."""
+        return View(server, check, self._seen.get(check, {}), one_shot)

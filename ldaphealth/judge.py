@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.history import History, View
-from ldaphealth.model import Failure, Finding, Kind, Metric, State, Trust
+from ldaphealth.model import Failure, Finding, Kind, Metric, Server, State, Trust
 from ldaphealth.printable import printable
 
 log = logging.getLogger(__name__)
@@ -25,9 +25,19 @@ def judge(cluster: Cluster, history: History, *, one_shot: bool) -> list[Finding
     return [
         finding
         for server in cluster.servers
+        for finding in judge_server(cluster, server, history, one_shot=one_shot)
+    ]
+
+
+def judge_server(
+    cluster: Cluster, server: Server, history: History, *, one_shot: bool
+) -> list[Finding]:
+    """Return the findings on one server, among what was seen of the whole cluster."""
+    return [
+        finding
         for planned in cluster.checks
         for finding in _judge_one(
-            history.view(server, planned.check.name, cluster.servers, one_shot=one_shot), planned
+            history.view(server, planned.check.name, one_shot=one_shot), planned
         )
     ]
 
@@ -81,9 +91,7 @@ def second_look(cluster: Cluster, history: History) -> dict[str, tuple[str, ...]
         server.id: tuple(
             planned.check.name
             for planned in cluster.checks
-            if _wants_more(
-                history.view(server, planned.check.name, cluster.servers, one_shot=True), planned
-            )
+            if _wants_more(history.view(server, planned.check.name, one_shot=True), planned)
         )
         for server in cluster.servers
     }

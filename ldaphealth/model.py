@@ -210,8 +210,10 @@ class Reason(Struct, frozen=True):
 class Verdict(Struct, frozen=True):
     """What every sink tells of one server.
 
-    `state` is the worst finding, whatever its effect. `held_by` names the rule of guard.py that
-    overrode the plain reading, or is "". `weight` is 0 when the server is out of service.
+    `state` is the worst finding, whatever its effect. `held_by` names the rule of guard/rules.py
+    that overrode the plain reading, or is "". `weight` is 0 when the server is out of service.
+    `draining`: out by an operator's word, so that open connections may go on.
+    `lasted_seconds`: for how long it has been in or out; 0 where nothing was remembered.
     """
 
     server: str
@@ -221,6 +223,8 @@ class Verdict(Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
     held_by: str = ""
     findings: tuple[Finding, ...] = ()
+    draining: bool = False
+    lasted_seconds: float = 0.0
 
 
 class Snapshot(Struct, frozen=True):

@@ -5,7 +5,7 @@ Read this first. The `check` command calls `evaluate` and hands the snapshot to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic, sleep, time
 
@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.checks import SESSION
-from ldaphealth.deadline import Deadline
-from ldaphealth.guard import decide
+from ldaphealth.deadline import Deadline, boot_seconds
+from ldaphealth.guard import Memory, decide
 from ldaphealth.history import History
 from ldaphealth.judge import judge, second_look
 from ldaphealth.model import Effect, Kind, Observation, Server, Snapshot, Verdict
@@ -23,21 +23,24 @@ from ldaphealth.probe import probe
 MAX_THREADS = 256
 # The part of the deadline that a second look may take, after the pause before it.
 SHARE = 0.25
+NOTHING: Mapping[str, Memory] = {}
 
 Look = Callable[[Server, Sequence[Planned], Deadline], list[Observation]]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  what a test passes in
     clusters: Iterable[Cluster],
     *,
     effects: frozenset[Effect] = frozenset(Effect),
     look: Look = probe,
+    overrides: Mapping[str, Memory] = NOTHING,
     pause: Callable[[float], None] = sleep,
     now: Callable[[], float] = time,
 ) -> Snapshot:
     """Return the verdicts on all servers of the clusters, each within its cluster's deadline.
 
     Checks whose effect is not wanted are left out, but for the steps of the session itself.
+    `overrides` are, by cluster, the words of operators that the agent keeps.
     """
     asked = [_only(cluster, effects) for cluster in clusters]
     servers = sum(len(cluster.servers) for cluster in asked)
@@ -47,7 +50,7 @@ def evaluate(
         ThreadPoolExecutor(min(MAX_THREADS, servers), "probe") as pool,
         ThreadPoolExecutor(len(asked), "cluster") as coordinators,
     ):
-        rounds = coordinators.map(lambda cluster: _round(cluster, pool, look, pause), asked)
+        rounds = coordinators.map(lambda each: _round(each, overrides, pool, look, pause), asked)
         return Snapshot(now(), tuple(verdict for verdicts in rounds for verdict in verdicts))
 
 
@@ -61,7 +64,11 @@ def _only(cluster: Cluster, effects: frozenset[Effect]) -> Cluster:
 
 
 def _round(
-    cluster: Cluster, pool: ThreadPoolExecutor, look: Look, pause: Callable[[float], None]
+    cluster: Cluster,
+    overrides: Mapping[str, Memory],
+    pool: ThreadPoolExecutor,
+    look: Look,
+    pause: Callable[[float], None],
 ) -> tuple[Verdict, ...]:
     """Look at one cluster, again where a judge must see more, and return its verdicts."""
     deadline = Deadline.after(cluster.deadline_seconds)
@@ -83,7 +90,9 @@ def _round(
         ]
     _remember(history, wait(running).done)
     _remember(history, wait(again).done, timeouts_count=False)
-    return decide(cluster, judge(cluster, history, one_shot=True))
+    findings = judge(cluster, history, one_shot=True)
+    memory = overrides.get(cluster.name, Memory())
+    return decide(cluster, findings, memory, boot_seconds()).verdicts
 
 
 def _chosen(cluster: Cluster, names: Sequence[str]) -> list[Planned]:

@@ -22,6 +22,8 @@ SECTIONS = {
     "Cluster": "`clusters.NAME`",
     "Server": "`clusters.NAME.servers.NAME`",
     "Tls": "`tls`, of a cluster or a server",
+    "Settle": "`clusters.NAME.settle`",
+    "Agent": "`agent`",
 }
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
@@ -101,6 +103,8 @@ LINKS = {
     "Thresholds": "[thresholds](#thresholds)",
     "Tls": "[mapping](#tls-of-a-cluster-or-a-server)",
     "Server": "[mapping](#clustersnameserversname)",
+    "Settle": "[mapping](#clustersnamesettle)",
+    "Agent": "[mapping](#agent)",
     "Range": "range",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
 }

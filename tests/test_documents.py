@@ -71,7 +71,7 @@ def test_every_configuration_loads(block: str, tmp_path: Path) -> None:
         )
     )
 
-    assert load(path)
+    assert load(path).clusters
 
 
 def test_the_reference_of_the_configuration_is_up_to_date() -> None:

@@ -91,14 +91,14 @@ def told(verdicts: Sequence[Verdict]) -> str:
     ],
 )
 def test_rules(findings: list[Finding], expected: str) -> None:
-    assert told(decide(cluster(), findings)) == expected
+    assert told(decide(cluster(), findings).verdicts) == expected
 
 
 @pytest.mark.parametrize(
     ("state", "weight"), [(State.OK, 100), (State.WARNING, 50), (State.CRITICAL, 25)]
 )
 def test_a_check_with_effect_weight_lowers_the_weight(state: State, weight: int) -> None:
-    verdict = decide(cluster(), [bad(0, "compare", "slow", state=state)])[0]
+    verdict = decide(cluster(), [bad(0, "compare", "slow", state=state)]).verdicts[0]
 
     assert (verdict.in_service, verdict.weight) == (True, weight)
 
@@ -118,7 +118,7 @@ FINDINGS = st.lists(
 
 @given(FINDINGS, st.integers(0, 4))
 def test_soft_failures_never_break_the_floor(findings: list[Finding], floor: int) -> None:
-    verdicts = decide(cluster(min_in_service=floor), findings)
+    verdicts = decide(cluster(min_in_service=floor), findings).verdicts
     dead = {
         f.server
         for f in findings
@@ -133,7 +133,7 @@ def test_soft_failures_never_break_the_floor(findings: list[Finding], floor: int
 def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
     findings: list[Finding],
 ) -> None:
-    for verdict in decide(cluster(), findings):
+    for verdict in decide(cluster(), findings).verdicts:
         removing = [
             f
             for f in verdict.findings
@@ -149,4 +149,4 @@ def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
 def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
     forward, backward = decide(cluster(), findings), decide(cluster(), findings[::-1])
 
-    assert told(forward) == told(backward)
+    assert told(forward.verdicts) == told(backward.verdicts)

@@ -80,7 +80,7 @@ def apply(
 
 
 def _cluster(name: str, config_file: Path) -> Cluster:
-    (found,), _ = configured([name], config_file, None)
+    (found,) = configured([name], config_file, None).clusters
     return found
 
 

@@ -20,15 +20,17 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_url import UrlOptions, cluster
 from ldaphealth.cli.progress import Progress, shown
-from ldaphealth.cli.targets import config_option, configured
+from ldaphealth.cli.targets import Chosen, config_option, configured
 from ldaphealth.publish import SINKS, Options, Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from ldaphealth.check import Cluster, Planned
+    from ldaphealth.check import Planned
     from ldaphealth.deadline import Deadline
+    from ldaphealth.guard import Memory
     from ldaphealth.model import Observation, Server, Snapshot
+    from ldaphealth.settings import Settings
 
 BACKSTOP_SECONDS = 2.0
 
@@ -53,12 +55,12 @@ class Asked(Struct, frozen=True):
         if self.dynamic and self.sink != "keepalived":
             raise click.UsageError("--dynamic goes with --format keepalived")
 
-    def clusters(self) -> tuple[list[Cluster], frozenset[str]]:
-        """Return the clusters to look at whole, and the IDs of the servers that are asked about."""
+    def chosen(self) -> Chosen:
+        """Return the clusters and servers that the targets name."""
         if "://" not in "".join(self.targets[:1]):
             return configured(self.targets, self.config_file, self.deadline_seconds)
         found = cluster(self.targets, self.of_urls, self.deadline_seconds)
-        return [found], frozenset(server.id for server in found.servers)
+        return Chosen([found], frozenset(server.id for server in found.servers))
 
 
 @click.command()
@@ -114,31 +116,31 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     try:
         options = UrlOptions(**of_urls)
         asked = Asked(targets, config_file, deadline_seconds, sink, dynamic, verbose, options)
-        clusters, told_of = asked.clusters()
-        if sink == "keepalived" and len(told_of) != 1:
+        chosen = asked.chosen()
+        if sink == "keepalived" and len(chosen.servers) != 1:
             raise click.UsageError("keepalived is told of one server; name exactly one")
     except click.ClickException as error:
         if not SINKS[sink].apology:
             raise
         click.echo(_apology(SINKS[sink], error.format_message()))
         sys.exit(BAD_INPUT)
-    _arm_the_backstop(max(each.deadline_seconds for each in clusters), SINKS[sink])
-    snapshot = _evaluate(clusters, SINKS[sink])
-    chosen = tuple(verdict for verdict in snapshot.verdicts if verdict.server in told_of)
+    _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
+    snapshot = _evaluate(chosen, SINKS[sink])
+    asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((100, 24)).columns
     told = SINKS[sink].tell(
-        replace(snapshot, verdicts=chosen), Options(colour, width, dynamic, verbose)
+        replace(snapshot, verdicts=asked_of), Options(colour, width, dynamic, verbose)
     )
     click.echo(told.text)
     sys.exit(told.exit_status)
 
 
-def _evaluate(clusters: Sequence[Cluster], sink: Sink) -> Snapshot:
+def _evaluate(chosen: Chosen, sink: Sink) -> Snapshot:
     from ldaphealth.one_shot import evaluate  # noqa: PLC0415
     from ldaphealth.probe import probe  # noqa: PLC0415
 
-    progress = Progress(sum(len(each.servers) for each in clusters))
+    progress = Progress(sum(len(each.servers) for each in chosen.clusters))
 
     def look(server: Server, checks: Iterable[Planned], deadline: Deadline) -> list[Observation]:
         seen = probe(server, tuple(checks), deadline)
@@ -146,7 +148,26 @@ def _evaluate(clusters: Sequence[Cluster], sink: Sink) -> Snapshot:
         return seen
 
     with shown(progress):
-        return evaluate(clusters, effects=sink.effects, look=look)
+        return evaluate(
+            chosen.clusters, effects=sink.effects, look=look, overrides=_overrides(chosen.settings)
+        )
+
+
+def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
+    """Return the operators' words that the agent keeps: they hold while it is down, too."""
+    from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
+    from ldaphealth.guard import Memory  # noqa: PLC0415
+    from ldaphealth.state_file import load, path_in  # noqa: PLC0415
+
+    if settings is None:
+        return {}
+    path = path_in(settings.agent.state_directory)
+    try:
+        known = load(path, boot_seconds())
+    except (OSError, ValueError) as error:
+        click.echo(f"ldaphealth: what operators said is not known: {error}", err=True)
+        return {}
+    return {name: Memory(overrides=each.overrides) for name, each in known.items()}
 
 
 def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:

@@ -31,7 +31,7 @@ def check(file: Path, form: str) -> None:
     if form == "json":
         _tell_json(file)
         return
-    for cluster in load_config(file).values():
+    for cluster in load_config(file).clusters.values():
         checks = ", ".join(planned.check.name for planned in cluster.checks)
         click.echo(f"{file}: cluster {cluster.name}: {len(cluster.servers)} servers; {checks}")
 
@@ -42,7 +42,7 @@ def _tell_json(file: Path) -> None:
     problems: list[str] = []
     clusters: dict[str, object] = {}
     try:
-        for cluster in load(file).values():
+        for cluster in load(file).clusters.values():
             clusters[cluster.name] = {
                 "servers": [server.name for server in cluster.servers],
                 "checks": [planned.check.name for planned in cluster.checks],

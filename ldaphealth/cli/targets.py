@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
+    from ldaphealth.settings import Settings
 
 MIN_PAUSE_SHARE = 0.6
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
@@ -32,8 +34,8 @@ as_format = click.option(
 )  # fmt: skip
 
 
-def load_config(path: Path) -> dict[str, Cluster]:
-    """Return the clusters; a click exception lists every problem of the file."""
+def load_config(path: Path) -> Settings:
+    """Return what the file says; a click exception lists every problem of the file."""
     from ldaphealth.config import ConfigError, load  # noqa: PLC0415  loads the checks
 
     try:
@@ -43,11 +45,18 @@ def load_config(path: Path) -> dict[str, Cluster]:
         raise click.ClickException(lines) from error
 
 
-def configured(
-    targets: Iterable[str], path: Path, deadline_seconds: float | None
-) -> tuple[list[Cluster], frozenset[str]]:
-    """Return the clusters to look at whole, and the IDs of the servers that are asked about."""
-    clusters = load_config(path)
+class Chosen(Struct, frozen=True):
+    """The clusters to look at whole, the IDs of the servers that are asked about, and the rest."""
+
+    clusters: list[Cluster]
+    servers: frozenset[str]
+    settings: Settings | None = None  # none where URLs are asked about
+
+
+def configured(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Chosen:
+    """Return what a configuration file says of these clusters and servers, or of all."""
+    settings = load_config(path)
+    clusters = settings.clusters
     if deadline_seconds is not None:
         most = deadline_seconds * MIN_PAUSE_SHARE
         clusters = {
@@ -70,4 +79,4 @@ def configured(
     chosen = [
         each for name, each in clusters.items() if any(w.startswith(f"{name}/") for w in wanted)
     ]
-    return chosen, frozenset(wanted)
+    return Chosen(chosen, frozenset(wanted), settings)

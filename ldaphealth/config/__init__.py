@@ -9,25 +9,27 @@ from pathlib import Path
 
 from msgspec import UnsetType
 
-from ldaphealth.check import Cluster
 from ldaphealth.checks import find
-from ldaphealth.config.build import Finder, build
+from ldaphealth.config import build
 from ldaphealth.config.fill import Problems, fill_struct
 from ldaphealth.config.mistakes import ConfigError
 from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read
+from ldaphealth.settings import Settings
 
 __all__ = ["ConfigError", "load"]
 
 
-def load(path: Path, finder: Finder = find) -> dict[str, Cluster]:
-    """Return the clusters of a configuration file by name; ConfigError lists all mistakes.
+def load(path: Path, finder: build.Finder = find) -> Settings:
+    """Return what a configuration file says; ConfigError lists all mistakes.
 
     `finder` returns a check by its name.
     """
     problems = Problems()
     file: File | UnsetType = fill_struct(File, read(path), "", problems)
-    clusters = build(file, finder, problems) if isinstance(file, File) else {}
+    if not isinstance(file, File):
+        raise ConfigError(problems.lines)
+    clusters, agent = build.clusters(file, finder, problems), build.agent(file.agent, problems)
     if problems.lines:
         raise ConfigError(problems.lines)
-    return clusters
+    return Settings(clusters, agent)

@@ -19,6 +19,7 @@ from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
 from ldaphealth.endpoint import parse_uri
 from ldaphealth.secret_file import read_secret, secret_of
+from ldaphealth.settings import AgentSettings
 
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 OFF = ("off", False)
@@ -27,7 +28,7 @@ ON = (None, True)  # a check with nothing to say of it
 Finder = Callable[[str], check.Check]
 
 
-def build(file: shape.File, finder: Finder, problems: Problems) -> dict[str, check.Cluster]:
+def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, check.Cluster]:
     """Return the clusters by name; with problems they must not be used."""
     known = {
         name: _credentials(f"credentials.{name}", each, problems)
@@ -41,9 +42,23 @@ def build(file: shape.File, finder: Finder, problems: Problems) -> dict[str, che
             _floor(f"clusters.{name}", each, problems),
             each.deadline_seconds,
             _second_look_seconds(f"clusters.{name}", each, problems),
+            each.interval_seconds,
+            each.settle,
         )
         for name, each in file.clusters.items()
     }
+
+
+def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
+    """Return how the agent runs."""
+    for key in ("runtime_directory", "state_directory"):
+        if not Path(getattr(given, key)).is_absolute():
+            problems.add(f"agent.{key}", "must be an absolute path")
+    return AgentSettings(
+        Path(given.runtime_directory), Path(given.state_directory),
+        given.socket_group, given.threads, given.history_days, given.history_megabytes,
+        given.log_format,
+    )  # fmt: skip
 
 
 def _credentials(path: str, given: shape.Credentials, problems: Problems) -> model.Credentials:

@@ -6,15 +6,19 @@ docs/configuration.md is made from the descriptions.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from ldaphealth.check import Settle
 from ldaphealth.model import BindMethod, Role
 
 Name = Annotated[
     str,
-    Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$", description="letters, digits, dot, dash, underscore"),
+    Meta(
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$",
+        description="letters, digits, dot, dash, underscore",
+    ),
 ]
 
 
@@ -89,7 +93,36 @@ class Cluster(Struct, frozen=True):
         Annotated[int, Meta(ge=0)] | None,
         about("soft failures leave this many in service; default: half, rounded up"),
     ] = None
+    interval_seconds: Annotated[
+        float,
+        Meta(ge=0.2, le=3600, description="the agent looks at every server once in this time"),
+    ] = 5.0
+    settle: Annotated[Settle, about("what it takes to believe a change; the agent's")] = Settle()
     checks: Annotated[dict[str, Any], about("settings by check; `off` leaves one out")] = {}
+
+
+class Agent(Struct, frozen=True):
+    """How `ldaphealth agent` runs on this machine."""
+
+    runtime_directory: Annotated[
+        str, about("where the verdicts and the socket are, empty after a boot")
+    ] = "/run/ldaphealth"
+    state_directory: Annotated[
+        str, about("what must survive a restart: overrides, the last verdicts, the history")
+    ] = "/var/lib/ldaphealth"
+    socket_group: Annotated[
+        str, about("the group that may ask and command the agent; empty: the agent's own")
+    ] = ""
+    threads: Annotated[
+        int, Meta(ge=1, le=256, description="servers that are looked at side by side, at most")
+    ] = 64
+    history_days: Annotated[
+        int, Meta(ge=1, le=3650, description="for how long the history is kept on disk")
+    ] = 60
+    history_megabytes: Annotated[
+        int, Meta(ge=4, le=65536, description="the largest size of the history on disk")
+    ] = 256
+    log_format: Annotated[Literal["logfmt", "json"], about("the form of the log lines")] = "logfmt"
 
 
 class File(Struct, frozen=True):
@@ -99,3 +132,4 @@ class File(Struct, frozen=True):
     credentials: Annotated[
         dict[Name, Credentials], about("who ldaphealth is, by a name of your choice")
     ] = {}
+    agent: Annotated[Agent, about("how `ldaphealth agent` runs")] = Agent()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from math import isfinite
+from typing import Any
 
 from ldaphealth.model import Finding, Metric, Reason, Snapshot, Verdict
 from ldaphealth.printable import printable
@@ -21,28 +22,36 @@ def tell(snapshot: Snapshot, _: Options) -> Told:
 
     Times are RFC 3339 in UTC. RFC 8259 knows no NaN and no Infinity: such a value becomes null.
     """
-    document = {
+    return Told(json.dumps(document(snapshot), indent=2, allow_nan=False), exit_status(snapshot))
+
+
+def document(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the document before it is text."""
+    return {
         "version": VERSION,
-        "taken_at": _rfc3339(snapshot.taken_at),
-        "verdicts": [_verdict(verdict) for verdict in snapshot.verdicts],
+        "taken_at": rfc3339(snapshot.taken_at),
+        "verdicts": [verdict_document(verdict) for verdict in snapshot.verdicts],
     }
-    return Told(json.dumps(document, indent=2, allow_nan=False), exit_status(snapshot))
 
 
-def _rfc3339(epoch_seconds: float) -> str:
+def rfc3339(epoch_seconds: float) -> str:
+    """Return a moment in UTC, to the millisecond."""
     text = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
-def _verdict(verdict: Verdict) -> dict[str, object]:
+def verdict_document(verdict: Verdict) -> dict[str, object]:
+    """Return one verdict as the document has it."""
     return {
         "server": printable(verdict.server),
         "state": verdict.state.name,
         "in_service": verdict.in_service,
         "weight": verdict.weight,
+        "draining": verdict.draining,
+        "lasted_seconds": verdict.lasted_seconds,
         "held_by": printable(verdict.held_by),
         "reasons": [_reason(reason) for reason in verdict.reasons],
-        "findings": [_finding(finding) for finding in verdict.findings],
+        "findings": [finding_document(finding) for finding in verdict.findings],
     }
 
 
@@ -55,7 +64,8 @@ def _reason(reason: Reason) -> dict[str, object]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def finding_document(finding: Finding) -> dict[str, object]:
+    """Return one finding as the document has it."""
     return {
         "check": printable(finding.check),
         "code": printable(finding.code),

@@ -12,6 +12,7 @@ from ldaphealth.publish import Options, Told
 from ldaphealth.publish.ascii_line import ascii_line
 
 OUT = 1
+DRAINED = 2  # weight 0: open connections go on
 MAX_WEIGHT = 253
 
 
@@ -33,5 +34,5 @@ def misc_check_status(verdict: Verdict, *, dynamic: bool) -> int:
     Without misc_dynamic a weight cannot be said: a server that is drained to 0 stays a success.
     """
     if not verdict.in_service:
-        return OUT
+        return DRAINED if dynamic and verdict.draining else OUT
     return min(max(verdict.weight, 0), MAX_WEIGHT) + 2 if dynamic else 0

@@ -39,7 +39,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_a_right_file_becomes_a_cluster(written: Path) -> None:
-    cluster = load(written)["example"]
+    cluster = load(written).clusters["example"]
     search = {planned.check.name: planned for planned in cluster.checks}["search"]
 
     assert [planned.check.name for planned in cluster.checks] == [

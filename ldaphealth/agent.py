@@ -1,0 +1,246 @@
+"""The daemon: when to look, and what happens to what was seen. Read `tick` and `_land` first.
+
+    schedule -> lanes (threads: probe) -> mailbox -> pool (judge, guard) -> publishers
+
+One thread owns everything here: threads that look, the socket and signal handlers only put letters
+into the mailbox. `cli/agent.py` starts it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from queue import Empty, SimpleQueue
+from random import random as random_share
+
+from msgspec import Struct
+
+from ldaphealth.deadline import boot_seconds
+from ldaphealth.decided import Change, Decided, Publisher
+from ldaphealth.guard import Memory, Round
+from ldaphealth.lanes import Lanes
+from ldaphealth.model import Observation, Server
+from ldaphealth.pool import Pool
+from ldaphealth.probe import probe
+from ldaphealth.schedule import Schedule
+from ldaphealth.screening import Look, round_of
+from ldaphealth.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LONGEST_NAP_SECONDS = 1.0  # so that the watchdog of the service manager hears of us
+# A verdict holds until two rounds should have renewed it: then its reader must ask for itself.
+VALID_ROUNDS = 2
+AIR_SECONDS = 1.0
+
+
+class Counters:
+    """What the agent does and suffers from, for its status and its metrics."""
+
+    def __init__(self) -> None:
+        self.rounds = 0
+        self.overruns = 0
+        self.publish_errors = 0
+
+
+class Landed(Struct, frozen=True):
+    """A letter: a round has ended."""
+
+    server: str
+    round: Round
+    seen: Sequence[Observation]
+
+
+class Asked(Struct, frozen=True):
+    """A letter: somebody wants something done by the thread that owns everything."""
+
+    run: Callable[[], object]
+    answer: Future[object]
+
+
+class Agent:
+    """All clusters of one configuration, looked at for ever."""
+
+    def __init__(  # noqa: PLR0913  what a test passes in
+        self,
+        settings: Settings,
+        publishers: Sequence[Publisher],
+        *,
+        memories: Mapping[str, Memory] | None = None,
+        look: Look = probe,
+        clock: Callable[[], float] = boot_seconds,
+        random: Callable[[], float] = random_share,
+    ) -> None:
+        self.settings = settings
+        self.publishers = publishers
+        self.counters = Counters()
+        self.started_at = clock()
+        self._look, self._clock, self._random = look, clock, random
+        self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
+        self._lanes = Lanes(settings.agent.threads)
+        self._in_flight: dict[str, float] = {}
+        self._valid_until: dict[str, float] = {}
+        known = memories or {}
+        self.pools = {
+            name: Pool(cluster, known.get(name, Memory()))
+            for name, cluster in settings.clusters.items()
+        }
+        self._plan()
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many looks are under way or wait for a thread."""
+        return len(self._in_flight)
+
+    def run(self, heartbeat: Callable[[], None] = lambda: None) -> None:
+        """Work until `stop`; `heartbeat` is called at least every second or two."""
+        while True:
+            wake = self.tick(self._clock())
+            heartbeat()
+            if not self._wait(wake):
+                break
+        self._lanes.close()
+        for publisher in self.publishers:
+            publisher.close()
+
+    def tick(self, now: float) -> float:
+        """Start what is due, and return when to come again at the latest."""
+        for server in self._schedule.take(now):
+            self._start(server, now)
+        return min(self._schedule.next_at(), now + LONGEST_NAP_SECONDS)
+
+    def stop(self) -> None:
+        """End `run` soon; for signal handlers and other threads."""
+        self._mailbox.put(None)
+
+    def ask(self, run: Callable[[], object]) -> Future[object]:
+        """Have something done by the thread that owns everything; for all other threads."""
+        answer: Future[object] = Future()
+        self._mailbox.put(Asked(run, answer))
+        return answer
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Go on with other settings; what is known of servers that stay is kept."""
+        self.settings = settings
+        self.pools = {
+            name: self.pools.get(name) or Pool(cluster, Memory())
+            for name, cluster in settings.clusters.items()
+        }
+        for name, cluster in settings.clusters.items():
+            self.pools[name].reconfigure(cluster)
+        self._plan()
+
+    def decide(self, pool: Pool) -> None:
+        """Decide on a cluster and tell the publishers."""
+        now = self._clock()
+        changes, fresh = pool.decide(now)
+        cluster = pool.cluster
+        holds = VALID_ROUNDS * cluster.interval_seconds + cluster.deadline_seconds + AIR_SECONDS
+        self._valid_until.update(dict.fromkeys(fresh, now + holds))
+        changed = {change.after.server for change in changes}
+        due = {server: self._valid_until.get(server, now) for server in changed | fresh}
+        for change in changes:
+            _log_change(change)
+        seen = tuple(each for server in fresh for each in pool.latest[server])
+        decided = Decided(cluster.name, dict(pool.verdicts), due, changes, seen)
+        for publisher in self.publishers:
+            self._tell(publisher, decided)
+        for server in pool.unwitnessed():
+            self._start(server, now, counts=False)
+
+    def _plan(self) -> None:
+        self._servers: dict[str, tuple[Pool, Server]] = {
+            server.id: (pool, server)
+            for pool in self.pools.values()
+            for server in pool.cluster.servers
+        }
+        intervals = {
+            server: pool.cluster.interval_seconds for server, (pool, _) in self._servers.items()
+        }
+        self._schedule = Schedule(intervals, self._clock(), self._random)
+
+    def _start(self, server_id: str, now: float, *, counts: bool = True) -> None:
+        if server_id in self._in_flight:  # two rounds of one server never overlap
+            self.counters.overruns += counts
+            return
+        pool, server = self._servers[server_id]
+        self._in_flight[server_id] = now
+        run = partial(
+            round_of, server, pool.cluster.checks, pool.cluster.deadline_seconds,
+            pool.known_troubles(server_id), self._look,
+        )  # fmt: skip
+        self._lanes.submit(partial(self._fly, server_id, run), hung=server_id in pool.hung)
+
+    def _fly(self, server_id: str, run: Callable[[], list[Observation]]) -> None:
+        """Do one round in a thread of its own; whatever happens, a letter says that it ended."""
+        began = self._clock()
+        seen: list[Observation] = []
+        try:
+            seen = run()
+        except Exception:
+            log.exception("a round failed", extra={"server": server_id})
+        finally:
+            self._mailbox.put(Landed(server_id, Round(began, self._clock()), seen))
+
+    def _wait(self, wake: float) -> bool:
+        """Read the mailbox until there is nothing more to do now; False: stop."""
+        letters: list[Landed | Asked | None] = []
+        try:
+            letters.append(self._mailbox.get(timeout=max(0.0, wake - self._clock())))
+            while True:
+                letters.append(self._mailbox.get_nowait())
+        except Empty:
+            pass
+        landed = [letter for letter in letters if isinstance(letter, Landed)]
+        self._land(landed)
+        for letter in letters:
+            if isinstance(letter, Asked):
+                _answer(letter)
+        return None not in letters
+
+    def _land(self, landed: Iterable[Landed]) -> None:
+        touched: dict[str, Pool] = {}
+        for letter in landed:
+            self._in_flight.pop(letter.server, None)
+            self.counters.rounds += 1
+            if letter.server in self._servers and letter.seen:
+                pool, _ = self._servers[letter.server]
+                pool.land(letter.server, letter.seen, letter.round)
+                touched[pool.cluster.name] = pool
+        for pool in touched.values():
+            self.decide(pool)
+
+    def _tell(self, publisher: Publisher, decided: Decided) -> None:
+        try:
+            publisher.publish(decided)
+        except OSError as error:
+            self.counters.publish_errors += 1
+            what = type(publisher).__name__
+            log.error("cannot publish", extra={"publisher": what, "error": str(error)})  # noqa: TRY400
+
+
+def _answer(letter: Asked) -> None:
+    try:
+        letter.answer.set_result(letter.run())
+    except Exception as error:
+        letter.answer.set_exception(error)
+
+
+def _log_change(change: Change) -> None:
+    verdict = change.after
+    level = logging.INFO if verdict.in_service else logging.WARNING
+    log.log(
+        level,
+        "verdict",
+        extra={
+            "server": verdict.server,
+            "in_service": verdict.in_service,
+            "was_in_service": change.before.in_service if change.before else None,
+            "weight": verdict.weight,
+            "state": verdict.state.name,
+            "held_by": verdict.held_by,
+            "reasons": ",".join(reason.code for reason in verdict.reasons),
+        },
+    )

@@ -1,0 +1,132 @@
+"""`ldaphealth agent`: start the daemon, and end or reload it as signals say."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+from contextlib import ExitStack
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ldaphealth.cli.targets import config_option, load_config
+
+if TYPE_CHECKING:
+    from ldaphealth.agent import Agent
+    from ldaphealth.guard import Memory
+    from ldaphealth.settings import AgentSettings, Settings
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@config_option
+@click.option("--debug", is_flag=True, help="Log every round, not only changes of verdict.")
+def agent(config_file: Path, debug: bool) -> None:
+    """Look at all servers for ever, remember, and tell keepalived and whoever asks.
+
+    Stays in the foreground and logs to standard error, as a service manager wants it.
+
+    \b
+    Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the
+    new one is wrong.
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    from ldaphealth.log_lines import configure  # noqa: PLC0415  heavy: not for `--help`
+
+    settings = load_config(config_file)
+    configure(settings.agent.log_format, logging.DEBUG if debug else logging.INFO)
+    with ExitStack() as stack:
+        _claim(settings.agent, stack)
+        _serve(settings, config_file, stack)
+
+
+def _claim(settings: AgentSettings, stack: ExitStack) -> None:
+    """Make the directories, and be the only agent that uses them."""
+    try:
+        for directory in (settings.runtime_directory, settings.state_directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        settings.verdict_directory.mkdir(exist_ok=True)
+        for directory in (settings.runtime_directory, settings.state_directory):
+            lock = stack.enter_context((directory / "agent.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise click.ClickException(f"another agent uses {directory}") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
+    from ldaphealth import service_manager, state_file  # noqa: PLC0415
+    from ldaphealth.agent import Agent  # noqa: PLC0415
+    from ldaphealth.control.answers import Answers  # noqa: PLC0415
+    from ldaphealth.control.server import ControlServer  # noqa: PLC0415
+    from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
+    from ldaphealth.journal import Journal  # noqa: PLC0415
+    from ldaphealth.publish.verdict_file import VerdictFiles  # noqa: PLC0415
+
+    ours = settings.agent
+    journal = Journal(
+        ours.state_directory / "history.sqlite3",
+        keep_days=ours.history_days,
+        max_bytes=ours.history_megabytes << 20,
+    )
+    state = state_file.path_in(ours.state_directory)
+    running = Agent(
+        settings, [VerdictFiles(ours.verdict_directory), journal], memories=_remembered(state)
+    )
+    keeper = state_file.Keeper(state, partial(_memories, running), boot_seconds)
+    stack.callback(keeper.close)
+    answers = Answers(running, journal, keeper.save, version("ldaphealth"))
+    try:
+        control = ControlServer(ours.socket_path, ours.socket_group, answers.answer)
+    except (OSError, LookupError) as error:
+        raise click.ClickException(f"{ours.socket_path}: {error}") from error
+    stack.callback(control.close)
+    signal.signal(signal.SIGTERM, lambda *_: running.stop())
+    signal.signal(signal.SIGINT, lambda *_: running.stop())
+    signal.signal(signal.SIGHUP, lambda *_: running.ask(partial(_reload, running, config_file)))
+    servers = sum(len(each.servers) for each in settings.clusters.values())
+    log.info("started", extra={"servers": servers, "pid": os.getpid()})
+    service_manager.notify(service_manager.READY)
+    running.run(heartbeat=lambda: service_manager.notify(service_manager.ALIVE))
+    service_manager.notify(service_manager.STOPPING)
+    log.info("stopped", extra={"rounds": running.counters.rounds})
+
+
+def _remembered(state: Path) -> dict[str, Memory]:
+    """Return what was known before a restart; a broken file is told and set aside."""
+    from ldaphealth import state_file  # noqa: PLC0415
+    from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
+
+    try:
+        return state_file.load(state, boot_seconds())
+    except (ValueError, OSError) as error:
+        log.error("the state is lost: overrides too", extra={"error": str(error)})  # noqa: TRY400
+        return {}
+
+
+def _memories(running: Agent) -> dict[str, Memory]:
+    return {name: pool.memory for name, pool in running.pools.items()}
+
+
+def _reload(running: Agent, config_file: Path) -> None:
+    """Take the new configuration, or keep the old one and say why."""
+    from ldaphealth import service_manager  # noqa: PLC0415
+
+    service_manager.notify(service_manager.RELOADING)
+    try:
+        settings = load_config(config_file)
+    except click.ClickException as error:
+        for line in error.format_message().splitlines():
+            log.error("the old configuration is kept", extra={"error": line})  # noqa: TRY400
+    else:
+        if settings.agent != running.settings.agent:
+            log.warning("changes of `agent` need a restart")
+        running.reconfigure(settings)
+        log.info("reloaded", extra={"path": str(config_file)})
+    service_manager.notify(service_manager.READY)

@@ -1,0 +1,254 @@
+"""Questions to the running agent and words of an operator: status, explain, history, drain.
+
+All of them go through the agent's socket, load no ldap3 and answer in milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ldaphealth.cli.targets import as_format
+
+if TYPE_CHECKING:
+    from ldaphealth.control.requests import Request
+    from ldaphealth.guard.memory import Will
+
+SOCKET = Path("/run/ldaphealth/agent.sock")
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
+UNIT_SECONDS = (86400, 3600, 60, 1)
+WATCH_SECONDS = 1.0
+
+F = TypeVar("F", bound=Callable[..., object])
+
+as_socket = click.option(
+    "--socket", type=click.Path(path_type=Path), envvar="LDAPHEALTH_SOCKET", show_envvar=True,
+    default=SOCKET, show_default=True, metavar="PATH", help="Where the agent answers.",
+)  # fmt: skip
+
+
+class Duration(click.ParamType[float]):
+    """A time as people write it: `90`, `90s`, `30m`, `2h30m`, `1d`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        match = DURATION.fullmatch(str(value)) if value else None
+        seconds = sum(
+            int(number or 0) * unit
+            for number, unit in zip(match.groups() if match else (), UNIT_SECONDS, strict=False)
+        )
+        if not 0 < seconds <= 30 * 86400:
+            self.fail(f"{value!r} is no time up to 30d; write 45m, 2h30m or 1d", param, ctx)
+        return float(seconds)
+
+
+def asked(path: Path, request: Request) -> Any:
+    """Return the agent's document; click.ClickException when there is none."""
+    from ldaphealth.control.client import AgentError, ask  # noqa: PLC0415
+
+    try:
+        return ask(path, request)
+    except AgentError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@as_socket
+@as_format
+@click.option("--watch", is_flag=True, help="Show it anew every second, until interrupted.")
+def status(socket: Path, form: str, watch: bool) -> None:
+    """Show the verdicts of the running agent, what holds them, and how the agent itself is.
+
+    Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
+    """
+    from ldaphealth.control.requests import Status  # noqa: PLC0415
+
+    document = asked(socket, Status())
+    while watch and form == "text":
+        from ldaphealth.publish.status_table import watched  # noqa: PLC0415
+
+        watched(lambda: asked(socket, Status()), WATCH_SECONDS)
+        return
+    if form == "json":
+        click.echo(json.dumps(document, indent=2))
+    else:
+        from ldaphealth.publish.status_table import table  # noqa: PLC0415
+
+        click.echo(
+            table(document, shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty())
+        )
+    sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
+
+
+@click.command()
+@click.argument("server", metavar="CLUSTER/SERVER")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="The verdict that held then, such as 2026-11-23T03:12 (local time).",
+)
+@as_socket
+@as_format
+def explain(server: str, at: str | None, socket: Path, form: str) -> None:
+    """Tell why a server is in or out: what was seen, judged and guarded, in this order.
+
+    \b
+    Examples:
+      ldaphealth explain example/ldap2
+      ldaphealth explain example/ldap2 --at 2026-11-23T03:12
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    from ldaphealth.control.requests import Explain, History  # noqa: PLC0415
+
+    if at is None:
+        document = asked(socket, Explain(server))
+        lines = explained(document)
+    else:
+        changes = asked(socket, History(server, 1, _epoch(at)))["changes"]
+        if not changes:
+            raise click.ClickException(f"the history knows nothing of {server} at {at}")
+        document = changes[0]
+        lines = [f"since {document['at']}", *_verdict_lines(document["verdict"])]
+    click.echo(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
+
+
+@click.command()
+@click.argument("server", metavar="[CLUSTER/SERVER]", default="")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@as_socket
+@as_format
+def history(server: str, limit: int, socket: Path, form: str) -> None:
+    """List the latest changes of verdict, newest first, of one server or of all."""
+    from ldaphealth.control.requests import History  # noqa: PLC0415
+
+    changes = asked(socket, History(server, limit))["changes"]
+    if form == "json":
+        click.echo(json.dumps(changes, indent=2))
+        return
+    for change in changes:
+        verdict = change["verdict"]
+        side = "in " if verdict["in_service"] else "OUT"
+        codes = " ".join(reason["code"] for reason in verdict["reasons"])
+        held = f"held by {verdict['held_by']} " if verdict["held_by"] else ""
+        click.echo(f"{change['at']}  {side}  {verdict['server']}  {held}{codes}".rstrip())
+
+
+def _say(will: Will, server: str, seconds: float, reason: str, socket: Path) -> None:
+    from ldaphealth.control.requests import Say  # noqa: PLC0415
+
+    document = asked(socket, Say(server, will, seconds, reason))
+    side = "in service" if document["in_service"] else "out of service"
+    until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
+    click.echo(f"{server} is {side}, by your word, until {until}")
+
+
+def _levers(command: F) -> F:
+    for decorate in (
+        as_socket,
+        click.option("--reason", required=True, help="Why, for whoever asks at night."),
+        click.option(
+            "--for", "seconds", type=Duration(), required=True, metavar="DURATION",
+            help="For how long, such as 45m, 2h30m or 1d; then the agent decides again.",
+        ),
+        click.argument("server", metavar="CLUSTER/SERVER"),
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+@click.command()
+@_levers
+def drain(server: str, seconds: float, reason: str, socket: Path) -> None:
+    """Let no new connections go to a server; open ones go on, where misc_dynamic is used."""
+    _say("drain", server, seconds, reason, socket)
+
+
+@click.command("force-in")
+@_levers
+def force_in(server: str, seconds: float, reason: str, socket: Path) -> None:
+    """Keep a server in service, whatever is seen of it."""
+    _say("in", server, seconds, reason, socket)
+
+
+@click.command("force-out")
+@_levers
+def force_out(server: str, seconds: float, reason: str, socket: Path) -> None:
+    """Take a server out of service, whatever is seen of it."""
+    _say("out", server, seconds, reason, socket)
+
+
+@click.command()
+@click.argument("server", metavar="CLUSTER/SERVER")
+@as_socket
+def undrain(server: str, socket: Path) -> None:
+    """Take back what drain, force-in or force-out said: the agent decides again."""
+    from ldaphealth.control.requests import Unsay  # noqa: PLC0415
+
+    asked(socket, Unsay(server))
+    click.echo(f"{server}: the agent decides again")
+
+
+def explained(document: Mapping[str, Any]) -> list[str]:
+    """Return the answer to `explain` as lines: what was seen, judged, guarded."""
+    lines = [f"{document['server']}  {document['uri']}", "", "SEEN in the latest round"]
+    for each in document["seen"]:
+        took = f"{each['duration_seconds'] * 1000:.1f} ms"
+        failure = each["failure"]
+        what = f"FAILED: {failure['detail']}" if failure else _facts(each["facts"])
+        lines.append(f"  {each['check']:12} {took:>11}  {what}".rstrip())
+    lines += ["", "JUDGED"]
+    for finding in document["judged"]:
+        code = f"{finding['check']}.{finding['code']}"
+        lines.append(f"  {finding['state']:9} {code}: {finding['summary']} ({finding['trust']})")
+    past, settle = document["guarded"], document["guarded"]["settle"]
+    rounds = (
+        f"  {past['good_rounds']} good rounds in a row (a server that is out needs "
+        f"{settle['rise']}), {past['bad_rounds']} bad ones (it goes out after "
+        f"{settle['fall_hard']} without LDAP service, {settle['fall_soft']} with a broken "
+        "expectation)"
+    )
+    lines += [
+        "",
+        "GUARDED",
+        rounds,
+        f"  went out {past['went_out_lately']} times lately",
+        f"  held by {past['held_by']}" if past["held_by"] else "  no rule holds it",
+        "",
+        *_verdict_lines(document["verdict"]),
+    ]
+    return lines
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts.items())[:120]
+
+
+def _verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
+    side = "in service" if verdict["in_service"] else "OUT of service"
+    held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
+    head = f"VERDICT  {verdict['server']} {side}, weight {verdict['weight']}{held}"
+    reasons = [
+        f"  {reason['state']:9} {reason['code']}: {reason['summary']}"
+        for reason in verdict["reasons"]
+    ]
+    return [head, *reasons]
+
+
+def _epoch(text: str) -> float:
+    from datetime import datetime  # noqa: PLC0415
+
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time; write 2026-11-23T03:12") from error

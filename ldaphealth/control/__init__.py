@@ -1,0 +1,1 @@
+"""Questions to a running agent and words of an operator, through a Unix socket."""

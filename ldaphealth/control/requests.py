@@ -1,0 +1,58 @@
+"""What can be asked of a running agent: one Struct a request, sent as one line of JSON.
+
+The commands make them, answers.py answers them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from ldaphealth.guard.memory import Will
+
+MAX_REQUEST_BYTES = 4096
+MAX_ANSWER_BYTES = 16 << 20
+
+
+class Status(Struct, frozen=True, tag="status"):
+    """All verdicts, and how the agent itself is."""
+
+
+class Explain(Struct, frozen=True, tag="explain"):
+    """What was seen of one server last, what it means, and which rule decided."""
+
+    server: str
+
+
+class History(Struct, frozen=True, tag="history"):
+    """The latest changes of verdict, of one server or of all, newest first."""
+
+    server: str = ""
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 50
+    before_epoch: float | None = None
+
+
+class Say(Struct, frozen=True, tag="say"):
+    """An operator's word on one server."""
+
+    server: str
+    will: Will
+    seconds: Annotated[float, Meta(gt=0, le=30 * 86400)]
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Unsay(Struct, frozen=True, tag="unsay"):
+    """Take an operator's word back."""
+
+    server: str
+
+
+Request = Status | Explain | History | Say | Unsay
+
+
+class Answer(Struct, frozen=True):
+    """What comes back: a document, or one line that says why there is none."""
+
+    document: Any = None
+    error: str = ""

@@ -1,0 +1,90 @@
+"""The Unix socket of the agent: one line of JSON in, one line out, one thread a caller, in bounds.
+
+cli/agent.py starts it; who may open the socket is a matter of its group.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ldaphealth.control.requests import MAX_REQUEST_BYTES, Answer, Request
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 5.0  # for a caller to say what he wants, and to take the answer
+MOST_CALLERS = 16
+MODE = 0o660
+
+
+class ControlServer(socketserver.ThreadingUnixStreamServer):
+    """Listens until `close`. `answer` is called in a thread of the caller."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = MOST_CALLERS
+
+    def __init__(self, path: Path, group: str, answer: Callable[[Request], Answer]) -> None:
+        self._path = path
+        self._callers = threading.BoundedSemaphore(MOST_CALLERS)
+        self.answer = answer
+        path.unlink(missing_ok=True)  # of an agent that ended without a word; the lock says so
+        super().__init__(str(path), _Caller, bind_and_activate=False)
+        umask = os.umask(0o177)
+        try:
+            self.server_bind()
+        finally:
+            os.umask(umask)
+        if group:
+            shutil.chown(path, group=group)
+        path.chmod(MODE)
+        self.server_activate()
+        threading.Thread(target=self.serve_forever, args=(0.1,), name="control").start()
+
+    def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
+        """Refuse more callers than there are threads for."""
+        return self._callers.acquire(blocking=False)
+
+    def finish_request(self, request: object, client_address: object) -> None:
+        """Serve one caller."""
+        try:
+            super().finish_request(request, client_address)  # type: ignore[arg-type]
+        finally:
+            self._callers.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """Say it for who looks closely: a caller who goes away is nothing."""
+        log.debug("a caller went away")
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        self.shutdown()
+        self.server_close()
+        self._path.unlink(missing_ok=True)
+
+
+class _Caller(socketserver.StreamRequestHandler):
+    server: ControlServer
+    connection: socket.socket
+    timeout = PATIENCE_SECONDS
+
+    def handle(self) -> None:
+        line = self.rfile.readline(MAX_REQUEST_BYTES + 1)
+        self.wfile.write(msgspec.json.encode(self._answer(line)) + b"\n")
+
+    def _answer(self, line: bytes) -> Answer:
+        if not line.endswith(b"\n"):
+            return Answer(error=f"a request is one line of at most {MAX_REQUEST_BYTES} bytes")
+        try:
+            request = msgspec.json.decode(line, type=Request)
+        except msgspec.MsgspecError as error:
+            return Answer(error=f"no request: {error}")
+        return self.server.answer(request)

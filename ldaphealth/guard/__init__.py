@@ -1,0 +1,131 @@
+"""From findings to verdicts, knowing the whole pool and the past: what is believed, what is held.
+
+Pure: the same findings, memory and time give the same verdicts. `decide` is called by the agent
+after each round, and by the one-shot command with an empty memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.check import Cluster
+from ldaphealth.guard.memory import Memory, Override, Past, Round, Will
+from ldaphealth.guard.reading import Reading
+from ldaphealth.guard.rules import RULES, Asked
+from ldaphealth.model import Effect, Finding, Reason, State, Verdict, worst
+
+__all__ = ["Decision", "Memory", "Override", "Past", "Round", "Will", "decide"]
+
+# The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
+WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
+LEAST_RAMP = 0.1  # a server that came back begins with this share
+MOST_FELL = 8  # no more doublings depend on it
+
+EMPTY = Memory()
+NO_ROUNDS: Mapping[str, Round] = {}
+
+
+class Decision(Struct, frozen=True):
+    """One verdict a server, in the order of the cluster, and what to remember of it."""
+
+    verdicts: tuple[Verdict, ...]
+    memory: Memory
+
+
+def decide(
+    cluster: Cluster,
+    findings: Iterable[Finding],
+    memory: Memory = EMPTY,
+    now: float = 0.0,
+    rounds: Mapping[str, Round] = NO_ROUNDS,
+) -> Decision:
+    """Return the verdicts on a cluster. `rounds`: those not counted yet, by server ID.
+
+    UNKNOWN alone never changes a verdict: it says that nothing is known against a server.
+    """
+    memory = _without_the_expired(memory, now)
+    by_server: dict[str, list[Finding]] = {server.id: [] for server in cluster.servers}
+    for finding in findings:
+        by_server[finding.server].append(finding)
+    effects = {planned.check.name: planned.effect for planned in cluster.checks}
+    readings: Sequence[Reading] = [
+        Reading(
+            server,
+            tuple(by_server[server.id]),
+            effects,
+            memory.servers.get(server.id),
+            rounds.get(server.id),
+        )
+        for server in cluster.servers
+    ]
+    asked = Asked(cluster, memory, now)
+    for rule in RULES:
+        readings = rule(asked, readings)
+    servers = {
+        reading.server.id: _remembered(reading, cluster, now)
+        for reading in readings
+        if reading.before is not None or reading.findings
+    }
+    verdicts = tuple(_verdict(each, servers, cluster, now) for each in readings)
+    return Decision(verdicts, replace(memory, servers=servers))
+
+
+def _without_the_expired(memory: Memory, now: float) -> Memory:
+    left = {server: each for server, each in memory.overrides.items() if each.until > now}
+    return memory if len(left) == len(memory.overrides) else replace(memory, overrides=left)
+
+
+def _remembered(reading: Reading, cluster: Cluster, now: float) -> Past:
+    """Return what the next decision will find."""
+    past = reading.past
+    if past is None:
+        first = Past(reading.in_service, now, fell=() if reading.in_service else (now,))
+        counted = replace(reading, before=first).past
+        return counted or first
+    if reading.in_service == past.in_service:
+        return past
+    window = cluster.settle.flap_window_seconds
+    fell = tuple(each for each in past.fell if now - each < window)
+    if not reading.in_service:
+        fell = (*fell, now)[-MOST_FELL:]
+    returned = reading.in_service
+    return replace(past, in_service=returned, since=now, fell=fell, returned=returned)
+
+
+def _verdict(
+    reading: Reading, servers: Mapping[str, Past], cluster: Cluster, now: float
+) -> Verdict:
+    reasons = tuple(
+        Reason(finding.reason, finding.summary, finding.state, reading.effects[finding.check])
+        for finding in sorted(reading.findings, key=lambda finding: -finding.state.severity)
+        if finding.state is not State.OK
+    )
+    past = servers.get(reading.server.id)
+    return Verdict(
+        server=reading.server.id,
+        state=worst(finding.state for finding in reading.findings),
+        in_service=reading.in_service,
+        weight=_weight(reading, past, cluster, now) if reading.in_service else 0,
+        reasons=reasons,
+        held_by=reading.held_by,
+        findings=reading.findings,
+        draining=reading.will == "drain",
+        lasted_seconds=now - past.since if past else 0.0,
+    )
+
+
+def _weight(reading: Reading, past: Past | None, cluster: Cluster, now: float) -> int:
+    """Return the weight of a server in service, at least 1 unless it is configured as 0."""
+    shares = [
+        WEIGHT_SHARE.get(finding.state, 1.0)
+        for finding in reading.findings
+        if reading.effects.get(finding.check) is Effect.WEIGHT
+    ]
+    ramp = cluster.settle.ramp_seconds
+    if past is not None and past.returned and now - past.since < ramp:
+        shares.append(max(LEAST_RAMP, (now - past.since) / ramp))
+    full = reading.server.weight
+    return max(min(full, 1), round(full * min(shares, default=1.0)))

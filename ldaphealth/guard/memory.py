@@ -1,0 +1,55 @@
+"""What the guard remembers of a cluster from one decision to the next; the agent keeps it.
+
+Times are seconds on a clock that only goes forward, never of the day: clock steps decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+Will = Literal["drain", "in", "out"]
+
+
+class Round(Struct, frozen=True):
+    """When one look at a server began and ended."""
+
+    began: float
+    ended: float
+
+
+class Past(Struct, frozen=True):
+    """One server: whether it is in, since when, and what its latest rounds said.
+
+    `good` and `bad` count the latest rounds in a row without and with blame. `fell` are the times
+    when it went out lately; `returned`: it came back from out at `since`. `began` is when its
+    latest round did, `answered` when one last ended with an LDAP service (0: never), and
+    `silent_since` the end of the first of the latest rounds in a row without one.
+    """
+
+    in_service: bool
+    since: float
+    good: int = 0
+    bad: int = 0
+    fell: tuple[float, ...] = ()
+    returned: bool = False
+    began: float = 0.0
+    answered: float = 0.0
+    silent_since: float | None = None
+
+
+class Override(Struct, frozen=True):
+    """An operator's word on one server; it wins until it expires."""
+
+    will: Will
+    until: float
+    reason: str = ""
+
+
+class Memory(Struct, frozen=True):
+    """All that is remembered of one cluster, by server ID."""
+
+    servers: Mapping[str, Past] = {}
+    overrides: Mapping[str, Override] = {}

@@ -1,0 +1,88 @@
+"""What the newest findings on one server say by themselves, and what the rules made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.guard.memory import Past, Round, Will
+from ldaphealth.model import Effect, Finding, Server, State, Trust
+
+REMOVING = (Trust.HARD, Trust.SOFT)
+
+
+class Reading(Struct, frozen=True):
+    """One server's findings, its past, and what holds it so far.
+
+    `before` is what the last decision left, None for a server that was never decided on: then the
+    plain reading counts. `past` is the same with the latest round counted in. `held` is the side
+    where a rule holds it, None where no rule does.
+    """
+
+    server: Server
+    findings: tuple[Finding, ...]
+    effects: Mapping[str, Effect]  # by check
+    before: Past | None = None
+    round: Round | None = None  # not yet counted, if there is one
+    excused: frozenset[str] = frozenset()  # reasons that blame an expectation, not the server
+    held: bool | None = None
+    held_by: str = ""
+    will: Will | None = None
+
+    @property
+    def removing(self) -> tuple[Finding, ...]:
+        """Return the findings that would take the server out."""
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.state is State.CRITICAL
+            and finding.trust in REMOVING
+            and self.effects.get(finding.check) is Effect.OUT
+        )
+
+    @property
+    def is_hard(self) -> bool:
+        """Tell whether there is no usable LDAP service."""
+        return any(finding.trust is Trust.HARD for finding in self.removing)
+
+    @property
+    def is_blamed(self) -> bool:
+        """Tell whether the server itself is to blame for something that would take it out."""
+        return any(finding.reason not in self.excused for finding in self.removing)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Tell whether nothing was learned: no step of the session succeeded, by our own fault."""
+        return not self.removing and not any(
+            finding.state in (State.OK, State.WARNING)
+            and self.effects.get(finding.check) is Effect.OUT
+            for finding in self.findings
+        )
+
+    @property
+    def past(self) -> Past | None:
+        """Return the past with the latest round counted in."""
+        if self.before is None or self.round is None:
+            return self.before
+        past = replace(self.before, began=self.round.began)
+        if self.is_unknown:
+            return past
+        if self.is_hard:
+            since = self.round.ended if past.silent_since is None else past.silent_since
+            past = replace(past, silent_since=since)
+        else:
+            past = replace(past, answered=self.round.ended, silent_since=None)
+        if self.is_blamed:
+            return replace(past, good=0, bad=past.bad + 1)
+        return replace(past, good=past.good + 1, bad=0)
+
+    @property
+    def in_service(self) -> bool:
+        """Tell the reading after the rules so far."""
+        if self.held is not None:
+            return self.held
+        if self.is_unknown and self.before is not None:
+            return self.before.in_service
+        return not self.is_blamed

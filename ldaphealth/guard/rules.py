@@ -1,0 +1,125 @@
+"""The rules that override a plain reading, in the order in which they are asked.
+
+Each takes all readings of a cluster, because only the whole pool tells a sick server from a sick
+expectation. A reading that a rule changes names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.check import Cluster, Settle
+from ldaphealth.guard.memory import Memory, Past
+from ldaphealth.guard.reading import Reading
+
+MOST_DOUBLINGS = 5
+
+
+class Asked(Struct, frozen=True):
+    """What a rule may look at beside the readings."""
+
+    cluster: Cluster
+    memory: Memory
+    now: float
+
+
+Rule = Callable[[Asked, Sequence[Reading]], Sequence[Reading]]
+
+
+def blind(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Suspect ourselves when all servers fail alike; it needs two servers to compare.
+
+    A soft failure that every answering server has blames the expectation, for as long as it lasts:
+    an expired password of ours or a deleted test entry looks like this. That a server gives no
+    service at all is believed once another one was seen to answer meanwhile, or after
+    `believe_seconds`: until then the network of this machine may be what is gone.
+    """
+    if len(readings) < 2:  # noqa: PLR2004
+        return readings
+    answering = [reading for reading in readings if not reading.is_hard]
+    common: frozenset[str] = frozenset()
+    if len(answering) > 1:
+        common = frozenset.intersection(
+            *(frozenset(finding.reason for finding in reading.removing) for reading in answering)
+        )
+    return [
+        _unless_seen(asked, reading, readings) if reading.is_hard else _excuse(reading, common)
+        for reading in readings
+    ]
+
+
+def _excuse(reading: Reading, common: frozenset[str]) -> Reading:
+    excused = replace(reading, excused=common)
+    if excused.in_service and not reading.in_service:
+        return replace(excused, held_by="blind")
+    return excused
+
+
+def _unless_seen(asked: Asked, reading: Reading, readings: Sequence[Reading]) -> Reading:
+    past = reading.past
+    if past is None or not past.in_service or past.silent_since is None:
+        return reading
+    others = [each.past for each in readings if each is not reading]
+    seen = any(other is not None and other.answered >= past.began for other in others)
+    if seen or asked.now - past.silent_since >= asked.cluster.settle.believe_seconds:
+        return reading
+    return replace(reading, held=True, held_by="blind")
+
+
+def settle(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Let a server change sides only after enough rounds, and not too often."""
+    return [_settled(asked, reading) for reading in readings]
+
+
+def _settled(asked: Asked, reading: Reading) -> Reading:
+    past, wanted = reading.past, asked.cluster.settle
+    if past is None or reading.held is not None or reading.in_service == past.in_service:
+        return reading
+    if past.in_service:
+        enough = past.bad >= (wanted.fall_hard if reading.is_hard else wanted.fall_soft)
+    else:
+        waited = asked.now - past.since
+        enough = past.good >= wanted.rise and waited >= min_out_seconds(past, wanted)
+    return reading if enough else replace(reading, held=past.in_service, held_by="settle")
+
+
+def min_out_seconds(past: Past, wanted: Settle) -> float:
+    """Return how long the server must stay out: twice as long with each flap."""
+    doublings = min(max(0, len(past.fell) - 1), MOST_DOUBLINGS)
+    return float(wanted.min_out_seconds * 2**doublings)
+
+
+def override(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Do what an operator said, until it expires."""
+    found = asked.memory.overrides
+    return [
+        replace(
+            reading,
+            held=found[reading.server.id].will == "in",
+            held_by="override",
+            will=found[reading.server.id].will,
+        )
+        if reading.server.id in found
+        else reading
+        for reading in readings
+    ]
+
+
+def floor(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Keep the least bad in, so that soft failures leave `min_in_service` servers."""
+    missing = asked.cluster.min_in_service - sum(reading.in_service for reading in readings)
+    soft = [r for r in readings if not r.in_service and not r.is_hard and r.will is None]
+    least_bad = sorted(soft, key=_badness)[: max(0, missing)]
+    kept = {reading.server.id for reading in least_bad}
+    return [replace(r, held=True, held_by="floor") if r.server.id in kept else r for r in readings]
+
+
+def _badness(reading: Reading) -> tuple[int, bool]:
+    """Order by how much is wrong; of two alike, the one that is in stays in."""
+    return len(reading.removing), reading.past is not None and not reading.past.in_service
+
+
+RULES: tuple[Rule, ...] = (blind, settle, override, floor)

@@ -1,0 +1,107 @@
+"""One cluster as the agent sees it: what was seen lately, what it means, and what was decided.
+
+agent.py lands rounds here and takes the verdicts; no threads, no clock and no I/O of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ldaphealth.check import Cluster
+from ldaphealth.decided import Change, differs
+from ldaphealth.guard import Memory, Override, Round, decide
+from ldaphealth.history import History
+from ldaphealth.judge import judge_server
+from ldaphealth.model import Finding, Kind, Observation, Verdict
+from ldaphealth.screening import Trouble, troubles
+
+
+class Pool:
+    """The state of one cluster between two ticks."""
+
+    def __init__(self, cluster: Cluster, memory: Memory) -> None:
+        self.cluster = cluster
+        self.memory = memory
+        self.history = History()
+        self.verdicts: dict[str, Verdict] = {}
+        self.latest: dict[str, tuple[Observation, ...]] = {}
+        self.hung: set[str] = set()
+        self._findings: dict[str, list[Finding]] = {}
+        self._rounds: dict[str, Round] = {}
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether rounds have landed that are not decided on."""
+        return bool(self._rounds)
+
+    def known_troubles(self, server: str) -> frozenset[Trouble]:
+        """Return what failed in the latest round: the same again is no news."""
+        return troubles(self.latest.get(server, ()))
+
+    def land(self, server: str, seen: Sequence[Observation], took: Round) -> None:
+        """Take what a round saw, and judge it."""
+        configured = {each.id: each for each in self.cluster.servers}
+        if server not in configured:  # a reload removed it meanwhile
+            return
+        for observation in seen:
+            self.history.add(observation)
+        self.latest[server] = tuple(seen)
+        self.hung.discard(server)
+        if any(each.failure and each.failure.kind is Kind.TIMEOUT for each in seen):
+            self.hung.add(server)
+        self._rounds[server] = took
+        self._findings[server] = judge_server(
+            self.cluster, configured[server], self.history, one_shot=False
+        )
+
+    def decide(self, now: float) -> tuple[list[Change], frozenset[str]]:
+        """Return the changes since the last decision, and the servers with a new round."""
+        fresh = frozenset(self._rounds)
+        findings = (finding for found in self._findings.values() for finding in found)
+        decision = decide(self.cluster, findings, self.memory, now, self._rounds)
+        self.memory = decision.memory
+        self._rounds = {}
+        changes: list[Change] = []
+        for verdict in decision.verdicts:
+            if verdict.server not in self.memory.servers:
+                continue  # never looked at: nothing to tell
+            before = self.verdicts.get(verdict.server)
+            if before is None or differs(before, verdict):
+                changes.append(Change(before, verdict))
+            self.verdicts[verdict.server] = verdict
+        return changes, fresh
+
+    def unwitnessed(self) -> list[str]:
+        """Return the servers to look at at once: a failure is held until another one answers."""
+        if not any(each.held_by == "blind" and each.reasons for each in self.verdicts.values()):
+            return []
+        return [
+            server
+            for server, past in self.memory.servers.items()
+            if past.silent_since is None and past.answered
+        ]
+
+    def override(self, server: str, word: Override | None) -> None:
+        """Take an operator's word, or take it back."""
+        rest = {key: each for key, each in self.memory.overrides.items() if key != server}
+        self.memory = replace(
+            self.memory, overrides=rest if word is None else rest | {server: word}
+        )
+
+    def reconfigure(self, cluster: Cluster) -> None:
+        """Go on with other settings, and forget servers that are gone."""
+        self.cluster = cluster
+        here = {server.id for server in cluster.servers}
+        self.history.forget(here)
+        kept = {key: each for key, each in self.memory.servers.items() if key in here}
+        self.memory = replace(self.memory, servers=kept)
+        for by_server in (self.verdicts, self.latest, self._findings, self._rounds):
+            for server in [each for each in by_server if each not in here]:
+                del by_server[server]
+        self.hung &= here
+        for each in cluster.servers:
+            if each.id in self._findings:
+                found = judge_server(cluster, each, self.history, one_shot=False)
+                self._findings[each.id] = found

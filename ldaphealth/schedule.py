@@ -1,0 +1,50 @@
+"""Which server is due when: spread over the interval, with jitter, without drift. Pure.
+
+The agent asks it in every tick. Times are seconds on a clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from math import inf
+
+JITTER = 0.05  # of the interval: two agents that started together do not stay in step
+
+
+class Schedule:
+    """The next look at every server.
+
+    A look is due at start + phase + n times the interval, whenever the one before it ended; a due
+    time that has passed unseen (the machine slept) is left out, not made up for.
+    """
+
+    def __init__(
+        self, intervals: Mapping[str, float], now: float, random: Callable[[], float]
+    ) -> None:
+        self._intervals = dict(intervals)
+        self._random = random
+        self._base: dict[str, float] = {}
+        self._due: list[tuple[float, str]] = []
+        for place, (server, interval) in enumerate(self._intervals.items()):
+            self._base[server] = now + interval * place / len(self._intervals)
+            self._due.append((self._base[server], server))
+        heapq.heapify(self._due)
+
+    def take(self, now: float) -> list[str]:
+        """Return the servers that are due, each once, and plan their next looks."""
+        taken: list[str] = []
+        while self._due and self._due[0][0] <= now:
+            _, server = heapq.heappop(self._due)
+            interval = self._intervals[server]
+            passed = (now - self._base[server]) // interval
+            self._base[server] += interval * max(1, passed)
+            jitter = interval * JITTER * self._random()
+            heapq.heappush(self._due, (self._base[server] + jitter, server))
+            if server not in taken:
+                taken.append(server)
+        return taken
+
+    def next_at(self) -> float:
+        """Return when something is due next."""
+        return self._due[0][0] if self._due else inf

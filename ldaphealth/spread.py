@@ -1,0 +1,66 @@
+"""Many numbers as one small point that can be added to others: what is kept of each minute.
+
+An average of averages lies; counts in buckets add up, and quantiles come out of them. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from math import ceil, floor, inf, log2
+
+from msgspec import Struct
+
+BUCKETS_PER_OCTAVE = 4  # each bucket is 19 % wide, which bounds the error of a quantile
+LEAST = 2.0**-20  # a microsecond; smaller ones count as this
+
+
+class Spread(Struct, frozen=True):
+    """Count, sum, sum of squares, extremes, and counts in buckets of equal ratio."""
+
+    count: int = 0
+    sum: float = 0.0
+    sum_of_squares: float = 0.0
+    least: float = inf
+    most: float = -inf
+    buckets: Mapping[int, int] = {}
+
+    def quantile(self, share: float) -> float:
+        """Return a number that about this share of all does not exceed; 0 without numbers."""
+        if not self.count:
+            return 0.0
+        wanted, seen = ceil(share * self.count), 0
+        for bucket in sorted(self.buckets):
+            seen += self.buckets[bucket]
+            if seen >= wanted:
+                upper: float = 2.0 ** ((bucket + 1) / BUCKETS_PER_OCTAVE)
+                return min(max(upper, self.least), self.most)
+        return self.most
+
+
+def of(numbers: Iterable[float]) -> Spread:
+    """Return the spread of numbers that are not negative."""
+    found = [*numbers]
+    buckets: dict[int, int] = {}
+    for number in found:
+        bucket = floor(log2(max(number, LEAST)) * BUCKETS_PER_OCTAVE)
+        buckets[bucket] = buckets.get(bucket, 0) + 1
+    return Spread(
+        len(found), sum(found), sum(each * each for each in found),
+        min(found, default=inf), max(found, default=-inf), buckets,
+    )  # fmt: skip
+
+
+def merged(spreads: Iterable[Spread]) -> Spread:
+    """Return what `of` would say of all their numbers together."""
+    return reduce(_both, spreads, Spread())
+
+
+def _both(one: Spread, other: Spread) -> Spread:
+    buckets = dict(one.buckets)
+    for bucket, count in other.buckets.items():
+        buckets[bucket] = buckets.get(bucket, 0) + count
+    return Spread(
+        one.count + other.count, one.sum + other.sum, one.sum_of_squares + other.sum_of_squares,
+        min(one.least, other.least), max(one.most, other.most), buckets,
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""What is remembered, how much of it, and what a judge gets to see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.history import History, View
+from ldaphealth.model import Finding, Metric, Observation, Trust
+from tests.checks.seen import CRITICAL, SOFT, saw, server
+
+S0, S1 = server("s0"), server("s1")
+
+
+def shown(history: History, of: str = "s0", check: str = "search") -> list[float]:
+    """Return the times of what a judge sees of one server, in its order."""
+    seen = history.view(server(of), check, one_shot=False).mine
+    return [each.started_at for each in seen]
+
+
+@pytest.mark.parametrize(
+    ("keep", "added", "first", "count"),
+    [
+        pytest.param(3, 0, None, 0, id="nothing"),
+        pytest.param(3, 2, 0, 2, id="fewer than the bound"),
+        pytest.param(3, 3, 0, 3, id="as many as the bound"),
+        pytest.param(3, 4, 1, 3, id="one more than the bound"),
+        pytest.param(1, 9, 8, 1, id="a bound of one"),
+        pytest.param(64, 1000, 936, 64, id="many more than the bound"),
+    ],
+)
+def test_the_oldest_beyond_the_bound_is_forgotten(
+    keep: int, added: int, first: int | None, count: int
+) -> None:
+    history = History(keep)
+    for at in range(added):
+        history.add(saw("search", at=float(at)))
+
+    assert shown(history) == ([] if first is None else [float(first + n) for n in range(count)])
+
+
+def test_the_bound_is_64_unless_another_is_said() -> None:
+    history = History()
+    for at in range(65):
+        history.add(saw("search", at=float(at)))
+
+    assert shown(history) == [float(at) for at in range(1, 65)]
+
+
+def test_the_bound_is_of_one_server_and_check_and_not_of_all() -> None:
+    history = History(2)
+    for at in range(4):
+        history.add(saw("bind", at=float(at)))
+    history.add(saw("search", at=10.0))
+    history.add(saw("search", of="s1", at=11.0))
+
+    assert shown(history, "s0", "bind") == [2.0, 3.0]
+    assert shown(history, "s0", "search") == [10.0]
+    assert shown(history, "s1", "search") == [11.0]
+
+
+def test_a_view_has_all_servers_of_which_its_check_was_seen_and_no_other() -> None:
+    history = History()
+    for of, check in (("s0", "search"), ("s1", "search"), ("s2", "bind")):
+        history.add(saw(check, of=of))
+    look = history.view(S0, "search", one_shot=True)
+
+    assert set(look.observations) == {"c/s0", "c/s1"}
+    assert (look.server, look.check, look.one_shot) == (S0, "search", True)
+    assert history.view(S0, "search", one_shot=False).one_shot is False
+
+
+def test_a_check_that_was_never_seen_has_an_empty_view() -> None:
+    assert History().view(S0, "search", one_shot=False).observations == {}
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        pytest.param({"c/s0", "c/s1"}, ([0.0], [1.0], [2.0]), id="none is gone"),
+        pytest.param({"c/s1", "c/s9"}, ([], [1.0], []), id="one is gone"),
+        pytest.param(set(), ([], [], []), id="all are gone"),
+    ],
+)
+def test_a_server_that_is_gone_is_forgotten_with_all_its_checks(
+    kept: set[str], expected: tuple[list[float], ...]
+) -> None:
+    history = History()
+    history.add(saw("search", at=0.0))
+    history.add(saw("search", of="s1", at=1.0))
+    history.add(saw("bind", at=2.0))
+
+    history.forget(kept)
+
+    assert (shown(history), shown(history, "s1"), shown(history, "s0", "bind")) == expected
+
+
+def test_a_server_that_came_back_is_remembered_anew() -> None:
+    history = History()
+    history.add(saw("search", at=1.0))
+    history.forget({"c/s1"})
+    history.add(saw("search", at=2.0))
+
+    assert shown(history) == [2.0]
+
+
+@pytest.mark.xfail(
+    strict=True, raises=TypeError, reason="defect: a deque is no Sequence, it cannot be sliced"
+)
+def test_a_judge_may_slice_what_it_sees() -> None:
+    history = History()
+    for at in (1.0, 2.0, 3.0):
+        history.add(saw("search", at=at))
+
+    newest_two = history.view(S0, "search", one_shot=False).mine[-2:]
+
+    assert [each.started_at for each in newest_two] == [2.0, 3.0]
+
+
+def test_the_latest_is_what_was_added_last() -> None:
+    history = History()
+    for at in (5.0, 1.0):
+        history.add(saw("search", at=at))
+
+    assert history.view(S0, "search", one_shot=False).latest.started_at == 1.0
+
+
+def test_a_server_that_is_not_in_the_view_was_not_seen() -> None:
+    assert View(S0, "search", {}).mine == ()
+
+
+def test_a_finding_of_a_view_is_of_its_server_and_check() -> None:
+    found = View(S1, "search", {}).finding(
+        CRITICAL, "entries", "none", (Metric("search_entries", n) for n in (0, 1)), Trust.TOLD
+    )
+
+    metrics = (Metric("search_entries", 0), Metric("search_entries", 1))
+    assert found == Finding("c/s1", "search", CRITICAL, "entries", "none", metrics, Trust.TOLD)
+    assert View(S1, "search", {}).finding(CRITICAL, "entries", "none").trust is SOFT
+
+
+SEEN = st.lists(
+    st.builds(
+        lambda of, check, at: saw(check, of=of, at=at),
+        st.sampled_from(["s0", "s1"]),
+        st.sampled_from(["bind", "search"]),
+        st.floats(0, 100),
+    )
+)
+
+
+@given(SEEN, st.integers(1, 5))
+def test_a_view_is_the_newest_that_were_added_in_their_order(
+    seen: list[Observation], keep: int
+) -> None:
+    history = History(keep)
+    added: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    for each in seen:
+        history.add(each)
+        added[each.server, each.check].append(each)
+
+    for of in (S0, S1):
+        for check in ("bind", "search"):
+            look = history.view(of, check, one_shot=False)
+            assert list(look.mine) == added[of.id, check][-keep:]
