@@ -5,7 +5,6 @@ The agent and the one-shot command add observations here; checks read them throu
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -55,21 +54,37 @@ class History:
 
     def __init__(self, keep: int = 64) -> None:
         self.keep = keep
-        self._seen: dict[str, dict[str, deque[Observation]]] = {}
+        self._seen: dict[str, dict[str, list[Observation]]] = {}
+        self._session: dict[str, list[Observation]] = {}  # by server, of its newest session
 
     def add(self, observation: Observation) -> None:
         """Remember one observation, and forget the oldest beyond the bound."""
-        of_check = self._seen.setdefault(observation.check, {})
-        if observation.server not in of_check:
-            of_check[observation.server] = deque(maxlen=self.keep)
-        of_check[observation.server].append(observation)
+        seen = self._seen.setdefault(observation.check, {}).setdefault(observation.server, [])
+        seen.append(observation)
+        del seen[: -self.keep]
+        if observation.check == "connect":  # every session begins with it
+            self._session[observation.server] = []
+        self._session.setdefault(observation.server, []).append(observation)
+        del self._session[observation.server][1:-1]  # its first and its latest are enough
 
     def forget(self, servers: Container[str]) -> None:
         """Forget all but these servers."""
         for of_check in self._seen.values():
             for server in [each for each in of_check if each not in servers]:
                 del of_check[server]
+        for server in [each for each in self._session if each not in servers]:
+            del self._session[server]
 
     def view(self, server: Server, check: str, *, one_shot: bool) -> View:
-        """Return what the judge of one check of one server may see; it must not keep it."""
-        return View(server, check, self._seen.get(check, {}), one_shot)
+        """Return what the judge of one check of one server may see; it must not keep it.
+
+        A server whose newest session failed before it reached this check is not in it: what it
+        said before says nothing of it now.
+        """
+        seen = self._seen.get(check, {})
+        reached = {each: of for each, of in seen.items() if self._is_reached(each, of[-1])}
+        return View(server, check, reached, one_shot)
+
+    def _is_reached(self, server: str, last: Observation) -> bool:
+        first, latest = self._session[server][0], self._session[server][-1]
+        return latest.failure is None or last.started_at >= first.started_at

@@ -48,11 +48,20 @@ def _judge_one(view: View, planned: Planned) -> Iterable[Finding]:
     if view.latest.failure is not None:
         return (_failed(view, view.latest.failure),)
     try:
-        return tuple(planned.check.judge(view, planned.params))
+        return tuple(_checked(view, each) for each in planned.check.judge(view, planned.params))
     except Exception as error:  # a third party's mistake must not decide about a server
         log.exception("the judge of check %s failed", view.check)
         summary = printable(f"the check itself failed: {type(error).__name__}: {error}")
         return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.OURS),)
+
+
+def _checked(view: View, found: object) -> Finding:
+    """Refuse what is no opinion on the server and the check that were asked about."""
+    if not isinstance(found, Finding):
+        raise TypeError(f"{type(found).__name__} is no Finding")
+    if (found.server, found.check) != (view.server.id, view.check):
+        raise ValueError(f"a finding of {found.check} on {found.server}")
+    return found
 
 
 def trust(failure: Failure) -> Trust:

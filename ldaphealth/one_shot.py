@@ -5,6 +5,7 @@ Read this first. The `check` command calls `evaluate` and hands the snapshot to 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic, sleep, time
@@ -19,6 +20,8 @@ from ldaphealth.history import History
 from ldaphealth.judge import judge, second_look
 from ldaphealth.model import Effect, Kind, Observation, Server, Snapshot, Verdict
 from ldaphealth.probe import probe
+
+log = logging.getLogger(__name__)
 
 MAX_THREADS = 256
 # The part of the deadline that a second look may take, after the pause before it.
@@ -107,7 +110,15 @@ def _remember(
 ) -> None:
     """Add what was seen. A second look had less time than a server is given, so it cannot blame."""
     for future in done:
-        for observation in future.result():
+        for observation in _result(future):
             failure = observation.failure
             if timeouts_count or failure is None or failure.kind is not Kind.TIMEOUT:
                 history.add(observation)
+
+
+def _result(future: Future[list[Observation]]) -> list[Observation]:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    log.error("a look failed", exc_info=error)  # a defect of ours; the other servers are told
+    return []

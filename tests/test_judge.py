@@ -410,11 +410,6 @@ def returns_text(*_: object) -> Any:
     return "all is well"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="defect: what a judge returns is passed on as it is, and the guard raises KeyError",
-)
 @pytest.mark.parametrize(
     "judge_it",
     [

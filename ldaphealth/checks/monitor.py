@@ -5,7 +5,7 @@ Only differences between two reads are judged: totals since the start of slapd s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BASE = "cn=Operations,cn=Monitor"
 COMPLETED = "monitorOpCompleted"
+MAX_DIGITS = 20  # of a number of 64 bits
 OPERATIONS = frozenset(
     {"bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon"}
     | {"extended"}
@@ -60,28 +61,39 @@ def observe(session: Session, _: Params) -> Facts:
 
 
 def _counter(values: tuple[str, ...]) -> int:
-    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else 0
+    """Read a counter; slapd's have 64 bits, so more digits are no counter."""
+    text = values[0] if values and len(values[0]) <= MAX_DIGITS else ""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
     """Judge each ratio over the time that was seen."""
-    reads = [seen.facts for seen in view.mine if seen.failure is None]
-    if not reads[-1]:
+    if not view.latest.facts:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.OURS)
         return
-    done = {name: _int(reads[-1], name) - _int(reads[0], name) for name in OPERATIONS}
-    if len(reads) == 1 or min(done.values()) < 0:
+    reads = [seen.facts for seen in view.mine if seen.facts]
+    since = _since_restart(reads)
+    if len(since) == 1:
         why = "slapd was restarted" if len(reads) > 1 else "read once so far"
         yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
         return
+    done = {name: _int(since[-1], name) - _int(since[0], name) for name in OPERATIONS}
     for ratio in params.ratios:
         yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
 
 
+def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:
+    """Return the newest reads between which no counter fell: slapd ran all the time."""
+    first = len(reads) - 1
+    while first and all(_int(reads[first - 1], n) <= _int(reads[first], n) for n in OPERATIONS):
+        first -= 1
+    return reads[first:]
+
+
 def _judge_ratio(view: View, ratio: Ratio, of: int, to: int) -> Finding:
     name = f"{ratio.of}_to_{ratio.to}_ratio"
-    if to < ratio.min_operations:
+    if to < max(1, ratio.min_operations):
         return view.finding(State.OK, "idle", f"only {to} {ratio.to} operations: {name} not judged")
     value = of / to
     state = ratio.ratio.state(value)

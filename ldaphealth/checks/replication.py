@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
-from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, assess, lacks, parse_vector
-from ldaphealth.model import Effect, Finding, Metric, State, Trust
+from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Vector, assess, lacks, parse_vector
+from ldaphealth.model import Effect, Finding, Metric, Observation, State, Trust
 from ldaphealth.thresholds import Range, Thresholds, at_most
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ def observe(session: Session, params: Params) -> Facts:
 def judge(view: View, params: Params) -> Iterable[Finding]:
     """Judge the standing of one server among all that could be read."""
     try:
-        reads = _reads(view)
+        mine = _vector(view.latest)
     except CSNError as error:
         yield view.finding(State.WARNING, "bad_csn", str(error))
         return
-    if not reads.get(view.server.id):
+    if not mine:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_csn", summary, trust=Trust.OURS)
         return
     limits = params.behind_second_look if view.one_shot else params.behind
     retired = frozenset(params.retired_server_ids)
-    standing = assess(reads, retired, _tolerance_seconds(limits))[view.server.id]
+    standing = assess(_reads(view), retired, _tolerance_seconds(limits))[view.server.id]
     metrics = tuple(_metrics(limits, standing.behind_seconds, standing.csn_gap_seconds))
     found = [
         (limits.state(max(times.values())), code, _sentence(code, times), believed)
@@ -78,10 +78,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
 
 def second_look(view: View, params: Params) -> bool:
     """Tell whether this server lacked anything that was seen of another."""
-    try:
-        reads = {server: seen[-1].vector for server, seen in _reads(view).items() if seen}
-    except CSNError:
-        return False
+    reads = {server: seen[-1].vector for server, seen in _reads(view).items()}
     mine = reads.get(view.server.id)
     return mine is not None and any(
         lacks(mine, other, params.retired_server_ids) for other in reads.values()
@@ -89,16 +86,27 @@ def second_look(view: View, params: Params) -> bool:
 
 
 def _reads(view: View) -> dict[str, list[Sighting]]:
-    """Return the reads of the servers that can be read now; a dead one has no say any more."""
+    """Return the reads of the servers that can be read now; another has no say any more."""
+    sightings = {server: [*map(_sighting, seen)] for server, seen in view.observations.items()}
     return {
-        server: [
-            Sighting(seen.ended_at, parse_vector(map(str, values)), seen.duration_seconds)
-            for seen in observations
-            if isinstance(values := seen.facts.get(ATTRIBUTE), tuple) and values
-        ]
-        for server, observations in view.observations.items()
-        if observations and observations[-1].failure is None
+        server: [each for each in seen if each is not None]
+        for server, seen in sightings.items()
+        if seen and seen[-1] is not None
     }
+
+
+def _sighting(seen: Observation) -> Sighting | None:
+    """Return a read as far as it is one: not a failure, nothing, or what is no CSN."""
+    try:
+        vector = _vector(seen)
+    except CSNError:
+        return None
+    return Sighting(seen.ended_at, vector, seen.duration_seconds) if vector else None
+
+
+def _vector(seen: Observation) -> Vector:
+    values = seen.facts.get(ATTRIBUTE)
+    return parse_vector(map(str, values)) if isinstance(values, tuple) else {}
 
 
 def _tolerance_seconds(limits: Thresholds) -> float:
@@ -110,9 +118,10 @@ def _tolerance_seconds(limits: Thresholds) -> float:
 def _metrics(
     limits: Thresholds, behind: Mapping[int, float], gaps: Mapping[int, float]
 ) -> Iterator[Metric]:
-    for sid, gap in sorted(gaps.items()):
+    for sid in sorted({*behind, *gaps}):
         yield limits.metric("behind_seconds", behind.get(sid, 0.0), f"{sid:03x}")
-        yield Metric("csn_gap_seconds", gap, label=f"{sid:03x}")
+        if sid in gaps:
+            yield Metric("csn_gap_seconds", gaps[sid], label=f"{sid:03x}")
 
 
 SENTENCES = {

@@ -65,7 +65,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         asked = params.entries.critical if state is State.CRITICAL else params.entries.warning
         summary = f"the search found {count} entries, wanted is {asked}"
         yield view.finding(state, "entries", summary, metrics)
-    elif params.attribute and not facts["matching"]:
+    if state is not State.CRITICAL and params.attribute and not facts["matching"]:
         wanted = f"{params.attribute}: {params.value}".rstrip(": ")
         yield view.finding(State.CRITICAL, "value", f"no entry has {wanted}", metrics)
     yield from judge_seconds(view, params.seconds, f", {count} entries")

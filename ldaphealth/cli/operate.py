@@ -26,6 +26,7 @@ SOCKET = Path("/run/ldaphealth/agent.sock")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
+MILLISECOND = 0.001
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -249,6 +250,7 @@ def _epoch(text: str) -> float:
     from datetime import datetime  # noqa: PLC0415
 
     try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
+        moment = datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is no time; write 2026-11-23T03:12") from error
+    return moment + MILLISECOND  # `history` shows whole ones, and that moment is meant with it

@@ -1,0 +1,264 @@
+"""Ratios between two reads of counters: judged, idle, not judged yet, or not readable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.checks.monitor import BASE, OPERATIONS, Params, Ratio, _counter
+from ldaphealth.model import Failure, Kind, Metric, Observation
+from ldaphealth.thresholds import at_most
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    OK,
+    OURS,
+    SOFT,
+    UNKNOWN,
+    WARNING,
+    Case,
+    Opinion,
+    judged,
+    opinions,
+    saw,
+    view,
+    wants_more,
+)
+
+ONE = Params((Ratio("modify", "search", at_most(0.5, 2.0)),))
+TWO = Params((*ONE.ratios, Ratio("bind", "unbind", at_most(1.0, 3.0), min_operations=1)))
+COLLECTING, IDLE = ("collecting", OK, SOFT), ("idle", OK, SOFT)
+NO_ACCESS = ("no_access", UNKNOWN, OURS)
+HIGH, TOO_HIGH = ("ratio", WARNING, SOFT), ("ratio", CRITICAL, SOFT)
+FAILED = Failure(Kind.TIMEOUT, "no answer within 5 s: search")
+
+Counters = Mapping[str, int] | None  # None: the read failed
+
+
+def reads(*counters: Counters) -> list[Observation]:
+    return [
+        saw("monitor", facts, at=float(at), failure=FAILED if facts is None else None)
+        for at, facts in enumerate(counters)
+    ]
+
+
+def case(*counters: Counters, expected: Opinion, params: Params = ONE) -> Case:
+    return Case(view(*reads(*counters)), params, (expected,))
+
+
+def counted(modify: int, search: int, **others: int) -> dict[str, int]:
+    return {"modify": modify, "search": search, **others}
+
+
+START = counted(1000, 5000, bind=70, unbind=60)
+
+
+CASES = {
+    "nothing can be read": case({}, expected=NO_ACCESS),
+    "nothing can be read any more": case(START, {}, expected=NO_ACCESS),
+    "read once": case(START, expected=COLLECTING),
+    "read once, after a failed read": case(None, START, expected=COLLECTING),
+    "restarted: all counters begin again": case(START, counted(0, 3), expected=COLLECTING),
+    "restarted: one counter is lower": case(START, counted(1000, 4999), expected=COLLECTING),
+    "restarted: a counter that no ratio uses is lower": case(
+        START, counted(1000, 5100, bind=69), expected=COLLECTING
+    ),
+    "nothing happened": case(START, START, expected=IDLE),
+    "as few searches as say nothing": case(counted(0, 5000), counted(900, 5009), expected=IDLE),
+    "as few searches as are judged": case(counted(0, 5000), counted(5, 5010), expected=FINE),
+    "no modify at all": case(counted(7, 0), counted(7, 100), expected=FINE),
+    "the highest ratio that is well": case(counted(0, 0), counted(50, 100), expected=FINE),
+    "a ratio next to it": case(counted(0, 0), counted(51, 100), expected=HIGH),
+    "the highest ratio that is a warning": case(counted(0, 0), counted(200, 100), expected=HIGH),
+    "a ratio next to that": case(counted(0, 0), counted(201, 100), expected=TOO_HIGH),
+    "totals since the start say nothing": case(
+        counted(9000, 10), counted(9010, 110), expected=FINE
+    ),
+    "from the oldest read to the newest": case(
+        counted(0, 0), counted(300, 0), counted(300, 100), expected=TOO_HIGH
+    ),
+    "a failed read between two": case(counted(0, 0), None, counted(300, 100), expected=TOO_HIGH),
+    "an operation that slapd does not count": case({"search": 0}, {"search": 100}, expected=FINE),
+    "no limit is set by default": case(
+        counted(0, 0), counted(10**6, 10), expected=FINE, params=Params()
+    ),
+    "no ratio is wanted": Case(view(*reads(START, START)), Params(()), ()),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_counters_are_judged(case: Case) -> None:
+    assert opinions(judged(case.view, case.params)) == case.expected
+
+
+def test_every_ratio_is_judged_by_itself() -> None:
+    seen = view(*reads(START, counted(1000 + 201, 5000 + 100, bind=70, unbind=60)))
+    told = [(f.code, f.summary, f.metrics) for f in judged(seen, TWO)]
+
+    assert told == [
+        (
+            "ratio",
+            "modify_to_search_ratio 2.01",
+            (Metric("modify_to_search_ratio", 2.01, "0.5", "2"),),
+        ),
+        ("idle", "only 0 unbind operations: bind_to_unbind_ratio not judged", ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counters", "summary"),
+    [
+        pytest.param([START], "no ratio yet: read once so far", id="read once"),
+        pytest.param([START, {"search": 1}], "no ratio yet: slapd was restarted", id="restarted"),
+        pytest.param(
+            [{}],
+            f"nothing can be read below {BASE}: no monitor database, or no right to read it",
+            id="no access",
+        ),
+    ],
+)
+def test_the_sentence_says_why_there_is_no_ratio(counters: list[Counters], summary: str) -> None:
+    assert judged(view(*reads(*counters)), ONE)[0].summary == summary
+
+
+@pytest.mark.parametrize(
+    ("counters", "expected"),
+    [
+        pytest.param([START], True, id="read once"),
+        pytest.param([START, START], False, id="read twice"),
+        pytest.param([{}], False, id="nothing can be read"),
+    ],
+)
+def test_a_second_look_is_wanted_for_the_first_difference(
+    counters: list[Counters], expected: bool
+) -> None:
+    assert wants_more(view(*reads(*counters)), ONE) is expected
+
+
+COUNTERS = st.fixed_dictionaries({name: st.integers(0, 1000) for name in sorted(OPERATIONS)})
+
+
+@given(COUNTERS, COUNTERS, st.integers(0, 10**9))
+def test_what_was_counted_before_the_first_read_changes_nothing(
+    first: dict[str, int], more: dict[str, int], before: int
+) -> None:
+    last = {name: first[name] + more[name] for name in first}
+    seen = view(*reads(first, last))
+    later = view(
+        *reads(*({name: n + before for name, n in each.items()} for each in (first, last)))
+    )
+
+    assert judged(later, TWO) == judged(seen, TWO)
+
+
+@given(COUNTERS, COUNTERS)
+def test_a_ratio_is_the_one_difference_by_the_other(
+    first: dict[str, int], more: dict[str, int]
+) -> None:
+    last = {name: first[name] + more[name] for name in first}
+    [finding] = judged(view(*reads(first, last)), ONE)
+    of, to = more["modify"], more["search"]
+    state = CRITICAL if of > 2 * to else WARNING if 2 * of > to else OK
+
+    if to < 10:
+        assert opinions([finding]) == (IDLE,)
+    else:
+        assert opinions([finding]) == (("ok" if state is OK else "ratio", state, SOFT),)
+        assert finding.metrics[0].value == of / to
+
+
+@given(COUNTERS, COUNTERS, st.sampled_from(sorted(OPERATIONS)))
+def test_a_counter_that_fell_is_a_restart_whatever_the_others_did(
+    first: dict[str, int], last: dict[str, int], fallen: str
+) -> None:
+    last = last | {fallen: first[fallen] - 1}
+
+    assert opinions(judged(view(*reads(first, last)), ONE)) == (COLLECTING,)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param(("42",), 42, id="a number"),
+        pytest.param(("42", "7"), 42, id="two numbers: the first"),
+        pytest.param((), 0, id="no value"),
+        pytest.param(("",), 0, id="an empty value"),
+        pytest.param(("-1",), 0, id="negative"),
+        pytest.param(("1.5",), 0, id="a fraction"),
+        pytest.param(("0x10",), 0, id="hexadecimal"),
+        pytest.param((" 1",), 0, id="a space"),
+        pytest.param(("1_000",), 0, id="as in Python"),
+        pytest.param(("٤٢",), 0, id="digits of another script"),
+        pytest.param(("²",), 0, id="superscript"),
+        pytest.param(("many",), 0, id="a word"),
+    ],
+)
+def test_what_is_no_counter_counts_as_none(values: tuple[str, ...], expected: int) -> None:
+    assert _counter(values) == expected
+
+
+def test_a_counter_of_thousands_of_digits_is_no_counter() -> None:
+    assert _counter(("9" * 5000,)) == 0
+
+
+def test_a_counter_of_hundreds_of_digits_is_no_bug_of_ours() -> None:
+    huge = _counter(("9" * 400,))
+
+    [finding] = judged(view(*reads(counted(0, 0), counted(huge, 100))), ONE)
+    assert finding.code in {"ok", "ratio"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param({"modify": "many", "search": 100}, FINE, id="a word counts as none"),
+        pytest.param({"modify": None, "search": 100}, FINE, id="null counts as none"),
+        pytest.param({"modify": 1.5, "search": 100}, FINE, id="a fraction counts as none"),
+        pytest.param({"modify": 5, "search": "100"}, IDLE, id="a text of digits counts as none"),
+    ],
+)
+def test_facts_that_are_no_numbers_count_as_none(
+    facts: dict[str, object], expected: Opinion
+) -> None:
+    seen = view(saw("monitor", counted(0, 0)), saw("monitor", facts))
+
+    assert opinions(judged(seen, ONE)) == (expected,)
+
+
+def test_the_first_read_after_access_was_granted_is_no_difference() -> None:
+    assert opinions(judged(view(*reads({}, counted(9000, 100))), ONE)) == (COLLECTING,)
+
+
+def test_a_restart_is_seen_also_when_the_counters_have_overtaken_the_first_read() -> None:
+    seen = view(*reads(counted(100, 100), counted(0, 0), counted(150, 2100)))
+    [finding] = judged(seen, ONE)  # since the restart: 150 to 2100; first to last: 50 to 2000
+
+    assert finding.metrics[0].value == 150 / 2100
+
+
+def test_ratios_are_judged_again_once_there_are_two_reads_after_a_restart() -> None:
+    seen = view(*reads(counted(10**6, 10**6), counted(0, 0), counted(300, 100)))
+
+    assert opinions(judged(seen, ONE)) == (TOO_HIGH,)
+
+
+def test_no_operations_at_all_are_idle_whatever_the_settings_say() -> None:
+    params = Params((Ratio("modify", "search", min_operations=0),))
+
+    assert opinions(judged(view(*reads(START, START)), params)) == (IDLE,)
+
+
+@pytest.mark.parametrize(
+    ("of", "to", "named"),
+    [
+        pytest.param("modify", "searches", "searches", id="the second"),
+        pytest.param("write", "search", "write", id="the first"),
+        pytest.param("Modify", "search", "Modify", id="in another case"),
+    ],
+)
+def test_a_ratio_of_what_is_no_operation_is_refused(of: str, to: str, named: str) -> None:
+    with pytest.raises(ValueError, match=f"'{named}' is no operation"):
+        Ratio(of, to)

@@ -1,0 +1,477 @@
+"""What the replication check says of one server among what could be read of all.
+
+Who is blamed is tested in tests/csn/test_behind.py; here are the thresholds, the codes, who has a
+say, and who must be looked at again.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.checks.replication import Params
+from ldaphealth.csn import ATTRIBUTE, CSN
+from ldaphealth.history import History
+from ldaphealth.judge import judge
+from ldaphealth.model import Failure, Kind, Metric, Observation
+from ldaphealth.thresholds import Range, Thresholds, at_most
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    HARD,
+    OK,
+    OURS,
+    SOFT,
+    TOLD,
+    UNKNOWN,
+    WARNING,
+    Case,
+    Opinion,
+    cluster,
+    judged,
+    opinions,
+    planned,
+    saw,
+    view,
+    wants_more,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DEAD = Failure(Kind.CONNECT, "the server closed the connection")
+BEHIND, TOO_BEHIND = ("behind", WARNING, SOFT), ("behind", CRITICAL, SOFT)
+ISOLATED, TOO_ISOLATED = ("isolated", WARNING, SOFT), ("isolated", CRITICAL, SOFT)
+SPLIT, TOO_SPLIT = ("split", WARNING, TOLD), ("split", CRITICAL, TOLD)
+NO_CSN, BAD_CSN = ("no_csn", UNKNOWN, OURS), ("bad_csn", WARNING, SOFT)
+
+
+def csn(sid: int, after: float) -> str:
+    """Return the position of a write of that server ID, seconds after the start."""
+    return str(CSN(START + timedelta(seconds=after), 0, sid, 0))
+
+
+def read(of: str, at: float, *values: str, took: float = 0.0) -> Observation:
+    return saw("replication", {ATTRIBUTE: values}, of=of, at=at, took=took)
+
+
+def died(of: str, at: float) -> Observation:
+    return saw("replication", of=of, at=at, failure=DEAD)
+
+
+def case(
+    *seen: Observation,
+    expected: Opinion | tuple[Opinion, ...],
+    of: str = "s3",
+    one_shot: bool = False,
+    params: Params | None = None,
+) -> Case:
+    wanted = expected if isinstance(expected[0], tuple) else (expected,)
+    return Case(view(*seen, of=of, one_shot=one_shot), params or Params(), wanted)
+
+
+HAIR = 2**-10  # seconds
+OLD, NEW = csn(1, 0), csn(1, 100)
+LEVEL = [read(name, 0, NEW) for name in ("s0", "s1", "s2")]  # and s3 is judged
+LACKING = [read(name, 0, OLD) for name in ("s0", "s1", "s2")]
+MINE, THEIRS = (csn(1, 100), csn(2, 0)), (csn(1, 0), csn(2, 100))
+TWO_IDS = [read(name, 0, NEW, csn(2, 0)) for name in ("s0", "s1", "s2")]
+
+
+def others_lack_until(seconds: float) -> list[Observation]:
+    """Return reads of all four: s3 had the change at 0, the others lacked it until then."""
+    return [read("s3", 0, NEW), *(read(name, seconds, OLD) for name in ("s0", "s1", "s2"))]
+
+
+def halves_until(seconds: float) -> list[Observation]:
+    """Return reads of all four: two halves that each lacked writes of the other until then."""
+    return [
+        read(name, at, *vector)
+        for at in (0.0, seconds)
+        for name, vector in (("s0", MINE), ("s1", MINE), ("s2", THEIRS), ("s3", THEIRS))
+    ]
+
+
+def three_late_at(seconds: float) -> list[Observation]:
+    """Return reads of all four: each but the first lacks the newest write of another server."""
+    return [
+        read("s0", seconds, NEW, csn(2, 100), csn(3, 100)),
+        read("s1", seconds, NEW, csn(2, 100), csn(3, 0)),
+        read("s2", seconds, NEW, csn(2, 0), csn(3, 100)),
+        read("s3", seconds, OLD, csn(2, 100), csn(3, 100)),
+    ]
+
+
+CASES = {
+    "all are level": case(*LEVEL, read("s3", 0, NEW), expected=FINE),
+    "one server alone": case(read("s3", 0, OLD), expected=FINE),
+    "behind for as long as may be": case(*LEVEL, read("s3", 10, OLD), expected=FINE),
+    "behind for longer than may be": case(*LEVEL, read("s3", 10.5, OLD), expected=BEHIND),
+    "behind until the end of the warning": case(*LEVEL, read("s3", 60, OLD), expected=BEHIND),
+    "behind for longer than a warning": case(*LEVEL, read("s3", 60.5, OLD), expected=TOO_BEHIND),
+    "behind and caught up": case(*LEVEL, read("s3", 90, OLD), read("s3", 91, NEW), expected=FINE),
+    "behind counts to the beginning of a slow read": case(
+        *LEVEL, read("s3", 10, OLD, took=99), expected=FINE
+    ),
+    "behind counts from the end of a slow read of the others": case(
+        *(read(name, 0, NEW, took=50) for name in ("s0", "s1", "s2")),
+        read("s3", 60, OLD),
+        expected=FINE,
+    ),
+    "a write after an idle day makes nobody late": case(
+        *(read(name, 0, csn(1, 86_400)) for name in ("s0", "s1", "s2")),
+        read("s3", 1, OLD),
+        expected=FINE,
+    ),
+    "read before the others had the change": case(read("s3", 0, OLD), *LEVEL, expected=FINE),
+    "moved backwards": case(*LEVEL, read("s3", 20, NEW), read("s3", 40, OLD), expected=BEHIND),
+    "half of them have what the others lack": case(
+        read("s0", 0, NEW),
+        read("s1", 0, NEW),
+        read("s2", 99, OLD),
+        read("s3", 99, OLD),
+        expected=TOO_BEHIND,
+    ),
+    "half of them lack what this one has": case(
+        read("s0", 99, OLD),
+        read("s1", 99, OLD),
+        read("s2", 0, NEW),
+        read("s3", 0, NEW),
+        expected=FINE,
+    ),
+    "a server ID that it does not show counts as lacking": case(
+        *TWO_IDS, read("s3", 99, NEW), expected=TOO_BEHIND
+    ),
+    "a retired server ID may be missing": case(
+        *TWO_IDS, read("s3", 99, NEW), expected=FINE, params=Params(retired_server_ids=(2,))
+    ),
+    "a retired server ID may be old": case(
+        *LEVEL, read("s3", 99, OLD), expected=FINE, params=Params(retired_server_ids=(1,))
+    ),
+    "another server ID is retired": case(
+        *LEVEL, read("s3", 99, OLD), expected=TOO_BEHIND, params=Params(retired_server_ids=(2,))
+    ),
+    "isolated for as long as may be": case(*others_lack_until(10), expected=FINE),
+    "isolated for longer than may be": case(*others_lack_until(10.5), expected=ISOLATED),
+    "isolated until the end of the warning": case(*others_lack_until(60), expected=ISOLATED),
+    "isolated for longer than a warning": case(*others_lack_until(60.5), expected=TOO_ISOLATED),
+    "a majority that lacks a change is not blamed": case(
+        *others_lack_until(99), of="s0", expected=FINE
+    ),
+    "behind and isolated: cut off both ways": case(
+        *(read(name, 0, *THEIRS) for name in ("s0", "s1", "s2")),
+        read("s3", 0, *MINE),
+        *(read(name, 99, *THEIRS) for name in ("s0", "s1", "s2")),
+        read("s3", 99, *MINE),
+        expected=(TOO_BEHIND, TOO_ISOLATED),
+    ),
+    "split for as long as may be": case(*halves_until(10), expected=FINE),
+    "split for longer than may be": case(*halves_until(10.5), expected=SPLIT),
+    "split until the end of the warning": case(*halves_until(60), expected=SPLIT),
+    "split for longer than a warning": case(*halves_until(60.5), expected=TOO_SPLIT),
+    "split, seen from the other half": case(*halves_until(60.5), of="s0", expected=TOO_SPLIT),
+    "behind while two others are a moment late is no split": case(
+        *LEVEL,
+        read("s3", 0, OLD),
+        *three_late_at(98),
+        *three_late_at(99),
+        expected=TOO_BEHIND,
+    ),
+    "the longest of the times decides": case(
+        *LEVEL,
+        *(read(name, 60, NEW, csn(2, 100)) for name in ("s0", "s1", "s2")),
+        read("s3", 61, OLD),
+        expected=TOO_BEHIND,
+    ),
+    "no CSN": case(*LEVEL, read("s3", 99), expected=NO_CSN),
+    "no CSN anywhere": case(read("s0", 0), read("s3", 0), expected=NO_CSN),
+    "others without CSN have no say": case(
+        read("s0", 0), read("s1", 0), read("s3", 0, OLD), expected=FINE
+    ),
+    "a value that is no CSN": case(*LEVEL, read("s3", 0, "yesterday"), expected=BAD_CSN),
+    "one value of two that is no CSN": case(*LEVEL, read("s3", 0, NEW, ""), expected=BAD_CSN),
+    "without memory: behind for as long as may be": case(
+        *LEVEL, read("s3", 0.5, OLD), expected=FINE, one_shot=True
+    ),
+    "without memory: behind for longer": case(
+        *LEVEL, read("s3", 0.5 + HAIR, OLD), expected=TOO_BEHIND, one_shot=True
+    ),
+    "with memory: behind for the same time": case(*LEVEL, read("s3", 0.75, OLD), expected=FINE),
+    "without memory: isolated for as long as may be": case(
+        *others_lack_until(0.5), expected=FINE, one_shot=True
+    ),
+    "without memory: isolated for longer": case(
+        *others_lack_until(0.5 + HAIR), expected=TOO_ISOLATED, one_shot=True
+    ),
+    "without memory: split": case(*halves_until(0.5 + HAIR), expected=TOO_SPLIT, one_shot=True),
+    "without memory: own limits": case(
+        *LEVEL,
+        read("s3", 0.75, OLD),
+        expected=BEHIND,
+        one_shot=True,
+        params=Params(behind_second_look=at_most(0.7, 0.8)),
+    ),
+    "with memory: own limits": case(
+        *LEVEL, read("s3", 0.75, OLD), expected=BEHIND, params=Params(behind=at_most(0.7, 0.8))
+    ),
+    "no limits at all": case(
+        *LEVEL, read("s3", 9999, OLD), expected=FINE, params=Params(behind=Thresholds())
+    ),
+    "a dead server has no say: what only it had makes nobody late": case(
+        read("s0", 0, NEW),
+        died("s0", 50),
+        read("s1", 99, OLD),
+        read("s3", 99, OLD),
+        expected=FINE,
+    ),
+    "while it lived it had a say": case(
+        read("s0", 0, NEW), read("s3", 99, OLD), expected=TOO_BEHIND
+    ),
+    "dead servers that lacked a change isolate nobody": case(
+        *others_lack_until(99), *(died(name, 100) for name in ("s0", "s1", "s2")), expected=FINE
+    ),
+    "a server that came back has a say again": case(
+        read("s0", 0, NEW),
+        died("s0", 50),
+        read("s0", 60, NEW),
+        read("s3", 99, OLD),
+        expected=TOO_BEHIND,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_standing_of_a_server_is_judged(case: Case) -> None:
+    assert opinions(judged(case.view, case.params)) == case.expected
+
+
+def all_findings(*seen: Observation, one_shot: bool = False) -> dict[str, tuple[Opinion, ...]]:
+    """Return what is found of every server of a cluster of four."""
+    four, history = cluster(planned("replication"), servers=4), History()
+    for each in seen:
+        history.add(each)
+    found = judge(four, history, one_shot=one_shot)
+    return {
+        server.name: opinions(finding for finding in found if finding.server == server.id)
+        for server in four.servers
+    }
+
+
+def test_a_dead_server_is_not_judged_itself_and_makes_nobody_late() -> None:
+    seen = [read("s0", 0, NEW), *(read(name, 0, OLD) for name in ("s1", "s2", "s3"))]
+    later = [died("s0", 98), *(read(name, 99, OLD) for name in ("s1", "s2", "s3"))]
+
+    assert all_findings(*seen, *later) == {
+        "s0": (("disconnected", CRITICAL, HARD),),
+        "s1": (FINE,),
+        "s2": (FINE,),
+        "s3": (FINE,),
+    }
+
+
+def test_a_server_that_cannot_be_reached_any_more_has_no_say_and_is_not_judged_here() -> None:
+    two, remembered = cluster(planned("connect"), planned("replication"), servers=2), History()
+    refused = Failure(Kind.CONNECT, "connection refused")
+    for each in (
+        saw("connect", of="s0", at=0),
+        read("s0", 1, NEW),
+        saw("connect", of="s0", at=50, failure=refused),  # and nothing after it was reached
+        saw("connect", of="s1", at=99),
+        read("s1", 100, OLD),
+    ):
+        remembered.add(each)
+
+    found = judge(two, remembered, one_shot=False)
+
+    assert [(each.server, each.reason, each.state) for each in found] == [
+        ("c/s0", "connect.connect", CRITICAL),
+        ("c/s1", "connect.ok", OK),
+        ("c/s1", "replication.ok", OK),
+    ]
+
+
+def test_the_example_of_the_documents_is_true() -> None:
+    """docs/replication.md: the last write was yesterday, then one at 10:00:00; times from there."""
+    day = csn(1, 0), csn(1, 86_400)
+    before = [read("s3", 1, day[0]), *(read(name, 2, day[1]) for name in ("s0", "s1", "s2"))]
+    told = {}
+    for at, position in ((7, day[0]), (67, day[0]), (72, day[1])):
+        before.append(read("s3", at, position))
+        [finding] = judged(view(*before, of="s3"), Params())
+        told[at] = (finding.state, *(metric.value for metric in finding.metrics))
+
+    assert told == {
+        7: (OK, 5.0, 86_400.0),
+        67: (CRITICAL, 65.0, 86_400.0),
+        72: (OK, 0.0, 0.0),
+    }
+
+
+def test_a_finding_tells_each_server_id_with_the_ranges_that_judge_it() -> None:
+    others = [read(name, 0, csn(1, 100), csn(0xFFF, 7)) for name in ("s0", "s1", "s2")]
+    [finding] = judged(view(*others, read("s3", 61, OLD, csn(0xFFF, 7)), of="s3"), Params())
+
+    assert finding.summary == (
+        "has not received changes of server ID 001 for 61.0 s; most others have"
+    )
+    assert finding.metrics == (
+        Metric("behind_seconds", 61.0, "10", "60", "001"),
+        Metric("csn_gap_seconds", 100.0, label="001"),
+        Metric("behind_seconds", 0.0, "10", "60", "fff"),
+        Metric("csn_gap_seconds", 0.0, label="fff"),
+    )
+
+
+def test_a_server_id_that_is_lacking_altogether_has_its_metric_too() -> None:
+    [finding] = judged(view(*TWO_IDS, read("s3", 99, NEW), of="s3"), Params())
+
+    assert Metric("behind_seconds", 99.0, "10", "60", "002") in finding.metrics
+
+
+def test_a_sentence_names_all_server_ids_and_the_longest_time() -> None:
+    others = [
+        read(name, at, *positions)
+        for at, positions in ((0.0, [csn(0x1A, 9)]), (60.0, [csn(0x1A, 9), csn(1, 9)]))
+        for name in ("s0", "s1", "s2")
+    ]
+    [finding] = judged(view(*others, read("s3", 70.5, csn(2, 0)), of="s3"), Params())
+
+    assert finding.summary == (
+        "has not received changes of server ID 001, 01a for 70.5 s; most others have"
+    )
+
+
+def test_a_bad_csn_is_quoted_harmlessly() -> None:
+    [finding] = judged(view(read("s3", 0, "\x1b[2J\n"), of="s3"), Params())
+
+    assert finding.summary.startswith(r"'\x1b[2J\n' is no CSN")
+
+
+def test_a_server_with_a_bad_csn_is_told_alone_and_the_others_are_judged() -> None:
+    seen = [read("s0", 0, "garbage"), read("s1", 0, NEW), read("s2", 0, NEW), read("s3", 99, OLD)]
+
+    assert all_findings(*seen) == {
+        "s0": (BAD_CSN,),
+        "s1": (FINE,),
+        "s2": (FINE,),
+        "s3": (TOO_BEHIND,),
+    }
+
+
+def test_a_bad_csn_is_forgotten_with_the_next_good_read() -> None:
+    seen = view(*LEVEL, read("s3", 0, "garbage"), read("s3", 5, NEW), of="s3")
+
+    assert opinions(judged(seen, Params())) == (FINE,)
+
+
+def test_a_server_that_shows_no_csn_any_more_is_not_judged_by_what_it_showed() -> None:
+    seen = view(*LEVEL, read("s3", 0, NEW), read("s3", 50), of="s3")
+
+    assert opinions(judged(seen, Params())) == (NO_CSN,)
+
+
+def test_a_server_that_shows_no_csn_any_more_has_no_say() -> None:
+    seen = view(read("s0", 0, NEW), read("s0", 50), read("s3", 99, OLD), of="s3")
+
+    assert opinions(judged(seen, Params())) == (FINE,)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param([*LEVEL, read("s3", 0, NEW)], False, id="level"),
+        pytest.param([*LEVEL, read("s3", 0, OLD)], True, id="lacks a change"),
+        pytest.param([read("s3", 0, OLD), *LEVEL], True, id="lacks a change, read before"),
+        pytest.param([*LACKING, read("s3", 0, NEW)], False, id="has what others lack"),
+        pytest.param([*TWO_IDS, read("s3", 0, NEW)], True, id="lacks a server ID"),
+        pytest.param([*LEVEL, read("s3", 0)], False, id="shows no CSN"),
+        pytest.param([*LEVEL, read("s3", 0, "garbage")], False, id="shows a bad CSN"),
+        pytest.param(
+            [read("s0", 0, NEW), died("s0", 1), read("s3", 0, OLD)],
+            False,
+            id="lacks what a dead had",
+        ),
+        pytest.param([read("s3", 0, OLD)], False, id="alone"),
+    ],
+)
+def test_a_second_look_is_wanted_of_who_lacks_something(
+    seen: list[Observation], expected: bool
+) -> None:
+    assert wants_more(view(*seen, of="s3", one_shot=True), Params()) is expected
+
+
+@pytest.mark.parametrize(
+    ("retired", "expected"),
+    [pytest.param((2,), False, id="retired"), pytest.param((1,), True, id="another is retired")],
+)
+def test_no_second_look_for_a_retired_server_id(retired: tuple[int, ...], expected: bool) -> None:
+    seen = view(*TWO_IDS, read("s3", 0, NEW), of="s3")
+
+    assert wants_more(seen, Params(retired_server_ids=retired)) is expected
+
+
+def test_the_bad_csn_of_one_server_does_not_end_the_second_look_at_another() -> None:
+    seen = view(read("s0", 0, "garbage"), read("s1", 0, NEW), read("s3", 0, OLD), of="s3")
+
+    assert wants_more(seen, Params()) is True
+
+
+NAMES = ("s0", "s1", "s2", "s3")
+VECTORS = st.dictionaries(st.integers(1, 3), st.integers(0, 4), min_size=1).map(
+    lambda written: tuple(csn(sid, after) for sid, after in sorted(written.items()))
+)
+FIRST_LOOKS = st.lists(st.tuples(st.sampled_from(NAMES), VECTORS), min_size=1).map(
+    lambda seen: [read(of, at, *vector) for at, (of, vector) in enumerate(dict(seen).items())]
+)
+SIGHTINGS = st.lists(st.tuples(st.sampled_from(NAMES), VECTORS | st.none()), min_size=1).map(
+    lambda seen: [
+        died(of, 40.0 * at) if vector is None else read(of, 40.0 * at, *vector)
+        for at, (of, vector) in enumerate(seen)
+    ]
+)
+
+
+@given(FIRST_LOOKS)
+def test_who_wants_no_second_look_was_not_proven_behind(seen: list[Observation]) -> None:
+    strict = Params(behind_second_look=Thresholds(critical=Range(end=0)))
+    for each in seen:
+        look = view(*seen, of=each.server.removeprefix("c/"), one_shot=True)
+        codes = {finding.code for finding in judged(look, strict)}
+        if not wants_more(look, strict):
+            assert "behind" not in codes
+
+
+@given(SIGHTINGS)
+def test_a_server_is_ok_once_or_told_what_is_wrong_and_never_both(seen: list[Observation]) -> None:
+    for name, found in all_findings(*seen).items():
+        codes = [code for code, _, _ in found]
+        dead = [each for each in seen if each.server == f"c/{name}"][-1:]
+        if not dead:
+            assert codes == []
+        elif dead[0].failure is not None:
+            assert codes == ["disconnected"]
+        else:
+            wrong: list[str] = [c for c in ("behind", "isolated", "split") if c in codes]
+            assert codes == (wrong or ["ok"])
+
+
+@given(SIGHTINGS, st.integers(0, 10**6))
+def test_only_differences_of_times_count(seen: list[Observation], later: int) -> None:
+    moved = [
+        died(each.server[2:], each.started_at + later)
+        if each.failure
+        else saw("replication", each.facts, of=each.server[2:], at=each.started_at + later)
+        for each in seen
+    ]
+
+    assert all_findings(*moved) == all_findings(*seen)
+
+
+@given(VECTORS, st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 10**6)), min_size=1))
+def test_while_all_show_the_same_nobody_is_anything_for_any_time(
+    vector: tuple[str, ...], seen: list[tuple[str, int]]
+) -> None:
+    looks = [read(of, at, *vector) for of, at in sorted(seen, key=lambda each: each[1])]
+
+    assert set(all_findings(*looks, one_shot=True).values()) <= {(), (FINE,)}

@@ -1,0 +1,128 @@
+"""What the search check says of the number of entries and of the value."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.checks.search import Params
+from ldaphealth.model import Metric
+from ldaphealth.thresholds import Range, Thresholds
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    OK,
+    SOFT,
+    WARNING,
+    Case,
+    Opinion,
+    judged,
+    opinions,
+    saw,
+    view,
+)
+
+ENTRIES = Thresholds(warning=Range(5, 10), critical=Range(2, 20))
+COUNTED = Params(entries=ENTRIES)
+HELD = Params(attribute="cn", value="Root")
+FEW, TOO_FEW = ("entries", WARNING, SOFT), ("entries", CRITICAL, SOFT)
+NO_VALUE, TOO_SLOW = ("value", CRITICAL, SOFT), ("slow", CRITICAL, SOFT)
+
+
+def case(
+    entries: int,
+    *expected: Opinion,
+    params: Params = COUNTED,
+    matching: int = 0,
+    seconds: float = 0.0,
+) -> Case:
+    facts = {"entries": entries, "matching": matching}
+    return Case(view(saw("search", facts, timings={"search": seconds})), params, expected)
+
+
+CASES = {
+    "no entry by default": case(0, TOO_FEW, FINE, params=Params()),
+    "one entry by default": case(1, FINE, params=Params()),
+    "any number by default": case(10**6, FINE, params=Params()),
+    "too few": case(1, TOO_FEW, FINE),
+    "the fewest that are a warning": case(2, FEW, FINE),
+    "the most of too few that are a warning": case(4, FEW, FINE),
+    "the fewest that are well": case(5, FINE),
+    "the most that are well": case(10, FINE),
+    "the fewest of too many that are a warning": case(11, FEW, FINE),
+    "the most that are a warning": case(20, FEW, FINE),
+    "too many": case(21, TOO_FEW, FINE),
+    "too few and too slow": case(0, TOO_FEW, TOO_SLOW, seconds=2.5),
+    "an entry with the value": case(3, FINE, params=HELD, matching=1),
+    "no entry with the value": case(3, NO_VALUE, FINE, params=HELD),
+    "no entry with the attribute": case(1, NO_VALUE, FINE, params=Params(attribute="cn")),
+    "an entry with the attribute": case(1, FINE, params=Params(attribute="cn"), matching=1),
+    "no entry at all says nothing of the value": case(0, TOO_FEW, FINE, params=HELD),
+    "no value and too slow": case(1, NO_VALUE, TOO_SLOW, params=HELD, seconds=2.5),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_search_is_judged(case: Case) -> None:
+    assert opinions(judged(case.view, case.params)) == case.expected
+
+
+def test_a_warning_of_the_number_does_not_hide_that_the_value_is_missing() -> None:
+    params = Params(attribute="cn", value="Root", entries=ENTRIES)
+    seen = view(saw("search", {"entries": 3, "matching": 0}))
+
+    assert opinions(judged(seen, params)) == (FEW, NO_VALUE, FINE)
+
+
+@pytest.mark.parametrize(
+    ("params", "entries", "summary"),
+    [
+        pytest.param(COUNTED, 1, "the search found 1 entries, wanted is 2:20", id="critical"),
+        pytest.param(COUNTED, 3, "the search found 3 entries, wanted is 5:10", id="warning"),
+        pytest.param(HELD, 1, "no entry has cn: Root", id="value"),
+        pytest.param(Params(attribute="cn"), 1, "no entry has cn", id="attribute"),
+    ],
+)
+def test_the_sentence_says_what_is_wanted(params: Params, entries: int, summary: str) -> None:
+    found = judged(view(saw("search", {"entries": entries, "matching": 0})), params)
+
+    assert found[0].summary == summary
+    assert found[0].metrics[0].name == "search_entries"
+    assert found[0].metrics[0].value == entries
+
+
+def test_the_number_is_told_with_the_time_when_all_is_well() -> None:
+    seen = view(saw("search", {"entries": 7, "matching": 0}, timings={"search": 0.25}))
+    [finding] = judged(seen, COUNTED)
+
+    assert finding.summary == "search took 0.250 s, 7 entries"
+    assert finding.metrics == (Metric("search_seconds", 0.25, "0.5", "2"),)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))
+def test_entries_are_worse_the_farther_they_are_from_what_is_wanted(
+    entries: int, start: int, critical_start: int
+) -> None:
+    params = Params(entries=Thresholds(Range(start=start), Range(start=critical_start)))
+    state = CRITICAL if entries < critical_start else WARNING if entries < start else OK
+
+    found = opinions(judged(view(saw("search", {"entries": entries, "matching": 0})), params))
+
+    assert found == ((FINE,) if state is OK else (("entries", state, SOFT), FINE))
+
+
+@pytest.mark.parametrize("size_limit", [1, 200, 1000])
+def test_a_size_limit_from_1_to_1000_is_taken(size_limit: int) -> None:
+    assert Params(size_limit=size_limit).size_limit == size_limit
+
+
+@pytest.mark.parametrize("size_limit", [-1, 0, 1001])
+def test_another_size_limit_is_refused(size_limit: int) -> None:
+    with pytest.raises(ValueError, match="from 1 to 1000"):
+        Params(size_limit=size_limit)
+
+
+def test_a_value_without_its_attribute_is_refused() -> None:
+    with pytest.raises(ValueError, match="value needs attribute"):
+        Params(value="Root")

@@ -1,0 +1,345 @@
+"""What the guard makes of the past: settling, the slow start, our own blindness, operators' words.
+
+A `Story` plays rounds one after the other, as the agent does, and keeps what was decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ldaphealth.check import Cluster, Planned, Settle
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.guard import Memory, Override, Round, decide
+from ldaphealth.model import Effect, Finding, Server, State, Trust, Verdict
+
+PLAN = tuple(Planned(BUILT_IN[name], None, Effect.OUT) for name in ("connect", "search"))
+SETTLE = Settle(
+    fall_hard=1, fall_soft=3, rise=2, min_out_seconds=5.0, ramp_seconds=30.0, believe_seconds=15.0
+)
+GOOD, SOFT, HARD, OURS, WARNING = "good", "soft", "hard", "ours", "warning"
+STATES = (GOOD, SOFT, HARD, OURS, WARNING)
+# What one round says of the search, beside the connection: state, code, trust.
+SAID = {
+    GOOD: (State.OK, "ok", Trust.SOFT),
+    SOFT: (State.CRITICAL, "slow", Trust.SOFT),
+    HARD: (State.CRITICAL, "timeout", Trust.HARD),
+    WARNING: (State.WARNING, "slow", Trust.SOFT),
+}
+
+
+def findings(server: str, state: str) -> list[Finding]:
+    connected = Finding(server, "connect", State.OK, "ok", "connected")
+    if state == OURS:
+        return [Finding(server, "connect", State.UNKNOWN, "resolve", "", (), Trust.OURS)]
+    judged, code, trust = SAID[state]
+    return [connected, Finding(server, "search", judged, code, "a sentence", (), trust)]
+
+
+class Story:
+    """Rounds on a cluster, each of one server or of all, with a clock of its own."""
+
+    def __init__(self, servers: int = 4, floor: int = 1, settle: Settle = SETTLE) -> None:
+        names = tuple(Server("c", f"s{n}", "ldap://127.0.0.1") for n in range(servers))
+        self.cluster = Cluster("c", names, PLAN, floor, settle=settle)
+        self.memory = Memory()
+        self.now = 1000.0
+        self.seen: dict[str, list[Finding]] = {}
+        self.verdicts: Mapping[str, Verdict] = {}
+
+    def round(self, states: Mapping[str, str], after: float = 1.0) -> Story:
+        """Land one round of each of these servers, all decided on at once."""
+        self.now += after
+        rounds = {f"c/{name}": Round(self.now - 0.1, self.now) for name in states}
+        for name, state in states.items():
+            self.seen[f"c/{name}"] = findings(f"c/{name}", state)
+        return self.decide(rounds)
+
+    def all(self, state: str, after: float = 1.0) -> Story:
+        """Land one round of every server, all alike."""
+        return self.round({each.name: state for each in self.cluster.servers}, after)
+
+    def decide(self, rounds: Mapping[str, Round] = {}) -> Story:
+        """Decide on what was seen."""
+        every = [finding for found in self.seen.values() for finding in found]
+        decision = decide(self.cluster, every, self.memory, self.now, rounds)
+        self.memory = decision.memory
+        self.verdicts = {verdict.server: verdict for verdict in decision.verdicts}
+        return self
+
+    def say(self, name: str, will: str, seconds: float) -> Story:
+        """Take an operator's word."""
+        word = Override(will, self.now + seconds, "because")  # type: ignore[arg-type]
+        overrides = dict(self.memory.overrides) | {f"c/{name}": word}
+        self.memory = replace(self.memory, overrides=overrides)
+        return self.decide()
+
+    def of(self, name: str) -> str:
+        """Return `in` or `out`, with the rule that holds it there."""
+        verdict = self.verdicts[f"c/{name}"]
+        side = "in" if verdict.in_service else "out"
+        return f"{side} by {verdict.held_by}" if verdict.held_by else side
+
+    def weight(self, name: str) -> int:
+        """Return the weight that was decided."""
+        return self.verdicts[f"c/{name}"].weight
+
+
+def test_a_server_without_service_goes_out_in_the_round_that_shows_it() -> None:
+    story = Story().all(GOOD).round({"s0": GOOD, "s1": HARD})
+
+    assert (story.of("s1"), story.of("s0")) == ("out", "in")
+
+
+def test_a_broken_expectation_must_last_three_rounds() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+
+    assert seen == ["in by settle", "in by settle", "out", "out"]
+
+
+def test_one_good_round_between_starts_the_count_anew() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.round({"s1": state}).of("s1") for state in (SOFT, SOFT, GOOD, SOFT, SOFT)]
+
+    assert "out" not in seen
+
+
+def test_it_comes_back_after_two_good_rounds_and_the_least_time() -> None:
+    story = Story().all(GOOD).round({"s0": GOOD, "s1": HARD})
+
+    seen = [story.round({"s1": GOOD}, after=2.0).of("s1") for _ in range(3)]
+
+    assert seen == ["out by settle", "out by settle", "in"]
+
+
+def test_each_flap_doubles_the_least_time_out() -> None:
+    story = Story().all(GOOD)
+    waited = []
+    for _ in range(4):
+        story.round({"s0": GOOD, "s1": HARD})
+        left = story.now
+        while story.round({"s0": GOOD, "s1": GOOD}).of("s1") != "in":
+            pass
+        waited.append(story.now - left)
+
+    assert waited == [5.0, 10.0, 20.0, 40.0]
+
+
+def test_flaps_are_forgotten_after_their_window() -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s0": GOOD, "s1": HARD})
+        story.round({"s1": GOOD}).round({"s1": GOOD}, after=100.0)
+    story.round({"s0": GOOD, "s1": HARD}, after=700.0)
+
+    assert [story.round({"s1": GOOD}, after=3.0).of("s1") for _ in range(2)][-1] == "in"
+
+
+def test_the_weight_grows_after_a_return_and_not_at_the_start() -> None:
+    story = Story().all(GOOD)
+    assert story.weight("s1") == 100
+    story.round({"s0": GOOD, "s1": HARD})
+    story.round({"s1": GOOD}, after=5.0).round({"s1": GOOD})
+
+    seen = [
+        story.weight("s1"),
+        *(story.round({"s1": GOOD}, after=10.0).weight("s1") for _ in "123"),
+    ]
+
+    assert seen == [10, 33, 67, 100]
+
+
+def test_when_nobody_answers_the_last_verdicts_are_held_for_a_while() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.all(HARD, after=5.0).of("s1") for _ in range(4)]
+
+    assert seen == ["in by blind", "in by blind", "in by blind", "out"]
+
+
+def test_a_crash_is_believed_as_soon_as_another_server_answers() -> None:
+    story = Story().all(GOOD)
+
+    assert story.round({"s1": HARD}).of("s1") == "in by blind"  # all answered, but before
+    assert story.round({"s2": GOOD}, after=0.2).of("s1") == "out"
+
+
+def test_our_own_trouble_changes_nothing_for_as_long_as_it_lasts() -> None:
+    story = Story().all(GOOD).round({"s0": GOOD, "s1": HARD})
+
+    seen = {(story.all(OURS).of("s0"), story.of("s1")) for _ in range(50)}
+
+    assert seen == {("in", "out")}
+
+
+def test_an_expired_password_of_ours_seen_one_server_after_the_other_removes_nobody() -> None:
+    story = Story().all(GOOD)
+    for _ in range(10):
+        for name in ("s0", "s1", "s2", "s3"):
+            story.round({name: SOFT}, after=0.25)
+            assert all(verdict.in_service for verdict in story.verdicts.values())
+    for name in ("s0", "s1", "s2", "s3"):  # mended, and noticed one after the other
+        story.round({name: GOOD}, after=0.25)
+        assert all(verdict.in_service for verdict in story.verdicts.values())
+
+
+@pytest.mark.parametrize(
+    ("will", "state", "expected"),
+    [
+        ("drain", GOOD, "out by override"),
+        ("out", GOOD, "out by override"),
+        ("in", HARD, "in by override"),
+    ],
+)
+def test_an_operators_word_wins_until_it_expires(will: str, state: str, expected: str) -> None:
+    story = Story().all(GOOD).say("s1", will, 60.0)
+
+    seen = {story.round({"s0": GOOD, "s1": state}, after=5.0).of("s1") for _ in range(11)}
+    assert seen == {expected}
+    for _ in range(12):
+        story.round({"s0": GOOD, "s1": state}, after=5.0)
+    assert story.of("s1") == ("in" if state == GOOD else "out")
+    assert story.memory.overrides == {}
+
+
+def test_a_drained_server_is_said_to_be_drained() -> None:
+    story = Story().all(GOOD).say("s1", "drain", 60.0)
+
+    assert story.verdicts["c/s1"].draining
+    assert story.weight("s1") == 0
+
+
+def test_the_floor_does_not_undo_an_operators_word() -> None:
+    story = Story(servers=2, floor=2).all(GOOD).say("s0", "drain", 60.0)
+
+    assert (story.of("s0"), story.of("s1")) == ("out by override", "in")
+
+
+def test_a_restart_goes_on_where_it_was() -> None:
+    story = Story().all(GOOD).round({"s0": GOOD, "s1": HARD})
+    again = Story()
+    again.memory, again.now = story.memory, story.now
+
+    assert again.round({"s1": GOOD}).of("s1") == "out by settle"
+
+
+ROUNDS = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from(["s0", "s1", "s2", "s3"]), st.sampled_from(STATES)),
+        st.floats(0.1, 20.0),
+    ),
+    max_size=30,
+)
+WORDS = st.dictionaries(
+    st.sampled_from(["s0", "s1", "s2", "s3"]),
+    st.tuples(st.sampled_from(["drain", "in", "out"]), st.floats(1.0, 100.0)),
+)
+
+
+def played(
+    rounds: Sequence[tuple[Mapping[str, str], float]],
+    words: Mapping[str, tuple[str, float]],
+    floor: int = 2,
+) -> list[Story]:
+    """Return the story after each round, as one that goes on and copies of what it decided."""
+    story = Story(floor=floor).all(GOOD)
+    for name, (will, seconds) in words.items():
+        story.say(name, will, seconds)
+    steps = []
+    for states, after in rounds:
+        before = dict(story.verdicts), story.memory
+        story.round(states, after)
+        step = Story(floor=floor)
+        step.verdicts, step.memory, step.now = story.verdicts, story.memory, story.now
+        step.seen = dict(story.seen)
+        step.before = before  # type: ignore[attr-defined]
+        steps.append(step)
+    return steps
+
+
+def is_dead(story: Story, server: str) -> bool:
+    return any(finding.trust is Trust.HARD for finding in story.seen[server])
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROUNDS, WORDS, st.integers(0, 4))
+def test_the_floor_holds_whatever_happens(
+    rounds: list[tuple[Mapping[str, str], float]],
+    words: Mapping[str, tuple[str, float]],
+    floor: int,
+) -> None:
+    for story in played(rounds, words, floor):
+        said = story.memory.overrides
+        gone = {s for s in story.verdicts if is_dead(story, s) and s not in said}
+        told_out = {s for s, word in said.items() if word.will != "in"}
+        least = min(floor, 4 - len(gone | told_out))
+        assert sum(verdict.in_service for verdict in story.verdicts.values()) >= least
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROUNDS, WORDS)
+def test_an_operators_word_always_wins_and_always_expires(
+    rounds: list[tuple[Mapping[str, str], float]], words: Mapping[str, tuple[str, float]]
+) -> None:
+    for story in played(rounds, words):
+        for server, word in story.memory.overrides.items():
+            assert word.until > story.now
+            verdict = story.verdicts[server]
+            assert (verdict.in_service, verdict.held_by) == (word.will == "in", "override")
+        rest = set(story.verdicts) - set(story.memory.overrides)
+        assert not [s for s in rest if story.verdicts[s].held_by == "override"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROUNDS)
+def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
+    rounds: list[tuple[Mapping[str, str], float]],
+) -> None:
+    for story in played(rounds, {}):
+        for server, verdict in story.verdicts.items():
+            found = story.seen[server]
+            removing = any(finding.state is State.CRITICAL for finding in found)
+            known = any(finding.state is not State.UNKNOWN for finding in found)
+            if known and verdict.in_service == removing:
+                assert verdict.held_by, (server, verdict)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROUNDS)
+def test_rounds_of_which_nothing_is_known_change_no_side(
+    rounds: list[tuple[Mapping[str, str], float]],
+) -> None:
+    for story in played(rounds, {}, floor=0)[-1:]:
+        before = {server: verdict.in_service for server, verdict in story.verdicts.items()}
+        for _ in range(5):
+            story.all(OURS, after=10.0)
+            after = {server: verdict.in_service for server, verdict in story.verdicts.items()}
+            assert after == before
+
+
+@settings(max_examples=100, deadline=None)
+@given(ROUNDS, WORDS)
+def test_the_same_story_gives_the_same_verdicts(
+    rounds: list[tuple[Mapping[str, str], float]], words: Mapping[str, tuple[str, float]]
+) -> None:
+    one, other = played(rounds, words), played(rounds, words)
+
+    assert [story.verdicts for story in one] == [story.verdicts for story in other]
+
+
+@settings(max_examples=100, deadline=None)
+@given(ROUNDS)
+def test_deciding_again_without_news_changes_no_side(
+    rounds: list[tuple[Mapping[str, str], float]],
+) -> None:
+    for story in played(rounds, {})[-1:]:
+        before = {server: verdict.in_service for server, verdict in story.verdicts.items()}
+        story.decide()
+        assert {server: v.in_service for server, v in story.verdicts.items()} == before

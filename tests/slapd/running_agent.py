@@ -1,0 +1,165 @@
+"""A real `ldaphealth agent` beside the demo cluster, and what keepalived's script would answer.
+
+The tests of the agent start one each; it ends with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from demo import wait
+from demo.cluster import Cluster
+from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX
+
+SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
+PROGRAM = Path(sys.executable).with_name("ldaphealth")
+INTERVAL_SECONDS = 0.5
+DEADLINE_SECONDS = 1.0
+CONFIG = """\
+agent: {{runtime_directory: "{run}", state_directory: "{state}"}}
+credentials: {{probe: {{dn: "{dn}", password_file: "{password_file}"}}}}
+clusters:
+  c:
+    suffix: {suffix}
+    credentials: probe
+    interval_seconds: {interval}
+    deadline_seconds: {deadline}
+    second_look_seconds: 0.2
+    settle: {{min_out_seconds: 0.5, ramp_seconds: 1}}
+    servers: {{{servers}}}
+    checks:
+      search: {{base: "{people}", scope: one, entries: {{critical: "10:"}}}}
+      write: {{container: "{canaries}", agent: agent}}
+"""
+
+
+@dataclass
+class RunningAgent:
+    """One agent process with directories of its own below `directory`; a context manager."""
+
+    cluster: Cluster
+    directory: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def config(self) -> Path:
+        """Return its configuration file."""
+        return self.directory / "ldaphealth.yaml"
+
+    def __enter__(self) -> Self:
+        self.configure()
+        assert self.run("canary", "apply", "c").returncode == 0
+        self.cluster.wait_until_level()
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def configure(self, servers: int = 4) -> None:
+        """Write a configuration with so many of the nodes."""
+        nodes = self.cluster.nodes[:servers]
+        self.config.write_text(
+            CONFIG.format(
+                run=self.directory / "run", state=self.directory / "state", dn=CHECK_DN,
+                password_file=self.cluster.accounts.check.password_file, suffix=SUFFIX,
+                interval=INTERVAL_SECONDS, deadline=DEADLINE_SECONDS, people=PEOPLE,
+                servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
+                canaries=CANARIES,
+            )
+        )  # fmt: skip
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return where the program and the script find this agent."""
+        return os.environ | {
+            "LDAPHEALTH_CONFIG": str(self.config),
+            "LDAPHEALTH_SOCKET": str(self.directory / "run" / "agent.sock"),
+            "LDAPHEALTH_VERDICTS": str(self.directory / "run" / "verdicts"),
+            "LDAPHEALTH": str(PROGRAM),
+            "LDAPHEALTH_SECONDS": "5",
+        }
+
+    def start(self) -> None:
+        """Start the agent, and wait until it has a verdict on every server."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "agent"], env=self.environment, stdin=subprocess.DEVNULL, stderr=log
+            )
+        wait.until(self._is_ready, 10.0, f"no verdicts; the log: {self.log()}")
+
+    def stop(self) -> int:
+        """Ask it to end, as a service manager does; return its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(5.0)
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory runs out."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def reload(self) -> None:
+        """Have it read its configuration again."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
+
+    def log(self) -> str:
+        """Return what it has logged."""
+        path = self.directory / "log"
+        return path.read_text() if path.exists() else ""
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the program as a person does."""
+        return subprocess.run(
+            [PROGRAM, *arguments], env=self.environment,
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+    def script(self, server: str, *options: str) -> int:
+        """Return what keepalived's script answers."""
+        return subprocess.run(
+            ["/bin/sh", SCRIPT, *options, f"c/{server}"], env=self.environment,
+            capture_output=True, timeout=30, check=False,
+        ).returncode  # fmt: skip
+
+    def script_answers(self) -> dict[str, int]:
+        """Return the script's answers on all nodes."""
+        return {node.name: self.script(node.name) for node in self.cluster.nodes}
+
+    def status(self) -> dict[str, Any]:
+        """Return the status document."""
+        found: dict[str, Any] = json.loads(self.run("status", "--format", "json").stdout)
+        return found
+
+    def verdict(self, server: str) -> dict[str, Any]:
+        """Return the verdict on one node."""
+        return next(each for each in self.status()["verdicts"] if each["server"] == f"c/{server}")
+
+    def wait_for(self, server: str, answer: int, seconds: float) -> None:
+        """Wait until the script answers so on one node."""
+        wait.until(
+            lambda: self.script(server) == answer,
+            seconds, f"{server} is not {answer}; the log: {self.log()}",
+        )  # fmt: skip
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        answer = self.run("status", "--format", "json").stdout
+        return bool(answer) and len(json.loads(answer)["verdicts"]) == len(self.cluster.nodes)
