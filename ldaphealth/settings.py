@@ -18,6 +18,7 @@ class AgentSettings(Struct, frozen=True):
     state_directory: Path
     socket_group: str = ""
     threads: int = 64
+    track_files: bool = False
     history_days: int = 60
     history_megabytes: int = 256
     log_format: Literal["logfmt", "json"] = "logfmt"
@@ -31,6 +32,16 @@ class AgentSettings(Struct, frozen=True):
     def verdict_directory(self) -> Path:
         """Return where keepalived's script finds the verdicts."""
         return self.runtime_directory / "verdicts"
+
+    @property
+    def track_directory(self) -> Path:
+        """Return where keepalived's FILE_CHECK finds its numbers."""
+        return self.runtime_directory / "track"
+
+    @property
+    def balancer_path(self) -> Path:
+        """Return where keepalived learns whether this machine is fit to balance."""
+        return self.runtime_directory / "balancer"
 
 
 class Settings(Struct, frozen=True):

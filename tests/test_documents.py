@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ldaphealth.__main__ import cli
+from ldaphealth.__main__ import COMMANDS, cli
 from ldaphealth.config import load
 
 ROOT = Path(__file__).parents[1]
@@ -19,8 +19,11 @@ PAGES = sorted(
     path.relative_to(ROOT)
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("keepalived/*.md")]
 )
+NAME = re.compile(r"[a-z-]+")
+GROUPS = ("config", "canary", "csn")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"(?:^|[`/ ])ldaphealth ((?:check|config|canary|csn)\b[^`\n|]*)", re.MULTILINE)
+NAMES = "|".join(sorted(COMMANDS, key=len, reverse=True))
+COMMAND = re.compile(rf"(?:^|[`/ ])ldaphealth ((?:{NAMES})\b[^`\n|]*)", re.MULTILINE)
 
 
 def documents() -> Iterator[tuple[str, str]]:
@@ -51,8 +54,8 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_the_options_that_are_shown(command: str) -> None:
     words = [word for word in command.split("#", maxsplit=1)[0].split() if not word.startswith("[")]
-    names = [word for word in words[:2] if word.isalpha() and word.islower()]
-    group = names[:1] if names[0] == "check" else names
+    names = [word for word in words[:2] if NAME.fullmatch(word)]
+    group = names if names[0] in GROUPS else names[:1]
     helped = CliRunner().invoke(cli, [*group, "--help"])
 
     assert helped.exit_code == 0, command

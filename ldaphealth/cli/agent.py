@@ -18,6 +18,7 @@ from ldaphealth.cli.targets import config_option, load_config
 
 if TYPE_CHECKING:
     from ldaphealth.agent import Agent
+    from ldaphealth.decided import Publisher
     from ldaphealth.guard import Memory
     from ldaphealth.settings import AgentSettings, Settings
 
@@ -67,6 +68,7 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     from ldaphealth.control.server import ControlServer  # noqa: PLC0415
     from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
     from ldaphealth.journal import Journal  # noqa: PLC0415
+    from ldaphealth.publish.track_file import BalancerFile, TrackFiles  # noqa: PLC0415
     from ldaphealth.publish.verdict_file import VerdictFiles  # noqa: PLC0415
 
     ours = settings.agent
@@ -76,9 +78,12 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
         max_bytes=ours.history_megabytes << 20,
     )
     state = state_file.path_in(ours.state_directory)
-    running = Agent(
-        settings, [VerdictFiles(ours.verdict_directory), journal], memories=_remembered(state)
-    )
+    publishers: list[Publisher] = [
+        VerdictFiles(ours.verdict_directory), BalancerFile(ours.balancer_path), journal
+    ]  # fmt: skip
+    if ours.track_files:
+        publishers.append(TrackFiles(ours.track_directory))
+    running = Agent(settings, publishers, memories=_remembered(state))
     keeper = state_file.Keeper(state, partial(_memories, running), boot_seconds)
     stack.callback(keeper.close)
     answers = Answers(running, journal, keeper.save, version("ldaphealth"))

@@ -56,8 +56,8 @@ def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
             problems.add(f"agent.{key}", "must be an absolute path")
     return AgentSettings(
         Path(given.runtime_directory), Path(given.state_directory),
-        given.socket_group, given.threads, given.history_days, given.history_megabytes,
-        given.log_format,
+        given.socket_group, given.threads, given.track_files, given.history_days,
+        given.history_megabytes, given.log_format,
     )  # fmt: skip
 
 

@@ -116,6 +116,9 @@ class Agent(Struct, frozen=True):
     threads: Annotated[
         int, Meta(ge=1, le=256, description="servers that are looked at side by side, at most")
     ] = 64
+    track_files: Annotated[
+        bool, about("write files for keepalived's FILE_CHECK, too (keepalived/README.md)")
+    ] = False
     history_days: Annotated[
         int, Meta(ge=1, le=3650, description="for how long the history is kept on disk")
     ] = 60

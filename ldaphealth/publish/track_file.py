@@ -1,0 +1,77 @@
+"""Numbers in files for keepalived's track_file: FILE_CHECK for servers, and VRRP for the balancer.
+
+Read from keepalived's track_file.c: the number at the start of the file counts, a missing file is
+0, and only a write or a rename makes keepalived look; so every file is written in every round.
+keepalived/README.md says when to use them, and what happens when the agent dies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ldaphealth.atomic_file import write
+from ldaphealth.decided import Decided
+from ldaphealth.model import Trust, Verdict
+from ldaphealth.publish.verdict_file import MAGIC, path_of
+
+# What a real_server has in keepalived.conf: the files say the difference. 0 would break quorum.
+CONFIGURED_WEIGHT = 100
+
+
+class TrackFiles:
+    """Two files a server: `NAME.weight` to add to its weight, `NAME.fault` to remove it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def publish(self, decided: Decided) -> None:
+        """Write the files that are due."""
+        for server in decided.due:
+            path = path_of(self._directory, server)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            verdict = decided.verdicts[server]
+            for end, number in (("weight", weight(verdict)), ("fault", fault(verdict))):
+                write(path.with_name(f"{path.name}.{end}"), f"{number}\n".encode())
+
+    def close(self) -> None:
+        """Leave the files: without them every server is in, and with a fault in each none is."""
+
+
+def weight(verdict: Verdict) -> int:
+    """Return what to add to the configured weight; -100 leaves 0, which drains."""
+    return verdict.weight - CONFIGURED_WEIGHT
+
+
+def fault(verdict: Verdict) -> int:
+    """Return 1 for a server to remove; one that is drained stays, so that its connections do."""
+    return int(not verdict.in_service and not verdict.draining)
+
+
+class BalancerFile:
+    """One file that says whether this machine is fit to balance: it sees a server that answers.
+
+    A machine that sees none while its peer sees some should not hold the virtual address.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._answering: dict[str, int] = {}
+
+    def publish(self, decided: Decided) -> None:
+        """Write `0` or `1`, the end of validity in seconds since the boot, and words for people."""
+        self._answering[decided.cluster] = sum(map(_answers, decided.verdicts.values()))
+        answering = sum(self._answering.values())
+        until = int(max(decided.due.values(), default=0.0))
+        words = f"{MAGIC} {answering} servers answer"
+        write(self._path, f"{int(not answering)} {until} {words}\n".encode())
+
+    def close(self) -> None:
+        """Remove the file, so that ldaphealth-fit says at once that nobody looks any more."""
+        self._path.unlink(missing_ok=True)
+
+
+def _answers(verdict: Verdict) -> bool:
+    return bool(verdict.findings) and not any(
+        finding.trust is Trust.HARD or (finding.trust is Trust.OURS and finding.check == "connect")
+        for finding in verdict.findings
+    )
