@@ -73,7 +73,8 @@ class Session:
     """One LDAP session with one server under one deadline and one byte budget.
 
     Every method raises SessionError and nothing else. After a failure with `alive` False no
-    operation can follow. `timings` holds the seconds of each step since it was last emptied.
+    operation can follow. `timings` holds the seconds of each step since it was last emptied,
+    `totals` those since the session began, and `counts` how many operations were answered.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class Session:
         self.server = server
         self.deadline = deadline
         self.timings: dict[str, float] = {}
+        self.totals: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
@@ -196,7 +199,8 @@ class Session:
             raise
         finally:
             spent = perf_counter() - started
-            self.timings[operation] = self.timings.get(operation, 0.0) + spent
+            for times in (self.timings, self.totals):
+                times[operation] = times.get(operation, 0.0) + spent
 
     def _request(self, encode: Callable[..., bytes], *arguments: Any) -> bytes:
         """Encode a request; what cannot be encoded is a mistake in our settings."""
@@ -236,6 +240,7 @@ class Session:
                     raise SessionError(Failure(Kind.PROTOCOL, detail))
 
         result: tuple[int, Any] = self._timed(operation, run)
+        self.counts[operation] = self.counts.get(operation, 0) + 1
         return result
 
     def _response(self, message: bytes) -> tuple[int, Any]:

@@ -12,8 +12,10 @@ from ldaphealth.checks import (
     bind,
     compare,
     connect,
+    latency,
     monitor,
     replication,
+    resources,
     search,
     unbind,
     write,
@@ -25,11 +27,14 @@ BUILT_IN: Mapping[str, Check] = {
     "search": search.CHECK,
     "compare": compare.CHECK,
     "write": write.CHECK,
-    "monitor": monitor.CHECK,
     "replication": replication.CHECK,
+    "resources": resources.CHECK,
+    "monitor": monitor.CHECK,  # after all other operations of a session, which it discounts
+    "latency": latency.CHECK,  # of the times that the session has by now
     "unbind": unbind.CHECK,
 }
 
+LAST = "monitor"  # checks of other packages come before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
 GROUP = "ldaphealth.checks"
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BASE = "cn=Operations,cn=Monitor"
 COMPLETED = "monitorOpCompleted"
+AFTER = frozenset({"search", "unbind"})  # what a session of ours does after it read the counters
 MAX_DIGITS = 20  # of a number of 64 bits
 OPERATIONS = frozenset(
     {"bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon"}
@@ -53,11 +54,13 @@ class Params(Struct, frozen=True):
 
 def observe(session: Session, _: Params) -> Facts:
     """Read how many operations of each kind were completed since slapd started."""
+    own = {name: session.counts.get(name, 0) for name in OPERATIONS}
     found = session.search(BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,))
-    return {
+    completed: dict[str, object] = {
         dn.partition(",")[0].partition("=")[2].lower(): _counter(entry.get(COMPLETED.lower(), ()))
         for dn, entry in found
     }
+    return completed | {"own": own} if completed else {}
 
 
 def _counter(values: tuple[str, ...]) -> int:
@@ -78,9 +81,25 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         why = "slapd was restarted" if len(reads) > 1 else "read once so far"
         yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
         return
-    done = {name: _int(since[-1], name) - _int(since[0], name) for name in OPERATIONS}
+    done = {name: _done(since, name) for name in OPERATIONS}
     for ratio in params.ratios:
         yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
+
+
+def _done(reads: Sequence[Facts], name: str) -> int:
+    """Return how many operations others did between the first read and the last.
+
+    Our own between two reads: the search that read the counters and the unbind of the one session,
+    and what the other session did before it read them. Another agent's are not known to us.
+    """
+    all_of_them = _int(reads[-1], name) - _int(reads[0], name)
+    ours = sum(_own(read, name) for read in reads[1:])
+    return max(0, all_of_them - ours)
+
+
+def _own(read: Facts, name: str) -> int:
+    own = read.get("own")
+    return _int(own, name) + (name in AFTER) if isinstance(own, Mapping) else 0
 
 
 def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:

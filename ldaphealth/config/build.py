@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import fields
 
 from ldaphealth import check, model
-from ldaphealth.checks import BUILT_IN, SESSION
+from ldaphealth.checks import BUILT_IN, LAST, SESSION
 from ldaphealth.config import shape
 from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
@@ -185,7 +185,7 @@ def _checks(
             continue
         planned.append(_planned(found, settings, f"{path}.{name}", problems))
     order = [*BUILT_IN]
-    middle = order.index("unbind") - 0.5  # third parties' checks come before unbind
+    middle = order.index(LAST) - 0.5
     places = {name: float(place) for place, name in enumerate(order)}
     return tuple(sorted(planned, key=lambda each: places.get(each.check.name, middle)))
 

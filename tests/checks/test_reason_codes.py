@@ -19,8 +19,10 @@ from tests import test_judge
 from tests.checks import (
     test_compare,
     test_duration,
+    test_latency,
     test_monitor,
     test_replication,
+    test_resources,
     test_search,
     test_write,
 )
@@ -34,6 +36,8 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_write.CASES,
     test_monitor.CASES,
     test_replication.CASES,
+    test_latency.CASES,
+    test_resources.CASES,
 )
 # RFC 4511 4.1.9, and what session.py calls a number that has no name there.
 RESULT_CODE = re.compile(

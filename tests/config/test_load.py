@@ -47,6 +47,8 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "bind",
         "search",
         "replication",
+        "resources",
+        "latency",
         "unbind",
     ]
     assert isinstance(search.params, SearchParams)

@@ -1,0 +1,111 @@
+"""How long operations take over time, against thresholds and against the other servers.
+
+It looks at the times that the session already has, and asks nothing of its own. A quantile over a
+window is judged: one slow operation changes nothing, a server that is slow for long loses weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from statistics import median
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+
+from ldaphealth.check import Check, Facts
+from ldaphealth.model import Effect, Finding, State
+from ldaphealth.thresholds import Range, Thresholds, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ldaphealth.history import View
+    from ldaphealth.model import Observation
+    from ldaphealth.session import Session
+
+
+class Params(Struct, frozen=True):
+    """Settings of the check."""
+
+    operations: Annotated[tuple[str, ...], Meta(description="the operations to judge")] = (
+        "bind",
+        "search",
+    )
+    quantile: Annotated[
+        float, Meta(gt=0, lt=1, description="the share of operations that must be quick enough")
+    ] = 0.9
+    window_seconds: Annotated[float, Meta(gt=0, le=3600, description="how far to look back")] = 60.0
+    min_operations: Annotated[
+        int, Meta(ge=1, le=64, description="fewer say nothing, and are not judged")
+    ] = 10
+    seconds: Annotated[Thresholds, Meta(description="the quantile")] = at_most(0.3, 1.5)
+    to_pool: Annotated[
+        Thresholds,
+        Meta(description="the quantile divided by the median of the other servers' quantiles"),
+    ] = Thresholds(warning=Range(end=5))
+    quick_seconds: Annotated[
+        float, Meta(ge=0, description="so quick is quick enough, whatever the others do")
+    ] = 0.05
+
+
+def observe(session: Session, params: Params) -> Facts:
+    """Return the times of the session's operations so far."""
+    return {
+        operation: session.totals[operation]
+        for operation in params.operations
+        if operation in session.totals
+    }
+
+
+def judge(view: View, params: Params) -> Iterable[Finding]:
+    """Judge each operation over the window."""
+    for operation in params.operations:
+        seconds = _quantile(view.mine, operation, params)
+        if seconds is None:
+            count = len(_times(view.mine, operation, params))
+            summary = f"{operation}: {count} times in the window, too few to judge"
+            yield view.finding(State.OK, "collecting", summary)
+        else:
+            yield from _judge_one(view, params, operation, seconds)
+
+
+def _judge_one(view: View, params: Params, operation: str, seconds: float) -> Iterator[Finding]:
+    share = f"{params.quantile:.0%} of {operation} operations take at most {seconds:.3f} s"
+    metrics = [params.seconds.metric("latency_seconds", seconds, operation)]
+    state = params.seconds.state(seconds)
+    others = [
+        each
+        for server, seen in view.observations.items()
+        if server != view.server.id and (each := _quantile(seen, operation, params)) is not None
+    ]
+    code, summary = ("ok" if state is State.OK else "slow"), share
+    if others and median(others) > 0:
+        ratio = seconds / median(others)
+        metrics.append(params.to_pool.metric("latency_to_pool_ratio", ratio, operation))
+        if state is State.OK and seconds > params.quick_seconds:
+            state = params.to_pool.state(ratio)
+            if state is not State.OK:
+                code = "slower_than_pool"
+                summary = f"{share}, {ratio:.1f} times what the other servers need"
+    yield view.finding(state, code, summary, metrics)
+
+
+def _quantile(seen: Sequence[Observation], operation: str, params: Params) -> float | None:
+    times = sorted(_times(seen, operation, params))
+    if len(times) < params.min_operations:
+        return None
+    return times[min(len(times) - 1, int(params.quantile * len(times)))]
+
+
+def _times(seen: Sequence[Observation], operation: str, params: Params) -> list[float]:
+    if not seen:
+        return []
+    since = seen[-1].ended_at - params.window_seconds
+    return [
+        float(str(each.facts[operation]))
+        for each in seen
+        if each.ended_at >= since and operation in each.facts
+    ]
+
+
+CHECK = Check("latency", Params, observe, judge, Effect.WEIGHT)
