@@ -17,6 +17,7 @@ from random import random as random_share
 
 from msgspec import Struct
 
+from ldaphealth import screening
 from ldaphealth.deadline import boot_seconds
 from ldaphealth.decided import Change, Decided, Publisher
 from ldaphealth.guard import Memory, Round
@@ -25,7 +26,7 @@ from ldaphealth.model import Observation, Server
 from ldaphealth.pool import Pool
 from ldaphealth.probe import probe
 from ldaphealth.schedule import Schedule
-from ldaphealth.screening import Look, round_of
+from ldaphealth.screening import Look
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -167,10 +168,11 @@ class Agent:
             return
         pool, server = self._servers[server_id]
         self._in_flight[server_id] = now
-        run = partial(
-            round_of, server, pool.cluster.checks, pool.cluster.deadline_seconds,
-            pool.known_troubles(server_id), self._look,
+        wanted = screening.Round(
+            server, pool.cluster.checks, pool.cluster.deadline_seconds,
+            pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
         )  # fmt: skip
+        run = partial(screening.run, wanted, self._look)
         self._lanes.submit(partial(self._fly, server_id, run), hung=server_id in pool.hung)
 
     def _fly(self, server_id: str, run: Callable[[], list[Observation]]) -> None:

@@ -53,6 +53,15 @@ class Planned(Struct, frozen=True):
 class Settle(Struct, frozen=True):
     """How many rounds, and how much time, it takes to believe a change (docs/verdicts.md)."""
 
+    confirm_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="a server without LDAP service is looked at again for "
+            "so long before the round counts as failed: a restart within it removes nobody",
+        ),
+    ] = 1.5
     fall_hard: Annotated[
         int, Meta(ge=1, le=100, description="rounds without LDAP service until a server goes out")
     ] = 1
