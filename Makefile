@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench test docker-build check soak docs format lock clean
+.PHONY: help venv packages demo bench test docker-build check e2e soak docs format lock clean
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -29,17 +29,22 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
 
-test: venv packages check  ## Install what is missing and run everything
+test: venv packages check e2e  ## Install what is missing and run everything
+
+e2e: venv packages  ## Let a real keepalived act on real IPVS, in User-Mode Linux
+	@./scripts/install-packages user-mode-linux iproute2
+	$(BIN)/pytest tests/e2e
 
 check: venv  ## Format, lint, direction of imports, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m 'not e2e'
 
-soak: venv packages  ## Let two balancers write to one cluster for two minutes
+soak: venv packages  ## Let two balancers write for two minutes, and an agent see a healthy load for 30
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
+	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
 
 docs: venv  ## Write the reference of the configuration file from its schema
 	$(BIN)/python scripts/configuration_reference.py

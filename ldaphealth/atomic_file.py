@@ -24,6 +24,17 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = Fals
         finally:
             os.close(descriptor)
         new.replace(path)
+        if durable:
+            _sync_directory(path.parent)
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def _sync_directory(directory: Path) -> None:
+    """Bring the new name to the disk too (fsync(2))."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

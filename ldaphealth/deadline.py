@@ -6,6 +6,7 @@ session.py and transport.py ask it before every wait; nothing else may wait on a
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 
 from msgspec import Struct
@@ -13,9 +14,25 @@ from msgspec import Struct
 from ldaphealth.model import Failure, Kind
 
 
+def _container_shift() -> float:
+    """Return by how much /proc/uptime differs: lxcfs shows a container its own, from its start.
+
+    keepalived's scripts can read nothing else, and would believe a dead agent for ever.
+    """
+    try:
+        shown = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    shift = shown - clock_gettime(CLOCK_BOOTTIME)
+    return shift if abs(shift) > 1.0 else 0.0
+
+
+SHIFT = _container_shift()
+
+
 def boot_seconds() -> float:
     """Return the seconds since the boot, as in /proc/uptime; they never step (clock_gettime(2))."""
-    return clock_gettime(CLOCK_BOOTTIME)
+    return clock_gettime(CLOCK_BOOTTIME) + SHIFT
 
 
 class SessionError(Exception):

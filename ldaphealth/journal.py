@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
@@ -39,6 +40,10 @@ CREATE TABLE minute (
     PRIMARY KEY (epoch, server, name)
 ) WITHOUT ROWID;
 """
+COLUMNS = {
+    "change": {"id", "epoch", "server", "document"},
+    "minute": {"epoch", "server", "name", "spread"},
+}
 MINUTE_SECONDS = 60
 DAY_SECONDS = 86400
 CLEAN_SECONDS = 3600.0
@@ -71,7 +76,7 @@ class Journal:
         self._folding: Folded = defaultdict(list)
         self._changes: list[tuple[float, Change]] = []
         self._connection: sqlite3.Connection | None = None
-        self._retry_at = self._clean_at = 0.0
+        self._retry_at = self._clean_at = -inf
         self.lost = 0
         self.errors = 0
         self._writer = threading.Thread(target=self._write_for_ever, name="journal", daemon=True)
@@ -99,14 +104,20 @@ class Journal:
         until = before_epoch if before_epoch is not None else self._clock()
         with self._reading() as connection:
             rows = connection.execute(query, (server, until, limit)).fetchall()
-        return [msgspec.json.decode(document) for (document,) in rows]
+        try:
+            return [msgspec.json.decode(document) for (document,) in rows]
+        except ValueError as error:
+            raise JournalError(f"{self._path}: {error}") from error
 
     def spread(self, server: str, name: str, since_epoch: float) -> Spread:
         """Return how the numbers of one name were spread since then; JournalError."""
         query = "SELECT spread FROM minute WHERE server = ? AND name = ? AND epoch >= ?"
         with self._reading() as connection:
             rows = connection.execute(query, (server, name, since_epoch)).fetchall()
-        return spread.merged(msgspec.json.decode(each, type=Spread) for (each,) in rows)
+        try:
+            return spread.merged(msgspec.json.decode(each, type=Spread) for (each,) in rows)
+        except ValueError as error:
+            raise JournalError(f"{self._path}: {error}") from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -121,7 +132,7 @@ class Journal:
         while True:
             going_on = self._take()
             now = self._clock()
-            if now >= self._retry_at:
+            if _is_due(now, self._retry_at, RETRY_SECONDS):
                 self._write(now, everything=not going_on)
             if not going_on:
                 break
@@ -155,14 +166,16 @@ class Journal:
             return
         try:
             self._store(now, done)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # the thread must go on, whatever it was
             self._give_up(now, error)
         for key in done:
             del self._folding[key]
         self._changes.clear()
 
     def _store(self, now: float, done: list[tuple[int, str, str]]) -> None:
+        self._forget_a_removed_file()
         connection = self._connection = self._connection or self._open()
+        self._clean(connection, now)  # first: a full file must get room before anything is added
         with connection:
             connection.executemany(
                 "INSERT INTO change (epoch, server, document) VALUES (?, ?, ?)",
@@ -173,7 +186,21 @@ class Journal:
             )
             for key in done:
                 self._add(connection, key, spread.of(self._folding[key]))
-        if now >= self._clean_at:
+
+    def _forget_a_removed_file(self) -> None:
+        """Close a file that is not at its path any more: nobody would ever read it."""
+        if self._connection is None:
+            return
+        try:
+            here = self._path.stat()
+        except FileNotFoundError:
+            here = None
+        if here is None or (here.st_dev, here.st_ino) != self._file:
+            self._connection.close()
+            self._connection = None
+
+    def _clean(self, connection: sqlite3.Connection, now: float) -> None:
+        if _is_due(now, self._clean_at, CLEAN_SECONDS):
             self._clean_at = now + CLEAN_SECONDS
             oldest = now - self._keep_days * DAY_SECONDS
             with connection:
@@ -186,7 +213,8 @@ class Journal:
         where = "WHERE epoch = ? AND server = ? AND name = ?"
         row = connection.execute(f"SELECT spread FROM minute {where}", key).fetchone()  # noqa: S608
         if row:  # the agent was restarted within the minute
-            point = spread.merged((msgspec.json.decode(row[0], type=Spread), point))
+            with contextlib.suppress(ValueError):  # a broken one is replaced
+                point = spread.merged((msgspec.json.decode(row[0], type=Spread), point))
         connection.execute(
             "INSERT OR REPLACE INTO minute VALUES (?, ?, ?, ?)", (*key, msgspec.json.encode(point))
         )
@@ -209,13 +237,16 @@ class Journal:
             connection.execute(f"PRAGMA max_page_count = {self._max_bytes // PAGE_BYTES}")
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                with connection:
-                    connection.executescript(SCHEMA)
-                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            _refuse_other_versions(version)
+                _refuse_other_tables(connection)
+                connection.executescript(
+                    f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
+                )
+            _refuse_others(connection)
         except BaseException:
             connection.close()
             raise
+        found = self._path.stat()
+        self._file = found.st_dev, found.st_ino
         return connection
 
     def _set_aside(self, why: str) -> None:
@@ -238,12 +269,28 @@ class Journal:
         )
         log.error("cannot write the history", extra={"path": str(self._path), "error": str(error)})
         if broken:
-            self._set_aside(str(error))
+            with contextlib.suppress(OSError):
+                self._set_aside(str(error))
 
 
-def _refuse_other_versions(version: int) -> None:
-    if version not in (0, SCHEMA_VERSION):
+def _is_due(now: float, at: float, wait_seconds: float) -> bool:
+    """Tell whether the time has come, also where the clock of the day stepped back."""
+    return not at - wait_seconds <= now < at
+
+
+def _refuse_other_tables(connection: sqlite3.Connection) -> None:
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise sqlite3.DatabaseError("half made, or not ours")
+
+
+def _refuse_others(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"version {version}; this program knows {SCHEMA_VERSION}")
+    for table, columns in COLUMNS.items():
+        found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if not found >= columns:
+            raise sqlite3.DatabaseError(f"the table {table!r} is not ours")
 
 
 def _document(epoch: float, change: Change) -> dict[str, Any]:

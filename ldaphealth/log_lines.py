@@ -8,7 +8,20 @@ from typing import Literal
 
 import structlog
 
+from ldaphealth.printable import printable
+
+MAX_CHARACTERS = 8000  # a traceback is one value
 KEYS = ("timestamp", "level", "event", "server")
+
+
+def _printable(
+    _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escape what moves a cursor or ends a line; JSON does it itself."""
+    return {
+        key: printable(value, MAX_CHARACTERS) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
 
 
 def configure(form: Literal["logfmt", "json"], level: int) -> None:
@@ -22,6 +35,8 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.format_exc_info,
     ]
+    if form == "logfmt":
+        chain.append(_printable)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"

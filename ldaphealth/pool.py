@@ -74,13 +74,22 @@ class Pool:
         return changes, fresh
 
     def unwitnessed(self) -> list[str]:
-        """Return the servers to look at at once: a failure is held until another one answers."""
-        if not any(each.held_by == "blind" and each.reasons for each in self.verdicts.values()):
-            return []
+        """Return the servers to look at at once: a silence is held until another one answers.
+
+        Each once for every silent round: a look that learns nothing must not ask for the next.
+        What all answering servers share is held by the same rule, and asks for nobody.
+        """
+        known = self.memory.servers
+        silent = [
+            known[each.server]
+            for each in self.verdicts.values()
+            if each.held_by == "blind" and known[each.server].silent_since is not None
+        ]
+        latest = max((past.began for past in silent), default=0.0)
         return [
             server
-            for server, past in self.memory.servers.items()
-            if past.silent_since is None and past.answered
+            for server, past in known.items()
+            if past.silent_since is None and past.answered and past.began < latest
         ]
 
     def override(self, server: str, word: Override | None) -> None:

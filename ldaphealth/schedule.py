@@ -38,7 +38,7 @@ class Schedule:
             _, server = heapq.heappop(self._due)
             interval = self._intervals[server]
             passed = (now - self._base[server]) // interval
-            self._base[server] += interval * max(1, passed)
+            self._base[server] += interval * (passed + 1)
             jitter = interval * JITTER * self._random()
             heapq.heappush(self._due, (self._base[server] + jitter, server))
             if server not in taken:

@@ -6,6 +6,7 @@ rounds to be believed.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from time import sleep
@@ -18,6 +19,8 @@ from ldaphealth.deadline import Deadline
 from ldaphealth.judge import trust
 from ldaphealth.model import Kind, Observation, Server, Trust
 
+log = logging.getLogger(__name__)
+
 Look = Callable[[Server, Sequence[Planned], Deadline], list[Observation]]
 Seen = list[Observation]
 Trouble = tuple[str, Kind]  # which check failed, and how
@@ -26,6 +29,7 @@ Trouble = tuple[str, Kind]  # which check failed, and how
 # not be cut short for that: a server that needs most of its deadline is slow, and not dead.
 PATIENCE_PART = 0.5
 PAUSE_SECONDS = 0.3
+STANDSTILL_SECONDS = 0.2
 
 
 class Round(Struct, frozen=True):
@@ -46,9 +50,21 @@ def run(round_: Round, look: Look, pause: Callable[[float], None] = sleep) -> Se
     """Return what was seen, what counts last.
 
     What failed before needs no second opinion: a wrong password that is tried twice as often locks
-    an account.
+    an account. No look outlives its deadline by itself. One that did was stopped with its process
+    (a snapshot of the virtual machine, no CPU): its timeouts say nothing, and it is done again.
     """
-    deadline = Deadline.after(round_.deadline_seconds)
+    for _ in range(2):
+        deadline = Deadline.after(round_.deadline_seconds)
+        seen = _confirmed(round_, look, deadline, pause)
+        if not troubles(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
+            break
+        log.warning("this machine stood still", extra={"server": round_.server.id})
+    return seen
+
+
+def _confirmed(
+    round_: Round, look: Look, deadline: Deadline, pause: Callable[[float], None]
+) -> Seen:
     company = _Company(round_, look, deadline)
     try:
         first = look(round_.server, round_.checks, deadline)
@@ -124,7 +140,8 @@ class _Company:
         self._ended = threading.Event()
         self._timer = threading.Timer(PATIENCE_PART * round_.deadline_seconds, self._run)
         self._timer.daemon = True
-        if not round_.known:
+        # A wrong password is not tried twice; a server that hung before is not waited for twice.
+        if not any(kind in (Kind.TIMEOUT, Kind.BIND) for _, kind in round_.known):
             self._timer.start()
 
     def cancel(self) -> None:

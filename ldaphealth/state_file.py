@@ -65,7 +65,7 @@ def load(path: Path, now: float) -> dict[str, Memory]:
         return {}
     try:
         saved = msgspec.json.decode(content, type=_Saved)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
     if saved.version != VERSION:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
@@ -101,6 +101,7 @@ class Keeper:
         self._saved: object = None
         self._saved_at = -SELDOM_SECONDS
         self.errors = 0
+        self._told = False
         self._thread = threading.Thread(target=self._keep, name="state", daemon=True)
         self._thread.start()
 
@@ -110,6 +111,7 @@ class Keeper:
             memories = self._memories()
             save(self._path, memories, self._clock())
             self._saved, self._saved_at = _weighty(memories), self._clock()
+            self._told = False
 
     def close(self) -> None:
         """Save a last time, if the disk lets us, and end."""
@@ -127,9 +129,10 @@ class Keeper:
         try:
             self.save()
         except OSError as error:
-            if not self.errors:
+            if not self._told:
                 where = {"path": str(self._path), "error": str(error)}
                 log.error("cannot save the state", extra=where)  # noqa: TRY400
+                self._told = True
             self.errors += 1
 
 

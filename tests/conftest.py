@@ -17,6 +17,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--soak-seconds", type=float, default=5.0, help="how long two balancers write (default: 5)"
     )
+    parser.addoption(
+        "--load-seconds", type=float, default=120.0, help="how long an agent sees a healthy load"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ def agent(config_file: Path, debug: bool) -> None:
     configure(settings.agent.log_format, logging.DEBUG if debug else logging.INFO)
     with ExitStack() as stack:
         _claim(settings.agent, stack)
+        _make_track_directories(settings)
         _serve(settings, config_file, stack)
 
 
@@ -57,6 +58,17 @@ def _claim(settings: AgentSettings, stack: ExitStack) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise click.ClickException(f"another agent uses {directory}") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+def _make_track_directories(settings: Settings) -> None:
+    """Make them before keepalived starts: it drops a check whose directory is missing."""
+    if not settings.agent.track_files:
+        return
+    try:
+        for name in settings.clusters:
+            (settings.agent.track_directory / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,19 +21,20 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_url import UrlOptions, cluster
 from ldaphealth.cli.progress import Progress, shown
-from ldaphealth.cli.targets import Chosen, config_option, configured
+from ldaphealth.cli.targets import MIN_PAUSE_SHARE, Chosen, config_option, configured
 from ldaphealth.publish import SINKS, Options, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ldaphealth.check import Planned
+    from ldaphealth.check import Cluster, Planned
     from ldaphealth.deadline import Deadline
     from ldaphealth.guard import Memory
     from ldaphealth.model import Observation, Server, Snapshot
     from ldaphealth.settings import Settings
 
 BACKSTOP_SECONDS = 2.0
+LEAST_PART = 0.3  # of the deadline; less would call every server silent
 
 
 class Asked(Struct, frozen=True):
@@ -124,6 +126,8 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
             raise
         click.echo(_apology(SINKS[sink], error.format_message()))
         sys.exit(BAD_INPUT)
+    if sink == "keepalived":
+        chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
     _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
     snapshot = _evaluate(chosen, SINKS[sink])
     asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
@@ -134,6 +138,24 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     )
     click.echo(told.text)
     sys.exit(told.exit_status)
+
+
+def _less(cluster: Cluster, spent_seconds: float) -> Cluster:
+    """Return the cluster with what is left of its deadline.
+
+    keepalived's script gives the program up a fixed time after it started it. On a busy balancer
+    the start alone takes seconds, and "no answer" would keep a dead server in.
+    """
+    left = max(cluster.deadline_seconds - spent_seconds, LEAST_PART * cluster.deadline_seconds)
+    pause = min(cluster.second_look_seconds, left * MIN_PAUSE_SHARE)
+    return replace(cluster, deadline_seconds=round(left, 1), second_look_seconds=pause)
+
+
+def age_seconds() -> float:
+    """Return for how long this process has run; 22 of proc_pid_stat(5) is its start."""
+    started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    started_seconds = started_ticks / os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_seconds)
 
 
 def _evaluate(chosen: Chosen, sink: Sink) -> Snapshot:

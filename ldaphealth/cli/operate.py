@@ -31,8 +31,9 @@ MILLISECOND = 0.001
 F = TypeVar("F", bound=Callable[..., object])
 
 as_socket = click.option(
-    "--socket", type=click.Path(path_type=Path), envvar="LDAPHEALTH_SOCKET", show_envvar=True,
-    default=SOCKET, show_default=True, metavar="PATH", help="Where the agent answers.",
+    "--socket", type=click.Path(path_type=Path, readable=False), envvar="LDAPHEALTH_SOCKET",
+    show_envvar=True, default=SOCKET, show_default=True, metavar="PATH",
+    help="Where the agent answers.",
 )  # fmt: skip
 
 
@@ -148,8 +149,8 @@ def history(server: str, limit: int, socket: Path, form: str) -> None:
 def _say(will: Will, server: str, seconds: float, reason: str, socket: Path) -> None:
     from ldaphealth.control.requests import Say  # noqa: PLC0415
 
-    document = asked(socket, Say(server, will, seconds, reason))
-    side = "in service" if document["in_service"] else "out of service"
+    asked(socket, Say(server, will, seconds, reason))
+    side = "in service" if will == "in" else "out of service"
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
     click.echo(f"{server} is {side}, by your word, until {until}")
 

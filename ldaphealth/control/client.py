@@ -28,9 +28,13 @@ def ask(path: Path, request: Request) -> Any:
         raise AgentError(f"no agent runs here: nobody listens on {path}") from error
     except PermissionError as error:
         raise AgentError(f"{path}: only the agent's group may ask it") from error
+    except TimeoutError as error:
+        raise AgentError(f"{path}: no answer in time") from error
     except OSError as error:
-        raise AgentError(f"{path}: {error.strerror or 'no answer in time'}") from error
-    except msgspec.MsgspecError as error:
+        raise AgentError(f"{path}: {error.strerror or error}") from error
+    except UnicodeEncodeError as error:
+        raise AgentError(f"not text: {error.object!a}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise AgentError(f"{path}: what answers is no agent: {error}") from error
     if answer.error:
         raise AgentError(answer.error)

@@ -5,12 +5,14 @@ cli/agent.py starts it; who may open the socket is a matter of its group.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 5.0  # for a caller to say what he wants, and to take the answer
 MOST_CALLERS = 16
 MODE = 0o660
+BUSY = msgspec.json.encode(Answer(error="the agent is busy; try again")) + b"\n"
 
 
 class ControlServer(socketserver.ThreadingUnixStreamServer):
@@ -51,7 +54,14 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
         """Refuse more callers than there are threads for."""
-        return self._callers.acquire(blocking=False)
+        if self._callers.acquire(blocking=False):
+            return True
+        if isinstance(request, socket.socket):
+            with contextlib.suppress(OSError):
+                request.setblocking(False)
+                request.recv(MAX_REQUEST_BYTES)  # unread, it would make the answer a reset
+                request.send(BUSY)
+        return False
 
     def finish_request(self, request: object, client_address: object) -> None:
         """Serve one caller."""
@@ -77,14 +87,32 @@ class _Caller(socketserver.StreamRequestHandler):
     timeout = PATIENCE_SECONDS
 
     def handle(self) -> None:
-        line = self.rfile.readline(MAX_REQUEST_BYTES + 1)
+        line = self._line()
         self.wfile.write(msgspec.json.encode(self._answer(line)) + b"\n")
+
+    def _line(self) -> bytes:
+        """Return one line, or what came of it within the patience: for all of it, not each byte."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        received = bytearray()
+        while b"\n" not in received and len(received) <= MAX_REQUEST_BYTES:
+            self.connection.settimeout(max(0.001, until - time.monotonic()))
+            chunk = self.connection.recv(MAX_REQUEST_BYTES + 1 - len(received))
+            if not chunk:
+                break
+            received += chunk
+        self.connection.settimeout(PATIENCE_SECONDS)
+        line, end, _ = bytes(received).partition(b"\n")
+        return line + end
 
     def _answer(self, line: bytes) -> Answer:
         if not line.endswith(b"\n"):
             return Answer(error=f"a request is one line of at most {MAX_REQUEST_BYTES} bytes")
         try:
             request = msgspec.json.decode(line, type=Request)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return Answer(error=f"no request: {error}")
-        return self.server.answer(request)
+        try:
+            return self.server.answer(request)
+        except Exception:
+            log.exception("no answer", extra={"request": type(request).__name__})
+            return Answer(error="the agent made a mistake; its log says which")

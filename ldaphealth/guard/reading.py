@@ -62,6 +62,16 @@ class Reading(Struct, frozen=True):
         )
 
     @property
+    def told_nothing(self) -> bool:
+        """Tell whether it was looked at and nothing was learned, now: it shares no failure."""
+        return bool(self.findings) and self.is_unknown
+
+    @property
+    def is_first(self) -> bool:
+        """Tell whether the agent decides on its first round; one look of all at once has none."""
+        return self.before is None and self.round is not None
+
+    @property
     def past(self) -> Past | None:
         """Return the past with the latest round counted in."""
         if self.before is None or self.round is None:

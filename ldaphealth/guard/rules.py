@@ -39,16 +39,24 @@ def blind(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
     """
     if len(readings) < 2:  # noqa: PLR2004
         return readings
-    answering = [reading for reading in readings if not reading.is_hard]
+    answering = [each for each in readings if not each.is_hard and not each.told_nothing]
     common: frozenset[str] = frozenset()
     if len(answering) > 1:
         common = frozenset.intersection(
             *(frozenset(finding.reason for finding in reading.removing) for reading in answering)
         )
+    unseen = any(each.before is None and not each.findings for each in readings)
     return [
-        _unless_seen(asked, reading, readings) if reading.is_hard else _excuse(reading, common)
+        _unless_seen(asked, reading, readings)
+        if reading.is_hard
+        else _excuse(reading, _own(reading) if unseen and reading.is_first else common)
         for reading in readings
     ]
+
+
+def _own(reading: Reading) -> frozenset[str]:
+    """Excuse a first soft failure until all were looked at: others may have it, too."""
+    return frozenset(finding.reason for finding in reading.removing)
 
 
 def _excuse(reading: Reading, common: frozenset[str]) -> Reading:

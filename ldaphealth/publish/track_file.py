@@ -7,9 +7,11 @@ keepalived/README.md says when to use them, and what happens when the agent dies
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ldaphealth.atomic_file import write
+from ldaphealth.deadline import boot_seconds
 from ldaphealth.decided import Decided
 from ldaphealth.model import Trust, Verdict
 from ldaphealth.publish.verdict_file import MAGIC, path_of
@@ -53,17 +55,20 @@ class BalancerFile:
     A machine that sees none while its peer sees some should not hold the virtual address.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._answering: dict[str, int] = {}
+    def __init__(self, path: Path, clock: Callable[[], float] = boot_seconds) -> None:
+        self._path, self._clock = path, clock
+        self._known: dict[str, tuple[int, float]] = {}  # by cluster: how many answer, until when
 
     def publish(self, decided: Decided) -> None:
         """Write `0` or `1`, the end of validity in seconds since the boot, and words for people."""
-        self._answering[decided.cluster] = sum(map(_answers, decided.verdicts.values()))
-        answering = sum(self._answering.values())
-        until = int(max(decided.due.values(), default=0.0))
+        _, until = self._known.get(decided.cluster, (0, 0.0))
+        until = max(until, *decided.due.values(), 0.0)  # a decision without a round renews nothing
+        here = sum(map(_answers, decided.verdicts.values()))
+        self._known[decided.cluster] = (here, until)
+        now = self._clock()  # a cluster that is gone after a reload is renewed no more
+        answering = sum(number for number, holds in self._known.values() if holds > now)
         words = f"{MAGIC} {answering} servers answer"
-        write(self._path, f"{int(not answering)} {until} {words}\n".encode())
+        write(self._path, f"{int(not answering)} {int(until)} {words}\n".encode())
 
     def close(self) -> None:
         """Remove the file, so that ldaphealth-fit says at once that nobody looks any more."""

@@ -32,17 +32,30 @@ class VerdictFiles:
 
     def publish(self, decided: Decided) -> None:
         """Write the files that are due."""
+        first: OSError | None = None
         for server, valid_until in decided.due.items():
             path = path_of(self._directory, server)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, text(decided.verdicts[server], valid_until).encode())
+            try:
+                _make_readable(path.parent)
+                write(path, text(decided.verdicts[server], valid_until).encode())
+            except OSError as error:  # the servers behind it are not to blame
+                first = first or error
         here = frozenset(decided.verdicts)
         for server in self._written.get(decided.cluster, frozenset()) - here:
             path_of(self._directory, server).unlink(missing_ok=True)
         self._written[decided.cluster] = here
+        if first is not None:
+            raise first
 
     def close(self) -> None:
         """Leave the files: they hold until they expire, and then their reader asks for itself."""
+
+
+def _make_readable(directory: Path) -> None:
+    """Make the directory of a cluster, for the user of keepalived's script, whatever the umask."""
+    if not directory.is_dir():
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)
 
 
 def text(verdict: Verdict, valid_until: float) -> str:

@@ -343,3 +343,23 @@ def test_deciding_again_without_news_changes_no_side(
         before = {server: verdict.in_service for server, verdict in story.verdicts.items()}
         story.decide()
         assert {server: v.in_service for server, v in story.verdicts.items()} == before
+
+
+def test_an_expired_password_at_the_start_removes_nobody() -> None:
+    story = Story(floor=2)
+    for name in ("s0", "s1", "s2", "s3"):
+        story.round({name: SOFT})
+        assert all(each.in_service for each in story.verdicts.values()), name
+
+
+def test_one_broken_server_at_the_start_goes_out_once_all_were_seen() -> None:
+    story = Story(floor=2).round({"s0": SOFT}).round({"s1": GOOD, "s2": GOOD, "s3": GOOD})
+    story.round({"s0": SOFT}).round({"s0": SOFT}).round({"s0": SOFT})
+    assert not story.verdicts["c/s0"].in_service
+
+
+def test_a_name_that_does_not_resolve_leaves_the_excuse_of_the_others() -> None:
+    story = Story().round(dict.fromkeys(("s0", "s1", "s2", "s3"), GOOD))
+    for _ in range(4):
+        story.round({"s0": OURS, "s1": SOFT, "s2": SOFT, "s3": SOFT})
+    assert all(each.in_service for each in story.verdicts.values())

@@ -100,3 +100,23 @@ def test_a_broken_file_is_unfit(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
     assert not fit(path)
+
+
+def test_a_decision_without_a_round_leaves_the_balancer_fit(tmp_path: Path) -> None:
+    publisher = BalancerFile(tmp_path / "balancer")
+    publisher.publish(decided(ANSWERS))
+    before = decided(ANSWERS)
+    publisher.publish(Decided("c", before.verdicts, {}, (), ()))  # `drain` said a second time
+
+    assert fit(tmp_path / "balancer")
+
+
+def test_a_cluster_that_a_reload_removed_keeps_nobody_fit(tmp_path: Path) -> None:
+    now = boot_seconds()
+    clock = iter([now, now + 61])
+    publisher = BalancerFile(tmp_path / "balancer", lambda: next(clock))
+    gone = decided(ANSWERS, server="gone/s")
+    publisher.publish(Decided("gone", gone.verdicts, gone.due, (), ()))
+    publisher.publish(decided(DEAD, seconds=200.0))
+
+    assert not fit(tmp_path / "balancer")

@@ -48,6 +48,8 @@ class RunningAgent:
 
     cluster: Cluster
     directory: Path
+    interval_seconds: float = INTERVAL_SECONDS
+    deadline_seconds: float = DEADLINE_SECONDS
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -77,7 +79,7 @@ class RunningAgent:
             CONFIG.format(
                 run=self.directory / "run", state=self.directory / "state", dn=CHECK_DN,
                 password_file=self.cluster.accounts.check.password_file, suffix=SUFFIX,
-                interval=INTERVAL_SECONDS, deadline=DEADLINE_SECONDS, people=PEOPLE,
+                interval=self.interval_seconds, deadline=self.deadline_seconds, people=PEOPLE,
                 servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
                 canaries=CANARIES,
             )

@@ -1,0 +1,49 @@
+"""Whom the agent looks at out of turn: nobody, unless a silence waits for a witness."""
+
+from __future__ import annotations
+
+import pytest
+
+from ldaphealth.check import Cluster, Planned
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.guard import Memory, Round
+from ldaphealth.model import Effect, Failure, Kind, Observation, Server
+from ldaphealth.pool import Pool
+
+PLAN = tuple(Planned(BUILT_IN[name], BUILT_IN[name].params(), Effect.OUT) for name in ("connect",))
+SERVERS = tuple(Server("c", name, "ldap://127.0.0.1") for name in ("a", "b"))
+GOOD = None
+SOFT = Failure(Kind.BIND, "refused", "invalidCredentials")
+HARD = Failure(Kind.CONNECT, "refused")
+OURS = Failure(Kind.RESOLVE, "no name", ours=True)
+
+
+@pytest.fixture
+def pool() -> Pool:
+    pool = Pool(Cluster("c", SERVERS, PLAN, 1), Memory())
+    land(pool, "a", GOOD, 1000.0)
+    land(pool, "b", GOOD, 1000.1)
+    return pool
+
+
+def land(pool: Pool, name: str, failure: Failure | None, now: float) -> list[str]:
+    seen = [Observation(f"c/{name}", "connect", now, 0.01, {}, {"connect": 0.01}, failure)]
+    pool.land(f"c/{name}", seen, Round(now, now + 0.01))
+    pool.decide(now + 0.01)
+    return pool.unwitnessed()
+
+
+def test_a_silence_asks_for_a_witness(pool: Pool) -> None:
+    assert land(pool, "a", HARD, 1005.0) == ["c/b"]
+    assert land(pool, "b", GOOD, 1005.1) == []
+
+
+def test_a_failure_that_all_share_asks_for_nobody(pool: Pool) -> None:
+    land(pool, "a", SOFT, 1005.0)
+    assert land(pool, "b", SOFT, 1005.1) == []
+    assert {each.held_by for each in pool.verdicts.values()} == {"blind"}
+
+
+def test_a_witness_that_learns_nothing_is_asked_once(pool: Pool) -> None:
+    assert land(pool, "a", HARD, 1005.0) == ["c/b"]
+    assert land(pool, "b", OURS, 1005.1) == []

@@ -1,0 +1,104 @@
+"""Clients that search through a virtual address without end, and what came of each search.
+
+`tests/e2e/scenario.py` runs them beside keepalived. The client speaks LDAP by hand (RFC 4511): it
+shares no code with what is being tested, and ldapsearch(1) would cost 80 ms of CPU in the guest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from demo.tree import CHECK_DN, CHECK_PASSWORD, person
+
+TIMEOUT_SECONDS = 1.0
+STALE_SECONDS = 5.0
+OK, STALE, ERROR = "ok", "stale", "error"
+STAMP = re.compile(rb"ldap\d+ (\d{19}) ")  # what Node.write writes: its name, the time in ns
+
+
+@contextlib.contextmanager
+def repeating(work: Callable[[], object], pause_seconds: float) -> Iterator[None]:
+    """Do something again and again in a thread of its own; if it failed, raise that at the end."""
+    stopped = threading.Event()
+
+    def repeat() -> None:
+        while not stopped.wait(pause_seconds):
+            work()
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(repeat)
+        try:
+            yield
+        finally:
+            stopped.set()
+        done.result()
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """Reads one person, each time with a new connection, which so may go to any server."""
+
+    address: tuple[str, int]
+    outcomes: list[tuple[float, str]] = field(default_factory=list)
+
+    def search(self) -> None:
+        """Search once; STALE is an answer that lacks the writes of the last seconds."""
+        began = time.monotonic()
+        try:
+            with socket.create_connection(self.address, TIMEOUT_SECONDS) as connection:
+                answer = _ask(connection, began + TIMEOUT_SECONDS)
+        except OSError:
+            self.outcomes.append((began, ERROR))
+            return
+        written = STAMP.search(answer)
+        age = time.time() - int(written[1]) / 1e9 if written else 0.0
+        self.outcomes.append((began, STALE if age > STALE_SECONDS else OK))
+
+    def between(self, begin: float, end: float) -> list[str]:
+        """Return the outcomes of the searches that began in this time."""
+        return [outcome for began, outcome in self.outcomes if begin <= began < end]
+
+
+def _tlv(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return bytes((tag, len(content))) + content  # nothing here has 128 bytes or more
+
+
+def _message(number: int, operation: bytes) -> bytes:
+    return _tlv(0x30, _tlv(0x02, bytes((number,))), operation)
+
+
+def _success(tag: int) -> bytes:
+    return _tlv(tag, _tlv(0x0A, b"\0"), _tlv(0x04), _tlv(0x04))
+
+
+BIND = _message(1, _tlv(
+    0x60, _tlv(0x02, b"\3"), _tlv(0x04, CHECK_DN.encode()), _tlv(0x80, CHECK_PASSWORD.encode()),
+))  # fmt: skip
+SEARCH = _message(2, _tlv(
+    0x63, _tlv(0x04, person(1).encode()), _tlv(0x0A, b"\0"), _tlv(0x0A, b"\0"),
+    _tlv(0x02, b"\0"), _tlv(0x02, b"\0"), _tlv(0x01, b"\0"), _tlv(0x87, b"objectClass"),
+    _tlv(0x30, _tlv(0x04, b"description")),
+))  # fmt: skip
+
+
+def _ask(connection: socket.socket, until: float) -> bytes:
+    """Bind and search; raise OSError if an answer is late or not a success."""
+    answer = b""
+    for request, success in ((BIND, _success(0x61)), (SEARCH, _success(0x65))):
+        connection.sendall(request)
+        answer = b""
+        while not answer.endswith(success):
+            connection.settimeout(max(0.001, until - time.monotonic()))
+            received = connection.recv(4096)
+            if not received:
+                raise ConnectionError("the server closed the connection")
+            answer += received
+    return answer
