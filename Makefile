@@ -28,6 +28,7 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
+	$(BIN)/python -m bench.agent
 
 test: venv packages check e2e  ## Install what is missing and run everything
 

@@ -49,7 +49,7 @@ class Counters:
 class Landed(Struct, frozen=True):
     """A letter: a round has ended."""
 
-    server: str
+    target: Server
     round: Round
     seen: Sequence[Observation]
 
@@ -124,6 +124,7 @@ class Agent:
 
     def reconfigure(self, settings: Settings) -> None:
         """Go on with other settings; what is known of servers that stay is kept."""
+        before = {server: target for server, (_, target) in self._servers.items()}
         self.settings = settings
         self.pools = {
             name: self.pools.get(name) or Pool(cluster, Memory())
@@ -132,6 +133,9 @@ class Agent:
         for name, cluster in settings.clusters.items():
             self.pools[name].reconfigure(cluster)
         self._plan()
+        for server, target in before.items():  # what is under way there is about another server
+            if self._servers.get(server, (None, None))[1] != target:
+                self._in_flight.pop(server, None)
 
     def decide(self, pool: Pool) -> None:
         """Decide on a cluster and tell the publishers."""
@@ -173,18 +177,18 @@ class Agent:
             pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
         )  # fmt: skip
         run = partial(screening.run, wanted, self._look)
-        self._lanes.submit(partial(self._fly, server_id, run), hung=server_id in pool.hung)
+        self._lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
 
-    def _fly(self, server_id: str, run: Callable[[], list[Observation]]) -> None:
+    def _fly(self, server: Server, run: Callable[[], list[Observation]]) -> None:
         """Do one round in a thread of its own; whatever happens, a letter says that it ended."""
         began = self._clock()
         seen: list[Observation] = []
         try:
             seen = run()
         except Exception:
-            log.exception("a round failed", extra={"server": server_id})
+            log.exception("a round failed", extra={"server": server.id})
         finally:
-            self._mailbox.put(Landed(server_id, Round(began, self._clock()), seen))
+            self._mailbox.put(Landed(server, Round(began, self._clock()), seen))
 
     def _wait(self, wake: float) -> bool:
         """Read the mailbox until there is nothing more to do now; False: stop."""
@@ -205,11 +209,13 @@ class Agent:
     def _land(self, landed: Iterable[Landed]) -> None:
         touched: dict[str, Pool] = {}
         for letter in landed:
-            self._in_flight.pop(letter.server, None)
             self.counters.rounds += 1
-            if letter.server in self._servers and letter.seen:
-                pool, _ = self._servers[letter.server]
-                pool.land(letter.server, letter.seen, letter.round)
+            pool, now_there = self._servers.get(letter.target.id, (None, None))
+            if pool is None or now_there != letter.target:  # a reload came between
+                continue
+            self._in_flight.pop(letter.target.id, None)
+            if letter.seen:
+                pool.land(letter.target.id, letter.seen, letter.round)
                 touched[pool.cluster.name] = pool
         for pool in touched.values():
             self.decide(pool)

@@ -101,8 +101,10 @@ class Pool:
 
     def reconfigure(self, cluster: Cluster) -> None:
         """Go on with other settings, and forget servers that are gone."""
+        where = {server.id: server.uri for server in self.cluster.servers}
         self.cluster = cluster
-        here = {server.id for server in cluster.servers}
+        # Another URI is another server, whatever its name.
+        here = {each.id for each in cluster.servers if where.get(each.id, each.uri) == each.uri}
         self.history.forget(here)
         kept = {key: each for key, each in self.memory.servers.items() if key in here}
         self.memory = replace(self.memory, servers=kept)

@@ -89,7 +89,7 @@ def _remembered(reading: Reading, cluster: Cluster, now: float) -> Past:
         return past
     window = cluster.settle.flap_window_seconds
     fell = tuple(each for each in past.fell if now - each < window)
-    if not reading.in_service:
+    if not reading.in_service and reading.will is None:  # a drain is no flap
         fell = (*fell, now)[-MOST_FELL:]
     returned = reading.in_service
     return replace(past, in_service=returned, since=now, fell=fell, returned=returned)

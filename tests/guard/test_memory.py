@@ -363,3 +363,12 @@ def test_a_name_that_does_not_resolve_leaves_the_excuse_of_the_others() -> None:
     for _ in range(4):
         story.round({"s0": OURS, "s1": SOFT, "s2": SOFT, "s3": SOFT})
     assert all(each.in_service for each in story.verdicts.values())
+
+
+def test_a_drain_is_no_flap() -> None:
+    story = Story().all(GOOD)
+    for _ in range(4):
+        story.say("s0", "drain", 10.0).all(GOOD, 11.0).all(GOOD, 20.0).all(GOOD, 20.0)
+    story.round({"s0": HARD}).round({"s1": GOOD})
+    story.all(GOOD, 3.0).all(GOOD, 3.0)
+    assert story.verdicts["c/s0"].in_service

@@ -72,7 +72,7 @@ class RunningAgent:
     ) -> None:
         self.kill()
 
-    def configure(self, servers: int = 4) -> None:
+    def configure(self, servers: int | None = None) -> None:
         """Write a configuration with so many of the nodes."""
         nodes = self.cluster.nodes[:servers]
         self.config.write_text(

@@ -191,3 +191,26 @@ def test_history_tells_the_changes_newest_first(agent: RunningAgent) -> None:
     assert any(" in " in line for line in rest)
     then = agent.run("explain", "c/ldap2", "--at", first.split()[0])
     assert "OUT of service" in then.stdout
+
+
+def test_an_agent_with_directories_of_its_own_is_welcome(
+    agent: RunningAgent, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with RunningAgent(agent.cluster, tmp_path_factory.mktemp("second")) as second:
+        assert second.run("drain", "c/ldap1", "--for", "1h", "--reason", "x").returncode == 0
+        assert second.script("ldap1") == OUT
+        assert agent.script("ldap1") == IN
+
+
+def test_a_server_that_moved_is_a_new_server(agent: RunningAgent) -> None:
+    agent.cluster.nodes[1].kill()
+    agent.wait_for("ldap2", OUT, 5.0)
+    text = agent.config.read_text()
+    old, new = agent.cluster.nodes[1].uri, agent.cluster.nodes[0].ldaps_uri
+    assert new is not None
+    tls = f"{{uri: '{new}', tls: {{ca_file: '{agent.cluster.ca_file}'}}}}"
+    agent.config.write_text(text.replace(f"'{old}'", tls))
+    agent.reload()
+
+    wait.until(lambda: agent.verdict("ldap2")["in_service"], 5.0, agent.log())
+    assert agent.verdict("ldap2")["held_by"] == ""

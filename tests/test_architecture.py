@@ -1,0 +1,42 @@
+"""What must hold of the code as a whole, beside the direction of imports in pyproject.toml."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "ldaphealth"
+DECIDING = sorted(
+    [
+        *ROOT.glob("guard/*.py"),
+        *ROOT.glob("checks/*.py"),
+        *ROOT.glob("csn/*.py"),
+        *(ROOT / f"{name}.py" for name in ("agent", "pool", "schedule", "screening", "judge")),
+        *(ROOT / f"{name}.py" for name in ("history", "lanes", "probe", "deadline", "session")),
+    ]
+)
+CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
+
+
+def names_used(path: Path) -> set[str]:
+    """Return what is imported from `time` and `datetime`, or called on them."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime"):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in ("time", "datetime"):
+                found.add(node.attr)
+    return found
+
+
+@pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_decision_asks_for_the_time_of_day(path: Path) -> None:
+    """Clocks step, and after a step every duration by them is wrong."""
+    assert names_used(path) & CLOCKS_OF_THE_DAY == set()
+
+
+def test_the_test_above_would_see_one() -> None:
+    assert "time" in names_used(ROOT / "state_file.py")
