@@ -104,12 +104,18 @@ class Agent:
                 break
         self._lanes.close()
         for publisher in self.publishers:
-            publisher.close()
+            try:
+                publisher.close()
+            except OSError as error:
+                log.error("cannot end", extra={"error": str(error)})  # noqa: TRY400
 
     def tick(self, now: float) -> float:
         """Start what is due, and return when to come again at the latest."""
         for server in self._schedule.take(now):
             self._start(server, now)
+        for pool in self.pools.values():
+            if any(word.until <= now for word in pool.memory.overrides.values()):
+                self.decide(pool)
         return min(self._schedule.next_at(), now + LONGEST_NAP_SECONDS)
 
     def stop(self) -> None:
@@ -145,7 +151,7 @@ class Agent:
         holds = VALID_ROUNDS * cluster.interval_seconds + cluster.deadline_seconds + AIR_SECONDS
         self._valid_until.update(dict.fromkeys(fresh, now + holds))
         changed = {change.after.server for change in changes}
-        due = {server: self._valid_until.get(server, now) for server in changed | fresh}
+        due = {each: until for each, until in self._valid_until.items() if each in changed | fresh}
         for change in changes:
             _log_change(change)
         seen = tuple(each for server in fresh for each in pool.latest[server])

@@ -48,6 +48,7 @@ MINUTE_SECONDS = 60
 DAY_SECONDS = 86400
 CLEAN_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
+FULL_PART = 10  # a full file loses a tenth of its minutes
 BUSY_SECONDS = 1.0
 MAX_WAITING = 1000  # decisions; a thousand servers fill it in about a minute of a stuck disk
 PAGE_BYTES = 4096
@@ -165,7 +166,13 @@ class Journal:
         if not (done or self._changes):
             return
         try:
-            self._store(now, done)
+            try:
+                self._store(now, done)
+            except sqlite3.OperationalError as error:
+                if "full" not in str(error) or self._connection is None:
+                    raise
+                self._drop_the_oldest(self._connection)
+                self._store(now, done)
         except Exception as error:  # the thread must go on, whatever it was
             self._give_up(now, error)
         for key in done:
@@ -198,6 +205,16 @@ class Journal:
         if here is None or (here.st_dev, here.st_ino) != self._file:
             self._connection.close()
             self._connection = None
+
+    def _drop_the_oldest(self, connection: sqlite3.Connection) -> None:
+        """Make room in a file that has reached its largest size: the newest is worth more."""
+        with connection:
+            (count,) = connection.execute("SELECT count(*) FROM minute").fetchone()
+            rows = connection.execute(
+                "SELECT epoch FROM minute ORDER BY epoch LIMIT 1 OFFSET ?", (count // FULL_PART,)
+            ).fetchone()
+            if rows:
+                connection.execute("DELETE FROM minute WHERE epoch <= ?", rows)
 
     def _clean(self, connection: sqlite3.Connection, now: float) -> None:
         if _is_due(now, self._clean_at, CLEAN_SECONDS):

@@ -73,21 +73,23 @@ def _judge_one(view: View, params: Params, operation: str, seconds: float) -> It
     share = f"{params.quantile:.0%} of {operation} operations take at most {seconds:.3f} s"
     metrics = [params.seconds.metric("latency_seconds", seconds, operation)]
     state = params.seconds.state(seconds)
+    code, summary = ("ok" if state is State.OK else "slow"), share
+    ratio = _to_pool(view, params, operation, seconds) if seconds > params.quick_seconds else None
+    if ratio is not None:
+        metrics.append(params.to_pool.metric("latency_to_pool_ratio", ratio, operation))
+        if state is State.OK and params.to_pool.state(ratio) is not State.OK:
+            state, code = params.to_pool.state(ratio), "slower_than_pool"
+            summary = f"{share}, {ratio:.1f} times what the other servers need"
+    yield view.finding(state, code, summary, metrics)
+
+
+def _to_pool(view: View, params: Params, operation: str, seconds: float) -> float | None:
     others = [
         each
         for server, seen in view.observations.items()
         if server != view.server.id and (each := _quantile(seen, operation, params)) is not None
     ]
-    code, summary = ("ok" if state is State.OK else "slow"), share
-    if others and median(others) > 0:
-        ratio = seconds / median(others)
-        metrics.append(params.to_pool.metric("latency_to_pool_ratio", ratio, operation))
-        if state is State.OK and seconds > params.quick_seconds:
-            state = params.to_pool.state(ratio)
-            if state is not State.OK:
-                code = "slower_than_pool"
-                summary = f"{share}, {ratio:.1f} times what the other servers need"
-    yield view.finding(state, code, summary, metrics)
+    return seconds / median(others) if others and median(others) > 0 else None
 
 
 def _quantile(seen: Sequence[Observation], operation: str, params: Params) -> float | None:

@@ -87,11 +87,17 @@ def second_look(view: View, params: Params) -> bool:
 
 def _reads(view: View) -> dict[str, list[Sighting]]:
     """Return the reads of the servers that can be read now; another has no say any more."""
-    sightings = {server: [*map(_sighting, seen)] for server, seen in view.observations.items()}
+    latest = {
+        server: sighting
+        for server, seen in view.observations.items()
+        if seen and (sighting := _sighting(seen[-1])) is not None
+    }
+    vectors = [sighting.vector for sighting in latest.values()]
+    if all(vector == vectors[0] for vector in vectors):  # then nobody lacks anything, and mostly so
+        return {server: [sighting] for server, sighting in latest.items()}
     return {
-        server: [each for each in seen if each is not None]
-        for server, seen in sightings.items()
-        if seen and seen[-1] is not None
+        server: [each for each in map(_sighting, view.observations[server]) if each is not None]
+        for server in latest
     }
 
 

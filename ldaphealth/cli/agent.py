@@ -137,6 +137,14 @@ def _reload(running: Agent, config_file: Path) -> None:
 
     service_manager.notify(service_manager.RELOADING)
     try:
+        _take(running, config_file)
+    except Exception:
+        log.exception("the old configuration is kept")
+    service_manager.notify(service_manager.READY)
+
+
+def _take(running: Agent, config_file: Path) -> None:
+    try:
         settings = load_config(config_file)
     except click.ClickException as error:
         for line in error.format_message().splitlines():
@@ -146,4 +154,3 @@ def _reload(running: Agent, config_file: Path) -> None:
             log.warning("changes of `agent` need a restart")
         running.reconfigure(settings)
         log.info("reloaded", extra={"path": str(config_file)})
-    service_manager.notify(service_manager.READY)

@@ -27,6 +27,7 @@ DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
+MAX_REASON_CHARACTERS = 200
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -54,6 +55,20 @@ class Duration(click.ParamType[float]):
         if not 0 < seconds <= 30 * 86400:
             self.fail(f"{value!r} is no time up to 30d; write 45m, 2h30m or 1d", param, ctx)
         return float(seconds)
+
+
+class Reason(click.ParamType[str]):
+    """A sentence that fits."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return it."""
+        if len(str(value)) > MAX_REASON_CHARACTERS:
+            self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
+        return str(value)
 
 
 def asked(path: Path, request: Request) -> Any:
@@ -158,7 +173,9 @@ def _say(will: Will, server: str, seconds: float, reason: str, socket: Path) -> 
 def _levers(command: F) -> F:
     for decorate in (
         as_socket,
-        click.option("--reason", required=True, help="Why, for whoever asks at night."),
+        click.option(
+            "--reason", type=Reason(), required=True, help="Why, for whoever asks at night."
+        ),
         click.option(
             "--for", "seconds", type=Duration(), required=True, metavar="DURATION",
             help="For how long, such as 45m, 2h30m or 1d; then the agent decides again.",

@@ -16,8 +16,8 @@ from ldaphealth.model import BindMethod, Role
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$",
-        description="letters, digits, dot, dash, underscore",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$",
+        description="letters, digits, dot, dash, underscore, not dot or dash first",
     ),
 ]
 
@@ -85,10 +85,12 @@ class Cluster(Struct, frozen=True):
         float, Meta(gt=0, le=300, description="no server gets more time for everything together")
     ] = 5.0
     second_look_seconds: Annotated[
-        float,
-        Meta(gt=0, description="the pause of the one-shot check between two reads, where it needs "
-             "two; at most 0.6 of the deadline"),
-    ] = 1.0  # fmt: skip
+        Annotated[float, Meta(gt=0)] | None,
+        about(
+            "the pause of the one-shot check between two reads, where it needs two; at most 0.6 of "
+            "the deadline; default: 1, or less where the deadline is short"
+        ),
+    ] = None
     min_in_service: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         about("soft failures leave this many in service; default: half, rounded up"),

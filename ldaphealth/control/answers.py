@@ -6,6 +6,7 @@ handed to the thread that owns it.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as NotInTime
@@ -22,6 +23,8 @@ from ldaphealth.journal import Journal, JournalError
 from ldaphealth.model import Observation, Server, Snapshot
 from ldaphealth.pool import Pool
 from ldaphealth.publish.json_document import document, finding_document
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 4.0
 
@@ -76,10 +79,21 @@ class Answers:
 
     def _said(self, server: str, word: Override | None) -> dict[str, Any]:
         document = self._owned(lambda: self._override(server, word))
+        log.info(
+            "override" if word else "override taken back",
+            extra={
+                "server": server,
+                "will": word.will if word else "",
+                "seconds": round(word.until - boot_seconds()) if word else 0,
+                "reason": word.reason if word else "",
+            },
+        )
         try:
             self._save()  # an operator's word that was taken survives whatever comes
         except OSError as error:
-            raise Refused(f"done, but it would not survive a restart: {error}") from error
+            raise Refused(
+                f"done, but it is not saved, and keepalived may not see it: {error}"
+            ) from error
         return document
 
     def _owned(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -104,6 +118,8 @@ class Answers:
             "overruns": agent.counters.overruns,
             "in_flight": agent.in_flight,
             "publish_errors": agent.counters.publish_errors,
+            "history_errors": self._journal.errors,
+            "history_lost": self._journal.lost,
         }
         return whole
 

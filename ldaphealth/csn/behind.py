@@ -60,7 +60,7 @@ def assess(
     """
     seen = {server: sightings for server, sightings in reads.items() if sightings}
     heads = _heads(seen, retired)
-    lacks = {sid: _lacks(seen, sid) for sid in heads}
+    lacks = {sid: _lacks(seen, sid) for sid, head in heads.items() if _is_behind(seen, sid, head)}
     standings = {
         server: replace(
             _blame(server, lacks, len(seen), tolerance_seconds),
@@ -81,6 +81,11 @@ def _heads(seen: Reads, retired: frozenset[int]) -> dict[int, CSN]:
     return heads
 
 
+def _is_behind(seen: Reads, sid: int, head: CSN) -> bool:
+    """Tell whether anybody lacks the newest position; mostly nobody does, and there is no more."""
+    return any(sightings[-1].vector.get(sid) != head for sightings in seen.values())
+
+
 def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
     return {
         sid: (head.time - mine[sid].time).total_seconds()
@@ -90,8 +95,12 @@ def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
 
 
 def _lacks(seen: Reads, sid: int) -> Lacks:
+    now = {server: sightings[-1].vector.get(sid) for server, sightings in seen.items()}
     return {
-        server: {peer: _lacked_seconds(mine, theirs, sid) for peer, theirs in seen.items()}
+        server: {
+            peer: _lacked_seconds(mine, theirs, sid) if _newer(now[peer], now[server]) else 0.0
+            for peer, theirs in seen.items()
+        }
         for server, mine in seen.items()
     }
 

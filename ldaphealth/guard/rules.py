@@ -119,7 +119,11 @@ def override(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
 def floor(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
     """Keep the least bad in, so that soft failures leave `min_in_service` servers."""
     missing = asked.cluster.min_in_service - sum(reading.in_service for reading in readings)
-    soft = [r for r in readings if not r.in_service and not r.is_hard and r.will is None]
+    soft = [
+        each
+        for each in readings
+        if not (each.in_service or each.is_hard or each.told_nothing) and each.will is None
+    ]
     least_bad = sorted(soft, key=_badness)[: max(0, missing)]
     kept = {reading.server.id for reading in least_bad}
     return [replace(r, held=True, held_by="floor") if r.server.id in kept else r for r in readings]

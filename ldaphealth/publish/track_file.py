@@ -18,6 +18,7 @@ from ldaphealth.publish.verdict_file import MAGIC, path_of
 
 # What a real_server has in keepalived.conf: the files say the difference. 0 would break quorum.
 CONFIGURED_WEIGHT = 100
+ENDS = ("weight", "fault")
 
 
 class TrackFiles:
@@ -25,6 +26,7 @@ class TrackFiles:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._written: dict[str, frozenset[str]] = {}
 
     def publish(self, decided: Decided) -> None:
         """Write the files that are due."""
@@ -32,8 +34,14 @@ class TrackFiles:
             path = path_of(self._directory, server)
             path.parent.mkdir(parents=True, exist_ok=True)
             verdict = decided.verdicts[server]
-            for end, number in (("weight", weight(verdict)), ("fault", fault(verdict))):
+            for end, number in zip(ENDS, (weight(verdict), fault(verdict)), strict=True):
                 write(path.with_name(f"{path.name}.{end}"), f"{number}\n".encode())
+        here = frozenset(decided.verdicts)
+        for server in self._written.get(decided.cluster, frozenset()) - here:
+            path = path_of(self._directory, server)
+            for end in ENDS:
+                path.with_name(f"{path.name}.{end}").unlink(missing_ok=True)
+        self._written[decided.cluster] = here
 
     def close(self) -> None:
         """Leave the files: without them every server is in, and with a fault in each none is."""

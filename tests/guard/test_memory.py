@@ -278,6 +278,14 @@ def test_the_floor_holds_whatever_happens(
     for story in played(rounds, words, floor):
         said = story.memory.overrides
         gone = {s for s in story.verdicts if is_dead(story, s) and s not in said}
+        # What went out and cannot be seen now is not put back on a guess.
+        gone |= {
+            s
+            for s, verdict in story.verdicts.items()
+            if s not in said
+            and not verdict.in_service
+            and all(finding.trust is Trust.OURS for finding in story.seen[s])
+        }
         told_out = {s for s, word in said.items() if word.will != "in"}
         least = min(floor, 4 - len(gone | told_out))
         assert sum(verdict.in_service for verdict in story.verdicts.values()) >= least

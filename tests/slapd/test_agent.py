@@ -212,5 +212,9 @@ def test_a_server_that_moved_is_a_new_server(agent: RunningAgent) -> None:
     agent.config.write_text(text.replace(f"'{old}'", tls))
     agent.reload()
 
-    wait.until(lambda: agent.verdict("ldap2")["in_service"], 5.0, agent.log())
+    wait.until(
+        lambda: {"c/ldap2": True}.items()
+        <= {each["server"]: each["in_service"] for each in agent.status()["verdicts"]}.items(),
+        5.0, agent.log(),
+    )  # fmt: skip
     assert agent.verdict("ldap2")["held_by"] == ""
