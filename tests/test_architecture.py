@@ -26,9 +26,8 @@ def names_used(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module in ("time", "datetime"):
             found |= {alias.name for alias in node.names}
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id in ("time", "datetime"):
-                found.add(node.attr)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("time", "datetime"):
+            found.add(node.attr)
     return found
 
 
