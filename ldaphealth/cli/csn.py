@@ -1,17 +1,22 @@
 """`ldaphealth csn`: what a change sequence number says, for people at a terminal.
 
-__main__.py loads the group when it is asked for; nothing here speaks LDAP.
+__main__.py loads the group when it is asked for; only `watch` speaks LDAP, and loads for it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import time
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import click
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.targets import as_format
+from ldaphealth.cli.targets import as_format, config_option, configured
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 
@@ -72,6 +77,49 @@ def compare(a: str, b: str, form: str) -> None:
         click.echo(json.dumps(comparison(*positions), indent=2))
     else:
         click.echo(comparison_text(*positions))
+
+
+@csn.command()
+@click.argument("cluster")
+@config_option
+@click.option(
+    "--every", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, metavar="SECONDS",
+    help="The pause between two looks.",
+)  # fmt: skip
+@click.option(
+    "--count", type=click.IntRange(1), metavar="N", help="Look so often, print the last, and end."
+)
+@as_format
+def watch(cluster: str, config_file: Path, every: float, count: int | None, form: str) -> None:
+    """Show a matrix of servers against server IDs, live: who has what, and who lacks it.
+
+    It reads the servers of CLUSTER itself, with the account of the configuration.
+
+    \b
+    Examples:
+      ldaphealth csn watch example
+      ldaphealth csn watch example --count 2 --format json
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    from ldaphealth.csn_watch import CSNWatch  # noqa: PLC0415  loads ldap3
+    from ldaphealth.publish.csn_matrix import table, watched  # noqa: PLC0415
+
+    (found,) = configured([cluster], config_file, None).clusters
+    seen = CSNWatch(found)
+
+    def look() -> dict[str, Any]:
+        seen.look()
+        return seen.matrix(time.time())
+
+    if count is None and form == "text" and sys.stdout.isatty():
+        watched(look, every)
+        return
+    matrix = look()
+    for _ in range((count or 2) - 1):
+        time.sleep(every)
+        matrix = look()
+    width = shutil.get_terminal_size((100, 24)).columns
+    text = table(matrix, width, sys.stdout.isatty())
+    click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
 
 
 def read(text: str) -> CSN:

@@ -1,0 +1,81 @@
+"""Servers against server IDs, for people who watch replication: who has what, and since when not.
+
+`ldaphealth csn watch` calls it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from io import StringIO
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ldaphealth.printable import printable
+from ldaphealth.publish.status_table import ago
+
+LEAST_WIDTH = 40
+LEGEND = (
+    "A cell says how long ago the newest change of that server ID was made that the server has, by "
+    "the clock of the server that made it. A delay is told from the second look on."
+)
+
+
+def table(matrix: Mapping[str, Any], width: int, colour: bool) -> str:
+    """Return the matrix as text of that width."""
+    out = StringIO()
+    console = Console(
+        file=out, width=max(width, LEAST_WIDTH), height=25, highlight=False, emoji=False,
+        markup=False, no_color=not colour, force_terminal=colour,
+        color_system="standard" if colour else None,
+    )  # fmt: skip
+    console.print(_drawn(matrix))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip("\n")
+
+
+def watched(look: Callable[[], Mapping[str, Any]], every_seconds: float) -> None:
+    """Show it anew and anew, until KeyboardInterrupt."""
+    with Live(_drawn(look()), auto_refresh=False, screen=True) as live:
+        while True:
+            time.sleep(every_seconds)
+            live.update(_drawn(look()), refresh=True)
+
+
+def _drawn(matrix: Mapping[str, Any]) -> Group:
+    rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    rows.add_column("SERVER", overflow="fold")
+    for sid in matrix["server_ids"]:
+        rows.add_column(f"ID {sid}", overflow="fold")
+    rows.add_column("SAYS", overflow="fold")
+    for each in matrix["servers"]:
+        cells = [_cell(each["positions"].get(sid)) for sid in matrix["server_ids"]]
+        trouble = Text(printable(each["trouble"]), "red")
+        if each["trouble"]:
+            cells = [Text("-")] * len(cells)
+        rows.add_row(Text(each["server"], "bold"), *cells, trouble or _worst(each["positions"]))
+    return Group(rows, "", Text(LEGEND))
+
+
+def _cell(position: Mapping[str, Any] | None) -> Text:
+    if position is None:
+        return Text("none", "bold red")
+    age = f"{ago(max(0.0, position['age_seconds']))} ago"
+    for word in ("behind", "isolated", "split"):
+        seconds = position[f"{word}_seconds"]
+        if seconds > 0:
+            return Text(f"{age}, {word} {seconds:.1f} s", "bold red")
+    return Text(age, "green" if position["gap_seconds"] <= 0 else "yellow")
+
+
+def _worst(positions: Mapping[str, Mapping[str, Any]]) -> Text:
+    for word in ("behind", "isolated", "split"):
+        sids = [sid for sid, each in positions.items() if each[f"{word}_seconds"] > 0]
+        if sids:
+            return Text(f"{word} in ID {', '.join(sids)}", "bold red")
+    if any(each["gap_seconds"] > 0 for each in positions.values()):
+        return Text("a change is on its way, or missing", "yellow")
+    return Text("has what the others have", "green")

@@ -1,0 +1,86 @@
+"""`ldaphealth csn watch` beside a real cluster: everybody level, one cut off, one dead."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.cluster import Cluster
+from demo.tree import CHECK_DN, SUFFIX
+
+pytestmark = pytest.mark.slapd
+
+
+@pytest.fixture
+def config(cluster: Cluster, tmp_path: Path) -> Path:
+    path = tmp_path / "ldaphealth.yaml"
+    servers = ", ".join(f"{node.name}: '{node.uri}'" for node in cluster.nodes)
+    password_file = cluster.accounts.check.password_file
+    path.write_text(
+        f"credentials: {{probe: {{dn: '{CHECK_DN}', password_file: {password_file}}}}}\n"
+        f"clusters:\n  c:\n    suffix: {SUFFIX}\n    credentials: probe\n"
+        f"    deadline_seconds: 2\n    servers: {{{servers}}}\n"
+    )
+    return path
+
+
+def watched(config: Path, *options: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "ldaphealth", "csn", "watch", "c", "--config", config,
+         "--every", "0.5", *options],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@contextmanager
+def writing(cluster: Cluster) -> Iterator[None]:
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.1):
+            cluster.nodes[0].write()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        writer.join()
+
+
+def of(matrix: dict[str, Any], server: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(e for e in matrix["servers"] if e["server"] == f"c/{server}")
+    return found
+
+
+def test_a_level_cluster_reads_so(cluster: Cluster, config: Path) -> None:
+    cluster.wait_until_level()
+    text = watched(config)
+
+    assert text.count("has what the others have") == 4
+    assert "ID 001" in text
+
+
+def test_one_that_is_cut_off_is_behind_and_one_that_is_dead_says_why(
+    cluster: Cluster, config: Path
+) -> None:
+    cluster.nodes[3].cut_replication()
+    cluster.nodes[2].kill()
+    cluster.nodes[0].write()
+    with writing(cluster):
+        matrix = json.loads(watched(config, "--count", "4", "--format", "json"))
+
+    assert of(matrix, "ldap4")["positions"]["001"]["behind_seconds"] > 0.5
+    assert of(matrix, "ldap3")["trouble"].startswith("connect: ")
+    assert of(matrix, "ldap1")["positions"]["001"]["behind_seconds"] == 0
