@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ldaphealth.cli.by_url import credentials_of
-from ldaphealth.cli.targets import as_format, config_option, configured
+from ldaphealth.cli.targets import as_format, complete, config_option, configured
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
@@ -30,7 +30,7 @@ def canary() -> None:
 
 
 @canary.command()
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=complete)
 @config_option
 @as_format
 def plan(cluster: str, config_file: Path, form: str) -> None:
@@ -44,7 +44,7 @@ def plan(cluster: str, config_file: Path, form: str) -> None:
 
 
 @canary.command()
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=complete)
 @config_option
 @click.option(
     "--bind-dn", default="", metavar="DN",

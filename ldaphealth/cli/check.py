@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_url import UrlOptions, cluster
 from ldaphealth.cli.progress import Progress, shown
-from ldaphealth.cli.targets import MIN_PAUSE_SHARE, Chosen, config_option, configured
+from ldaphealth.cli.targets import MIN_PAUSE_SHARE, Chosen, complete, config_option, configured
 from ldaphealth.publish import SINKS, Options, Sink
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class Asked(Struct, frozen=True):
 
 
 @click.command()
-@click.argument("targets", metavar="[CLUSTER[/SERVER] | LDAP-URL]...", nargs=-1)
+@click.argument(
+    "targets", metavar="[CLUSTER[/SERVER] | LDAP-URL]...", nargs=-1, shell_complete=complete
+)
 @config_option
 @click.option("--base", default="", metavar="DN", help="With a URL: the suffix of its data.")
 @click.option("--bind-dn", default="", metavar="DN", help="With a URL: bind as this DN.")

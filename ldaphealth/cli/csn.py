@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.targets import as_format, config_option, configured
+from ldaphealth.cli.targets import as_format, complete, config_option, configured
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 
@@ -80,7 +80,7 @@ def compare(a: str, b: str, form: str) -> None:
 
 
 @csn.command()
-@click.argument("cluster")
+@click.argument("cluster", shell_complete=complete)
 @config_option
 @click.option(
     "--every", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, metavar="SECONDS",
@@ -101,7 +101,8 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
       ldaphealth csn watch example --count 2 --format json
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.csn_watch import CSNWatch  # noqa: PLC0415  loads ldap3
-    from ldaphealth.publish.csn_matrix import table, watched  # noqa: PLC0415
+    from ldaphealth.publish.csn_matrix import drawn  # noqa: PLC0415
+    from ldaphealth.publish.terminal import as_text, watched  # noqa: PLC0415
 
     (found,) = configured([cluster], config_file, None).clusters
     seen = CSNWatch(found)
@@ -111,14 +112,14 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
         return seen.matrix(time.time())
 
     if count is None and form == "text" and sys.stdout.isatty():
-        watched(look, every)
+        watched(lambda: drawn(look()), every)
         return
     matrix = look()
     for _ in range((count or 2) - 1):
         time.sleep(every)
         matrix = look()
     width = shutil.get_terminal_size((100, 24)).columns
-    text = table(matrix, width, sys.stdout.isatty())
+    text = as_text(drawn(matrix), width=width, colour=sys.stdout.isatty())
     click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ldaphealth.cli.targets import as_format
+from ldaphealth.cli.targets import as_format, complete
 
 if TYPE_CHECKING:
     from ldaphealth.control.requests import Request
@@ -91,26 +91,22 @@ def status(socket: Path, form: str, watch: bool) -> None:
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
     """
     from ldaphealth.control.requests import Status  # noqa: PLC0415
+    from ldaphealth.publish.status_table import drawn  # noqa: PLC0415
+    from ldaphealth.publish.terminal import as_text, watched  # noqa: PLC0415
 
     document = asked(socket, Status())
-    while watch and form == "text":
-        from ldaphealth.publish.status_table import watched  # noqa: PLC0415
-
-        watched(lambda: asked(socket, Status()), WATCH_SECONDS)
-        return
     if form == "json":
         click.echo(json.dumps(document, indent=2))
+    elif watch and sys.stdout.isatty():
+        watched(lambda: drawn(asked(socket, Status())), WATCH_SECONDS)
     else:
-        from ldaphealth.publish.status_table import table  # noqa: PLC0415
-
-        click.echo(
-            table(document, shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty())
-        )
+        width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
+        click.echo(as_text(drawn(document), width=width, colour=colour))
     sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 
 
 @click.command()
-@click.argument("server", metavar="CLUSTER/SERVER")
+@click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
 @click.option(
     "--at",
     metavar="TIME",
@@ -141,7 +137,7 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
 
 
 @click.command()
-@click.argument("server", metavar="[CLUSTER/SERVER]", default="")
+@click.argument("server", metavar="[CLUSTER/SERVER]", default="", shell_complete=complete)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @as_socket
 @as_format
@@ -180,7 +176,7 @@ def _levers(command: F) -> F:
             "--for", "seconds", type=Duration(), required=True, metavar="DURATION",
             help="For how long, such as 45m, 2h30m or 1d; then the agent decides again.",
         ),
-        click.argument("server", metavar="CLUSTER/SERVER"),
+        click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete),
     ):  # fmt: skip
         command = decorate(command)
     return command
@@ -208,7 +204,7 @@ def force_out(server: str, seconds: float, reason: str, socket: Path) -> None:
 
 
 @click.command()
-@click.argument("server", metavar="CLUSTER/SERVER")
+@click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
 @as_socket
 def undrain(server: str, socket: Path) -> None:
     """Take back what drain, force-in or force-out said: the agent decides again."""

@@ -6,6 +6,7 @@ The commands that take `CLUSTER[/SERVER]` call this; every mistake becomes a cli
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,20 @@ def load_config(path: Path) -> Settings:
     except ConfigError as error:
         lines = "\n".join(f"{path}: {problem}" for problem in error.problems)
         raise click.ClickException(lines) from error
+
+
+def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the clusters and servers that a shell may complete; nothing where there is no file."""
+    path = ctx.params.get("config_file") or Path(os.environ.get("LDAPHEALTH_CONFIG", CONFIG_FILE))
+    try:
+        clusters = load_config(Path(path)).clusters
+    except click.ClickException:
+        return []
+    servers = [server.id for each in clusters.values() for server in each.servers]
+    known = [*clusters] if param.name == "cluster" else servers
+    if param.name == "targets":
+        known = [*clusters, *servers]
+    return [each for each in known if each.startswith(incomplete)]
 
 
 class Chosen(Struct, frozen=True):

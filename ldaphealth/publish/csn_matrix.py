@@ -5,47 +5,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from io import StringIO
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from ldaphealth.printable import printable
 from ldaphealth.publish.status_table import ago
 
-LEAST_WIDTH = 40
 LEGEND = (
     "A cell says how long ago the newest change of that server ID was made that the server has, by "
     "the clock of the server that made it. A delay is told from the second look on."
 )
 
 
-def table(matrix: Mapping[str, Any], width: int, colour: bool) -> str:
-    """Return the matrix as text of that width."""
-    out = StringIO()
-    console = Console(
-        file=out, width=max(width, LEAST_WIDTH), height=25, highlight=False, emoji=False,
-        markup=False, no_color=not colour, force_terminal=colour,
-        color_system="standard" if colour else None,
-    )  # fmt: skip
-    console.print(_drawn(matrix))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip("\n")
-
-
-def watched(look: Callable[[], Mapping[str, Any]], every_seconds: float) -> None:
-    """Show it anew and anew, until KeyboardInterrupt."""
-    with Live(_drawn(look()), auto_refresh=False, screen=True) as live:
-        while True:
-            time.sleep(every_seconds)
-            live.update(_drawn(look()), refresh=True)
-
-
-def _drawn(matrix: Mapping[str, Any]) -> Group:
+def drawn(matrix: Mapping[str, Any]) -> Group:
+    """Return it, to be shown by terminal.py."""
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     rows.add_column("SERVER", overflow="fold")
     for sid in matrix["server_ids"]:

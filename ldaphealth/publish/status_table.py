@@ -5,44 +5,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from io import StringIO
+from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from ldaphealth.printable import printable
 
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
-LEAST_WIDTH = 40
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def table(document: Mapping[str, Any], width: int, colour: bool) -> str:
-    """Return the status as text of that width."""
-    out = StringIO()
-    console = Console(
-        file=out, width=max(width, LEAST_WIDTH), height=25, highlight=False, emoji=False,
-        markup=False, no_color=not colour, force_terminal=colour,
-        color_system="standard" if colour else None,
-    )  # fmt: skip
-    console.print(_drawn(document))
-    return "\n".join(line.rstrip() for line in out.getvalue().split("\n")).rstrip("\n")
-
-
-def watched(status: Callable[[], Mapping[str, Any]], every_seconds: float) -> None:
-    """Show the status anew and anew, until KeyboardInterrupt."""
-    with Live(_drawn(status()), auto_refresh=False, screen=True) as live:
-        while True:
-            live.update(_drawn(status()), refresh=True)
-            time.sleep(every_seconds)
-
-
-def _drawn(document: Mapping[str, Any]) -> Group:
+def drawn(document: Mapping[str, Any]) -> Group:
+    """Return it, to be shown by terminal.py."""
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("SERVER", "VERDICT", "FOR", "WEIGHT", "HELD BY", "WHY"):
         rows.add_column(

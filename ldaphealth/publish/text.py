@@ -6,11 +6,10 @@ The command line calls it; the only file that draws. Words carry the meaning, co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from io import StringIO
 from math import isfinite
 
 from msgspec import Struct
-from rich.console import Console
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,10 +17,10 @@ from ldaphealth.model import Effect, Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.printable import printable
 from ldaphealth.publish import Options, Told, exit_status
 from ldaphealth.publish.summary import names, summary, troubles
+from ldaphealth.publish.terminal import LEAST_WIDTH, as_text
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
 NARROW = 90  # columns; below, the sentences would get less than a third of the line
-LEAST = 40
 # A CRITICAL reason of a server in service needs an explanation.
 EFFECTS = {Effect.OUT: "", Effect.WEIGHT: " (lowers the weight)", Effect.WATCH: " (only told)"}
 LONGEST_MS = 1e7  # about three hours; more is no time that a session took
@@ -38,27 +37,17 @@ class Column(Struct, frozen=True):
 
 def tell(snapshot: Snapshot, options: Options) -> Told:
     """Draw the table, with `verbose` every finding, and at the end one line that sums it up."""
-    out = StringIO()
-    width = max(options.width, LEAST)
-    console = Console(
-        file=out,
-        width=width,
-        height=25,  # else rich asks the environment about both
-        color_system="standard" if options.colour else None,
-        force_terminal=options.colour,
-        no_color=not options.colour,
-        highlight=False,
-        emoji=False,
-        markup=False,
-    )
+    drawn: list[RenderableType] = []
     if snapshot.verdicts:
-        console.print(_narrow(snapshot) if width < NARROW else _wide(snapshot))
+        drawn.append(
+            _narrow(snapshot) if max(options.width, LEAST_WIDTH) < NARROW else _wide(snapshot)
+        )
         if options.verbose:
-            console.print(Text(), _findings(snapshot), sep="\n")
-        console.print()
-    console.print(_summary(snapshot))
-    lines = (line.rstrip() for line in out.getvalue().split("\n"))
-    return Told("\n".join(lines).rstrip("\n"), exit_status(snapshot))
+            drawn += [Text(), _findings(snapshot)]
+        drawn.append(Text())
+    drawn.append(_summary(snapshot))
+    text = as_text(*drawn, width=options.width, colour=options.colour)
+    return Told(text, exit_status(snapshot))
 
 
 def _summary(snapshot: Snapshot) -> Text:

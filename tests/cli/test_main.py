@@ -152,6 +152,28 @@ def test_canary_plan_answers_programs(config: str) -> None:
     assert len(json.loads(out)) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("ldaphealth che", {"check"}),
+        ("ldaphealth check example/", {"example/ldap1", "example/ldap2"}),
+        ("ldaphealth canary plan ex", {"example"}),
+        ("ldaphealth drain example/ldap2", {"example/ldap2"}),
+    ],
+)
+def test_the_shell_completes(config: str, words: str, offered: set[str]) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ldaphealth")],
+        env=os.environ | {
+            "_LDAPHEALTH_COMPLETE": "bash_complete", "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1), "LDAPHEALTH_CONFIG": config,
+        },
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered
+
+
 def test_verbose_shows_every_finding(config: str) -> None:
     quiet = run("check", "--config", config)[1]
     verbose = run("check", "--config", config, "--verbose")[1]

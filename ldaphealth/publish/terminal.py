@@ -1,0 +1,43 @@
+"""What is drawn, as text of a certain width or live on a terminal; the same for every table.
+
+The sinks for people call it. Nothing that comes from a server is taken for markup.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from io import StringIO
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+LEAST_WIDTH = 40
+
+
+def as_text(*drawn: RenderableType, width: int, colour: bool) -> str:
+    """Return it as lines without trailing blanks."""
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=max(width, LEAST_WIDTH),
+        height=25,  # else rich asks the environment about both
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    for each in drawn:
+        console.print(each)
+    lines = (line.rstrip() for line in out.getvalue().split("\n"))
+    return "\n".join(lines).rstrip("\n")
+
+
+def watched(draw: Callable[[], RenderableType], every_seconds: float) -> None:
+    """Show it anew and anew on the whole terminal, until KeyboardInterrupt."""
+    with Live(draw(), auto_refresh=False, screen=True) as live:
+        while True:
+            time.sleep(every_seconds)
+            live.update(draw(), refresh=True)
