@@ -11,8 +11,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from demo import wait
 from demo.client import ENVIRONMENT
 from demo.cluster import Cluster
 from demo.programs import find
@@ -21,6 +24,7 @@ from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
 CONFIG = """\
+agent: {{runtime_directory: "{directory}/run", state_directory: "{directory}/state"}}
 credentials:
   probe: {{dn: "{dn}", password_file: {password_file}}}
 clusters:
@@ -28,6 +32,8 @@ clusters:
     suffix: {suffix}
     credentials: probe
     deadline_seconds: 4
+    interval_seconds: 1
+    settle: {{min_out_seconds: 1, ramp_seconds: 2}}
     servers: {{{servers}}}
     checks:
       search: {{base: "{people}", scope: one, entries: {{critical: "10:"}}}}
@@ -50,6 +56,7 @@ class Story:
             CONFIG.format(
                 dn=CHECK_DN, password_file=self.cluster.accounts.check.password_file,
                 suffix=SUFFIX, servers=servers, people=PEOPLE, canaries=CANARIES,
+                directory=self.cluster.directory,
             )
         )  # fmt: skip
         return path
@@ -57,11 +64,42 @@ class Story:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ldaphealth on the demo's configuration; its complaints go to the terminal."""
         print("$ ldaphealth", *arguments, flush=True)
-        environment = os.environ | {"LDAPHEALTH_CONFIG": str(self.config)}
         return subprocess.run(
             [PROGRAM, *arguments],
-            env=environment, stdout=subprocess.PIPE, text=True, timeout=30, check=False,
+            env=self.environment, stdout=subprocess.PIPE, text=True, timeout=30, check=False,
         )  # fmt: skip
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return where the program and the script find what belongs to this demo."""
+        directory = self.cluster.directory
+        return os.environ | {
+            "LDAPHEALTH": str(PROGRAM),
+            "LDAPHEALTH_CONFIG": str(self.config),
+            "LDAPHEALTH_SOCKET": f"{directory}/run/agent.sock",
+            "LDAPHEALTH_VERDICTS": f"{directory}/run/verdicts",
+        }
+
+    @contextmanager
+    def agent(self) -> Iterator[None]:
+        """Run the agent meanwhile."""
+        print("$ ldaphealth agent &", flush=True)
+        with (self.cluster.directory / "agent.log").open("w") as log:
+            process = subprocess.Popen([PROGRAM, "agent"], env=self.environment, stderr=log)
+        try:
+            wait.until(lambda: self.script("demo/ldap4") == 0, 10.0, "the agent says nothing")
+            yield
+        finally:
+            process.terminate()
+            process.wait(5.0)
+
+    def script(self, server: str) -> int:
+        """Return the exit status of the script that keepalived runs, and keep its words."""
+        done = subprocess.run(
+            ["/bin/sh", SCRIPT, server], env=self.environment, stdout=subprocess.DEVNULL,
+            timeout=30, check=False,
+        )  # fmt: skip
+        return done.returncode
 
     def make_canaries(self) -> None:
         """Add what `canary plan` prints, as an administrator would, and wait until it arrives."""
@@ -90,10 +128,9 @@ class Story:
     def keepalived(self, server: str, expected: int) -> None:
         """Run the script that keepalived runs."""
         print(f"$ ldaphealth-check {server}", flush=True)
-        environment = os.environ | {
-            "LDAPHEALTH_CONFIG": str(self.config), "LDAPHEALTH": str(PROGRAM),
-        }  # fmt: skip
-        done = subprocess.run(["/bin/sh", SCRIPT, server], env=environment, timeout=30, check=False)
+        done = subprocess.run(
+            ["/bin/sh", SCRIPT, server], env=self.environment, timeout=30, check=False
+        )
         self.expect(
             f"keepalived gets exit status {expected} for {server}", done.returncode, expected
         )
@@ -132,6 +169,23 @@ def tell(story: Story) -> None:
     story.show({})
 
 
+def tell_of_the_agent(story: Story) -> None:
+    """Play what memory is good for."""
+    say("the agent: it remembers, and keepalived's script only reads what it left")
+    with story.agent():
+        story.cluster.nodes[1].freeze()
+        struck = time.monotonic()
+        wait.until(lambda: story.script("demo/ldap2") == 1, 10.0, "the agent missed it")
+        print(f"ldap2 was frozen; keepalived hears of it after {time.monotonic() - struck:.1f} s")
+        story.run("drain", "demo/ldap4", "--for", "1h", "--reason", "new kernel")
+        print(story.run("status").stdout, flush=True)
+        story.keepalived("demo/ldap4", 1)
+        story.run("undrain", "demo/ldap4")
+        story.cluster.heal()
+        wait.until(lambda: story.script("demo/ldap2") == 0, 10.0, "it does not come back")
+        story.keepalived("demo/ldap2", 0)
+
+
 def _keep_writing(cluster: Cluster, done: threading.Event) -> None:
     while not done.wait(0.1):
         cluster.nodes[0].write()
@@ -149,6 +203,7 @@ def main() -> int:
         pids = cluster.pids()
         story = Story(cluster)
         tell(story)
+        tell_of_the_agent(story)
         pids |= cluster.pids()
     alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     story.expect("nothing is left behind", (alive, cluster.directory.exists()), ([], False))
