@@ -41,6 +41,7 @@ def reference() -> str:
     for name, choices in checks.items():
         parts += _section(f"`{name}`", choices["anyOf"][0], definitions, 3)
     parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)
+    parts += _section("A rate of `monitor`", definitions["Rate"], definitions, 3)
     parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
     return "\n".join(parts).rstrip() + "\n"
 
@@ -107,6 +108,7 @@ LINKS = {
     "Agent": "[mapping](#agent)",
     "Range": "range",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
+    "Rate": "[rate](#a-rate-of-monitor)",
 }
 
 

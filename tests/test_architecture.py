@@ -39,3 +39,28 @@ def test_no_decision_asks_for_the_time_of_day(path: Path) -> None:
 
 def test_the_test_above_would_see_one() -> None:
     assert "time" in names_used(ROOT / "state_file.py")
+
+
+def asks_for_the_time_of_day(path: Path) -> set[str]:
+    """Return the functions that name `time_of_day` or what it gives, "" for the file itself."""
+    tree = ast.parse(path.read_text())
+    inside = {
+        child: function.name
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef)
+        for child in ast.walk(function)
+    }
+    return {
+        inside.get(node, "")
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Name) and node.id == "epoch_seconds")
+        or (isinstance(node, ast.Attribute) and node.attr == "epoch_seconds")
+        or (isinstance(node, ast.alias) and node.name.endswith("time_of_day"))
+    }
+
+
+@pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_time_of_day_is_only_a_fact_that_replication_observes(path: Path) -> None:
+    allowed = {"observe"} if path.name == "replication.py" else set()
+
+    assert asks_for_the_time_of_day(path) == allowed

@@ -12,6 +12,7 @@ from ldaphealth.checks import (
     bind,
     compare,
     connect,
+    consumer,
     latency,
     monitor,
     replication,
@@ -28,6 +29,7 @@ BUILT_IN: Mapping[str, Check] = {
     "compare": compare.CHECK,
     "write": write.CHECK,
     "replication": replication.CHECK,
+    "consumer": consumer.CHECK,
     "resources": resources.CHECK,
     "monitor": monitor.CHECK,  # after all other operations of a session, which it discounts
     "latency": latency.CHECK,  # of the times that the session has by now

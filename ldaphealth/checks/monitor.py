@@ -39,9 +39,25 @@ class Ratio(Struct, frozen=True):
     ] = 10
 
     def __post_init__(self) -> None:
-        unknown = {self.of, self.to} - OPERATIONS
-        if unknown:
-            raise ValueError(f"{min(unknown)!r} is no operation; there are {sorted(OPERATIONS)}")
+        _refuse_unknown({self.of, self.to})
+
+
+class Rate(Struct, frozen=True):
+    """How many operations of one kind others do in a second."""
+
+    of: Annotated[str, Meta(description="an operation: bind, search, compare, modify, add, …")]
+    per_second: Annotated[
+        Thresholds, Meta(description="so many in a second, over the window that was seen")
+    ] = Thresholds()
+
+    def __post_init__(self) -> None:
+        _refuse_unknown({self.of})
+
+
+def _refuse_unknown(names: set[str]) -> None:
+    unknown = names - OPERATIONS
+    if unknown:
+        raise ValueError(f"{min(unknown)!r} is no operation; there are {sorted(OPERATIONS)}")
 
 
 class Params(Struct, frozen=True):
@@ -50,6 +66,7 @@ class Params(Struct, frozen=True):
     ratios: Annotated[tuple[Ratio, ...], Meta(description="the ratios to judge")] = (
         Ratio("modify", "search"),
     )
+    rates: Annotated[tuple[Rate, ...], Meta(description="the rates to judge")] = ()
 
 
 def observe(session: Session, _: Params) -> Facts:
@@ -70,20 +87,41 @@ def _counter(values: tuple[str, ...]) -> int:
 
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
-    """Judge each ratio over the time that was seen."""
+    """Judge each ratio and each rate over the time that was seen."""
     if not view.latest.facts:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.OURS)
         return
-    reads = [seen.facts for seen in view.mine if seen.facts]
-    since = _since_restart(reads)
+    seen = [each for each in view.mine if each.facts]
+    since = _since_restart([each.facts for each in seen])
     if len(since) == 1:
-        why = "slapd was restarted" if len(reads) > 1 else "read once so far"
+        why = "slapd was restarted" if len(seen) > 1 else "read once so far"
         yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
         return
     done = {name: _done(since, name) for name in OPERATIONS}
     for ratio in params.ratios:
         yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
+    seconds = seen[-1].ended_at - seen[-len(since)].ended_at
+    if seconds > 0 and params.rates:
+        yield from _judge_rates(view, params.rates, done, seconds)
+
+
+def _judge_rates(
+    view: View, rates: Sequence[Rate], done: Mapping[str, int], seconds: float
+) -> Iterable[Finding]:
+    """Return a finding for each rate out of its range, or one that has them all."""
+    metrics = []
+    for rate in rates:
+        value = done[rate.of] / seconds
+        state = rate.per_second.state(value)
+        metric = rate.per_second.metric("operations_per_second", value, rate.of)
+        metrics.append(metric)
+        if state is not State.OK:
+            summary = f"{value:.3g} {rate.of} operations a second"
+            yield view.finding(state, "rate", summary, (metric,))
+    if not any(rate.per_second.state(done[rate.of] / seconds) is not State.OK for rate in rates):
+        summary = ", ".join(f"{metric.label} {metric.value:.3g}/s" for metric in metrics)
+        yield view.finding(State.OK, "ok", summary, metrics)
 
 
 def _done(reads: Sequence[Facts], name: str) -> int:

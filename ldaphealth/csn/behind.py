@@ -8,6 +8,7 @@ needs synchronised clocks, and an idle cluster never looks late.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from math import inf
 
 from msgspec import Struct
@@ -29,12 +30,29 @@ class Sighting(Struct, frozen=True):
     duration_seconds: float = 0.0
 
 
+class Mode(Enum):
+    """Who is right when servers differ: most of them, who has the newest, or one that is named."""
+
+    MAJORITY = "majority"
+    NEWEST = "newest"
+    SERVER = "server"
+
+
+class Reference(Struct, frozen=True):
+    """With what each server is compared; `server` is its key in the reads, for Mode.SERVER."""
+
+    mode: Mode = Mode.MAJORITY
+    server: str = ""
+
+
 class Standing(Struct, frozen=True):
     """How one server stands among the others; each time by server ID, nothing where all is well.
 
     `behind_seconds`: for how long it has lacked what most others, or half of them, had.
     `isolated_seconds`: for how long most others have lacked what it had.
     `split_seconds`: the same, where nobody can be blamed; nobody may be removed for it.
+    With another reference than the majority read "what that has" and "that has lacked"; there is
+    no split then, and with the newest nobody is isolated.
     `csn_gap_seconds`: newest CSN minus its own; the gap between two writes, and no lateness.
     """
 
@@ -49,26 +67,34 @@ Reads = Mapping[str, Sequence[Sighting]]
 Lacks = Mapping[str, Mapping[str, float]]
 
 
+MAJORITY = Reference()
+
+
 def assess(
-    reads: Reads, retired: frozenset[int] = frozenset(), tolerance_seconds: float = 0.0
+    reads: Reads,
+    retired: frozenset[int] = frozenset(),
+    tolerance_seconds: float = 0.0,
+    reference: Reference = MAJORITY,
 ) -> dict[str, Standing]:
     """Return the standing of every server with at least one read (oldest first).
 
     Give the reads of servers that can be read now: a dead server's last words must not vote, nor
     make its survivors late. What lasts no longer than `tolerance_seconds` is ordinary replication:
-    it is told, but turns no blame into a split.
+    it is told, but turns no blame into a split. A reference server without a read compares nobody.
     """
     seen = {server: sightings for server, sightings in reads.items() if sightings}
     heads = _heads(seen, retired)
     lacks = {sid: _lacks(seen, sid) for sid, head in heads.items() if _is_behind(seen, sid, head)}
     standings = {
         server: replace(
-            _blame(server, lacks, len(seen), tolerance_seconds),
+            _compared(server, lacks, len(seen), tolerance_seconds, reference),
             csn_gap_seconds=_gaps(seen[server][-1].vector, heads),
         )
         for server in seen
     }
-    return _without_a_guilty_majority(standings, tolerance_seconds)
+    if reference.mode is Mode.MAJORITY:
+        return _without_a_guilty_majority(standings, tolerance_seconds)
+    return standings
 
 
 def _heads(seen: Reads, retired: frozenset[int]) -> dict[int, CSN]:
@@ -130,6 +156,26 @@ def _newer(position: CSN | None, than: CSN | None) -> bool:
     return position is not None and (than is None or position > than)
 
 
+def _compared(
+    server: str,
+    lacks: Mapping[int, Lacks],
+    servers: int,
+    tolerance_seconds: float,
+    reference: Reference,
+) -> Standing:
+    match reference.mode:
+        case Mode.MAJORITY:
+            return _blame(server, lacks, servers, tolerance_seconds)
+        case Mode.NEWEST:
+            return Standing(_times({sid: max(of[server].values()) for sid, of in lacks.items()}))
+        case Mode.SERVER:
+            right = {sid: of for sid, of in lacks.items() if reference.server in of}
+            return Standing(
+                _times({sid: of[server][reference.server] for sid, of in right.items()}),
+                _times({sid: of[reference.server][server] for sid, of in right.items()}),
+            )
+
+
 def _blame(
     server: str, lacks: Mapping[int, Lacks], servers: int, tolerance_seconds: float
 ) -> Standing:
@@ -164,6 +210,10 @@ def _longest(seconds: Iterable[float], which: int) -> float:
 def _note(times: dict[int, float], sid: int, seconds: float) -> None:
     if seconds > 0:
         times[sid] = seconds
+
+
+def _times(seconds: Mapping[int, float]) -> dict[int, float]:
+    return {sid: each for sid, each in seconds.items() if each > 0}
 
 
 def _without_a_guilty_majority(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.monitor import BASE, OPERATIONS, Params, Ratio, _counter
+from ldaphealth.checks.monitor import BASE, OPERATIONS, Params, Rate, Ratio, _counter
 from ldaphealth.model import Failure, Kind, Metric, Observation
 from ldaphealth.thresholds import at_most
 from tests.checks.seen import (
@@ -56,7 +56,15 @@ def counted(modify: int, search: int, **others: int) -> dict[str, int]:
 START = counted(1000, 5000, bind=70, unbind=60)
 
 
+BUSY = Params(
+    ratios=(),
+    rates=(Rate("modify", at_most(10, 50)), Rate("search")),
+)
 CASES = {
+    "rates are well": case(counted(0, 0), counted(10, 500), params=BUSY, expected=FINE),
+    "a rate is too high": case(
+        counted(0, 0), counted(51, 0), params=BUSY, expected=("rate", CRITICAL, SOFT)
+    ),
     "nothing can be read": case({}, expected=NO_ACCESS),
     "nothing can be read any more": case(START, {}, expected=NO_ACCESS),
     "read once": case(START, expected=COLLECTING),

@@ -18,6 +18,7 @@ from ldaphealth.model import Effect, State
 from tests import test_judge
 from tests.checks import (
     test_compare,
+    test_consumer,
     test_duration,
     test_latency,
     test_monitor,
@@ -37,6 +38,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_monitor.CASES,
     test_replication.CASES,
     test_latency.CASES,
+    test_consumer.CASES,
     test_resources.CASES,
 )
 # RFC 4511 4.1.9, and what session.py calls a number that has no name there.

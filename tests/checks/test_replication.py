@@ -7,12 +7,13 @@ say, and who must be looked at again.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.replication import Params
+from ldaphealth.checks.replication import OBSERVED, Params
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.history import History
 from ldaphealth.judge import judge
@@ -44,6 +45,9 @@ DEAD = Failure(Kind.CONNECT, "the server closed the connection")
 BEHIND, TOO_BEHIND = ("behind", WARNING, SOFT), ("behind", CRITICAL, SOFT)
 ISOLATED, TOO_ISOLATED = ("isolated", WARNING, SOFT), ("isolated", CRITICAL, SOFT)
 SPLIT, TOO_SPLIT = ("split", WARNING, TOLD), ("split", CRITICAL, TOLD)
+REGRESSED = ("regressed", CRITICAL, SOFT)
+FUTURE, FAR_FUTURE = ("future", WARNING, TOLD), ("future", CRITICAL, TOLD)
+NO_REFERENCE = ("no_reference", UNKNOWN, OURS)
 NO_CSN, BAD_CSN = ("no_csn", UNKNOWN, OURS), ("bad_csn", WARNING, SOFT)
 
 
@@ -54,6 +58,12 @@ def csn(sid: int, after: float) -> str:
 
 def read(of: str, at: float, *values: str, took: float = 0.0) -> Observation:
     return saw("replication", {ATTRIBUTE: values}, of=of, at=at, took=took)
+
+
+def read_when(of: str, epoch_seconds: float, *values: str) -> Observation:
+    """Return a read that carries the agent's time of day, in seconds after the start."""
+    facts = {ATTRIBUTE: values, OBSERVED: START.timestamp() + epoch_seconds}
+    return saw("replication", facts, of=of)
 
 
 def died(of: str, at: float) -> Observation:
@@ -125,7 +135,128 @@ CASES = {
         expected=FINE,
     ),
     "read before the others had the change": case(read("s3", 0, OLD), *LEVEL, expected=FINE),
-    "moved backwards": case(*LEVEL, read("s3", 20, NEW), read("s3", 40, OLD), expected=BEHIND),
+    "moved backwards": case(
+        *LEVEL, read("s3", 20, NEW), read("s3", 40, OLD), expected=(BEHIND, REGRESSED)
+    ),
+    "moved backwards with all others gone": case(
+        read("s0", 0, NEW),
+        died("s0", 20),
+        read("s3", 20, NEW),
+        read("s3", 40, OLD),
+        expected=REGRESSED,
+    ),
+    "moved backwards with all others": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        *(read(name, 40, OLD) for name in ("s0", "s1", "s2", "s3")),
+        expected=REGRESSED,
+    ),
+    "moved backwards and up again, not far enough": case(
+        read("s3", 0, NEW),
+        read("s3", 20, OLD),
+        read("s3", 40, csn(1, 99)),
+        expected=REGRESSED,
+    ),
+    "moved backwards and caught up": case(
+        read("s3", 0, NEW), read("s3", 20, OLD), read("s3", 40, NEW), expected=FINE
+    ),
+    "moved backwards and went on": case(
+        read("s3", 0, NEW), read("s3", 20, OLD), read("s3", 40, csn(1, 101)), expected=FINE
+    ),
+    "moved backwards while it could not be read": case(
+        read("s3", 0, NEW), died("s3", 20), read("s3", 30), read("s3", 40, OLD), expected=REGRESSED
+    ),
+    "a server ID that is gone moved backwards": case(
+        read("s3", 0, NEW, csn(2, 0)), read("s3", 40, NEW), expected=REGRESSED
+    ),
+    "a retired server ID may move backwards": case(
+        read("s3", 0, NEW, csn(2, 0)),
+        read("s3", 40, OLD),
+        expected=FINE,
+        params=Params(retired_server_ids=(1, 2)),
+    ),
+    "a read that began before the newer one ended proves nothing": case(
+        read("s3", 0, NEW, took=5), read("s3", 4, OLD, took=3), expected=FINE
+    ),
+    "without memory: two reads show that it moved backwards": case(
+        read("s3", 0, NEW), read("s3", 1, OLD), expected=REGRESSED, one_shot=True
+    ),
+    "without memory: one read cannot": case(read("s3", 1, OLD), expected=FINE, one_shot=True),
+    "as late as may be dated": case(read_when("s3", 40, NEW), expected=FINE),
+    "dated later than may be": case(read_when("s3", 39, NEW), expected=FUTURE),
+    "dated much later": case(read_when("s3", 100, csn(1, 701)), expected=FAR_FUTURE),
+    "dated as much later as a warning": case(
+        read_when("s3", 100, csn(1, 700)), expected=FUTURE, one_shot=True
+    ),
+    "dated in the past": case(read_when("s3", 10**9, NEW), expected=FINE),
+    "a future one of a retired server ID": case(
+        read_when("s3", 0, NEW), expected=FINE, params=Params(retired_server_ids=(1,))
+    ),
+    "no time of day, no future": case(read("s3", 0, csn(1, 10**9)), expected=FINE),
+    "only the newest read tells of the future": case(
+        read_when("s3", 0, NEW), read_when("s3", 50, NEW), expected=FINE
+    ),
+    "newest: alone with a change is right": case(
+        *others_lack_until(99), expected=FINE, params=Params(reference="newest")
+    ),
+    "newest: who lacks it is behind, even if most do": case(
+        *others_lack_until(99), of="s0", expected=TOO_BEHIND, params=Params(reference="newest")
+    ),
+    "newest: halves are both behind": case(
+        *halves_until(99), expected=TOO_BEHIND, params=Params(reference="newest")
+    ),
+    "newest: a moment late": case(
+        *LEVEL, read("s3", 10, OLD), expected=FINE, params=Params(reference="newest")
+    ),
+    "newest: a dead server knows nothing": case(
+        read("s0", 0, NEW),
+        died("s0", 50),
+        read("s3", 99, OLD),
+        expected=FINE,
+        params=Params(reference="newest"),
+    ),
+    "server: what it has is right": case(
+        *others_lack_until(99), expected=FINE, params=Params(reference="server:s3")
+    ),
+    "server: who lacks it is behind, even if most do": case(
+        *others_lack_until(99), of="s0", expected=TOO_BEHIND, params=Params(reference="server:s3")
+    ),
+    "server: who has more is isolated": case(
+        *others_lack_until(99), expected=TOO_ISOLATED, params=Params(reference="server:s0")
+    ),
+    "server: who lacks what others have is fine": case(
+        *LEVEL[1:],
+        read("s0", 0, OLD),
+        read("s3", 99, OLD),
+        expected=FINE,
+        params=Params(reference="server:s0"),
+    ),
+    "server: itself is never behind or isolated": case(
+        *(read(name, 0, *THEIRS) for name in ("s0", "s1", "s2")),
+        read("s3", 0, *MINE),
+        *(read(name, 99, *THEIRS) for name in ("s0", "s1", "s2")),
+        read("s3", 99, *MINE),
+        expected=FINE,
+        params=Params(reference="server:s3"),
+    ),
+    "server: itself may have moved backwards": case(
+        *LEVEL,
+        read("s3", 20, NEW),
+        read("s3", 40, OLD),
+        expected=REGRESSED,
+        params=Params(reference="server:s3"),
+    ),
+    "server: it is dead": case(
+        read("s0", 0, NEW),
+        died("s0", 50),
+        *LEVEL[1:],
+        read("s3", 99, OLD),
+        expected=NO_REFERENCE,
+        params=Params(reference="server:s0"),
+    ),
+    "server: there is none of that name": case(
+        *LEVEL, read("s3", 0, NEW), expected=NO_REFERENCE, params=Params(reference="server:S0")
+    ),
     "half of them have what the others lack": case(
         read("s0", 0, NEW),
         read("s1", 0, NEW),
@@ -246,9 +377,11 @@ def test_the_standing_of_a_server_is_judged(case: Case) -> None:
     assert opinions(judged(case.view, case.params)) == case.expected
 
 
-def all_findings(*seen: Observation, one_shot: bool = False) -> dict[str, tuple[Opinion, ...]]:
+def all_findings(
+    *seen: Observation, one_shot: bool = False, params: Params | None = None
+) -> dict[str, tuple[Opinion, ...]]:
     """Return what is found of every server of a cluster of four."""
-    four, history = cluster(planned("replication"), servers=4), History()
+    four, history = cluster(planned("replication", params), servers=4), History()
     for each in seen:
         history.add(each)
     found = judge(four, history, one_shot=one_shot)
@@ -338,8 +471,100 @@ def test_a_sentence_names_all_server_ids_and_the_longest_time() -> None:
     [finding] = judged(view(*others, read("s3", 70.5, csn(2, 0)), of="s3"), Params())
 
     assert finding.summary == (
-        "has not received changes of server ID 001, 01a for 70.5 s; most others have"
+        "has never received anything of server ID 001, 01a, missing for 70.5 s; most others have"
     )
+
+
+def sentences(*seen: Observation, **settings: Any) -> list[str]:
+    """Return what is told of s3."""
+    return [finding.summary for finding in judged(view(*seen, of="s3"), Params(**settings))]
+
+
+def test_a_server_id_that_it_never_showed_is_named_beside_one_that_is_only_old() -> None:
+    others = [read(name, 0, NEW, csn(2, 0), csn(3, 0)) for name in ("s0", "s1", "s2")]
+    lacking = read("s3", 99, OLD, csn(2, 0))
+
+    assert sentences(*others, lacking) == [
+        (
+            "has not received changes of server ID 001 for 99.0 s and has never received anything "
+            "of server ID 003, missing for 99.0 s; most others have"
+        )
+    ]
+
+
+def test_a_server_id_that_it_once_showed_was_not_never_received() -> None:
+    seen = [*TWO_IDS, read("s3", 0, NEW, csn(2, 0)), read("s3", 99, NEW)]
+
+    assert sentences(*seen) == [
+        "has not received changes of server ID 002 for 99.0 s; most others have",
+        (
+            "lacks what it had: server ID 002 went from 2026-01-01 00:00:00 UTC to nothing; was it "
+            "restored from an old backup, or did slapd end without writing its checkpoint?"
+        ),
+    ]
+
+
+def test_a_regress_is_told_from_when_to_when() -> None:
+    was, now = csn(2, 0.75), csn(2, 0.5)
+
+    assert sentences(read("s3", 0, NEW, was), read("s3", 5, OLD, now)) == [
+        (
+            "lacks what it had: server ID 001 went back from 2026-01-01 00:01:40 UTC to 2026-01-01 "
+            f"00:00:00 UTC; server ID 002 went back from {was} to {now}; was it restored from an "
+            "old backup, or did slapd end without writing its checkpoint?"
+        )
+    ]
+
+
+def test_a_change_of_the_future_is_told_with_its_date_and_the_ranges() -> None:
+    seen = view(read_when("s3", 0, csn(1, 700), csn(2, 100), csn(3, 1)), of="s3")
+    [finding] = judged(seen, Params())
+
+    assert finding.summary == (
+        "has a change of server ID 001, 002 that was made at 2026-01-01 00:11:40 UTC, 700 s from "
+        "now: the clock of the server that made it is wrong, or the clock here"
+    )
+    assert finding.metrics == (
+        Metric("future_seconds", 700.0, "60", "600", "001"),
+        Metric("future_seconds", 100.0, "60", "600", "002"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("newest", "has not received changes of server ID 001 for 99.0 s; another server has"),
+        ("server:s1", "has not received changes of server ID 001 for 99.0 s; s1 has"),
+        (
+            "server:s9",
+            (
+                "nothing to compare with: the reference server s9 cannot be read, or is no server "
+                "of this cluster"
+            ),
+        ),
+    ],
+)
+def test_a_sentence_says_with_what_it_was_compared(reference: str, expected: str) -> None:
+    assert sentences(*LEVEL, read("s3", 99, OLD), reference=reference) == [expected]
+
+
+def test_who_has_more_than_the_reference_server_is_told_so() -> None:
+    assert sentences(*others_lack_until(99), reference="server:s0") == [
+        "has changes of server ID 001 that s0 has not had for 99.0 s"
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["", "most", "Newest", "server:", "server:a/b", "server:s0\n"])
+def test_a_reference_that_is_none_is_refused_with_what_would_be_one(wrong: str) -> None:
+    with pytest.raises(ValueError, match="majority, newest, or server: and the name of a server"):
+        Params(reference=wrong)
+
+
+def test_servers_that_take_turns_in_being_first_are_no_finding() -> None:
+    """Consumers that poll one provider in turn look like two providers with one server ID."""
+    seen = [read(name, at, csn(1, at)) for at, name in enumerate(("s0", "s3") * 5)]
+
+    assert opinions(judged(view(*seen, of="s3"), Params())) == (FINE,)
 
 
 def test_a_bad_csn_is_quoted_harmlessly() -> None:
@@ -452,7 +677,8 @@ def test_a_server_is_ok_once_or_told_what_is_wrong_and_never_both(seen: list[Obs
         elif dead[0].failure is not None:
             assert codes == ["disconnected"]
         else:
-            wrong: list[str] = [c for c in ("behind", "isolated", "split") if c in codes]
+            known = ("behind", "isolated", "split", "regressed")
+            wrong: list[str] = [c for c in known if c in codes]
             assert codes == (wrong or ["ok"])
 
 
@@ -475,3 +701,49 @@ def test_while_all_show_the_same_nobody_is_anything_for_any_time(
     looks = [read(of, at, *vector) for of, at in sorted(seen, key=lambda each: each[1])]
 
     assert set(all_findings(*looks, one_shot=True).values()) <= {(), (FINE,)}
+
+
+REFERENCES = st.sampled_from(["majority", "newest", "server:s1"])
+
+
+@given(SIGHTINGS, st.permutations(NAMES), REFERENCES)
+def test_servers_of_other_names_are_found_the_same(
+    seen: list[Observation], names: list[str], reference: str
+) -> None:
+    new = dict(zip(NAMES, names, strict=True))
+    moved = [
+        died(new[each.server[2:]], each.started_at)
+        if each.failure
+        else saw("replication", each.facts, of=new[each.server[2:]], at=each.started_at)
+        for each in seen
+    ]
+    renamed = reference.replace("s1", new["s1"]) if ":" in reference else reference
+    found = all_findings(*seen, params=Params(reference=reference))
+    again = all_findings(*moved, params=Params(reference=renamed))
+
+    assert again == {new[name]: of for name, of in found.items()}
+
+
+@given(SIGHTINGS, REFERENCES, st.integers(1, 10**6))
+def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
+    seen: list[Observation], reference: str, later: int
+) -> None:
+    params = Params(reference=reference)
+    last = {each.server[2:]: each for each in seen if not each.failure}
+    again = [
+        saw("replication", each.facts, of=name, at=40.0 * len(seen) + later)
+        for name, each in last.items()
+    ]
+    look = [*seen, *again]
+    for name in last:
+        of = view(*look, of=name)
+        if not wants_more(of, params):
+            assert "behind" not in {finding.code for finding in judged(of, params)}
+
+
+@given(SIGHTINGS)
+def test_a_regress_is_told_whatever_the_others_show(seen: list[Observation]) -> None:
+    for name, found in all_findings(*seen).items():
+        alone = [each for each in seen if each.server == f"c/{name}"]
+        if alone:
+            assert (REGRESSED in found) is (REGRESSED in all_findings(*alone)[name])

@@ -47,6 +47,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "bind",
         "search",
         "replication",
+        "consumer",
         "resources",
         "latency",
         "unbind",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.csn import CSN, Sighting, Standing, Vector, assess
+from ldaphealth.csn import CSN, MAJORITY, Mode, Reference, Sighting, Standing, Vector, assess
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -300,3 +300,124 @@ def test_one_more_that_agrees_with_the_majority_changes_nothing_for_others(
         }
 
     assert kinds(with_one_more) == kinds(assess(settled))
+
+
+NEWEST, SERVER_A = Reference(Mode.NEWEST), Reference(Mode.SERVER, "a")
+REFERENCES = st.sampled_from([MAJORITY, NEWEST, SERVER_A])
+
+
+@pytest.mark.parametrize(
+    ("seen", "newest", "server_a"),
+    [
+        pytest.param(
+            reads(a=[(0, NEW)], b=[(1, OLD)], c=[(2, OLD)], d=[(3, OLD)]),
+            {"b": "behind 1", "c": "behind 2", "d": "behind 3"},
+            {"b": "behind 1", "c": "behind 2", "d": "behind 3"},
+            id="one has what most lack",
+        ),
+        pytest.param(
+            reads(a=[(9, OLD)], b=[(0, NEW)], c=[(0, NEW)], d=[(9, OLD)]),
+            {"a": "behind 9", "d": "behind 9"},
+            {"b": "isolated 9", "c": "isolated 9"},
+            id="the named one lacks what others have",
+        ),
+        pytest.param(
+            reads(a=[(0, MINE), (9, MINE)], b=[(0, THEIRS), (9, THEIRS)]),
+            {"a": "behind 9", "b": "behind 9"},
+            {"b": "behind 9, isolated 9"},
+            id="each lacks something of the other",
+        ),
+        pytest.param(
+            reads(b=[(0, NEW)], c=[(9, OLD)]),
+            {"c": "behind 9"},
+            {},
+            id="the named one cannot be read",
+        ),
+        pytest.param(
+            reads(a=[(5, vector(s1=1.0))], b=[(0, vector(s1=2.0))], c=[(9, OLD)]),
+            {"a": "behind 5", "c": "behind 9"},
+            {"b": "isolated 5", "c": "behind 4"},
+            id="lateness counts since the reference had it",
+        ),
+    ],
+)
+def test_standing_by_another_reference(
+    seen: dict[str, list[Sighting]], newest: dict[str, str], server_a: dict[str, str]
+) -> None:
+    assert summary(assess(seen, reference=NEWEST)) == newest
+    assert summary(assess(seen, reference=SERVER_A)) == server_a
+
+
+@given(READS, st.permutations("abcd"), REFERENCES)
+def test_permuting_servers_permutes_the_result_by_any_reference(
+    seen: dict[str, list[Sighting]], order: list[str], reference: Reference
+) -> None:
+    moved = {name: seen[name] for name in order if name in seen}
+
+    assert assess(moved, reference=reference) == assess(seen, reference=reference)
+
+
+@given(READS, REFERENCES)
+def test_with_all_vectors_equal_nobody_is_anything_by_any_reference(
+    seen: dict[str, list[Sighting]], reference: Reference
+) -> None:
+    level = {name: [Sighting(s.seen_at_seconds, NEW) for s in all_] for name, all_ in seen.items()}
+
+    assert summary(assess(level, reference=reference)) == {}
+
+
+@given(READS, REFERENCES, st.floats(1.0, 1e6))
+def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
+    seen: dict[str, list[Sighting]], reference: Reference, later: float
+) -> None:
+    passed = {
+        name: [*sightings, Sighting(9.0 + later, sightings[-1].vector)]
+        for name, sightings in seen.items()
+    }
+    heads = {
+        sid: max(s[-1].vector[sid] for s in seen.values() if sid in s[-1].vector)
+        for sid in (1, 2)
+        if any(sid in s[-1].vector for s in seen.values())
+    }
+    for name, standing in assess(passed, reference=reference).items():
+        if dict(seen[name][-1].vector) == heads:
+            assert standing.behind_seconds == {}
+
+
+@given(READS)
+def test_by_the_newest_who_lacks_it_is_behind_and_nobody_else_is_anything(
+    seen: dict[str, list[Sighting]],
+) -> None:
+    held = {name: [*s, Sighting(20.0, s[-1].vector)] for name, s in seen.items()}
+    for name, standing in assess(held, reference=NEWEST).items():
+        lacking = {sid for other in seen.values() for sid in other[-1].vector} - {
+            sid
+            for sid, mine in seen[name][-1].vector.items()
+            if all(mine >= other[-1].vector.get(sid, mine) for other in seen.values())
+        }
+        assert set(standing.behind_seconds) == lacking
+        assert not standing.isolated_seconds
+        assert not standing.split_seconds
+
+
+@given(READS)
+def test_the_named_server_is_never_anything_and_nobody_is_split(
+    seen: dict[str, list[Sighting]],
+) -> None:
+    standings = assess(seen, reference=SERVER_A)
+
+    assert "a" not in summary(standings)
+    assert not any(standing.split_seconds for standing in standings.values())
+    assert "a" in seen or summary(standings) == {}
+
+
+@given(READS, st.sampled_from([NEWEST, SERVER_A]), st.sampled_from("abcd"))
+def test_one_more_that_agrees_with_another_changes_nothing_by_an_explicit_reference(
+    seen: dict[str, list[Sighting]], reference: Reference, like: str
+) -> None:
+    if like not in seen:
+        return
+    with_one_more = assess(seen | {"one more": seen[like]}, reference=reference)
+    del with_one_more["one more"]
+
+    assert with_one_more == assess(seen, reference=reference)

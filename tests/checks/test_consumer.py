@@ -1,0 +1,320 @@
+"""What the consumer check says of links, by how long and how often they were seen so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pytest
+
+from ldaphealth.checks.consumer import NEVER, Params, judge, observe
+from ldaphealth.deadline import Deadline
+from ldaphealth.model import Failure, Finding, Kind, Observation, Server, State
+from ldaphealth.session import Entry, Session
+from ldaphealth.thresholds import Thresholds, at_most
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    OURS,
+    SOFT,
+    UNKNOWN,
+    WARNING,
+    Case,
+    Opinion,
+    judged,
+    opinions,
+    saw,
+    view,
+)
+
+PARAMS = Params()
+A, B = "ldap://a", "ldap://b"
+Fact = dict[str, object]
+
+
+def stamp(second: int) -> str:
+    return f"20260101{second // 3600:02}{second // 60 % 60:02}{second % 60:02}Z"
+
+
+def link(  # noqa: PLR0913  the attributes of a link
+    name: str = A,
+    *,
+    connected: bool = True,
+    phase: str = "Persist",
+    connect: int = 10,
+    contact: int | None = 10,
+    started: int = 0,
+) -> Fact:
+    return {
+        "dn": f"cn={name},cn=monitor",
+        "started": stamp(started),
+        "name": name,
+        "connected": connected,
+        "phase": phase,
+        "connect": stamp(connect),
+        "contact": NEVER if contact is None else stamp(contact),
+    }
+
+
+def read(at: float, *links: Fact) -> Observation:
+    return saw("consumer", {"entries": len(links), "links": links}, at=at)
+
+
+def lost(at: int, name: str = A, *, started: int = 0) -> Fact:
+    """Return a link in its state after the attempt that failed at that time."""
+    return link(name, connected=False, connect=100 + at, started=started)
+
+
+def polls(at: int) -> Fact:
+    """Return a refreshOnly link after a poll at that time."""
+    return link(connected=False, phase="Refresh", connect=at, contact=at)
+
+
+def refreshes(at: int) -> Fact:
+    """Return a link that catches up since it connected at that time."""
+    return link(phase="Refresh", connect=at, contact=at + 1)
+
+
+def case(
+    *seen: Observation,
+    expected: tuple[Opinion, ...],
+    params: Params = PARAMS,
+    one_shot: bool = False,
+) -> Case:
+    return Case(view(*seen, one_shot=one_shot), params, expected)
+
+
+def every(seconds: int, upto: int) -> Sequence[int]:
+    return range(0, upto + 1, seconds)
+
+
+GONE, GONE_FOR_LONG = ("not_connected", WARNING, SOFT), ("not_connected", CRITICAL, SOFT)
+REFRESHING = ("refreshing", WARNING, SOFT)
+LOOP = ("refresh_loop", WARNING, SOFT)
+TIMEOUT = Failure(Kind.TIMEOUT, "no answer")
+
+CASES = {
+    "connected": case(read(0, link(A), link(B)), expected=(FINE,)),
+    "no links": case(read(0), expected=(("not_applicable", State.OK, SOFT),)),
+    "links that hide their attributes": case(
+        saw("consumer", {"entries": 2, "links": []}), expected=(("no_access", UNKNOWN, OURS),)
+    ),
+    "gone, seen once": case(read(0, link()), read(5, lost(5)), expected=(FINE,)),
+    "gone for the warning": case(*(read(t, lost(t)) for t in every(5, 30)), expected=(FINE,)),
+    "gone for longer": case(*(read(t, lost(t)) for t in every(5, 35)), expected=(GONE,)),
+    "gone for long": case(*(read(t, lost(t)) for t in every(5, 305)), expected=(GONE_FOR_LONG,)),
+    "gone, the other one is there": case(
+        *(read(t, lost(t), link(B)) for t in every(5, 35)), expected=(GONE, FINE)
+    ),
+    "two are gone": case(
+        *(read(t, lost(t, A), lost(t, B)) for t in every(5, 35)), expected=(GONE, GONE)
+    ),
+    "gone and back": case(
+        *(read(t, lost(t)) for t in every(5, 35)), read(40, link(connect=140)), expected=(FINE,)
+    ),
+    "gone, back, gone again": case(
+        *(read(t, lost(t)) for t in every(5, 30)),
+        read(35, link(connect=135, contact=135)),
+        read(40, link(connected=False, connect=140, contact=135)),
+        expected=(FINE,),
+    ),
+    "gone twice, in contact between two reads": case(
+        read(0, lost(0)),
+        read(35, link(connected=False, connect=135, contact=120)),
+        expected=(FINE,),
+    ),
+    "never connected": case(
+        *(
+            read(t, link(connected=False, phase="Refresh", connect=t, contact=None))
+            for t in every(5, 35)
+        ),
+        expected=(GONE,),
+    ),
+    "gone before slapd was restarted": case(
+        read(0, lost(0)), read(400, lost(400, started=390)), expected=(FINE,)
+    ),
+    "gone before and after a read that failed": case(
+        read(0, lost(0)),
+        saw("consumer", failure=TIMEOUT, at=20),
+        read(40, lost(40)),
+        expected=(GONE,),
+    ),
+    "another link was gone before": case(
+        read(0, lost(0, A), link(B)), read(60, link(A), lost(60, B)), expected=(FINE,)
+    ),
+    "a link that is new": case(read(0, link(A)), read(60, link(A), lost(60, B)), expected=(FINE,)),
+    "a link that was removed": case(
+        *(read(t, lost(t)) for t in every(5, 35)), read(40, link(B)), expected=(FINE,)
+    ),
+    "a poll an hour": case(*(read(t, polls(0)) for t in every(60, 3600)), expected=(FINE,)),
+    "a poll a minute": case(*(read(t, polls(t)) for t in every(60, 3600)), expected=(FINE,)),
+    "polls that fail": case(
+        *(read(t, link(connected=False, phase="Refresh", connect=20)) for t in every(5, 35)),
+        expected=(GONE,),
+    ),
+    "refreshing for a while": case(
+        *(read(t, refreshes(10)) for t in every(100, 300)), expected=(FINE,)
+    ),
+    "refreshing for longer": case(
+        *(read(t, refreshes(10)) for t in every(100, 400)), expected=(REFRESHING,)
+    ),
+    "falling back to a refresh": case(
+        *(read(t, link(phase="Fallback Refresh")) for t in every(100, 400)), expected=(REFRESHING,)
+    ),
+    "refreshing for long": case(
+        *(read(t, refreshes(10)) for t in every(100, 1900)),
+        expected=(("refreshing", CRITICAL, SOFT),),
+    ),
+    "refreshed at last": case(
+        *(read(t, refreshes(10)) for t in every(100, 400)), read(500, link()), expected=(FINE,)
+    ),
+    "refreshing over and over": case(
+        *(read(t, refreshes(t)) for t in every(5, 20)), expected=(LOOP,)
+    ),
+    "refreshing over and over, for long": case(
+        *(read(t, refreshes(t)) for t in every(100, 400)), expected=(REFRESHING, LOOP)
+    ),
+    "connected anew three times": case(
+        *(read(t, link(connect=t)) for t in every(5, 15)), expected=(FINE,)
+    ),
+    "connected anew all the time": case(
+        *(read(t, link(connect=t)) for t in every(5, 55)),
+        expected=(("refresh_loop", CRITICAL, SOFT),),
+    ),
+    "an hour of attempts, then back": case(
+        read(0, link()),
+        *(read(t, lost(t)) for t in every(5, 200)),
+        read(205, link(connect=305, contact=305)),
+        expected=(FINE,),
+    ),
+    "flapping, never caught connected": case(
+        *(read(t, link(connected=False, connect=t + 1, contact=t)) for t in every(5, 25)),
+        expected=(LOOP,),
+    ),
+    "silent while the other hears": case(
+        *(read(t, link(A), link(B, contact=t)) for t in every(5, 600)), expected=(FINE,)
+    ),
+    "one read: gone": case(read(0, lost(0), link(B)), one_shot=True, expected=(GONE, FINE)),
+    "two reads: gone": case(read(0, lost(0)), read(1, lost(1)), one_shot=True, expected=(GONE,)),
+    "one read: refreshing": case(read(0, refreshes(0)), one_shot=True, expected=(REFRESHING,)),
+    "one read: a poll is over": case(read(0, polls(0)), one_shot=True, expected=(FINE,)),
+    "one read: gone, and not to be told": case(
+        read(0, lost(0)),
+        params=Params(not_connected_seconds=Thresholds()),
+        one_shot=True,
+        expected=(FINE,),
+    ),
+    "no threshold is reached that is not there": case(
+        *(read(t, lost(t)) for t in every(5, 35)),
+        params=Params(not_connected_seconds=Thresholds()),
+        expected=(FINE,),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_each_link_is_judged_by_what_was_seen_of_it(case: Case) -> None:
+    assert opinions(judged(case.view, case.params)) == case.expected
+
+
+def numbers(findings: Sequence[Finding]) -> dict[tuple[str, str], float]:
+    return {(m.name, m.label): m.value for found in findings for m in found.metrics}
+
+
+def test_every_number_of_every_link_is_told_whatever_is_wrong() -> None:
+    seen = view(*(read(t, lost(t), link(B, contact=7), polls(t) | {"name": "c"}) for t in (0, 40)))
+
+    found = judged(seen, PARAMS)
+
+    names = ("not_connected_seconds", "refresh_seconds", "reconnects", "silent_seconds")
+    assert numbers(found) == dict.fromkeys(((n, u) for u in (A, B, "c") for n in names), 0) | {
+        ("not_connected_seconds", A): 40.0,
+        ("silent_seconds", B): 40.0,
+    }
+    assert [each.summary for each in found] == [
+        "no connection to its provider ldap://a for at least 40 s: nothing comes from there",
+        "1 of 3 replication links connected, 1 waiting for the next poll",
+    ]
+
+
+def test_a_process_without_memory_tells_no_durations() -> None:
+    found = judged(view(read(0, lost(0), refreshes(0) | {"name": B}), one_shot=True), PARAMS)
+
+    assert numbers(found) == {}
+    assert [each.summary for each in found] == [
+        "no connection to its provider ldap://a at this moment: nothing comes from there",
+        "refreshing from ldap://b at this moment: its data may be old until that ends",
+    ]
+
+
+def test_thresholds_are_those_of_the_settings() -> None:
+    seen = view(*(read(t, lost(t)) for t in (0, 3)))
+
+    found = judged(seen, Params(not_connected_seconds=at_most(1, 2)))
+
+    assert opinions(found) == (GONE_FOR_LONG,)
+    assert (found[0].metrics[0].warning, found[0].metrics[0].critical) == ("1", "2")
+
+
+class Shows(Session):
+    """A session whose search brings these entries."""
+
+    def __init__(self, *entries: tuple[str, Mapping[str, str]]) -> None:
+        super().__init__(Server("c", "s0", "ldap://127.0.0.1"), Deadline.after(1))
+        self.entries = entries
+
+    def search(self, *_: object, **__: object) -> tuple[Entry, ...]:
+        """Return the entries, whatever is asked."""
+        return tuple((dn, {name: (text,) for name, text in of.items()}) for dn, of in self.entries)
+
+
+def observed(*entries: tuple[str, Mapping[str, str]]) -> tuple[list[str], tuple[Opinion, ...]]:
+    facts = msgspec.json.decode(msgspec.json.encode(observe(Shows(*entries), PARAMS)))
+    return [each["name"] for each in facts["links"]], opinions(
+        judge(view(saw("consumer", facts)), PARAMS)
+    )
+
+
+def entry(number: int, uri: str, **attributes: str) -> tuple[str, Mapping[str, str]]:
+    return f"cn=Consumer {number:03},cn=Database 1,cn=Databases,cn=Monitor", {
+        "olmsrproviderurilist": uri,
+        "olmsrconnection": "IP=127.0.0.1:1",
+        "olmsrsyncphase": "Persist",
+    } | attributes
+
+
+@pytest.mark.parametrize(
+    ("entries", "names", "expected"),
+    [
+        pytest.param((), [], (("not_applicable", State.OK, SOFT),), id="none"),
+        pytest.param((entry(1, A), entry(2, B)), [A, B], (FINE,), id="two"),
+        pytest.param(
+            (entry(1, A), entry(2, A), entry(3, B)),
+            [f"{A} (Consumer 001)", f"{A} (Consumer 002)", B],
+            (FINE,),
+            id="two from one provider",
+        ),
+        pytest.param((entry(1, ""),), ["Consumer 001"], (FINE,), id="no URI"),
+        pytest.param(
+            (entry(1, "ldap://\x1b[2J"),), ["ldap://\\x1b[2J"], (FINE,), id="a hostile URI"
+        ),
+        pytest.param(
+            (entry(1, "x" * 9999, olmsrsyncphase="y" * 9999),),
+            ["x" * 127 + "…"],
+            (FINE,),
+            id="a long one",
+        ),
+        pytest.param(
+            (("cn=Consumer 001", {"cn": "Consumer 001"}),),
+            [],
+            (("no_access", UNKNOWN, OURS),),
+            id="hidden attributes",
+        ),
+    ],
+)
+def test_links_have_names_that_can_be_printed_and_told_apart(
+    entries: tuple[tuple[str, Mapping[str, str]], ...],
+    names: list[str],
+    expected: tuple[Opinion, ...],
+) -> None:
+    assert observed(*entries) == (names, expected)
