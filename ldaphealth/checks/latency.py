@@ -7,6 +7,7 @@ window is judged: one slow operation changes nothing, a server that is slow for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import ceil
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,7 +97,7 @@ def _quantile(seen: Sequence[Observation], operation: str, params: Params) -> fl
     times = sorted(_times(seen, operation, params))
     if len(times) < params.min_operations:
         return None
-    return times[min(len(times) - 1, int(params.quantile * len(times)))]
+    return times[max(0, ceil(params.quantile * len(times)) - 1)]
 
 
 def _times(seen: Sequence[Observation], operation: str, params: Params) -> list[float]:

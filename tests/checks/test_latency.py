@@ -47,6 +47,7 @@ CASES = {
     "quick": case([0.01] * 12, FINE),
     "too few times": case([9.0] * 9, COLLECTING),
     "one slow operation": case([0.01] * 11 + [9.0], FINE),
+    "one slow operation of the fewest that are judged": case([0.01] * 9 + [9.0], FINE),
     "slow for long": case([0.01] * 4 + [2.0] * 8, SLOW),
     "slowish for long": case([0.4] * 12, SLOWISH),
     "slow, but long ago": case([9.0] * 20 + [0.01] * 13, FINE),

@@ -6,15 +6,18 @@ being tested, the second keepalived's own TCP_CHECK, so that both see the very s
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from demo import wait
 from demo.cluster import Cluster
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 
@@ -35,6 +38,12 @@ PORT = 389
 CHECKED_BY_LDAP = "127.0.0.9"
 CHECKED_BY_TCP = "127.0.0.10"
 WEIGHT = 100
+# What the agent leaves, in its default directory (docs/keepalived-contract.md).
+VERDICTS = Path("/run/ldaphealth/verdicts/example")
+TRACKED = Path("/run/ldaphealth/track/example")
+# Where `Weights` keeps what the agent says, beside what the virtual servers have.
+AGENT = "agent"
+START_SECONDS = 30.0
 
 GLOBAL = """\
 global_defs {
@@ -71,14 +80,38 @@ MISC_CHECK {{
 TCP_CHECK = """\
 TCP_CHECK {
         }"""
+# As in keepalived/file-check.conf.example.
+TRACK_FILES = """\
+track_file {server}_weight {{
+    file {directory}/{server}.weight
+    weight 1
+}}
+track_file {server}_fault {{
+    file {directory}/{server}.fault
+    weight 0
+}}
+"""
+FILE_CHECK = """\
+FILE_CHECK {{
+            track_file {server}_weight
+            weight 1
+        }}
+        FILE_CHECK {{
+            track_file {server}_fault
+            weight 0
+        }}
+        TCP_CHECK {{
+            connect_timeout 3
+        }}"""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How servers are checked.
 
-    `check` is the command line of MISC_CHECK, where `{server}` stands for a server's name;
-    `daemons` are command lines that run beside keepalived. All get ENVIRONMENT.
+    `check` is the command line of MISC_CHECK, where `{server}` stands for a server's name; without
+    one there is a FILE_CHECK. `daemons` are command lines that run beside keepalived. All get
+    ENVIRONMENT.
     """
 
     check: str
@@ -86,9 +119,20 @@ class Setup:
     delay_loop: int
 
 
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """What runs until the guest ends."""
+
+    daemons: tuple[subprocess.Popen[bytes], ...]
+    keepalived: subprocess.Popen[bytes]
+
+
 @dataclass(eq=False, slots=True)
 class Weights:
-    """The weight of each server of each virtual server over time, as the kernel tells it."""
+    """The weight of each server of each virtual server over time, as the kernel tells it.
+
+    For the address AGENT it is as the agent's verdicts have it, which may have expired.
+    """
 
     names: dict[int, str]
     changes: list[tuple[float, str, dict[str, int]]] = field(default_factory=list)
@@ -96,7 +140,8 @@ class Weights:
     def look(self) -> None:
         """Note what is new."""
         now = time.monotonic()
-        for address, weights in _read_ip_vs(self.names).items():
+        said = {AGENT: _read_verdicts(self.names.values())}
+        for address, weights in (_read_ip_vs(self.names) | said).items():
             if weights != self.at(address):
                 self.changes.append((now, address, weights))
 
@@ -123,9 +168,10 @@ class Syslog:
         self._socket.bind("/dev/log")
         threading.Thread(target=self._collect, daemon=True).start()
 
-    def count(self, word: str, begin: float, end: float) -> int:
-        """Return how many lines of this time have the word."""
-        return sum(word in line for when, line in self.lines if begin <= when < end)
+    def count(self, begin: float, end: float, *words: str) -> int:
+        """Return how many lines of this time have all the words."""
+        lines = (line for when, line in self.lines if begin <= when < end)
+        return sum(all(word in line for word in words) for line in lines)
 
     def _collect(self) -> None:
         while True:
@@ -134,14 +180,14 @@ class Syslog:
             self._file.write(f"{time.monotonic():.2f} {line}\n")
 
 
-def install(cluster: Cluster) -> float:
+def install(cluster: Cluster, setup: Setup) -> float:
     """Make what checks and daemons need; return the seconds that one one-shot check takes.
 
     The first only shows that the configuration is right: what the guest has read it reads faster.
     """
     DIRECTORY.mkdir(mode=0o755)
     shutil.copy(REPOSITORY / "keepalived/ldaphealth-check", DIRECTORY)
-    LDAPHEALTH_YAML.write_text(_ldaphealth_yaml(cluster))
+    LDAPHEALTH_YAML.write_text(_ldaphealth_yaml(cluster, track_files=not setup.check))
     program = ENVIRONMENT["LDAPHEALTH"]
     subprocess.run([program, "check"], env=ENVIRONMENT, check=True)
     began = time.monotonic()
@@ -150,12 +196,43 @@ def install(cluster: Cluster) -> float:
     return time.monotonic() - began
 
 
-def start(cluster: Cluster, setup: Setup, results: Path) -> list[subprocess.Popen[bytes]]:
-    """Start the daemons and keepalived, which end with the guest; return the daemons."""
+def start(cluster: Cluster, setup: Setup, results: Path) -> Processes:
+    """Start the daemons and keepalived, which end with the guest."""
     KEEPALIVED_CONF.write_text(_keepalived_conf(cluster, setup))
-    daemons = [_start(command, results) for command in setup.daemons]
-    _start(f"keepalived --dont-fork --use-file {KEEPALIVED_CONF}", results)
-    return daemons
+    daemons = tuple(_start(command, results) for command in setup.daemons)
+    if not setup.check:
+        # Without the directory keepalived drops the check, and without a file it knows nothing.
+        files = [TRACKED / f"{node.name}.fault" for node in cluster.nodes]
+        wait.until(
+            lambda: all(file.exists() for file in files), START_SECONDS, "there are no track files"
+        )
+    return Processes(
+        daemons, _start(f"keepalived --dont-fork --use-file {KEEPALIVED_CONF}", results)
+    )
+
+
+def ldaphealth(*arguments: str) -> None:
+    """Do as an operator does; subprocess.CalledProcessError when it is refused."""
+    subprocess.run([ENVIRONMENT["LDAPHEALTH"], *arguments], env=ENVIRONMENT, check=True)
+
+
+def verdicts_have_expired(cluster: Cluster) -> bool:
+    """Say whether no verdict of the agent holds any more."""
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    untils = [(VERDICTS / node.name).read_text().split()[3] for node in cluster.nodes]
+    return all(int(until) <= int(now) for until in untils)
+
+
+def clients_of(address: str, server_port: int) -> set[int]:
+    """Return the ports of clients that the kernel has sent to a server, also after they closed."""
+    service, server = socket.inet_aton(address).hex().upper(), f"{server_port:04X}"
+    ports = set()
+    for line in Path("/proc/net/ip_vs_conn").read_text().splitlines():
+        match line.split():
+            case ["TCP", _, client, to, _, _, destination, *_]:
+                if (to, destination) == (service, server):
+                    ports.add(int(client, 16))
+    return ports
 
 
 def _start(command: str, results: Path) -> subprocess.Popen[bytes]:
@@ -180,7 +257,17 @@ def _read_ip_vs(names: dict[int, str]) -> dict[str, dict[str, int]]:
     return table
 
 
-def _ldaphealth_yaml(cluster: Cluster) -> str:
+def _read_verdicts(names: Iterable[str]) -> dict[str, int]:
+    weights: dict[str, int] = {}
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            status = int((VERDICTS / name).read_text().split()[2])
+            if status > 1:
+                weights[name] = status - 2
+    return weights
+
+
+def _ldaphealth_yaml(cluster: Cluster, *, track_files: bool) -> str:
     servers = "".join(f"      {node.name}: {node.uri}\n" for node in cluster.nodes)
     return f"""\
 credentials:
@@ -198,15 +285,24 @@ clusters:
     checks:
       replication: {{behind: {{warning: 3, critical: 6}}}}
       search: {{base: "{PEOPLE}", scope: one, entries: {{critical: "10:"}}}}
+      # A guest is slow now and then, and a server in it is not worse than the others for it.
+      latency: {{seconds: {{warning: 1, critical: 3}}, quick_seconds: 1}}
+agent: {{track_files: {str(track_files).lower()}}}
 """
 
 
 def _keepalived_conf(cluster: Cluster, setup: Setup) -> str:
     names = [node.name for node in cluster.nodes]
-    misc_checks = [MISC_CHECK.format(command=setup.check.format(server=name)) for name in names]
+    if setup.check:
+        files = ""
+        checks = [MISC_CHECK.format(command=setup.check.format(server=name)) for name in names]
+    else:
+        files = "".join(TRACK_FILES.format(server=name, directory=TRACKED) for name in names)
+        checks = [FILE_CHECK.format(server=name) for name in names]
     return (
         GLOBAL
-        + _virtual_server(CHECKED_BY_LDAP, cluster, misc_checks, setup.delay_loop)
+        + files
+        + _virtual_server(CHECKED_BY_LDAP, cluster, checks, setup.delay_loop)
         + _virtual_server(CHECKED_BY_TCP, cluster, [TCP_CHECK] * len(names), setup.delay_loop)
     )
 

@@ -17,7 +17,11 @@ from dataclasses import dataclass, field
 
 from demo.tree import CHECK_DN, CHECK_PASSWORD, person
 
-TIMEOUT_SECONDS = 1.0
+# Not the address from which checks connect to the servers themselves: the kernel would take the
+# answer to a check for one to a client that lately had the same port, and the check would fail.
+SOURCE = ("127.0.0.8", 0)
+HELD_TIMEOUT_SECONDS = 5.0
+HOLD_ATTEMPTS = 100
 STALE_SECONDS = 5.0
 OK, STALE, ERROR = "ok", "stale", "error"
 STAMP = re.compile(rb"ldap\d+ (\d{19}) ")  # what Node.write writes: its name, the time in ns
@@ -46,14 +50,16 @@ class Client:
     """Reads one person, each time with a new connection, which so may go to any server."""
 
     address: tuple[str, int]
+    timeout_seconds: float
     outcomes: list[tuple[float, str]] = field(default_factory=list)
 
     def search(self) -> None:
         """Search once; STALE is an answer that lacks the writes of the last seconds."""
         began = time.monotonic()
         try:
-            with socket.create_connection(self.address, TIMEOUT_SECONDS) as connection:
-                answer = _ask(connection, began + TIMEOUT_SECONDS)
+            with socket.create_connection(self.address, self.timeout_seconds, SOURCE) as connection:
+                _exchange(connection, BIND, began + self.timeout_seconds)
+                answer = _exchange(connection, SEARCH, began + self.timeout_seconds)
         except OSError:
             self.outcomes.append((began, ERROR))
             return
@@ -64,6 +70,38 @@ class Client:
     def between(self, begin: float, end: float) -> list[str]:
         """Return the outcomes of the searches that began in this time."""
         return [outcome for began, outcome in self.outcomes if begin <= began < end]
+
+
+class Held:
+    """One connection that stays open, and searches on it.
+
+    `is_wanted` says of the port of a client whether it was sent to the right server: connections
+    are opened until one is. Raises OSError, and LookupError if none is.
+    """
+
+    def __init__(self, address: tuple[str, int], is_wanted: Callable[[int], bool]) -> None:
+        self.outcomes: list[str] = []
+        for _ in range(HOLD_ATTEMPTS):
+            self._connection = socket.create_connection(address, HELD_TIMEOUT_SECONDS, SOURCE)
+            if is_wanted(self._connection.getsockname()[1]):
+                break
+            self._connection.close()
+        else:
+            raise LookupError(f"{HOLD_ATTEMPTS} connections and none to the right server")
+        _exchange(self._connection, BIND, time.monotonic() + HELD_TIMEOUT_SECONDS)
+
+    def search(self) -> None:
+        """Search once."""
+        try:
+            _exchange(self._connection, SEARCH, time.monotonic() + HELD_TIMEOUT_SECONDS)
+        except OSError:
+            self.outcomes.append(ERROR)
+        else:
+            self.outcomes.append(OK)
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
 
 
 def _tlv(tag: int, *parts: bytes) -> bytes:
@@ -79,26 +117,26 @@ def _success(tag: int) -> bytes:
     return _tlv(tag, _tlv(0x0A, b"\0"), _tlv(0x04), _tlv(0x04))
 
 
-BIND = _message(1, _tlv(
+# A request and how the answer to it ends.
+BIND = (_message(1, _tlv(
     0x60, _tlv(0x02, b"\3"), _tlv(0x04, CHECK_DN.encode()), _tlv(0x80, CHECK_PASSWORD.encode()),
-))  # fmt: skip
-SEARCH = _message(2, _tlv(
+)), _success(0x61))  # fmt: skip
+SEARCH = (_message(2, _tlv(
     0x63, _tlv(0x04, person(1).encode()), _tlv(0x0A, b"\0"), _tlv(0x0A, b"\0"),
     _tlv(0x02, b"\0"), _tlv(0x02, b"\0"), _tlv(0x01, b"\0"), _tlv(0x87, b"objectClass"),
     _tlv(0x30, _tlv(0x04, b"description")),
-))  # fmt: skip
+)), _success(0x65))  # fmt: skip
 
 
-def _ask(connection: socket.socket, until: float) -> bytes:
-    """Bind and search; raise OSError if an answer is late or not a success."""
+def _exchange(connection: socket.socket, exchange: tuple[bytes, bytes], until: float) -> bytes:
+    """Ask and return the answer; raise OSError if it is late or not a success."""
+    request, success = exchange
+    connection.sendall(request)
     answer = b""
-    for request, success in ((BIND, _success(0x61)), (SEARCH, _success(0x65))):
-        connection.sendall(request)
-        answer = b""
-        while not answer.endswith(success):
-            connection.settimeout(max(0.001, until - time.monotonic()))
-            received = connection.recv(4096)
-            if not received:
-                raise ConnectionError("the server closed the connection")
-            answer += received
+    while not answer.endswith(success):
+        connection.settimeout(max(0.001, until - time.monotonic()))
+        received = connection.recv(4096)
+        if not received:
+            raise ConnectionError("the server closed the connection")
+        answer += received
     return answer

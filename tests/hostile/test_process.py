@@ -70,7 +70,8 @@ def assert_in_bounds(hostile: Run, *refused: Run) -> None:
     startup_seconds = max(each.seconds for each in refused)
     small_kib = min(each.peak_kib for each in refused)
     assert hostile.status == OUT_OF_SERVICE, hostile.told
-    assert hostile.seconds < startup_seconds + ALLOWED_SECONDS, hostile.told
+    # A busy machine delays the end as it delays the start: by the start we see how busy it is.
+    assert hostile.seconds < 2 * startup_seconds + ALLOWED_SECONDS, hostile.told
     assert hostile.peak_kib < small_kib + ALLOWED_KIB, hostile.told
 
 
