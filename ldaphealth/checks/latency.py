@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import ceil
-from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -85,6 +84,8 @@ def _judge_one(view: View, params: Params, operation: str, seconds: float) -> It
 
 
 def _to_pool(view: View, params: Params, operation: str, seconds: float) -> float | None:
+    from statistics import median  # noqa: PLC0415  rarely needed, and slow to load
+
     others = [
         each
         for server, seen in view.observations.items()
