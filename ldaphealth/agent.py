@@ -81,7 +81,7 @@ class Agent:
         self._look, self._clock, self._random = look, clock, random
         self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
         self._lanes = Lanes(settings.agent.threads)
-        self._in_flight: dict[str, float] = {}
+        self._in_flight: set[str] = set()
         self._valid_until: dict[str, float] = {}
         known = memories or {}
         self.pools = {
@@ -112,7 +112,7 @@ class Agent:
     def tick(self, now: float) -> float:
         """Start what is due, and return when to come again at the latest."""
         for server in self._schedule.take(now):
-            self._start(server, now)
+            self._start(server)
         for pool in self.pools.values():
             if any(word.until <= now for word in pool.memory.overrides.values()):
                 self.decide(pool)
@@ -141,7 +141,7 @@ class Agent:
         self._plan()
         for server, target in before.items():  # what is under way there is about another server
             if self._servers.get(server, (None, None))[1] != target:
-                self._in_flight.pop(server, None)
+                self._in_flight.discard(server)
 
     def decide(self, pool: Pool) -> None:
         """Decide on a cluster and tell the publishers."""
@@ -151,7 +151,8 @@ class Agent:
         holds = VALID_ROUNDS * cluster.interval_seconds + cluster.deadline_seconds + AIR_SECONDS
         self._valid_until.update(dict.fromkeys(fresh, now + holds))
         changed = {change.after.server for change in changes}
-        due = {each: until for each, until in self._valid_until.items() if each in changed | fresh}
+        known = self._valid_until
+        due = {each: known[each] for each in changed | fresh if each in known}
         for change in changes:
             _log_change(change)
         seen = tuple(each for server in fresh for each in pool.latest[server])
@@ -159,7 +160,7 @@ class Agent:
         for publisher in self.publishers:
             self._tell(publisher, decided)
         for server in pool.unwitnessed():
-            self._start(server, now, counts=False)
+            self._start(server, counts=False)
 
     def _plan(self) -> None:
         self._servers: dict[str, tuple[Pool, Server]] = {
@@ -172,12 +173,12 @@ class Agent:
         }
         self._schedule = Schedule(intervals, self._clock(), self._random)
 
-    def _start(self, server_id: str, now: float, *, counts: bool = True) -> None:
+    def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
             self.counters.overruns += counts
             return
         pool, server = self._servers[server_id]
-        self._in_flight[server_id] = now
+        self._in_flight.add(server_id)
         wanted = screening.Round(
             server, pool.cluster.checks, pool.cluster.deadline_seconds,
             pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
@@ -219,7 +220,7 @@ class Agent:
             pool, now_there = self._servers.get(letter.target.id, (None, None))
             if pool is None or now_there != letter.target:  # a reload came between
                 continue
-            self._in_flight.pop(letter.target.id, None)
+            self._in_flight.discard(letter.target.id)
             if letter.seen:
                 pool.land(letter.target.id, letter.seen, letter.round)
                 touched[pool.cluster.name] = pool

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from ldaphealth.model import Effect, Finding, Server
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # a check's type mentions the session; loading it would load 
     from ldaphealth.session import Session
 
 Facts = Mapping[str, object]
+SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 
 
 def _never(view: View, params: Any) -> bool:  # noqa: ARG001
@@ -119,3 +121,8 @@ class Cluster(Struct, frozen=True):
     second_look_seconds: float = 1.0
     interval_seconds: float = 5.0
     settle: Settle = Settle()
+
+    def within(self, deadline_seconds: float) -> Cluster:
+        """Return the same with another deadline, and a second look that fits into it."""
+        pause = min(self.second_look_seconds, deadline_seconds * SECOND_LOOK_PART)
+        return replace(self, deadline_seconds=deadline_seconds, second_look_seconds=pause)

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_url import UrlOptions, cluster
 from ldaphealth.cli.progress import Progress, shown
-from ldaphealth.cli.targets import MIN_PAUSE_SHARE, Chosen, complete, config_option, configured
+from ldaphealth.cli.targets import Chosen, complete, config_option, configured
 from ldaphealth.publish import SINKS, Options, Sink
 
 if TYPE_CHECKING:
@@ -149,8 +149,7 @@ def _less(cluster: Cluster, spent_seconds: float) -> Cluster:
     the start alone takes seconds, and "no answer" would keep a dead server in.
     """
     left = max(cluster.deadline_seconds - spent_seconds, LEAST_PART * cluster.deadline_seconds)
-    pause = min(cluster.second_look_seconds, left * MIN_PAUSE_SHARE)
-    return replace(cluster, deadline_seconds=round(left, 1), second_look_seconds=pause)
+    return cluster.within(round(left, 1))
 
 
 def age_seconds() -> float:

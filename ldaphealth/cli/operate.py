@@ -27,7 +27,6 @@ DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
-MAX_REASON_CHARACTERS = 200
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -47,12 +46,14 @@ class Duration(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds."""
+        from ldaphealth.control.requests import MAX_SECONDS  # noqa: PLC0415
+
         match = DURATION.fullmatch(str(value)) if value else None
         seconds = sum(
             int(number or 0) * unit
             for number, unit in zip(match.groups() if match else (), UNIT_SECONDS, strict=False)
         )
-        if not 0 < seconds <= 30 * 86400:
+        if not 0 < seconds <= MAX_SECONDS:
             self.fail(f"{value!r} is no time up to 30d; write 45m, 2h30m or 1d", param, ctx)
         return float(seconds)
 
@@ -66,6 +67,8 @@ class Reason(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """Return it."""
+        from ldaphealth.control.requests import MAX_REASON_CHARACTERS  # noqa: PLC0415
+
         if len(str(value)) > MAX_REASON_CHARACTERS:
             self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
         return str(value)

@@ -5,7 +5,6 @@ The commands that take `CLUSTER[/SERVER]` call this; every mistake becomes a cli
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
     from ldaphealth.settings import Settings
 
-MIN_PAUSE_SHARE = 0.6
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 
 config_option = click.option(
@@ -70,25 +67,17 @@ class Chosen(Struct, frozen=True):
 
 def configured(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Chosen:
     """Return what a configuration file says of these clusters and servers, or of all."""
+    from ldaphealth.config.mistakes import near  # noqa: PLC0415  loads the checks
+
     settings = load_config(path)
     clusters = settings.clusters
     if deadline_seconds is not None:
-        most = deadline_seconds * MIN_PAUSE_SHARE
-        clusters = {
-            name: replace(
-                each,
-                deadline_seconds=deadline_seconds,
-                second_look_seconds=min(each.second_look_seconds, most),
-            )
-            for name, each in clusters.items()
-        }
+        clusters = {name: each.within(deadline_seconds) for name, each in clusters.items()}
     known = [*clusters] + [server.id for each in clusters.values() for server in each.servers]
     wanted: set[str] = set()
     for target in targets or clusters:
         if target not in known:
-            near = difflib.get_close_matches(target, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise click.UsageError(f"{path} describes no {target!r}; {hint}")
+            raise click.UsageError(f"{path} describes no {target!r}{near(target, known)}")
         name, _, server = target.partition("/")
         wanted.update([target] if server else [each.id for each in clusters[name].servers])
     chosen = [

@@ -22,7 +22,6 @@ from ldaphealth.secret_file import read_secret, secret_of
 from ldaphealth.settings import AgentSettings
 
 SECOND_LOOK_SECONDS = 1.0
-SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 OFF = ("off", False)
 ON = (None, True)  # a check with nothing to say of it
 
@@ -94,7 +93,7 @@ def _floor(path: str, given: shape.Cluster, problems: Problems) -> int:
 
 
 def _second_look_seconds(path: str, given: shape.Cluster, problems: Problems) -> float:
-    most = given.deadline_seconds * SECOND_LOOK_PART
+    most = given.deadline_seconds * check.SECOND_LOOK_PART
     if given.second_look_seconds is None:
         return min(SECOND_LOOK_SECONDS, most)
     if given.second_look_seconds > most:

@@ -10,12 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as NotInTime
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from ldaphealth.agent import Agent
+from ldaphealth.config.mistakes import near
 from ldaphealth.control.requests import Answer, Explain, History, Request, Say, Status, Unsay
 from ldaphealth.deadline import boot_seconds
 from ldaphealth.guard import Override, Past
@@ -156,9 +156,7 @@ class Answers:
             for server in pool.cluster.servers
         }
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise Refused(f"the agent looks at no {name!r}; {hint}")
+            raise Refused(f"the agent looks at no {name!r}{near(name, known)}")
         return known[name]
 
 

@@ -13,6 +13,8 @@ from ldaphealth.guard.memory import Will
 
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 << 20
+MAX_SECONDS = 30 * 86400  # of an operator's word
+MAX_REASON_CHARACTERS = 200
 
 
 class Status(Struct, frozen=True, tag="status"):
@@ -38,8 +40,8 @@ class Say(Struct, frozen=True, tag="say"):
 
     server: str
     will: Will
-    seconds: Annotated[float, Meta(gt=0, le=30 * 86400)]
-    reason: Annotated[str, Meta(max_length=200)] = ""
+    seconds: Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
+    reason: Annotated[str, Meta(max_length=MAX_REASON_CHARACTERS)] = ""
 
 
 class Unsay(Struct, frozen=True, tag="unsay"):

@@ -14,37 +14,25 @@ from ldaphealth.atomic_file import write
 from ldaphealth.deadline import boot_seconds
 from ldaphealth.decided import Decided
 from ldaphealth.model import Trust, Verdict
-from ldaphealth.publish.verdict_file import MAGIC, path_of
+from ldaphealth.publish.server_files import ServerFiles
+from ldaphealth.publish.verdict_file import MAGIC
 
 # What a real_server has in keepalived.conf: the files say the difference. 0 would break quorum.
 CONFIGURED_WEIGHT = 100
-ENDS = ("weight", "fault")
 
 
-class TrackFiles:
-    """Two files a server: `NAME.weight` to add to its weight, `NAME.fault` to remove it."""
+class TrackFiles(ServerFiles):
+    """Two files a server: `NAME.weight` to add to its weight, `NAME.fault` to remove it.
+
+    They stay when the agent ends: without them every server is in, and with a fault in each none.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._written: dict[str, frozenset[str]] = {}
+        super().__init__(directory, _numbers)
 
-    def publish(self, decided: Decided) -> None:
-        """Write the files that are due."""
-        for server in decided.due:
-            path = path_of(self._directory, server)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            verdict = decided.verdicts[server]
-            for end, number in zip(ENDS, (weight(verdict), fault(verdict)), strict=True):
-                write(path.with_name(f"{path.name}.{end}"), f"{number}\n".encode())
-        here = frozenset(decided.verdicts)
-        for server in self._written.get(decided.cluster, frozenset()) - here:
-            path = path_of(self._directory, server)
-            for end in ENDS:
-                path.with_name(f"{path.name}.{end}").unlink(missing_ok=True)
-        self._written[decided.cluster] = here
 
-    def close(self) -> None:
-        """Leave the files: without them every server is in, and with a fault in each none is."""
+def _numbers(verdict: Verdict, _: float) -> dict[str, str]:
+    return {".weight": f"{weight(verdict)}\n", ".fault": f"{fault(verdict)}\n"}
 
 
 def weight(verdict: Verdict) -> int:

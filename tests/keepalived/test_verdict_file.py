@@ -21,7 +21,8 @@ from ldaphealth.decided import Decided
 from ldaphealth.guard import WEIGHT_SHARE
 from ldaphealth.model import State, Verdict
 from ldaphealth.publish.keepalived import misc_check_status
-from ldaphealth.publish.verdict_file import MAX_CHARACTERS, VerdictFiles, path_of, text
+from ldaphealth.publish.server_files import path_of
+from ldaphealth.publish.verdict_file import MAX_CHARACTERS, VerdictFiles, text
 from tests.publish.snapshots import NASTY, SNAPSHOTS, serving, silent
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
