@@ -15,6 +15,8 @@ from pathlib import Path
 
 import trustme
 
+from demo import ports
+
 Behaviour = Callable[[socket.socket], None]
 
 LIFETIME_SECONDS = 20.0
@@ -108,8 +110,12 @@ def resetting(peer: socket.socket) -> None:
 
 @contextlib.contextmanager
 def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve the behaviour on a free port of 127.0.0.1, below the range of outgoing ones."""
-    listener = _bound()
+    """Serve the behaviour on a port of 127.0.0.1 that is ours as those of the real clusters are.
+
+    A port that is only free may be that of a node which another test has just killed.
+    """
+    reservation = ports.reserve(1, ("127.0.0.1",))
+    listener = socket.create_server(("127.0.0.1", *reservation.ports), backlog=64)
     stopping = threading.Event()
 
     def serve() -> None:
@@ -126,19 +132,7 @@ def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Itera
     finally:
         stopping.set()
         listener.close()
-
-
-def _bound() -> socket.socket:
-    for port in range(20000, 32768):
-        listener = socket.socket()
-        try:
-            listener.bind(("127.0.0.1", port))
-            listener.listen(64)
-        except OSError:
-            listener.close()
-        else:
-            return listener
-    raise OSError("no free port below 32768")
+        reservation.release()
 
 
 def _converse(peer: socket.socket, behave: Behaviour, context: ssl.SSLContext | None) -> None:
