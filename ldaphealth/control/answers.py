@@ -19,6 +19,7 @@ from ldaphealth.config.mistakes import near
 from ldaphealth.control.requests import Answer, Explain, History, Request, Say, Status, Unsay
 from ldaphealth.deadline import boot_seconds
 from ldaphealth.guard import Override, Past
+from ldaphealth.health import Health
 from ldaphealth.journal import Journal, JournalError
 from ldaphealth.model import Observation, Server, Snapshot
 from ldaphealth.pool import Pool
@@ -110,17 +111,7 @@ class Answers:
             for pool in agent.pools.values()
             for server, word in pool.memory.overrides.items()
         }
-        whole["agent"] = {
-            "version": self._version,
-            "up_seconds": boot_seconds() - agent.started_at,
-            "servers": sum(len(pool.cluster.servers) for pool in agent.pools.values()),
-            "rounds": agent.counters.rounds,
-            "overruns": agent.counters.overruns,
-            "in_flight": agent.in_flight,
-            "publish_errors": agent.counters.publish_errors,
-            "history_errors": self._journal.errors,
-            "history_lost": self._journal.lost,
-        }
+        whole["agent"] = msgspec.to_builtins(health_of(agent, self._journal, self._version))
         return whole
 
     def _explain(self, name: str) -> dict[str, Any]:
@@ -158,6 +149,21 @@ class Answers:
         if name not in known:
             raise Refused(f"the agent looks at no {name!r}{near(name, known)}")
         return known[name]
+
+
+def health_of(agent: Agent, journal: Journal, version: str) -> Health:
+    """Return the numbers of now; from any thread."""
+    return Health(
+        version,
+        boot_seconds() - agent.started_at,
+        sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
+        agent.counters.rounds,
+        agent.counters.overruns,
+        agent.in_flight,
+        agent.counters.publish_errors,
+        journal.errors,
+        journal.lost,
+    )
 
 
 def _override_document(word: Override) -> dict[str, Any]:

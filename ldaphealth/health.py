@@ -1,0 +1,22 @@
+"""What the agent itself does and suffers from, in numbers; for its status, its metrics, its page.
+
+control/answers.py makes it; sinks tell it.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Health(Struct, frozen=True):
+    """The agent in numbers; counts are since it began."""
+
+    version: str
+    up_seconds: float
+    servers: int
+    rounds: int
+    overruns: int  # rounds that were left out because the one before had not ended
+    in_flight: int
+    publish_errors: int
+    history_errors: int
+    history_lost: int  # changes of verdict that never reached the disk
