@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ldaphealth.check import Check
 from ldaphealth.checks import (
     bind,
+    certificate,
     compare,
     connect,
     consumer,
@@ -25,6 +26,7 @@ from ldaphealth.checks import (
 BUILT_IN: Mapping[str, Check] = {
     "connect": connect.CHECK,
     "bind": bind.CHECK,
+    "certificate": certificate.CHECK,
     "search": search.CHECK,
     "compare": compare.CHECK,
     "write": write.CHECK,
