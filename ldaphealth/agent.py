@@ -78,7 +78,7 @@ class Agent:
         self.publishers = publishers
         self.counters = Counters()
         self.started_at = clock()
-        self._look, self._clock, self._random = look, clock, random
+        self._look, self._clock = look, clock
         self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
         self._lanes = Lanes(settings.agent.threads)
         self._in_flight: set[str] = set()
@@ -88,6 +88,7 @@ class Agent:
             name: Pool(cluster, known.get(name, Memory()))
             for name, cluster in settings.clusters.items()
         }
+        self._schedule = Schedule({}, self.started_at, random)
         self._plan()
 
     @property
@@ -171,7 +172,7 @@ class Agent:
         intervals = {
             server: pool.cluster.interval_seconds for server, (pool, _) in self._servers.items()
         }
-        self._schedule = Schedule(intervals, self._clock(), self._random)
+        self._schedule.plan(intervals, self._clock())
 
     def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
