@@ -80,7 +80,7 @@ class Agent:
         self.started_at = clock()
         self._look, self._clock = look, clock
         self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
-        self._lanes = Lanes(settings.agent.threads)
+        self.lanes = Lanes(settings.agent.threads)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, float] = {}
         known = memories or {}
@@ -103,7 +103,7 @@ class Agent:
             heartbeat()
             if not self._wait(wake):
                 break
-        self._lanes.close()
+        self.lanes.close()
         for publisher in self.publishers:
             try:
                 publisher.close()
@@ -185,7 +185,7 @@ class Agent:
             pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
         )  # fmt: skip
         run = partial(screening.run, wanted, self._look)
-        self._lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
+        self.lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
 
     def _fly(self, server: Server, run: Callable[[], list[Observation]]) -> None:
         """Do one round in a thread of its own; whatever happens, a letter says that it ended."""
