@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 5.0  # for a caller to say what he wants, and to take the answer
 MOST_CALLERS = 16
 MODE = 0o660
-BUSY = msgspec.json.encode(Answer(error="the agent is busy; try again")) + b"\n"
+BUSY = msgspec.json.encode(Answer(error="the agent is busy; nothing was done; try again")) + b"\n"
 
 
 class ControlServer(socketserver.ThreadingUnixStreamServer):
