@@ -216,7 +216,7 @@ class Transport:
         found = self._tls.getpeercert() or {}
         names = tuple(str(name[-1]) for name in found.get("subjectAltName", ()))
         end = found.get("notAfter")
-        return Certificate(names, float(ssl.cert_time_to_seconds(end)) if end else None)
+        return Certificate(names, float(ssl.cert_time_to_seconds(str(end))) if end else None)
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""

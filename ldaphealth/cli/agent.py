@@ -102,7 +102,7 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     try:
         control = ControlServer(ours.socket_path, ours.socket_group, answers.answer)
     except (OSError, LookupError) as error:
-        raise click.ClickException(f"{ours.socket_path}: {error}") from error
+        raise click.ClickException(_no_socket(ours, error)) from error
     stack.callback(control.close)
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     signal.signal(signal.SIGINT, lambda *_: running.stop())
@@ -113,6 +113,18 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     running.run(heartbeat=lambda: service_manager.notify(service_manager.ALIVE))
     service_manager.notify(service_manager.STOPPING)
     log.info("stopped", extra={"rounds": running.counters.rounds})
+
+
+def _no_socket(ours: AgentSettings, error: Exception) -> str:
+    """Return why nobody can ask, and what to do."""
+    if isinstance(error, LookupError):
+        what = f"there is no group {ours.socket_group!r}"
+    elif isinstance(error, PermissionError) and ours.socket_group:
+        what = f"may not give the socket to group {ours.socket_group!r}: is the agent in it?"
+    else:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return f"{ours.socket_path}: {reason}"
+    return f"agent.socket_group: {what}"
 
 
 def _remembered(state: Path) -> dict[str, Memory]:
