@@ -15,6 +15,7 @@ from ldaphealth.checks import (
     consumer,
     latency,
     monitor,
+    propagation,
     replication,
     resources,
     search,
@@ -34,6 +35,7 @@ BUILT_IN: Mapping[str, Check] = {
     "monitor": monitor.CHECK,  # after all other operations of a session, which it discounts
     "latency": latency.CHECK,  # of the times that the session has by now
     "unbind": unbind.CHECK,
+    "propagation": propagation.CHECK,  # a survey, beside the sessions
 }
 
 LAST = "monitor"  # checks of other packages come before it

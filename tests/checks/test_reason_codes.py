@@ -22,6 +22,7 @@ from tests.checks import (
     test_duration,
     test_latency,
     test_monitor,
+    test_propagation,
     test_replication,
     test_resources,
     test_search,
@@ -40,6 +41,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_latency.CASES,
     test_consumer.CASES,
     test_resources.CASES,
+    test_propagation.CASES,
 )
 # RFC 4511 4.1.9, and what session.py calls a number that has no name there.
 RESULT_CODE = re.compile(
