@@ -288,12 +288,17 @@ def test_the_agent_does_it_beside_its_rounds(cluster: Cluster, tmp_path: Path) -
         wait.until(
             lambda: len(agent.metrics("ldap4")) == 3, 15.0, f"no numbers; the log: {agent.log()}"
         )
+        print(agent.run("explain", "c/ldap4").stdout)  # noqa: T201  how people see it
         seen = json.loads(agent.run("explain", "c/ldap4", "--format", "json").stdout)["seen"]
         assert seen[-1]["facts"]["outcome"] == "written"
 
         cluster.nodes[3].cut_replication()
         wait.until(lambda: "propagation.lost" in agent.reasons("ldap4"), 15.0, agent.log())
         assert "propagation.lost" not in agent.reasons("ldap1") + agent.reasons("ldap2")
+        agent.configure(servers=3)
+        agent.reload()
+        wait.until(lambda: agent.status()["agent"]["servers"] == 3, 5.0, "it is not taken")
+        wait.until(lambda: agent.metrics("ldap3").keys() == {"ldap1", "ldap2"}, 15.0, agent.log())
         overruns = agent.status()["agent"]["overruns"]
         began = time.monotonic()
         assert agent.stop() == 0  # mostly while one waits for what is lost
