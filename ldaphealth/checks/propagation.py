@@ -97,7 +97,11 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "not_applicable", summary)
         return
     me, stories = view.server.id, _latest_stories(view)
-    told = [*_as_reader(me, stories, params), *_as_writer(me, stories)]
+    told = [
+        *_as_reader(me, stories, params),
+        *_unread(me, view.latest.facts),
+        *_as_writer(me, stories),
+    ]
     metrics = tuple(_metrics(me, stories, params))
     if not told and metrics:
         told = [(State.OK, "ok", _fine_sentence(me, stories), Trust.SOFT)]
@@ -135,10 +139,13 @@ def _as_reader(me: str, stories: Sequence[Story], params: Params) -> Iterator[Ju
         seconds = _seconds(worst, me) or 0.0
         summary = f"took {seconds:.2f} s to receive what was written at {_names(slow)}"
         yield params.seconds.state(seconds), "slow", summary, Trust.SOFT
-    unread = [story for story in mine if _is_unread(story, me)]
-    if unread:
-        trouble = unread[-1]["readers"][me]["trouble"]
-        summary = f"could not be watched for what was written at {_names(unread)}: {trouble}"
+
+
+def _unread(me: str, newest: Story) -> Iterator[Judged]:
+    """Tell it of the newest token alone: that a server was restarted is nobody's business after."""
+    if me in newest["readers"] and _is_unread(newest, me):
+        trouble = newest["readers"][me]["trouble"]
+        summary = f"could not be watched for what was written at {_names([newest])}: {trouble}"
         yield State.UNKNOWN, "unread", summary, Trust.OURS
 
 
@@ -223,7 +230,7 @@ def _lost_sentence(me: str, stories: Sequence[Story]) -> str:
 def _fine_sentence(me: str, stories: Sequence[Story]) -> str:
     arrived = [story for story in stories if _seconds(story, me) is not None]
     longest = max(_seconds(story, me) or 0.0 for story in arrived)
-    return f"received within {longest:.2f} s what was written at {_names(arrived)}"
+    return f"received within {longest:.3f} s what was written at {_names(arrived)}"
 
 
 def _names(stories: Sequence[Story]) -> str:

@@ -119,6 +119,9 @@ CASES = {
     "a reader whose last look failed": case(
         "s1", story("s0", DIED_LATE, GOT, GOT), expected=(UNREAD,)
     ),
+    "a reader that was dead the last time": case(
+        "s2", story("s0", GOT, DEAD, GOT), story("s1", GOT, GOT, GOT), expected=(FINE,)
+    ),
     "a reader that died after it had it": case(
         "s1", story("s0", reader(0.1, trouble="gone"), GOT, GOT), expected=(FINE,)
     ),
@@ -195,7 +198,7 @@ def only(me: str, *stories: Story) -> Finding:
             "only 1 of 4 servers received within 10 s what was written here",
         ),
         ("s1", [LATE], "took 3.00 s to receive what was written at s0"),
-        ("s1", [ALL_GOT], "received within 0.05 s what was written at s0"),
+        ("s1", [ALL_GOT], "received within 0.050 s what was written at s0"),
         (
             "s1",
             [story("s0", DEAD, GOT, GOT)],

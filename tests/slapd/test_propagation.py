@@ -229,18 +229,21 @@ def test_what_is_no_canary_of_ours_is_never_written_to(
 
 
 @pytest.mark.parametrize(
-    ("behave", "of_writer"),
+    ("place", "behave", "code"),
     [
-        (hostile.silent, "unwritten"),
-        (hostile.drip, "unwritten"),
-        (hostile.slow_answers, "no_canary"),  # it says that there is no entry
-        (hostile.endless, "unwritten"),
-        (hostile.garbage, "unwritten"),
+        pytest.param("writer", hostile.drip, "unwritten", id="a writer that drips"),
+        # It says that there is no entry.
+        pytest.param("writer", hostile.slow_answers, "no_canary", id="a slow writer"),
+        pytest.param("writer", hostile.endless, "unwritten", id="a writer without end"),
+        pytest.param("writer", hostile.garbage, "unwritten", id="a writer that is none"),
+        pytest.param("reader", hostile.silent, "unread", id="a silent reader"),
+        pytest.param("reader", hostile.slow_answers, "unread", id="a slow reader"),
+        pytest.param("reader", hostile.endless, "unread", id="a reader without end"),
+        pytest.param("reader", hostile.garbage, "unread", id="a reader that is none"),
     ],
 )
-@pytest.mark.parametrize("place", ["writer", "reader"])
 def test_no_hostile_server_holds_it_past_its_deadline(
-    watch: Watch, behave: hostile.Behaviour, of_writer: str, place: str
+    watch: Watch, place: str, behave: hostile.Behaviour, code: str
 ) -> None:
     params = replace(PARAMS, lost_seconds=0.5)
     with hostile.listening(behave) as port:
@@ -251,7 +254,7 @@ def test_no_hostile_server_holds_it_past_its_deadline(
         story = watch.survey()
 
     assert time.monotonic() - began < params.deadline_seconds
-    assert watch.codes() == {"c/ldap1": [of_writer if place == "writer" else "unread"]}
+    assert watch.codes() == {"c/ldap1": [code]}
     assert len([seen for seen in story["readers"].values() if seen["seconds"] is not None]) == (
         0 if place == "writer" else 3 - 1
     )
