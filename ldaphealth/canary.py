@@ -1,7 +1,8 @@
-"""The one entry that an agent may write to: its name, its mark, and how to make it.
+"""The only entries that an agent may write to: their names, their marks, and how to make them.
 
-The write check and the people who set it up use this. There is one entry per agent and server:
-two agents probe the same cluster, and writes of two providers to one entry would conflict.
+The checks that write and the people who set them up use this. There is one entry per agent, server
+and purpose: two agents probe the same cluster, writes of two providers to one entry would conflict,
+and the write check of the next round would overwrite what propagation still waits for.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
+from typing import Literal
 
 from ldaphealth.model import Server
 
 TOKEN_ATTRIBUTE = "description"  # noqa: S105  the only attribute that is ever changed
 MARK_ATTRIBUTE = "ou"
+Purpose = Literal["write", "propagation"]
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
@@ -22,24 +25,33 @@ def this_agent() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "agent"
 
 
-def canary_dn(container: str, agent: str, server: Server) -> str:
+def canary_dn(container: str, agent: str, server: Server, purpose: Purpose = "write") -> str:
     """Return the entry's DN; both names must match `NAME`, so nothing needs escaping (RFC 4514)."""
-    return f"cn={agent} {_safe(server.id)},{container}"
+    return f"cn={_cn(agent, server, purpose)},{container}"
 
 
-def mark(agent: str, server: Server) -> str:
+def mark(agent: str, server: Server, purpose: Purpose = "write") -> str:
     """Return the value that says: this entry is that agent's, to be written to."""
-    return f"ldaphealth canary of {agent} for {_safe(server.id)}"
+    return f"ldaphealth canary of {agent} for {_safe(server.id)}{_beside(purpose)}"
 
 
-def canary(agent: str, server: Server) -> Mapping[str, tuple[str, ...]]:
+def canary(agent: str, server: Server, purpose: Purpose = "write") -> Mapping[str, tuple[str, ...]]:
     """Return the attributes of the entry; applicationProcess is in RFC 4519 3.3."""
     return {
         "objectClass": ("applicationProcess",),
-        "cn": (f"{agent} {_safe(server.id)}",),
-        MARK_ATTRIBUTE: (mark(agent, server),),
+        "cn": (_cn(agent, server, purpose),),
+        MARK_ATTRIBUTE: (mark(agent, server, purpose),),
         TOKEN_ATTRIBUTE: ("nothing written yet",),
     }
+
+
+def _cn(agent: str, server: Server, purpose: Purpose) -> str:
+    return f"{agent} {_safe(server.id)}{_beside(purpose)}"
+
+
+def _beside(purpose: Purpose) -> str:
+    """Return what tells the entries apart; those of `write` were there first, and have nothing."""
+    return "" if purpose == "write" else f" {purpose}"
 
 
 def _safe(name: str) -> str:

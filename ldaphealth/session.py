@@ -29,6 +29,8 @@ try:
     from ldap3.operation.extended import extended_operation
     from ldap3.operation.modify import modify_operation
     from ldap3.operation.search import search_operation
+    from ldap3.protocol.convert import build_controls_list
+    from ldap3.protocol.rfc4527 import post_read_control
     from ldap3.utils import asn1
     from ldap3.utils.conv import escape_filter_chars
 finally:
@@ -36,6 +38,7 @@ finally:
     gc.enable()
 
 START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
+POST_READ_OID = b"1.3.6.1.1.13.2"  # RFC 4527 3.2
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 SUCCESS, SIZE_LIMIT_EXCEEDED, COMPARE_FALSE, COMPARE_TRUE = 0, 4, 5, 6
 # Tags of responses, [APPLICATION n] in RFC 4511
@@ -89,6 +92,7 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
+        self._controls: Any = None  # of the latest answer
 
     @property
     def alive(self) -> bool:
@@ -167,6 +171,24 @@ class Session:
         request = self._request(_modify_request, dn, attribute, value)
         self._expect_success(Kind.RESULT, "modify", request, MODIFY)
 
+    def replace_and_read(
+        self, dn: str, attribute: str, value: str, wanted: Sequence[str]
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Make the value the only one, and return attributes as this very change left them.
+
+        The post-read control (RFC 4527) brings both in one answer. It is not critical: a server
+        that does not know it does the change, and the entry is read after it.
+        """
+        request = self._request(_modify_request, dn, attribute, value)
+        control = self._request(_post_read, (*wanted,))
+        self._expect_success(Kind.RESULT, "modify", request + control, MODIFY)
+        try:
+            found = _post_read_entry(self._controls)
+        except Exception as error:  # as in `_response`
+            self.close()
+            raise _malformed(error) from error
+        return self.read(dn, wanted) if found is None else found[1]
+
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
         """Add an entry."""
         request = self._request(_add_request, dn, attributes)
@@ -217,7 +239,10 @@ class Session:
             raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
 
     def _envelope(self, protocol_op: bytes) -> bytes:
-        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
+        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1).
+
+        Controls follow the request without anything between.
+        """
         self._message_id += 1
         body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op
         return b"\x30" + _length(len(body)) + body
@@ -253,7 +278,7 @@ class Session:
         try:
             decoded = asn1.decode_message_fast(message)
             message_id, tag = decoded["messageID"], decoded["protocolOp"]
-            payload = decoded["payload"]
+            payload, self._controls = decoded["payload"], decoded["controls"]
         except Exception as error:  # hostile bytes make ldap3 raise what they like
             raise _malformed(error) from error
         if message_id == 0 and tag == EXTENDED:
@@ -284,6 +309,18 @@ class Session:
         return SessionError(Failure(kind, detail, name))
 
 
+def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = None) -> Session:
+    """Return a session that is connected and bound; SessionError leaves nothing open."""
+    session = Session(server, deadline, budget_bytes or BUDGET_BYTES)
+    try:
+        session.connect()
+        session.bind()
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
 def _malformed(error: Exception) -> SessionError:
     detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
     return SessionError(Failure(Kind.PROTOCOL, detail))
@@ -309,6 +346,16 @@ def _entry(payload: Any) -> Entry:
         for attribute in payload[1][3]
     }
     return dn, attributes
+
+
+def _post_read_entry(controls: Any) -> Entry | None:
+    """Return the entry in the answer's post-read control, None without one (RFC 4527 3.2)."""
+    for _, _, _, fields in controls or ():
+        if bytes(fields[0][3]) == POST_READ_OID:
+            value = fields[-1][3]
+            (entry,) = asn1.decode_sequence(value, 0, len(value))
+            return _entry(entry[3])
+    return None
 
 
 def _length(size: int) -> bytes:
@@ -360,6 +407,11 @@ def _compare_request(dn: str, attribute: str, value: str) -> bytes:
 def _modify_request(dn: str, attribute: str, value: str) -> bytes:
     changes = {attribute: [(ldap3.MODIFY_REPLACE, [value])]}
     return _encode(modify_operation(dn, changes, auto_encode=True))
+
+
+@lru_cache(maxsize=64)
+def _post_read(attributes: tuple[str, ...]) -> bytes:
+    return _encode(build_controls_list([post_read_control([*attributes])]))
 
 
 def _add_request(dn: str, attributes: Mapping[str, Sequence[str]]) -> bytes:

@@ -50,15 +50,18 @@ BUILT_IN = Table(
         # of the times that the session has by now
         "latency": "ldaphealth.checks.latency",
         "unbind": "ldaphealth.checks.unbind",
+        # surveys, beside the sessions
+        "propagation": "ldaphealth.checks.propagation",
     }
 )
 
 # These have settings without a default, so they are off until a cluster has settings for them.
-OFF_WITHOUT_SETTINGS = frozenset({"compare", "write"})
+OFF_WITHOUT_SETTINGS = frozenset({"compare", "write", "propagation"})
 
 LAST = "monitor"  # checks of other packages come before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
 GROUP = "ldaphealth.checks"
+PACE = ("interval_seconds", "deadline_seconds")  # what the settings of a survey say (survey.py)
 
 
 def find(name: str) -> Check:
@@ -75,4 +78,6 @@ def find(name: str) -> Check:
     check = found[0].load()
     if not isinstance(check, Check) or check.name != name:
         raise LookupError(f"entry point {name!r} in {GROUP} is not a Check of that name")
+    if check.survey is not None and not all(hasattr(check.params, each) for each in PACE):
+        raise LookupError(f"the settings of check {name!r} lack {' or '.join(PACE)}")
     return check

@@ -5,16 +5,15 @@ Nothing is sent to change an entry that does not carry the agent's mark (canary.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.canary import MARK_ATTRIBUTE, NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
+from ldaphealth.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.deadline import SessionError
+from ldaphealth.checks.own_entry import NOT_OURS, fresh_token, whose
 from ldaphealth.model import Effect, Finding, Role, State, Trust
 from ldaphealth.thresholds import Thresholds, at_most
 
@@ -43,15 +42,10 @@ def observe(session: Session, params: Params) -> Facts:
         return {"canary": "not_applicable"}
     agent = params.agent or this_agent()
     dn = canary_dn(params.container, agent, session.server)
-    try:
-        entry = session.read(dn, (MARK_ATTRIBUTE,))
-    except SessionError as error:
-        if error.failure.result_code != "noSuchObject":
-            raise
-        return {"canary": "missing", "dn": dn}
-    if mark(agent, session.server) not in entry.get(MARK_ATTRIBUTE, ()):
-        return {"canary": "foreign", "dn": dn}
-    token = f"ldaphealth {os.urandom(16).hex()}"
+    found = whose(session, dn, mark(agent, session.server))
+    if found != "ours":
+        return {"canary": found, "dn": dn}
+    token = fresh_token()
     session.replace(dn, TOKEN_ATTRIBUTE, token)
     return {"canary": "ours", "dn": dn, "matched": session.compare(dn, TOKEN_ATTRIBUTE, token)}
 
@@ -63,12 +57,9 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     match facts["canary"]:
         case "not_applicable":
             yield view.finding(State.OK, "not_applicable", "a consumer takes no writes")
-        case "missing":
-            summary = f"no canary {dn}, or no right to read it; nothing was written"
-            yield view.finding(State.UNKNOWN, "no_canary", summary, trust=Trust.OURS)
-        case "foreign":
-            summary = f"{dn} lacks our mark in {MARK_ATTRIBUTE}; nothing was written"
-            yield view.finding(State.UNKNOWN, "foreign_entry", summary, trust=Trust.OURS)
+        case "missing" | "foreign":
+            code, summary = NOT_OURS[str(facts["canary"])]
+            yield view.finding(State.UNKNOWN, code, summary.format(dn), trust=Trust.OURS)
         case _:
             if not facts["matched"]:
                 summary = f"what was written to {dn} a moment ago is not there"

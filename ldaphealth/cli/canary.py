@@ -1,4 +1,4 @@
-"""`ldaphealth canary`: how to make the entries that the write check writes to."""
+"""`ldaphealth canary`: how to make the entries that the checks write to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -22,10 +22,10 @@ DEADLINE_SECONDS = 30.0
 
 @click.group()
 def canary() -> None:
-    """Prepare the entries that the write check writes to.
+    """Prepare the entries that the checks `write` and `propagation` write to.
 
-    Each agent (each balancer) has entries of its own, one for each server: run `plan` or `apply` on
-    each of them.
+    Each agent (each balancer) has entries of its own, one for each server and check: run `plan` or
+    `apply` on each of them.
     """
 
 
@@ -86,19 +86,26 @@ def _cluster(name: str, config_file: Path) -> Cluster:
 
 def _entries(cluster: Cluster, config_file: Path) -> Entries:
     """Return the entries by DN; click.UsageError when nothing would write to them."""
+    from ldaphealth.canary import Purpose, canary_dn, this_agent  # noqa: PLC0415
     from ldaphealth.canary import canary as entry  # noqa: PLC0415
-    from ldaphealth.canary import canary_dn, this_agent  # noqa: PLC0415
+    from ldaphealth.model import Role  # noqa: PLC0415
 
-    planned = [each for each in cluster.checks if each.check.name == "write"]
-    if not planned:
-        hint = "say where its entries are: checks: {write: {container: DN}}"
-        raise click.UsageError(f"{config_file}: cluster {cluster.name} has no check write; {hint}")
-    params = planned[0].params
-    agent = params.agent or this_agent()
-    return {
-        canary_dn(params.container, agent, server): entry(agent, server)
-        for server in cluster.servers
-    }
+    params = {each.check.name: each.params for each in cluster.checks}
+    entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for purpose in get_args(Purpose):
+        if purpose in params:
+            container, agent = params[purpose].container, params[purpose].agent or this_agent()
+            entries |= {
+                canary_dn(container, agent, server, purpose): entry(agent, server, purpose)
+                for server in cluster.servers
+                if purpose == "write" or server.role is Role.PROVIDER
+            }
+    if not entries:
+        hint = "say where their entries are: checks: {write: {container: DN}}"
+        raise click.UsageError(
+            f"{config_file}: cluster {cluster.name} has no check write or propagation; {hint}"
+        )
+    return entries
 
 
 def _ldif(entries: Entries) -> Iterator[str]:

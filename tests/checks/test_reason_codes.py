@@ -23,6 +23,7 @@ from tests.checks import (
     test_duration,
     test_latency,
     test_monitor,
+    test_propagation,
     test_replication,
     test_resources,
     test_search,
@@ -42,6 +43,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_consumer.CASES,
     test_resources.CASES,
     test_certificate.CASES,
+    test_propagation.CASES,
 )
 # RFC 4511 4.1.9, and what session.py calls a number that has no name there.
 RESULT_CODE = re.compile(

@@ -82,6 +82,32 @@ def test_the_canary_plan_is_ldif_for_each_server(config: str) -> None:
     assert "ou: ldaphealth canary of lb1 for example/ldap1\n" in out
 
 
+def test_the_canary_plan_has_entries_of_their_own_for_propagation(tmp_path: Path) -> None:
+    path = tmp_path / "ldaphealth.yaml"
+    both = 'propagation: {container: "ou=tokens,dc=example,dc=com", agent: lb1}, write'
+    consumer = "weight: 50, role: consumer"
+    path.write_text(CONFIG.replace("write", both).replace("weight: 50", consumer))
+    status, out, _ = run("canary", "plan", "--config", str(path), "example")
+
+    assert status == 0
+    assert [line for line in out.splitlines() if line.startswith("dn:")] == [
+        "dn: cn=lb1 example/ldap1,ou=canaries,dc=example,dc=com",
+        "dn: cn=lb1 example/ldap2,ou=canaries,dc=example,dc=com",
+        "dn: cn=lb1 example/ldap1 propagation,ou=tokens,dc=example,dc=com",
+    ]
+    assert "cn: lb1 example/ldap1 propagation\n" in out
+    assert "ou: ldaphealth canary of lb1 for example/ldap1 propagation\n" in out
+
+
+def test_without_a_check_that_writes_there_is_no_canary_plan(tmp_path: Path) -> None:
+    path = tmp_path / "ldaphealth.yaml"
+    path.write_text(CONFIG.partition("    checks:")[0])
+    status, _, err = run("canary", "plan", "--config", str(path), "example")
+
+    assert status == 3
+    assert "has no check write or propagation; say where" in err
+
+
 def test_csn_compare_says_that_the_gap_is_no_lateness() -> None:
     status, out, _ = run("csn", "compare", CSN_A, CSN_B)
 

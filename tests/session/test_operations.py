@@ -10,6 +10,7 @@ import pytest
 from demo.certificates import Authority
 from demo.node import Node
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, PEOPLE_COUNT, person
+from ldaphealth.deadline import SessionError
 from ldaphealth.model import Tls
 from ldaphealth.session import Session, escape_filter
 from tests.session.opening import CHECK, bound, session_with
@@ -129,6 +130,26 @@ def test_replacing_leaves_the_new_value_only(session: Session, canary: str, node
 
     assert session.read(canary, ["description"]) == {"description": ("zweiter Wert: ä",)}
     assert node.root.read(canary, "description") == ("zweiter Wert: ä",)
+
+
+def test_a_change_tells_in_the_same_answer_what_it_left(
+    session: Session, canary: str, node: Node
+) -> None:
+    found = session.replace_and_read(canary, "description", "ü 1", ["description", "entryCSN"])
+
+    assert found == {
+        "description": ("ü 1",),
+        "entrycsn": node.root.read(canary, "entryCSN"),
+    }
+    assert "search" not in session.timings
+
+
+def test_a_change_that_is_refused_tells_nothing(session: Session) -> None:
+    with pytest.raises(SessionError) as caught:
+        session.replace_and_read(person(1), "description", "x", ["entryCSN"])
+
+    assert caught.value.failure.result_code == "insufficientAccessRights"
+    assert session.alive
 
 
 def test_an_added_entry_is_there(session: Session, node: Node) -> None:

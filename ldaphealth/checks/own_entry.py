@@ -1,0 +1,42 @@
+"""Whose an entry is, asked before anything is written to it; for the checks that write.
+
+What comes back is "ours" only where the entry carries our mark (canary.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from ldaphealth.canary import MARK_ATTRIBUTE
+from ldaphealth.deadline import SessionError
+
+if TYPE_CHECKING:
+    from ldaphealth.session import Session
+
+Whose = Literal["ours", "missing", "foreign"]
+# The code and the sentence of what is not ours; `{}` is the DN.
+NOT_OURS: Mapping[str, tuple[str, str]] = {
+    "missing": ("no_canary", "no canary {}, or no right to read it; nothing was written"),
+    "foreign": (
+        "foreign_entry",
+        f"{{}} lacks our mark in {MARK_ATTRIBUTE}; nothing was written",
+    ),
+}
+
+
+def whose(session: Session, dn: str, mark: str) -> Whose:
+    """Tell whose an entry is; SessionError when it cannot be read for another reason."""
+    try:
+        entry = session.read(dn, (MARK_ATTRIBUTE,))
+    except SessionError as error:
+        if error.failure.result_code != "noSuchObject":
+            raise
+        return "missing"
+    return "ours" if mark in entry.get(MARK_ATTRIBUTE, ()) else "foreign"
+
+
+def fresh_token() -> str:
+    """Return a value that was never written before."""
+    return f"ldaphealth {os.urandom(16).hex()}"

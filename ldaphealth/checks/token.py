@@ -1,0 +1,232 @@
+"""A token written at one server and watched for at others side by side: the I/O of propagation.
+
+Facts only. A reader that cannot be read is noted with its trouble and disturbs nobody else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from ldaphealth.canary import TOKEN_ATTRIBUTE
+from ldaphealth.checks.own_entry import fresh_token, whose
+from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
+from ldaphealth.deadline import SessionError
+from ldaphealth.model import Kind, Server
+
+if TYPE_CHECKING:
+    from ldaphealth.session import Session
+    from ldaphealth.survey import Site
+
+WRITE_SECONDS = 5.0  # for all that comes before the watching, the write included
+PREPARE_SECONDS = 2.0  # the writer waits so long for its readers, and not for one that hangs
+READ_SECONDS = 2.0  # the last read of a reader may take so long
+FIRST_STEP_SECONDS, GROWTH, MOST_STEP_SECONDS = 0.05, 1.25, 0.5
+BUDGET_BYTES = 1 << 20  # of one reader: about 40 looks of 0.5 KiB for ten seconds
+ENTRY_CSN = "entryCSN"
+LAST_SECONDS = 1.0  # for the threads to come home
+NOTHING_SEEN: Mapping[str, object] = {
+    "seconds": None,
+    "csn_seconds": None,
+    "watched_seconds": 0.0,
+    "is_there": False,
+    "trouble": "no answer in time",
+}
+
+
+def longest_seconds(lost_seconds: float) -> float:
+    """Return how long `write_and_watch` takes at most, whatever the servers do."""
+    return WRITE_SECONDS + lost_seconds + READ_SECONDS + 2 * LAST_SECONDS
+
+
+class Errand(Struct, frozen=True):
+    """Where to write, where the CSNs are (empty: at the suffix), and how long to wait."""
+
+    dn: str
+    mark: str
+    base: str
+    lost_seconds: float
+
+
+class Token(Struct, frozen=True):
+    """What was written and when, in monotonic seconds; `csn` is None where it cannot be read."""
+
+    value: str
+    csn: CSN | None
+    at: float
+
+
+class _Slate:
+    """Where the writer leaves the token for its readers; `done` without one: there is none."""
+
+    def __init__(self) -> None:
+        self.token: Token | None = None
+        self.done = threading.Event()
+        self.ready = threading.Semaphore(0)
+
+
+def write_and_watch(
+    site: Site, errand: Errand, writer: Server, readers: Sequence[Server]
+) -> dict[str, object]:
+    """Return the story of one token: what became of the write, and of it at each reader."""
+    # Imported here: whoever loads the checks only to read a configuration must not pay for it.
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    slate = _Slate()
+    threads = ThreadPoolExecutor(len(readers), "propagation")
+    try:
+        try:
+            session = site.open(writer, WRITE_SECONDS)
+        except SessionError as error:
+            return {"outcome": "unwritten", "detail": error.failure.detail}
+        try:
+            found = whose(session, errand.dn, errand.mark)
+            if found != "ours":
+                return {"outcome": found}
+            eyes = [_Reader(site, errand, reader, slate) for reader in readers]
+            watching = [threads.submit(each.watch) for each in eyes]
+            _wait_for_readers(site, slate, len(readers))
+            token = slate.token = _written(site, session, errand)
+        except SessionError as error:
+            return {"outcome": "unwritten", "detail": error.failure.detail}
+        finally:
+            session.close()
+            slate.done.set()
+        until = token.at + errand.lost_seconds + READ_SECONDS + LAST_SECONDS
+        while site.deadline.now() < until and not all(each.done() for each in watching):
+            site.pause(FIRST_STEP_SECONDS)
+        told = {
+            reader.id: each.result() if each.done() else NOTHING_SEEN
+            for reader, each in zip(readers, watching, strict=True)
+        }
+    finally:
+        slate.done.set()
+        threads.shutdown(wait=False, cancel_futures=True)
+    return {"outcome": "written", "csn": str(token.csn or ""), "readers": told}
+
+
+def _wait_for_readers(site: Site, slate: _Slate, count: int) -> None:
+    until = site.deadline.now() + PREPARE_SECONDS
+    for _ in range(count):
+        slate.ready.acquire(timeout=max(0.0, until - site.deadline.now()))
+    site.pause(0.0)
+
+
+def _written(site: Site, session: Session, errand: Errand) -> Token:
+    value = fresh_token()
+    entry = session.replace_and_read(errand.dn, TOKEN_ATTRIBUTE, value, (ENTRY_CSN,))
+    at = site.deadline.now()
+    try:
+        (text,) = entry.get(ENTRY_CSN.lower(), ())
+        return Token(value, parse(text), at)
+    except ValueError:  # not shown to us, or no CSN: the value alone must tell
+        return Token(value, None, at)
+
+
+class _Reader:
+    """One server that is watched for the token, on a connection of its own."""
+
+    def __init__(self, site: Site, errand: Errand, server: Server, slate: _Slate) -> None:
+        self._site, self._errand, self._server, self._slate = site, errand, server, slate
+        self._session: Session | None = None
+        self._is_refused = False
+        self._shows_csn = True
+        self._seconds: float | None = None
+        self._csn_seconds: float | None = None
+        self._watched_seconds = 0.0
+        self._is_there = False
+        self._trouble = ""
+
+    def watch(self) -> dict[str, object]:
+        """Return the seconds until the token was here, None where it was not."""
+        try:
+            seconds = WRITE_SECONDS + self._errand.lost_seconds + READ_SECONDS
+            self._try(lambda: self._open(seconds))
+            self._slate.ready.release()
+            self._slate.done.wait(WRITE_SECONDS)
+            if self._slate.token is not None:
+                self._watch(self._slate.token)
+        finally:
+            self._close()
+        return {
+            "seconds": self._seconds,
+            "csn_seconds": self._csn_seconds,
+            "watched_seconds": self._watched_seconds,
+            "is_there": self._is_there,
+            "trouble": self._trouble,
+        }
+
+    def _watch(self, token: Token) -> None:
+        now, step = self._site.deadline.now, FIRST_STEP_SECONDS
+        until = token.at + self._errand.lost_seconds
+        while not self._is_refused:
+            began = now()
+            if self._try(lambda: self._look(token)):
+                self._watched_seconds = began - token.at
+            if self._has_all(token) or began >= until:
+                return
+            self._site.pause(min(step, max(0.0, until - now())))
+            step = min(step * GROWTH, MOST_STEP_SECONDS)
+
+    def _has_all(self, token: Token) -> bool:
+        has_csn = self._csn_seconds is not None or token.csn is None or not self._shows_csn
+        return self._seconds is not None and has_csn
+
+    def _try(self, do: Any) -> bool:
+        """Do it, and note the trouble; after a refused bind nothing more: it may lock accounts."""
+        try:
+            do()
+        except SessionError as error:
+            self._trouble = error.failure.detail
+            self._is_refused = error.failure.kind is Kind.BIND
+            if self._session is not None and not self._session.alive:
+                self._close()
+            return False
+        self._trouble = ""
+        return True
+
+    def _look(self, token: Token) -> None:
+        """Look once. The CSN first: who has it and not the value afterwards has skipped it."""
+        if self._session is None:
+            until = token.at + self._errand.lost_seconds + READ_SECONDS
+            self._open(until - self._site.deadline.now())
+        if token.csn is not None and self._csn_seconds is None and self._shows_csn:
+            self._look_for_csn(token.csn, token.at)
+        if self._seconds is None:
+            entry = self._entry(self._errand.dn, TOKEN_ATTRIBUTE)
+            self._is_there = entry is not None
+            if entry and token.value in entry.get(TOKEN_ATTRIBUTE, ()):
+                self._seconds = self._since(token.at)
+
+    def _look_for_csn(self, csn: CSN, at: float) -> None:
+        entry = self._entry(self._errand.base or self._server.suffix, ATTRIBUTE) or {}
+        try:
+            vector = parse_vector(entry.get(ATTRIBUTE.lower(), ()))
+        except CSNError:
+            vector = {}
+        self._shows_csn = bool(vector)
+        if csn.sid in vector and vector[csn.sid] >= csn:
+            self._csn_seconds = self._since(at)
+
+    def _since(self, at: float) -> float:
+        return max(0.0, self._site.deadline.now() - at)
+
+    def _entry(self, dn: str, attribute: str) -> Mapping[str, tuple[str, ...]] | None:
+        assert self._session is not None
+        try:
+            return self._session.read(dn, (attribute,))
+        except SessionError as error:
+            if error.failure.result_code != "noSuchObject":
+                raise
+            return None
+
+    def _open(self, seconds: float) -> None:
+        self._session = self._site.open(self._server, seconds, BUDGET_BYTES)
+
+    def _close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
