@@ -78,6 +78,10 @@ class Client:
         """Delete one entry."""
         self.change(f"dn: {dn}\nchangetype: delete\n")
 
+    def set_password(self, dn: str, file: Path) -> None:
+        """Give an entry the content of the file as its password, as ldappasswd(1) does."""
+        self._run("ldappasswd", "-T", str(file), dn)
+
     def who_am_i(self) -> str:
         """Return the authorization identity (RFC 4532), such as `dn:cn=admin,...`."""
         return self._run("ldapwhoami").strip()

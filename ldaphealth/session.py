@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, Literal
+from unicodedata import category
 
 from ldaphealth.deadline import Deadline, SessionError
 from ldaphealth.endpoint import parse_uri
@@ -53,6 +54,7 @@ BIND, ENTRY, DONE, MODIFY, ADD, COMPARE, REFERENCE, EXTENDED, INTERMEDIATE = (
     24,
     25,
 )
+UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
 INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
 
 Scope = Literal["base", "one", "sub"]
@@ -376,9 +378,18 @@ def _encode(request: Any) -> bytes:
 
 
 def _bind_request(credentials: Credentials) -> bytes:
+    """Encode a bind. A password goes as it was typed: as octets, ldap3 does not prepare it.
+
+    RFC 4511 4.2: clients should prepare what they take for text by SASLprep. Servers compare
+    octets, and neither OpenLDAP's tools nor most clients do: a password with a superscript or an
+    accent of its own, set by ldappasswd(1), would never be accepted.
+    """
     password = "" if credentials.password is None else credentials.password.reveal()
+    if any(category(each) in UNTYPED for each in password):  # encoding would show it in the error
+        raise ValueError("the password has a control character in it, or is not UTF-8")
     if credentials.method is BindMethod.SIMPLE:
-        request = bind_operation(3, ldap3.SIMPLE, credentials.dn, password, auto_encode=True)
+        octets = password.encode()
+        request = bind_operation(3, ldap3.SIMPLE, credentials.dn, octets, auto_encode=True)
     elif credentials.method is BindMethod.EXTERNAL:
         request = bind_operation(3, ldap3.SASL, "", None, ldap3.EXTERNAL, "")
     else:

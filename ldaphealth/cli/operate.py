@@ -240,12 +240,22 @@ def explained(document: Mapping[str, Any]) -> list[str]:
         "",
         "GUARDED",
         rounds,
+        *_share_lines(past),
         f"  went out {past['went_out_lately']} times lately",
         f"  held by {past['held_by']}" if past["held_by"] else "  no rule holds it",
         "",
         *_verdict_lines(document["verdict"]),
     ]
     return lines
+
+
+def _share_lines(past: Mapping[str, Any]) -> list[str]:
+    """Return what checks whose effect is `weight` made of it; nothing when all is well."""
+    share, leaning = past["weight_share"], past["leaning_rounds"]
+    if share == 1.0 and not leaning:
+        return []
+    calls = f"; {leaning} rounds in a row call for {past['leaning_to_share']:.0%}"
+    return [f"  has {share:.0%} of its weight{calls if leaning else ''}"]
 
 
 def _facts(facts: Mapping[str, Any]) -> str:

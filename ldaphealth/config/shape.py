@@ -36,7 +36,11 @@ class Credentials(Struct, frozen=True):
     ] = BindMethod.SIMPLE
     dn: Annotated[str, about("the DN to bind as, with method `simple`")] = ""
     password_file: Annotated[
-        str, about("a file that only its owner can read (chmod 0600); one line end is dropped")
+        str,
+        about(
+            "a file that only its owner can read (chmod 0600); one line end is dropped, the rest "
+            "is sent as it is, as `ldapsearch -y` sends a file"
+        ),
     ] = ""
     password_env: Annotated[str, about("or an environment variable that holds the password")] = ""
 

@@ -195,6 +195,9 @@ def _past_document(past: Past, now: float) -> dict[str, Any]:
         "good_rounds": past.good,
         "bad_rounds": past.bad,
         "went_out_lately": len(past.fell),
+        "weight_share": past.share,
+        "leaning_rounds": past.leaning,
+        "leaning_to_share": past.leaning_to if past.leaning else past.share,
         "silent_seconds": 0.0 if past.silent_since is None else now - past.silent_since,
     }
 

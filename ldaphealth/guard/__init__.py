@@ -14,13 +14,11 @@ from msgspec.structs import replace
 from ldaphealth.check import Cluster
 from ldaphealth.guard.memory import Memory, Override, Past, Round, Will
 from ldaphealth.guard.reading import Reading
-from ldaphealth.guard.rules import RULES, Asked
-from ldaphealth.model import Effect, Finding, Reason, State, Verdict, worst
+from ldaphealth.guard.rules import RULES, Asked, believed_share
+from ldaphealth.model import Finding, Reason, State, Verdict, worst
 
 __all__ = ["Decision", "Memory", "Override", "Past", "Round", "Will", "decide"]
 
-# The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
-WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 LEAST_RAMP = 0.1  # a server that came back begins with this share
 MOST_FELL = 8  # no more doublings depend on it
 
@@ -82,9 +80,17 @@ def _remembered(reading: Reading, cluster: Cluster, now: float) -> Past:
     """Return what the next decision will find."""
     past = reading.past
     if past is None:
-        first = Past(reading.in_service, now, fell=() if reading.in_service else (now,))
+        first = Past(
+            reading.in_service,
+            now,
+            fell=() if reading.in_service else (now,),
+            share=_plain_share(reading),
+        )
         counted = replace(reading, before=first).past
         return counted or first
+    share = believed_share(past, cluster.settle)
+    if share != past.share:
+        past = replace(past, share=share, leaning=0)
     if reading.in_service == past.in_service:
         return past
     window = cluster.settle.flap_window_seconds
@@ -119,13 +125,13 @@ def _verdict(
 
 def _weight(reading: Reading, past: Past | None, cluster: Cluster, now: float) -> int:
     """Return the weight of a server in service, at least 1 unless it is configured as 0."""
-    shares = [
-        WEIGHT_SHARE.get(finding.state, 1.0)
-        for finding in reading.findings
-        if reading.effects.get(finding.check) is Effect.WEIGHT
-    ]
+    shares = [_plain_share(reading) if past is None else past.share]
     ramp = cluster.settle.ramp_seconds
     if past is not None and past.returned and now - past.since < ramp:
         shares.append(max(LEAST_RAMP, (now - past.since) / ramp))
     full = reading.server.weight
-    return max(min(full, 1), round(full * min(shares, default=1.0)))
+    return max(min(full, 1), round(full * min(shares)))
+
+
+def _plain_share(reading: Reading) -> float:
+    return 1.0 if reading.share is None else reading.share

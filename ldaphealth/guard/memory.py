@@ -6,11 +6,12 @@ Times are seconds on a clock that only goes forward, never of the day: clock ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Will = Literal["drain", "in", "out"]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class Round(Struct, frozen=True):
@@ -27,6 +28,9 @@ class Past(Struct, frozen=True):
     when it went out lately; `returned`: it came back from out at `since`. `began` is when its
     latest round did, `answered` when one last ended with an LDAP service (0: never), and
     `silent_since` the end of the first of the latest rounds in a row without one.
+
+    `share` of its weight is what it is believed to be worth. `leaning` counts the latest rounds in
+    a row that all said more, or all less; `leaning_to` is the nearest to `share` that they said.
     """
 
     in_service: bool
@@ -38,6 +42,9 @@ class Past(Struct, frozen=True):
     began: float = 0.0
     answered: float = 0.0
     silent_since: float | None = None
+    share: Share = 1.0
+    leaning: int = 0
+    leaning_to: Share = 1.0
 
 
 class Override(Struct, frozen=True):

@@ -11,6 +11,8 @@ from ldaphealth.guard.memory import Past, Round, Will
 from ldaphealth.model import Effect, Finding, Server, State, Trust
 
 REMOVING = (Trust.HARD, Trust.SOFT)
+# The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
+WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 
 
 class Reading(Struct, frozen=True):
@@ -62,6 +64,19 @@ class Reading(Struct, frozen=True):
         )
 
     @property
+    def share(self) -> float | None:
+        """Return the share of its weight that the findings leave it, None when they do not tell."""
+        states = [
+            finding.state
+            for finding in self.findings
+            if finding.state is not State.UNKNOWN
+            and self.effects.get(finding.check) is Effect.WEIGHT
+        ]
+        if not states and Effect.WEIGHT in self.effects.values():
+            return None
+        return min((WEIGHT_SHARE.get(state, 1.0) for state in states), default=1.0)
+
+    @property
     def told_nothing(self) -> bool:
         """Tell whether it was looked at and nothing was learned, now: it shares no failure."""
         return bool(self.findings) and self.is_unknown
@@ -79,6 +94,8 @@ class Reading(Struct, frozen=True):
         past = replace(self.before, began=self.round.began)
         if self.is_unknown:
             return past
+        if self.share is not None:
+            past = _leaning(past, self.share)
         if self.is_hard:
             since = self.round.ended if past.silent_since is None else past.silent_since
             past = replace(past, silent_since=since)
@@ -96,3 +113,14 @@ class Reading(Struct, frozen=True):
         if self.is_unknown and self.before is not None:
             return self.before.in_service
         return not self.is_blamed
+
+
+def _leaning(past: Past, said: float) -> Past:
+    """Count one round that says that the server is worth this share of its weight."""
+    if said == past.share:
+        return replace(past, leaning=0, leaning_to=said)
+    less = said < past.share
+    if not past.leaning or less is not (past.leaning_to < past.share):
+        return replace(past, leaning=1, leaning_to=said)
+    nearest = max(said, past.leaning_to) if less else min(said, past.leaning_to)
+    return replace(past, leaning=past.leaning + 1, leaning_to=nearest)

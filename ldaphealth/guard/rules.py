@@ -84,14 +84,23 @@ def settle(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
 
 def _settled(asked: Asked, reading: Reading) -> Reading:
     past, wanted = reading.past, asked.cluster.settle
-    if past is None or reading.held is not None or reading.in_service == past.in_service:
+    if past is None or reading.held is not None:
         return reading
+    if reading.in_service == past.in_service:
+        holds = past.in_service and reading.share not in (None, believed_share(past, wanted))
+        return replace(reading, held_by=reading.held_by or "settle") if holds else reading
     if past.in_service:
         enough = past.bad >= (wanted.fall_hard if reading.is_hard else wanted.fall_soft)
     else:
         waited = asked.now - past.since
         enough = past.good >= wanted.rise and waited >= min_out_seconds(past, wanted)
     return reading if enough else replace(reading, held=past.in_service, held_by="settle")
+
+
+def believed_share(past: Past, wanted: Settle) -> float:
+    """Return the share of its weight that a server gets, after enough rounds that say the same."""
+    enough = wanted.fall_soft if past.leaning_to < past.share else wanted.rise
+    return past.leaning_to if past.leaning >= enough else past.share
 
 
 def min_out_seconds(past: Past, wanted: Settle) -> float:

@@ -17,12 +17,14 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, Round, decide
 from ldaphealth.model import Effect, Finding, Server, State, Trust, Verdict
 
-PLAN = tuple(Planned(BUILT_IN[name], None, Effect.OUT) for name in ("connect", "search"))
+EFFECTS = {"connect": Effect.OUT, "search": Effect.OUT, "latency": Effect.WEIGHT}
+PLAN = tuple(Planned(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
 SETTLE = Settle(
     fall_hard=1, fall_soft=3, rise=2, min_out_seconds=5.0, ramp_seconds=30.0, believe_seconds=15.0
 )
 GOOD, SOFT, HARD, OURS, WARNING = "good", "soft", "hard", "ours", "warning"
-STATES = (GOOD, SOFT, HARD, OURS, WARNING)
+SLOW, SLOWER = "slow", "slower"  # for long: the search is well, and latency lowers the weight
+STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER)
 # What one round says of the search, beside the connection: state, code, trust.
 SAID = {
     GOOD: (State.OK, "ok", Trust.SOFT),
@@ -36,8 +38,12 @@ def findings(server: str, state: str) -> list[Finding]:
     connected = Finding(server, "connect", State.OK, "ok", "connected")
     if state == OURS:
         return [Finding(server, "connect", State.UNKNOWN, "resolve", "", (), Trust.OURS)]
-    judged, code, trust = SAID[state]
-    return [connected, Finding(server, "search", judged, code, "a sentence", (), trust)]
+    judged, code, trust = SAID.get(state, SAID[GOOD])
+    searched = Finding(server, "search", judged, code, "a sentence", (), trust)
+    latency = {GOOD: State.OK, SLOW: State.WARNING, SLOWER: State.CRITICAL}.get(state)
+    if latency is None:
+        return [connected, searched]
+    return [connected, searched, Finding(server, "latency", latency, "slow", "a sentence")]
 
 
 class Story:
@@ -154,6 +160,64 @@ def test_the_weight_grows_after_a_return_and_not_at_the_start() -> None:
     ]
 
     assert seen == [10, 33, 67, 100]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "weights"),
+    [
+        pytest.param([SLOW] * 4, [100, 100, 50, 50], id="lowered in the third round"),
+        pytest.param([SLOWER] * 4, [100, 100, 25, 25], id="lowered more"),
+        pytest.param([SLOW, SLOWER] * 3, [100, 100, 50, 50, 50, 50], id="the mildest counts"),
+        pytest.param([SLOW, SLOW, GOOD] * 2, [100] * 6, id="one good round starts anew"),
+        pytest.param(
+            [SLOW, SLOW, OURS, SLOW], [100] * 3 + [50], id="what tells nothing is left out"
+        ),
+        pytest.param([SLOW, SLOW, WARNING, SLOW], [100] * 3 + [50], id="nor is it judged"),
+        pytest.param([SLOW] * 3 + [GOOD] * 2, [100, 100, 50, 50, 100], id="raised in the second"),
+        pytest.param([SLOW] * 3 + [GOOD, SLOW] * 3, [100, 100] + [50] * 7, id="and not before"),
+        pytest.param([SLOW] * 3 + [SLOWER] * 3, [100, 100, 50, 50, 50, 25], id="step by step"),
+        pytest.param(
+            [SLOW] * 3 + [OURS] * 50, [100, 100] + [50] * 51, id="UNKNOWN alone changes none"
+        ),
+    ],
+)
+def test_a_weight_changes_after_as_many_rounds_as_a_side(
+    rounds: list[str], weights: list[int]
+) -> None:
+    story = Story().all(GOOD)
+
+    assert [story.round({"s1": state}).weight("s1") for state in rounds] == weights
+    assert story.weight("s0") == 100
+
+
+def test_a_weight_that_is_held_names_its_rule() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.round({"s1": state}).of("s1") for state in (SLOW, SLOW, SLOW, GOOD, GOOD)]
+
+    assert seen == ["in by settle", "in by settle", "in", "in by settle", "in"]
+
+
+def test_the_first_round_of_all_gives_the_weight_that_it_calls_for() -> None:
+    assert Story().all(SLOW).weight("s0") == 50
+
+
+def test_a_server_that_is_slow_comes_back_with_the_weight_of_a_slow_one() -> None:
+    story = Story().all(GOOD).round({"s0": GOOD, "s1": HARD})
+    for _ in range(4):
+        story.round({"s1": SLOW}, after=5.0)
+    story.round({"s1": SLOW}, after=60.0)
+
+    assert (story.of("s1"), story.weight("s1")) == ("in", 50)
+
+
+def test_a_check_that_a_reload_turns_off_lowers_no_weight_any_more() -> None:
+    story = Story().all(SLOW)
+    story.cluster = replace(story.cluster, checks=PLAN[:2])
+    for _ in range(2):
+        story.all(WARNING)
+
+    assert story.weight("s1") == 100
 
 
 def test_when_nobody_answers_the_last_verdicts_are_held_for_a_while() -> None:
@@ -313,10 +377,42 @@ def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
     for story in played(rounds, {}):
         for server, verdict in story.verdicts.items():
             found = story.seen[server]
-            removing = any(finding.state is State.CRITICAL for finding in found)
+            removing = any(
+                finding.state is State.CRITICAL and EFFECTS[finding.check] is Effect.OUT
+                for finding in found
+            )
             known = any(finding.state is not State.UNKNOWN for finding in found)
             if known and verdict.in_service == removing:
                 assert verdict.held_by, (server, verdict)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from([GOOD, SLOW, SLOWER, OURS]), max_size=40),
+    st.integers(1, 4),
+    st.integers(1, 4),
+)
+def test_a_weight_follows_what_enough_rounds_in_a_row_say_and_nothing_else(
+    rounds: list[str], fall_soft: int, rise: int
+) -> None:
+    says = {GOOD: 100, SLOW: 50, SLOWER: 25}
+    story = Story(settle=replace(SETTLE, fall_soft=fall_soft, rise=rise)).all(GOOD)
+    said: list[int] = [100]
+    before = 100
+    for state in rounds:
+        weight = story.round({"s0": GOOD, "s1": state}).weight("s1")
+        said += [says[state]] if state in says else []
+        if weight < before:
+            assert len(said) > fall_soft
+            assert max(said[-fall_soft:]) <= weight
+        if weight > before:
+            assert min(said[-rise:]) >= weight
+        if state == OURS:
+            assert weight == before
+        enough = 2 * max(fall_soft, rise)  # what was counted for another change may be lost
+        if len(said) > enough and len({*said[-enough:]}) == 1:
+            assert weight == said[-1]
+        before = weight
 
 
 @settings(max_examples=200, deadline=None)
@@ -349,8 +445,10 @@ def test_deciding_again_without_news_changes_no_side(
 ) -> None:
     for story in played(rounds, {})[-1:]:
         before = {server: verdict.in_service for server, verdict in story.verdicts.items()}
+        weights = {server: verdict.weight for server, verdict in story.verdicts.items()}
         story.decide()
         assert {server: v.in_service for server, v in story.verdicts.items()} == before
+        assert {server: v.weight for server, v in story.verdicts.items()} == weights
 
 
 def test_an_expired_password_at_the_start_removes_nobody() -> None:

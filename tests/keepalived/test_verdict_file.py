@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ldaphealth.deadline import boot_seconds
 from ldaphealth.decided import Decided
-from ldaphealth.guard import WEIGHT_SHARE
+from ldaphealth.guard.reading import WEIGHT_SHARE
 from ldaphealth.model import State, Verdict
 from ldaphealth.publish.keepalived import misc_check_status
 from ldaphealth.publish.server_files import path_of
