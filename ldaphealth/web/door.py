@@ -61,10 +61,7 @@ class Door:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if len(self._visits) < self._most or self._send_one_away():
-                visitor = self._welcome()
-                task = loop.create_task(self._visit(peer, visitor))
-                self._visits[task] = visitor
-                task.add_done_callback(lambda done: self._visits.pop(done, None))
+                self._let_in(peer)
             else:
                 peer.close()
             await asyncio.sleep(0)  # in a flood, those who are inside get their turn
@@ -72,6 +69,17 @@ class Door:
     def close(self) -> None:
         """Listen no more."""
         self._listener.close()
+
+    def _let_in(self, peer: socket.socket) -> None:
+        visitor = self._welcome()
+        task = asyncio.create_task(self._visit(peer, visitor))
+        self._visits[task] = visitor
+
+        def gone(done: asyncio.Task[None]) -> None:
+            self._visits.pop(done, None)
+            peer.close()  # also of a visit that was cancelled before it began
+
+        task.add_done_callback(gone)
 
     def _send_one_away(self) -> bool:
         for task, visitor in self._visits.items():
@@ -89,7 +97,7 @@ class Door:
             if self.tls
             else {}
         )
-        with contextlib.suppress(OSError), peer:
+        with contextlib.suppress(OSError):
             transport, _ = await loop.connect_accepted_socket(
                 lambda: visitor, peer, ssl=self.tls, **bounds
             )

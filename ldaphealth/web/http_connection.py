@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 HEAD_SECONDS = 5.0  # from the connection to the end of the first head, all of it
 ANSWER_SECONDS = 30.0  # from the head to the end of the answer; a route with I/O has its own bound
-KEEP_ALIVE_SECONDS = 15.0  # from one answer, which must be taken, to the end of the next head
-IDLE_SECONDS = 10  # of silence between two requests, until uvicorn says goodbye
+KEEP_ALIVE_SECONDS = 10.0  # from one answer, which must be taken, to the end of the next head
+IDLE_SECONDS = 5  # of silence between two requests, until uvicorn says goodbye
 MOST_HEAD_BYTES = 16384
 
 
@@ -38,9 +38,9 @@ class HttpConnection(H11Protocol, Visitor):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether a request is being answered."""
+        """Tell whether an answer is being made; one that the client does not take is no reason."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
+        return cycle is not None and not cycle.response_complete and not self.flow.write_paused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin."""

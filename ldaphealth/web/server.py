@@ -67,7 +67,8 @@ class WebServer:
 
     def close(self) -> None:
         """End all connections and the thread."""
-        self._loop.call_soon_threadsafe(self._end.set)
+        with contextlib.suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(END_SECONDS)
 
     def _http_visitor(self) -> Callable[[], Visitor]:
@@ -96,9 +97,9 @@ def _listener(key: str, where: Endpoint) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
+        why = (error.strerror or str(error)).partition(" (while")[0]  # it repeats the address
         raise ListenError(
-            f"{key}.listen: cannot listen on {where.host} port {where.port}: "
-            f"{error.strerror or error}"
+            f"{key}.listen: cannot listen on {where.host} port {where.port}: {why}"
         ) from error
 
 
