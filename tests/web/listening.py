@@ -118,9 +118,11 @@ class Listening:
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
         """Ask by HTTP, on a connection of its own."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
-        more = {"context": self.tls} if self.tls else {}
-        client = kind(HOST, self.port, timeout=TIMEOUT_SECONDS, **more)  # type: ignore[arg-type]
+        client = http.client.HTTPConnection(HOST, self.port, timeout=TIMEOUT_SECONDS)
+        if self.tls:
+            client = http.client.HTTPSConnection(
+                HOST, self.port, timeout=TIMEOUT_SECONDS, context=self.tls
+            )
         try:
             client.request(method, path, headers=named)
             answer = client.getresponse()

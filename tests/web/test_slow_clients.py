@@ -181,7 +181,7 @@ def gone_after(client: socket.socket, drip: bytes) -> float:
             client.sendall(drip)
         time.sleep(0.5)
         if not any(
-            each.laddr.port == port and each.raddr and each.raddr.port == ours
+            (each.laddr.port, getattr(each.raddr, "port", 0)) == (port, ours)
             for each in psutil.Process().net_connections("tcp")
             if each.status == psutil.CONN_ESTABLISHED
         ):
