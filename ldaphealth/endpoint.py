@@ -20,6 +20,9 @@ class Endpoint(Struct, frozen=True):
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     @property
     def is_tls(self) -> bool:
         """Tell whether TLS starts before the first LDAP message."""

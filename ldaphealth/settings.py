@@ -48,6 +48,16 @@ class AgentSettings(Struct, frozen=True):
     haproxy: Endpoint | None = None
 
     @property
+    def listens(self) -> dict[str, str]:
+        """Return where it is asked by TCP."""
+        found = {}
+        if self.http:
+            found["http"] = f"http{'s' if self.http.certificate_file else ''}://{self.http.listen}"
+        if self.haproxy:
+            found["haproxy"] = str(self.haproxy)
+        return found
+
+    @property
     def socket_path(self) -> Path:
         """Return where the agent answers questions."""
         return self.runtime_directory / "agent.sock"

@@ -41,6 +41,7 @@ class Answers:
         self, agent: Agent, journal: Journal, save: Callable[[], None], version: str
     ) -> None:
         self._agent, self._journal, self._save, self._version = agent, journal, save, version
+        self._listens = agent.settings.agent.listens  # a reload changes no port
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -106,7 +107,8 @@ class Answers:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
         health = health_of(agent, self._journal, self._version)
-        return status_document(verdicts, overrides_of(agent), health, boot_seconds())
+        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds())
+        return whole | {"listens": self._listens}
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)
