@@ -24,8 +24,8 @@ HOST = "127.0.0.1"
 PATHS = ("/api/v1/status", "/health/c", "/health/c/ldap1", "/ready")
 
 
-def measured(cluster: Cluster, more: str, urls: tuple[str, ...]) -> tuple[float, float, int]:
-    """Return memory in bytes, CPU seconds and rounds of an agent with these settings."""
+def measured(cluster: Cluster, more: str, http: int | None = None) -> tuple[float, float, int]:
+    """Return memory in bytes, CPU seconds and rounds of an agent, asked at an HTTP port if any."""
     with tempfile.TemporaryDirectory() as directory:
         agent = RunningAgent(
             cluster, Path(directory), interval_seconds=1.0, deadline_seconds=5.0, more=more
@@ -36,8 +36,8 @@ def measured(cluster: Cluster, more: str, urls: tuple[str, ...]) -> tuple[float,
             first, before = agent.status()["agent"]["rounds"], sum(process.cpu_times()[:2])
             until = time.monotonic() + SECONDS
             while time.monotonic() < until:
-                for url in urls:
-                    with urllib.request.urlopen(url, timeout=5) as answer:
+                for path in PATHS if http else ():
+                    with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=5) as answer:
                         answer.read()
                 time.sleep(1.0)
             rounds = agent.status()["agent"]["rounds"] - first
@@ -50,8 +50,8 @@ def main() -> None:
         reserved = ports.reserve(2, (HOST,))
         http, haproxy = reserved.ports
         listen = f', http: {{listen: "{HOST}:{http}"}}, haproxy: {{listen: "{HOST}:{haproxy}"}}'
-        alone = measured(cluster, "", ())
-        asked = measured(cluster, listen, tuple(f"http://{HOST}:{http}{path}" for path in PATHS))
+        alone = measured(cluster, "")
+        asked = measured(cluster, listen, http)
         reserved.release()
         host, _, port = cluster.nodes[0].uri.removeprefix("ldap://").rpartition(":")
         peer = [CHECK_LDAP, "-H", host, "-p", port, "-b", "", "-3"]

@@ -106,9 +106,10 @@ class Cluster(Struct, frozen=True):
 class Http(Struct, frozen=True):
     """Who may ask the agent by HTTP, and where (docs/http.md). It only tells, it takes no words."""
 
-    listen: Annotated[str, about("`HOST:PORT`; not loopback: give it TLS and credentials, too")] = (
-        "127.0.0.1:8389"
-    )
+    listen: Annotated[
+        str,
+        about("`HOST:PORT`, everywhere: `[::]:PORT`; not loopback: give it TLS and credentials"),
+    ] = "127.0.0.1:8389"
     certificate_file: Annotated[
         str, about("the certificate and its chain, in PEM: turns TLS on; read again on a reload")
     ] = ""

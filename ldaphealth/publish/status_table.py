@@ -39,8 +39,9 @@ def drawn(document: Mapping[str, Any]) -> Group:
         f"agent {ours['version']}, up {ago(ours['up_seconds'])}, {ours['servers']} servers, "
         f"{ours['rounds']} rounds, {ours['overruns']} late, {ours['in_flight']} under way"
     )
-    where = ", ".join(f"{what} {place}" for what, place in document.get("listens", {}).items())
-    last = [Text(printable(f"it is asked at {where}"))] if where else []
+    listens = document.get("listens", {})
+    where = ", ".join(f"{place} ({what})" for what, place in listens.items())
+    last = [Text(printable(f"answers at {where}"))] if where else []
     counted = Text(f"{serving} of {whole} servers in service", style)
     return Group(rows, "", counted, Text(itself), *last)
 

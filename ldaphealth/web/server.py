@@ -95,7 +95,10 @@ def _listener(key: str, where: Endpoint) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        both = where.host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(
+            address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except OSError as error:
         why = (error.strerror or str(error)).partition(" (while")[0]  # it repeats the address
         raise ListenError(

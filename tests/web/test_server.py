@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
+from demo import ports
 from ldaphealth.endpoint import Endpoint, parse_listen
 from ldaphealth.settings import HttpSettings
 from ldaphealth.web.app import ROWS, Row, application
 from ldaphealth.web.server import ListenError, WebServer
-from tests.web.listening import HOST, Listening, verdict
+from tests.web.listening import HOST, Listening, received, verdict
 
 LOOPBACK = Endpoint("tcp", HOST, 1)
 
@@ -120,6 +123,23 @@ def test_a_port_in_use_is_named() -> None:
         pattern = rf"^agent.haproxy.listen: .* port {web.haproxy_port}: Address already in use$"
         with pytest.raises(ListenError, match=pattern):
             WebServer(web.source, web.settings)
+
+
+@pytest.mark.skipif(not ports.has_ipv6(), reason="this machine has no IPv6")
+def test_everywhere_is_both_families() -> None:
+    with Listening() as web:
+        port = web.port
+        web.server.close()
+        everywhere = replace(web.settings, haproxy=Endpoint("tcp", "::", port), http=None)
+        server = WebServer(web.source, everywhere)
+        try:
+            web.publish(verdict("c/a"))
+            for host in ("127.0.0.1", "::1"):
+                with socket.create_connection((host, port), 5) as client:
+                    client.sendall(b"c/a\n")
+                    assert received(client) == b"up 100%\n"
+        finally:
+            server.close()
 
 
 @pytest.mark.parametrize(
