@@ -5,10 +5,10 @@ The table is in app.py. Text that came from a server leaves as JSON or as one li
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -145,5 +145,5 @@ def _answer(
 
 
 def _json(document: Mapping[str, Any], code: int = 200) -> Response:
-    text = json.dumps(document, indent=2, allow_nan=False)
-    return Response(text + "\n", code, media_type="application/json")
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    return Response(text + b"\n", code, media_type="application/json")

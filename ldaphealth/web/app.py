@@ -1,6 +1,6 @@
 """The routes of the HTTP server in one literal table, and what holds for all of them.
 
-An answer is a function of a source and a request; it does no I/O, unless its row `waits`.
+An answer is a function of a source and a request; it does no I/O, unless its row is `in_thread`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Answer = Callable[[Source, Request], Response]
 
 
 class Row(Struct, frozen=True):
-    """A route. `waits`: its answer does I/O, and so runs in a thread, within bounds of its own."""
+    """A route. `in_thread`: its answer does I/O within a bound of its own, or has much to write."""
 
     path: str
     answer: Answer
     access: Access = Access.READER
-    waits: bool = False
+    in_thread: bool = False
 
 
 ROWS = (
@@ -41,7 +41,7 @@ ROWS = (
     Row("/ready", answers.ready, Access.HEALTH),
     Row("/health/{cluster}", answers.cluster_health, Access.HEALTH),
     Row("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
-    Row("/api/v1/status", answers.status),
+    Row("/api/v1/status", answers.status, in_thread=True),
 )
 # A row may say otherwise in its answer, such as a page with a style.
 HEADERS = {
@@ -72,7 +72,7 @@ def _endpoint(
         if not who.admits(row.access, request.headers.get("authorization", "")):
             return _line(401, "say who you are\n", {"WWW-Authenticate": who.challenge})
         try:
-            if row.waits:
+            if row.in_thread:
                 return await threads.run(partial(row.answer, source, request))
             return row.answer(source, request)
         except UnknownNameError as error:

@@ -1,4 +1,4 @@
-"""Answers that wait for something, such as a look at a server: in threads, a few at a time.
+"""Answers that take long, such as a look at a server: in threads, a few at a time.
 
 app.py runs the routes that say so here. The threads are daemons: none holds up the agent's end.
 """

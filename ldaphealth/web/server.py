@@ -96,7 +96,7 @@ def _listener(key: str, where: Endpoint) -> socket.socket:
             where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         both = where.host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server(
+        listener = socket.create_server(
             address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both
         )
     except OSError as error:
@@ -104,6 +104,10 @@ def _listener(key: str, where: Endpoint) -> socket.socket:
         raise ListenError(
             f"{key}.listen: cannot listen on {where.host} port {where.port}: {why}"
         ) from error
+    # Inherited by connections: uvicorn writes head and body apart, and without it the body waits
+    # 40 ms for the client's acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _warn_if(key: str, exposed: bool, where: Endpoint) -> None:
