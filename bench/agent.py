@@ -1,6 +1,7 @@
 """What an agent costs that looks at eight healthy servers every second: memory, and CPU a round.
 
-`make bench` runs it; the peer is check_ldap, once for each round.
+Once for itself, and once while HTTP is asked every second. `make bench` runs it; the peer is
+check_ldap, once for each round.
 """
 
 from __future__ import annotations
@@ -8,38 +9,60 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import psutil
 
 from bench.cpu import CHECK_LDAP, process_seconds
+from demo import ports
 from demo.cluster import Cluster
 from tests.slapd.running_agent import RunningAgent
 
 SECONDS = 30.0
+HOST = "127.0.0.1"
+PATHS = ("/api/v1/status", "/health/c", "/health/c/ldap1", "/ready")
 
 
-def main() -> None:
-    with Cluster(8) as cluster, tempfile.TemporaryDirectory() as directory:
-        agent = RunningAgent(cluster, Path(directory), interval_seconds=1.0, deadline_seconds=5.0)
-        agent.configure(servers=8)
+def measured(cluster: Cluster, more: str, http: int | None = None) -> tuple[float, float, int]:
+    """Return memory in bytes, CPU seconds and rounds of an agent, asked at an HTTP port if any."""
+    with tempfile.TemporaryDirectory() as directory:
+        agent = RunningAgent(
+            cluster, Path(directory), interval_seconds=1.0, deadline_seconds=5.0, more=more
+        )
         with agent:
             assert agent.process is not None
             process = psutil.Process(agent.process.pid)
             first, before = agent.status()["agent"]["rounds"], sum(process.cpu_times()[:2])
-            time.sleep(SECONDS)
+            until = time.monotonic() + SECONDS
+            while time.monotonic() < until:
+                for path in PATHS if http else ():
+                    with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=5) as answer:
+                        answer.read()
+                time.sleep(1.0)
             rounds = agent.status()["agent"]["rounds"] - first
             seconds = sum(process.cpu_times()[:2]) - before
-            memory = process.memory_info().rss
+            return process.memory_info().rss, seconds, rounds
+
+
+def main() -> None:
+    with Cluster(8) as cluster:
+        reserved = ports.reserve(2, (HOST,))
+        http, haproxy = reserved.ports
+        listen = f', http: {{listen: "{HOST}:{http}"}}, haproxy: {{listen: "{HOST}:{haproxy}"}}'
+        alone = measured(cluster, "")
+        asked = measured(cluster, listen, http)
+        reserved.release()
         host, _, port = cluster.nodes[0].uri.removeprefix("ldap://").rpartition(":")
         peer = [CHECK_LDAP, "-H", host, "-p", port, "-b", "", "-3"]
         theirs = statistics.median(process_seconds(peer) for _ in range(50))
-    ours = seconds / rounds
-    print(
-        f"memory                       {memory / 2**20:6.1f} MiB with {len(cluster.nodes)} servers"
-    )
-    print(f"CPU a round, all of it       {ours * 1e3:6.2f} ms over {rounds} rounds")
-    print(f"check_ldap, one process      {theirs * 1e3:6.2f} ms, ratio {ours / theirs:.2f}")
+        count = len(cluster.nodes)
+    for what, (memory, seconds, rounds) in (("", alone), (", HTTP asked", asked)):
+        ours = seconds / rounds
+        print(f"memory{what:<23}{memory / 2**20:6.1f} MiB with {count} servers")
+        print(f"CPU a round{what:<18}{ours * 1e3:6.2f} ms over {rounds} rounds, all of it")
+        print(f"  to check_ldap              {ours / theirs:6.2f}")
+    print(f"check_ldap, one process      {theirs * 1e3:6.2f} ms")
 
 
 if __name__ == "__main__":

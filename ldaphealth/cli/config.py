@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.targets import CONFIG_FILE, as_format, load_config
+
+if TYPE_CHECKING:
+    from ldaphealth.settings import Settings
 
 
 @click.group()
@@ -31,7 +35,10 @@ def check(file: Path, form: str) -> None:
     if form == "json":
         _tell_json(file)
         return
-    for cluster in load_config(file).clusters.values():
+    settings = load_config(file)
+    if wrong := _wrong_files(settings):
+        raise click.ClickException(wrong)
+    for cluster in settings.clusters.values():
         checks = ", ".join(planned.check.name for planned in cluster.checks)
         click.echo(f"{file}: cluster {cluster.name}: {len(cluster.servers)} servers; {checks}")
 
@@ -42,16 +49,32 @@ def _tell_json(file: Path) -> None:
     problems: list[str] = []
     clusters: dict[str, object] = {}
     try:
-        for cluster in load(file).clusters.values():
+        settings = load(file)
+        for cluster in settings.clusters.values():
             clusters[cluster.name] = {
                 "servers": [server.name for server in cluster.servers],
                 "checks": [planned.check.name for planned in cluster.checks],
             }
+        problems = list(filter(None, [_wrong_files(settings)]))
     except ConfigError as error:
         problems = error.problems
     document = {"file": str(file), "problems": problems, "clusters": clusters}
     click.echo(json.dumps(document, indent=2))
     sys.exit(BAD_INPUT if problems else 0)
+
+
+def _wrong_files(settings: Settings) -> str:
+    """Return what is wrong with the files that only the agent reads, at its start, or nothing."""
+    from ldaphealth.web.access import readers, tls_context  # noqa: PLC0415  loads ssl
+
+    http = settings.agent.http
+    try:
+        if http:
+            readers(http)
+            tls_context(http)
+    except ValueError as error:
+        return f"agent.http: {error}"
+    return ""
 
 
 @config.command()

@@ -40,7 +40,11 @@ def drawn(document: Mapping[str, Any]) -> Group:
         f"{ours['rounds']} rounds, {ours['overruns']} late, "
         f"{ours['busy']} of {ours['threads']} threads busy, {ours['waiting']} looks waiting"
     )
-    return Group(rows, "", Text(f"{serving} of {whole} servers in service", style), Text(itself))
+    listens = document.get("listens", {})
+    where = ", ".join(f"{place} ({what})" for what, place in listens.items())
+    last = [Text(printable(f"answers at {where}"))] if where else []
+    counted = Text(f"{serving} of {whole} servers in service", style)
+    return Group(rows, "", counted, Text(itself), *last)
 
 
 def ago(seconds: float) -> str:

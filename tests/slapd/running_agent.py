@@ -25,7 +25,7 @@ PROGRAM = Path(sys.executable).with_name("ldaphealth")
 INTERVAL_SECONDS = 0.5
 DEADLINE_SECONDS = 1.0
 CONFIG = """\
-agent: {{runtime_directory: "{run}", state_directory: "{state}"}}
+agent: {{runtime_directory: "{run}", state_directory: "{state}"{more}}}
 credentials: {{probe: {{dn: "{dn}", password_file: "{password_file}"}}}}
 clusters:
   c:
@@ -50,6 +50,7 @@ class RunningAgent:
     directory: Path
     interval_seconds: float = INTERVAL_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS
+    more: str = ""  # settings of the agent, beginning with a comma
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -81,7 +82,7 @@ class RunningAgent:
                 password_file=self.cluster.accounts.check.password_file, suffix=SUFFIX,
                 interval=self.interval_seconds, deadline=self.deadline_seconds, people=PEOPLE,
                 servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
-                canaries=CANARIES,
+                canaries=CANARIES, more=self.more,
             )
         )  # fmt: skip
 

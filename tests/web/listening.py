@@ -1,0 +1,148 @@
+"""A web server of its own for a test, with verdicts that the test publishes; and raw clients."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from msgspec.structs import replace
+
+from demo import ports
+from ldaphealth.board import Board
+from ldaphealth.check import Cluster
+from ldaphealth.decided import Decided
+from ldaphealth.endpoint import Endpoint
+from ldaphealth.guard.memory import Override
+from ldaphealth.health import Health
+from ldaphealth.model import Effect, Reason, Server, State, Verdict
+from ldaphealth.settings import AgentSettings, HttpSettings, Settings
+from ldaphealth.web.server import WebServer
+from ldaphealth.web.source import Source
+
+HOST = "127.0.0.1"
+TIMEOUT_SECONDS = 10.0
+NOW = 1000.0
+NASTY = "x\r\nSet-Cookie: a=b\x1b[2J</script><img src=x onerror=alert(1)>\u202e ä"
+
+
+def cluster(name: str, *servers: str, min_in_service: int = 1, weight: int = 100) -> Cluster:
+    made = tuple(
+        Server(name, each, f"ldap://192.0.2.{number}", weight=weight)
+        for number, each in enumerate(servers, 1)
+    )
+    return Cluster(name, made, (), min_in_service)
+
+
+def verdict(server: str, code: str = "", **changes: object) -> Verdict:
+    """Return a verdict: in service, or out for a reason."""
+    reason = Reason(code, NASTY, State.CRITICAL, Effect.OUT)
+    good = Verdict(server, State.OK, True, 100)
+    bad = Verdict(server, State.CRITICAL, False, 0, (reason,))
+    return replace(bad if code else good, **changes)
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass
+class Listening:
+    """The server and what it reads from; a context manager."""
+
+    clusters: tuple[Cluster, ...] = (cluster("c", "a", "b"),)
+    http: HttpSettings = field(default_factory=lambda: HttpSettings(Endpoint("tcp", HOST, 0)))
+    now: float = NOW
+    ticked_at: float = NOW
+    overrides: dict[str, Override] = field(default_factory=dict)
+    board: Board = field(default_factory=Board)
+    tls: ssl.SSLContext | None = None
+
+    def __enter__(self) -> Self:
+        self._ports = ports.reserve(2, (HOST,))
+        self.port, self.haproxy_port = self._ports.ports
+        where = Endpoint("tcp", HOST, self.port)
+        self.settings = AgentSettings(
+            Path("/nowhere"), Path("/nowhere"), http=replace(self.http, listen=where),
+            haproxy=Endpoint("tcp", HOST, self.haproxy_port),
+        )  # fmt: skip
+        try:
+            self.server = WebServer(self.source, self.settings)
+        except BaseException:
+            self._ports.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.close()
+        self._ports.release()
+
+    @property
+    def source(self) -> Source:
+        """Return what the server reads from."""
+        return Source(
+            self.board,
+            settings=lambda: Settings({each.name: each for each in self.clusters}, self.settings),
+            health=lambda: Health("0.1.0", 60.0, 2, 24, 0, 1, 64, 1, 0, 0, 0, 0),
+            overrides=lambda: self.overrides,
+            ticked_at=lambda: self.ticked_at,
+            now=lambda: self.now,
+        )
+
+    def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
+        """Have the board know these verdicts on one cluster."""
+        by_server = {each.server: each for each in verdicts}
+        due = dict.fromkeys(by_server, self.now + holds_seconds)
+        name = verdicts[0].server.partition("/")[0]
+        self.board.publish(Decided(name, by_server, due, (), ()))
+
+    def connected(self, port: int | None = None) -> socket.socket:
+        """Return a bare connection to the HTTP port, or another."""
+        return socket.create_connection((HOST, port or self.port), TIMEOUT_SECONDS)
+
+    def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
+        """Ask by HTTP, on a connection of its own."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        client = http.client.HTTPConnection(HOST, self.port, timeout=TIMEOUT_SECONDS)
+        if self.tls:
+            client = http.client.HTTPSConnection(
+                HOST, self.port, timeout=TIMEOUT_SECONDS, context=self.tls
+            )
+        try:
+            client.request(method, path, headers=named)
+            answer = client.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+        finally:
+            client.close()
+
+    def agent_check(self, question: bytes) -> bytes:
+        """Ask as HAProxy does, and return all that comes until the server hangs up."""
+        with self.connected(self.haproxy_port) as client:
+            client.sendall(question)
+            return received(client)
+
+
+def received(client: socket.socket) -> bytes:
+    """Return all that comes until the server hangs up."""
+    found = bytearray()
+    try:
+        while chunk := client.recv(65536):
+            found += chunk
+    except ConnectionResetError:
+        pass
+    return bytes(found)

@@ -1,0 +1,57 @@
+"""A route whose answer takes long runs in a thread, holds up nobody, and has a few of them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ldaphealth.web.access import Readers
+from ldaphealth.web.app import Row, application
+from ldaphealth.web.in_thread import MOST_THREADS
+from ldaphealth.web.source import Source
+from tests.web.listening import Listening
+
+
+async def asked(app: object, path: str) -> tuple[int, bytes, dict[bytes, bytes]]:
+    """Return status, body and headers of one request, without a socket."""
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": [],
+        "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
+    }  # fmt: skip
+    await app(scope, receive, send)  # type: ignore[operator]
+    return sent[0]["status"], sent[1]["body"], dict(sent[0]["headers"])  # type: ignore[return-value,call-overload]
+
+
+def test_a_slow_answer_holds_up_nobody() -> None:
+    gate = threading.Event()
+
+    def slow(_: Source, __: Request) -> Response:
+        return PlainTextResponse("slow" if gate.wait(10) else "late")
+
+    def quick(_: Source, __: Request) -> Response:
+        return PlainTextResponse("quick")
+
+    rows = (Row("/slow", slow, in_thread=True), Row("/quick", quick))
+
+    async def run() -> None:
+        app = application(Listening().source, Readers, rows)
+        waiting = [asyncio.create_task(asked(app, "/slow")) for _ in range(MOST_THREADS)]
+        await asyncio.sleep(0.05)
+        assert (await asked(app, "/quick"))[:2] == (200, b"quick")
+        status, _, headers = await asked(app, "/slow")
+        assert (status, headers[b"retry-after"]) == (503, b"1")
+        gate.set()
+        assert {answer[:2] for answer in await asyncio.gather(*waiting)} == {(200, b"slow")}
+
+    asyncio.run(run())

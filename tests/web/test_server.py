@@ -1,0 +1,192 @@
+"""Ports, certificates and credentials of the server, and what it says when they are wrong."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+from msgspec.structs import replace
+
+from demo import ports
+from ldaphealth.endpoint import Endpoint, parse_listen
+from ldaphealth.settings import HttpSettings
+from ldaphealth.web.app import ROWS, Row, application
+from ldaphealth.web.server import ListenError, WebServer
+from tests.web.listening import HOST, Listening, received, verdict
+
+LOOPBACK = Endpoint("tcp", HOST, 1)
+
+
+def secret(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o600)
+    return str(path)
+
+
+def issue(authority: trustme.CA, path: Path) -> str:
+    authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(path))
+    return str(path)
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+def test_credentials_guard_all_but_whether_it_lives(tmp_path: Path) -> None:
+    http = HttpSettings(
+        LOOPBACK, user="anna", password_file=secret(tmp_path / "password", "geheim\n"),
+        token_file=secret(tmp_path / "token", "t0ken\n"),
+    )  # fmt: skip
+    with Listening(http=http) as web:
+        web.publish(verdict("c/a"), verdict("c/b"))
+        refused = web.get("/api/v1/status")
+
+        assert web.get("/live").status == 200
+        assert {web.get(path).status for path in ("/", "/ready", "/health/c", "/health/c/a")} == {
+            401
+        }
+        assert refused.status == 401
+        assert refused.headers["www-authenticate"].startswith("Basic realm=")
+        assert "c/a" not in refused.body
+        assert web.get("/api/v1/status", Authorization=basic("anna:geheim")).status == 200
+        assert web.get("/health/c/a", Authorization="Bearer t0ken").status == 200
+        assert web.get("/health/c/a", Authorization=basic("anna:falsch")).status == 401
+        assert web.get("/health/nobody/knows").status == 401
+
+
+def test_health_can_be_open_to_all(tmp_path: Path) -> None:
+    token = secret(tmp_path / "token", "t0ken")
+    with Listening(http=HttpSettings(LOOPBACK, token_file=token, open_health=True)) as web:
+        web.publish(verdict("c/a"), verdict("c/b"))
+
+        assert {web.get(path).status for path in ("/ready", "/health/c", "/health/c/a")} == {200}
+        assert web.get("/api/v1/status").status == 401
+
+
+def test_a_renewal_takes_the_new_certificate_and_password(tmp_path: Path) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    certificate, token = tmp_path / "certificate.pem", tmp_path / "token"
+    issue(old, certificate)
+    http = HttpSettings(
+        LOOPBACK, certificate_file=str(certificate), token_file=secret(token, "one")
+    )
+    trusts_old, trusts_new = ssl.create_default_context(), ssl.create_default_context()
+    old.configure_trust(trusts_old)
+    new.configure_trust(trusts_new)
+    with Listening(http=http, tls=trusts_old) as web:
+        assert web.get("/ready", Authorization="Bearer one").status == 503
+
+        issue(new, certificate)
+        secret(token, "two")
+        web.server.renew()
+        web.tls = trusts_new
+        assert web.get("/ready", Authorization="Bearer two").status == 503
+        assert web.get("/ready", Authorization="Bearer one").status == 401
+
+        certificate.write_text("nonsense")
+        web.server.renew()
+        assert web.get("/ready", Authorization="Bearer two").status == 503
+
+
+def test_tls_speaks_no_old_version(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    http = HttpSettings(LOOPBACK, certificate_file=issue(authority, tmp_path / "c.pem"))
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with Listening(http=http, tls=trusting) as web, web.connected() as client:
+        with trusting.wrap_socket(client, server_hostname=HOST) as secure:
+            assert secure.version() == "TLSv1.3"
+        with web.connected() as plain:
+            plain.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert not plain.recv(100).startswith(b"HTTP")
+
+
+@pytest.mark.parametrize(
+    ("http", "error"),
+    [
+        (HttpSettings(LOOPBACK, certificate_file="/nowhere.pem"), "/nowhere.pem: no certificate"),
+        (HttpSettings(LOOPBACK, user="u", password_file="/nowhere"), "/nowhere: cannot read"),
+        (HttpSettings(LOOPBACK, token_file="/etc/passwd"), "others can read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(http: HttpSettings, error: str) -> None:
+    with pytest.raises(ListenError, match=f"^agent.http: .*{error}"), Listening(http=http):
+        pass
+
+
+def test_a_port_in_use_is_named() -> None:
+    with Listening() as web:
+        pattern = rf"^agent.haproxy.listen: .* port {web.haproxy_port}: Address already in use$"
+        with pytest.raises(ListenError, match=pattern):
+            WebServer(web.source, web.settings)
+
+
+@pytest.mark.skipif(not ports.has_ipv6(), reason="this machine has no IPv6")
+def test_everywhere_is_both_families() -> None:
+    with Listening() as web:
+        port = web.port
+        web.server.close()
+        everywhere = replace(web.settings, haproxy=Endpoint("tcp", "::", port), http=None)
+        server = WebServer(web.source, everywhere)
+        try:
+            web.publish(verdict("c/a"))
+            for host in ("127.0.0.1", "::1"):
+                with socket.create_connection((host, port), 5) as client:
+                    client.sendall(b"c/a\n")
+                    assert received(client) == b"up 100%\n"
+        finally:
+            server.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:8389", "127.0.0.1", 8389),
+        ("0.0.0.0:80", "0.0.0.0", 80),
+        ("[::1]:8389", "::1", 8389),
+        ("localhost:1", "localhost", 1),
+    ],
+)
+def test_where_to_listen_is_read(text: str, host: str, port: int) -> None:
+    assert parse_listen(text) == Endpoint("tcp", host, port)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8389", ":8389", "host", "host:", "host:0", "host:65536", "host:x", "a@b:1",
+             "h:1/x", "h:1?x", "::1:80", "[::1]", "h\n:1", "http://h:1"],
+)  # fmt: skip
+def test_what_is_no_place_to_listen_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no HOST:PORT"):
+        parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "files", "exposed"),
+    [
+        ("127.0.0.1", (), False),
+        ("::1", (), False),
+        ("localhost", (), False),
+        ("192.0.2.1", (), True),
+        ("0.0.0.0", (), True),
+        ("0.0.0.0", ("certificate_file",), True),
+        ("0.0.0.0", ("token_file",), True),
+        ("0.0.0.0", ("certificate_file", "token_file"), False),
+        ("0.0.0.0", ("certificate_file", "password_file"), False),
+    ],
+)
+def test_what_others_can_reach_needs_tls_and_credentials(
+    host: str, files: tuple[str, ...], exposed: bool
+) -> None:
+    settings = HttpSettings(Endpoint("tcp", host, 1), **dict.fromkeys(files, "/x"))  # type: ignore[arg-type]
+
+    assert settings.is_exposed is exposed
+
+
+def test_every_route_is_asked_for_credentials_unless_its_row_says_otherwise() -> None:
+    assert {row.path for row in ROWS if row.access.name == "ANYBODY"} == {"/live"}
+    assert Row("/x", ROWS[0].answer).access.name == "READER"
+    assert callable(application)
