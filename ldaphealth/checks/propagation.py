@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from ldaphealth.canary import NAME, Purpose, canary_dn, mark, this_agent
 from ldaphealth.check import Check, no_round
 from ldaphealth.checks.own_entry import NOT_OURS
-from ldaphealth.checks.token import Errand, longest_seconds, write_and_watch
+from ldaphealth.checks.token import Assignment, longest_seconds, write_and_watch
 from ldaphealth.model import Effect, Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import Found, Site, Surveyed
 from ldaphealth.thresholds import Thresholds, at_most
@@ -65,15 +65,15 @@ def survey(site: Site) -> Surveyed:
     writer = providers[turn % len(providers)]
     others = [each for each in site.servers if each is not writer]
     agent = site.params.agent or this_agent()
-    errand = Errand(
+    assignment = Assignment(
         canary_dn(site.params.container, agent, writer, PURPOSE), mark(agent, writer, PURPOSE),
         site.params.base, site.params.lost_seconds,
     )  # fmt: skip
     readers = _some(others, turn // len(providers))
     story: Story = {
-        "writer": writer.id, "dn": errand.dn, "turns": len(providers),
-        "lost_seconds": errand.lost_seconds, "readers": {},
-    } | write_and_watch(site, errand, writer, readers)  # fmt: skip
+        "writer": writer.id, "dn": assignment.dn, "turns": len(providers),
+        "lost_seconds": assignment.lost_seconds, "readers": {},
+    } | write_and_watch(site, assignment, writer, readers)  # fmt: skip
     found = {each.id: Found(story, _timings(story, each.id)) for each in site.servers}
     return Surveyed(found, turn + 1)
 

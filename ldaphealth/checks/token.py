@@ -6,8 +6,8 @@ Facts only. A reader that cannot be read is noted with its trouble and disturbs 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -42,7 +42,7 @@ def longest_seconds(lost_seconds: float) -> float:
     return WRITE_SECONDS + lost_seconds + READ_SECONDS + 2 * LAST_SECONDS
 
 
-class Errand(Struct, frozen=True):
+class Assignment(Struct, frozen=True):
     """Where to write, where the CSNs are (empty: at the suffix), and how long to wait."""
 
     dn: str
@@ -69,7 +69,7 @@ class _Slate:
 
 
 def write_and_watch(
-    site: Site, errand: Errand, writer: Server, readers: Sequence[Server]
+    site: Site, assignment: Assignment, writer: Server, readers: Sequence[Server]
 ) -> dict[str, object]:
     """Return the story of one token: what became of the write, and of it at each reader."""
     # Imported here: whoever loads the checks only to read a configuration must not pay for it.
@@ -83,19 +83,19 @@ def write_and_watch(
         except SessionError as error:
             return {"outcome": "unwritten", "detail": error.failure.detail}
         try:
-            found = whose(session, errand.dn, errand.mark)
+            found = whose(session, assignment.dn, assignment.mark)
             if found != "ours":
                 return {"outcome": found}
-            eyes = [_Reader(site, errand, reader, slate) for reader in readers]
+            eyes = [_Reader(site, assignment, reader, slate) for reader in readers]
             watching = [threads.submit(each.watch) for each in eyes]
             _wait_for_readers(site, slate, len(readers))
-            token = slate.token = _written(site, session, errand)
+            token = slate.token = _written(site, session, assignment)
         except SessionError as error:
             return {"outcome": "unwritten", "detail": error.failure.detail}
         finally:
             session.close()
             slate.done.set()
-        until = token.at + errand.lost_seconds + READ_SECONDS + LAST_SECONDS
+        until = token.at + assignment.lost_seconds + READ_SECONDS + LAST_SECONDS
         while site.deadline.now() < until and not all(each.done() for each in watching):
             site.pause(FIRST_STEP_SECONDS)
         told = {
@@ -115,9 +115,9 @@ def _wait_for_readers(site: Site, slate: _Slate, count: int) -> None:
     site.pause(0.0)
 
 
-def _written(site: Site, session: Session, errand: Errand) -> Token:
+def _written(site: Site, session: Session, assignment: Assignment) -> Token:
     value = fresh_token()
-    entry = session.replace_and_read(errand.dn, TOKEN_ATTRIBUTE, value, (ENTRY_CSN,))
+    entry = session.replace_and_read(assignment.dn, TOKEN_ATTRIBUTE, value, (ENTRY_CSN,))
     at = site.deadline.now()
     try:
         (text,) = entry.get(ENTRY_CSN.lower(), ())
@@ -129,8 +129,8 @@ def _written(site: Site, session: Session, errand: Errand) -> Token:
 class _Reader:
     """One server that is watched for the token, on a connection of its own."""
 
-    def __init__(self, site: Site, errand: Errand, server: Server, slate: _Slate) -> None:
-        self._site, self._errand, self._server, self._slate = site, errand, server, slate
+    def __init__(self, site: Site, assignment: Assignment, server: Server, slate: _Slate) -> None:
+        self._site, self._assignment, self._server, self._slate = site, assignment, server, slate
         self._session: Session | None = None
         self._is_refused = False
         self._shows_csn = True
@@ -143,7 +143,7 @@ class _Reader:
     def watch(self) -> dict[str, object]:
         """Return the seconds until the token was here, None where it was not."""
         try:
-            seconds = WRITE_SECONDS + self._errand.lost_seconds + READ_SECONDS
+            seconds = WRITE_SECONDS + self._assignment.lost_seconds + READ_SECONDS
             self._try(lambda: self._open(seconds))
             self._slate.ready.release()
             self._slate.done.wait(WRITE_SECONDS)
@@ -161,7 +161,7 @@ class _Reader:
 
     def _watch(self, token: Token) -> None:
         now, step = self._site.deadline.now, FIRST_STEP_SECONDS
-        until = token.at + self._errand.lost_seconds
+        until = token.at + self._assignment.lost_seconds
         while not self._is_refused:
             began = now()
             if self._try(lambda: self._look(token)):
@@ -175,7 +175,7 @@ class _Reader:
         has_csn = self._csn_seconds is not None or token.csn is None or not self._shows_csn
         return self._seconds is not None and has_csn
 
-    def _try(self, do: Any) -> bool:
+    def _try(self, do: Callable[[], None]) -> bool:
         """Do it, and note the trouble; after a refused bind nothing more: it may lock accounts."""
         try:
             do()
@@ -191,18 +191,18 @@ class _Reader:
     def _look(self, token: Token) -> None:
         """Look once. The CSN first: who has it and not the value afterwards has skipped it."""
         if self._session is None:
-            until = token.at + self._errand.lost_seconds + READ_SECONDS
+            until = token.at + self._assignment.lost_seconds + READ_SECONDS
             self._open(until - self._site.deadline.now())
         if token.csn is not None and self._csn_seconds is None and self._shows_csn:
             self._look_for_csn(token.csn, token.at)
         if self._seconds is None:
-            entry = self._entry(self._errand.dn, TOKEN_ATTRIBUTE)
+            entry = self._entry(self._assignment.dn, TOKEN_ATTRIBUTE)
             self._is_there = entry is not None
             if entry and token.value in entry.get(TOKEN_ATTRIBUTE, ()):
                 self._seconds = self._since(token.at)
 
     def _look_for_csn(self, csn: CSN, at: float) -> None:
-        entry = self._entry(self._errand.base or self._server.suffix, ATTRIBUTE) or {}
+        entry = self._entry(self._assignment.base or self._server.suffix, ATTRIBUTE) or {}
         try:
             vector = parse_vector(entry.get(ATTRIBUTE.lower(), ()))
         except CSNError:
