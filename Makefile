@@ -18,7 +18,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 	@touch $@
 
 packages:  ## Install what the tests drive, where we may
-	@./scripts/install-packages slapd ldap-utils keepalived
+	@./scripts/install-packages slapd ldap-utils keepalived prometheus
 
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
 	$(BIN)/python -m demo
@@ -29,6 +29,7 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
 	$(BIN)/python -m bench.agent
+	$(BIN)/python -m bench.scrape
 
 test: venv packages check e2e  ## Install what is missing and run everything
 
