@@ -77,7 +77,7 @@ class Agent:
         self.settings = settings
         self.publishers = publishers
         self.counters = Counters()
-        self.started_at = clock()
+        self.started_at = self.ticked_at = clock()
         self._look, self._clock, self._random = look, clock, random
         self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
         self._lanes = Lanes(settings.agent.threads)
@@ -111,6 +111,7 @@ class Agent:
 
     def tick(self, now: float) -> float:
         """Start what is due, and return when to come again at the latest."""
+        self.ticked_at = now
         for server in self._schedule.take(now):
             self._start(server)
         for pool in self.pools.values():

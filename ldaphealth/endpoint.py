@@ -1,4 +1,4 @@
-"""Where a server listens: the part of an LDAP URL (RFC 4516) that names it.
+"""Where a server listens: the part of an LDAP URL (RFC 4516) that names it, or a HOST:PORT of ours.
 
 config.py and the command line check URLs here; transport.py connects to the result.
 """
@@ -14,7 +14,7 @@ DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 
 
 class Endpoint(Struct, frozen=True):
-    """A host and port, or the path of a Unix socket (`ldapi`, port 0)."""
+    """A host and port, or the path of a Unix socket (`ldapi`, port 0); `tcp` is one of our own."""
 
     scheme: str
     host: str
@@ -70,3 +70,15 @@ def parse_uri(uri: str) -> Endpoint:
     if port == 0:
         raise ValueError(f"{uri!r} has port 0")
     return Endpoint(scheme, parts.hostname, port or DEFAULT_PORTS[scheme])
+
+
+def parse_listen(text: str) -> Endpoint:
+    """Read `HOST:PORT`, `[ADDRESS]:PORT` for IPv6; ValueError says what is wrong."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no HOST:PORT: {error}") from error
+    if not host or not port or parts.netloc != text or "@" in text or not text.isprintable():
+        raise ValueError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:8389 or [::1]:8389")
+    return Endpoint("tcp", host, port)

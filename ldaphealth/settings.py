@@ -9,6 +9,28 @@ from typing import Literal
 from msgspec import Struct
 
 from ldaphealth.check import Cluster
+from ldaphealth.endpoint import Endpoint
+
+
+class HttpSettings(Struct, frozen=True):
+    """The HTTP server of the agent. Without credentials whoever reaches it may read.
+
+    The files are read when it starts: a one-shot check, whoever runs it, must not fail for them.
+    """
+
+    listen: Endpoint
+    certificate_file: str = ""
+    key_file: str = ""
+    user: str = ""
+    password_file: str = ""
+    token_file: str = ""
+    open_health: bool = False
+
+    @property
+    def is_exposed(self) -> bool:
+        """Tell whether others than this machine reach it, in clear or without credentials."""
+        asks = bool(self.password_file or self.token_file)
+        return not self.listen.is_loopback and not (self.certificate_file and asks)
 
 
 class AgentSettings(Struct, frozen=True):
@@ -22,6 +44,8 @@ class AgentSettings(Struct, frozen=True):
     history_days: int = 60
     history_megabytes: int = 256
     log_format: Literal["logfmt", "json"] = "logfmt"
+    http: HttpSettings | None = None
+    haproxy: Endpoint | None = None
 
     @property
     def socket_path(self) -> Path:

@@ -24,6 +24,8 @@ SECTIONS = {
     "Tls": "`tls`, of a cluster or a server",
     "Settle": "`clusters.NAME.settle`",
     "Agent": "`agent`",
+    "Http": "`agent.http`",
+    "Haproxy": "`agent.haproxy`",
 }
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
@@ -106,6 +108,8 @@ LINKS = {
     "Server": "[mapping](#clustersnameserversname)",
     "Settle": "[mapping](#clustersnamesettle)",
     "Agent": "[mapping](#agent)",
+    "Http": "[mapping](#agenthttp)",
+    "Haproxy": "[mapping](#agenthaproxy)",
     "Range": "range",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
     "Rate": "[rate](#a-rate-of-monitor)",

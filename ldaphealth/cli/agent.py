@@ -18,9 +18,12 @@ from ldaphealth.cli.targets import config_option, load_config
 
 if TYPE_CHECKING:
     from ldaphealth.agent import Agent
+    from ldaphealth.board import Board
     from ldaphealth.decided import Publisher
     from ldaphealth.guard import Memory
+    from ldaphealth.journal import Journal
     from ldaphealth.settings import AgentSettings, Settings
+    from ldaphealth.web.server import WebServer
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ def _make_track_directories(settings: Settings) -> None:
 def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     from ldaphealth import service_manager, state_file  # noqa: PLC0415
     from ldaphealth.agent import Agent  # noqa: PLC0415
+    from ldaphealth.board import Board  # noqa: PLC0415
     from ldaphealth.control.answers import Answers  # noqa: PLC0415
     from ldaphealth.control.server import ControlServer  # noqa: PLC0415
     from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
@@ -95,6 +99,9 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     ]  # fmt: skip
     if ours.track_files:
         publishers.append(TrackFiles(ours.track_directory))
+    board = Board()
+    if ours.http or ours.haproxy:
+        publishers.append(board)
     running = Agent(settings, publishers, memories=_remembered(state))
     keeper = state_file.Keeper(state, partial(_memories, running), boot_seconds)
     stack.callback(keeper.close)
@@ -104,15 +111,38 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     except (OSError, LookupError) as error:
         raise click.ClickException(f"{ours.socket_path}: {error}") from error
     stack.callback(control.close)
+    web = _web(running, board, journal, stack) if ours.http or ours.haproxy else None
+    reload = partial(_reload, running, config_file, board, web)
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     signal.signal(signal.SIGINT, lambda *_: running.stop())
-    signal.signal(signal.SIGHUP, lambda *_: running.ask(partial(_reload, running, config_file)))
+    signal.signal(signal.SIGHUP, lambda *_: running.ask(reload))
     servers = sum(len(each.servers) for each in settings.clusters.values())
     log.info("started", extra={"servers": servers, "pid": os.getpid()})
     service_manager.notify(service_manager.READY)
     running.run(heartbeat=lambda: service_manager.notify(service_manager.ALIVE))
     service_manager.notify(service_manager.STOPPING)
     log.info("stopped", extra={"rounds": running.counters.rounds})
+
+
+def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> WebServer:
+    """Start what is asked by TCP; click.ClickException when it cannot listen."""
+    from ldaphealth.control.answers import health_of, overrides_of  # noqa: PLC0415
+    from ldaphealth.web.server import ListenError, WebServer  # noqa: PLC0415
+    from ldaphealth.web.source import Source  # noqa: PLC0415
+
+    source = Source(
+        board,
+        settings=lambda: running.settings,
+        health=lambda: health_of(running, journal, version("ldaphealth")),
+        overrides=lambda: overrides_of(running),
+        ticked_at=lambda: running.ticked_at,
+    )
+    try:
+        web = WebServer(source, running.settings.agent)
+    except ListenError as error:
+        raise click.ClickException(str(error)) from error
+    stack.callback(web.close)
+    return web
 
 
 def _remembered(state: Path) -> dict[str, Memory]:
@@ -131,13 +161,16 @@ def _memories(running: Agent) -> dict[str, Memory]:
     return {name: pool.memory for name, pool in running.pools.items()}
 
 
-def _reload(running: Agent, config_file: Path) -> None:
+def _reload(running: Agent, config_file: Path, board: Board, web: WebServer | None) -> None:
     """Take the new configuration, or keep the old one and say why."""
     from ldaphealth import service_manager  # noqa: PLC0415
 
     service_manager.notify(service_manager.RELOADING)
     try:
         _take(running, config_file)
+        board.forget(running.settings.clusters)
+        if web:
+            web.renew()
     except Exception:
         log.exception("the old configuration is kept")
     service_manager.notify(service_manager.READY)

@@ -17,9 +17,9 @@ from ldaphealth.checks import BUILT_IN, LAST, SESSION
 from ldaphealth.config import shape
 from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
-from ldaphealth.endpoint import parse_uri
+from ldaphealth.endpoint import Endpoint, parse_listen, parse_uri
 from ldaphealth.secret_file import read_secret, secret_of
-from ldaphealth.settings import AgentSettings
+from ldaphealth.settings import AgentSettings, HttpSettings
 
 SECOND_LOOK_SECONDS = 1.0
 OFF = ("off", False)
@@ -58,7 +58,31 @@ def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
         Path(given.runtime_directory), Path(given.state_directory),
         given.socket_group, given.threads, given.track_files, given.history_days,
         given.history_megabytes, given.log_format,
+        _http(given.http, problems) if given.http else None,
+        _listen("agent.haproxy.listen", given.haproxy.listen, problems) if given.haproxy else None,
     )  # fmt: skip
+
+
+def _http(given: shape.Http, problems: Problems) -> HttpSettings:
+    path = "agent.http"
+    if bool(given.user) != bool(given.password_file):
+        problems.add(path, "user and password_file go together")
+    if ":" in given.user:
+        problems.add(f"{path}.user", "must hold no colon (RFC 7617)")
+    if given.key_file and not given.certificate_file:
+        problems.add(f"{path}.key_file", "needs certificate_file")
+    return HttpSettings(
+        _listen(f"{path}.listen", given.listen, problems), given.certificate_file, given.key_file,
+        given.user, given.password_file, given.token_file, given.open_health,
+    )  # fmt: skip
+
+
+def _listen(path: str, text: str, problems: Problems) -> Endpoint:
+    try:
+        return parse_listen(text)
+    except ValueError as error:
+        problems.add(path, str(error))
+        return Endpoint("tcp", "", 0)
 
 
 def _credentials(path: str, given: shape.Credentials, problems: Problems) -> model.Credentials:

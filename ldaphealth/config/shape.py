@@ -103,6 +103,35 @@ class Cluster(Struct, frozen=True):
     checks: Annotated[dict[str, Any], about("settings by check; `off` leaves one out")] = {}
 
 
+class Http(Struct, frozen=True):
+    """Who may ask the agent by HTTP, and where (docs/http.md). It only tells, it takes no words."""
+
+    listen: Annotated[str, about("`HOST:PORT`; not loopback: give it TLS and credentials, too")] = (
+        "127.0.0.1:8389"
+    )
+    certificate_file: Annotated[
+        str, about("the certificate and its chain, in PEM: turns TLS on; read again on a reload")
+    ] = ""
+    key_file: Annotated[str, about("its key; empty: it is in `certificate_file`")] = ""
+    user: Annotated[str, about("who may ask, with the password in `password_file`")] = ""
+    password_file: Annotated[
+        str, about("a file that only its owner can read (chmod 0600); one line end is dropped")
+    ] = ""
+    token_file: Annotated[
+        str, about("the same for a bearer token, in place of a user or beside one")
+    ] = ""
+    open_health: Annotated[
+        bool,
+        about("`/health` and `/ready` ask for no credentials: some balancers cannot send any"),
+    ] = False
+
+
+class Haproxy(Struct, frozen=True):
+    """Where HAProxy's agent-check asks (docs/http.md)."""
+
+    listen: Annotated[str, about("`HOST:PORT`; whoever reaches it may ask")] = "127.0.0.1:8390"
+
+
 class Agent(Struct, frozen=True):
     """How `ldaphealth agent` runs on this machine."""
 
@@ -128,6 +157,10 @@ class Agent(Struct, frozen=True):
         int, Meta(ge=4, le=65536, description="the largest size of the history on disk")
     ] = 256
     log_format: Annotated[Literal["logfmt", "json"], about("the form of the log lines")] = "logfmt"
+    http: Annotated[Http | None, about("the HTTP server; left out: none, `{}`: on loopback")] = None
+    haproxy: Annotated[
+        Haproxy | None, about("answers for HAProxy's agent-check; left out: none")
+    ] = None
 
 
 class File(Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import TimeoutError as NotInTime
 from typing import Any
 
@@ -21,7 +21,7 @@ from ldaphealth.deadline import boot_seconds
 from ldaphealth.guard import Override, Past
 from ldaphealth.health import Health
 from ldaphealth.journal import Journal, JournalError
-from ldaphealth.model import Observation, Server, Snapshot
+from ldaphealth.model import Observation, Server, Snapshot, Verdict
 from ldaphealth.pool import Pool
 from ldaphealth.publish.json_document import document, finding_document
 
@@ -105,14 +105,8 @@ class Answers:
     def _status(self) -> dict[str, Any]:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
-        whole = document(Snapshot(time.time(), tuple(verdicts)))
-        whole["overrides"] = {
-            server: _override_document(word)
-            for pool in agent.pools.values()
-            for server, word in pool.memory.overrides.items()
-        }
-        whole["agent"] = msgspec.to_builtins(health_of(agent, self._journal, self._version))
-        return whole
+        health = health_of(agent, self._journal, self._version)
+        return status_document(verdicts, overrides_of(agent), health, boot_seconds())
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)
@@ -166,9 +160,30 @@ def health_of(agent: Agent, journal: Journal, version: str) -> Health:
     )
 
 
-def _override_document(word: Override) -> dict[str, Any]:
-    left_seconds = max(0.0, word.until - boot_seconds())
-    return {"will": word.will, "left_seconds": left_seconds, "reason": word.reason}
+def overrides_of(agent: Agent) -> dict[str, Override]:
+    """Return the operators' words by server ID; from any thread."""
+    return {
+        server: word
+        for pool in agent.pools.values()
+        for server, word in pool.memory.overrides.items()
+    }
+
+
+def status_document(
+    verdicts: Iterable[Verdict], overrides: Mapping[str, Override], health: Health, now: float
+) -> dict[str, Any]:
+    """Return the document of `check --format json`, with the operators' words and the agent."""
+    whole = document(Snapshot(time.time(), tuple(verdicts)))
+    whole["overrides"] = {
+        server: {
+            "will": word.will,
+            "left_seconds": max(0.0, word.until - now),
+            "reason": word.reason,
+        }
+        for server, word in overrides.items()
+    }
+    whole["agent"] = msgspec.to_builtins(health)
+    return whole
 
 
 def _past_document(past: Past, now: float) -> dict[str, Any]:

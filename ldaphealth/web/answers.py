@@ -1,0 +1,149 @@
+"""What the routes answer: one function of a source and a request each, without I/O.
+
+The table is in app.py. Text that came from a server leaves as JSON or as one line of ASCII.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from ldaphealth.control.answers import status_document
+from ldaphealth.model import Verdict
+from ldaphealth.publish.ascii_line import ascii_line
+from ldaphealth.publish.json_document import verdict_document
+from ldaphealth.web.source import Source
+
+LIVE_SECONDS = 10.0  # the agent's loop comes round every second or two; a slow disk may hold it up
+MOST_NAMES = 20
+LINE_CHARACTERS = 500
+LANDING = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>ldaphealth</title>
+<h1>ldaphealth</h1>
+<ul>
+<li><a href="api/v1/status">api/v1/status</a>: everything, as JSON
+<li><a href="ready">ready</a>: is there a fresh verdict on every server?
+<li><a href="live">live</a>: is the agent at work?
+<li>health/CLUSTER/SERVER and health/CLUSTER: 200 in service, 503 not
+</ul>
+"""
+
+
+class BadQuestionError(ValueError):
+    """A query that means nothing; one line for people."""
+
+
+def landing(_: Source, __: Request) -> Response:
+    """Say what there is."""
+    return HTMLResponse(LANDING)
+
+
+def live(source: Source, request: Request) -> Response:
+    """Tell whether the agent's loop comes round."""
+    late = source.now() - source.ticked_at()
+    alive = late < LIVE_SECONDS
+    line = "alive" if alive else f"the agent has not come round for {late:.0f} s"
+    return _answer(request, alive, line, {"live": alive})
+
+
+def ready(source: Source, request: Request) -> Response:
+    """Tell whether there is a fresh verdict on every server."""
+    missing = [each.id for each in source.servers() if source.verdict(each) is None]
+    line = f"no fresh verdict on {_listed(missing)}" if missing else "ready"
+    return _answer(request, not missing, line, {"ready": not missing, "without_verdict": missing})
+
+
+def server_health(source: Source, request: Request) -> Response:
+    """Tell whether clients should be sent to a server; a drained one says no."""
+    server = source.server(request.path_params["cluster"], request.path_params["server"])
+    verdict = source.verdict(server)
+    words = source.silence(server) if verdict is None else _words(verdict)
+    document = {
+        "server": server.id,
+        "in_service": None if verdict is None else verdict.in_service,
+        "summary": words,
+        "verdict": None if verdict is None else verdict_document(verdict),
+    }
+    serves = verdict is not None and verdict.in_service
+    return _answer(request, serves, f"{server.id} {words}", document)
+
+
+def cluster_health(source: Source, request: Request) -> Response:
+    """Tell whether enough servers of a cluster are in service: `min`, or else its floor."""
+    cluster = source.cluster(request.path_params["cluster"])
+    wanted = _wanted(request, max(1, cluster.min_in_service))
+    verdicts = {server.id: source.verdict(server) for server in cluster.servers}
+    missing = [server for server, verdict in verdicts.items() if verdict is None]
+    serving = sum(verdict is not None and verdict.in_service for verdict in verdicts.values())
+    line = f"{cluster.name} {serving} of {len(verdicts)} in service, {wanted} wanted"
+    if missing:
+        line += f"; no fresh verdict on {_listed(missing)}"
+    document = {
+        "cluster": cluster.name, "in_service": serving, "servers": len(verdicts),
+        "wanted": wanted, "without_verdict": missing,
+    }  # fmt: skip
+    return _answer(request, serving >= wanted, line, document)
+
+
+def status(source: Source, _: Request) -> Response:
+    """Return the document of `ldaphealth status --format json`, of fresh verdicts only."""
+    verdicts = {server: source.verdict(server) for server in source.servers()}
+    told = [verdict for verdict in verdicts.values() if verdict is not None]
+    whole = status_document(told, source.overrides(), source.health(), source.now())
+    whole["without_verdict"] = [
+        {"server": server.id, "why": source.silence(server)}
+        for server, verdict in verdicts.items()
+        if verdict is None
+    ]
+    return _json(whole)
+
+
+def unknown(request: Request, why: str) -> Response:
+    """Say that there is no such cluster or server, and which was probably meant."""
+    return _answer(request, False, why, {"error": ascii_line(why, LINE_CHARACTERS)}, bad=404)
+
+
+def _words(verdict: Verdict) -> str:
+    """Return a verdict in the codes that do not change, in one line."""
+    side = "in service" if verdict.in_service else "out of service"
+    if verdict.draining:
+        side = "draining"
+    weight = f", weight {verdict.weight}" if verdict.in_service else ""
+    held = f", held by {verdict.held_by}" if verdict.held_by else ""
+    codes = ", ".join(reason.code for reason in verdict.reasons)
+    return ascii_line(f"{side}{weight}{held}{': ' if codes else ''}{codes}", LINE_CHARACTERS)
+
+
+def _wanted(request: Request, default: int) -> int:
+    text = request.query_params.get("min", str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(10**6)):
+        raise BadQuestionError("min is a number of servers, such as ?min=2")
+    return int(text)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _answer(
+    request: Request, good: bool, line: str, document: Mapping[str, Any], bad: int = 503
+) -> Response:
+    """Tell it in the form that is asked for: `format`, or else the Accept header, or else text."""
+    form = request.query_params.get("format", "")
+    if form not in ("", "text", "json"):
+        raise BadQuestionError("format is text or json")
+    accepts_json = "application/json" in request.headers.get("accept", "")
+    code = 200 if good else bad
+    if form == "json" or (not form and accepts_json):
+        return _json(document, code)
+    return PlainTextResponse(ascii_line(line, LINE_CHARACTERS) + "\n", code)
+
+
+def _json(document: Mapping[str, Any], code: int = 200) -> Response:
+    text = json.dumps(document, indent=2, allow_nan=False)
+    return Response(text + "\n", code, media_type="application/json")

@@ -1,0 +1,96 @@
+"""One HTTP connection: uvicorn's, with a deadline for every part of it.
+
+uvicorn bounds only how long a connection may be idle between two requests: without this a client
+that sends a byte a second, or never takes its answer, stays for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from ldaphealth.web.door import Visitor
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+HEAD_SECONDS = 5.0  # from the connection to the end of the first head, all of it
+ANSWER_SECONDS = 30.0  # from the head to the end of the answer; a route with I/O has its own bound
+KEEP_ALIVE_SECONDS = 15.0  # from one answer, which must be taken, to the end of the next head
+IDLE_SECONDS = 10  # of silence between two requests, until uvicorn says goodbye
+MOST_HEAD_BYTES = 16384
+
+
+class HttpConnection(H11Protocol, Visitor):
+    """Ends at its deadline, whatever the client does."""
+
+    def __init__(self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(config, state, {}, loop)
+        self.closed = loop.create_future()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._followed: RequestResponseCycle | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether a request is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin."""
+        super().connection_made(transport)
+        self._end_in(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        super().connection_lost(exc)
+        if self._deadline:
+            self._deadline.cancel()
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a client that breaks the protocol in the middle of an answer is cut."""
+        try:
+            super().data_received(data)
+        except h11.ProtocolError:
+            self.transport.abort()
+        self._follow()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._end_in(KEEP_ALIVE_SECONDS)
+        super().on_response_complete()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Give a request that has come the time of an answer, once."""
+        if self.cycle is not self._followed:
+            self._followed = self.cycle
+            self._end_in(ANSWER_SECONDS)
+
+    def _end_in(self, seconds: float) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+
+def connections(
+    application: ASGIApp, loop: asyncio.AbstractEventLoop
+) -> Callable[[], HttpConnection]:
+    """Return what makes a connection; of uvicorn's own only errors are logged."""
+    config = Config(
+        application, interface="asgi3", lifespan="off", ws="none", log_config=None,
+        log_level="error", access_log=False, server_header=False, date_header=False,
+        proxy_headers=False, timeout_keep_alive=IDLE_SECONDS,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+    )  # fmt: skip
+    config.load()
+    state = ServerState()
+    return lambda: HttpConnection(config, state, loop)

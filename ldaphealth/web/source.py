@@ -1,0 +1,73 @@
+"""What every answer reads from: the latest verdicts, the settings of now, the agent in numbers.
+
+cli/agent.py makes the one that there is. Nothing here waits, looks at a server or changes any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec import Struct
+
+from ldaphealth.board import Board
+from ldaphealth.check import Cluster
+from ldaphealth.config.mistakes import near
+from ldaphealth.deadline import boot_seconds
+from ldaphealth.guard.memory import Override
+from ldaphealth.health import Health
+from ldaphealth.model import Server, Verdict
+from ldaphealth.settings import Settings
+
+LONGEST_NAME = 64  # of a cluster or a server: config/shape.py
+NOT_YET = "not looked at yet"
+STALE = "no fresh verdict: the agent is late or hangs"
+
+
+class UnknownNameError(LookupError):
+    """The configuration has no such cluster or server; one line with what was probably meant."""
+
+
+class Source(Struct, frozen=True):
+    """All callables may be called from any thread; times are seconds since the boot."""
+
+    board: Board
+    settings: Callable[[], Settings]  # follows reloads
+    health: Callable[[], Health]
+    overrides: Callable[[], Mapping[str, Override]]
+    ticked_at: Callable[[], float]  # when the agent's loop came round last
+    now: Callable[[], float] = boot_seconds
+
+    def cluster(self, name: str) -> Cluster:
+        """Return a cluster; UnknownNameError when there is none."""
+        clusters = self.settings().clusters
+        if name not in clusters:
+            raise UnknownNameError(f"no cluster {name[:LONGEST_NAME]!r}{_near(name, clusters)}")
+        return clusters[name]
+
+    def server(self, cluster: str, name: str) -> Server:
+        """Return a server; UnknownNameError when there is none."""
+        servers = {each.name: each for each in self.cluster(cluster).servers}
+        if name not in servers:
+            wrong = f"{cluster}/{name[:LONGEST_NAME]}"
+            raise UnknownNameError(f"no server {wrong!r}{_near(name, servers)}")
+        return servers[name]
+
+    def servers(self) -> Iterable[Server]:
+        """Yield all servers in the order of the configuration."""
+        for cluster in self.settings().clusters.values():
+            yield from cluster.servers
+
+    def verdict(self, server: Server) -> Verdict | None:
+        """Return what may be told of a server; None: nothing, and `silence` says why."""
+        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+        return None if known is None or known.is_stale(self.now()) else known.verdict
+
+    def silence(self, server: Server) -> str:
+        """Say why there is no verdict."""
+        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+        return NOT_YET if known is None else STALE
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """Look for what was meant only where that is cheap."""
+    return near(name, known) if len(name) <= LONGEST_NAME else ""
