@@ -48,8 +48,10 @@ soak: venv packages  ## Let two balancers write for two minutes, and an agent se
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
 
-docs: venv  ## Write the reference of the configuration file from its schema
+docs: venv  ## Write the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
+	$(BIN)/python scripts/metrics_reference.py
+	$(BIN)/python scripts/grafana_dashboard.py
 
 format: venv  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ldaphealth.web import answers
+from ldaphealth.web import answers, metrics
 from ldaphealth.web.access import Access, Readers
 from ldaphealth.web.in_thread import BusyError, Threads
 from ldaphealth.web.source import Source, UnknownNameError
@@ -42,6 +42,8 @@ ROWS = (
     Row("/health/{cluster}", answers.cluster_health, Access.HEALTH),
     Row("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
     Row("/api/v1/status", answers.status),
+    Row("/metrics", metrics.metrics),
+    Row("/probe", metrics.probed, waits=True),
 )
 # A row may say otherwise in its answer, such as a page with a style.
 HEADERS = {

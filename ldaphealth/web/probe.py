@@ -24,6 +24,7 @@ from ldaphealth.decided import Decided
 from ldaphealth.guard import Memory, Override
 from ldaphealth.model import Observation, Server, Snapshot
 from ldaphealth.one_shot import Look, evaluate
+from ldaphealth.printable import printable
 from ldaphealth.probe import probe as look_at
 from ldaphealth.publish import SINKS, Options
 from ldaphealth.publish.prometheus import Probed, exposition_of_probe
@@ -33,6 +34,7 @@ WRITING = frozenset({"write"})
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
 LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
+LINE_CHARACTERS = 500
 PLAIN = "text/plain; charset=utf-8"
 DEBUG_COLUMNS = 120
 
@@ -70,7 +72,7 @@ def probe(
         asked = _only(cluster, params.get("module", ""))
         seconds = min(asked.deadline_seconds, _left_seconds(headers.get(TIMEOUT_HEADER, "")))
     except BadQuestionError as error:
-        return Answer(400, PLAIN, f"{error}\n".encode())
+        return Answer(400, PLAIN, f"{printable(str(error), LINE_CHARACTERS)}\n".encode())
     began = monotonic()
     snapshot, seen = _look(asked.within(seconds), overrides, look)
     verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)

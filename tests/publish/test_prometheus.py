@@ -25,7 +25,7 @@ from ldaphealth.publish.prometheus import METRICS, Probed, exposition, expositio
 from ldaphealth.publish.prometheus.exposition import EXPONENTS, MOST_SERIES, cumulative
 from ldaphealth.publish.prometheus.family import Family, Kind
 from ldaphealth.publish.prometheus.readings import HELD_BY
-from tests.publish.snapshots import NASTY, nasty_snapshot
+from tests.publish.nasty import NASTY, nasty_snapshot
 from tests.publish.views import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -51,12 +51,18 @@ def samples(families: Iterable[Parsed]) -> Samples:
     return dict(found)
 
 
+def parsed(body: bytes) -> Iterable[Parsed]:
+    found: Iterable[Parsed] = text_string_to_metric_families(body.decode())
+    return found
+
+
 def scraped(shown: View, now: float = NOW) -> Samples:
     """Return what the text form says, once OpenMetrics was seen to say the same."""
     body, _ = exposition(shown, HEALTH, now)
     other, _ = exposition(shown, HEALTH, now, OPENMETRICS)
-    said = samples(text_string_to_metric_families(body.decode()))
-    same = samples(openmetrics_parser.text_string_to_metric_families(other.decode()))
+    said = samples(parsed(body))
+    read = openmetrics_parser.text_string_to_metric_families
+    same = samples(read(other.decode()))  # type: ignore[no-untyped-call]
     assert {k: str(v) for k, v in said.items()} == {k: str(v) for k, v in same.items()}
     return said
 
@@ -190,7 +196,7 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
     types = {
         (family.name + ("_total" if family.type == "counter" else ""), family.type)
         for body in bodies
-        for family in text_string_to_metric_families(body.decode())
+        for family in parsed(body)
     }
     kinds = {
         (family.name, "gauge" if family.kind is Kind.INFO else family.kind.value)
@@ -219,7 +225,7 @@ def test_names_follow_the_guidelines(family: Family[Any]) -> None:
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     server = f"example/{text[:50]}"
-    facts = {
+    facts: dict[str, dict[str, object]] = {
         "resources": {"databases": [{"name": text, "database_ratio": 0.5}] * 3},
         "consumer": {"links": [{"name": text, "connected": True}, "x", None]},
         "monitor": {text: 1, "search": "7", "bind": 3, "own": text},
