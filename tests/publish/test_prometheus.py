@@ -26,7 +26,7 @@ from ldaphealth.publish.prometheus.exposition import EXPONENTS, MOST_SERIES, cum
 from ldaphealth.publish.prometheus.family import Family, Kind
 from ldaphealth.publish.prometheus.readings import HELD_BY
 from tests.publish.nasty import NASTY, nasty_snapshot
-from tests.publish.views import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
+from tests.publish.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 # What Prometheus 2.42 sends.
