@@ -78,9 +78,9 @@ class Agent:
         self.publishers = publishers
         self.counters = Counters()
         self.started_at = self.ticked_at = clock()
-        self._look, self._clock, self._random = look, clock, random
+        self._look, self._clock = look, clock
         self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
-        self._lanes = Lanes(settings.agent.threads)
+        self.lanes = Lanes(settings.agent.threads)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, float] = {}
         known = memories or {}
@@ -88,6 +88,7 @@ class Agent:
             name: Pool(cluster, known.get(name, Memory()))
             for name, cluster in settings.clusters.items()
         }
+        self._schedule = Schedule({}, self.started_at, random)
         self._plan()
 
     @property
@@ -102,7 +103,7 @@ class Agent:
             heartbeat()
             if not self._wait(wake):
                 break
-        self._lanes.close()
+        self.lanes.close()
         for publisher in self.publishers:
             try:
                 publisher.close()
@@ -172,7 +173,7 @@ class Agent:
         intervals = {
             server: pool.cluster.interval_seconds for server, (pool, _) in self._servers.items()
         }
-        self._schedule = Schedule(intervals, self._clock(), self._random)
+        self._schedule.plan(intervals, self._clock())
 
     def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
@@ -185,7 +186,7 @@ class Agent:
             pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
         )  # fmt: skip
         run = partial(screening.run, wanted, self._look)
-        self._lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
+        self.lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
 
     def _fly(self, server: Server, run: Callable[[], list[Observation]]) -> None:
         """Do one round in a thread of its own; whatever happens, a letter says that it ended."""

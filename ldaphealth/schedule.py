@@ -22,13 +22,32 @@ class Schedule:
     def __init__(
         self, intervals: Mapping[str, float], now: float, random: Callable[[], float]
     ) -> None:
-        self._intervals = dict(intervals)
+        self._intervals: Mapping[str, float] = {}
         self._random = random
         self._base: dict[str, float] = {}
         self._due: list[tuple[float, str]] = []
-        for place, (server, interval) in enumerate(self._intervals.items()):
-            self._base[server] = now + interval * place / len(self._intervals)
-            self._due.append((self._base[server], server))
+        self.plan(intervals, now)
+
+    def plan(self, intervals: Mapping[str, float], now: float) -> None:
+        """Go on with these servers and intervals.
+
+        A server that stays has the share of its interval still to wait that it had before, so no
+        number of reloads puts a look off; new ones are spread over their interval.
+        """
+        jitter = {server: due - self._base[server] for due, server in self._due}
+        base: dict[str, float] = {}
+        for place, (server, interval) in enumerate(intervals.items()):
+            before = self._intervals.get(server)
+            if before is None:
+                base[server] = now + interval * place / len(intervals)
+                jitter[server] = 0.0
+            elif before == interval:
+                base[server] = self._base[server]
+            else:
+                base[server] = now + max(0.0, self._base[server] - now) * interval / before
+                jitter[server] *= interval / before
+        self._intervals, self._base = dict(intervals), base
+        self._due = [(at + jitter[server], server) for server, at in base.items()]
         heapq.heapify(self._due)
 
     def take(self, now: float) -> list[str]:

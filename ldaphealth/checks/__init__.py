@@ -5,37 +5,55 @@ A third party adds one with an entry point in the group `ldaphealth.checks` that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
 from ldaphealth.check import Check
-from ldaphealth.checks import (
-    bind,
-    compare,
-    connect,
-    consumer,
-    latency,
-    monitor,
-    replication,
-    resources,
-    search,
-    unbind,
-    write,
+
+
+class Table(Mapping[str, Check]):
+    """Checks by name; the module of one is loaded when it is looked up.
+
+    A process that looks once is short, and half of what it costs is loading.
+    """
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+
+    def __getitem__(self, name: str) -> Check:
+        check: Check = import_module(self._modules[name]).CHECK
+        return check
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+BUILT_IN = Table(
+    {
+        "connect": "ldaphealth.checks.connect",
+        "bind": "ldaphealth.checks.bind",
+        "search": "ldaphealth.checks.search",
+        "compare": "ldaphealth.checks.compare",
+        "write": "ldaphealth.checks.write",
+        "replication": "ldaphealth.checks.replication",
+        "consumer": "ldaphealth.checks.consumer",
+        "resources": "ldaphealth.checks.resources",
+        # after all other operations of a session, which it discounts
+        "monitor": "ldaphealth.checks.monitor",
+        # of the times that the session has by now
+        "latency": "ldaphealth.checks.latency",
+        "unbind": "ldaphealth.checks.unbind",
+    }
 )
 
-BUILT_IN: Mapping[str, Check] = {
-    "connect": connect.CHECK,
-    "bind": bind.CHECK,
-    "search": search.CHECK,
-    "compare": compare.CHECK,
-    "write": write.CHECK,
-    "replication": replication.CHECK,
-    "consumer": consumer.CHECK,
-    "resources": resources.CHECK,
-    "monitor": monitor.CHECK,  # after all other operations of a session, which it discounts
-    "latency": latency.CHECK,  # of the times that the session has by now
-    "unbind": unbind.CHECK,
-}
-
+# These have settings without a default, so they are off until a cluster has settings for them.
+OFF_WITHOUT_SETTINGS = frozenset({"compare", "write"})
 LAST = "monitor"  # checks of other packages come before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
 GROUP = "ldaphealth.checks"

@@ -6,7 +6,6 @@ Everything heavy is imported inside, so that `--help` and mistakes on the comman
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import time
@@ -133,13 +132,19 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
     snapshot = _evaluate(chosen, SINKS[sink])
     asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    width = shutil.get_terminal_size((100, 24)).columns
-    told = SINKS[sink].tell(
-        replace(snapshot, verdicts=asked_of), Options(colour, width, dynamic, verbose)
-    )
+    told = SINKS[sink].tell(replace(snapshot, verdicts=asked_of), _options(asked))
     click.echo(told.text)
     sys.exit(told.exit_status)
+
+
+def _options(asked: Asked) -> Options:
+    """Return how to tell it; only a person's table has colours and a width."""
+    if asked.sink != "text":
+        return Options(dynamic=asked.dynamic)
+    from shutil import get_terminal_size  # noqa: PLC0415  loads compressors, for 2 ms
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return Options(colour, get_terminal_size((100, 24)).columns, verbose=asked.verbose)
 
 
 def _less(cluster: Cluster, spent_seconds: float) -> Cluster:

@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import fields
-
 from ldaphealth import check, model
-from ldaphealth.checks import BUILT_IN, LAST, SESSION
+from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
 from ldaphealth.config import shape
 from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
@@ -196,7 +194,7 @@ def _checks(
     path: str, given: Mapping[str, Any], finder: Finder, problems: Problems
 ) -> tuple[check.Planned, ...]:
     """Return the checks in the order of a session: built-in ones without settings are on."""
-    free = (name for name, each in BUILT_IN.items() if not _needs_settings(each))
+    free = (name for name in BUILT_IN if name not in OFF_WITHOUT_SETTINGS)
     wanted = dict.fromkeys(free, None) | dict(given)
     planned: list[check.Planned] = []
     for name, settings in wanted.items():
@@ -214,10 +212,6 @@ def _checks(
     middle = order.index(LAST) - 0.5
     places = {name: float(place) for place, name in enumerate(order)}
     return tuple(sorted(planned, key=lambda each: places.get(each.check.name, middle)))
-
-
-def _needs_settings(found: check.Check) -> bool:
-    return any(each.required for each in fields(found.params))
 
 
 def _planned(found: check.Check, settings: Any, path: str, problems: Problems) -> check.Planned:

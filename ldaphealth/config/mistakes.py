@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -16,6 +15,8 @@ class ConfigError(Exception):
 
 def near(word: str, known: Iterable[str]) -> str:
     """Return a hint to the word that was probably meant, or to those that there are."""
+    import difflib  # noqa: PLC0415  a millisecond, and rarely needed
+
     known = list(known)
     found = difflib.get_close_matches(word, known, 1)
     if found:

@@ -145,7 +145,13 @@ class Agent(Struct, frozen=True):
         str, about("the group that may ask and command the agent; empty: the agent's own")
     ] = ""
     threads: Annotated[
-        int, Meta(ge=1, le=256, description="servers that are looked at side by side, at most")
+        int,
+        Meta(
+            ge=2,
+            le=256,
+            description="servers that are looked at side by side, at most; a quarter of them is "
+            "for servers that hung, at least one",
+        ),
     ] = 64
     track_files: Annotated[
         bool, about("write files for keepalived's FILE_CHECK, too (keepalived/README.md)")

@@ -37,7 +37,8 @@ def drawn(document: Mapping[str, Any]) -> Group:
     ours = document["agent"]
     itself = (
         f"agent {ours['version']}, up {ago(ours['up_seconds'])}, {ours['servers']} servers, "
-        f"{ours['rounds']} rounds, {ours['overruns']} late, {ours['in_flight']} under way"
+        f"{ours['rounds']} rounds, {ours['overruns']} late, "
+        f"{ours['busy']} of {ours['threads']} threads busy, {ours['waiting']} looks waiting"
     )
     return Group(rows, "", Text(f"{serving} of {whole} servers in service", style), Text(itself))
 

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import wait
 from threading import Event, Semaphore
 from time import monotonic
+from typing import get_args
 
 import pytest
+from msgspec.structs import fields
 
-from ldaphealth.lanes import Lanes
+from ldaphealth.config.shape import Agent
+from ldaphealth.lanes import LEAST_THREADS, Lanes
 
 PATIENCE_SECONDS = 10.0
 
@@ -108,3 +111,61 @@ def test_close_does_not_wait_and_starts_nothing_more(hang: Hang) -> None:
     assert [each.result(PATIENCE_SECONDS) for each in running] == [True, True]
     with pytest.raises(RuntimeError):
         lanes.submit(hang, hung=False)
+
+
+def test_what_runs_and_what_waits_is_counted_by_lane(hang: Hang) -> None:
+    lanes = Lanes(8)
+    assert (lanes.threads, lanes.busy, lanes.waiting) == (8, 0, 0)
+    looks = [lanes.submit(hang, hung=number < 5) for number in range(15)]
+    assert hang.count(8) == 8
+
+    assert (lanes.quick.threads, lanes.quick.busy, lanes.quick.waiting) == (6, 6, 4)
+    assert (lanes.hung.threads, lanes.hung.busy, lanes.hung.waiting) == (2, 2, 3)
+    assert (lanes.threads, lanes.busy, lanes.waiting) == (8, 8, 7)
+    hang.release.set()
+    wait(looks, PATIENCE_SECONDS)
+    assert (lanes.busy, lanes.waiting) == (0, 0)
+    lanes.close()
+
+
+def test_a_look_that_fails_is_busy_no_more() -> None:
+    lanes = Lanes(2)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    wait([lanes.submit(fail, hung=False) for _ in range(100)], PATIENCE_SECONDS)
+
+    assert (lanes.busy, lanes.waiting) == (0, 0)
+    lanes.close()
+
+
+def test_nothing_waits_after_close(hang: Hang) -> None:
+    lanes = Lanes(2)
+    for _ in range(5):
+        lanes.submit(hang, hung=True)
+    assert hang.count(1) == 1
+
+    lanes.close()
+
+    assert (lanes.busy, lanes.waiting) == (1, 0)
+
+
+def test_numbers_never_go_wrong_while_others_read_them() -> None:
+    lanes = Lanes(4)
+    looks = [lanes.submit(lambda: None, hung=number % 3 == 0) for number in range(2000)]
+    seen = set()
+    while not all(look.done() for look in looks):
+        seen.add(0 <= lanes.busy <= lanes.threads and 0 <= lanes.waiting <= len(looks))
+    wait(looks, PATIENCE_SECONDS)
+
+    assert seen <= {True}
+    assert (lanes.busy, lanes.waiting) == (0, 0)
+    lanes.close()
+
+
+def test_one_thread_is_refused_as_the_configuration_refuses_it() -> None:
+    with pytest.raises(ValueError, match="max_workers"):
+        Lanes(LEAST_THREADS - 1)
+    (threads,) = (each for each in fields(Agent) if each.name == "threads")
+    assert any(getattr(part, "ge", None) == LEAST_THREADS for part in get_args(threads.type))

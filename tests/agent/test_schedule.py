@@ -171,3 +171,90 @@ def test_no_server_is_taken_twice_at_once_nor_more_often_than_it_was_due(
 
     for server, number in taken.items():
         assert number <= (now - START) / planned[server] + 1 + 1e-9
+
+
+def test_a_reload_that_changes_nothing_changes_no_due_time() -> None:
+    names = [f"s{n}" for n in range(7)]
+    schedule, reloaded = (
+        Schedule(dict.fromkeys(names, INTERVAL), START, always(0.5)) for _ in "12"
+    )
+    for number in range(100):
+        now = START + number * 1.7
+        reloaded.plan(dict.fromkeys(reversed(names), INTERVAL), now)
+        assert schedule.next_at() == reloaded.next_at()
+        assert schedule.take(now) == reloaded.take(now)
+
+
+def test_reloads_more_often_than_the_interval_starve_nobody() -> None:
+    planned = {f"s{n}": INTERVAL for n in range(10)}
+    schedule = Schedule(planned, START, never)
+    taken = Counter[str]()
+    for second in range(100):
+        schedule.plan(planned, START + second)
+        taken.update(schedule.take(START + second))
+
+    assert taken == dict.fromkeys(planned, 10)
+
+
+@pytest.mark.parametrize(("interval", "waits"), [(20.0, 14.0), (5.0, 3.5), (10.0, 7.0)])
+def test_another_interval_leaves_the_same_share_of_it_to_wait(
+    interval: float, waits: float
+) -> None:
+    schedule = Schedule({"s": INTERVAL}, START, never)
+    schedule.take(START)
+
+    schedule.plan({"s": interval}, START + 3.0)
+
+    assert schedule.next_at() == pytest.approx(START + 3.0 + waits)
+    schedule.take(schedule.next_at())
+    assert schedule.next_at() == pytest.approx(START + 3.0 + waits + interval)
+
+
+def test_a_look_that_is_late_when_another_interval_comes_is_due_at_once() -> None:
+    schedule = Schedule({"s": INTERVAL}, START, never)
+    schedule.take(START)
+
+    schedule.plan({"s": 3600.0}, START + 25.0)
+
+    assert schedule.take(START + 25.0) == ["s"]
+
+
+def test_servers_that_go_are_looked_at_no_more_and_new_ones_within_their_interval() -> None:
+    schedule = Schedule({"a": INTERVAL, "b": INTERVAL}, START, never)
+    schedule.plan({"b": INTERVAL, "c": INTERVAL}, START + 1.0)
+
+    after = looks(schedule, START + 12.0, cycle([0.0]))
+
+    assert [(time - START, server) for time, server in after] == [(5.0, "b"), (6.0, "c")]
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+reloads = st.lists(
+    st.tuples(st.floats(0, 20), st.dictionaries(names, st.sampled_from([0.2, 1.0, 7.3, 30.0]))),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(reloads, shares, st.lists(st.floats(0, 0.09), min_size=1, max_size=10))
+def test_whatever_is_reloaded_every_server_is_looked_at_within_its_interval(
+    story: list[tuple[float, dict[str, float]]], jitter: list[float], lateness: list[float]
+) -> None:
+    source, late = cycle(jitter), cycle(lateness)
+    schedule = Schedule({}, START, lambda: next(source))
+    planned: dict[str, float] = {}
+    seen: dict[str, float] = {}  # when a server was looked at last, or came
+    longest: dict[str, float] = {}  # the longest interval that it has had since
+    now = START
+    for pause, intervals in story:
+        schedule.plan(intervals, now)
+        seen = {server: seen.get(server, now) for server in intervals}
+        longest = {s: max(longest.get(s, 0.0), interval) for s, interval in intervals.items()}
+        planned = intervals
+        until = now + pause
+        for time, server in looks(schedule, until, late):
+            assert time - seen[server] <= longest[server] * (1 + JITTER) + 0.09 + 1e-6
+            seen[server], longest[server] = time, planned[server]
+        now = max([until, *seen.values()])
+        for server, at in seen.items():
+            assert now - at <= longest[server] * (1 + JITTER) + 0.18 + 1e-6

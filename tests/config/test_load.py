@@ -8,6 +8,7 @@ import pytest
 
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.config import ConfigError, load
+from ldaphealth.config.yaml_file import MAX_DEPTH, read
 from ldaphealth.model import BindMethod, Effect
 from ldaphealth.thresholds import Range
 
@@ -100,6 +101,8 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("password_file", "password", "a password is never written here: use password_file"),
         ("method: simple", "method: [", "line 2, column"),
         ("dc=example,dc=com", "[*a, &a x]", "aliases"),
+        ("dc=example,dc=com", "[" * 51 + "]" * 51, "line 5: nested too deep"),
+        ("dc=example,dc=com", "[" * 500_000, "line 5: nested too deep"),  # a crash of libyaml
     ],
 )
 def test_a_mistake_is_told_with_its_place(written: Path, old: str, new: str, problem: str) -> None:
@@ -129,6 +132,18 @@ def test_a_password_that_others_can_reach_is_refused(written: Path, mode: int) -
 
     with pytest.raises(ConfigError, match="chmod 0600"):
         load(written)
+
+
+def test_as_deep_as_is_allowed_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+
+    found = read(path)
+
+    for _ in range(MAX_DEPTH - 1):
+        assert isinstance(found, list)
+        (found,) = found
+    assert found == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", "x", "clusters: {}", "\0", "a: " * 5000])

@@ -7,6 +7,7 @@ being tested, the second keepalived's own TCP_CHECK, so that both see the very s
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import shutil
 import socket
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from demo import wait
 from demo.cluster import Cluster
@@ -216,11 +218,25 @@ def ldaphealth(*arguments: str) -> None:
     subprocess.run([ENVIRONMENT["LDAPHEALTH"], *arguments], env=ENVIRONMENT, check=True)
 
 
-def verdicts_have_expired(cluster: Cluster) -> bool:
-    """Say whether no verdict of the agent holds any more."""
+def status() -> Any:
+    """Return the agent's status while all servers are in service."""
+    command = [ENVIRONMENT["LDAPHEALTH"], "status", "--format", "json"]
+    found = subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE)
+    return json.loads(found.stdout)
+
+
+def holding(cluster: Cluster) -> int:
+    """Return how many verdicts of the agent hold, by the clock that the script compares with."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     untils = [(VERDICTS / node.name).read_text().split()[3] for node in cluster.nodes]
-    return all(int(until) <= int(now) for until in untils)
+    return sum(int(until) > int(now) for until in untils)
+
+
+def step_clock(seconds: float) -> None:
+    """Step the time of day, as `date --set` does; never on the machine that runs the tests."""
+    if "User Mode Linux" not in Path("/proc/cpuinfo").read_text():
+        raise RuntimeError("this is no guest of tests/e2e/guest.py: its clock is not ours to set")
+    time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
 
 
 def clients_of(address: str, server_port: int) -> set[int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.e2e.stage import LDAPHEALTH, TCP_CHECK, Out, Stage
 
 REMOVED, DRAINED = "removed", "weight 0"
+HOUR_SECONDS = 3600
 
 Deed = Callable[[Stage], None]
 
@@ -67,6 +68,12 @@ def _nobody_out(stage: Stage) -> None:
     stage.undrain("ldap1")
 
 
+def _back_to_the_right_time(stage: Stage) -> None:
+    stage.step_clock(HOUR_SECONDS)
+    stage.assert_time_went_evenly()
+    stage.undrain("ldap2")
+
+
 # Each removal within ten minutes doubles the time that a server stays out, so all have their turn;
 # ldap1 is where the writes go, and is only drained.
 FAULTS = (
@@ -120,5 +127,14 @@ FAULTS = (
         prepare=Stage.kill_daemons,
         strike=lambda stage: stage.node("ldap2").kill(),
         cure=lambda stage: stage.node("ldap2").heal(),
+    ),
+    # Nothing comes of it; the last of a run, because slapd's own timers are less patient.
+    Fault(
+        "clock steps",
+        {LDAPHEALTH: {}, TCP_CHECK: {}},
+        prepare=lambda stage: stage.force_in("ldap2"),
+        strike=lambda stage: stage.step_clock(HOUR_SECONDS),
+        meanwhile=lambda stage: stage.step_clock(-2 * HOUR_SECONDS),
+        cure=_back_to_the_right_time,
     ),
 )

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 from demo import wait
 from demo.cluster import Cluster
 from demo.node import Node
 from tests.e2e import balancer
-from tests.e2e.balancer import CHECKED_BY_LDAP, CHECKED_BY_TCP, WEIGHT, Processes, Syslog, Weights
+from tests.e2e.balancer import (
+    AGENT,
+    CHECKED_BY_LDAP,
+    CHECKED_BY_TCP,
+    WEIGHT,
+    Processes,
+    Syslog,
+    Weights,
+)
 from tests.e2e.traffic import Client
 
 LDAPHEALTH, TCP_CHECK = "ldaphealth", "TCP_CHECK"
@@ -21,6 +32,9 @@ OUT_SECONDS = 40.0
 BACK_SECONDS = 25.0
 EXPIRED_SECONDS = 15.0
 WORD_SECONDS = "10m"
+HOLDING_PAUSE_SECONDS = 0.2
+# Between the moment at which the agent answers and the one at which its answer is read.
+EVEN_SECONDS = 3.0
 
 # By check, the servers that must be out, and how.
 Out = Mapping[str, Mapping[str, str]]
@@ -37,6 +51,7 @@ class Stage:
     processes: Processes
     delay_loop: int
     slowness: float
+    _moments: list[tuple[float, dict[str, float]]] = field(default_factory=list)
 
     def node(self, name: str) -> Node:
         """Return a node by its name."""
@@ -46,10 +61,14 @@ class Stage:
         """Return where a node listens."""
         return balancer.port(self.node(name).uri)
 
+    @property
+    def full(self) -> dict[str, int]:
+        """Return the weights when all is well."""
+        return {node.name: WEIGHT for node in self.cluster.nodes}
+
     def all_in(self) -> bool:
         """Say whether every server has its full weight in both virtual servers."""
-        full = {node.name: WEIGHT for node in self.cluster.nodes}
-        return all(self.weights.at(address) == full for address in SERVICES.values())
+        return all(self.weights.at(address) == self.full for address in SERVICES.values())
 
     def wait_until_out(self, out: Out) -> None:
         """Wait until no new connection goes to these servers."""
@@ -82,10 +101,39 @@ class Stage:
         for daemon in self.processes.daemons:
             daemon.send_signal(signal.SIGSTOP)
         wait.until(
-            lambda: balancer.verdicts_have_expired(self.cluster),
+            lambda: not balancer.holding(self.cluster),
             self.slowness * EXPIRED_SECONDS,
             "the verdicts do not expire",
         )
+
+    def force_in(self, name: str) -> None:
+        """Say what changes nothing while all is well, and note what the agent knows."""
+        balancer.ldaphealth("force-in", f"example/{name}", "--for", WORD_SECONDS, "--reason", "t")
+        self.note_status()
+
+    def note_status(self) -> None:
+        """Note the durations that the agent knows, and when, on a clock that does not step."""
+        self._moments.append((time.monotonic(), _durations(balancer.status())))
+
+    def step_clock(self, seconds: float) -> None:
+        """Step the time of day and watch the verdicts until every check has had its turn.
+
+        AssertionError: one did not hold all the time, or had another weight.
+        """
+        began = time.monotonic()
+        balancer.step_clock(seconds)
+        while time.monotonic() < began + self.delay_loop + 1:
+            assert balancer.holding(self.cluster) == len(self.cluster.nodes)
+            time.sleep(HOLDING_PAUSE_SECONDS)
+        assert [weights for _, weights in self.weights.since(AGENT, began)] == [self.full]
+        self.note_status()
+
+    def assert_time_went_evenly(self) -> None:
+        """Raise AssertionError if between notes a duration of the agent's grew unlike time did."""
+        for (began, before), (ended, after) in pairwise(self._moments):
+            assert len(before) == len(after) == len(self.cluster.nodes) + 2
+            spent = {name: after[name] - before[name] for name in before}
+            assert all(abs(each - (ended - began)) < EVEN_SECONDS for each in spent.values()), spent
 
     def continue_daemons(self) -> None:
         """Let them go on where they were stopped."""
@@ -100,3 +148,10 @@ class Stage:
     def reload_keepalived(self) -> None:
         """Let it read its configuration again, which is the same."""
         self.processes.keepalived.send_signal(signal.SIGHUP)
+
+
+def _durations(status: Any) -> dict[str, float]:
+    """Return what must grow as time does: how long verdicts, the agent and words have lasted."""
+    lasted = {each["server"]: each["lasted_seconds"] for each in status["verdicts"]}
+    words = {f"word on {of}": -each["left_seconds"] for of, each in status["overrides"].items()}
+    return lasted | words | {"agent": status["agent"]["up_seconds"]}

@@ -27,7 +27,7 @@ AGENT = ["--daemon", "ldaphealth agent"]
 # For a one-shot check the guest needs a second of CPU, and without the agent there are four of them
 # in delay_loop. The longest come first, so that two CPUs have about the same to do.
 WAYS = {
-    "agent": ["--check", CHECK, *AGENT, "crash", "freeze", "cut", "drain", "reload"],
+    "agent": ["--check", CHECK, *AGENT, "crash", "freeze", "cut", "drain", "reload", "clock steps"],
     "files": [*AGENT, "crash", "freeze", "drain", "reload"],
     "agent-away": [
         "--check", CHECK, "--delay-loop", "8", *AGENT, "agent stops", "agent hangs", "no agent",
@@ -85,6 +85,8 @@ def mistakes(way: str, measured: dict[str, Any]) -> list[str]:
         wrong["it was put back when it was out"] = measured["put_back"] > 0
     if fault == "reload":
         wrong["keepalived did not reload"] = measured["reloads"] == 0
+    # What is stale a client tells by the time of day.
+    wrong["clients had errors"] = fault == "clock steps" and measured["errors"] > 0
     wrong["healthy servers suffered"] = bool(measured["others_touched"])
     if way == "agent":
         wrong["the script got no answer"] = measured["unchecked"] > 0

@@ -11,7 +11,7 @@ from ldaphealth.model import Finding, Metric, Observation, State, Verdict
 
 NOW = 1_000.0  # seconds since the boot
 UNTIL = 1_016.0
-HEALTH = Health("1.2.3", 600.0, 4, 480, 1, 2, 0, 0, 0)
+HEALTH = Health("1.2.3", 600.0, 4, 480, 1, 2, 64, 1, 3, 0, 0, 0)
 OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")
 TIMINGS = {
     "connect": {"resolve": 0.00001, "connect": 0.0004},
@@ -22,6 +22,7 @@ TIMINGS = {
     "consumer": {"search": 0.0011},
     "resources": {"search": 0.0009},
     "monitor": {"search": 0.0012},
+    "certificate": {},
     "latency": {},
     "unbind": {"unbind": 0.00002},
 }
@@ -39,6 +40,7 @@ def observations(server: str, nodes: int = 4) -> Iterable[Observation]:
                 {"name": "dc=example,dc=com", "database_ratio": 0.4, "readers_ratio": 0.1}
             ],
         },
+        "certificate": {"certificate": "verified", "expires_epoch_seconds": 1.8e9},
         "consumer": {
             "entries": nodes - 1,
             "links": [

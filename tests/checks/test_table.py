@@ -1,0 +1,49 @@
+"""The table of the built-in checks loads what is looked up, and says what is off by default."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from msgspec.structs import fields
+
+from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION, find
+
+
+def test_every_row_names_the_check_that_it_loads() -> None:
+    assert {name: BUILT_IN[name].name for name in BUILT_IN} == {name: name for name in BUILT_IN}
+
+
+def test_what_is_off_without_settings_is_what_has_one_without_a_default() -> None:
+    needy = {
+        name
+        for name, check in BUILT_IN.items()
+        if any(each.required for each in fields(check.params))
+    }
+
+    assert needy == OFF_WITHOUT_SETTINGS
+
+
+def test_the_other_names_are_of_checks_that_there_are() -> None:
+    assert {LAST, *SESSION} <= {*BUILT_IN}
+
+
+def test_a_check_that_there_is_not_is_a_lookup_error_that_names_those_that_there_are() -> None:
+    assert "nosuch" not in BUILT_IN
+    with pytest.raises(LookupError, match=r"'nosuch'; built in are connect, .*unbind"):
+        find("nosuch")
+
+
+def test_only_what_is_looked_up_is_loaded() -> None:
+    code = """
+import sys
+from ldaphealth.checks import BUILT_IN, find
+assert "replication" in BUILT_IN and len([*BUILT_IN]) == len(BUILT_IN)
+find("bind")
+print(*(name for name in BUILT_IN if f"ldaphealth.checks.{name}" in sys.modules))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30
+    )
+    assert found.stdout.split() == ["bind"]
