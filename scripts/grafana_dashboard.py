@@ -78,7 +78,7 @@ SECTIONS = (
     ("Servers", ("ldaphealth_server_", "ldaphealth_check_", "ldaphealth_reason_")),
     ("Operations of the agent's sessions", ("ldaphealth_operation_",)),
     ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
-    ("slapd", ("ldaphealth_slapd_",)),
+    ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_")),
     ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
     ("Looks on demand", ("probe_",)),
 )
@@ -136,6 +136,9 @@ def _panel(family: Family[Any]) -> Panel:
     elif family.kind is Kind.COUNTER:
         title += " per second"
         expression = f"rate({family.name}{chosen}{RATE})"
+    elif family.name.endswith("_timestamp_seconds"):
+        title = title.removesuffix(" timestamp seconds") + " in"
+        expression = f"{family.name}{chosen} - time()"
     else:
         expression = family.name + chosen
     return Panel(title, expression, legend, UNITS[family.unit], about=family.help)

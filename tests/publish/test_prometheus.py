@@ -25,8 +25,8 @@ from ldaphealth.publish.prometheus import METRICS, Probed, exposition, expositio
 from ldaphealth.publish.prometheus.exposition import EXPONENTS, MOST_SERIES, cumulative
 from ldaphealth.publish.prometheus.family import Family, Kind
 from ldaphealth.publish.prometheus.readings import HELD_BY
-from tests.publish.nasty import NASTY, nasty_snapshot
 from tests.publish.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
+from tests.publish.nasty import NASTY, nasty_snapshot
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 # What Prometheus 2.42 sends.
@@ -92,8 +92,8 @@ def said() -> Samples:
         ("ldaphealth_server_state", {"state": "critical"}, 0),
         ("ldaphealth_server_held", {"held_by": "floor"}, 0),
         ("ldaphealth_check_severity", {"check": "bind"}, 0),
-        ("ldaphealth_replication_behind_seconds", {"server_id": "003"}, 0),
-        ("ldaphealth_replication_csn_gap_seconds", {"server_id": "003"}, 0.75),
+        ("ldaphealth_replication_behind_seconds", {"server_id": "003", "suffix": ""}, 0),
+        ("ldaphealth_replication_csn_gap_seconds", {"server_id": "003", "suffix": ""}, 0.75),
         ("ldaphealth_consumer_link_connected", {"provider": "ldap://192.0.2.11"}, 1),
         ("ldaphealth_consumer_link_silent_seconds", {"provider": "ldap://192.0.2.11"}, 12.5),
         ("ldaphealth_slapd_operations_completed_total", {"operation": "search"}, 102),
@@ -101,6 +101,7 @@ def said() -> Samples:
         ("ldaphealth_slapd_connections_ratio", {}, 0.02),
         ("ldaphealth_slapd_database_ratio", {"suffix": "dc=example,dc=com"}, 0.4),
         ("ldaphealth_slapd_readers_ratio", {"suffix": "dc=example,dc=com"}, 0.1),
+        ("ldaphealth_certificate_expiry_timestamp_seconds", {}, 1.8e9),
         ("ldaphealth_server_rounds_total", {}, 1),
         ("ldaphealth_server_failed_rounds_total", {}, 0),
         (OPERATION + "_count", {"operation": "search"}, 6),
@@ -126,6 +127,9 @@ def test_a_healthy_server(
         ("ldaphealth_agent_rounds_total", {}, 480),
         ("ldaphealth_agent_overruns_total", {}, 1),
         ("ldaphealth_agent_rounds_in_flight", {}, 2),
+        ("ldaphealth_agent_threads", {}, 64),
+        ("ldaphealth_agent_busy_threads", {}, 1),
+        ("ldaphealth_agent_waiting_rounds", {}, 3),
         ("ldaphealth_series_left_out", {}, 0),
     ],
 )
@@ -162,6 +166,20 @@ def test_the_worst_finding_of_a_check_counts() -> None:
     said = one(replace(healthy(server), findings=findings))
 
     assert value(said, "ldaphealth_check_severity", check="replication") == 2
+
+
+def test_naming_contexts_are_told_apart() -> None:
+    server = "example/ldap1"
+    metrics = (
+        Metric("behind_seconds", 1.0, label="001 dc=a"),
+        Metric("behind_seconds", 2.0, label="001 dc=b,dc=c d"),
+    )
+    finding = Finding(server, "replication", State.OK, "ok", "", metrics)
+    said = one(replace(healthy(server), findings=(finding,)))
+
+    behind = "ldaphealth_replication_behind_seconds"
+    assert value(said, behind, server_id="001", suffix="dc=a") == 1.0
+    assert value(said, behind, server_id="001", suffix="dc=b,dc=c d") == 2.0
 
 
 def test_nothing_of_an_expired_verdict_is_told_but_counts_go_on() -> None:

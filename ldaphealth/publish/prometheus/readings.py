@@ -78,6 +78,21 @@ def measured(check: str, name: str) -> Callable[[Known], Iterator[Series]]:
     return read
 
 
+def of_server_ids(name: str) -> Callable[[Known], Iterator[Series]]:
+    """Return the reading of a metric of replication by server ID and naming context.
+
+    Its label is the server ID, and the naming context after it where a cluster has several.
+    """
+    read_labelled = measured("replication", name)
+
+    def read(known: Known) -> Iterator[Series]:
+        for (label,), value in read_labelled(known):
+            server_id, _, suffix = label.partition(" ")
+            yield (server_id, suffix), value
+
+    return read
+
+
 def operation_times(shown: Shown) -> Iterator[Series]:
     """Yield the times of each operation that a server answers, since the agent began."""
     for operation, times in shown.known.times.items():
@@ -127,6 +142,13 @@ def links(known: Known) -> Iterator[Series]:
     """Yield for each link that the server replicates by whether it is connected."""
     for link in _mappings(_facts(known, "consumer").get("links")):
         yield (str(link.get("name", "")),), float(link.get("connected") is True)
+
+
+def certificate_expiry(known: Known) -> Iterator[Series]:
+    """Yield the end of the certificate, in seconds since the epoch."""
+    value = _number(_facts(known, "certificate").get("expires_epoch_seconds"))
+    if value is not None:
+        yield (), value
 
 
 def _facts(known: Known, check: str) -> Mapping[str, object]:

@@ -61,14 +61,15 @@ VERDICT: tuple[Family[Known], ...] = (
     ),
     Family(
         "ldaphealth_replication_behind_seconds", GAUGE,
-        "For how long the server was seen to lack changes of a server ID; 0 when it lacks none.",
-        readings.measured("replication", "behind_seconds"), (*SERVER, "server_id"),
+        "For how long the server was seen to lack changes of a server ID; 0 when it lacks none. "
+        "The suffix is empty where a cluster has only one.",
+        readings.of_server_ids("behind_seconds"), (*SERVER, "server_id", "suffix"),
     ),
     Family(
         "ldaphealth_replication_csn_gap_seconds", GAUGE,
         "The newest CSN of a server ID minus the server's own: the time between two writes, and "
         "no lateness; after an idle day one write makes a day.",
-        readings.measured("replication", "csn_gap_seconds"), (*SERVER, "server_id"),
+        readings.of_server_ids("csn_gap_seconds"), (*SERVER, "server_id", "suffix"),
     ),
     Family(
         "ldaphealth_replication_propagation_seconds", GAUGE,
@@ -112,6 +113,11 @@ VERDICT: tuple[Family[Known], ...] = (
         "ldaphealth_slapd_readers_ratio", GAUGE,
         "Reader slots in use, of those of an MDB database.",
         readings.database("readers_ratio"), (*SERVER, "suffix"),
+    ),
+    Family(
+        "ldaphealth_certificate_expiry_timestamp_seconds", GAUGE,
+        "When the certificate that the server presented expires.",
+        readings.certificate_expiry, SERVER,
     ),
 )  # fmt: skip
 
@@ -171,6 +177,21 @@ AGENT: tuple[Family[Health], ...] = (
         "ldaphealth_agent_rounds_in_flight", GAUGE,
         "Rounds that are under way or wait for a thread.",
         lambda health: one(health.in_flight),
+    ),
+    Family(
+        "ldaphealth_agent_threads", GAUGE,
+        "Threads that look at servers, those for servers that hung included.",
+        lambda health: one(health.threads),
+    ),
+    Family(
+        "ldaphealth_agent_busy_threads", GAUGE,
+        "Threads that look at a server now.",
+        lambda health: one(health.busy),
+    ),
+    Family(
+        "ldaphealth_agent_waiting_rounds", GAUGE,
+        "Rounds that are due and wait for a thread: more threads would help.",
+        lambda health: one(health.waiting),
     ),
     Family(
         "ldaphealth_agent_publish_errors_total", COUNTER,
