@@ -22,7 +22,7 @@ from ldaphealth.config.mistakes import near
 from ldaphealth.deadline import Deadline
 from ldaphealth.decided import Decided
 from ldaphealth.guard import Memory, Override
-from ldaphealth.model import Observation, Server, Snapshot
+from ldaphealth.model import Observation, Server, Snapshot, Verdict
 from ldaphealth.one_shot import Look, evaluate
 from ldaphealth.printable import printable
 from ldaphealth.probe import probe as look_at
@@ -31,6 +31,7 @@ from ldaphealth.publish.prometheus import Probed, exposition_of_probe
 from ldaphealth.settings import Settings
 
 WRITING = frozenset({"write"})
+KEEPING = frozenset({"blind", "floor", "settle"})  # rules that keep a server in (guard/rules.py)
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
 LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
@@ -81,7 +82,8 @@ def probe(
             replace(snapshot, verdicts=verdicts), Options(width=DEBUG_COLUMNS, verbose=True)
         )
         return Answer(200, PLAIN, f"{told.text}\n".encode())
-    probed = Probed(all(each.in_service for each in verdicts), monotonic() - began)
+    good = all(_is_good(each, seen) for each in verdicts)
+    probed = Probed(good, monotonic() - began)
     view = _view(cluster.name, replace(snapshot, verdicts=verdicts), seen)
     body, content_type = exposition_of_probe(view, probed, headers.get("accept", ""))
     return Answer(200, content_type, body)
@@ -135,6 +137,18 @@ def _left_seconds(header: str) -> float:
     if not isfinite(seconds) or seconds <= 0:
         raise BadQuestionError(f"{TIMEOUT_HEADER} {header[:32]!a} is no number of seconds")
     return seconds - OFFSET_SECONDS if seconds > 2 * OFFSET_SECONDS else seconds / 2
+
+
+def _is_good(verdict: Verdict, seen: Iterable[Observation]) -> bool:
+    """Tell whether a server serves by what was seen of it: nothing learned is no success here.
+
+    A rule for the pool may keep a server in that is sick, or of which nothing is known.
+    """
+    bound = any(
+        each.server == verdict.server and each.check == "bind" and each.failure is None
+        for each in seen
+    )
+    return bound and verdict.in_service and verdict.held_by not in KEEPING
 
 
 def _look(

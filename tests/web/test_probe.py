@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct, field
+from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.cluster import Cluster as Nodes
@@ -103,6 +104,50 @@ def test_success_is_that_every_server_of_the_target_serves(
     assert told["probe_success"] == success
     assert told["probe_duration_seconds"] >= 0
     assert network.asked.keys() == {"c/s0", "c/s1"}, "a server is judged among its whole cluster"
+
+
+UNRESOLVED = Failure(Kind.RESOLVE, "the name does not resolve", ours=True)
+WRONG_PASSWORD = Failure(Kind.BIND, "bind: invalidCredentials", "invalidCredentials")
+
+
+@pytest.mark.parametrize(
+    ("check", "failure", "held_by"),
+    [("connect", UNRESOLVED, ""), ("bind", WRONG_PASSWORD, "blind")],
+)
+def test_a_server_that_nothing_is_known_against_is_no_success(
+    check: str, failure: Failure, held_by: str
+) -> None:
+    """All servers fail alike, by our fault: they stay in, but the probe did not succeed."""
+
+    def look(server: Server, checks: Sequence[Planned], _: Deadline) -> list[Observation]:
+        names = [each.check.name for each in checks]
+        before = names[: names.index(check)]
+        seen = [Observation(server.id, name, 1.0, 0.1) for name in before]
+        return [*seen, Observation(server.id, check, 1.5, 0.1, failure=failure)]
+
+    told = metrics(probe(SETTINGS, S0, {}, look=look))
+
+    assert told["ldaphealth_server_in_service c s0"] == 1
+    assert told["probe_success"] == 0
+    assert not held_by or told[f"ldaphealth_server_held c {held_by} s0"] == 1
+
+
+def test_a_server_that_the_floor_keeps_is_no_success() -> None:
+    def look(server: Server, checks: Sequence[Planned], _: Deadline) -> list[Observation]:
+        failed = WRONG_PASSWORD if server.id == "c/s0" else None
+        return [
+            Observation(
+                server.id, each.check.name, 1.0, 0.1,
+                failure=failed if each.check.name == "bind" else None,
+            )
+            for each in checks
+        ]  # fmt: skip
+
+    kept = settings_of(replace(cluster(*CHECKS, servers=2), min_in_service=2))
+    told = metrics(probe(kept, S0, {}, look=look))
+
+    assert told["ldaphealth_server_held c floor s0"] == 1
+    assert told["probe_success"] == 0
 
 
 def test_the_metrics_are_those_of_the_target_alone() -> None:

@@ -56,7 +56,7 @@ class Shown(Struct, frozen=True):
 
 
 class Probed(Struct, frozen=True):
-    """How one look on demand went; `success`: every server that was asked about is in service."""
+    """How one look on demand went; `success`: every server that was asked about serves."""
 
     success: bool
     duration_seconds: float

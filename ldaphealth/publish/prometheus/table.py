@@ -214,7 +214,8 @@ AGENT: tuple[Family[Health], ...] = (
 PROBE: tuple[Family[Probed], ...] = (
     Family(
         "probe_success", GAUGE,
-        "1 when every server of the target is in service, as far as one look without memory tells.",
+        "1 when every server of the target let us bind and is in service, and no rule for the pool "
+        "keeps a sick one there.",
         lambda probed: one(probed.success),
     ),
     Family(
