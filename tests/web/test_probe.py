@@ -129,7 +129,7 @@ def test_a_server_that_nothing_is_known_against_is_no_success(
 
     assert told["ldaphealth_server_in_service c s0"] == 1
     assert told["probe_success"] == 0
-    assert not held_by or told[f"ldaphealth_server_held c {held_by} s0"] == 1
+    assert not held_by or told[f"ldaphealth_server_held {held_by} c s0"] == 1
 
 
 def test_a_server_that_the_floor_keeps_is_no_success() -> None:
