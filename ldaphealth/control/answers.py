@@ -154,12 +154,12 @@ def health_of(agent: Agent, journal: Journal, version: str) -> Health:
         agent.counters.rounds,
         agent.counters.overruns,
         agent.in_flight,
-        agent.lanes.threads,
-        agent.lanes.busy,
-        agent.lanes.waiting,
         agent.counters.publish_errors,
         journal.errors,
         journal.lost,
+        agent.lanes.threads,
+        agent.lanes.busy,
+        agent.lanes.waiting,
     )
 
 
