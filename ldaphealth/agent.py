@@ -125,7 +125,11 @@ class Agent:
         self._mailbox.put(None)
 
     def ask(self, run: Callable[[], object]) -> Future[object]:
-        """Have something done by the thread that owns everything; for all other threads."""
+        """Have something done by the thread that owns everything; for all other threads.
+
+        Who does not want to wait any more cancels the answer: then it is not done either, unless
+        it has begun.
+        """
         answer: Future[object] = Future()
         self._mailbox.put(Asked(run, answer))
         return answer
@@ -239,6 +243,8 @@ class Agent:
 
 
 def _answer(letter: Asked) -> None:
+    if not letter.answer.set_running_or_notify_cancel():
+        return  # nobody waits for it any more
     try:
         letter.answer.set_result(letter.run())
     except Exception as error:

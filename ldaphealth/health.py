@@ -17,9 +17,9 @@ class Health(Struct, frozen=True):
     rounds: int
     overruns: int  # rounds that were left out because the one before had not ended
     in_flight: int
+    threads: int  # looks that can run side by side
+    busy: int  # of the threads, now
+    waiting: int  # looks that are due and wait for a thread: more threads would help
     publish_errors: int
     history_errors: int
     history_lost: int  # changes of verdict that never reached the disk
-    threads: int = 0  # looks that can run side by side
-    busy: int = 0  # of the threads, now
-    waiting: int = 0  # looks that are due and wait for a thread: more threads would help

@@ -6,7 +6,7 @@ Read this first. The `check` command calls `evaluate` and hands the snapshot to 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic, sleep, time
 
@@ -81,7 +81,9 @@ def _round(
         pool.submit(look, server, cluster.checks, deadline): server for server in cluster.servers
     }
     done, running = wait(pending, timeout=max(0.0, again_at - monotonic()))
-    _remember(history, done)
+    first = _seen(done)
+    for observation in first:
+        history.add(observation)
     wanted = second_look(cluster, history)
     again: list[Future[list[Observation]]] = []
     if wanted:
@@ -91,8 +93,8 @@ def _round(
             for server in cluster.servers
             if server.id in wanted
         ]
-    _remember(history, wait(running).done)
-    _remember(history, wait(again).done, timeouts_count=False)
+    for observation in (*_seen(wait(running).done), *_counting(_seen(wait(again).done), first)):
+        history.add(observation)
     findings = judge(cluster, history, one_shot=True)
     memory = overrides.get(cluster.name, Memory())
     return decide(cluster, findings, memory, boot_seconds()).verdicts
@@ -102,18 +104,26 @@ def _chosen(cluster: Cluster, names: Sequence[str]) -> list[Planned]:
     return [p for p in cluster.checks if p.check.name in SESSION or p.check.name in names]
 
 
-def _remember(
-    history: History,
-    done: Iterable[Future[list[Observation]]],
-    *,
-    timeouts_count: bool = True,
-) -> None:
-    """Add what was seen. A second look had less time than a server is given, so it cannot blame."""
-    for future in done:
-        for observation in _result(future):
-            failure = observation.failure
-            if timeouts_count or failure is None or failure.kind is not Kind.TIMEOUT:
-                history.add(observation)
+def _seen(done: Iterable[Future[list[Observation]]]) -> list[Observation]:
+    return [observation for future in done for observation in _result(future)]
+
+
+def _counting(second: Iterable[Observation], first: Iterable[Observation]) -> Iterator[Observation]:
+    """Yield what counts of second looks.
+
+    They had less time than a server is given, so a timeout cannot blame; and one quick connect or
+    bind is no excuse for a slow one a moment before.
+    """
+    steps = {(each.server, each.check): each for each in first if each.check in SESSION}
+    for each in second:
+        before = steps.get((each.server, each.check))
+        if each.failure is not None:
+            if each.failure.kind is not Kind.TIMEOUT:
+                yield each
+        elif before and sum(before.timings.values()) > sum(each.timings.values()):
+            yield replace(each, timings=before.timings)
+        else:
+            yield each
 
 
 def _result(future: Future[list[Observation]]) -> list[Observation]:

@@ -17,7 +17,7 @@ from ldaphealth.deadline import Deadline, SessionError
 from ldaphealth.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Credentials, Failure, Kind, Server
 from ldaphealth.printable import printable
-from ldaphealth.transport import BUDGET_BYTES, Transport, connect, resolve
+from ldaphealth.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
 
 gc.disable()  # what loading ldap3 makes all stays: neither now nor later is there anything to free
 try:
@@ -171,6 +171,10 @@ class Session:
         """Add an entry."""
         request = self._request(_add_request, dn, attributes)
         self._expect_success(Kind.RESULT, "add", request, ADD)
+
+    def certificate(self) -> Certificate | None:
+        """Return what the server presented in the TLS handshake; None in the clear."""
+        return self._living().certificate()
 
     def unbind(self) -> None:
         """Say goodbye; the server answers nothing (RFC 4511 4.3)."""

@@ -1,6 +1,7 @@
-"""The time of day, as a fact beside what was read; the replication check's `observe` asks for it.
+"""The time of day, as a fact beside what was seen.
 
-No decision may: tests/test_architecture.py holds who imports this and where it is called.
+`observe` of the checks replication and certificate asks for it. No decision may:
+tests/test_architecture.py holds who imports this and where it is called.
 """
 
 from __future__ import annotations

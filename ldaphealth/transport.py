@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
+from msgspec import Struct
+
 from ldaphealth.deadline import Deadline, SessionError
 from ldaphealth.endpoint import Endpoint
 from ldaphealth.model import Failure, Kind, Tls
@@ -154,6 +156,16 @@ def _tls_context(
     return context
 
 
+class Certificate(Struct, frozen=True):
+    """What a server presented: the host names and addresses in it, and when it ends.
+
+    OpenSSL tells us only of a certificate that it was to verify: else there is no end and no name.
+    """
+
+    names: tuple[str, ...] = ()
+    expires_epoch_seconds: float | None = None
+
+
 class Transport:
     """A connected socket that frames LDAP messages and never waits past its deadline."""
 
@@ -196,6 +208,15 @@ class Transport:
         except OSError as error:  # ssl.SSLError is one
             detail = f"TLS handshake with {name} failed: {_reason(error)}"
             raise SessionError(Failure(Kind.TLS, detail)) from error
+
+    def certificate(self) -> Certificate | None:
+        """Return the certificate of the handshake; None in the clear."""
+        if self._tls is None:
+            return None
+        found = self._tls.getpeercert() or {}
+        names = tuple(str(name[-1]) for name in found.get("subjectAltName", ()))
+        end = found.get("notAfter")
+        return Certificate(names, float(ssl.cert_time_to_seconds(str(end))) if end else None)
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""

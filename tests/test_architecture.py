@@ -60,7 +60,7 @@ def asks_for_the_time_of_day(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_time_of_day_is_only_a_fact_that_replication_observes(path: Path) -> None:
-    allowed = {"observe"} if path.name == "replication.py" else set()
+def test_the_time_of_day_is_only_a_fact_that_checks_observe(path: Path) -> None:
+    allowed = {"observe"} if path.name in ("replication.py", "certificate.py") else set()
 
     assert asks_for_the_time_of_day(path) == allowed

@@ -267,6 +267,24 @@ def test_a_timeout_of_a_second_look_leaves_what_the_first_look_saw() -> None:
     assert told(snapshot, "again") == {"c/s0": "seen_1"}
 
 
+@pytest.mark.parametrize(
+    ("first_seconds", "second_seconds", "expected"),
+    [(1.5, 0.1, "slow"), (0.1, 1.5, "slow"), (0.1, 0.2, "ok")],
+)
+def test_of_two_looks_the_slower_step_of_the_session_is_judged(
+    first_seconds: float, second_seconds: float, expected: str
+) -> None:
+    def script(server: str, check: str, number: int) -> Observation:
+        seconds = first_seconds if number == 1 else second_seconds
+        observation = all_well(server, check, number)
+        return replace(observation, timings={check: seconds}) if check == "bind" else observation
+
+    snapshot = Looks(script).evaluate(cluster(CONNECT, BIND, again()))
+
+    assert told(snapshot, "bind") == {"c/s0": expected}
+    assert told(snapshot, "again") == {"c/s0": "seen_2"}
+
+
 def test_a_server_of_which_nothing_was_seen_is_unknown_and_stays_in_service() -> None:
     def nothing(*_: object) -> list[Observation]:
         return []

@@ -38,6 +38,7 @@ BUILT_IN = Table(
     {
         "connect": "ldaphealth.checks.connect",
         "bind": "ldaphealth.checks.bind",
+        "certificate": "ldaphealth.checks.certificate",
         "search": "ldaphealth.checks.search",
         "compare": "ldaphealth.checks.compare",
         "write": "ldaphealth.checks.write",
@@ -54,6 +55,7 @@ BUILT_IN = Table(
 
 # These have settings without a default, so they are off until a cluster has settings for them.
 OFF_WITHOUT_SETTINGS = frozenset({"compare", "write"})
+
 LAST = "monitor"  # checks of other packages come before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
 GROUP = "ldaphealth.checks"

@@ -109,7 +109,7 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     try:
         control = ControlServer(ours.socket_path, ours.socket_group, answers.answer)
     except (OSError, LookupError) as error:
-        raise click.ClickException(f"{ours.socket_path}: {error}") from error
+        raise click.ClickException(_no_socket(ours, error)) from error
     stack.callback(control.close)
     web = _web(running, board, journal, stack) if ours.http or ours.haproxy else None
     reload = partial(_reload, running, config_file, board, web)
@@ -143,6 +143,18 @@ def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> We
         raise click.ClickException(str(error)) from error
     stack.callback(web.close)
     return web
+
+
+def _no_socket(ours: AgentSettings, error: Exception) -> str:
+    """Return why nobody can ask, and what to do."""
+    if isinstance(error, LookupError):
+        what = f"there is no group {ours.socket_group!r}"
+    elif isinstance(error, PermissionError) and ours.socket_group:
+        what = f"may not give the socket to group {ours.socket_group!r}: is the agent in it?"
+    else:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return f"{ours.socket_path}: {reason}"
+    return f"agent.socket_group: {what}"
 
 
 def _remembered(state: Path) -> dict[str, Memory]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import TimeoutError as NotInTime
+from concurrent.futures import Future, wait
 from typing import Any
 
 import msgspec
@@ -28,6 +28,7 @@ from ldaphealth.publish.json_document import document, finding_document
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 4.0
+BUSY = "the agent is busy; nothing was done; try again"
 
 
 class Refused(Exception):  # noqa: N818  an answer, no error of ours
@@ -38,9 +39,16 @@ class Answers:
     """The questions that one agent answers."""
 
     def __init__(
-        self, agent: Agent, journal: Journal, save: Callable[[], None], version: str
+        self,
+        agent: Agent,
+        journal: Journal,
+        save: Callable[[], None],
+        version: str,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._agent, self._journal, self._save, self._version = agent, journal, save, version
+        self._patience_seconds = patience_seconds
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -50,8 +58,6 @@ class Answers:
             return Answer(error=str(error))
         except JournalError as error:
             return Answer(error=f"the history cannot be read: {error}")
-        except NotInTime:
-            return Answer(error="the agent is busy; try again")
 
     def status(self, _: Status) -> dict[str, Any]:
         """Return the document of `check --format json`, with the operators' words and the agent."""
@@ -98,9 +104,14 @@ class Answers:
         return document
 
     def _owned(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Have the agent's own thread run it."""
-        found: Any = self._agent.ask(run).result(PATIENCE_SECONDS)
-        return dict(found)
+        """Have the agent's own thread run it; after a refusal it was not run, unless it says so."""
+        answer: Future[Any] = self._agent.ask(run)
+        wait([answer], self._patience_seconds)
+        if answer.cancel():
+            raise Refused(BUSY)
+        if not wait([answer], self._patience_seconds).done:  # it has begun: no way back
+            raise Refused("the agent is busy with just this, and may still do it: ask its status")
+        return dict(answer.result())
 
     def _status(self) -> dict[str, Any]:
         agent = self._agent
@@ -154,12 +165,12 @@ def health_of(agent: Agent, journal: Journal, version: str) -> Health:
         agent.counters.rounds,
         agent.counters.overruns,
         agent.in_flight,
-        agent.counters.publish_errors,
-        journal.errors,
-        journal.lost,
         agent.lanes.threads,
         agent.lanes.busy,
         agent.lanes.waiting,
+        agent.counters.publish_errors,
+        journal.errors,
+        journal.lost,
     )
 
 

@@ -25,11 +25,15 @@ log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 5.0  # for a caller to say what he wants, and to take the answer
 MOST_CALLERS = 16
 MODE = 0o660
-BUSY = msgspec.json.encode(Answer(error="the agent is busy; try again")) + b"\n"
+BUSY = msgspec.json.encode(Answer(error="the agent is busy; nothing was done; try again")) + b"\n"
 
 
 class ControlServer(socketserver.ThreadingUnixStreamServer):
-    """Listens until `close`. `answer` is called in a thread of the caller."""
+    """Listens until `close`. `answer` is called in a thread of the caller.
+
+    LookupError: there is no such group. OSError: there can be no such socket, or the group is not
+    ours to give. Then nothing listens and no socket is left.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -41,16 +45,24 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         self.answer = answer
         path.unlink(missing_ok=True)  # of an agent that ended without a word; the lock says so
         super().__init__(str(path), _Caller, bind_and_activate=False)
+        try:
+            self._listen(group)
+        except BaseException:
+            self.server_close()
+            path.unlink(missing_ok=True)
+            raise
+        threading.Thread(target=self.serve_forever, args=(0.1,), name="control").start()
+
+    def _listen(self, group: str) -> None:
         umask = os.umask(0o177)
         try:
             self.server_bind()
         finally:
             os.umask(umask)
         if group:
-            shutil.chown(path, group=group)
-        path.chmod(MODE)
+            shutil.chown(self._path, group=group)
+        self._path.chmod(MODE)
         self.server_activate()
-        threading.Thread(target=self.serve_forever, args=(0.1,), name="control").start()
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
         """Refuse more callers than there are threads for."""

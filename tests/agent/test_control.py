@@ -401,7 +401,14 @@ def test_close_waits_for_no_silent_caller(path: Path, stub: Stub) -> None:
         assert time.monotonic() - began < 2.0
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the socket that could not be bound
+def test_an_unknown_group_leaves_no_socket(path: Path, stub: Stub) -> None:
+    with pytest.raises(LookupError, match="nosuchgroup"):
+        ControlServer(path, "nosuchgroup", stub)
+
+    gc.collect()  # pytest tells of a socket that is only closed now
+    assert not path.exists()
+
+
 def test_a_directory_that_is_not_there_is_an_os_error(tmp_path: Path, stub: Stub) -> None:
     before = os.umask(0o022)
     try:

@@ -17,6 +17,7 @@ from ldaphealth.judge import judge
 from ldaphealth.model import Effect, State
 from tests import test_judge
 from tests.checks import (
+    test_certificate,
     test_compare,
     test_consumer,
     test_duration,
@@ -40,6 +41,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_latency.CASES,
     test_consumer.CASES,
     test_resources.CASES,
+    test_certificate.CASES,
 )
 # RFC 4511 4.1.9, and what session.py calls a number that has no name there.
 RESULT_CODE = re.compile(

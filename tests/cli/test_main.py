@@ -191,6 +191,17 @@ def test_a_locale_without_a_character_is_no_error(config: str) -> None:
     assert (status, "Traceback" in err, r"sufix\u0142" in err) == (3, False, True)
 
 
+@pytest.mark.parametrize(
+    ("sink", "expected"), [("text", 0), ("json", 0), ("nagios", 3), ("keepalived", 0)]
+)
+def test_every_sink_can_be_told_in_a_locale_without_the_character(sink: str, expected: int) -> None:
+    arguments = ("check", "ldap://\u0142.invalid", "--deadline", "5", "--verbose", "--format", sink)
+
+    status, out, err = run(*arguments, PYTHONIOENCODING="latin-1")
+
+    assert (status, r"\u0142.invalid" in out, err) == (expected, True, "")
+
+
 def test_a_reader_who_went_away_is_no_error() -> None:
     line = f"{sys.executable} -m ldaphealth config schema | true"
     done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=30, check=False)

@@ -46,6 +46,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
     assert [planned.check.name for planned in cluster.checks] == [
         "connect",
         "bind",
+        "certificate",
         "search",
         "replication",
         "consumer",

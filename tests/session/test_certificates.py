@@ -13,6 +13,7 @@ import pytest
 from demo.certificates import Authority, ServerCertificate
 from demo.node import Node
 from ldaphealth.model import Kind, Tls
+from ldaphealth.transport import Certificate
 from tests.session.opening import CHECK, bound, refusal
 
 pytestmark = pytest.mark.slapd
@@ -180,3 +181,24 @@ def test_ldap_to_a_port_that_speaks_ldaps_fails(node: Node) -> None:
     failure = refusal(node.ldaps_uri.replace("ldaps:", "ldap:"), CHECK)
 
     assert failure.kind in {Kind.PROTOCOL, Kind.CONNECT}
+
+
+def test_the_end_of_the_presented_certificate_is_told(
+    node: Node, authority: Authority, uri: str, start_tls: bool
+) -> None:
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=12)
+    soon = authority.issue(f"soon{next(_number)}", (NAME,), valid_until=until)
+    tls = Tls(start_tls=start_tls, ca_file=str(authority.file), server_name=NAME)
+    with presenting(node, soon), bound(uri, CHECK, tls) as session:
+        found = session.certificate()
+
+    assert found is not None
+    assert (found.names, found.expires_epoch_seconds) == ((NAME,), until.timestamp())
+
+
+def test_what_is_not_verified_has_no_end(node: Node) -> None:
+    assert node.ldaps_uri
+    with bound(node.ldaps_uri, CHECK, Tls(verify=False)) as session:
+        assert session.certificate() == Certificate()
+    with bound(node.uri, CHECK) as session:
+        assert session.certificate() is None

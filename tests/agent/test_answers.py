@@ -1,0 +1,113 @@
+"""What a caller is told of a word is what became of it, however busy the agent is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ldaphealth.agent import Agent
+from ldaphealth.check import Cluster
+from ldaphealth.control.answers import Answers
+from ldaphealth.control.requests import Answer, Explain, Say, Status, Unsay
+from ldaphealth.journal import Journal
+from ldaphealth.model import Server
+from ldaphealth.settings import AgentSettings, Settings
+
+PATIENCE_SECONDS = 0.2
+LONG_SECONDS = 10.0
+DRAIN = Say("c/a", "drain", 3600.0, "new kernel")
+
+
+class Stage:
+    """An agent that sees nothing, and its answers; it works from `start` to `stop`."""
+
+    def __init__(self, directory: Path, patience_seconds: float) -> None:
+        cluster = Cluster("c", (Server("c", "a", "ldap://127.0.0.1"),), (), 0)
+        self.saved = 0
+        self.agent = Agent(
+            Settings({"c": cluster}, AgentSettings(directory, directory, threads=2)),
+            [],
+            look=lambda *_: [],
+        )
+        journal = Journal(directory / "history", keep_days=1, max_bytes=4 << 20)
+        self.answers = Answers(
+            self.agent, journal, self._save, "0", patience_seconds=patience_seconds
+        )
+        self.thread = threading.Thread(target=self.agent.run)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Return what operators said, by server."""
+        found = self.agent.pools["c"].memory.overrides
+        return {server: word.will for server, word in found.items()}
+
+    def start(self) -> None:
+        """Let the agent work."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Let it do all that was asked of it, and end."""
+        self.agent.stop()
+        self.thread.join(LONG_SECONDS)
+
+    def _save(self) -> None:
+        self.saved += 1
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path, PATIENCE_SECONDS)
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("request_", [DRAIN, Unsay("c/a"), Status(), Explain("c/a")], ids=repr)
+def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: object) -> None:
+    answer = stage.answers.answer(request_)  # type: ignore[arg-type]
+    assert answer == Answer(error="the agent is busy; nothing was done; try again")
+
+    stage.start()
+    stage.stop()
+
+    assert stage.words == {}
+    assert stage.saved == 0
+
+
+def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LONG_SECONDS)
+    taken_back = stage.agent.ask(lambda: stage.answers._override("c/a", None))
+    assert taken_back.cancel()
+    stage.start()
+
+    assert stage.answers.answer(DRAIN).error == ""
+    assert stage.answers.answer(Status()).error == ""
+    assert stage.words == {"c/a": "drain"}
+    assert stage.saved == 1
+    stage.stop()
+
+
+def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:
+    release = threading.Event()
+
+    def slow() -> dict[str, object]:
+        release.wait(LONG_SECONDS)
+        return {}
+
+    answers: list[str] = []
+
+    def call() -> None:
+        try:
+            stage.answers._owned(slow)
+        except Exception as refused:
+            answers.append(str(refused))
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    stage.start()
+    caller.join(LONG_SECONDS)
+    release.set()
+
+    assert answers == ["the agent is busy with just this, and may still do it: ask its status"]

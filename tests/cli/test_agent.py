@@ -1,0 +1,55 @@
+"""What `ldaphealth agent` says when it cannot start: one line that names the cause, status 3."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIGURATION = """\
+clusters:
+  c:
+    servers: {{s: "ldap://127.0.0.1:1"}}
+agent:
+  runtime_directory: {directory}/run
+  state_directory: {directory}/state
+  socket_group: {group}
+"""
+TIMEOUT_SECONDS = 20.0
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "ldaphealth.yaml"
+
+
+def refused(config: Path, group: str) -> str:
+    """Return the line after the log; the agent must end by itself with status 3."""
+    config.write_text(CONFIGURATION.format(directory=config.parent, group=group))
+    found = subprocess.run(
+        [sys.executable, "-X", "dev", "-m", "ldaphealth", "agent", "--config", str(config)],
+        capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
+    )  # fmt: skip
+    assert (found.returncode, found.stdout) == (3, "")
+    lines = [line for line in found.stderr.splitlines() if line.startswith("ldaphealth: ")]
+    assert "ResourceWarning" not in found.stderr
+    assert "Traceback" not in found.stderr
+    assert len(lines) == 1, found.stderr
+    return lines[0]
+
+
+def test_an_unknown_group_is_told_by_its_key_and_leaves_no_socket(config: Path) -> None:
+    line = refused(config, "nosuchgroup")
+
+    assert line == "ldaphealth: agent.socket_group: there is no group 'nosuchgroup'"
+    assert not (config.parent / "run" / "agent.sock").exists()
+
+
+def test_a_place_for_the_socket_that_is_taken_is_told(config: Path) -> None:
+    (config.parent / "run" / "agent.sock").mkdir(parents=True)
+
+    line = refused(config, "''")
+
+    assert line.startswith(f"ldaphealth: {config.parent}/run/agent.sock: Is a directory")
