@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ldaphealth.board import Known
+from ldaphealth.checks.certificate import EXPIRES
 from ldaphealth.checks.monitor import OPERATIONS
 from ldaphealth.model import State, Verdict
 from ldaphealth.publish.prometheus.family import Series, Shown
@@ -146,7 +147,7 @@ def links(known: Known) -> Iterator[Series]:
 
 def certificate_expiry(known: Known) -> Iterator[Series]:
     """Yield the end of the certificate, in seconds since the epoch."""
-    value = _number(_facts(known, "certificate").get("expires_epoch_seconds"))
+    value = _number(_facts(known, "certificate").get(EXPIRES))
     if value is not None:
         yield (), value
 
