@@ -18,7 +18,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 	@touch $@
 
 packages:  ## Install what the tests drive, where we may
-	@./scripts/install-packages slapd ldap-utils keepalived haproxy
+	@./scripts/install-packages slapd ldap-utils keepalived haproxy prometheus
 
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
 	$(BIN)/python -m demo
@@ -29,6 +29,7 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
 	$(BIN)/python -m bench.agent
+	$(BIN)/python -m bench.scrape
 
 test: venv packages check e2e  ## Install what is missing and run everything
 
@@ -47,8 +48,10 @@ soak: venv packages  ## Let two balancers write for two minutes, and an agent se
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
 
-docs: venv  ## Write the reference of the configuration file from its schema
+docs: venv  ## Write the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
+	$(BIN)/python scripts/metrics_reference.py
+	$(BIN)/python scripts/grafana_dashboard.py
 
 format: venv  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only .

@@ -124,18 +124,6 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     log.info("stopped", extra={"rounds": running.counters.rounds})
 
 
-def _no_socket(ours: AgentSettings, error: Exception) -> str:
-    """Return why nobody can ask, and what to do."""
-    if isinstance(error, LookupError):
-        what = f"there is no group {ours.socket_group!r}"
-    elif isinstance(error, PermissionError) and ours.socket_group:
-        what = f"may not give the socket to group {ours.socket_group!r}: is the agent in it?"
-    else:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        return f"{ours.socket_path}: {reason}"
-    return f"agent.socket_group: {what}"
-
-
 def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> WebServer:
     """Start what is asked by TCP; click.ClickException when it cannot listen."""
     from ldaphealth.control.answers import health_of, overrides_of  # noqa: PLC0415
@@ -155,6 +143,18 @@ def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> We
         raise click.ClickException(str(error)) from error
     stack.callback(web.close)
     return web
+
+
+def _no_socket(ours: AgentSettings, error: Exception) -> str:
+    """Return why nobody can ask, and what to do."""
+    if isinstance(error, LookupError):
+        what = f"there is no group {ours.socket_group!r}"
+    elif isinstance(error, PermissionError) and ours.socket_group:
+        what = f"may not give the socket to group {ours.socket_group!r}: is the agent in it?"
+    else:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return f"{ours.socket_path}: {reason}"
+    return f"agent.socket_group: {what}"
 
 
 def _remembered(state: Path) -> dict[str, Memory]:

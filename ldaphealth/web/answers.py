@@ -28,6 +28,7 @@ LANDING = """<!doctype html>
 <li><a href="api/v1/status">api/v1/status</a>: everything, as JSON
 <li><a href="ready">ready</a>: is there a fresh verdict on every server?
 <li><a href="live">live</a>: is the agent at work?
+<li><a href="metrics">metrics</a>: for Prometheus; probe?target=CLUSTER/SERVER looks now
 <li>health/CLUSTER/SERVER and health/CLUSTER: 200 in service, 503 not
 </ul>
 """

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ldaphealth.web import answers
+from ldaphealth.web import answers, metrics
 from ldaphealth.web.access import Access, Readers
 from ldaphealth.web.in_thread import BusyError, Threads
 from ldaphealth.web.source import Source, UnknownNameError
@@ -42,6 +42,8 @@ ROWS = (
     Row("/health/{cluster}", answers.cluster_health, Access.HEALTH),
     Row("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
     Row("/api/v1/status", answers.status, in_thread=True),
+    Row("/metrics", metrics.metrics, in_thread=True),
+    Row("/probe", metrics.probed, in_thread=True),
 )
 # A row may say otherwise in its answer, such as a page with a style.
 HEADERS = {
@@ -57,16 +59,17 @@ def application(
     source: Source, readers: Callable[[], Readers], rows: tuple[Row, ...] = ROWS
 ) -> ASGIApp:
     """Return all of it; `readers` are asked for each request, so that a reload can change them."""
-    threads = Threads()
-    routes = [Route(row.path, _endpoint(row, source, readers, threads)) for row in rows]
+    routes = [Route(row.path, _endpoint(row, source, readers)) for row in rows]
     made = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     made.router.redirect_slashes = False  # it would send people to the host that they name
     return _with_headers(made)
 
 
 def _endpoint(
-    row: Row, source: Source, readers: Callable[[], Readers], threads: Threads
+    row: Row, source: Source, readers: Callable[[], Readers]
 ) -> Callable[[Request], Awaitable[Response]]:
+    threads = Threads()  # its own: looks that wait for servers must not keep a scrape waiting
+
     async def endpoint(request: Request) -> Response:
         who = readers()
         if not who.admits(row.access, request.headers.get("authorization", "")):

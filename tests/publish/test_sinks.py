@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from ldaphealth.model import Snapshot
 from ldaphealth.publish import SINKS, Options, exit_status
-from tests.publish.snapshots import NASTY, SNAPSHOTS, nasty_snapshot
+from tests.publish.nasty import NASTY, nasty_snapshot
+from tests.publish.snapshots import SNAPSHOTS
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MAX_CHARACTERS = 64 * 1024

@@ -1,0 +1,25 @@
+"""What Prometheus asks: `/metrics` of the agent, and `/probe` for one look on demand."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ldaphealth.publish.prometheus import exposition
+from ldaphealth.web import probe
+from ldaphealth.web.source import Source
+
+
+def metrics(source: Source, request: Request) -> Response:
+    """Tell everything that is known now."""
+    accept = request.headers.get("accept", "")
+    body, content_type = exposition(source.board.view, source.health(), source.now(), accept)
+    return Response(body, headers={"Content-Type": content_type})
+
+
+def probed(source: Source, request: Request) -> Response:
+    """Look at a target now; it waits for servers."""
+    answer = probe.probe(
+        source.settings(), request.query_params, request.headers, source.overrides()
+    )
+    return Response(answer.body, answer.status, headers={"Content-Type": answer.content_type})

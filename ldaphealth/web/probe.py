@@ -1,0 +1,190 @@
+"""One look on demand, as Prometheus asks for it: `/probe?target=CLUSTER/SERVER&module=search`.
+
+https://prometheus.io/docs/guides/multi-target-exporter/. It is the only question that causes LDAP
+traffic, and a GET changes nothing: checks that write are left out, because they would also meet the
+agent's own write to the same canary. A target is a name in the configuration and never a URL:
+whoever may ask could otherwise have the configured password sent to a host of his choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf, isfinite
+from time import monotonic
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.board import Board, View
+from ldaphealth.check import Cluster, Planned
+from ldaphealth.checks import SESSION
+from ldaphealth.config.mistakes import near
+from ldaphealth.deadline import Deadline
+from ldaphealth.decided import Decided
+from ldaphealth.guard import Memory, Override
+from ldaphealth.model import Observation, Server, Snapshot, Verdict
+from ldaphealth.one_shot import Look, evaluate
+from ldaphealth.printable import printable
+from ldaphealth.probe import probe as look_at
+from ldaphealth.publish import SINKS, Options
+from ldaphealth.publish.prometheus import Probed, exposition_of_probe
+from ldaphealth.settings import Settings
+
+WRITING = frozenset({"write"})
+KEEPING = frozenset({"blind", "floor", "settle"})  # rules that keep a server in (guard/rules.py)
+TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
+OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
+LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
+LINE_CHARACTERS = 500
+PLAIN = "text/plain; charset=utf-8"
+DEBUG_COLUMNS = 120
+
+NOBODY: Mapping[str, Override] = {}
+
+
+class Answer(Struct, frozen=True):
+    """What goes out by HTTP."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class BadQuestionError(ValueError):
+    """What is wrong with the question, in one line."""
+
+
+def probe(
+    settings: Settings,
+    params: Mapping[str, str],
+    headers: Mapping[str, str],
+    overrides: Mapping[str, Override] = NOBODY,
+    look: Look = look_at,
+) -> Answer:
+    """Look at a target now and answer with its metrics; 400 and one line for a bad question.
+
+    `params`: `target` is CLUSTER or CLUSTER/SERVER, `module` names of checks with commas between
+    (default: all that do not write), `debug=true` shows the findings to a person instead. `headers`
+    have names in lower case. It takes the cluster's deadline, or what Prometheus leaves if that is
+    less. `overrides` are operators' words by server ID. Blocks; the caller bounds how many.
+    """
+    try:
+        cluster, servers = _target(settings, params.get("target", ""))
+        asked = _only(cluster, params.get("module", ""))
+        seconds = min(asked.deadline_seconds, _left_seconds(headers.get(TIMEOUT_HEADER, "")))
+    except BadQuestionError as error:
+        return Answer(400, PLAIN, f"{printable(str(error), LINE_CHARACTERS)}\n".encode())
+    began = monotonic()
+    snapshot, seen = _look(asked.within(seconds), overrides, look)
+    verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)
+    if params.get("debug") == "true":
+        told = SINKS["text"].tell(
+            replace(snapshot, verdicts=verdicts), Options(width=DEBUG_COLUMNS, verbose=True)
+        )
+        return Answer(200, PLAIN, f"{told.text}\n".encode())
+    good = all(_is_good(each, seen) for each in verdicts)
+    probed = Probed(good, monotonic() - began)
+    view = _view(cluster.name, replace(snapshot, verdicts=verdicts), seen)
+    body, content_type = exposition_of_probe(view, probed, headers.get("accept", ""))
+    return Answer(200, content_type, body)
+
+
+def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
+    """Return the cluster to look at, always whole, and the IDs of the servers asked about."""
+    if not target:
+        raise BadQuestionError("target is missing; it is CLUSTER or CLUSTER/SERVER")
+    name, _, server = target.partition("/")
+    cluster = settings.clusters.get(name)
+    known = {each.id for each in cluster.servers} if cluster else set()
+    if cluster and not server and target == name:
+        return cluster, frozenset(known)
+    if cluster and target in known:
+        return cluster, frozenset({target})
+    every = [*settings.clusters] + [s.id for c in settings.clusters.values() for s in c.servers]
+    hint = near(target, every) if len(target) <= LONGEST_NAME else ""
+    raise BadQuestionError(
+        f"no target {target[:LONGEST_NAME]!a}: it is CLUSTER or CLUSTER/SERVER of the "
+        f"configuration, never a URL{hint}"
+    )
+
+
+def _only(cluster: Cluster, module: str) -> Cluster:
+    """Return the cluster with the checks that are wanted, and the steps of every session."""
+    harmless = [each for each in cluster.round_checks if each.check.name not in WRITING]
+    known = [each.check.name for each in harmless]
+    wanted = module.split(",") if module else known
+    for name in wanted:
+        if name in WRITING:
+            raise BadQuestionError(f"module {name}: a probe changes nothing, so it never writes")
+        if name not in known:
+            hint = near(name, known) if len(name) <= LONGEST_NAME else ""
+            raise BadQuestionError(
+                f"no module {name[:LONGEST_NAME]!a}: it is a check of the cluster, or several with "
+                f"commas between{hint}"
+            )
+    chosen = (each for each in harmless if each.check.name in SESSION.union(wanted))
+    return replace(cluster, checks=tuple(chosen))
+
+
+def _left_seconds(header: str) -> float:
+    """Return what Prometheus leaves for the look; no header: no bound of its own."""
+    if not header:
+        return inf
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = 0.0
+    if not isfinite(seconds) or seconds <= 0:
+        raise BadQuestionError(f"{TIMEOUT_HEADER} {header[:32]!a} is no number of seconds")
+    return seconds - OFFSET_SECONDS if seconds > 2 * OFFSET_SECONDS else seconds / 2
+
+
+def _is_good(verdict: Verdict, seen: Iterable[Observation]) -> bool:
+    """Tell whether a server serves by what was seen of it: nothing learned is no success here.
+
+    A rule for the pool may keep a server in that is sick, or of which nothing is known.
+    """
+    bound = any(
+        each.server == verdict.server and each.check == "bind" and each.failure is None
+        for each in seen
+    )
+    return bound and verdict.in_service and verdict.held_by not in KEEPING
+
+
+def _look(
+    cluster: Cluster, overrides: Mapping[str, Override], look: Look
+) -> tuple[Snapshot, Sequence[Observation]]:
+    seen: list[Observation] = []
+
+    def noting(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+        found = look(server, checks, deadline)
+        seen.extend(found)
+        return found
+
+    said = {server: word for server, word in overrides.items() if server in _ids(cluster)}
+    memory = {cluster.name: Memory(overrides=said)}
+    snapshot = evaluate([cluster], look=noting, overrides=memory)
+    return snapshot, tuple(seen)
+
+
+def _ids(cluster: Cluster) -> frozenset[str]:
+    return frozenset(server.id for server in cluster.servers)
+
+
+def _view(cluster: str, snapshot: Snapshot, seen: Iterable[Observation]) -> View:
+    """Return the view of a board that knows this look alone.
+
+    A second look opens a session of its own, which must not make the first one look out of date.
+    """
+    verdicts = {each.server: each for each in snapshot.verdicts}
+    opened: set[tuple[str, str]] = set()
+    kept: list[Observation] = []
+    for each in seen:
+        if each.check in SESSION:
+            if (each.server, each.check) in opened:
+                continue
+            opened.add((each.server, each.check))
+        kept.append(each)
+    board = Board()
+    board.publish(Decided(cluster, verdicts, dict.fromkeys(verdicts, inf), (), kept))
+    return board.view

@@ -1,0 +1,189 @@
+"""Write the Grafana dashboard from the table of metrics; `make docs` runs it.
+
+With --check it writes nothing and fails when the file is old.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from ldaphealth.publish.prometheus import METRICS, Family, Kind
+
+DOCUMENT = Path(__file__).parents[1] / "examples" / "grafana" / "ldaphealth.json"
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+UNITS = {"seconds": "s", "bytes": "bytes", "ratio": "percentunit", "": "short"}
+COLUMNS, WIDTH, HEIGHT = 24, 8, 7  # of Grafana's grid
+RATE = "[$__rate_interval]"
+SERVERS = 'cluster=~"$cluster", server=~"$server"'
+
+
+class Panel(Struct, frozen=True):
+    """One panel; `kind` is the name of a panel plugin of Grafana."""
+
+    title: str
+    expression: str
+    legend: str
+    unit: str = "short"
+    kind: str = "timeseries"
+    about: str = ""
+
+
+# What a person looks at first; everything else follows from the table.
+OVERVIEW = (
+    Panel(
+        "Servers out of service",
+        f"count(ldaphealth_server_in_service{{{SERVERS}}} == 0) or vector(0)",
+        "",
+        kind="stat",
+    ),
+    Panel(
+        "Held by a rule of the guard",
+        f"count(ldaphealth_server_held{{{SERVERS}}} == 1) or vector(0)",
+        "",
+        kind="stat",
+    ),
+    Panel(
+        "Without a fresh verdict",
+        f"count(ldaphealth_server_verdict_valid{{{SERVERS}}} == 0) or vector(0)",
+        "",
+        kind="stat",
+    ),
+    Panel(
+        "In service",
+        f"ldaphealth_server_in_service{{{SERVERS}}}",
+        "{{cluster}}/{{server}}",
+        kind="state-timeline",
+    ),
+    Panel(
+        "Reasons",
+        f"ldaphealth_reason_severity{{{SERVERS}}}",
+        "{{cluster}}/{{server}} {{code}}",
+        kind="state-timeline",
+    ),
+    Panel(
+        "Operations, 90 % are quicker",
+        "histogram_quantile(0.9, sum by (le, operation) "
+        f"(rate(ldaphealth_operation_duration_seconds_bucket{{{SERVERS}}}{RATE})))",
+        "{{operation}}",
+        "s",
+    ),
+)
+SECTIONS = (
+    ("Servers", ("ldaphealth_server_", "ldaphealth_check_", "ldaphealth_reason_")),
+    ("Operations of the agent's sessions", ("ldaphealth_operation_",)),
+    ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
+    ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_")),
+    ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
+    ("Looks on demand", ("probe_",)),
+)
+
+
+def dashboard() -> dict[str, Any]:
+    """Return what Grafana imports."""
+    sections = [("Overview", OVERVIEW)] + [
+        (title, tuple(_panel(each) for each in METRICS if each.name.startswith(prefixes)))
+        for title, prefixes in SECTIONS
+    ]
+    return {
+        "uid": "ldaphealth",
+        "title": "LDAP servers (ldaphealth)",
+        "tags": ["ldap", "ldaphealth"],
+        "schemaVersion": 37,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "templating": {"list": [*_variables()]},
+        "panels": [*_placed(sections)],
+    }
+
+
+def _variables() -> Iterator[dict[str, Any]]:
+    yield {
+        "name": "datasource",
+        "label": "Data source",
+        "type": "datasource",
+        "query": "prometheus",
+    }
+    for name, query in (
+        ("cluster", "label_values(ldaphealth_server_verdict_valid, cluster)"),
+        ("server", 'label_values(ldaphealth_server_verdict_valid{cluster=~"$cluster"}, server)'),
+    ):
+        yield {
+            "name": name, "label": name.capitalize(), "type": "query", "datasource": SOURCE,
+            "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 3,
+            "multi": True, "includeAll": True, "allValue": ".*",
+            "current": {"text": ["All"], "value": ["$__all"]},
+        }  # fmt: skip
+
+
+def _panel(family: Family[Any]) -> Panel:
+    of_server = "server" in family.labels
+    chosen = f"{{{SERVERS}}}" if of_server else ""
+    own = [each for each in family.labels if each not in ("cluster", "server")]
+    names = ["{{cluster}}/{{server}}"] if of_server else ["{{instance}}"]
+    legend = " ".join([*names, *(f"{{{{{each}}}}}" for each in own)])
+    title = family.name.removeprefix("ldaphealth_").removesuffix("_total").replace("_", " ")
+    if family.kind is Kind.HISTOGRAM:
+        title += ", mean"
+        expression = (
+            f"rate({family.name}_sum{chosen}{RATE}) / rate({family.name}_count{chosen}{RATE})"
+        )
+    elif family.kind is Kind.COUNTER:
+        title += " per second"
+        expression = f"rate({family.name}{chosen}{RATE})"
+    elif family.name.endswith("_timestamp_seconds"):
+        title = title.removesuffix(" timestamp seconds") + " in"
+        expression = f"{family.name}{chosen} - time()"
+    else:
+        expression = family.name + chosen
+    return Panel(title, expression, legend, UNITS[family.unit], about=family.help)
+
+
+def _placed(sections: Iterable[tuple[str, tuple[Panel, ...]]]) -> Iterator[dict[str, Any]]:
+    """Yield a heading for each section, and its panels below it, three in a line."""
+    number, top = 0, 0
+    for title, panels in sections:
+        number += 1
+        yield {
+            "id": number, "type": "row", "title": title, "collapsed": False, "panels": [],
+            "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
+        }  # fmt: skip
+        top += 1
+        for place, panel in enumerate(panels):
+            number += 1
+            x = place * WIDTH % COLUMNS
+            yield _drawn(panel, number, x, top)
+            if x + WIDTH == COLUMNS or place == len(panels) - 1:
+                top += HEIGHT
+
+
+def _drawn(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
+    return {
+        "id": number, "type": panel.kind, "title": panel.title, "description": panel.about,
+        "datasource": SOURCE, "gridPos": {"x": x, "y": y, "w": WIDTH, "h": HEIGHT},
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "targets": [
+            {
+                "refId": "A", "datasource": SOURCE, "expr": panel.expression,
+                "legendFormat": panel.legend,
+            }
+        ],
+    }  # fmt: skip
+
+
+def main() -> int:
+    """Write or check the file."""
+    after = json.dumps(dashboard(), indent=1) + "\n"
+    if "--check" in sys.argv[1:]:
+        return int(not DOCUMENT.exists() or DOCUMENT.read_text(encoding="utf-8") != after)
+    DOCUMENT.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Write the tables of docs/metrics.md from the table of metrics; `make docs` runs it.
+
+With --check it writes nothing and fails when the document is old.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ldaphealth.publish.prometheus import Family
+from ldaphealth.publish.prometheus.table import (
+    AGENT,
+    ALWAYS,
+    ANSWER,
+    PROBE,
+    PROBED_SERVER,
+    VERDICT,
+)
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "metrics.md"
+MARK = "<!-- the rest is written by `make docs` -->\n"
+SECTIONS: tuple[tuple[str, Iterable[Family[Any]]], ...] = (
+    ("Of a server, while its verdict holds", VERDICT),
+    ("Of a server, always", ALWAYS),
+    ("Of the agent", (*AGENT, *ANSWER)),
+    ("Of a probe, beside those of a server", (*PROBE, *PROBED_SERVER)),
+)
+
+
+def reference() -> str:
+    """Return the tables as Markdown."""
+    return "\n".join(line for title, families in SECTIONS for line in _section(title, families))
+
+
+def _section(title: str, families: Iterable[Family[Any]]) -> Iterator[str]:
+    yield from (f"## {title}", "", "| metric | type | labels | what it is |", "|---|---|---|---|")
+    for each in families:
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        yield f"| `{each.name}` | {each.kind} | {labels} | {each.help} |"
+    yield ""
+
+
+def main() -> int:
+    """Write or check the document."""
+    before = DOCUMENT.read_text(encoding="utf-8")
+    after = before.partition(MARK)[0] + MARK + "\n" + reference()
+    if "--check" in sys.argv[1:]:
+        return int(before != after)
+    DOCUMENT.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

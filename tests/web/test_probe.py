@@ -1,0 +1,286 @@
+"""A look on demand: who is looked at, with what, for how long, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct, field
+from msgspec.structs import replace
+from prometheus_client.parser import text_string_to_metric_families
+
+from demo.cluster import Cluster as Nodes
+from ldaphealth.check import Cluster, Planned
+from ldaphealth.checks.write import Params as WriteParams
+from ldaphealth.deadline import Deadline
+from ldaphealth.guard import Override
+from ldaphealth.model import Failure, Kind, Observation, Server
+from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.web.probe import OFFSET_SECONDS, TIMEOUT_HEADER, Answer, probe
+from tests.checks.seen import cluster, planned
+from tests.slapd.watched import watched
+
+REFUSED = Failure(Kind.CONNECT, "connection refused")
+CHECKS = (
+    planned("connect"),
+    planned("bind"),
+    planned("monitor"),
+    planned("write", WriteParams("ou=canaries,dc=c")),
+    planned("unbind"),
+)
+
+
+class Network(Struct):
+    """What stands in for the servers: those in `dead` refuse, and it is noted who was asked."""
+
+    dead: frozenset[str] = frozenset()
+    asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    def look(
+        self, server: Server, checks: Sequence[Planned], deadline: Deadline
+    ) -> list[Observation]:
+        """Return what there is to see."""
+        names = tuple(each.check.name for each in checks)
+        self.asked.setdefault(server.id, names)
+        self.seconds.append(deadline.seconds)
+        at = float(len(self.seconds))
+        if server.id in self.dead:
+            return [Observation(server.id, "connect", at, 0.1, failure=REFUSED)]
+        return [
+            Observation(
+                server.id, name, at + place / 10, 0.1, {"search": 7} if name == "monitor" else {},
+                {name: 0.1},
+            )
+            for place, name in enumerate(names)
+        ]  # fmt: skip
+
+
+def settings_of(*clusters: Cluster) -> Settings:
+    nowhere = Path("/nonexistent")
+    return Settings({each.name: each for each in clusters}, AgentSettings(nowhere, nowhere))
+
+
+S0 = {"target": "c/s0"}
+SETTINGS = settings_of(cluster(*CHECKS, servers=2, second_look_seconds=0.001))
+
+
+def asked(
+    network: Network, params: Mapping[str, str], headers: Mapping[str, str] | None = None
+) -> Answer:
+    return probe(SETTINGS, params, headers or {}, look=network.look)
+
+
+def metrics(answer: Answer) -> dict[str, float]:
+    """Return the values by name, and by name and server."""
+    found: dict[str, float] = {}
+    assert (answer.status, answer.content_type.partition(";")[0]) == (200, "text/plain")
+    for family in text_string_to_metric_families(answer.body.decode()):
+        for sample in family.samples:
+            found[" ".join([sample.name, *sorted(sample.labels.values())])] = sample.value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("target", "dead", "success"),
+    [
+        ("c/s0", (), 1),
+        ("c/s0", ("c/s0",), 0),
+        ("c/s0", ("c/s1",), 1),
+        ("c", (), 1),
+        ("c", ("c/s1",), 0),
+        ("c", ("c/s0", "c/s1"), 0),
+    ],
+)
+def test_success_is_that_every_server_of_the_target_serves(
+    target: str, dead: tuple[str, ...], success: int
+) -> None:
+    network = Network(frozenset(dead))
+    told = metrics(asked(network, {"target": target}))
+
+    assert told["probe_success"] == success
+    assert told["probe_duration_seconds"] >= 0
+    assert network.asked.keys() == {"c/s0", "c/s1"}, "a server is judged among its whole cluster"
+
+
+UNRESOLVED = Failure(Kind.RESOLVE, "the name does not resolve", ours=True)
+WRONG_PASSWORD = Failure(Kind.BIND, "bind: invalidCredentials", "invalidCredentials")
+
+
+@pytest.mark.parametrize(
+    ("check", "failure", "held_by"),
+    [("connect", UNRESOLVED, ""), ("bind", WRONG_PASSWORD, "blind")],
+)
+def test_a_server_that_nothing_is_known_against_is_no_success(
+    check: str, failure: Failure, held_by: str
+) -> None:
+    """All servers fail alike, by our fault: they stay in, but the probe did not succeed."""
+
+    def look(server: Server, checks: Sequence[Planned], _: Deadline) -> list[Observation]:
+        names = [each.check.name for each in checks]
+        before = names[: names.index(check)]
+        seen = [Observation(server.id, name, 1.0, 0.1) for name in before]
+        return [*seen, Observation(server.id, check, 1.5, 0.1, failure=failure)]
+
+    told = metrics(probe(SETTINGS, S0, {}, look=look))
+
+    assert told["ldaphealth_server_in_service c s0"] == 1
+    assert told["probe_success"] == 0
+    assert not held_by or told[f"ldaphealth_server_held {held_by} c s0"] == 1
+
+
+def test_a_server_that_the_floor_keeps_is_no_success() -> None:
+    def look(server: Server, checks: Sequence[Planned], _: Deadline) -> list[Observation]:
+        failed = WRONG_PASSWORD if server.id == "c/s0" else None
+        return [
+            Observation(
+                server.id, each.check.name, 1.0, 0.1,
+                failure=failed if each.check.name == "bind" else None,
+            )
+            for each in checks
+        ]  # fmt: skip
+
+    kept = settings_of(replace(cluster(*CHECKS, servers=2), min_in_service=2))
+    told = metrics(probe(kept, S0, {}, look=look))
+
+    assert told["ldaphealth_server_held c floor s0"] == 1
+    assert told["probe_success"] == 0
+
+
+def test_the_metrics_are_those_of_the_target_alone() -> None:
+    told = metrics(asked(Network(frozenset({"c/s0"})), S0))
+
+    assert told["ldaphealth_server_in_service c s0"] == 0
+    assert told["ldaphealth_reason_severity c connect.connect s0"] == 3
+    assert not [name for name in told if name.endswith("s1")]
+
+
+def test_facts_of_the_first_session_are_told_after_a_second_look() -> None:
+    network = Network()
+    told = metrics(asked(network, S0))
+
+    assert len(network.seconds) == 4, "monitor wants two looks"
+    assert told["ldaphealth_slapd_operations_completed_total c s0 search"] == 7
+    assert told["probe_ldap_duration_seconds bind c s0"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("module", "wanted"),
+    [
+        ("", ("connect", "bind", "monitor", "unbind")),
+        ("bind", ("connect", "bind", "unbind")),
+        ("monitor,bind", ("connect", "bind", "monitor", "unbind")),
+    ],
+)
+def test_a_module_names_checks_and_none_that_writes(module: str, wanted: tuple[str, ...]) -> None:
+    network = Network()
+    metrics(asked(network, S0 | {"module": module}))
+
+    assert network.asked["c/s0"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({}, "target is missing; it is CLUSTER or CLUSTER/SERVER"),
+        ({"target": "c/s9"}, "did you mean c/s1?"),
+        ({"target": "c/"}, "no target 'c/'"),
+        ({"target": "/s0"}, "no target"),
+        ({"target": "ldap://evil.example"}, "never a URL"),
+        ({"target": "c/ldap://evil.example"}, "never a URL"),
+        ({"target": "\udcff\n" * 5000}, "no target"),
+        ({"target": "c", "module": "serch"}, "no module 'serch'"),
+        ({"target": "c", "module": "search"}, "no module 'search'"),
+        ({"target": "c", "module": "bind,"}, "no module ''"),
+        ({"target": "c", "module": "write"}, "a probe changes nothing"),
+        ({"target": "c", "module": "bind,write"}, "a probe changes nothing"),
+    ],
+)
+def test_a_bad_question_is_told_in_one_line_and_nobody_is_looked_at(
+    params: dict[str, str], why: str
+) -> None:
+    network = Network()
+    answer = asked(network, params)
+
+    assert (answer.status, answer.content_type) == (400, "text/plain; charset=utf-8")
+    assert why in answer.body.decode()
+    assert answer.body.count(b"\n") == 1
+    assert len(answer.body) < 1000
+    assert network.asked == {}
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("", 5.0),
+        ("10", 5.0),
+        ("3", 3.0 - OFFSET_SECONDS),
+        ("1.0", 0.5),
+        ("0.2", 0.1),
+    ],
+)
+def test_the_look_ends_before_prometheus_gives_up(header: str, wanted: float) -> None:
+    network = Network()
+    metrics(asked(network, S0, {TIMEOUT_HEADER: header} if header else {}))
+
+    assert set(network.seconds) == {wanted}
+
+
+@pytest.mark.parametrize("header", ["soon", "-1", "0", "nan", "inf", "1e999", "\udcff" * 999])
+def test_a_timeout_that_is_none_is_told(header: str) -> None:
+    answer = asked(Network(), S0, {TIMEOUT_HEADER: header})
+
+    assert answer.status == 400
+    assert b"is no number of seconds" in answer.body
+
+
+def test_openmetrics_is_told_to_who_asks_for_it() -> None:
+    answer = asked(Network(), S0, {"accept": "application/openmetrics-text"})
+
+    assert answer.content_type.startswith("application/openmetrics-text")
+    assert answer.body.endswith(b"# EOF\n")
+
+
+def test_a_person_is_told_every_finding() -> None:
+    answer = asked(Network(frozenset({"c/s0"})), S0 | {"debug": "true"})
+
+    assert (answer.status, answer.content_type) == (200, "text/plain; charset=utf-8")
+    assert "connection refused" in answer.body.decode()
+
+
+def test_an_operators_word_holds_here_too() -> None:
+    words = {"c/s0": Override("drain", 1e18), "other/x": Override("out", 1e18)}
+    told = metrics(probe(SETTINGS, S0, {}, words, Network().look))
+
+    assert told["ldaphealth_server_draining c s0"] == 1
+    assert told["probe_success"] == 0
+
+
+WORDS = st.sampled_from(["c", "c/s0", "bind", "monitor", "true"]) | st.text(max_size=200)
+
+
+@given(st.dictionaries(st.sampled_from(["target", "module", "debug"]), WORDS))
+def test_any_question_is_answered(params: dict[str, str]) -> None:
+    answer = probe(SETTINGS, params, {}, look=Network().look)
+
+    assert answer.status in {200, 400}
+    assert answer.body.endswith(b"\n")
+
+
+@pytest.mark.slapd
+def test_real_servers_and_their_counters(cluster: Nodes) -> None:
+    settings = settings_of(watched(cluster))
+    target = {"target": f"c/{cluster.nodes[0].name}"}
+    told = metrics(probe(settings, target, {TIMEOUT_HEADER: "4"}))
+    again = metrics(probe(settings, target, {TIMEOUT_HEADER: "4"}))
+    counter = f"ldaphealth_slapd_operations_completed_total c {cluster.nodes[0].name} search"
+
+    assert told["probe_success"] == 1
+    assert 0 < told["probe_duration_seconds"] < 4
+    assert again[counter] > told[counter] > 0
+
+    cluster.nodes[0].kill()
+    assert metrics(probe(settings, target, {TIMEOUT_HEADER: "4"}))["probe_success"] == 0
