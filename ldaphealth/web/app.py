@@ -5,6 +5,7 @@ An answer is a function of a source and a request; it does no I/O, unless its ro
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from functools import partial
@@ -82,7 +83,7 @@ def _endpoint(
             return answers.unknown(request, str(error))
         except answers.BadQuestionError as error:
             return _line(400, f"{error}\n")
-        except BusyError:
+        except (BusyError, asyncio.CancelledError):  # cancelled: the server ends
             return _line(503, BUSY, {"Retry-After": "1"})
 
     return endpoint

@@ -15,7 +15,7 @@ from collections.abc import Callable
 MOST_VISITORS = 64
 HANDSHAKE_SECONDS = 5.0
 GOODBYE_SECONDS = 2.0  # for the close_notify of TLS
-PAUSE_SECONDS = 0.2  # when the process has no descriptor left
+PAUSE_SECONDS = 0.02  # when the process has no descriptor left
 
 
 class Visitor(asyncio.Protocol):
@@ -51,28 +51,40 @@ class Door:
         self._listener, self._welcome, self._most = listener, welcome, most
         self._visits: dict[asyncio.Task[None], Visitor] = {}  # the oldest first
 
-    async def run(self) -> None:
-        """Let in whoever comes, until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                peer, _ = await loop.sock_accept(self._listener)
-            except OSError:  # accept(2): the peer has gone, or there are no descriptors
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
-            if len(self._visits) < self._most or self._send_one_away():
-                self._let_in(peer)
-            else:
-                peer.close()
-            await asyncio.sleep(0)  # in a flood, those who are inside get their turn
+    def open(self) -> None:
+        """Let in whoever comes, from within the running event loop, until `close`."""
+        asyncio.get_running_loop().add_reader(self._listener, self._welcome_one)
 
     def close(self) -> None:
         """Listen no more."""
+        asyncio.get_running_loop().remove_reader(self._listener)
         self._listener.close()
+
+    def _welcome_one(self) -> None:
+        """Accept one: in a flood, those who are inside get their turn before the next one."""
+        try:
+            peer, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError:  # accept(2): no descriptors are left, or no memory
+            self._send_one_away()
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._listener)
+            loop.call_later(PAUSE_SECONDS, self._open_again)
+            return
+        if len(self._visits) < self._most or self._send_one_away():
+            peer.setblocking(False)
+            self._let_in(peer)
+        else:
+            peer.close()
+
+    def _open_again(self) -> None:
+        if self._listener.fileno() >= 0:  # it may have been closed meanwhile
+            self.open()
 
     def _let_in(self, peer: socket.socket) -> None:
         visitor = self._welcome()
-        task = asyncio.create_task(self._visit(peer, visitor))
+        task = asyncio.get_running_loop().create_task(self._visit(peer, visitor))
         self._visits[task] = visitor
 
         def gone(done: asyncio.Task[None]) -> None:

@@ -22,7 +22,7 @@ from ldaphealth.web.source import Source
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 128
+BACKLOG = 1024  # a connection beyond it is tried again after a second: too late for a check
 END_SECONDS = 1.0
 
 
@@ -82,12 +82,11 @@ class WebServer:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        tasks = [asyncio.create_task(door.run()) for door in self._doors]
-        await self._end.wait()
-        for task in tasks:
-            task.cancel()  # the runner ends those of the connections
         for door in self._doors:
-            door.close()
+            door.open()
+        await self._end.wait()
+        for door in self._doors:
+            door.close()  # the runner ends the connections
 
 
 def _listener(key: str, where: Endpoint) -> socket.socket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,7 @@ class Listening:
     overrides: dict[str, Override] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
     tls: ssl.SSLContext | None = None
+    slow_seconds: float = 0.0  # that the status takes
 
     def __enter__(self) -> Self:
         self._ports = ports.reserve(2, (HOST,))
@@ -98,11 +100,15 @@ class Listening:
         return Source(
             self.board,
             settings=lambda: Settings({each.name: each for each in self.clusters}, self.settings),
-            health=lambda: Health("0.1.0", 60.0, 2, 24, 0, 1, 64, 1, 0, 0, 0, 0),
+            health=self._health,
             overrides=lambda: self.overrides,
             ticked_at=lambda: self.ticked_at,
             now=lambda: self.now,
         )
+
+    def _health(self) -> Health:
+        time.sleep(self.slow_seconds)
+        return Health("0.1.0", 60.0, 2, 24, 0, 1, 64, 1, 0, 0, 0, 0)
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
         """Have the board know these verdicts on one cluster."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,18 @@ def test_a_port_in_use_is_named() -> None:
         pattern = rf"^agent.haproxy.listen: .* port {web.haproxy_port}: Address already in use$"
         with pytest.raises(ListenError, match=pattern):
             WebServer(web.source, web.settings)
+
+
+def test_the_end_waits_for_no_slow_answer_and_logs_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Listening(slow_seconds=3.0) as web, web.connected() as client:
+        client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.3)
+        began = time.monotonic()
+        web.server.close()
+        assert time.monotonic() - began < 0.9
+    assert [each.message for each in caplog.records] == []
 
 
 @pytest.mark.skipif(not ports.has_ipv6(), reason="this machine has no IPv6")

@@ -8,6 +8,8 @@ import random
 import select
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +35,7 @@ from tests.web.listening import HOST, Listening, cluster, received, verdict
 
 ATTACKERS = 200
 AIR_SECONDS = 2.0
+PROMPT_SECONDS = 1.5  # on a machine with other tests; by itself milliseconds
 LONGEST_SECONDS = 40.0
 REQUEST = b"GET /health/c/a HTTP/1.1\r\nHost: x\r\n\r\n"
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
@@ -105,7 +108,7 @@ def test_a_health_check_gets_through_two_hundred_drippers(web: Listening, conten
             time.sleep(0.1)
         assert drippers.came_again > MOST_VISITORS
 
-    assert slowest < 1.0
+    assert slowest < PROMPT_SECONDS
 
 
 def test_haproxy_gets_through_two_hundred_drippers(web: Listening) -> None:
@@ -113,7 +116,7 @@ def test_haproxy_gets_through_two_hundred_drippers(web: Listening) -> None:
         for _ in range(20):
             began = time.monotonic()
             assert web.agent_check(b"c/a\n") == b"up 100%\n"
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < PROMPT_SECONDS
             time.sleep(0.1)
         assert drippers.came_again > MOST_VISITORS
 
@@ -137,7 +140,7 @@ def test_tls_gets_through_two_hundred_stalled_handshakes(tls_web: Listening) -> 
         for _ in range(10):
             began = time.monotonic()
             assert tls_web.get("/health/c/a").status == 200
-            assert time.monotonic() - began < 1.0
+            assert time.monotonic() - began < PROMPT_SECONDS
             assert visitors(tls_web.port) <= MOST_VISITORS + 8
             time.sleep(0.1)
         assert drippers.came_again > MOST_VISITORS
@@ -294,6 +297,37 @@ def test_a_request_with_a_body_is_answered_and_ends_the_connection(web: Listenin
 
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer
+
+
+WITH_FEW_DESCRIPTORS = """
+import resource, sys
+from tests.web.listening import Listening, verdict
+with Listening() as web:
+    web.publish(verdict("c/a"), verdict("c/b"), holds_seconds=1e6)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (25, 25))
+    print(web.port, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_health_check_gets_through_where_no_descriptors_are_left() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITH_FEW_DESCRIPTORS]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stdout.close)
+        stack.callback(server.wait, 5.0)
+        stack.callback(server.stdin.close)
+        port = int(server.stdout.readline())
+        for _ in range(MOST_VISITORS - 20):
+            stack.enter_context(socket.create_connection((HOST, port), 5.0))
+        for _ in range(3):
+            began = time.monotonic()
+            with socket.create_connection((HOST, port), 5.0) as client:
+                client.sendall(REQUEST)
+                assert client.recv(4096).startswith(b"HTTP/1.1 200")
+            assert time.monotonic() - began < 4.0  # it gets through those who came before
 
 
 def test_the_end_waits_for_nobody(web: Listening) -> None:
