@@ -51,7 +51,9 @@ def _listed(servers: Sequence[str], most: int) -> str:
 def _trouble(verdict: Verdict) -> str:
     """Return what follows the name, or nothing when all is well."""
     side = "in" if verdict.in_service else "out"
-    if verdict.held_by:
+    if verdict.draining:
+        what = " draining"
+    elif verdict.held_by:
         what = f" held {side} by {printable(verdict.held_by, CODE_CHARACTERS)}"
     else:
         what = "" if verdict.in_service else " out"
