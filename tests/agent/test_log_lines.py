@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ldaphealth.log_lines import configure
-from tests.publish.snapshots import NASTY
+from tests.publish.nasty import NASTY
 
 log = logging.getLogger("ldaphealth.tests")
 FORMS = ("logfmt", "json")

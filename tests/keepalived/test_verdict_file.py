@@ -23,7 +23,8 @@ from ldaphealth.model import State, Verdict
 from ldaphealth.publish.keepalived import misc_check_status
 from ldaphealth.publish.server_files import path_of
 from ldaphealth.publish.verdict_file import MAX_CHARACTERS, VerdictFiles, text
-from tests.publish.snapshots import NASTY, SNAPSHOTS, serving, silent
+from tests.publish.nasty import NASTY
+from tests.publish.snapshots import SNAPSHOTS, serving, silent
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
 KEEPALIVED_UMASK = 0o177

@@ -1,4 +1,4 @@
-"""Snapshots as evaluations produce them, and texts that no server should send.
+"""Snapshots as evaluations produce them.
 
 The tests of the sinks share them; nothing here checks anything.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
+from tests.publish.nasty import NASTY, TAKEN_AT, nasty_snapshot
 
-TAKEN_AT = 1_795_400_000.25  # 2026-11-23T02:13:20.250Z
+__all__ = ["NASTY", "TAKEN_AT", "nasty_snapshot"]
 
 
 def seconds(name: str, value: float, warning: str = "0.5", critical: str = "2") -> Metric:
@@ -128,51 +129,3 @@ SNAPSHOTS = {
     "drained": DRAINED,
     "empty": EMPTY,
 }
-
-NASTY = {
-    "line ends": "down\nldap9 in service\r\nOK\u2028\u2029\x85\x0b\x0c",
-    "a pipe": "down | 'x'=1;2;3 || 'y'=U",
-    "quotes": "it's \"down\" `reboot` $(reboot) 'x'='y'",
-    "HTML": "<script>alert(1)</script>&lt;b&gt;",
-    "escape sequences": "\x1b[2J\x1b[31mred\x1b]0;title\x07\x9b31m\x00\x7f\x08\t",
-    "lone surrogates": "\udcff\udc80\ud800",
-    "rich markup": "[bold red]OK[/] [/] [link=http://x]y[/link] :smile: [",
-    "bidirectional overrides": "\u202eecivres ni\u202c \u2066x\u2069 \u200f\u061c",
-    "wide characters": "目録サーバ障害 🔥 ü é",
-    "a mebibyte": "x" * (1 << 20),
-    "a mebibyte of escapes": "\x1b" * (1 << 20),
-    "a mebibyte of words": "ab " * (1 << 18),
-    "nothing": "",
-}
-
-
-def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
-    """Return a snapshot that says the text wherever a server or a third party's check can."""
-    ids = (f"main/{text}1", f"main/{text}2")
-    metrics = (
-        Metric("search_seconds", value, text, text, label=text),
-        Metric(f"{text}_seconds", value),
-        Metric("search_seconds", value, "1e3", "~:5"),
-        Metric("free_bytes", 1e22, "@1:2", "inf"),
-    )
-    return Snapshot(
-        TAKEN_AT,
-        tuple(
-            Verdict(
-                id_,
-                State.CRITICAL,
-                in_service=False,
-                weight=0,
-                held_by=text,
-                reasons=(
-                    Reason("bind.invalidCredentials", text, State.CRITICAL, Effect.OUT),
-                    Reason(text, text, State.WARNING, Effect.WATCH),
-                ),
-                findings=(
-                    Finding(id_, "search", State.CRITICAL, text, text, metrics),
-                    Finding(id_, text, State.OK, text, text),
-                ),
-            )
-            for id_ in ids
-        ),
-    )

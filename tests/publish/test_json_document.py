@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from ldaphealth.model import Effect, Snapshot, State, Trust
 from ldaphealth.publish import Options
 from ldaphealth.publish.json_document import VERSION, tell
-from tests.publish.snapshots import HELD_BY_FLOOR, NASTY, ONE_OUT, SNAPSHOTS, nasty_snapshot
+from tests.publish.nasty import NASTY, nasty_snapshot
+from tests.publish.snapshots import HELD_BY_FLOOR, ONE_OUT, SNAPSHOTS
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA: dict[str, Any] = json.loads((DOCS / "snapshot.schema.json").read_text())

@@ -12,7 +12,8 @@ import pytest
 from ldaphealth.model import Snapshot
 from ldaphealth.publish import Options
 from ldaphealth.publish.text import tell
-from tests.publish.snapshots import NASTY, SNAPSHOTS, nasty_snapshot
+from tests.publish.nasty import NASTY, nasty_snapshot
+from tests.publish.snapshots import SNAPSHOTS
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
