@@ -32,9 +32,11 @@ from ldaphealth.publish.summary import troubles
 TEMPLATES = Path(__file__).parent / "templates"
 NOT_FRESH = Reason(STALE, "", State.UNKNOWN, Effect.WATCH)
 MOST_CHANGES = 20
+GRAVE = ("out", "stale", "held")
 HALF_A_DAY = 43_200.0
 MOST_TROUBLES = 8
-MOST_PLOTTED = 24  # servers; of more than these only those have plots that are not fine
+MOST_OPEN = 8
+MOST_PLOTTED = 24  # servers, the worst; of more than these only those that are not fine
 
 STYLE, SCRIPT = ((TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
 
@@ -102,17 +104,20 @@ def render(  # noqa: PLR0913  the moment by both clocks
     cards = [card for section in sections for card in section.cards]
     told = tuple(_told(each, boot_seconds) for _, each in view.servers())
     phrases = troubles(Snapshot(epoch_seconds, told))
+    version = printable(health.version, 64)
     serving, out = sum(section.serving for section in sections), _count(cards, "out", "draining")
     stale = _count(cards, "stale")
     return _template().render(
         style=Markup(STYLE),  # noqa: S704  ours
         script=Markup(SCRIPT),  # noqa: S704  ours
-        build=_build(health.version),
+        build=_build(version),
+        version=version,
         host=printable(host, 64),
         title=_title(len(cards), out, stale),
         sections=sections,
         serving=serving,
         whole=len(cards),
+        most_plotted=MOST_PLOTTED,
         unseen=max(0, health.servers - len(cards)),
         mood=_mood(cards),
         phrases=[printable(each, 400) for each in phrases[:MOST_TROUBLES]],
@@ -154,28 +159,25 @@ def _build(version: str) -> str:
 
 
 def _sections(view: View, now: float, words: Mapping[str, Word]) -> list[Section]:
-    minute = newest(hour for _, each in view.servers() for hour in each.hours.values())
-    few = sum(map(len, view.clusters.values())) <= MOST_PLOTTED
-    sections = [
-        _section(name, servers, now, words, minute, few) for name, servers in view.clusters.items()
-    ]
+    made = [_section(name, servers, now, words) for name, servers in view.clusters.items()]
+    worst = sorted((each for one in made for each in one.cards), key=lambda each: each.rank)
+    news = worst if len(worst) <= MOST_PLOTTED else [each for each in worst if each.kind != "fine"]
+    plotted = {each.id for each in news[:MOST_PLOTTED]}
+    opened = {each.id for each in [each for each in worst if each.kind in GRAVE][:MOST_OPEN]}
+    minute = newest(hour for each in worst for hour in each.hours.values())
+
+    def detailed(card: Card) -> Card:
+        drawn = plots(card.hours, minute) if card.id in plotted else ()
+        return replace(card, plots=drawn, open=card.id in opened)
+
+    sections = [replace(one, cards=tuple(map(detailed, one.cards))) for one in made]
     return sorted(sections, key=lambda section: section.rank)
 
 
-def _section(  # noqa: PLR0913, PLR0917
-    name: str,
-    servers: Mapping[str, Known],
-    now: float,
-    words: Mapping[str, Word],
-    minute: int,
-    few: bool,
+def _section(
+    name: str, servers: Mapping[str, Known], now: float, words: Mapping[str, Word]
 ) -> Section:
-    cards: list[Card] = []
-    for server, known in servers.items():
-        made = card(known, now, words.get(server))
-        if few or made.kind != "fine":
-            made = replace(made, plots=plots(known.hours, minute))
-        cards.append(made)
+    cards = [card(known, now, words.get(server)) for server, known in servers.items()]
     fresh = [each.verdict for each in servers.values() if not each.is_stale(now)]
     return Section(
         printable(name, NAME_CHARACTERS),

@@ -37,6 +37,7 @@ class Plot(Struct, frozen=True):
     most_path: str  # a dot for its longest
     lines: tuple[Line, ...]
     words: str
+    age: str  # of its newest minute, where that of others is newer
 
 
 def plots(hours: Mapping[str, Hour], newest_minute: int) -> tuple[Plot, ...]:
@@ -73,7 +74,9 @@ class _Scale(Struct, frozen=True):
     def lines(self) -> tuple[Line, ...]:
         step = ceil((self.high - self.low) / 3)  # labels do not touch
         exponents = range(self.low, self.high + 1, step)
-        return tuple(Line(self.y(10.0**each), brief(10.0**each)) for each in exponents)
+        return tuple(
+            Line(self.y(10.0**each), brief(10.0**each).replace(".0 ", " ")) for each in exponents
+        )
 
 
 def _exponent(seconds: float) -> float:
@@ -93,11 +96,13 @@ def _plot(check: str, points: Sequence[Point], newest_minute: int, scale: _Scale
         before = point.minute
     last, longest = points[-1], max(points, key=lambda point: point.most)
     p50, p95, most = brief(last.p50), brief(last.p95), brief(longest.most)
-    ago = newest_minute - longest.minute
+    behind, gone = newest_minute - last.minute, newest_minute - longest.minute
+    age = f"{behind} min ago" if behind else ""
     words = (
-        f"Newest minute: half within {p50}, 95 % within {p95}. Longest of the hour: {most}, "
-        f"{f'{ago} min ago' if ago else 'just now'}."
+        f"{age or 'Newest minute'}: half within {p50}, 95 % within {p95}. "
+        f"Longest of the hour: {most}, {f'{gone} min ago' if gone else 'just now'}."
     )
     return Plot(
-        check, p50, p95, most, "".join(middle), "".join(bars), "".join(dots), scale.lines(), words
-    )
+        check, p50, p95, most, "".join(middle), "".join(bars), "".join(dots), scale.lines(), words,
+        age,
+    )  # fmt: skip

@@ -68,7 +68,9 @@ class Card(Struct, frozen=True):
     left_out: int
     checks: tuple[Row, ...]
     counted: str  # "4 ok, 1 critical"
-    plots: tuple[Plot, ...] = ()
+    hours: Mapping[str, Hour] = {}
+    plots: tuple[Plot, ...] = ()  # of the hours, where they carry news
+    open: bool = False  # with its details, before anybody touched it
     said_before: str = ""  # what a stale verdict said
     expired: str = ""  # for how long it has been stale
 
@@ -109,6 +111,7 @@ def card(known: Known, now: float, word: Word | None = None) -> Card:
         left_out=len(verdict.reasons) - len(reasons),
         checks=checks,
         counted=_counted(verdict),
+        hours=known.hours,
         said_before=side(verdict) if stale else "",
         expired=duration(max(0.0, now - known.valid_until)) if stale and known.valid_until else "",
     )

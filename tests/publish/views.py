@@ -10,7 +10,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from ldaphealth.board import Board, View
+from ldaphealth.board import Board, Known, View
 from ldaphealth.decided import Change, Decided
 from ldaphealth.health import Health
 from ldaphealth.model import (
@@ -153,13 +153,13 @@ def realistic() -> View:
     return _with_changes(board.view, changes, stale="branch/b1")
 
 
-def many(servers: int) -> View:
-    """Return one large cluster with an hour behind it; every tenth server has trouble."""
+def many(servers: int, *, healthy: bool = True) -> View:
+    """Return one large cluster with an hour behind it; every tenth server has trouble, or all."""
     board = Board(clock=lambda: EPOCH)
     kinds = (silent, held, behind, draining)
     ids = [f"example/ldap{number:03d}" for number in range(1, servers + 1)]
     verdicts = [
-        kinds[(number // 10) % 4](id_) if number % 10 == 3 else fine(id_)
+        kinds[(number // 10) % 4](id_) if number % 10 == 3 or not healthy else fine(id_)
         for number, id_ in enumerate(ids)
     ]
     _an_hour(board, {"example": verdicts}, hung=ids[min(3, servers - 1)])
@@ -211,3 +211,8 @@ def _with_changes(
         for name, servers in view.clusters.items()
     }
     return View(clusters, board.view.changes)
+
+
+def known(verdict: Verdict) -> Known:
+    """Return a fresh verdict, and nothing more that is known."""
+    return Known(verdict, BOOT + HOLDS_SECONDS)
