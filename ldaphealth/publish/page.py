@@ -94,11 +94,13 @@ def render(  # noqa: PLR0913  the moment by both clocks
     epoch_seconds: float,
     host: str = "",
     words: Mapping[str, Word] | None = None,
+    links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the page. Pure; any thread may call it.
 
     `boot_seconds` decides which verdicts hold no more, `epoch_seconds` is the time for people.
     `host` is the balancer's name, `words` the operators' words in force by server ID.
+    `links` are other pages of the agent, each a path and what it is.
     """
     sections = _sections(view, boot_seconds, words or {})
     cards = [card for section in sections for card in section.cards]
@@ -125,6 +127,7 @@ def render(  # noqa: PLR0913  the moment by both clocks
         now=_clock(epoch_seconds),
         now_rfc3339=_rfc3339(epoch_seconds),
         changes=[_shown(each, epoch_seconds) for each in view.changes[:MOST_CHANGES]],
+        links=links,
         here={card.id for card in cards},
         health=health,
         up=duration(health.up_seconds),

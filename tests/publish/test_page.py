@@ -148,6 +148,12 @@ def test_every_link_leads_to_something_on_the_page(parsed: Parsed) -> None:
     assert len(parsed.ids) == len(set(parsed.ids))
 
 
+def test_it_leads_to_other_pages_of_the_agent(realistic: View) -> None:
+    links = [("api/v1/status", "all of it as JSON")]
+
+    assert '<a href="api/v1/status">all of it as JSON</a>' in rendered(realistic, links=links)
+
+
 def test_what_the_agent_suffers_from_is_said(realistic: View) -> None:
     text = Parsed(rendered(realistic, views.AILING)).text
 

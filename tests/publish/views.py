@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import Random
 
+from msgspec import convert
 from msgspec.structs import replace
 
 from ldaphealth.board import Board, Known, View
@@ -36,7 +37,11 @@ CHECKS = {"connect": 0.0004, "bind": 0.0011, "search": 0.0017, "write": 0.0042}
 TIMEOUT = Failure(Kind.TIMEOUT, "no answer within 5 s: bind")
 SLOW_SINCE_SECONDS = 900.0  # before the end, on the one that is slow
 
-HEALTH = Health("0.1.0", 273_300.0, 6, 81_422, 0, 4, 0, 0, 0)
+HEALTH = convert(
+    dict.fromkeys(Health.__struct_fields__, 0)
+    | {"version": "0.1.0", "up_seconds": 273_300.0, "servers": 6, "rounds": 81_422, "in_flight": 4},
+    Health,
+)
 AILING = replace(HEALTH, overruns=12, publish_errors=3, history_errors=1, history_lost=2)
 WORDS = {"example/ldap3": Word("drain", 4_325.0, "new kernel")}
 
