@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 20.0
 OPTIONS = (
     "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-sandbox",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars",
+    "--hide-scrollbars", "--disable-dev-shm-usage",
 )  # fmt: skip
 
 

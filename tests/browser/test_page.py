@@ -23,6 +23,7 @@ from ldaphealth.publish import page
 from tests.browser.chromium import PATIENCE_SECONDS, complaints, look_like, screenshot
 from tests.browser.site import Site
 from tests.publish import views
+from tests.publish.test_page import nasty_page
 
 AXE = Path(find_spec("axe_core_python").origin).parent / "axe.min.js"  # type: ignore[union-attr, arg-type]
 LOOK = "document.dispatchEvent(new Event('visibilitychange'))"  # as if the tab came to the front
@@ -75,8 +76,6 @@ def test_it_has_no_errors_and_fits(
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_hostile_text_fits_as_well(chrome: webdriver.Chrome, width: int) -> None:
-    from tests.publish.test_page import nasty_page  # noqa: PLC0415  its tests are not run here
-
     for text in ("x" * 400, "<script>alert(1)</script>" * 9, "\udcff\x1b[31m'\"" * 30):
         whole = nasty_page(text)
         look_like(chrome, width)
