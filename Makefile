@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench test docker-build check e2e soak docs format lock clean
+.PHONY: help venv packages demo bench test docker-build check e2e screenshots soak docs format lock clean
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -19,6 +19,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 packages:  ## Install what the tests drive, where we may
 	@./scripts/install-packages slapd ldap-utils keepalived haproxy prometheus
+	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium here: tests/browser is skipped' >&2
 
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
 	$(BIN)/python -m demo
@@ -30,6 +31,7 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.shim
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.scrape
+	$(BIN)/python -m bench.page
 
 test: venv packages check e2e  ## Install what is missing and run everything
 
@@ -43,6 +45,9 @@ check: venv  ## Format, lint, direction of imports, types, tests
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -m 'not e2e'
+
+screenshots: venv packages  ## Test the page in a real Chromium and keep pictures of it in build/screenshots
+	$(BIN)/pytest tests/browser
 
 soak: venv packages  ## Let two balancers write for two minutes, and an agent see a healthy load for 30
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
@@ -66,4 +71,4 @@ lock:  ## Write the lock files anew (needs uv)
 	printf 'hatchling\n' | uv pip compile --universal --python-version 3.11 --generate-hashes -q -c locks/dev.txt - -o locks/build.txt
 
 clean:  ## Remove what was made here
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

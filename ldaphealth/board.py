@@ -12,12 +12,14 @@ from time import time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth import spread
+from ldaphealth import minutes, spread
 from ldaphealth.decided import Change, Decided
+from ldaphealth.minutes import Hour
 from ldaphealth.model import Observation, Verdict
 from ldaphealth.spread import Spread
 
 KEPT_CHANGES = 100
+BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; each point costs memory
 
 
 class Known(Struct, frozen=True):
@@ -25,7 +27,8 @@ class Known(Struct, frozen=True):
 
     The verdict holds until `valid_until`, in seconds since the boot (`deadline.boot_seconds`);
     afterwards it is stale and must not be told. `seen` has the newest observation of each check;
-    `times` the seconds of each operation since the agent began, failed ones included.
+    `times` the seconds of each operation since the agent began, failed ones included; `hours` those
+    of some checks (`BY_THE_MINUTE`), all operations of a look together, by the minute.
     """
 
     verdict: Verdict
@@ -34,6 +37,7 @@ class Known(Struct, frozen=True):
     times: Mapping[str, Spread] = {}
     rounds: int = 0
     failed_rounds: int = 0
+    hours: Mapping[str, Hour] = {}
 
     def is_stale(self, now: float) -> bool:
         """Tell whether the verdict holds no more."""
@@ -115,6 +119,7 @@ def _updated(
         times,
         known.rounds + 1,
         known.failed_rounds + any(each.failure is not None for each in newest.values()),
+        _hours(known.hours, seen),
     )
 
 
@@ -124,3 +129,13 @@ def _times(seen: Iterable[Observation]) -> dict[str, list[float]]:
         for operation, seconds in observation.timings.items():
             times.setdefault(operation, []).append(seconds)
     return times
+
+
+def _hours(before: Mapping[str, Hour], seen: Iterable[Observation]) -> Mapping[str, Hour]:
+    hours = dict(before)
+    for each in seen:
+        if each.check in BY_THE_MINUTE and each.timings:
+            seconds = [sum(each.timings.values())]
+            hour = hours.get(each.check, Hour())
+            hours[each.check] = minutes.added(hour, each.ended_at, seconds)
+    return hours

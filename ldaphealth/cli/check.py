@@ -107,6 +107,7 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 bad input.
       --format nagios      0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+      --format checkmk     as for people; checkmk reads the status in each line
       --format keepalived  what MISC_CHECK wants, for exactly one server: 0 in, 1 out;
                            with --dynamic 1 out, otherwise its weight plus 2
 
@@ -133,7 +134,8 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     snapshot = _evaluate(chosen, SINKS[sink])
     asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
     told = SINKS[sink].tell(replace(snapshot, verdicts=asked_of), _options(asked))
-    click.echo(told.text)
+    if told.text:  # an empty line is no JSON, and no line of a local check
+        click.echo(told.text)
     sys.exit(told.exit_status)
 
 

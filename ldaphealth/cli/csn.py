@@ -19,9 +19,8 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.targets import as_format, complete, config_option, configured
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
+from ldaphealth.duration import duration
 
-# Largest first; a duration is told in two of them, which is as much as a person compares.
-UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 NEWER = """\
 {newer}
 The two writes are {gap} apart ({gap_seconds:.6f} s). That is the time between two writes,
@@ -179,14 +178,3 @@ def comparison_text(a: CSN, b: CSN) -> str:
     newer = f"A is newer: {a}" if a > b else f"B is newer: {b}"
     text = NEWER.format(newer=newer, gap=duration(gap_seconds), gap_seconds=gap_seconds)
     return text if a.sid == b.sid else text + OTHER_SID
-
-
-def duration(seconds: float) -> str:
-    """Return a time in its largest unit and the next, cut and not rounded: `3 h 12 min`."""
-    rest = int(seconds)
-    parts: list[str] = []
-    for unit, size in UNITS:
-        amount, rest = divmod(rest, size)
-        if amount or parts:
-            parts.append(f"{amount} {unit}" if amount else "")
-    return " ".join(filter(None, parts[:2])) or "0 s"

@@ -54,6 +54,8 @@ SINKS: Mapping[str, Sink] = {
     "json": Sink("ldaphealth.publish.json_document"),
     "keepalived": Sink("ldaphealth.publish.keepalived", frozenset({Effect.OUT, Effect.WEIGHT})),
     "nagios": Sink("ldaphealth.publish.nagios", apology="LDAP UNKNOWN - {}"),
+    "checkmk": Sink("ldaphealth.publish.checkmk", apology="3 LDAP - {}"),
+    "jsonl": Sink("ldaphealth.publish.json_lines"),
 }
 
 

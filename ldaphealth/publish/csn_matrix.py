@@ -12,8 +12,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ldaphealth.duration import duration
 from ldaphealth.printable import printable
-from ldaphealth.publish.status_table import ago
 
 LEGEND = (
     "A cell says how long ago the newest change of that server ID was made that the server has, by "
@@ -40,7 +40,7 @@ def drawn(matrix: Mapping[str, Any]) -> Group:
 def _cell(position: Mapping[str, Any] | None) -> Text:
     if position is None:
         return Text("none", "bold red")
-    age = f"{ago(max(0.0, position['age_seconds']))} ago"
+    age = f"{duration(max(0.0, position['age_seconds']))} ago"
     for word in ("behind", "isolated", "split"):
         seconds = position[f"{word}_seconds"]
         if seconds > 0:

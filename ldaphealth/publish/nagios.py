@@ -14,10 +14,11 @@ from zlib import crc32
 
 from nagiosplugin import Performance
 
-from ldaphealth.model import Metric, Snapshot, State, Verdict, worst
+from ldaphealth.model import Metric, Snapshot, State, worst
 from ldaphealth.publish import Options, Told
 from ldaphealth.publish.ascii_line import ascii_line
-from ldaphealth.publish.summary import names, summary, troubles
+from ldaphealth.publish.number import decimal
+from ldaphealth.publish.summary import nagios_state, names, sentence, summary, troubles
 from ldaphealth.thresholds import parse_range
 
 # Nagios Core reads 4096 bytes (MAX_PLUGIN_OUTPUT_LENGTH); a line end and some air are left over.
@@ -56,17 +57,6 @@ def tell(snapshot: Snapshot, _: Options) -> Told:
     shown = _fitting(lines, MAX_BYTES - len(first) - MORE_BYTES)
     more = [f"... {len(lines) - len(shown)} more lines"] if len(shown) < len(lines) else []
     return Told("\n".join([first, *shown, *more]), state.value)
-
-
-def nagios_state(verdict: Verdict) -> State:
-    """Return the state of one server: its worst finding, and CRITICAL when it is out.
-
-    A rule that holds a server out (such as a drain) is somebody's will: WARNING at least, because
-    it must end one day.
-    """
-    if verdict.in_service:
-        return verdict.state
-    return worst((verdict.state, State.WARNING if verdict.held_by else State.CRITICAL))
 
 
 def performances(snapshot: Snapshot) -> Iterator[Performance]:
@@ -123,8 +113,7 @@ def _number(value: float) -> str:
     """Print without exponent, which perfdata does not know; U is a value that is not known."""
     if not isfinite(value):
         return "U"
-    short = f"{value:.6f}".rstrip("0").rstrip(".")
-    return "0" if short == "-0" else short
+    return decimal(value)
 
 
 def _range(text: str) -> str:
@@ -158,12 +147,8 @@ def _trouble_line(snapshot: Snapshot, room: int) -> str:
 def _server_lines(snapshot: Snapshot) -> Iterator[str]:
     shown = names(snapshot)
     for verdict in sorted(snapshot.verdicts, key=lambda v: -nagios_state(v).severity):
-        words = "in service" if verdict.in_service else "OUT of service"
-        held = f", held by {verdict.held_by}" if verdict.held_by else ""
-        state = nagios_state(verdict).name
-        head = f"{shown[verdict.server]} {state}: {words}, weight {verdict.weight}{held}"
-        why = (f"{reason.code}: {ascii_line(reason.summary)}" for reason in verdict.reasons)
-        yield _harmless("; ".join((head, *why)), LINE_CHARACTERS)
+        head = f"{shown[verdict.server]} {nagios_state(verdict).name}: "
+        yield _harmless(head + sentence(verdict), LINE_CHARACTERS)
 
 
 def _harmless(text: str, limit: int) -> str:

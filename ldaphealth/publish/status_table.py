@@ -12,10 +12,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ldaphealth.duration import duration
 from ldaphealth.printable import printable
 
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
-UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def drawn(document: Mapping[str, Any]) -> Group:
@@ -28,7 +28,7 @@ def drawn(document: Mapping[str, Any]) -> Group:
         )  # fmt: skip
     for verdict in document["verdicts"]:
         rows.add_row(
-            Text(verdict["server"], "bold"), _side(verdict), ago(verdict["lasted_seconds"]),
+            Text(verdict["server"], "bold"), _side(verdict), duration(verdict["lasted_seconds"]),
             str(verdict["weight"]), _held(verdict, document["overrides"]), _why(verdict),
         )  # fmt: skip
     serving = sum(verdict["in_service"] for verdict in document["verdicts"])
@@ -36,7 +36,7 @@ def drawn(document: Mapping[str, Any]) -> Group:
     style = "bold green" if serving == whole else "bold red"
     ours = document["agent"]
     itself = (
-        f"agent {ours['version']}, up {ago(ours['up_seconds'])}, {ours['servers']} servers, "
+        f"agent {ours['version']}, up {duration(ours['up_seconds'])}, {ours['servers']} servers, "
         f"{ours['rounds']} rounds, {ours['overruns']} late, "
         f"{ours['busy']} of {ours['threads']} threads busy, {ours['waiting']} looks waiting"
     )
@@ -45,16 +45,6 @@ def drawn(document: Mapping[str, Any]) -> Group:
     last = [Text(printable(f"answers at {where}"))] if where else []
     counted = Text(f"{serving} of {whole} servers in service", style)
     return Group(rows, "", counted, Text(itself), *last)
-
-
-def ago(seconds: float) -> str:
-    """Return a time in its largest unit and the next: `3 h 12 min`."""
-    rest, parts = int(seconds), []
-    for unit, size in UNITS:
-        amount, rest = divmod(rest, size)
-        if amount:
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2]) or "0 s"
 
 
 def _side(verdict: Mapping[str, Any]) -> Text:
@@ -67,7 +57,7 @@ def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Text:
     word = overrides.get(verdict["server"])
     if word is None:
         return Text(printable(verdict["held_by"]), "bold")
-    left = ago(word["left_seconds"])
+    left = duration(word["left_seconds"])
     return Text(f"override ({word['will']}, {left} left): {printable(word['reason'])}", "bold")
 
 

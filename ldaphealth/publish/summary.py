@@ -1,14 +1,15 @@
 """What a tired person must read first: how many serve, which server does not, and why.
 
-The sinks for people and for Nagios call it; it prints codes and names, never long sentences.
+The sinks for people, for Nagios and for checkmk call it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ldaphealth.model import Effect, Reason, Snapshot, State, Verdict
+from ldaphealth.model import Effect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.printable import printable
+from ldaphealth.publish.ascii_line import ascii_line
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
@@ -28,6 +29,25 @@ def summary(snapshot: Snapshot) -> str:
     """Return how many servers are in service."""
     serving = sum(verdict.in_service for verdict in snapshot.verdicts)
     return f"{serving} of {len(snapshot.verdicts)} in service"
+
+
+def nagios_state(verdict: Verdict) -> State:
+    """Return the state of one server: its worst finding, and CRITICAL when it is out.
+
+    A rule that holds a server out (such as a drain) is somebody's will: WARNING at least, because
+    it must end one day.
+    """
+    if verdict.in_service:
+        return verdict.state
+    return worst((verdict.state, State.WARNING if verdict.held_by else State.CRITICAL))
+
+
+def sentence(verdict: Verdict) -> str:
+    """Return all that is said of one server but its name, on one line that is not bounded."""
+    words = "in service" if verdict.in_service else "OUT of service"
+    held = f", held by {verdict.held_by}" if verdict.held_by else ""
+    why = (f"{reason.code}: {ascii_line(reason.summary)}" for reason in verdict.reasons)
+    return "; ".join((f"{words}, weight {verdict.weight}{held}", *why))
 
 
 def troubles(snapshot: Snapshot, most_names: int = 8) -> list[str]:
@@ -51,7 +71,9 @@ def _listed(servers: Sequence[str], most: int) -> str:
 def _trouble(verdict: Verdict) -> str:
     """Return what follows the name, or nothing when all is well."""
     side = "in" if verdict.in_service else "out"
-    if verdict.held_by:
+    if verdict.draining:
+        what = " draining"
+    elif verdict.held_by:
         what = f" held {side} by {printable(verdict.held_by, CODE_CHARACTERS)}"
     else:
         what = "" if verdict.in_service else " out"

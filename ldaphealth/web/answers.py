@@ -5,42 +5,50 @@ The table is in app.py. Text that came from a server leaves as JSON or as one li
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from ldaphealth.control.answers import status_document
 from ldaphealth.model import Verdict
+from ldaphealth.publish import page
 from ldaphealth.publish.ascii_line import ascii_line
 from ldaphealth.publish.json_document import verdict_document
+from ldaphealth.publish.server_card import Word
 from ldaphealth.web.source import Source
 
 LIVE_SECONDS = 10.0  # the agent's loop comes round every second or two; a slow disk may hold it up
 MOST_NAMES = 20
 LINE_CHARACTERS = 500
-LANDING = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>ldaphealth</title>
-<h1>ldaphealth</h1>
-<ul>
-<li><a href="api/v1/status">api/v1/status</a>: everything, as JSON
-<li><a href="ready">ready</a>: is there a fresh verdict on every server?
-<li><a href="live">live</a>: is the agent at work?
-<li><a href="metrics">metrics</a>: for Prometheus; probe?target=CLUSTER/SERVER looks now
-<li>health/CLUSTER/SERVER and health/CLUSTER: 200 in service, 503 not
-</ul>
-"""
+LINKS = (
+    ("api/v1/status", "everything, as JSON"),
+    ("metrics", "for Prometheus"),
+    ("ready", "is there a fresh verdict on every server?"),
+    ("live", "is the agent at work?"),
+)
 
 
 class BadQuestionError(ValueError):
     """A query that means nothing; one line for people."""
 
 
-def landing(_: Source, __: Request) -> Response:
-    """Say what there is."""
-    return HTMLResponse(LANDING)
+def landing(source: Source, _: Request) -> Response:
+    """Show the page for people on call."""
+    now = source.now()
+    words = {
+        server: Word(word.will, word.until - now, word.reason)
+        for server, word in source.overrides().items()
+    }
+    text = page.render(
+        source.board.view, source.health(), boot_seconds=now, epoch_seconds=time.time(),
+        host=socket.gethostname(), words=words, links=LINKS,
+    )  # fmt: skip
+    return Response(text, headers=dict(page.HEADERS))
 
 
 def live(source: Source, request: Request) -> Response:

@@ -37,7 +37,7 @@ class Row(Struct, frozen=True):
 
 
 ROWS = (
-    Row("/", answers.landing),
+    Row("/", answers.landing, in_thread=True),
     Row("/live", answers.live, Access.ANYBODY),
     Row("/ready", answers.ready, Access.HEALTH),
     Row("/health/{cluster}", answers.cluster_health, Access.HEALTH),

@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ldaphealth.cli.csn import csn, description_text, duration
+from ldaphealth.cli.csn import csn, description_text
 from ldaphealth.csn import parse
 
 A = "20261123101500.123456Z#00000a#01f#000002"
@@ -128,31 +126,6 @@ def test_what_is_no_csn_is_quoted_in_one_line_on_standard_error(
     assert line.isprintable()
     assert quoted in line
     assert "#000000#001#000000" in line  # the right form
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        pytest.param(0.9, "0 s", id="less than a second"),
-        pytest.param(59.9, "59 s", id="cut and not rounded"),
-        pytest.param(60, "1 min", id="no second unit when it is zero"),
-        pytest.param(3_605, "1 h", id="only neighbouring units"),
-        pytest.param(86_400 * 400 + 7_200, "400 d 2 h", id="days are the largest"),
-    ],
-)
-def test_a_duration_is_told_in_its_two_largest_units(seconds: float, expected: str) -> None:
-    assert duration(seconds) == expected
-
-
-@given(st.floats(0, 1e10))
-def test_a_duration_as_told_is_short_by_less_than_one_of_its_second_unit(seconds: float) -> None:
-    sizes = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
-    words = duration(seconds).split()
-    told = sum(
-        int(amount) * sizes[unit] for amount, unit in zip(words[::2], words[1::2], strict=True)
-    )
-
-    assert 0 <= seconds - told < max(1, seconds / 24)
 
 
 def test_the_command_loads_no_library_of_other_commands() -> None:

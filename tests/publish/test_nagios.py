@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.publish import Options
-from ldaphealth.publish.nagios import nagios_state, tell
+from ldaphealth.publish.nagios import tell
+from ldaphealth.publish.summary import nagios_state
 from tests.publish import snapshots
 from tests.publish.nasty import NASTY, TAKEN_AT, nasty_snapshot
 from tests.publish.snapshots import SNAPSHOTS, serving

@@ -59,29 +59,79 @@ def strings(value: object) -> Iterator[str]:
         yield value
 
 
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
-def test_json_parses_back_and_its_strings_are_harmless_too(text: str) -> None:
-    found = list(strings(json.loads(told("json", nasty_snapshot(text), Options()))))
-
+def assert_harmless_json(document: object) -> None:
+    found = list(strings(document))
     assert found
     assert [each for each in found if not each.isprintable() or len(each) > 200] == []
 
 
+def is_json(answer: str) -> None:
+    """Parse it back: its strings are harmless, too."""
+    assert_harmless_json(json.loads(answer))
+
+
+def is_json_lines(answer: str) -> None:
+    """Parse each line by itself (RFC 8259): one a server."""
+    documents = [json.loads(line) for line in answer.split("\n")]
+
+    assert [each["in_service"] for each in documents] == [False, False]
+    assert_harmless_json(documents)
+
+
+def is_misc_check(answer: str) -> None:
+    """See one ASCII line that begins with the status."""
+    assert answer.startswith("1 main/")
+    assert answer.isascii()
+    assert answer.isprintable()
+
+
+def is_table(answer: str) -> None:
+    """Find one block a server, and the last line."""
+    assert answer.count("OUT of service") == 2
+    assert sum(line.startswith("0 of 2 servers in service;") for line in answer.split("\n")) == 1
+
+
+def is_plugin_output(answer: str) -> None:
+    """See text, perfdata after one pipe, a line a server, and less than Nagios reads."""
+    first, *rest = answer.split("\n")
+    words, _, perfdata = first.partition(" | ")
+
+    assert answer.isascii()
+    assert len(answer) < 4096
+    assert len(words) < 80
+    assert (answer.count("|"), len(rest)) == (bool(perfdata), 2)
+
+
+# As cmk/base/plugins/agent_based/local.py reads it: status, item, metrics between pipes, text.
+CHECKMK_METRIC = r"[A-Za-z]\w*=-?[0-9.]+(?:;(?:-?[0-9.]*:)?-?[0-9.]*){0,2}"
+CHECKMK_LINE = re.compile(
+    rf"2 (?P<item>LDAP_[\w.:/-]+) (?:-|{CHECKMK_METRIC}(?:\|{CHECKMK_METRIC})*) [^|\\]+", re.ASCII
+)
+
+
+def is_local_check(answer: str) -> None:
+    """Match each line with the grammar, and find as many services as servers."""
+    found = [CHECKMK_LINE.fullmatch(line) for line in answer.split("\n")]
+
+    assert all(found), answer
+    assert len({match["item"] for match in found if match}) == 2
+    assert max(map(len, answer.split("\n"))) < 3000
+
+
+GRAMMARS = {
+    "text": is_table,
+    "json": is_json,
+    "keepalived": is_misc_check,
+    "nagios": is_plugin_output,
+    "checkmk": is_local_check,
+    "jsonl": is_json_lines,
+}
+
+
+@pytest.mark.parametrize("sink", SINKS)
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
-def test_keepalived_gets_one_ascii_line_that_begins_with_the_status(text: str) -> None:
-    line = told("keepalived", nasty_snapshot(text), Options())
-
-    assert line.startswith("1 main/")
-    assert line.isascii()
-    assert line.isprintable()
-
-
-@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
-def test_the_table_keeps_one_block_a_server_and_its_last_line(text: str) -> None:
-    lines = told("text", nasty_snapshot(text), Options(width=60)).split("\n")
-
-    assert sum("OUT of service  CRITICAL  weight 0" in line for line in lines) == 2
-    assert sum(line.startswith("0 of 2 servers in service;") for line in lines) == 1
+def test_whatever_a_server_says_the_answer_keeps_its_grammar(sink: str, text: str) -> None:
+    GRAMMARS[sink](told(sink, nasty_snapshot(text), Options(width=60)))
 
 
 @pytest.mark.parametrize("sink", SINKS)

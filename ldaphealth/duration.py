@@ -1,0 +1,26 @@
+"""Seconds as people say them, the same wherever a person reads."""
+
+from __future__ import annotations
+
+# Largest first; a duration is told in two of them, which is as much as a person compares.
+UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its largest unit and the next, cut and not rounded: `3 h 12 min`."""
+    rest = int(seconds)
+    parts: list[str] = []
+    for unit, size in UNITS:
+        amount, rest = divmod(rest, size)
+        if amount or parts:
+            parts.append(f"{amount} {unit}" if amount else "")
+    return " ".join(filter(None, parts[:2])) or "0 s"
+
+
+def brief(seconds: float) -> str:
+    """Return how long an operation took, in two digits and its own unit: `1.2 ms`, `5.0 s`."""
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+        number = seconds / size
+        if number < 999.5:  # noqa: PLR2004  what rounds to 1000 has the next unit
+            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"  # noqa: PLR2004
+    return f"{seconds:.1f} s"
