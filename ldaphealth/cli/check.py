@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ldaphealth.check import Cluster, Planned
     from ldaphealth.deadline import Deadline
     from ldaphealth.guard import Memory
-    from ldaphealth.model import Observation, Server, Snapshot
+    from ldaphealth.model import Effect, Observation, Server, Snapshot
     from ldaphealth.settings import Settings
 
 BACKSTOP_SECONDS = 2.0
@@ -132,13 +132,10 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     if sink == "keepalived":
         chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
     _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
-    snapshot = _evaluate(chosen, SINKS[sink])
-    asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
+    snapshot = evaluated(chosen, SINKS[sink].effects)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     width = shutil.get_terminal_size((100, 24)).columns
-    told = SINKS[sink].tell(
-        replace(snapshot, verdicts=asked_of), Options(colour, width, dynamic, verbose)
-    )
+    told = SINKS[sink].tell(snapshot, Options(colour, width, dynamic, verbose))
     if told.text:  # an empty line is no JSON, and no line of a local check
         click.echo(told.text)
     sys.exit(told.exit_status)
@@ -161,7 +158,8 @@ def age_seconds() -> float:
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_seconds)
 
 
-def _evaluate(chosen: Chosen, sink: Sink) -> Snapshot:
+def evaluated(chosen: Chosen, effects: frozenset[Effect]) -> Snapshot:
+    """Look at the clusters, and return the verdicts on the servers that are asked about."""
     from ldaphealth.one_shot import evaluate  # noqa: PLC0415
     from ldaphealth.probe import probe  # noqa: PLC0415
 
@@ -173,9 +171,11 @@ def _evaluate(chosen: Chosen, sink: Sink) -> Snapshot:
         return seen
 
     with shown(progress):
-        return evaluate(
-            chosen.clusters, effects=sink.effects, look=look, overrides=_overrides(chosen.settings)
+        snapshot = evaluate(
+            chosen.clusters, effects=effects, look=look, overrides=_overrides(chosen.settings)
         )
+    asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
+    return replace(snapshot, verdicts=asked_of)
 
 
 def _overrides(settings: Settings | None) -> Mapping[str, Memory]:

@@ -110,6 +110,7 @@ class Answers:
             for pool in agent.pools.values()
             for server, word in pool.memory.overrides.items()
         }
+        whole["valid_seconds"] = agent.valid_seconds()
         whole["agent"] = {
             "version": self._version,
             "up_seconds": boot_seconds() - agent.started_at,
