@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,6 +41,14 @@ class RangeText(click.ParamType["Range | None"]):
             return parse_range(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class PortNumber(click.IntRange):
+    """A TCP port; nothing for an empty word."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        return super().convert(value, param, ctx) if str(value).strip() else None
 
 
 def _help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -83,7 +91,7 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
     click.option(
         "-p",
         "--port",
-        type=click.IntRange(1, 65535),
+        type=PortNumber(1, 65535),
         metavar="PORT",
         help="Where it listens.  [default: 389, with -S 636]",
     ),

@@ -156,7 +156,7 @@ def _seen_by(checks: frozenset[str], verdict: Verdict) -> Verdict:
 
 
 def _summary(shown: Snapshot, times: Mapping[str, float], counted: float | None) -> str:
-    """Return check_ldap's words on one server, or why it has no time; of many say how many serve."""
+    """Return check_ldap's words on one server, or why it has no time; nothing on many."""
     if len(shown.verdicts) != 1:
         return ""
     verdict = shown.verdicts[0]

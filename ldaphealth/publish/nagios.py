@@ -29,7 +29,7 @@ PERFDATA_BYTES = 2800
 MORE_BYTES = 32  # kept for the line that says what was cut
 LINE_CHARACTERS = 300
 STATUS_CHARACTERS = 79  # "less than 80"; perfdata comes on top
-SUMMARY_CHARACTERS = 34  # leaves room for a name and a code
+SUMMARY_CHARACTERS = 20  # what a summary of the plugin gets at least
 UNIQUE_CHARACTERS = 19  # the guidelines' length of an RRD name
 WORD_CHARACTERS = 10  # what a label spends on its server, so that the metric is in those 19
 LABEL_CHARACTERS = 60
@@ -153,10 +153,17 @@ def _status_line(snapshot: Snapshot, state: State, extra: Extra) -> str:
     head = f"LDAP {state.name} - "
     if not snapshot.verdicts:
         return f"{head}no server was checked"
-    tail = _harmless(extra.summary, SUMMARY_CHARACTERS) or summary(snapshot)
+    tail = _plugin_summary(snapshot, head, extra.summary) or summary(snapshot)
     room = STATUS_CHARACTERS - len(head) - len(tail) - len("; ")
     told = _trouble_line(snapshot, room)
     return f"{head}{told}; {tail}" if told else head + tail
+
+
+def _plugin_summary(snapshot: Snapshot, head: str, text: str) -> str:
+    """Return as much of the summary as the causes leave room for."""
+    causes = _harmless("; ".join(troubles(snapshot)), LINE_CHARACTERS)
+    room = STATUS_CHARACTERS - len(head) - len(causes) - len("; ")
+    return _harmless(text, max(room, SUMMARY_CHARACTERS))
 
 
 def _trouble_line(snapshot: Snapshot, room: int) -> str:
