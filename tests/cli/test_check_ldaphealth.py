@@ -109,6 +109,16 @@ def test_every_option_of_check_ldap_is_taken() -> None:
         assert takes == (not option.is_flag and not option.count), letter
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/nagios.md", "docs/agent.md"])
+def test_the_documents_show_options_that_there_are(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    commands = re.findall(r"check_ldaphealth (-[^#`\n]*)", text)
+    known = {name for each in check_ldaphealth.params for name in each.opts}
+
+    assert commands
+    assert {w for c in commands for w in c.split() if re.match(r"-{1,2}[A-Za-z]", w)} <= known
+
+
 def test_an_empty_word_is_a_macro_that_is_not_set() -> None:
     status, out, _ = run(
         *HOST, "-p", "", "-w", "", "-c", "", "-D", "", "-P", "", "-a", "", "-t", "5"
@@ -172,7 +182,7 @@ def test_the_timeout_holds_against_any_server(behave: servers.Behaviour, words: 
 def test_a_password_on_the_command_line_is_soon_gone_from_it() -> None:
     with servers.listening(servers.silent) as port:
         command = [
-            PLUGIN, "-H", "127.0.0.1", "-p", str(port), "-b", BASE, "-D", "cn=x", "-P", PASSWORD,
+            str(PLUGIN), "-H", "127.0.0.1", "-p", str(port), "-b", BASE, "-D", "cn=x", "-P", PASSWORD,
             "-t", "3",
         ]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
