@@ -182,8 +182,8 @@ def test_the_timeout_holds_against_any_server(behave: servers.Behaviour, words: 
 def test_a_password_on_the_command_line_is_soon_gone_from_it() -> None:
     with servers.listening(servers.silent) as port:
         command = [
-            str(PLUGIN), "-H", "127.0.0.1", "-p", str(port), "-b", BASE, "-D", "cn=x", "-P", PASSWORD,
-            "-t", "3",
+            str(PLUGIN), "-H", "127.0.0.1", "-p", str(port), "-b", BASE, "-D", "cn=x",
+            "-P", PASSWORD, "-t", "3",
         ]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             shown = Path(f"/proc/{process.pid}/cmdline")
