@@ -122,8 +122,7 @@ def check_ldaphealth(ctx: click.Context, /, **given: Any) -> None:
     if question.agent:
         snapshot = _agents(question)
     else:
-        effects = frozenset(Effect)
-        snapshot = evaluated(_chosen(question, options), effects)
+        snapshot = evaluated(_chosen(question, options), frozenset(Effect))
     notes = [ON_COMMAND_LINE] if options.password else []
     _tell(snapshot, question.how(notes))
 

@@ -323,6 +323,30 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
     assert done.stdout.startswith("LDAP UNKNOWN - this is a defect, report it: TypeError: ")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "function", "status"),
+    [(["-H", "h", "-b", ""], "evaluated", 2), (["--agent"], "asked", 3)],
+    ids=["a look", "the agent"],
+)
+def test_a_hang_of_ours_ends_with_an_answer_too(
+    arguments: list[str], function: str, status: int
+) -> None:
+    script = (
+        "import sys, time\nfrom ldaphealth.cli import check_ldaphealth as plugin\n"
+        f"sys.argv = ['check_ldaphealth', '-t', '1', *{arguments}]\n"
+        f"plugin.{function} = lambda *_: time.sleep(20)\nplugin.main()"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    took = time.monotonic() - started
+
+    assert done.returncode == status
+    assert done.stdout.endswith("no answer within 1 s\n")
+    assert took < 1.2
+
+
 def test_the_shell_completes_its_options_and_servers(tmp_path: Path) -> None:
     path = tmp_path / "ldaphealth.yaml"
     path.write_text("clusters: {c: {suffix: 'dc=x', servers: {a: 'ldap://127.0.0.1:1'}}}")
