@@ -68,17 +68,22 @@ def test_a_service_goes_on_with_another_program_name(
     ours, after = run(PLUGIN, *command)
 
     assert (theirs, ours) == (status, status), before + after
-    # A graph is drawn by label, unit and thresholds: those are the same, whatever their zeros.
-    for item in re.findall(r"(?:time|entries)=\S+", before):
-        assert without_numbers(item) in map(without_numbers, re.findall(r"\w+=\S+", after))
+    expected, found = drawn(before), drawn(after)
+    assert found.keys() == expected.keys()
+    for label, shown in expected.items():
+        # check_ldap leaves out a time limit below a second, which is a mistake of its own.
+        assert [
+            ours if theirs else "" for ours, theirs in zip(found[label], shown, strict=True)
+        ] == shown
 
 
-def without_numbers(item: str) -> str:
-    """Return label, unit and rounded thresholds: `time=0.0021s;1.000000;2;0` -> time=s;1;2;0."""
-    label, _, rest = item.partition("=")
-    value, *limits = rest.split(";")
-    short = [each.rstrip("0").rstrip(".") if "." in each else each for each in limits]
-    return f"{label}={value.lstrip('-.0123456789')};{';'.join(short)}"
+def drawn(answer: str) -> dict[str, list[str]]:
+    """Return by label what a graph is made by: unit, thresholds and minimum, without zeros."""
+    items = re.findall(r"\b(time|entries)=([-.0-9]+)([a-z]*);([^; ]*);([^; ]*);([^; ]*)", answer)
+    return {
+        label: [unit, *(re.sub(r"\.?0*$", "", each) if "." in each else each for each in limits)]
+        for label, _, unit, *limits in items
+    }
 
 
 def test_ldaps_start_tls_and_a_unix_socket(cluster: Cluster) -> None:
@@ -124,8 +129,8 @@ def asked(agent: RunningAgent, *options: str) -> tuple[int, str]:
 
 def test_the_plugin_tells_what_the_agent_decides(cluster: Cluster, agent: RunningAgent) -> None:
     well = asked(agent)
-    assert (well[0], well[1][:26]) == (0, "LDAP OK - 4 of 4 in service")
-    assert " time=0.0" in well[1]
+    assert well[1].startswith("LDAP OK - 4 of 4 in service | time=0.0")
+    assert well[0] == 0
     assert asked(agent, "--cluster", "c/ldap1", "--check", "search")[0] == 0
 
     assert agent.run("drain", "c/ldap2", "--for", "1m").returncode == 0
