@@ -69,7 +69,7 @@ def test_a_service_goes_on_with_another_program_name(
 
     assert (theirs, ours) == (status, status), before + after
     expected, found = drawn(before), drawn(after)
-    assert found.keys() == expected.keys()
+    assert found.keys() >= expected.keys()  # ours has a time of an answer that is an error, too
     for label, shown in expected.items():
         # check_ldap leaves out a time limit below a second, which is a mistake of its own.
         assert [
@@ -79,7 +79,7 @@ def test_a_service_goes_on_with_another_program_name(
 
 def drawn(answer: str) -> dict[str, list[str]]:
     """Return by label what a graph is made by: unit, thresholds and minimum, without zeros."""
-    items = re.findall(r"\b(time|entries)=([-.0-9]+)([a-z]*);([^; ]*);([^; ]*);([^; ]*)", answer)
+    items = re.findall(r"\b(time|entries)=([-.0-9]+)([a-z]*);([^;\s]*);([^;\s]*);([^;\s]*)", answer)
     return {
         label: [unit, *(re.sub(r"\.?0*$", "", each) if "." in each else each for each in limits)]
         for label, _, unit, *limits in items
@@ -133,13 +133,17 @@ def test_the_plugin_tells_what_the_agent_decides(cluster: Cluster, agent: Runnin
     assert well[0] == 0
     assert asked(agent, "--cluster", "c/ldap1", "--check", "search")[0] == 0
 
-    assert agent.run("drain", "c/ldap2", "--for", "1m").returncode == 0
+    assert agent.run("drain", "c/ldap2", "--for", "1m", "--reason", "x").returncode == 0
     assert asked(agent)[1].startswith("LDAP WARNING - ldap2 held out by override; ")
     agent.run("undrain", "c/ldap2")
 
     cluster.nodes[2].terminate()
-    wait.until(lambda: asked(agent)[0] == 2, 10.0, "the plugin does not tell of a dead server")
-    assert asked(agent, "--cluster", "c/ldap3")[1].startswith("LDAP CRITICAL - ldap3 out: connect.")
+    dead = "LDAP CRITICAL - ldap3 out: connect."
+    wait.until(
+        lambda: asked(agent, "--cluster", "c/ldap3")[1].startswith(dead),
+        10.0, "the plugin does not tell of a dead server",
+    )  # fmt: skip
+    assert asked(agent)[0] == 2
     assert asked(agent, "--cluster", "c/ldap1")[0] == 0
 
 
