@@ -17,8 +17,10 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
+# dma sends mail without a daemon; with another program nagios4-core would bring exim
 packages:  ## Install what the tests drive, where we may
 	@./scripts/install-packages slapd ldap-utils keepalived haproxy prometheus
+	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium here: tests/browser is skipped' >&2
 
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults

@@ -102,6 +102,15 @@ class Agent:
         """Return how many looks are under way or wait for a thread."""
         return len(self._in_flight)
 
+    def valid_seconds(self) -> dict[str, float]:
+        """Return for how long the verdict on each server still holds; negative: it is stale."""
+        now = self._clock()
+        return {
+            each: self._valid_until[each] - now
+            for each in self._servers
+            if each in self._valid_until
+        }
+
     def run(self, heartbeat: Callable[[], None] = lambda: None) -> None:
         """Work until `stop`; `heartbeat` is called at least every second or two."""
         while True:

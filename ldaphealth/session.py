@@ -20,7 +20,7 @@ from ldaphealth.model import BindMethod, Credentials, Failure, Kind, Server
 from ldaphealth.printable import printable
 from ldaphealth.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
 
-gc.disable()  # what loading ldap3 makes all stays: neither now nor later is there anything to free
+gc.disable()  # what loading ldap3 makes all stays: collecting meanwhile finds nothing to free
 try:
     import ldap3
     from ldap3.core.results import RESULT_CODES
@@ -35,7 +35,6 @@ try:
     from ldap3.utils import asn1
     from ldap3.utils.conv import escape_filter_chars
 finally:
-    gc.freeze()
     gc.enable()
 
 START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1

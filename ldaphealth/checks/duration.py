@@ -7,20 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ldaphealth.model import Finding, State
+from ldaphealth.model import Finding, Metric, State
 from ldaphealth.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from ldaphealth.history import View
 
 
-def judge_seconds(view: View, thresholds: Thresholds, what: str = "") -> list[Finding]:
-    """Return one finding on the time of all operations of the newest observation together."""
+def judge_seconds(
+    view: View, thresholds: Thresholds, what: str = "", besides: tuple[Metric, ...] = ()
+) -> list[Finding]:
+    """Return one finding on the time of all operations of the newest observation together.
+
+    `besides` are metrics that belong to it and were judged well.
+    """
     seconds = sum(view.latest.timings.values())
-    metric = thresholds.metric(f"{view.check}_seconds", seconds)
+    metrics = (*besides, thresholds.metric(f"{view.check}_seconds", seconds))
     state = thresholds.state(seconds)
     took = f"{view.check} took {seconds:.3f} s"
     if state is State.OK:
-        return [view.finding(state, "ok", f"{took}{what}", (metric,))]
+        return [view.finding(state, "ok", f"{took}{what}", metrics)]
     limit = thresholds.critical if state is State.CRITICAL else thresholds.warning
-    return [view.finding(state, "slow", f"{took}, more than {limit} s", (metric,))]
+    return [view.finding(state, "slow", f"{took}, more than {limit} s", metrics)]

@@ -61,14 +61,16 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     count = int(str(facts["entries"]))
     metrics = (params.entries.metric("search_entries", count),)
     state = params.entries.state(count)
+    no_value = params.attribute and not facts["matching"]
     if state is not State.OK:
         asked = params.entries.critical if state is State.CRITICAL else params.entries.warning
         summary = f"the search found {count} entries, wanted is {asked}"
         yield view.finding(state, "entries", summary, metrics)
-    if state is not State.CRITICAL and params.attribute and not facts["matching"]:
+    if state is not State.CRITICAL and no_value:
         wanted = f"{params.attribute}: {params.value}".rstrip(": ")
         yield view.finding(State.CRITICAL, "value", f"no entry has {wanted}", metrics)
-    yield from judge_seconds(view, params.seconds, f", {count} entries")
+    told = state is not State.OK or no_value
+    yield from judge_seconds(view, params.seconds, f", {count} entries", () if told else metrics)
 
 
 CHECK = Check("search", Params, observe, judge, Effect.OUT)

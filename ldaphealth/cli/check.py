@@ -5,6 +5,7 @@ Everything heavy is imported inside, so that `--help` and mistakes on the comman
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ldaphealth.check import Cluster, Planned
     from ldaphealth.deadline import Deadline
     from ldaphealth.guard import Memory
-    from ldaphealth.model import Observation, Server, Snapshot
+    from ldaphealth.model import Effect, Observation, Server, Snapshot
     from ldaphealth.settings import Settings
 
 BACKSTOP_SECONDS = 2.0
@@ -131,9 +132,7 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     if sink == "keepalived":
         chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
     _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
-    snapshot = _evaluate(chosen, SINKS[sink])
-    asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
-    told = SINKS[sink].tell(replace(snapshot, verdicts=asked_of), _options(asked))
+    told = SINKS[sink].tell(evaluated(chosen, SINKS[sink].effects), _options(asked))
     if told.text:  # an empty line is no JSON, and no line of a local check
         click.echo(told.text)
     sys.exit(told.exit_status)
@@ -166,10 +165,12 @@ def age_seconds() -> float:
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_seconds)
 
 
-def _evaluate(chosen: Chosen, sink: Sink) -> Snapshot:
+def evaluated(chosen: Chosen, effects: frozenset[Effect]) -> Snapshot:
+    """Look at the clusters, and return the verdicts on the servers that are asked about."""
     from ldaphealth.one_shot import evaluate  # noqa: PLC0415
     from ldaphealth.probe import probe  # noqa: PLC0415
 
+    gc.freeze()  # what is loaded stays until this short process ends: it need not be looked through
     progress = Progress(sum(len(each.servers) for each in chosen.clusters))
 
     def look(server: Server, checks: Iterable[Planned], deadline: Deadline) -> list[Observation]:
@@ -178,9 +179,11 @@ def _evaluate(chosen: Chosen, sink: Sink) -> Snapshot:
         return seen
 
     with shown(progress):
-        return evaluate(
-            chosen.clusters, effects=sink.effects, look=look, overrides=_overrides(chosen.settings)
+        snapshot = evaluate(
+            chosen.clusters, effects=effects, look=look, overrides=_overrides(chosen.settings)
         )
+    asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
+    return replace(snapshot, verdicts=asked_of)
 
 
 def _overrides(settings: Settings | None) -> Mapping[str, Memory]:

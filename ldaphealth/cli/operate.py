@@ -74,12 +74,12 @@ class Reason(click.ParamType[str]):
         return str(value)
 
 
-def asked(path: Path, request: Request) -> Any:
+def asked(path: Path, request: Request, patience_seconds: float | None = None) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
-    from ldaphealth.control.client import AgentError, ask  # noqa: PLC0415
+    from ldaphealth.control.client import PATIENCE_SECONDS, AgentError, ask  # noqa: PLC0415
 
     try:
-        return ask(path, request)
+        return ask(path, request, patience_seconds or PATIENCE_SECONDS)
     except AgentError as error:
         raise click.ClickException(str(error)) from error
 

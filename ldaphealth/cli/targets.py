@@ -52,7 +52,7 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
         return []
     servers = [server.id for each in clusters.values() for server in each.servers]
     known = [*clusters] if param.name == "cluster" else servers
-    if param.name == "targets":
+    if param.name in ("target", "targets"):
         known = [*clusters, *servers]
     return [each for each in known if each.startswith(incomplete)]
 

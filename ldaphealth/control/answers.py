@@ -119,7 +119,7 @@ class Answers:
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
         health = health_of(agent, self._journal, self._version)
         whole = status_document(verdicts, overrides_of(agent), health, boot_seconds())
-        return whole | {"listens": self._listens}
+        return whole | {"valid_seconds": agent.valid_seconds(), "listens": self._listens}
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)

@@ -18,10 +18,10 @@ class AgentError(Exception):
     """No answer, or one that says why not; one line for people."""
 
 
-def ask(path: Path, request: Request) -> Any:
-    """Return the document that answers; AgentError when there is none."""
+def ask(path: Path, request: Request, patience_seconds: float = PATIENCE_SECONDS) -> Any:
+    """Return the document that answers; AgentError when there is none, or none in time."""
     try:
-        answer = msgspec.json.decode(_exchange(path, request), type=Answer)
+        answer = msgspec.json.decode(_exchange(path, request, patience_seconds), type=Answer)
     except FileNotFoundError as error:
         raise AgentError(f"no agent runs here: there is no {path}") from error
     except ConnectionRefusedError as error:
@@ -41,9 +41,9 @@ def ask(path: Path, request: Request) -> Any:
     return answer.document
 
 
-def _exchange(path: Path, request: Request) -> bytes:
+def _exchange(path: Path, request: Request, patience_seconds: float) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE_SECONDS)
+        connection.settimeout(patience_seconds)
         connection.connect(str(path))
         connection.sendall(msgspec.json.encode(request) + b"\n")
         received = bytearray()

@@ -6,11 +6,14 @@ For programs; docs/json.md explains the keys, docs/snapshot.schema.json is their
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
-from ldaphealth.model import Finding, Metric, Reason, Snapshot, Verdict
+from msgspec import ValidationError, convert
+
+from ldaphealth.model import Finding, Metric, Reason, Snapshot, State, Verdict
 from ldaphealth.printable import printable
 from ldaphealth.publish import Options, Told, exit_status
 
@@ -32,6 +35,38 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "taken_at": rfc3339(snapshot.taken_at),
         "verdicts": [verdict_document(verdict) for verdict in snapshot.verdicts],
     }
+
+
+def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot that a document tells; ValueError when it is none.
+
+    The way back of `document`, for those who ask the agent.
+    """
+    try:
+        verdicts = [_verdict_values(each) for each in document["verdicts"]]
+        taken_at = datetime.fromisoformat(document["taken_at"]).timestamp()
+        return convert({"taken_at": taken_at, "verdicts": verdicts}, Snapshot)
+    except (LookupError, TypeError, ValidationError) as error:
+        raise ValueError(f"no document of verdicts: {error}") from error
+
+
+def _verdict_values(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a verdict as msgspec takes it: enumerations by value, findings with their server."""
+    findings = [
+        _with_state(each)
+        | {"server": told["server"], "metrics": [_metric_values(m) for m in each["metrics"]]}
+        for each in told["findings"]
+    ]
+    reasons = [_with_state(each) for each in told["reasons"]]
+    return _with_state(told) | {"findings": findings, "reasons": reasons}
+
+
+def _with_state(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {**told, "state": State[told["state"]].value}
+
+
+def _metric_values(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {**told, "value": nan if told["value"] is None else told["value"]}
 
 
 def rfc3339(epoch_seconds: float) -> str:

@@ -97,7 +97,10 @@ def test_the_number_is_told_with_the_time_when_all_is_well() -> None:
     [finding] = judged(seen, COUNTED)
 
     assert finding.summary == "search took 0.250 s, 7 entries"
-    assert finding.metrics == (Metric("search_seconds", 0.25, "0.5", "2"),)
+    assert finding.metrics == (
+        Metric("search_entries", 7, "5:10", "2:20"),
+        Metric("search_seconds", 0.25, "0.5", "2"),
+    )
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40))

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from ldaphealth.model import Effect, Snapshot, State, Trust
 from ldaphealth.publish import Options
-from ldaphealth.publish.json_document import VERSION, tell
+from ldaphealth.publish.json_document import VERSION, snapshot_of, tell
 from tests.publish.nasty import NASTY, nasty_snapshot
 from tests.publish.snapshots import HELD_BY_FLOOR, ONE_OUT, SNAPSHOTS
 
@@ -155,3 +155,30 @@ def test_a_number_that_json_does_not_know_becomes_null(value: float) -> None:
 @pytest.mark.parametrize(("name", "status"), [("healthy", 0), ("one_out", 1), ("unknown", 0)])
 def test_the_exit_status_tells_whether_every_server_is_in_service(name: str, status: int) -> None:
     assert tell(SNAPSHOTS[name], Options()).exit_status == status
+
+
+@pytest.mark.parametrize("snapshot", EVERY.values(), ids=EVERY)
+def test_what_a_document_tells_can_be_taken_back(snapshot: Snapshot) -> None:
+    told = document(snapshot)
+
+    assert document(snapshot_of(told)) == told
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_the_way_back_loses_nothing(name: str) -> None:
+    assert snapshot_of(document(SNAPSHOTS[name])) == SNAPSHOTS[name]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param([], id="no object"),
+        pytest.param({}, id="no verdicts"),
+        pytest.param({"verdicts": [{}], "taken_at": "2026-11-23T02:13:20.250Z"}, id="no verdict"),
+        pytest.param({"verdicts": [], "taken_at": "yesterday"}, id="no time"),
+        pytest.param({"verdicts": [3], "taken_at": "2026-11-23T02:13:20.250Z"}, id="a number"),
+    ],
+)
+def test_what_is_no_document_is_refused(broken: Any) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        snapshot_of(broken)
