@@ -8,7 +8,7 @@ operation. Every error leaves as SessionError; docs/architecture.md says what th
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, Literal
@@ -29,12 +29,18 @@ try:
     from ldap3.operation.extended import extended_operation
     from ldap3.operation.modify import modify_operation
     from ldap3.operation.search import search_operation
+    from ldap3.protocol.controls import build_control
+    from ldap3.protocol.convert import build_controls_list
+    from ldap3.protocol.rfc2696 import paged_search_control
     from ldap3.utils import asn1
     from ldap3.utils.conv import escape_filter_chars
 finally:
     gc.enable()
 
 START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
+PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
+MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
+MOST_EMPTY_PAGES = 16  # one after the other; RFC 2696 allows a few, and a hostile server sends more
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 SUCCESS, SIZE_LIMIT_EXCEEDED, COMPARE_FALSE, COMPARE_TRUE = 0, 4, 5, 6
 # Tags of responses, [APPLICATION n] in RFC 4511
@@ -141,6 +147,32 @@ class Session:
             raise self._refused(Kind.RESULT, f"search below {base!r}", code, payload)
         return tuple(entries)
 
+    def pages(
+        self, base: str, filter_text: str, attributes: Sequence[str], page_size: int
+    ) -> Iterator[tuple[Entry, ...]]:
+        """Yield the entries at and below `base` page by page (RFC 2696), referral entries too.
+
+        Each page has the whole deadline and byte budget of the session anew, so the pages
+        together may take any time: whoever asks bounds how many are asked for. A size limit of the
+        server raises SessionError with sizeLimitExceeded, after what it sent has been yielded.
+        """
+        request = self._request(_search_request, base, "sub", filter_text, (*attributes,), 0)
+        cookie, empty = b"", 0
+        while empty < MOST_EMPTY_PAGES:
+            self._renew()
+            entries: list[Entry] = []
+            controls = self._request(_page_controls, page_size, cookie)
+            code, payload, answered = self._converse("search", request, DONE, entries, controls)
+            if entries:
+                yield tuple(entries)
+            if code != SUCCESS:
+                raise self._refused(Kind.RESULT, f"search below {base!r}", code, payload)
+            cookie = _cookie(answered)
+            if not cookie:
+                return
+            empty = 0 if entries else empty + 1
+        raise SessionError(Failure(Kind.PROTOCOL, "the server sends empty pages without end"))
+
     def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes of one entry; noSuchObject when it is not there or not for us.
 
@@ -211,25 +243,42 @@ class Session:
             detail = f"cannot make a request of the settings: {what}"
             raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
 
-    def _envelope(self, protocol_op: bytes) -> bytes:
+    def _renew(self) -> None:
+        """Begin the deadline and the byte budget anew."""
+        self.deadline = Deadline.after(self.deadline.seconds, self.deadline.now)
+        self._living().renew(self.deadline, self._budget_bytes)
+
+    def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
         """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
         self._message_id += 1
-        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op
+        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
         return b"\x30" + _length(len(body)) + body
 
     def _exchange(
         self, operation: str, request: bytes, final: int, entries: list[Entry] | None = None
     ) -> tuple[int, Any]:
         """Send one request; return the result code and the payload of its final response."""
+        code, payload, _ = self._converse(operation, request, final, entries)
+        return code, payload
+
+    def _converse(
+        self,
+        operation: str,
+        request: bytes,
+        final: int,
+        entries: list[Entry] | None = None,
+        controls: bytes = b"",
+    ) -> tuple[int, Any, Any]:
+        """Do the same with controls, and return those of the final response (RFC 4511 4.1.11)."""
         transport = self._living()
 
-        def run() -> tuple[int, Any]:
-            transport.send(self._envelope(request), operation)
+        def run() -> tuple[int, Any, Any]:
+            transport.send(self._envelope(request, controls), operation)
             while True:
-                tag, payload = self._response(transport.receive(operation))
+                tag, payload, answered = self._response(transport.receive(operation))
                 try:
                     if tag == final:
-                        return payload[0][3], payload
+                        return payload[0][3], payload, answered
                     if tag == ENTRY and entries is not None:
                         entries.append(_entry(payload))
                         continue
@@ -239,16 +288,16 @@ class Session:
                     detail = f"the server answered {operation} with something else"
                     raise SessionError(Failure(Kind.PROTOCOL, detail))
 
-        result: tuple[int, Any] = self._timed(operation, run)
+        result: tuple[int, Any, Any] = self._timed(operation, run)
         self.counts[operation] = self.counts.get(operation, 0) + 1
         return result
 
-    def _response(self, message: bytes) -> tuple[int, Any]:
-        """Decode one message that must answer our latest request."""
+    def _response(self, message: bytes) -> tuple[int, Any, Any]:
+        """Decode one message that must answer our latest request: tag, payload, controls."""
         try:
             decoded = asn1.decode_message_fast(message)
             message_id, tag = decoded["messageID"], decoded["protocolOp"]
-            payload = decoded["payload"]
+            payload, controls = decoded["payload"], decoded["controls"]
         except Exception as error:  # hostile bytes make ldap3 raise what they like
             raise _malformed(error) from error
         if message_id == 0 and tag == EXTENDED:
@@ -256,7 +305,7 @@ class Session:
         if message_id != self._message_id:
             detail = f"an answer to message {message_id}, which was not asked"
             raise SessionError(Failure(Kind.PROTOCOL, detail))
-        return tag, payload
+        return tag, payload, controls
 
     def _expect_success(
         self, kind: Kind, operation: str, request: bytes, final: int, *, fatal: bool = False
@@ -306,6 +355,19 @@ def _entry(payload: Any) -> Entry:
     return dn, attributes
 
 
+def _cookie(controls: Any) -> bytes:
+    """Return the cookie of the paged results control, empty after the last page (RFC 2696 2)."""
+    try:
+        for control in controls or ():
+            parts = [part[3] for part in control[3]]
+            if bytes(parts[0]) == PAGED_RESULTS_OID.encode():
+                ((_, _, _, (_, cookie)),) = asn1.decode_sequence(parts[-1], 0, len(parts[-1]))
+                return bytes(cookie[3])
+    except Exception as error:  # hostile bytes make ldap3 raise what they like
+        raise _malformed(error) from error
+    return b""
+
+
 def _length(size: int) -> bytes:
     """Encode a BER length (X.690 8.1.3)."""
     if size < 0x80:  # noqa: PLR2004  short form
@@ -345,6 +407,15 @@ def _search_request(
             escape, encode,
         )
     )  # fmt: skip
+
+
+def _page_controls(page_size: int, cookie: bytes) -> bytes:
+    """Ask for one page; a server that cannot page must not answer at all (critical)."""
+    controls = [
+        paged_search_control(criticality=True, size=page_size, cookie=cookie),
+        build_control(MANAGE_DSA_IT_OID, False, None),
+    ]
+    return _encode(build_controls_list(controls))
 
 
 @lru_cache(maxsize=1024)
