@@ -1,6 +1,7 @@
 """The daemon: when to look, and what happens to what was seen. Read `tick` and `_land` first.
 
     schedule -> lanes (threads: probe) -> mailbox -> pool (judge, guard) -> publishers
+             surveyors (threads) ------^
 
 One thread owns everything here: threads that look, the socket and signal handlers only put letters
 into the mailbox. `cli/agent.py` starts it.
@@ -28,6 +29,7 @@ from ldaphealth.probe import probe
 from ldaphealth.schedule import Schedule
 from ldaphealth.screening import Look
 from ldaphealth.settings import Settings
+from ldaphealth.surveyors import Report, Surveyors
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,9 @@ class Asked(Struct, frozen=True):
     answer: Future[object]
 
 
+Letter = Landed | Report | Asked | None  # None: stop
+
+
 class Agent:
     """All clusters of one configuration, looked at for ever."""
 
@@ -79,8 +84,9 @@ class Agent:
         self.counters = Counters()
         self.started_at = clock()
         self._look, self._clock, self._random = look, clock, random
-        self._mailbox: SimpleQueue[Landed | Asked | None] = SimpleQueue()
+        self._mailbox: SimpleQueue[Letter] = SimpleQueue()
         self._lanes = Lanes(settings.agent.threads)
+        self._surveyors = Surveyors(self._mailbox.put, random)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, float] = {}
         known = memories or {}
@@ -103,6 +109,7 @@ class Agent:
             if not self._wait(wake):
                 break
         self._lanes.close()
+        self._surveyors.close()
         for publisher in self.publishers:
             try:
                 publisher.close()
@@ -116,7 +123,9 @@ class Agent:
         for pool in self.pools.values():
             if any(word.until <= now for word in pool.memory.overrides.values()):
                 self.decide(pool)
-        return min(self._schedule.next_at(), now + LONGEST_NAP_SECONDS)
+        self._surveyors.start_due(now)
+        next_at = min(self._schedule.next_at(), self._surveyors.next_at())
+        return min(next_at, now + LONGEST_NAP_SECONDS)
 
     def stop(self) -> None:
         """End `run` soon; for signal handlers and other threads."""
@@ -156,6 +165,7 @@ class Agent:
         for change in changes:
             _log_change(change)
         seen = tuple(each for server in fresh for each in pool.latest[server])
+        seen += pool.take_surveyed()
         decided = Decided(cluster.name, dict(pool.verdicts), due, changes, seen)
         for publisher in self.publishers:
             self._tell(publisher, decided)
@@ -171,7 +181,9 @@ class Agent:
         intervals = {
             server: pool.cluster.interval_seconds for server, (pool, _) in self._servers.items()
         }
-        self._schedule = Schedule(intervals, self._clock(), self._random)
+        now = self._clock()
+        self._schedule = Schedule(intervals, now, self._random)
+        self._surveyors.plan((pool.cluster for pool in self.pools.values()), now)
 
     def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
@@ -180,7 +192,7 @@ class Agent:
         pool, server = self._servers[server_id]
         self._in_flight.add(server_id)
         wanted = screening.Round(
-            server, pool.cluster.checks, pool.cluster.deadline_seconds,
+            server, pool.cluster.round_checks, pool.cluster.deadline_seconds,
             pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
         )  # fmt: skip
         run = partial(screening.run, wanted, self._look)
@@ -199,7 +211,7 @@ class Agent:
 
     def _wait(self, wake: float) -> bool:
         """Read the mailbox until there is nothing more to do now; False: stop."""
-        letters: list[Landed | Asked | None] = []
+        letters: list[Letter] = []
         try:
             letters.append(self._mailbox.get(timeout=max(0.0, wake - self._clock())))
             while True:
@@ -209,6 +221,8 @@ class Agent:
         landed = [letter for letter in letters if isinstance(letter, Landed)]
         self._land(landed)
         for letter in letters:
+            if isinstance(letter, Report):
+                self._land_survey(letter)
             if isinstance(letter, Asked):
                 _answer(letter)
         return None not in letters
@@ -225,6 +239,13 @@ class Agent:
                 pool.land(letter.target.id, letter.seen, letter.round)
                 touched[pool.cluster.name] = pool
         for pool in touched.values():
+            self.decide(pool)
+
+    def _land_survey(self, report: Report) -> None:
+        seen = self._surveyors.land(report)
+        pool = self.pools.get(report.errand.cluster.name)
+        if pool is not None and seen:
+            pool.land_survey(seen)
             self.decide(pool)
 
     def _tell(self, publisher: Publisher, decided: Decided) -> None:

@@ -16,6 +16,7 @@ from ldaphealth.model import Effect, Finding, Server
 if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
     from ldaphealth.history import View
     from ldaphealth.session import Session
+    from ldaphealth.survey import Survey
 
 Facts = Mapping[str, object]
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
@@ -23,6 +24,11 @@ SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 
 def _never(view: View, params: Any) -> bool:  # noqa: ARG001
     return False
+
+
+def no_round(session: Session, params: Any) -> Facts:  # noqa: ARG001
+    """Stand for `observe` in a check that is a survey: no round ever asks it."""
+    raise TypeError("a survey is no part of a round")
 
 
 class Check(Struct, frozen=True):
@@ -34,6 +40,10 @@ class Check(Struct, frozen=True):
     failure. `second_look(view, params)` says that a process without memory must observe again a
     moment later before it judges. `params` is a frozen msgspec Struct; its fields are the settings
     in the configuration file.
+
+    A check with `survey` watches several servers over a longer time (survey.py). It has no part in
+    rounds, so its `observe` is `no_round`; the agent alone runs it, and its `params` also have
+    `interval_seconds` and `deadline_seconds`.
     """
 
     name: str
@@ -42,6 +52,7 @@ class Check(Struct, frozen=True):
     judge: Callable[[View, Any], Iterable[Finding]]
     effect: Effect = Effect.WATCH
     second_look: Callable[[View, Any], bool] = _never
+    survey: Survey | None = None
 
 
 class Planned(Struct, frozen=True):
@@ -121,6 +132,16 @@ class Cluster(Struct, frozen=True):
     second_look_seconds: float = 1.0
     interval_seconds: float = 5.0
     settle: Settle = Settle()
+
+    @property
+    def round_checks(self) -> tuple[Planned, ...]:
+        """Return the checks of a session, in its order."""
+        return tuple(planned for planned in self.checks if planned.check.survey is None)
+
+    @property
+    def surveys(self) -> tuple[Planned, ...]:
+        """Return the checks that the agent does beside its rounds."""
+        return tuple(planned for planned in self.checks if planned.check.survey is not None)
 
     def within(self, deadline_seconds: float) -> Cluster:
         """Return the same with another deadline, and a second look that fits into it."""

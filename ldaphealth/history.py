@@ -56,16 +56,25 @@ class History:
         self.keep = keep
         self._seen: dict[str, dict[str, list[Observation]]] = {}
         self._session: dict[str, list[Observation]] = {}  # by server, of its newest session
+        self._surveys: set[str] = set()  # checks whose observations belong to no session
 
     def add(self, observation: Observation) -> None:
         """Remember one observation, and forget the oldest beyond the bound."""
-        seen = self._seen.setdefault(observation.check, {}).setdefault(observation.server, [])
-        seen.append(observation)
-        del seen[: -self.keep]
+        self._keep(observation)
         if observation.check == "connect":  # every session begins with it
             self._session[observation.server] = []
         self._session.setdefault(observation.server, []).append(observation)
         del self._session[observation.server][1:-1]  # its first and its latest are enough
+
+    def add_surveyed(self, observation: Observation) -> None:
+        """Remember what a survey saw, which belongs to no session."""
+        self._surveys.add(observation.check)
+        self._keep(observation)
+
+    def _keep(self, observation: Observation) -> None:
+        seen = self._seen.setdefault(observation.check, {}).setdefault(observation.server, [])
+        seen.append(observation)
+        del seen[: -self.keep]
 
     def forget(self, servers: Container[str]) -> None:
         """Forget all but these servers."""
@@ -79,11 +88,17 @@ class History:
         """Return what the judge of one check of one server may see; it must not keep it.
 
         A server whose newest session failed before it reached this check is not in it: what it
-        said before says nothing of it now.
+        said before says nothing of it now. Nor is what a survey saw of it, however new.
         """
         seen = self._seen.get(check, {})
-        reached = {each: of for each, of in seen.items() if self._is_reached(each, of[-1])}
+        if check in self._surveys:
+            reached = {each: of for each, of in seen.items() if self._ran_through(each)}
+        else:
+            reached = {each: of for each, of in seen.items() if self._is_reached(each, of[-1])}
         return View(server, check, reached, one_shot)
+
+    def _ran_through(self, server: str) -> bool:
+        return server in self._session and self._session[server][-1].failure is None
 
     def _is_reached(self, server: str, last: Observation) -> bool:
         first, latest = self._session[server][0], self._session[server][-1]

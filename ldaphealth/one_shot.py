@@ -42,7 +42,8 @@ def evaluate(  # noqa: PLR0913  what a test passes in
 ) -> Snapshot:
     """Return the verdicts on all servers of the clusters, each within its cluster's deadline.
 
-    Checks whose effect is not wanted are left out, but for the steps of the session itself.
+    Checks whose effect is not wanted are left out, but for the steps of the session itself; surveys
+    always, because they take longer than one look.
     `overrides` are, by cluster, the words of operators that the agent keeps.
     """
     asked = [_only(cluster, effects) for cluster in clusters]
@@ -60,7 +61,7 @@ def evaluate(  # noqa: PLR0913  what a test passes in
 def _only(cluster: Cluster, effects: frozenset[Effect]) -> Cluster:
     wanted = tuple(
         planned
-        for planned in cluster.checks
+        for planned in cluster.round_checks
         if planned.check.name in SESSION or planned.effect in effects
     )
     return replace(cluster, checks=wanted)

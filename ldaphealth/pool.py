@@ -14,7 +14,7 @@ from ldaphealth.decided import Change, differs
 from ldaphealth.guard import Memory, Override, Round, decide
 from ldaphealth.history import History
 from ldaphealth.judge import judge_server
-from ldaphealth.model import Finding, Kind, Observation, Verdict
+from ldaphealth.model import Finding, Kind, Observation, Server, Verdict
 from ldaphealth.screening import Trouble, troubles
 
 
@@ -28,6 +28,8 @@ class Pool:
         self.verdicts: dict[str, Verdict] = {}
         self.latest: dict[str, tuple[Observation, ...]] = {}
         self.hung: set[str] = set()
+        self.surveyed: dict[str, dict[str, Observation]] = {}  # by server and check, the newest
+        self._surveyed: list[Observation] = []  # since the last decision
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, Round] = {}
 
@@ -52,9 +54,27 @@ class Pool:
         if any(each.failure and each.failure.kind is Kind.TIMEOUT for each in seen):
             self.hung.add(server)
         self._rounds[server] = took
-        self._findings[server] = judge_server(
-            self.cluster, configured[server], self.history, one_shot=False
-        )
+        self._judge(configured[server])
+
+    def land_survey(self, seen: Sequence[Observation]) -> None:
+        """Take what a survey saw, and judge it where a round was: no survey is a first look."""
+        configured = {each.id: each for each in self.cluster.servers}
+        here = [each for each in seen if each.server in configured]
+        for observation in here:
+            self.history.add_surveyed(observation)
+            self.surveyed.setdefault(observation.server, {})[observation.check] = observation
+        self._surveyed += here
+        for server in self.latest.keys() & {each.server for each in here}:
+            self._judge(configured[server])
+
+    def take_surveyed(self) -> tuple[Observation, ...]:
+        """Return what surveys saw since this was last asked."""
+        taken, self._surveyed = tuple(self._surveyed), []
+        return taken
+
+    def _judge(self, server: Server) -> None:
+        found = judge_server(self.cluster, server, self.history, one_shot=False)
+        self._findings[server.id] = found
 
     def decide(self, now: float) -> tuple[list[Change], frozenset[str]]:
         """Return the changes since the last decision, and the servers with a new round."""
@@ -108,11 +128,17 @@ class Pool:
         self.history.forget(here)
         kept = {key: each for key, each in self.memory.servers.items() if key in here}
         self.memory = replace(self.memory, servers=kept)
-        for by_server in (self.verdicts, self.latest, self._findings, self._rounds):
+        for by_server in (
+            self.verdicts, self.latest, self.surveyed, self._findings, self._rounds
+        ):  # fmt: skip
             for server in [each for each in by_server if each not in here]:
                 del by_server[server]
         self.hung &= here
+        names = {planned.check.name for planned in cluster.surveys}
+        self.surveyed = {
+            server: {check: each for check, each in of.items() if check in names}
+            for server, of in self.surveyed.items()
+        }
         for each in cluster.servers:
             if each.id in self._findings:
-                found = judge_server(cluster, each, self.history, one_shot=False)
-                self._findings[each.id] = found
+                self._judge(each)

@@ -328,6 +328,18 @@ class Session:
         return SessionError(Failure(kind, detail, name))
 
 
+def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = None) -> Session:
+    """Return a session that is connected and bound; SessionError leaves nothing open."""
+    session = Session(server, deadline, budget_bytes or BUDGET_BYTES)
+    try:
+        session.connect()
+        session.bind()
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
 def _malformed(error: Exception) -> SessionError:
     detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
     return SessionError(Failure(Kind.PROTOCOL, detail))

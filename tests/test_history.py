@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.history import History, View
-from ldaphealth.model import Finding, Metric, Observation, Trust
+from ldaphealth.model import Failure, Finding, Kind, Metric, Observation, Trust
 from tests.checks.seen import CRITICAL, SOFT, saw, server
 
 S0, S1 = server("s0"), server("s1")
+HARD_FAILURE = Failure(Kind.CONNECT, "connection refused")
 
 
 def shown(history: History, of: str = "s0", check: str = "search") -> list[float]:
@@ -163,3 +164,40 @@ def test_a_view_is_the_newest_that_were_added_in_their_order(
         for check in ("bind", "search"):
             look = history.view(of, check, one_shot=False)
             assert list(look.mine) == added[of.id, check][-keep:]
+
+
+@pytest.mark.parametrize(
+    ("session", "is_shown"),
+    [
+        pytest.param([], False, id="never looked at"),
+        pytest.param([saw("connect", at=1.0)], True, id="well before it"),
+        pytest.param([saw("connect", at=9.0)], True, id="well after it"),
+        pytest.param([saw("connect", at=1.0, failure=HARD_FAILURE)], False, id="dead before it"),
+        pytest.param([saw("connect", at=9.0, failure=HARD_FAILURE)], False, id="dead after it"),
+        pytest.param(
+            [saw("connect", at=1.0), saw("search", at=1.1, failure=HARD_FAILURE), saw("unbind")],
+            True,
+            id="a session that went on after a failure",
+        ),
+    ],
+)
+def test_what_a_survey_saw_counts_while_the_sessions_of_the_rounds_run_through(
+    session: list[Observation], is_shown: bool
+) -> None:
+    history = History()
+    history.add_surveyed(saw("landscape", at=5.0))
+    for each in session:
+        history.add(each)
+    history.add_surveyed(saw("landscape", at=6.0))
+
+    assert shown(history, check="landscape") == ([5.0, 6.0] if is_shown else [])
+
+
+def test_a_survey_does_not_pass_for_a_session() -> None:
+    history = History()
+    history.add(saw("connect", at=1.0))
+    history.add(saw("search", at=1.1))
+    history.add(saw("connect", at=2.0, failure=HARD_FAILURE))
+    history.add_surveyed(saw("landscape", at=3.0))
+
+    assert shown(history, check="search") == []

@@ -29,6 +29,8 @@ from ldaphealth.model import (
     Verdict,
 )
 from ldaphealth.one_shot import MAX_THREADS, evaluate
+from ldaphealth.survey import Surveyed
+from tests.agent.surveys import surveying, then
 from tests.checks.seen import CRITICAL, OK, UNKNOWN, cluster, planned, saw
 
 TIMED_OUT = Failure(Kind.TIMEOUT, "no answer within 5 s: search")
@@ -402,3 +404,11 @@ def test_exactly_who_wants_a_second_look_gets_one(wanting: set[int]) -> None:
     expected = {f"c/s{n}": "seen_2" if n in wanting else "seen_1" for n in range(6)}
     assert told(snapshot, "again") == expected
     assert looks.pauses == ([1.0] if wanting else [])
+
+
+def test_surveys_have_no_part_in_one_look() -> None:
+    looks = Looks(all_well)
+
+    looks.evaluate(surveying(then(Surveyed({}))))
+
+    assert {names for _, names in looks.calls} == {("connect",)}

@@ -39,6 +39,7 @@ BUILT_IN: Mapping[str, Check] = {
 LAST = "monitor"  # checks of other packages come before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
 GROUP = "ldaphealth.checks"
+PACE = ("interval_seconds", "deadline_seconds")  # what the settings of a survey say (survey.py)
 
 
 def find(name: str) -> Check:
@@ -55,4 +56,6 @@ def find(name: str) -> Check:
     check = found[0].load()
     if not isinstance(check, Check) or check.name != name:
         raise LookupError(f"entry point {name!r} in {GROUP} is not a Check of that name")
+    if check.survey is not None and not all(hasattr(check.params, each) for each in PACE):
+        raise LookupError(f"the settings of check {name!r} lack {' or '.join(PACE)}")
     return check

@@ -133,7 +133,10 @@ class Answers:
         return {
             "server": server.id,
             "uri": server.uri,
-            "seen": [_observation_document(each) for each in pool.latest.get(server.id, ())],
+            "seen": [
+                *map(_observation_document, pool.latest.get(server.id, ())),
+                *map(_observation_document, pool.surveyed.get(server.id, {}).values()),
+            ],
             "judged": [finding_document(finding) for finding in verdict.findings],
             "guarded": _past_document(past, boot_seconds())
             | {"settle": settle, "held_by": verdict.held_by},

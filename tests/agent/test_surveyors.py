@@ -1,0 +1,260 @@
+"""Surveys run at their own pace, one of a kind at a time, and nobody waits past their deadline."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ldaphealth.deadline import SessionError
+from ldaphealth.model import Kind, Observation
+from ldaphealth.survey import Found, Site, Surveyed
+from ldaphealth.surveyors import AIR_SECONDS, Report, Surveyors
+from tests.agent.surveys import NAME, Params, surveying, then
+
+PATIENCE_SECONDS = 10.0
+FINE = Surveyed({"c/s0": Found({"height_metres": 1}, {"climb": 0.5}), "c/s1": Found({})})
+
+
+class Base:
+    """Where the surveys of one cluster are sent from, on a clock that the test turns."""
+
+    def __init__(self, survey: Any, params: Params | None = None) -> None:
+        self.letters: SimpleQueue[Report] = SimpleQueue()
+        self.surveyors = Surveyors(self.letters.put, lambda: 0.0)
+        self.cluster = surveying(survey, params)
+        self.surveyors.plan([self.cluster], 0.0)
+
+    def at(self, now: float) -> None:
+        """Begin what is due then."""
+        self.surveyors.start_due(now)
+
+    def seen(self) -> tuple[Observation, ...]:
+        """Wait for the next letter and take it."""
+        return self.surveyors.land(self.letters.get(timeout=PATIENCE_SECONDS))
+
+    def is_quiet(self) -> bool:
+        """Tell whether no survey reports for a moment."""
+        try:
+            self.letters.get(timeout=0.1)
+        except Empty:
+            return True
+        return False
+
+
+def pausing(site: Site) -> None:
+    while True:
+        site.pause(60.0)
+
+
+def test_what_was_found_becomes_one_observation_a_server() -> None:
+    base = Base(then(FINE))
+    base.at(0.0)
+
+    one, other = base.seen()
+
+    assert (one.server, one.check, one.facts) == ("c/s0", NAME, {"height_metres": 1})
+    assert one.timings == {"climb": 0.5}
+    assert (other.server, other.failure) == ("c/s1", None)
+    assert one.started_at <= one.ended_at <= monotonic()
+
+
+def test_of_a_server_that_was_not_found_or_is_not_configured_nothing_is_said() -> None:
+    base = Base(then(Surveyed({"c/s1": Found({}), "c/s7": Found({})})))
+    base.at(0.0)
+
+    assert [each.server for each in base.seen()] == ["c/s1"]
+
+
+def test_a_survey_is_due_at_its_own_interval() -> None:
+    base = Base(then(FINE), Params(interval_seconds=60.0))
+    base.at(0.0)
+    base.seen()
+    base.at(59.0)
+
+    assert base.is_quiet()
+    assert base.surveyors.next_at() == 60.0
+    base.at(60.0)
+    assert base.seen()
+
+
+def test_a_survey_never_overlaps_with_itself() -> None:
+    go_on = threading.Event()
+    started: list[Site] = []
+    base = Base(then(FINE, started.append, lambda _: go_on.wait(PATIENCE_SECONDS)))
+    for now in (0.0, 1.0, 2.0):
+        base.at(now)
+
+    go_on.set()
+    assert base.seen()
+    assert base.is_quiet()
+    assert len(started) == 1
+    base.at(3.0)
+    assert base.seen()
+
+
+def test_what_a_survey_keeps_is_given_to_the_next() -> None:
+    def count(site: Site) -> Surveyed:
+        turn = 0 if site.kept is None else site.kept + 1
+        return Surveyed({"c/s0": Found({"turn": turn})}, turn if turn < 2 else None)
+
+    base = Base(count)
+    turns = []
+    for now in range(4):
+        base.at(float(now))
+        turns.append(base.seen()[0].facts["turn"])
+
+    assert turns == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "survey", [then(FINE, lambda _: 1 / 0), lambda _: {"c/s0": {}}], ids=["raises", "no Surveyed"]
+)
+def test_a_survey_that_fails_is_logged_once_and_is_our_own_trouble(
+    survey: Callable[[Site], Surveyed], caplog: pytest.LogCaptureFixture
+) -> None:
+    base = Base(survey)
+    with caplog.at_level(logging.ERROR):
+        base.at(0.0)
+        seen = base.seen()
+
+    assert [(each.server, each.failure and each.failure.kind) for each in seen] == [
+        ("c/s0", Kind.BUG),
+        ("c/s1", Kind.BUG),
+    ]
+    assert all(each.failure is not None and each.failure.ours for each in seen)
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+
+
+def test_what_was_kept_outlasts_a_survey_that_fails() -> None:
+    def fail_once(site: Site) -> Surveyed:
+        if site.kept == "cursor" and not failed:
+            failed.append(True)
+            raise ValueError
+        return Surveyed({"c/s0": Found({"kept": site.kept})}, "cursor")
+
+    failed: list[bool] = []
+    base = Base(fail_once)
+    kept = []
+    for now in range(3):
+        base.at(float(now))
+        kept.append(base.seen()[0].facts.get("kept", "failed"))
+
+    assert kept == [None, "failed", "cursor"]
+
+
+def test_one_that_hangs_past_its_deadline_is_told_once_and_not_begun_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    release = threading.Event()
+    base = Base(then(FINE, lambda _: release.wait(PATIENCE_SECONDS)), Params(deadline_seconds=0.05))
+    base.at(0.0)
+    threading.Event().wait(AIR_SECONDS + 0.2)
+    base.at(1.0)
+    base.at(2.0)
+    told = base.seen()
+    assert base.is_quiet()
+
+    assert [each.failure and each.failure.kind for each in told] == [Kind.BUG] * 2
+    assert "no end within 0.05 s" in str(told[0].failure)
+    assert [record.message for record in caplog.records] == ["a survey hangs"]
+    release.set()
+    assert base.seen() == ()  # it ends after all, too late to count
+    base.at(3.0)
+    assert [each.failure for each in base.seen()] == [None, None]
+
+
+def test_a_pause_ends_at_once_when_all_must_end() -> None:
+    base = Base(then(FINE, pausing), Params(deadline_seconds=60.0))
+    base.at(0.0)
+    began = monotonic()
+    base.surveyors.close()
+
+    assert base.seen() == ()
+    assert monotonic() - began < 1.0
+    assert base.surveyors.next_at() == float("inf")
+
+
+def test_a_pause_is_no_longer_than_the_deadline() -> None:
+    began = monotonic()
+    base = Base(then(FINE, lambda site: site.pause(60.0)), Params(deadline_seconds=0.1))
+    base.at(0.0)
+
+    assert base.seen()
+    assert monotonic() - began < 1.0
+
+
+def test_a_session_is_bounded_by_the_deadline_of_the_survey() -> None:
+    bounds: list[float] = []
+
+    def note(site: Site) -> None:
+        asked = replace(site, opening=lambda _, deadline, __: bounds.append(deadline.seconds))
+        asked.open(site.servers[0])
+        asked.open(site.servers[0], seconds=0.5)
+        asked.open(site.servers[0], seconds=500.0)
+
+    base = Base(then(FINE, note), Params(deadline_seconds=5.0))
+    base.at(0.0)
+    base.seen()
+
+    assert bounds == [5.0, 0.5, 5.0]
+
+
+def test_a_server_that_refuses_is_the_business_of_the_survey() -> None:
+    troubles: list[str] = []
+
+    def knock(site: Site) -> None:
+        with pytest.raises(SessionError) as refused:
+            site.open(site.servers[0])
+        troubles.append(refused.value.failure.kind)
+
+    base = Base(then(FINE, knock))  # the servers of these tests are at 127.0.0.1:389
+    base.at(0.0)
+
+    assert base.seen()
+    assert troubles == [Kind.CONNECT]
+
+
+def test_a_reload_that_changes_nothing_lets_it_go_on() -> None:
+    go_on = threading.Event()
+    base = Base(then(FINE, lambda _: go_on.wait(PATIENCE_SECONDS)), Params(interval_seconds=60.0))
+    base.at(0.0)
+    base.surveyors.plan([base.cluster], 10.0)
+    go_on.set()
+
+    assert base.seen()
+    assert base.surveyors.next_at() == 60.0
+
+
+@pytest.mark.parametrize("change", ["servers", "settings", "gone"])
+def test_a_reload_that_changes_it_ends_it_and_drops_what_it_saw(change: str) -> None:
+    survey = then(FINE, pausing)
+    base = Base(survey)
+    base.at(0.0)
+    after = {
+        "servers": [surveying(survey, servers=3)],
+        "settings": [surveying(survey, Params(label="other"))],
+        "gone": [],
+    }[change]
+    base.surveyors.plan(after, 1.0)
+
+    assert base.seen() == ()
+
+
+def test_other_settings_forget_what_was_kept() -> None:
+    def tell(site: Site) -> Surveyed:
+        return Surveyed({"c/s0": Found({"kept": site.kept})}, "cursor")
+
+    base = Base(tell)
+    base.at(0.0)
+    base.seen()
+    base.surveyors.plan([surveying(tell, Params(label="other"))], 1.0)
+    base.at(2.0)
+
+    assert base.seen()[0].facts["kept"] is None
