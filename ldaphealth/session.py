@@ -147,19 +147,28 @@ class Session:
             raise self._refused(Kind.RESULT, f"search below {base!r}", code, payload)
         return tuple(entries)
 
-    def pages(
-        self, base: str, filter_text: str, attributes: Sequence[str], page_size: int
-    ) -> Iterator[tuple[Entry, ...]]:
-        """Yield the entries at and below `base` page by page (RFC 2696), referral entries too.
+    def renew(self, deadline: Deadline) -> None:
+        """Begin another deadline and the byte budget anew, for a session that reads much."""
+        self._living().renew(deadline, self._budget_bytes)
+        self.deadline = deadline
 
-        Each page has the whole deadline and byte budget of the session anew, so the pages
-        together may take any time: whoever asks bounds how many are asked for. A size limit of the
-        server raises SessionError with sizeLimitExceeded, after what it sent has been yielded.
+    def pages(
+        self,
+        base: str,
+        scope: Scope,
+        filter_text: str,
+        attributes: Sequence[str],
+        page_size: int,
+    ) -> Iterator[tuple[Entry, ...]]:
+        """Yield the entries found page by page (RFC 2696); referral entries are entries too.
+
+        Deadline and byte budget hold for all pages together unless the caller renews them between
+        two, and then bounds how many it takes. A size limit of the server raises SessionError with
+        sizeLimitExceeded, after what it sent has been yielded.
         """
-        request = self._request(_search_request, base, "sub", filter_text, (*attributes,), 0)
+        request = self._request(_search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
         while empty < MOST_EMPTY_PAGES:
-            self._renew()
             entries: list[Entry] = []
             controls = self._request(_page_controls, page_size, cookie)
             code, payload, answered = self._converse("search", request, DONE, entries, controls)
@@ -242,11 +251,6 @@ class Session:
             what = printable(str(error)) or type(error).__name__
             detail = f"cannot make a request of the settings: {what}"
             raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
-
-    def _renew(self) -> None:
-        """Begin the deadline and the byte budget anew."""
-        self.deadline = Deadline.after(self.deadline.seconds, self.deadline.now)
-        self._living().renew(self.deadline, self._budget_bytes)
 
     def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
         """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""

@@ -1,0 +1,158 @@
+"""What one server is asked: its contextCSN, the entries of a slice, and some entries by DN.
+
+comparison.py has one for each server and calls it from a thread. Every error leaves as
+SessionError; StoppedError passes through from `pause`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from time import monotonic
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from msgspec import Struct
+
+from ldaphealth.content.difference import Version
+from ldaphealth.content.slices import Slice
+from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
+from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.printable import printable
+
+if TYPE_CHECKING:  # loading it would load ldap3
+    from ldaphealth.session import Session
+
+BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with a long DN
+MOST_ON_A_PAGE = 500
+LONGEST_CSN = 80
+ATTRIBUTES = ("entryUUID", "entryCSN")
+EVERYTHING = "(objectClass=*)"
+
+Row = tuple[int, str, str]  # entryUUID, entryCSN, DN
+
+
+class Access(Struct, frozen=True):
+    """How a reader comes to its server and how fast it may read.
+
+    `opening` returns a session that is connected and bound, `page_deadline` the deadline of the
+    next wait, `pause` waits for so many seconds or raises StoppedError.
+    """
+
+    opening: Callable[[Server, Deadline, int], Session]
+    page_deadline: Callable[[], Deadline]
+    pause: Callable[[float], None]
+    entries_per_second: float
+    now: Callable[[], float] = monotonic
+
+
+class Part(Struct, frozen=True):
+    """entryCSN and DN of a slice by entryUUID; not `is_whole`: some of it, there is too much."""
+
+    entries: Mapping[int, tuple[str, str]]
+    is_whole: bool = True
+
+
+class Reader:
+    """Asks one server, never for more entries in a second than it may."""
+
+    def __init__(self, server: Server, access: Access) -> None:
+        self.server = server
+        self._access = access
+        self._page_size = max(1, min(MOST_ON_A_PAGE, int(access.entries_per_second)))
+        self._free_at = access.now()
+        self.rows = 0  # read so far, for whoever shows how it goes on
+
+    def shows_entries(self) -> bool:
+        """Tell whether there is anything below the suffix; SessionError if it cannot be read."""
+        suffix = self.server.suffix
+        with closing(self._open()) as session:
+            entry = session.read(suffix, ATTRIBUTES)
+            _row((suffix, entry))
+            return bool(session.search(suffix, "one", EVERYTHING, ("1.1",), size_limit=1))
+
+    def vector(self) -> Vector:
+        """Return the newest change by server ID; SessionError where none can be read."""
+        with closing(self._open()) as session:
+            values = session.read(self.server.suffix, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+        try:
+            vector = parse_vector(values)
+        except CSNError as error:
+            raise _useless(str(error)) from error
+        if not vector:
+            raise _useless(f"no {ATTRIBUTE} can be read: no replication, or no right to read it")
+        return vector
+
+    def part(self, wanted: Slice, most: int) -> Part:
+        """Return the entries of a slice, and stop after more than `most`."""
+        entries: dict[int, tuple[str, str]] = {}
+        count = 0
+        try:
+            for uuid, csn, dn in self._rows(wanted.filter_text):
+                if not wanted.low <= uuid <= wanted.high:
+                    raise _unasked()
+                entries[uuid] = csn, dn
+                count += 1
+                if count > most:
+                    return Part(entries, is_whole=False)
+        except SessionError as error:
+            if error.failure.result_code != "sizeLimitExceeded" or not entries:
+                raise
+            return Part(entries, is_whole=False)
+        return Part(entries)
+
+    def versions(self, dns: Iterable[str]) -> dict[str, Version]:
+        """Return the versions of those of the entries that the server has."""
+        found: dict[str, Version] = {}
+        with closing(self._open()) as session:
+            for dn in dns:
+                session.renew(self._access.page_deadline())
+                try:
+                    for page in session.pages(dn, "base", EVERYTHING, ATTRIBUTES, 1):
+                        for uuid, csn, _ in map(_row, page):
+                            found[dn] = Version(str(UUID(int=uuid)), csn)
+                except SessionError as error:
+                    if error.failure.result_code != "noSuchObject":
+                        raise
+                self._keep_pace(1)
+        return found
+
+    def _open(self) -> Session:
+        access = self._access
+        return access.opening(self.server, access.page_deadline(), BUDGET_BYTES)
+
+    def _rows(self, filter_text: str) -> Iterator[Row]:
+        access, suffix = self._access, self.server.suffix
+        with closing(self._open()) as session:
+            for page in session.pages(suffix, "sub", filter_text, ATTRIBUTES, self._page_size):
+                yield from map(_row, page)
+                self.rows += len(page)
+                self._keep_pace(len(page))
+                session.renew(access.page_deadline())
+
+    def _keep_pace(self, entries: int) -> None:
+        """Wait until more may be asked for; a slow time before gives no right to a fast one."""
+        now = self._access.now()
+        self._free_at = max(self._free_at, now) + entries / self._access.entries_per_second
+        self._access.pause(self._free_at - now)
+
+
+def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:
+    dn, attributes = entry
+    try:
+        (uuid,), (csn,) = attributes["entryuuid"], attributes["entrycsn"]
+        return UUID(uuid).int, csn[:LONGEST_CSN], dn
+    except (KeyError, ValueError) as error:
+        raise _useless(
+            f"the account cannot read {' and '.join(ATTRIBUTES)} of {printable(dn)}"
+        ) from error
+
+
+def _unasked() -> SessionError:
+    detail = "it answers with entries that were not asked for"
+    return SessionError(Failure(Kind.PROTOCOL, detail))
+
+
+def _useless(detail: str) -> SessionError:
+    return SessionError(Failure(Kind.RESULT, detail))
