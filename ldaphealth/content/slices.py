@@ -57,8 +57,8 @@ class Cursor(Struct, frozen=True):
 
     def after(self, seen: int) -> Cursor:
         """Return the cursor behind the slice, which had so many entries."""
-        width = self.width * min(self.wanted / max(seen, 1), MOST_GROWTH)
-        return Cursor(self.wanted, self.slice.high + 1, min(max(1, int(width)), END))
+        growth = min(self.wanted / seen, MOST_GROWTH) if seen else MOST_GROWTH
+        return Cursor(self.wanted, self.slice.high + 1, min(max(1, int(self.width * growth)), END))
 
     def narrower(self, sample: Sequence[int]) -> Cursor:
         """Return the cursor for the same place where a server has more than it could be asked for.
