@@ -42,11 +42,10 @@ class ContentDiff:
         self._file = wanted.resume_file
         self._stop = threading.Event()
         self.progress = self._resumed() or Progress(Cursor(SLICE_ENTRIES), wanted.most)
-
-        def page_deadline() -> Deadline:
-            return Deadline.after(cluster.deadline_seconds)
-
-        access = Access(open_session, page_deadline, self._pause, wanted.entries_per_second)
+        access = Access(
+            open_session, cluster.deadline_seconds, Deadline.after, self._pause,
+            wanted.entries_per_second,
+        )  # fmt: skip
         left = [each for each in cluster.servers if each.id not in self.progress.not_compared]
         self.readers = [Reader(server, access) for server in left]
         limits = Limits(wanted.wait_seconds, _retired(cluster))

@@ -13,6 +13,7 @@ from ldaphealth.checks import (
     compare,
     connect,
     consumer,
+    content,
     latency,
     monitor,
     replication,
@@ -32,6 +33,7 @@ BUILT_IN: Mapping[str, Check] = {
     "consumer": consumer.CHECK,
     "resources": resources.CHECK,
     "monitor": monitor.CHECK,  # after all other operations of a session, which it discounts
+    "content": content.CHECK,  # a survey: beside the rounds, not in a session
     "latency": latency.CHECK,  # of the times that the session has by now
     "unbind": unbind.CHECK,
 }

@@ -129,14 +129,15 @@ class Comparison:
                 if not moving:
                     break
                 self._wait_until_level()
-                outcome = second_look(moving, self._versions([*moving]))
+                outcome = second_look(moving, self.versions([*moving]))
                 different += outcome.different
                 moving = dict(outcome.moving)
             unsettled += len(moving)
         self.progress.add_differences(each for each in different if belongs(each, of.low, of.high))
         self.progress.unsettled += unsettled
 
-    def _versions(self, dns: list[str]) -> dict[str, dict[str, Version]]:
+    def versions(self, dns: list[str]) -> dict[str, dict[str, Version]]:
+        """Return what the servers have at these DNs now, by server ID; TooFewError."""
         versions = self._everywhere(lambda reader: reader.versions(dns))
         self._check_enough()
         return versions

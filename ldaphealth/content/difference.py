@@ -9,7 +9,7 @@ stale, too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from uuid import UUID
 
 from msgspec import Struct
@@ -38,9 +38,19 @@ class Difference(Struct, frozen=True):
     missing: tuple[str, ...] = ()
 
     @property
+    def all_versions(self) -> Versions:
+        """Return what each of the servers has, or None."""
+        return {**self.versions, **dict.fromkeys(self.missing)}
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """Return the servers that were compared."""
+        return frozenset((*self.versions, *self.missing))
+
+    @property
     def odd(self) -> frozenset[str]:
         """Return the servers that hold something else than most; empty without a majority."""
-        return odd({**self.versions, **dict.fromkeys(self.missing)})
+        return odd(self.all_versions)
 
 
 class Outcome(Struct, frozen=True):
@@ -107,8 +117,3 @@ def odd(versions: Versions) -> frozenset[str]:
     if 2 * count <= len(versions):
         return frozenset()
     return frozenset(server for server, each in versions.items() if each != version)
-
-
-def blamed(differences: Iterable[Difference]) -> frozenset[str]:
-    """Return the servers that are odd in any of them."""
-    return frozenset().union(*(each.odd for each in differences))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # loading it would load ldap3
 
 BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with a long DN
 MOST_ON_A_PAGE = 500
+PAGE_SECONDS = 30.0  # for a slice slapd examines every entry that it has, a million in 0.6 s
 LONGEST_CSN = 80
 ATTRIBUTES = ("entryUUID", "entryCSN")
 EVERYTHING = "(objectClass=*)"
@@ -36,12 +37,13 @@ Row = tuple[int, str, str]  # entryUUID, entryCSN, DN
 class Access(Struct, frozen=True):
     """How a reader comes to its server and how fast it may read.
 
-    `opening` returns a session that is connected and bound, `page_deadline` the deadline of the
-    next wait, `pause` waits for so many seconds or raises StoppedError.
+    `opening` returns a session that is connected and bound, within `deadline_seconds`. `deadline`
+    makes a deadline, and `pause` waits for so many seconds or raises StoppedError.
     """
 
     opening: Callable[[Server, Deadline, int], Session]
-    page_deadline: Callable[[], Deadline]
+    deadline_seconds: float
+    deadline: Callable[[float], Deadline]
     pause: Callable[[float], None]
     entries_per_second: float
     now: Callable[[], float] = monotonic
@@ -61,7 +63,6 @@ class Reader:
         self.server = server
         self._access = access
         self._page_size = max(1, min(MOST_ON_A_PAGE, int(access.entries_per_second)))
-        self._free_at = access.now()
         self.rows = 0  # read so far, for whoever shows how it goes on
 
     def shows_entries(self) -> bool:
@@ -107,7 +108,8 @@ class Reader:
         found: dict[str, Version] = {}
         with closing(self._open()) as session:
             for dn in dns:
-                session.renew(self._access.page_deadline())
+                began = self._access.now()
+                session.renew(self._access.deadline(self._access.deadline_seconds))
                 try:
                     for page in session.pages(dn, "base", EVERYTHING, ATTRIBUTES, 1):
                         for uuid, csn, _ in map(_row, page):
@@ -115,27 +117,30 @@ class Reader:
                 except SessionError as error:
                     if error.failure.result_code != "noSuchObject":
                         raise
-                self._keep_pace(1)
+                self._keep_pace(began, 1)
         return found
 
     def _open(self) -> Session:
         access = self._access
-        return access.opening(self.server, access.page_deadline(), BUDGET_BYTES)
+        deadline = access.deadline(access.deadline_seconds)
+        return access.opening(self.server, deadline, BUDGET_BYTES)
 
     def _rows(self, filter_text: str) -> Iterator[Row]:
         access, suffix = self._access, self.server.suffix
         with closing(self._open()) as session:
+            session.renew(access.deadline(PAGE_SECONDS))
+            began = access.now()
             for page in session.pages(suffix, "sub", filter_text, ATTRIBUTES, self._page_size):
                 yield from map(_row, page)
                 self.rows += len(page)
-                self._keep_pace(len(page))
-                session.renew(access.page_deadline())
+                self._keep_pace(began, len(page))
+                began = access.now()
+                session.renew(access.deadline(PAGE_SECONDS))
 
-    def _keep_pace(self, entries: int) -> None:
-        """Wait until more may be asked for; a slow time before gives no right to a fast one."""
-        now = self._access.now()
-        self._free_at = max(self._free_at, now) + entries / self._access.entries_per_second
-        self._access.pause(self._free_at - now)
+    def _keep_pace(self, began: float, entries: int) -> None:
+        """Wait for the rest of the time that so many entries may take."""
+        access = self._access
+        access.pause(began + entries / access.entries_per_second - access.now())
 
 
 def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:

@@ -8,7 +8,6 @@ which slapd reads no index but needs only a twelfth of the time that sending the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median_low
 from uuid import UUID
 
 from msgspec import Struct
@@ -69,6 +68,6 @@ class Cursor(Struct, frozen=True):
         """
         if self.width == 1:
             raise ValueError("more entries than one have the same entryUUID")
-        middle = median_low(sample) - self.low + 1 if sample else self.width
+        middle = sorted(sample)[(len(sample) - 1) // 2] - self.low + 1 if sample else self.width
         wanted = min(self.wanted, max(1, len(sample) // 2))
         return Cursor(wanted, self.low, max(1, min(middle, self.width // 2)))

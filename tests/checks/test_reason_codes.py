@@ -19,6 +19,7 @@ from tests import test_judge
 from tests.checks import (
     test_compare,
     test_consumer,
+    test_content,
     test_duration,
     test_latency,
     test_monitor,
@@ -39,6 +40,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_replication.CASES,
     test_latency.CASES,
     test_consumer.CASES,
+    test_content.CASES,
     test_resources.CASES,
 )
 # RFC 4511 4.1.9, and what session.py calls a number that has no name there.

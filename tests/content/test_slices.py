@@ -22,7 +22,8 @@ uuids = st.one_of(
 def covered(entries: list[int], wanted: int, size_limit: int = 10**9) -> list[Slice]:
     """Return the slices that a comparison of a server with these entries makes."""
     entries = sorted(entries)
-    cursor, done = Cursor(wanted), []
+    cursor = Cursor(wanted)
+    done: list[Slice] = []
     for _ in range(10_000):
         if cursor.is_done:
             return done
