@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,15 @@ import pytest
 from demo import wait
 from demo.cluster import Cluster
 from demo.node import DATABASE, Node
-from demo.tree import CANARIES, CHECK_DN, ROOT_DN, SUFFIX, person
+from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, ROOT_DN, SUFFIX, person
+from ldaphealth.checks.content import Params, survey
 from ldaphealth.content.progress import Progress
 from ldaphealth.content.resume_file import load, save
 from ldaphealth.content.slices import Cursor
+from ldaphealth.deadline import Deadline
+from ldaphealth.model import BindMethod, Credentials, Secret, Server
+from ldaphealth.session import open_session
+from ldaphealth.survey import Site, Surveyed
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 
 pytestmark = pytest.mark.slapd
@@ -106,6 +111,12 @@ def _start(node: Node, cluster: Cluster) -> None:
 
 def change(node: Node, dn: str, ldif: str) -> None:
     node.tool("modify", "-b", SUFFIX, ldif=f"dn: {dn}\nchangetype: {ldif}\n\n")
+
+
+def _without_canaries(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        cluster.nodes[0].root.delete(f"cn=agent c/{node.name},{CANARIES}")
+    cluster.wait_until_level()
 
 
 @contextmanager
@@ -225,9 +236,7 @@ def test_our_own_canaries_are_no_difference(cluster: Cluster, config: Path, tmp_
     agent.directory.mkdir()
     with agent:
         seen = [compared(config) for _ in range(4)]
-    for each in cluster.nodes:
-        cluster.nodes[0].root.delete(f"cn=agent c/{each.name},{CANARIES}")
-    cluster.wait_until_level()
+    _without_canaries(cluster)
 
     assert [(status, report["different"]) for status, report in seen] == [(0, 0)] * 4
     assert seen[0][1]["servers"][0]["entries"] == ENTRIES + 3
@@ -382,3 +391,73 @@ def test_a_server_is_no_cluster(config: Path) -> None:
 
     assert (done.returncode, done.stdout) == (3, "")
     assert "name its cluster, c" in done.stderr
+
+
+class WithContent(RunningAgent):
+    """An agent that compares the whole tree once in 36 s."""
+
+    def configure(self, servers: int | None = None) -> None:
+        """Add the check to the configuration."""
+        super().configure(servers)
+        self.config.write_text(
+            self.config.read_text() + "      content: {cover_hours: 0.01, wait_seconds: 2}\n"
+        )
+
+    def content_reasons(self) -> dict[str, list[str]]:
+        """Return what the check says of each server, where it is not well."""
+        return {
+            name: [
+                reason["summary"]
+                for reason in self.verdict(name)["reasons"]
+                if reason["code"].startswith("content.")
+            ]
+            for name in ("ldap1", "ldap2", "ldap3")
+        }
+
+
+def test_the_agent_tells_who_is_odd_until_it_is_mended(cluster: Cluster, tmp_path: Path) -> None:
+    node, dn = cluster.nodes[2], person(7)
+    with ExitStack() as lost:
+        lost.enter_context(behind_its_back(node, cluster, lambda: change(node, dn, "delete")))
+        with WithContent(cluster, tmp_path) as agent:
+            wait.until(lambda: any(agent.content_reasons().values()), 30.0, agent.log())
+            reasons = agent.content_reasons()
+            agent.wait_for("ldap3", 0, 15.0)  # the check only tells
+            lost.close()
+            wait.until(lambda: not any(agent.content_reasons().values()), 30.0, agent.log())
+    _without_canaries(cluster)
+
+    sentence = f"the entry {dn} is not as on most servers"
+    assert reasons == {"ldap1": [], "ldap2": [], "ldap3": [sentence]}
+
+
+def surveyed(cluster: Cluster, kept: Any = None) -> Surveyed:
+    """Do one survey of all there is."""
+    credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
+    servers = tuple(
+        Server("c", node.name, node.uri, SUFFIX, credentials=credentials) for node in cluster.nodes
+    )
+    params = Params(cover_hours=1, wait_seconds=1)
+    deadline = Deadline.after(params.deadline_seconds)
+    stop = threading.Event().wait
+    return survey(Site(servers, params, deadline, kept, open_session, stop))
+
+
+def test_a_survey_of_two_that_differ_takes_no_side(cluster: Cluster) -> None:
+    cluster.nodes[2].kill()
+    node, dn = cluster.nodes[1], person(8)
+    with behind_its_back(node, cluster, lambda: change(node, dn, "delete")):
+        found = surveyed(cluster).found
+
+    facts = {server: each.facts for server, each in found.items()}
+    assert [facts[server]["odd"] for server in facts] == [0, 0, 0]
+    assert [facts[server]["undecided_dns"] for server in facts] == [[dn], [dn], []]
+    assert str(facts["c/ldap3"]["not_compared"]).startswith("cannot connect")
+
+
+def test_a_survey_does_no_more_than_is_due(cluster: Cluster) -> None:
+    first = surveyed(cluster)
+    second = surveyed(cluster, first.kept)
+
+    assert 0 < first.kept.cursor.part < 0.1  # 1 of 256 parts of an hour
+    assert second.kept == first.kept
