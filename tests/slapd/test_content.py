@@ -393,6 +393,34 @@ def test_a_server_is_no_cluster(config: Path) -> None:
     assert "name its cluster, c" in done.stderr
 
 
+def test_the_repairs_in_the_documents_repair(cluster: Cluster, config: Path) -> None:
+    """First by changing two of three entries where they are right, then by loading the server."""
+    right, wrong = cluster.nodes[0], cluster.nodes[2]
+
+    def spoil() -> None:
+        change(wrong, person(3), "delete")
+        change(wrong, person(4), "delete")
+        change(wrong, person(5), "modify\nreplace: description\ndescription: x")
+
+    with behind_its_back(wrong, cluster, spoil):
+        spoiled = compared(config)[1]["different"]
+        for dn in (person(3), person(5)):
+            right.root.modify(dn, "replace: description\ndescription: as loaded")
+        cluster.wait_until_level()
+        left = [each["dn"] for each in compared(config)[1]["differences"]]
+
+        copy = right.tool("cat", "-b", SUFFIX)
+        wrong.stop()
+        for file in wrong.database.glob("*.mdb"):
+            file.unlink()
+        wrong.tool("add", "-q", "-b", SUFFIX, ldif=copy)
+        _start(wrong, cluster)
+        status, report = compared(config)
+
+    assert (spoiled, left) == (3, [person(4)])
+    assert (status, report["different"]) == (0, 0)
+
+
 class WithContent(RunningAgent):
     """An agent that compares the whole tree once in 36 s."""
 
