@@ -28,6 +28,7 @@ BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with
 MOST_ON_A_PAGE = 500
 PAGE_SECONDS = 30.0  # for a slice slapd examines every entry that it has, a million in 0.6 s
 LONGEST_CSN = 80
+LONG_DN = 400  # characters on average, before a slice counts as too large for our memory
 ATTRIBUTES = ("entryUUID", "entryCSN")
 EVERYTHING = "(objectClass=*)"
 
@@ -86,16 +87,17 @@ class Reader:
         return vector
 
     def part(self, wanted: Slice, most: int) -> Part:
-        """Return the entries of a slice, and stop after more than `most`."""
+        """Return the entries of a slice, and stop after more than `most` or very long DNs."""
         entries: dict[int, tuple[str, str]] = {}
-        count = 0
+        count = characters = 0
         try:
             for uuid, csn, dn in self._rows(wanted.filter_text):
                 if not wanted.low <= uuid <= wanted.high:
                     raise _unasked()
                 entries[uuid] = csn, dn
                 count += 1
-                if count > most:
+                characters += len(dn)
+                if count > most or characters > most * LONG_DN:
                     return Part(entries, is_whole=False)
         except SessionError as error:
             if error.failure.result_code != "sizeLimitExceeded" or not entries:

@@ -13,8 +13,8 @@ from typing import Any
 from ldaphealth.content.difference import Difference
 from ldaphealth.content.progress import Progress
 
-# SAFE-STRING of RFC 2849, and not one that ends with a blank
-SAFE = re.compile(r"(?![ :<])[\x01-\x09\x0b\x0c\x0e-\x7f]*(?<! )", re.ASCII)
+# SAFE-STRING of RFC 2849 without what a terminal would obey, and not one that ends with a blank
+SAFE = re.compile(r"(?![ :<])[ -~]*(?<! )", re.ASCII)
 
 
 def document(
