@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench test docker-build check e2e screenshots soak docs format lock clean
+.PHONY: help venv packages demo bench bench-content test docker-build check e2e screenshots soak docs format lock clean
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -34,6 +34,9 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.scrape
 	$(BIN)/python -m bench.page
+
+bench-content: venv packages  ## Measure comparing 200,000 entries on four servers
+	$(BIN)/python -m bench.content
 
 test: venv packages check e2e  ## Install what is missing and run everything
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "config": "ldaphealth.cli.config",
     "canary": "ldaphealth.cli.canary",
     "csn": "ldaphealth.cli.csn",
+    "content": "ldaphealth.cli.content",
 }
 
 

@@ -8,10 +8,10 @@ operation. Every error leaves as SessionError; docs/architecture.md says what th
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from unicodedata import category
 
 from ldaphealth.deadline import Deadline, SessionError
@@ -30,7 +30,9 @@ try:
     from ldap3.operation.extended import extended_operation
     from ldap3.operation.modify import modify_operation
     from ldap3.operation.search import search_operation
+    from ldap3.protocol.controls import build_control
     from ldap3.protocol.convert import build_controls_list
+    from ldap3.protocol.rfc2696 import paged_search_control
     from ldap3.protocol.rfc4527 import post_read_control
     from ldap3.utils import asn1
     from ldap3.utils.conv import escape_filter_chars
@@ -38,7 +40,10 @@ finally:
     gc.enable()
 
 START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
-POST_READ_OID = b"1.3.6.1.1.13.2"  # RFC 4527 3.2
+POST_READ_OID = "1.3.6.1.1.13.2"  # RFC 4527 3.2
+PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
+MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
+MOST_EMPTY_PAGES = 16  # one after the other; RFC 2696 allows a few, and a hostile server sends more
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 SUCCESS, SIZE_LIMIT_EXCEEDED, COMPARE_FALSE, COMPARE_TRUE = 0, 4, 5, 6
 # Tags of responses, [APPLICATION n] in RFC 4511
@@ -56,6 +61,7 @@ BIND, ENTRY, DONE, MODIFY, ADD, COMPARE, REFERENCE, EXTENDED, INTERMEDIATE = (
 UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
 INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
 
+T = TypeVar("T")
 Scope = Literal["base", "one", "sub"]
 _SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "sub": ldap3.SUBTREE}
 Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes with lower-case names
@@ -93,7 +99,6 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
-        self._controls: Any = None  # of the latest answer
 
     @property
     def alive(self) -> bool:
@@ -147,6 +152,41 @@ class Session:
             raise self._refused(Kind.RESULT, f"search below {base!r}", code, payload)
         return tuple(entries)
 
+    def renew(self, deadline: Deadline) -> None:
+        """Begin another deadline and the byte budget anew, for a session that reads much."""
+        self._living().renew(deadline, self._budget_bytes)
+        self.deadline = deadline
+
+    def pages(
+        self,
+        base: str,
+        scope: Scope,
+        filter_text: str,
+        attributes: Sequence[str],
+        page_size: int,
+    ) -> Iterator[tuple[Entry, ...]]:
+        """Yield the entries found page by page (RFC 2696); referral entries are entries too.
+
+        Deadline and byte budget hold for all pages together unless the caller renews them between
+        two, and then bounds how many it takes. A size limit of the server raises SessionError with
+        sizeLimitExceeded, after what it sent has been yielded.
+        """
+        request = self._request(_search_request, base, scope, filter_text, (*attributes,), 0)
+        cookie, empty = b"", 0
+        while empty < MOST_EMPTY_PAGES:
+            entries: list[Entry] = []
+            controls = self._request(_page_controls, page_size, cookie)
+            code, payload, answered = self._converse("search", request, DONE, entries, controls)
+            if entries:
+                yield tuple(entries)
+            if code != SUCCESS:
+                raise self._refused(Kind.RESULT, f"search below {base!r}", code, payload)
+            cookie = self._decoded(_cookie, answered)
+            if not cookie:
+                return
+            empty = 0 if entries else empty + 1
+        raise SessionError(Failure(Kind.PROTOCOL, "the server sends empty pages without end"))
+
     def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes of one entry; noSuchObject when it is not there or not for us.
 
@@ -182,12 +222,8 @@ class Session:
         """
         request = self._request(_modify_request, dn, attribute, value)
         control = self._request(_post_read, (*wanted,))
-        self._expect_success(Kind.RESULT, "modify", request + control, MODIFY)
-        try:
-            found = _post_read_entry(self._controls)
-        except Exception as error:  # as in `_response`
-            self.close()
-            raise _malformed(error) from error
+        answered = self._expect_success(Kind.RESULT, "modify", request, MODIFY, controls=control)
+        found = self._decoded(_post_read_entry, answered)
         return self.read(dn, wanted) if found is None else found[1]
 
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
@@ -239,28 +275,37 @@ class Session:
             detail = f"cannot make a request of the settings: {what}"
             raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
 
-    def _envelope(self, protocol_op: bytes) -> bytes:
-        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1).
-
-        Controls follow the request without anything between.
-        """
+    def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
+        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
         self._message_id += 1
-        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op
+        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
         return b"\x30" + _length(len(body)) + body
 
     def _exchange(
         self, operation: str, request: bytes, final: int, entries: list[Entry] | None = None
     ) -> tuple[int, Any]:
         """Send one request; return the result code and the payload of its final response."""
+        code, payload, _ = self._converse(operation, request, final, entries)
+        return code, payload
+
+    def _converse(
+        self,
+        operation: str,
+        request: bytes,
+        final: int,
+        entries: list[Entry] | None = None,
+        controls: bytes = b"",
+    ) -> tuple[int, Any, Any]:
+        """Do the same with controls, and return those of the final response (RFC 4511 4.1.11)."""
         transport = self._living()
 
-        def run() -> tuple[int, Any]:
-            transport.send(self._envelope(request), operation)
+        def run() -> tuple[int, Any, Any]:
+            transport.send(self._envelope(request, controls), operation)
             while True:
-                tag, payload = self._response(transport.receive(operation))
+                tag, payload, answered = self._response(transport.receive(operation))
                 try:
                     if tag == final:
-                        return payload[0][3], payload
+                        return payload[0][3], payload, answered
                     if tag == ENTRY and entries is not None:
                         entries.append(_entry(payload))
                         continue
@@ -270,16 +315,16 @@ class Session:
                     detail = f"the server answered {operation} with something else"
                     raise SessionError(Failure(Kind.PROTOCOL, detail))
 
-        result: tuple[int, Any] = self._timed(operation, run)
+        result: tuple[int, Any, Any] = self._timed(operation, run)
         self.counts[operation] = self.counts.get(operation, 0) + 1
         return result
 
-    def _response(self, message: bytes) -> tuple[int, Any]:
-        """Decode one message that must answer our latest request."""
+    def _response(self, message: bytes) -> tuple[int, Any, Any]:
+        """Decode one message that must answer our latest request: tag, payload, controls."""
         try:
             decoded = asn1.decode_message_fast(message)
             message_id, tag = decoded["messageID"], decoded["protocolOp"]
-            payload, self._controls = decoded["payload"], decoded["controls"]
+            payload, controls = decoded["payload"], decoded["controls"]
         except Exception as error:  # hostile bytes make ldap3 raise what they like
             raise _malformed(error) from error
         if message_id == 0 and tag == EXTENDED:
@@ -287,17 +332,36 @@ class Session:
         if message_id != self._message_id:
             detail = f"an answer to message {message_id}, which was not asked"
             raise SessionError(Failure(Kind.PROTOCOL, detail))
-        return tag, payload
+        return tag, payload, controls
 
-    def _expect_success(
-        self, kind: Kind, operation: str, request: bytes, final: int, *, fatal: bool = False
-    ) -> None:
-        """Do one operation. `fatal`: after a refusal the session is of no use."""
-        code, payload = self._exchange(operation, request, final)
+    def _expect_success(  # noqa: PLR0913  all of one operation
+        self,
+        kind: Kind,
+        operation: str,
+        request: bytes,
+        final: int,
+        *,
+        fatal: bool = False,
+        controls: bytes = b"",
+    ) -> Any:
+        """Do one operation, and return the controls of its answer.
+
+        `fatal`: after a refusal the session is of no use.
+        """
+        code, payload, answered = self._converse(operation, request, final, controls=controls)
         if code != SUCCESS:
             if fatal:
                 self.close()
             raise self._refused(kind, operation, code, payload)
+        return answered
+
+    def _decoded(self, decode: Callable[[Any], T], controls: Any) -> T:
+        """Decode a control of an answer; one that is not in form ends the session."""
+        try:
+            return decode(controls)
+        except Exception as error:  # as in `_response`
+            self.close()
+            raise _malformed(error) from error
 
     def _refused(self, kind: Kind, doing: str, code: int, payload: Any) -> SessionError:
         """Return the error for a result code; the server's message is shown, made harmless."""
@@ -349,14 +413,30 @@ def _entry(payload: Any) -> Entry:
     return dn, attributes
 
 
+def _control(controls: Any, oid: str) -> bytes | None:
+    """Return the value of a control that came with an answer, None without it (4.1.11)."""
+    for _, _, _, fields in controls or ():
+        if bytes(fields[0][3]) == oid.encode():
+            return bytes(fields[-1][3])
+    return None
+
+
 def _post_read_entry(controls: Any) -> Entry | None:
     """Return the entry in the answer's post-read control, None without one (RFC 4527 3.2)."""
-    for _, _, _, fields in controls or ():
-        if bytes(fields[0][3]) == POST_READ_OID:
-            value = fields[-1][3]
-            (entry,) = asn1.decode_sequence(value, 0, len(value))
-            return _entry(entry[3])
-    return None
+    value = _control(controls, POST_READ_OID)
+    if value is None:
+        return None
+    (entry,) = asn1.decode_sequence(value, 0, len(value))
+    return _entry(entry[3])
+
+
+def _cookie(controls: Any) -> bytes:
+    """Return the cookie of the paged results control, empty after the last page (RFC 2696 2)."""
+    value = _control(controls, PAGED_RESULTS_OID)
+    if value is None:
+        return b""
+    ((_, _, _, (_, cookie)),) = asn1.decode_sequence(value, 0, len(value))
+    return bytes(cookie[3])
 
 
 def _length(size: int) -> bytes:
@@ -407,6 +487,15 @@ def _search_request(
             escape, encode,
         )
     )  # fmt: skip
+
+
+def _page_controls(page_size: int, cookie: bytes) -> bytes:
+    """Ask for one page; a server that cannot page must not answer at all (critical)."""
+    controls = [
+        paged_search_control(criticality=True, size=page_size, cookie=cookie),
+        build_control(MANAGE_DSA_IT_OID, False, None),
+    ]
+    return _encode(build_controls_list(controls))
 
 
 @lru_cache(maxsize=1024)

@@ -173,12 +173,16 @@ class Transport:
         self, sock: socket.socket, deadline: Deadline, budget_bytes: int = BUDGET_BYTES
     ) -> None:
         self.sock = sock
-        self.deadline = deadline
-        self.budget_bytes = budget_bytes
         self._buffer = bytearray()
-        self._wire_bytes = budget_bytes + TLS_BYTES
         self._tls: ssl.SSLObject | None = None
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.renew(deadline, budget_bytes)
+
+    def renew(self, deadline: Deadline, budget_bytes: int) -> None:
+        """Begin another deadline and byte budget on the same connection."""
+        self.deadline = deadline
+        self.budget_bytes = budget_bytes
+        self._wire_bytes = budget_bytes + TLS_BYTES
 
     def start_tls(self, tls: Tls, host: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and carry the name of the server.

@@ -13,6 +13,7 @@ DECIDING = sorted(
         *ROOT.glob("guard/*.py"),
         *ROOT.glob("checks/*.py"),
         *ROOT.glob("csn/*.py"),
+        *ROOT.glob("content/*.py"),
         *(ROOT / f"{name}.py" for name in ("agent", "pool", "schedule", "screening", "judge")),
         *(ROOT / f"{name}.py" for name in ("history", "lanes", "probe", "deadline", "session")),
     ]

@@ -51,12 +51,13 @@ BUILT_IN = Table(
         "latency": "ldaphealth.checks.latency",
         "unbind": "ldaphealth.checks.unbind",
         # surveys, beside the sessions
+        "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",
     }
 )
 
 # These have settings without a default, so they are off until a cluster has settings for them.
-OFF_WITHOUT_SETTINGS = frozenset({"compare", "write", "propagation"})
+OFF_WITHOUT_SETTINGS = frozenset({"compare", "write", "content", "propagation"})
 
 LAST = "monitor"  # checks of other packages come before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has

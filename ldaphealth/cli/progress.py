@@ -10,8 +10,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Protocol
 
 PATIENCE_SECONDS = 1.0  # a progress that comes at two seconds feels late
+
+
+class Shown(Protocol):
+    """One line that says how far something is."""
+
+    def __rich__(self) -> str:
+        """Return it, each time it is drawn."""
 
 
 class Progress:
@@ -33,7 +41,7 @@ class Progress:
 
 
 @contextmanager
-def shown(progress: Progress) -> Iterator[None]:
+def shown(progress: Shown) -> Iterator[None]:
     """Draw the progress on standard error once it takes long, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
@@ -48,7 +56,7 @@ def shown(progress: Progress) -> Iterator[None]:
         painter.join(1.0)
 
 
-def _paint(progress: Progress, done: threading.Event) -> None:
+def _paint(progress: Shown, done: threading.Event) -> None:
     if done.wait(PATIENCE_SECONDS):
         return
     from rich.console import Console  # noqa: PLC0415  costs 60 ms, and most checks are quicker

@@ -1,0 +1,165 @@
+"""What one server is asked: its contextCSN, the entries of a slice, and some entries by DN.
+
+comparison.py has one for each server and calls it from a thread. Every error leaves as
+SessionError; StoppedError passes through from `pause`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from time import monotonic
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from msgspec import Struct
+
+from ldaphealth.content.difference import Version
+from ldaphealth.content.slices import Slice
+from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
+from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.printable import printable
+
+if TYPE_CHECKING:  # loading it would load ldap3
+    from ldaphealth.session import Session
+
+BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with a long DN
+MOST_ON_A_PAGE = 500
+PAGE_SECONDS = 30.0  # for a slice slapd examines every entry that it has, a million in 0.6 s
+LONGEST_CSN = 80
+LONG_DN = 400  # characters on average, before a slice counts as too large for our memory
+ATTRIBUTES = ("entryUUID", "entryCSN")
+EVERYTHING = "(objectClass=*)"
+
+Row = tuple[int, str, str]  # entryUUID, entryCSN, DN
+
+
+class Access(Struct, frozen=True):
+    """How a reader comes to its server and how fast it may read.
+
+    `opening` returns a session that is connected and bound, within `deadline_seconds`. `deadline`
+    makes a deadline, and `pause` waits for so many seconds or raises StoppedError.
+    """
+
+    opening: Callable[[Server, Deadline, int], Session]
+    deadline_seconds: float
+    deadline: Callable[[float], Deadline]
+    pause: Callable[[float], None]
+    entries_per_second: float
+    now: Callable[[], float] = monotonic
+
+
+class Part(Struct, frozen=True):
+    """entryCSN and DN of a slice by entryUUID; not `is_whole`: some of it, there is too much."""
+
+    entries: Mapping[int, tuple[str, str]]
+    is_whole: bool = True
+
+
+class Reader:
+    """Asks one server, never for more entries in a second than it may."""
+
+    def __init__(self, server: Server, access: Access) -> None:
+        self.server = server
+        self._access = access
+        self._page_size = max(1, min(MOST_ON_A_PAGE, int(access.entries_per_second)))
+        self.rows = 0  # read so far, for whoever shows how it goes on
+
+    def shows_entries(self) -> bool:
+        """Tell whether there is anything below the suffix; SessionError if it cannot be read."""
+        suffix = self.server.suffix
+        with closing(self._open()) as session:
+            entry = session.read(suffix, ATTRIBUTES)
+            _row((suffix, entry))
+            return bool(session.search(suffix, "one", EVERYTHING, ("1.1",), size_limit=1))
+
+    def vector(self) -> Vector:
+        """Return the newest change by server ID; SessionError where none can be read."""
+        with closing(self._open()) as session:
+            values = session.read(self.server.suffix, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+        try:
+            vector = parse_vector(values)
+        except CSNError as error:
+            raise _useless(str(error)) from error
+        if not vector:
+            raise _useless(f"no {ATTRIBUTE} can be read: no replication, or no right to read it")
+        return vector
+
+    def part(self, wanted: Slice, most: int) -> Part:
+        """Return the entries of a slice, and stop after more than `most` or very long DNs."""
+        entries: dict[int, tuple[str, str]] = {}
+        count = characters = 0
+        try:
+            for uuid, csn, dn in self._rows(wanted.filter_text):
+                if not wanted.low <= uuid <= wanted.high:
+                    raise _unasked()
+                entries[uuid] = csn, dn
+                count += 1
+                characters += len(dn)
+                if count > most or characters > most * LONG_DN:
+                    return Part(entries, is_whole=False)
+        except SessionError as error:
+            if error.failure.result_code != "sizeLimitExceeded" or not entries:
+                raise
+            return Part(entries, is_whole=False)
+        return Part(entries)
+
+    def versions(self, dns: Iterable[str]) -> dict[str, Version]:
+        """Return the versions of those of the entries that the server has."""
+        found: dict[str, Version] = {}
+        with closing(self._open()) as session:
+            for dn in dns:
+                began = self._access.now()
+                session.renew(self._access.deadline(self._access.deadline_seconds))
+                try:
+                    for page in session.pages(dn, "base", EVERYTHING, ATTRIBUTES, 1):
+                        for uuid, csn, _ in map(_row, page):
+                            found[dn] = Version(str(UUID(int=uuid)), csn)
+                except SessionError as error:
+                    if error.failure.result_code != "noSuchObject":
+                        raise
+                self._keep_pace(began, 1)
+        return found
+
+    def _open(self) -> Session:
+        access = self._access
+        deadline = access.deadline(access.deadline_seconds)
+        return access.opening(self.server, deadline, BUDGET_BYTES)
+
+    def _rows(self, filter_text: str) -> Iterator[Row]:
+        access, suffix = self._access, self.server.suffix
+        with closing(self._open()) as session:
+            session.renew(access.deadline(PAGE_SECONDS))
+            began = access.now()
+            for page in session.pages(suffix, "sub", filter_text, ATTRIBUTES, self._page_size):
+                yield from map(_row, page)
+                self.rows += len(page)
+                self._keep_pace(began, len(page))
+                began = access.now()
+                session.renew(access.deadline(PAGE_SECONDS))
+
+    def _keep_pace(self, began: float, entries: int) -> None:
+        """Wait for the rest of the time that so many entries may take."""
+        access = self._access
+        access.pause(began + entries / access.entries_per_second - access.now())
+
+
+def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:
+    dn, attributes = entry
+    try:
+        (uuid,), (csn,) = attributes["entryuuid"], attributes["entrycsn"]
+        return UUID(uuid).int, csn[:LONGEST_CSN], dn
+    except (KeyError, ValueError) as error:
+        raise _useless(
+            f"the account cannot read {' and '.join(ATTRIBUTES)} of {printable(dn)}"
+        ) from error
+
+
+def _unasked() -> SessionError:
+    detail = "it answers with entries that were not asked for"
+    return SessionError(Failure(Kind.PROTOCOL, detail))
+
+
+def _useless(detail: str) -> SessionError:
+    return SessionError(Failure(Kind.RESULT, detail))

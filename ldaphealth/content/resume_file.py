@@ -1,0 +1,101 @@
+"""The file that an interrupted comparison goes on from.
+
+It holds DNs, and what it says is believed, so nobody else may read, write or replace it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from ldaphealth import atomic_file
+from ldaphealth.content.difference import Difference
+from ldaphealth.content.progress import Progress
+from ldaphealth.content.slices import END, Cursor
+
+FORMAT = 1
+MOST_BYTES = 64 << 20
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class Saved(Struct, forbid_unknown_fields=True):
+    """What is in the file. Numbers of 128 bits are hexadecimal: JSON's readers know no such."""
+
+    format: int
+    servers: dict[str, str]  # URI by server ID: what was compared
+    suffix: str
+    wanted: int
+    low: str
+    width: str
+    most: int
+    entries: dict[str, int]
+    differences: list[Difference]
+    different: int
+    unsettled: int
+    lacking: dict[str, int]
+    not_compared: dict[str, str]
+
+
+def save(path: Path, progress: Progress, servers: Mapping[str, str], suffix: str) -> None:
+    """Write the file; OSError leaves the one before as it was."""
+    cursor = progress.cursor
+    saved = Saved(
+        FORMAT, dict(servers), suffix, cursor.wanted, f"{cursor.low:x}", f"{cursor.width:x}",
+        progress.most, progress.entries, progress.differences, progress.different,
+        progress.unsettled, progress.lacking, progress.not_compared,
+    )  # fmt: skip
+    atomic_file.write(path, msgspec.json.encode(saved), 0o600)
+
+
+def load(path: Path, servers: Mapping[str, str], suffix: str) -> Progress | None:
+    """Return what the file holds, None if there is none; ValueError says why it cannot be used."""
+    content = _content(path)
+    if content is None:
+        return None
+    try:
+        saved = msgspec.json.decode(content, type=Saved)
+        low, width = int(saved.low, 16), int(saved.width, 16)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ValueError(f"{path}: is no file of an interrupted comparison: {error}") from error
+    if saved.format != FORMAT or not (0 <= low <= END and 0 < width <= END and saved.wanted > 0):
+        raise ValueError(f"{path}: is of another version of this program; remove it")
+    if (saved.servers, saved.suffix) != (dict(servers), suffix):
+        raise ValueError(f"{path}: is of other servers or another suffix; name another file")
+    return Progress(
+        Cursor(saved.wanted, low, width), saved.most, saved.entries, saved.differences,
+        saved.different, saved.unsettled, saved.lacking, saved.not_compared,
+    )  # fmt: skip
+
+
+def check_place(path: Path) -> None:
+    """ValueError where others could put a file in place of ours, such as /tmp."""
+    try:
+        mode = path.parent.stat().st_mode
+    except OSError as error:
+        raise ValueError(f"{path.parent}: {error.strerror}") from error
+    if mode & OTHERS_WRITE:
+        raise ValueError(
+            f"{path}: others can write to {path.parent}; choose a directory that only you can"
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"{path}: you cannot write to {path.parent}")
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        is_ours = status.st_uid == os.geteuid() and not status.st_mode & OTHERS_WRITE
+        if not stat.S_ISREG(status.st_mode) or not is_ours or status.st_size > MOST_BYTES:
+            raise ValueError(f"{path}: is no regular file of yours that only you can write to")
+        return file.read()

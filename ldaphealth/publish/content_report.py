@@ -1,0 +1,79 @@
+"""What a comparison of contents found, as a document for programs and as LDIF.
+
+`ldaphealth content diff` calls it; content_table.py draws the document.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ldaphealth.content.difference import Difference
+from ldaphealth.content.progress import Progress
+
+# SAFE-STRING of RFC 2849 without what a terminal would obey, and not one that ends with a blank
+SAFE = re.compile(r"(?![ :<])[ -~]*(?<! )", re.ASCII)
+
+
+def document(
+    cluster: str, suffix: str, servers: list[str], progress: Progress, seconds: float
+) -> dict[str, Any]:
+    """Return it as it is printed in JSON; docs/content.md explains the keys."""
+    return {
+        "cluster": cluster,
+        "suffix": suffix,
+        "duration_seconds": round(seconds, 3),
+        "servers": [
+            {
+                "server": server,
+                "entries": progress.entries.get(server, 0),
+                "lacking": progress.lacking.get(server, 0),
+                "not_compared": progress.not_compared.get(server, ""),
+            }
+            for server in servers
+        ],
+        "different": progress.different,
+        "unsettled": progress.unsettled,
+        "differences": [_difference(each) for each in progress.differences],
+    }
+
+
+def ldif(report: Mapping[str, Any]) -> str:
+    """Return the entries that differ as LDIF content records (RFC 2849), versions as comments."""
+    return "\n".join(_ldif(report)) + "\n"
+
+
+def _difference(each: Difference) -> dict[str, Any]:
+    return {
+        "dn": each.dn,
+        "versions": {
+            server: {"entry_uuid": version.entry_uuid, "entry_csn": version.entry_csn}
+            for server, version in each.versions.items()
+        },
+        "missing": [*each.missing],
+        "odd": sorted(each.odd),
+    }
+
+
+def _ldif(report: Mapping[str, Any]) -> Iterator[str]:
+    yield "version: 1"
+    for each in report["differences"]:
+        yield ""
+        for server, version in each["versions"].items():
+            yield f"# {server}: {_comment(version['entry_csn'])}"
+        yield from (f"# {server}: lacks it" for server in each["missing"])
+        yield _line("dn", each["dn"])
+        uuids = {version["entry_uuid"] for version in each["versions"].values()}
+        yield from (_line("entryUUID", uuid) for uuid in sorted(uuids))
+
+
+def _line(name: str, value: str) -> str:
+    if SAFE.fullmatch(value):
+        return f"{name}: {value}"
+    return f"{name}:: {base64.b64encode(value.encode()).decode()}"
+
+
+def _comment(text: str) -> str:
+    return ascii(text)[1:-1]

@@ -1,0 +1,81 @@
+"""What the judge says of differences that a survey found: who is odd, and who only takes part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ldaphealth.checks.content import Params
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    OURS,
+    SOFT,
+    TOLD,
+    UNKNOWN,
+    Case,
+    Opinion,
+    judged,
+    opinions,
+    saw,
+    view,
+)
+
+PARAMS = Params(cover_hours=24)
+WELL: dict[str, Any] = {
+    "passes": 0, "part": 0.25, "entries": 100, "odd": 0, "odd_dns": [], "undecided": 0,
+    "undecided_dns": [], "not_compared": "",
+}  # fmt: skip
+ODD: Opinion = ("diverged", CRITICAL, SOFT)
+UNDECIDED: Opinion = ("diverged", CRITICAL, TOLD)
+LEFT_OUT: Opinion = ("not_compared", UNKNOWN, OURS)
+
+
+def case(*expected: Opinion, **facts: object) -> Case:
+    return Case(view(saw("content", WELL | facts)), PARAMS, expected)
+
+
+CASES = {
+    "no difference": case(FINE),
+    "it is odd": case(ODD, odd=2, odd_dns=["cn=a", "cn=b"]),
+    "no majority": case(UNDECIDED, undecided=1, undecided_dns=["cn=a"]),
+    "both": case(ODD, UNDECIDED, odd=1, odd_dns=["cn=a"], undecided=1, undecided_dns=["cn=b"]),
+    "not compared": case(LEFT_OUT, not_compared="connection refused"),
+    "not compared, but known to be odd": case(
+        ODD, LEFT_OUT, odd=1, odd_dns=["cn=a"], not_compared="connection refused"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_opinion(name: str) -> None:
+    case = CASES[name]
+
+    assert opinions(judged(case.view, case.params)) == case.expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"odd": 1, "odd_dns": ["cn=a"]}, "the entry cn=a is not as on most servers"),
+        (
+            {"odd": 12, "odd_dns": ["cn=a"]},
+            "12 entries, the first cn=a, are not as on most servers",
+        ),
+        ({"passes": 2}, "no difference; 25% of the tree in pass 3"),
+        ({"not_compared": "refused"}, "not compared this time: refused"),
+    ],
+)
+def test_the_sentence_says_how_many_and_names_the_first(
+    facts: dict[str, object], sentence: str
+) -> None:
+    (finding,) = judged(view(saw("content", WELL | facts)), PARAMS)
+
+    assert finding.summary == sentence
+
+
+def test_the_pace_follows_from_the_time_of_a_pass() -> None:
+    assert Params(cover_hours=24).interval_seconds == pytest.approx(337.5)
+    assert Params(cover_hours=0.01).interval_seconds == 1.0
+    assert Params(cover_hours=8760).interval_seconds == 600.0

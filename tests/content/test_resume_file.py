@@ -1,0 +1,96 @@
+"""An interrupted comparison goes on from its own file and from nobody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ldaphealth.content.difference import Difference, Version
+from ldaphealth.content.progress import Progress
+from ldaphealth.content.resume_file import check_place, load, save
+from ldaphealth.content.slices import END, Cursor
+
+SERVERS = {"c/a": "ldap://192.0.2.1", "c/b": "ldap://192.0.2.2"}
+SUFFIX = "dc=x"
+
+
+def progress() -> Progress:
+    found = Difference("cn=é", {"c/a": Version("u", "csn")}, ("c/b",))
+    half = Progress(Cursor(100, END // 2, END // 7), most=10)
+    half.add_entries({"c/a": 5, "c/b": 4})
+    half.add_differences([found])
+    half.not_compared["c/c"] = "it was down"
+    return half
+
+
+def test_all_of_it_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "resume"
+    save(path, progress(), SERVERS, SUFFIX)
+
+    assert load(path, SERVERS, SUFFIX) == progress()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_is_a_beginning(tmp_path: Path) -> None:
+    assert load(tmp_path / "none", SERVERS, SUFFIX) is None
+
+
+@pytest.mark.parametrize(
+    ("servers", "suffix"),
+    [(SERVERS | {"c/a": "ldap://192.0.2.9"}, SUFFIX), (SERVERS, "dc=y"), ({}, SUFFIX)],
+    ids=["another URI", "another suffix", "other servers"],
+)
+def test_the_file_of_something_else_is_refused(
+    servers: dict[str, str], suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "resume"
+    save(path, progress(), SERVERS, SUFFIX)
+
+    with pytest.raises(ValueError, match="other servers"):
+        load(path, servers, suffix)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[1]", b"\xff", b'{"format":1}', b"x" * 1000],
+    ids=["empty", "no keys", "a list", "no text", "some keys", "no JSON"],
+)
+def test_what_is_no_such_file_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "resume"
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+    with pytest.raises(ValueError, match="no file of an interrupted comparison"):
+        load(path, SERVERS, SUFFIX)
+
+
+@pytest.mark.parametrize("cursor", [Cursor(0), Cursor(1, END + 1), Cursor(1, 0, 0)])
+def test_a_place_that_there_is_not_is_refused(cursor: Cursor, tmp_path: Path) -> None:
+    path = tmp_path / "resume"
+    save(path, Progress(cursor), SERVERS, SUFFIX)
+
+    with pytest.raises(ValueError, match="another version"):
+        load(path, SERVERS, SUFFIX)
+
+
+def test_a_file_that_others_can_write_or_a_link_is_refused(tmp_path: Path) -> None:
+    path, link = tmp_path / "resume", tmp_path / "link"
+    save(path, progress(), SERVERS, SUFFIX)
+    link.symlink_to(path)
+
+    with pytest.raises(ValueError, match="link"):
+        load(link, SERVERS, SUFFIX)
+    path.chmod(0o622)
+    with pytest.raises(ValueError, match="only you"):
+        load(path, SERVERS, SUFFIX)
+
+
+def test_a_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None:
+    check_place(tmp_path / "resume")
+    tmp_path.chmod(0o1777)  # as /tmp is
+
+    with pytest.raises(ValueError, match="others can write"):
+        check_place(tmp_path / "resume")
+    with pytest.raises(ValueError, match="No such file"):
+        check_place(tmp_path / "none" / "resume")
