@@ -18,7 +18,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 	@touch $@
 
 packages:  ## Install what the tests drive, where we may
-	@./scripts/install-packages slapd ldap-utils keepalived
+	@./scripts/install-packages slapd ldap-utils keepalived faketime
 
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
 	$(BIN)/python -m demo
