@@ -6,11 +6,12 @@ phase still says Persist when the provider is gone; a link of type refreshOnly i
 between two polls, and looks like one whose every attempt is answered with an error, so neither is
 judged while the last attempt was answered.
 
-Silence is measured and not judged: slapd sends no change back to the server it came from, so in
-a healthy cluster one link may hear of every write and another of none.
+Silence is measured, within the newest 64 reads, and not judged: slapd sends no change back to the
+server it came from, so in a healthy cluster one link may hear of every write and another of none.
 
-Durations are what was seen: they reach back no further than the history, which has 64 reads. The
-server's own times are only compared with each other, never with a clock of ours.
+Durations are what was seen: they reach back as far as the history, which keeps of older reads the
+first and the last of those that say the same. The server's own times are only compared with each
+other, never with a clock of ours.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ class Params(Struct, frozen=True):
 
     not_connected_seconds: Annotated[
         Thresholds,
-        Meta(description="for how long a link was seen without a connection, in at most 64 reads"),
+        Meta(description="for how long a link was seen without a connection"),
     ] = at_most(30, 300)
     refresh_seconds: Annotated[
         Thresholds,
-        Meta(description="for how long a link was seen refreshing, in at most 64 reads"),
+        Meta(description="for how long a link was seen refreshing"),
     ] = at_most(300, 1800)
     reconnects: Annotated[
         Thresholds, Meta(description="how often a link connected anew, in at most 64 reads")
@@ -252,4 +253,20 @@ def _reconnects(reads: Reads) -> int:
     return sum(earlier != later for earlier, later in pairwise(made))
 
 
-CHECK = Check("consumer", Params, observe, judge)
+def says_the_same(earlier: Facts, later: Facts) -> bool:
+    """Tell whether two reads differ at most in what nobody judges.
+
+    That is when a link was last in contact, and of a lost one, which has no contact, when it was
+    tried.
+    """
+    return _steady(earlier) == _steady(later)
+
+
+def _steady(facts: Facts) -> list[Link]:
+    return [
+        replace(link, connect="") if link.lost else replace(link, contact="")
+        for link in _links(facts)
+    ]
+
+
+CHECK = Check("consumer", Params, observe, judge, covers=says_the_same)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.replication import OBSERVED, Params
+from ldaphealth.checks.replication import CHECK, OBSERVED, Params
+from ldaphealth.checks.sightings import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.history import History
 from ldaphealth.judge import judge
@@ -57,12 +58,12 @@ def csn(sid: int, after: float) -> str:
 
 
 def read(of: str, at: float, *values: str, took: float = 0.0) -> Observation:
-    return saw("replication", {ATTRIBUTE: values}, of=of, at=at, took=took)
+    return saw("replication", {ATTRIBUTE: {"": values}}, of=of, at=at, took=took)
 
 
 def read_when(of: str, epoch_seconds: float, *values: str) -> Observation:
     """Return a read that carries the agent's time of day, in seconds after the start."""
-    facts = {ATTRIBUTE: values, OBSERVED: START.timestamp() + epoch_seconds}
+    facts = {ATTRIBUTE: {"": values}, OBSERVED: START.timestamp() + epoch_seconds}
     return saw("replication", facts, of=of)
 
 
@@ -747,3 +748,36 @@ def test_a_regress_is_told_whatever_the_others_show(seen: list[Observation]) -> 
         alone = [each for each in seen if each.server == f"c/{name}"]
         if alone:
             assert (REGRESSED in found) is (REGRESSED in all_findings(*alone)[name])
+
+
+def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
+    """An hour of reads every 5 s, each another position; s3 was cut off and restored long ago."""
+    four = cluster(planned("replication"), servers=4)
+    history = History(covers={"replication": CHECK.covers} if CHECK.covers else {})
+    for at in range(0, 3600, 5):
+        for name in ("s0", "s1", "s2"):
+            history.add(read(name, at, csn(1, at)))
+        own = at if at < 600 else 100
+        history.add(read("s3", at, csn(1, own), csn(4, at)))
+    found = [each for each in judge(four, history, one_shot=False) if each.server == "c/s3"]
+
+    assert [each.code for each in found] == ["behind", "isolated", "regressed"]
+    behind = max(m.value for m in found[0].metrics if m.name == "behind_seconds")
+    assert 0.75 * 3000 < behind <= 3000  # never more than is true, and most of it
+    assert len(history.of_check("replication")["c/s0"]) < 130
+
+
+@given(SIGHTINGS, st.integers(1, 3))
+def test_older_reads_that_are_spared_make_nobody_later(seen: list[Observation], keep: int) -> None:
+    """What grew is told as late as it was, or less; who is blamed stays the same."""
+    four = cluster(planned("replication", Params(behind=Thresholds())), servers=4)
+    whole, few = History(1000), History(keep, {"replication": grew}, older=1000)
+    for each in seen:
+        whole.add(each)
+        few.add(each)
+
+    def behind(history: History) -> dict[tuple[str, str, str], float]:
+        found = judge(four, history, one_shot=False)
+        return {(f.server, m.name, m.label): m.value for f in found for m in f.metrics}
+
+    assert behind(few) == behind(whole)

@@ -50,6 +50,7 @@ class RunningAgent:
     directory: Path
     interval_seconds: float = INTERVAL_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS
+    more_checks: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -83,6 +84,7 @@ class RunningAgent:
                 servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
                 canaries=CANARIES,
             )
+            + f"      {self.more_checks}\n"
         )  # fmt: skip
 
     @property
