@@ -11,16 +11,19 @@ from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Vector, essential, par
 from ldaphealth.model import Observation
 
 
-def values(facts: Mapping[str, object], base: str) -> tuple[str, ...]:
+def _values(facts: Mapping[str, object], base: str) -> object:
     """Return what was read of one naming context; nothing where it was not asked for."""
     by_base = facts.get(ATTRIBUTE)
-    found = by_base.get(base, ()) if isinstance(by_base, Mapping) else ()
-    return tuple(map(str, found)) if isinstance(found, (tuple, list)) else ()
+    return by_base.get(base, ()) if isinstance(by_base, Mapping) else ()
+
+
+def _parsed(values: object) -> Vector:
+    return parse_vector(map(str, values)) if isinstance(values, (tuple, list)) else {}
 
 
 def vector(seen: Observation, base: str) -> Vector:
     """Return the positions; CSNError quotes a value that is no CSN."""
-    return parse_vector(values(seen.facts, base))
+    return _parsed(_values(seen.facts, base))
 
 
 def sighting(seen: Observation, base: str) -> Sighting | None:
@@ -55,8 +58,8 @@ def reads_now(
 
 def own_reads(seen: Sequence[Observation], base: str) -> list[Sighting]:
     """Return the reads of one server; the newest alone while they all show the same."""
-    latest = values(seen[-1].facts, base)
-    same = all(values(each.facts, base) == latest for each in seen)
+    latest = _values(seen[-1].facts, base)
+    same = all(_values(each.facts, base) == latest for each in seen)
     return sightings(seen[-1:] if same else seen, base)
 
 
@@ -72,8 +75,7 @@ def grew(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
 
 def _grew(earlier: Mapping[str, object], later: Mapping[str, object], base: str) -> bool:
     try:
-        before = parse_vector(values(earlier, base))
-        after = parse_vector(values(later, base))
+        before, after = _parsed(_values(earlier, base)), _parsed(_values(later, base))
     except CSNError:
         return False
     return all(sid in after and after[sid] >= position for sid, position in before.items())

@@ -1,12 +1,16 @@
 """A round trip on the agent's own canary: modify with a fresh token, then compare.
 
 Nothing is sent to change an entry that does not carry the agent's mark (canary.py).
+
+What was written the time before proves under which server ID this server writes: the entryCSN of an
+entry that holds the token we wrote *here* was made here. Two servers with one server ID lose each
+other's changes, and contextCSN cannot show it (docs/replication.md).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -14,9 +18,14 @@ from msgspec import Meta, Struct
 from ldaphealth.canary import MARK_ATTRIBUTE, NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.csn import CSNError, parse
 from ldaphealth.deadline import SessionError
-from ldaphealth.model import Effect, Finding, Role, State, Trust
+from ldaphealth.model import Effect, Finding, Observation, Role, State, Trust
+from ldaphealth.printable import printable
 from ldaphealth.thresholds import Thresholds, at_most
+
+LONGEST_VALUE = 64
+MOST_READS = 8  # of late, in which to look for a proof
 
 if TYPE_CHECKING:
     from ldaphealth.history import View
@@ -44,7 +53,7 @@ def observe(session: Session, params: Params) -> Facts:
     agent = params.agent or this_agent()
     dn = canary_dn(params.container, agent, session.server)
     try:
-        entry = session.read(dn, (MARK_ATTRIBUTE,))
+        entry = session.read(dn, (MARK_ATTRIBUTE, TOKEN_ATTRIBUTE, "entryCSN"))
     except SessionError as error:
         if error.failure.result_code != "noSuchObject":
             raise
@@ -53,7 +62,19 @@ def observe(session: Session, params: Params) -> Facts:
         return {"canary": "foreign", "dn": dn}
     token = f"ldaphealth {os.urandom(16).hex()}"
     session.replace(dn, TOKEN_ATTRIBUTE, token)
-    return {"canary": "ours", "dn": dn, "matched": session.compare(dn, TOKEN_ATTRIBUTE, token)}
+    return {
+        "canary": "ours",
+        "dn": dn,
+        "matched": session.compare(dn, TOKEN_ATTRIBUTE, token),
+        "token": token,
+        "found_token": _shown(entry, TOKEN_ATTRIBUTE),
+        "found_csn": _shown(entry, "entryCSN"),
+    }
+
+
+def _shown(entry: Mapping[str, tuple[str, ...]], attribute: str) -> str:
+    """Return the value of an attribute; what is too long to be ours is cut."""
+    return printable("".join(entry.get(attribute.lower(), ())[:1]), LONGEST_VALUE)
 
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
@@ -74,6 +95,41 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
                 summary = f"what was written to {dn} a moment ago is not there"
                 yield view.finding(State.CRITICAL, "lost", summary)
             yield from judge_seconds(view, params.seconds)
+            yield from _duplicates(view)
+
+
+def _duplicates(view: View) -> Iterator[Finding]:
+    """Tell who else was seen to write under the server ID of this server."""
+    mine = _writes_as(view.mine)
+    if mine is None:
+        return
+    others = [
+        server.partition("/")[2]
+        for server, seen in sorted(view.observations.items())
+        if server != view.server.id and _writes_as(seen) == mine
+    ]
+    if others:
+        summary = (
+            f"writes under server ID {mine:03x}, and so does {', '.join(others)}: changes of one may "
+            "be lost on the other; give each its own serverID, unless both names are one server's"
+        )
+        yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.TOLD)
+
+
+def _writes_as(seen: Sequence[Observation]) -> int | None:
+    """Return the server ID of the latest write that is proven to have been made at that server.
+
+    Proven is what one round wrote there and a later one found, with the entryCSN that it got.
+    """
+    latest = seen[-MOST_READS:]
+    written = {each.facts.get("token") for each in latest} - {None}
+    for each in reversed(latest):
+        if each.facts.get("found_token") in written:
+            try:
+                return parse(str(each.facts.get("found_csn"))).sid
+            except CSNError:  # no right to read it
+                return None
+    return None
 
 
 CHECK = Check("write", Params, observe, judge, Effect.OUT)

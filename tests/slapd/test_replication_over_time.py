@@ -10,10 +10,13 @@ import pytest
 from demo import wait
 from demo.cluster import Cluster
 from demo.node import Node
+from demo.tree import CANARIES
+from ldaphealth.canary import canary_dn
 from ldaphealth.checks.replication import Params
 from ldaphealth.model import State
 from ldaphealth.thresholds import at_most
 from tests.slapd.recorded import Recorded
+from tests.slapd.watched import make_canaries
 from tests.slapd.writes import steady_writes
 
 pytestmark = pytest.mark.slapd
@@ -211,3 +214,36 @@ def test_a_clock_that_is_ahead_is_told_and_makes_nobody_late() -> None:
     assert seen.ever_out() == set()
     assert len(sentence) == 1
     assert sentence[0].startswith("has a change of server ID 003 ")
+
+
+def test_two_servers_that_write_under_one_server_id_are_found() -> None:
+    with Cluster(size=3, server_ids=(1, 2, 2)) as cluster:
+        make_canaries(cluster, "lb1")
+        with Recorded(cluster, ("write",)) as seen:
+            wait.until(lambda: len(seen.wrong()) == 2, 5.0, "not found")
+            sleep(1.0)
+            told = {
+                name: found.summary
+                for name in ("ldap2", "ldap3")
+                for found in seen.findings(name)
+                if found.code == "duplicate_server_id"
+            }
+
+    duplicate = {"write.duplicate_server_id"}
+    assert seen.ever_wrong() == {"ldap2": duplicate, "ldap3": duplicate}
+    assert seen.ever_out() == set()
+    assert "and so does ldap3" in told["ldap2"]
+    assert "and so does ldap2" in told["ldap3"]
+
+
+def test_servers_with_server_ids_of_their_own_are_no_duplicates(cluster: Cluster) -> None:
+    make_canaries(cluster, "lb1")
+    with Recorded(cluster, ("write",)) as seen:
+        sleep(2.0)
+        written = {
+            node.root.read(canary_dn(CANARIES, "lb1", server), "entryCSN")[0][-11:-7]
+            for node, server in zip(cluster.nodes, seen.asked.servers, strict=True)
+        }
+
+    assert seen.ever_wrong() == {}
+    assert len(written) == 4
