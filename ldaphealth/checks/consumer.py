@@ -91,6 +91,13 @@ class Link(Struct, frozen=True):
         return not self.connected and not self.waits
 
     @property
+    def phase_now(self) -> str:
+        """Return the phase as it is: slapd's own still says Persist when the provider is gone."""
+        if self.connected:
+            return self.phase
+        return "waiting" if self.waits else "not connected"
+
+    @property
     def refreshes(self) -> bool:
         """Tell whether it is catching up; until it tried to connect the phase says so, too."""
         return self.connected and self.phase in REFRESH
@@ -138,7 +145,7 @@ def _name(dn: str) -> str:
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
     """Judge each link by how long it has been seen so, and by how often it connected anew."""
-    history = [(seen.ended_at, _links(seen.facts)) for seen in view.mine]
+    history = [(seen.ended_at, links_of(seen.facts)) for seen in view.mine]
     latest = history[-1][1]
     if not view.latest.facts.get("entries"):
         summary = "slapd shows no links: it receives from nobody, or is older than OpenLDAP 2.5"
@@ -165,7 +172,8 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", _count(latest), fine)
 
 
-def _links(facts: Facts) -> Sequence[Link]:
+def links_of(facts: Facts) -> Sequence[Link]:
+    """Return the links that one read shows."""
     return convert(facts.get("links", ()), tuple[Link, ...])
 
 
@@ -265,7 +273,7 @@ def says_the_same(earlier: Facts, later: Facts) -> bool:
 def _steady(facts: Facts) -> list[Link]:
     return [
         replace(link, connect="") if link.lost else replace(link, contact="")
-        for link in _links(facts)
+        for link in links_of(facts)
     ]
 
 

@@ -94,6 +94,11 @@ class Params(Struct, frozen=True):
                 f"server:ldap1; not {self.reference[:80]!a}"
             )
 
+    def proves_within(self, pause_seconds: float) -> bool:
+        """Tell whether two reads so far apart can prove anybody behind."""
+        limits = self.behind_second_look
+        return limits in (SECOND_LOOK, Thresholds()) or _tolerance_seconds(limits) < pause_seconds
+
     def contexts(self, server: Server) -> tuple[str, ...]:
         """Return the naming contexts to judge on a server."""
         return self.bases or (self.base or server.suffix,)

@@ -110,8 +110,9 @@ def _duplicates(view: View) -> Iterator[Finding]:
     ]
     if others:
         summary = (
-            f"writes under server ID {mine:03x}, and so does {', '.join(others)}: changes of one may "
-            "be lost on the other; give each its own serverID, unless both names are one server's"
+            f"writes under server ID {mine:03x}, and so does {', '.join(others)}: changes of one "
+            "may be lost on the other; give each its own serverID, unless both names are one "
+            "server's"
         )
         yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.TOLD)
 

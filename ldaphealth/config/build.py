@@ -14,6 +14,7 @@ from msgspec.structs import fields
 
 from ldaphealth import check, model
 from ldaphealth.checks import BUILT_IN, LAST, SESSION
+from ldaphealth.checks.replication import Params as ReplicationParams
 from ldaphealth.config import shape
 from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
@@ -34,7 +35,7 @@ def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, 
         name: _credentials(f"credentials.{name}", each, problems)
         for name, each in file.credentials.items()
     }
-    return {
+    built = {
         name: check.Cluster(
             name,
             _servers(f"clusters.{name}", name, each, known, problems),
@@ -47,6 +48,9 @@ def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, 
         )
         for name, each in file.clusters.items()
     }
+    for name, cluster in built.items():
+        _check_second_look(f"clusters.{name}", cluster, problems)
+    return built
 
 
 def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
@@ -101,6 +105,18 @@ def _second_look_seconds(path: str, given: shape.Cluster, problems: Problems) ->
             f"{path}.second_look_seconds", f"must be at most {most:g}, 0.6 of the deadline"
         )
     return given.second_look_seconds
+
+
+def _check_second_look(path: str, cluster: check.Cluster, problems: Problems) -> None:
+    pause = cluster.second_look_seconds
+    for planned in cluster.checks:
+        params = planned.params
+        if isinstance(params, ReplicationParams) and not params.proves_within(pause):
+            problems.add(
+                f"{path}.checks.{planned.check.name}.behind_second_look",
+                f"nobody could be behind: the two looks are {pause:g} s apart "
+                "(second_look_seconds), so it must alert on less",
+            )
 
 
 def _servers(

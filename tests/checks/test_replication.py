@@ -344,6 +344,22 @@ CASES = {
         one_shot=True,
         params=Params(behind_second_look=at_most(0.7, 0.8)),
     ),
+    "without memory: a short pause is enough": case(
+        *LEVEL, read("s3", 0, OLD), read("s3", 0.3, OLD), expected=TOO_BEHIND, one_shot=True
+    ),
+    "without memory: a write between the two short looks proves nothing": case(
+        *LACKING,
+        read("s3", 0, OLD),
+        *(read(name, 0.2, NEW) for name in ("s0", "s1", "s2")),
+        read("s3", 0.3, OLD),
+        expected=FINE,
+        one_shot=True,
+    ),
+    "a range that begins at a value is a tolerance of so much": case(
+        *halves_until(61),
+        expected=TOO_SPLIT,
+        params=Params(behind=Thresholds(critical=Range(60, inside_alerts=True))),
+    ),
     "with memory: own limits": case(
         *LEVEL, read("s3", 0.75, OLD), expected=BEHIND, params=Params(behind=at_most(0.7, 0.8))
     ),
@@ -553,6 +569,73 @@ def test_who_has_more_than_the_reference_server_is_told_so() -> None:
     assert sentences(*others_lack_until(99), reference="server:s0") == [
         "has changes of server ID 001 that s0 has not had for 99.0 s"
     ]
+
+
+@pytest.mark.parametrize("wrong", [Range(10), Range(0, 5, inside_alerts=True)])
+def test_thresholds_that_alert_on_what_is_level_are_refused(wrong: Range) -> None:
+    with pytest.raises(ValueError, match="behind would alert on 0 s"):
+        Params(behind=Thresholds(critical=wrong))
+    with pytest.raises(ValueError, match="behind_second_look would alert on 0 s"):
+        Params(behind_second_look=Thresholds(warning=wrong))
+
+
+def of_two_bases(of: str, at: float, a: str, b: str) -> Observation:
+    """Return a read of two naming contexts; an empty text is none."""
+    shown = {"dc=a": (a,) if a else (), "dc=b": (b,) if b else ()}
+    return saw("replication", {ATTRIBUTE: shown}, of=of, at=at)
+
+
+BASES = Params(bases=("dc=a", "dc=b"))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        pytest.param(NEW, NEW, (FINE, FINE), id="both level"),
+        pytest.param(NEW, OLD, (FINE, TOO_BEHIND), id="behind in one"),
+        pytest.param(OLD, OLD, (TOO_BEHIND, TOO_BEHIND), id="behind in both"),
+        pytest.param(NEW, "", (FINE, NO_CSN), id="one shows nothing"),
+        pytest.param("garbage", OLD, (BAD_CSN, TOO_BEHIND), id="one shows garbage"),
+    ],
+)
+def test_each_naming_context_is_judged_by_itself(
+    a: str, b: str, expected: tuple[Opinion, ...]
+) -> None:
+    others = [of_two_bases(name, 0, NEW, NEW) for name in ("s0", "s1", "s2")]
+
+    seen = view(*others, of_two_bases("s3", 99, a, b), of="s3")
+
+    assert opinions(judged(seen, BASES)) == expected
+
+
+def test_of_several_naming_contexts_sentences_and_metrics_name_theirs() -> None:
+    others = [of_two_bases(name, 0, NEW, NEW) for name in ("s0", "s1", "s2")]
+    fine, behind = judged(view(*others, of_two_bases("s3", 99, NEW, OLD), of="s3"), BASES)
+
+    assert fine.summary == "dc=a: has what the others have"
+    assert fine.metrics == (
+        Metric("behind_seconds", 0.0, "10", "60", "001 dc=a"),
+        Metric("csn_gap_seconds", 0.0, label="001 dc=a"),
+    )
+    assert behind.summary == (
+        "dc=b: has not received changes of server ID 001 for 99.0 s; most others have"
+    )
+    assert behind.metrics[0] == Metric("behind_seconds", 99.0, "10", "60", "001 dc=b")
+
+
+def test_a_second_look_is_wanted_of_who_lacks_something_in_any_naming_context() -> None:
+    others = [of_two_bases(name, 0, NEW, NEW) for name in ("s0", "s1", "s2")]
+
+    assert wants_more(view(*others, of_two_bases("s3", 0, NEW, OLD), of="s3"), BASES)
+    assert not wants_more(view(*others, of_two_bases("s3", 0, NEW, NEW), of="s3"), BASES)
+
+
+def test_another_naming_context_of_the_same_server_has_not_moved_backwards() -> None:
+    """As after a reload of the configuration with another base."""
+    seen = view(of_two_bases("s3", 0, NEW, OLD), of_two_bases("s3", 5, NEW, OLD), of="s3")
+
+    assert opinions(judged(seen, Params(base="dc=a"))) == (FINE,)
+    assert opinions(judged(seen, Params(base="dc=b"))) == (FINE,)
 
 
 @pytest.mark.parametrize("wrong", ["", "most", "Newest", "server:", "server:a/b", "server:s0\n"])
