@@ -164,10 +164,12 @@ def second_look(view: View, params: Params) -> bool:
     """Tell whether this server lacked anything that was seen of another."""
     for base in params.contexts(view.server):
         reads = reads_now(view.observations, base)
-        others = [seen[-1].vector for seen in reads.values()]
-        for mine in reads.get(view.server.id, [])[-1:]:
-            if any(lacks(mine.vector, each, params.retired_server_ids) for each in others):
-                return True
+        now = {server: next(reversed(seen)).vector for server, seen in reads.items()}
+        mine = now.get(view.server.id)
+        if mine is not None and any(
+            lacks(mine, other, params.retired_server_ids) for other in now.values()
+        ):
+            return True
     return False
 
 

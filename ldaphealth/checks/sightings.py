@@ -5,7 +5,7 @@ The check judges by it, and `csn_watch.py` shows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
 
 from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Vector, essential, parse_vector
 from ldaphealth.model import Observation
@@ -41,9 +41,35 @@ def sightings(seen: Iterable[Observation], base: str) -> list[Sighting]:
     return [each for each in found if each is not None]
 
 
+class _Backwards(Reversible[Sighting]):
+    """The reads of one server from the newest back; mostly nobody asks for more than a few."""
+
+    __slots__ = ("_known", "_rest")
+
+    def __init__(self, seen: Sequence[Observation], base: str) -> None:
+        self._known: list[Sighting] = []
+        found = (sighting(each, base) for each in reversed(seen))
+        self._rest = (each for each in found if each is not None)
+
+    def __iter__(self) -> Iterator[Sighting]:
+        return reversed([*reversed(self)])
+
+    def __reversed__(self) -> Iterator[Sighting]:
+        place = 0
+        while place < len(self._known) or self._one_more():
+            yield self._known[place]
+            place += 1
+
+    def _one_more(self) -> bool:
+        found = next(self._rest, None)
+        if found is not None:
+            self._known.append(found)
+        return found is not None
+
+
 def reads_now(
     observations: Mapping[str, Sequence[Observation]], base: str
-) -> dict[str, list[Sighting]]:
+) -> dict[str, Reversible[Sighting]]:
     """Return the reads of the servers that can be read now; another has no say any more."""
     latest = {
         server: found
@@ -53,7 +79,7 @@ def reads_now(
     vectors = [each.vector for each in latest.values()]
     if all(each == vectors[0] for each in vectors):  # then nobody lacks anything, and mostly so
         return {server: [each] for server, each in latest.items()}
-    return {server: sightings(observations[server], base) for server in latest}
+    return {server: _Backwards(observations[server], base) for server in latest}
 
 
 def own_reads(seen: Sequence[Observation], base: str) -> list[Sighting]:

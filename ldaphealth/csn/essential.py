@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ldaphealth.csn.behind import Reads, Sighting
+from ldaphealth.csn.behind import Sighting
 from ldaphealth.csn.value import CSN
 
 
-def essential(reads: Reads) -> dict[str, list[Sighting]]:
+def essential(reads: Mapping[str, Sequence[Sighting]]) -> dict[str, list[Sighting]]:
     """Return some of each server's reads (oldest first), always the newest among them."""
     seen = {server: sightings for server, sightings in reads.items() if sightings}
     now: dict[int, set[CSN | None]] = {}
