@@ -107,7 +107,7 @@ class Keeper:
         self._saved: object = None
         self._saved_at = -SELDOM_SECONDS
         self.errors = 0
-        self._told = False
+        self._told: set[Callable[[], None]] = set()  # what failed lately
         self._thread = threading.Thread(target=self._keep, name="state", daemon=True)
         self._thread.start()
 
@@ -117,7 +117,7 @@ class Keeper:
             memories = self._memories()
             save(self._path, memories, self._clock())
             self._saved, self._saved_at = _weighty(memories), self._clock()
-            self._told = False
+            self._told.discard(self.save)
 
     def close(self) -> None:
         """Save a last time, if the disk lets us, and end."""
@@ -137,11 +137,12 @@ class Keeper:
     def _try(self, save: Callable[[], None]) -> None:
         try:
             save()
+            self._told.discard(save)
         except OSError as error:
-            if not self._told:
+            if save not in self._told:
                 where = {"path": error.filename or str(self._path), "error": str(error)}
                 log.error("cannot save the state", extra=where)  # noqa: TRY400
-                self._told = True
+                self._told.add(save)
             self.errors += 1
 
 

@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 OBSERVED = "observed_epoch_seconds"  # the fact: the time of day here when the read was complete
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
-
-
 # What a process without memory believes; half of the pause where that is shorter than a second.
 SECOND_LOOK = Thresholds(critical=Range(end=0.5))
 
@@ -85,6 +83,8 @@ class Params(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.base and self.bases:
             raise ValueError("base and bases exclude each other: name all in bases")
+        if len({*self.bases}) < len(self.bases):
+            raise ValueError("bases names one naming context twice")
         for key in ("behind", "behind_second_look"):
             if getattr(self, key).state(0.0) is not State.OK:
                 raise ValueError(f"{key} would alert on 0 s: on a server that lacks nothing")

@@ -110,6 +110,11 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "replication: {base: dc=a, bases: [dc=a, dc=b]}",
             "checks.replication: base and bases exclude each other",
         ),
+        (
+            "monitor: off",
+            "replication: {bases: [dc=a, dc=a]}",
+            "checks.replication: bases names one naming context twice",
+        ),
         ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: must be at most 3"),
         ("suffix:", "suffix: x\n    suffix:", "line 6: 'suffix' stands already in line 5"),
         ("password_file", "password", "a password is never written here: use password_file"),
