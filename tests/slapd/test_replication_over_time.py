@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slapd
 WARNING_SECONDS, CRITICAL_SECONDS = 1.0, 2.0
 QUICK = {"replication": Params(behind=at_most(WARNING_SECONDS, CRITICAL_SECONDS))}
 INTERVAL_SECONDS = 0.2
-SLACK_SECONDS = 0.5  # a busy machine
+SLACK_SECONDS = 1.0  # a busy machine
 DAY_SECONDS = 86_400.0
 
 
@@ -40,8 +40,8 @@ def test_one_write_after_an_idle_day_makes_nobody_later_than_it_really_is() -> N
     ):
         first, _, last = cluster.nodes
         last.cut_replication()
-        first.write()
         written_at = monotonic()
+        first.write()
         sleep(0.3)  # else it is replicated before anybody looks
         last.heal()
         wait.until(lambda: holds_the_same(first, last), 10.0, "it does not catch up")
@@ -95,7 +95,7 @@ def test_a_cut_consumer_goes_out_at_the_threshold_and_comes_in_when_it_caught_up
     assert out_at - cut_at > CRITICAL_SECONDS
     reached = min(at for at, value in grows if value > CRITICAL_SECONDS)
     assert out_at == reached
-    assert grows[-1][1] == pytest.approx(grows[-1][0] - cut_at, abs=1.0)
+    assert grows[-1][1] == pytest.approx(grows[-1][0] - cut_at, abs=SLACK_SECONDS)
     for at, value in grows:  # second by second
         assert value - grows[0][1] == pytest.approx(at - grows[0][0], abs=SLACK_SECONDS)
     assert in_at - level_at < INTERVAL_SECONDS + SLACK_SECONDS
