@@ -19,7 +19,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 # dma sends mail without a daemon; with another program nagios4-core would bring exim
 packages:  ## Install what the tests drive, where we may
-	@./scripts/install-packages slapd ldap-utils keepalived haproxy prometheus
+	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium here: tests/browser is skipped' >&2
 

@@ -9,10 +9,10 @@ import contextlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +21,7 @@ from demo import ports, tree, wait
 from demo.certificates import Authority, ServerCertificate
 from demo.client import Credentials
 from demo.node import Accounts, Addresses, Node
-from demo.programs import find, slapd_for
+from demo.programs import fake_clock, find, slapd_for
 from demo.slapd import PortTakenError
 from demo.slapd_conf import Link, SlapdConf
 
@@ -37,6 +37,9 @@ class Cluster:
 
     With `tls` they speak LDAPS and StartTLS; `identities` are in each certificate, where `{n}`
     stands for the number of the node. With `ipv6` they also listen on ::1 if the machine has it.
+    `server_ids` are in place of 1, 2, ...; `consumers` says which node takes no writes and receives
+    from which one alone; `ahead_seconds` of which the clock is how far ahead, all by number.
+    Nobody has written for `idle_seconds` when it starts.
     """
 
     size: int = 4
@@ -44,6 +47,10 @@ class Cluster:
     identities: tuple[str, ...] = ("ldap{n}.test", "127.0.0.1", "::1")
     ipv6: bool = False
     database_bytes: int = 64 * 2**20
+    server_ids: tuple[int, ...] = ()
+    consumers: Mapping[int, int] = field(default_factory=dict)
+    ahead_seconds: Mapping[int, float] = field(default_factory=dict)
+    idle_seconds: float = 0.0
     reserve: Callable[[int, tuple[str, ...]], ports.Reservation] = ports.reserve
     nodes: tuple[Node, ...] = field(default=(), init=False)
     directory: Path = field(init=False)
@@ -106,13 +113,16 @@ class Cluster:
     def wait_until_linked(self, timeout_seconds: float = LEVEL_SECONDS) -> None:
         """Wait until every node that runs receives from all others that run.
 
-        A cluster can be level without: a lost link is tried again after a second, and until
-        then the next write does not arrive. A write that arrives proves less, because a change
-        also comes by way of a third node.
+        Or from the one provider that a consumer has. A cluster can be level without: a lost link is
+        tried again after a second, and until then the next write does not arrive. A write that
+        arrives proves less, because a change also comes by way of a third node.
         """
         uris = {node.uri for node in self._running()}
         wait.until(
-            lambda: all(node.receives_from() | {node.uri} >= uris for node in self._running()),
+            lambda: all(
+                node.receives_from() >= uris & {link.provider for link in node.links}
+                for node in self._running()
+            ),
             timeout_seconds, "not every node receives from all others",
         )  # fmt: skip
 
@@ -144,10 +154,12 @@ class Cluster:
             Node(
                 binary, self.directory / f"ldap{number}", own,
                 self.accounts,
-                tuple(link for link in links if link.provider != own.ldap),
+                tuple(links[other - 1] for other in self._providers(number)),
             )
             for number, own in enumerate(addresses, 1)
         )  # fmt: skip
+        for number, seconds in self.ahead_seconds.items():
+            self.nodes[number - 1].environment = fake_clock(seconds)
         self._load(password)
         self._open.callback(self._end)
         for node in self.nodes:
@@ -156,6 +168,13 @@ class Cluster:
             node.wait_until_ready()
         self.wait_until_linked()
         self.wait_until_level()
+
+    def _providers(self, number: int) -> list[int]:
+        """Return from which nodes one receives, by number."""
+        if number in self.consumers:
+            return [self.consumers[number]]
+        numbers = range(1, self.size + 1)
+        return [each for each in numbers if each != number and each not in self.consumers]
 
     def _end(self) -> None:
         for node in self.nodes:
@@ -186,16 +205,18 @@ class Cluster:
         return addresses, f"ldap://127.0.0.1:{reservation.ports[-1]}"
 
     def _load(self, password: str) -> None:
-        ldif = tree.ldif(datetime.now(UTC))
+        ldif = tree.ldif(datetime.now(UTC) - timedelta(seconds=self.idle_seconds))
         certificates = self._certificates()
         confs = [
             SlapdConf(
-                number, node.database, self.database_bytes, password, node.links, certificate
+                self.server_ids[number - 1] if self.server_ids else number,
+                node.database, self.database_bytes, password, node.links, certificate,
+                multi_provider=number not in self.consumers,
             ).text()
             for number, (node, certificate) in enumerate(
                 zip(self.nodes, certificates, strict=True), 1
             )
-        ]
+        ]  # fmt: skip
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node, conf: node.load(conf, ldif), self.nodes, confs))
 

@@ -22,6 +22,21 @@ def find(name: str, search_path: str = SEARCH_PATH) -> Path:
     return Path(found)
 
 
+def fake_clock(seconds: float) -> dict[str, str]:
+    """Return the environment of a program whose time of day is so many seconds ahead: faketime(1).
+
+    Only the time of day: what slapd waits by must stay right. FileNotFoundError names the package.
+    """
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        raise FileNotFoundError("libfaketime is missing: run scripts/install-packages faketime")
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"{seconds:+g}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+
 def slapd_for(
     directory: Path, search_path: str = SEARCH_PATH, apparmor_profile: Path = APPARMOR_PROFILE
 ) -> Path:

@@ -34,7 +34,10 @@ class PortTakenError(StartError):
 
 
 class Slapd:
-    """A slapd in a directory of its own: `slapd.d`, `db`, `log`, and the ldapi socket `s`."""
+    """A slapd in a directory of its own: `slapd.d`, `db`, `log`, and the ldapi socket `s`.
+
+    `environment` is added to ours at the next start.
+    """
 
     def __init__(self, binary: Path, directory: Path, urls: tuple[str, ...]) -> None:
         self.directory = directory
@@ -43,6 +46,7 @@ class Slapd:
         self.ldapi_uri = f"ldapi://{quote(str(self._socket), safe='')}"
         self._urls = (*urls, self.ldapi_uri)
         self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
 
     @property
     def config(self) -> Path:
@@ -103,7 +107,7 @@ class Slapd:
                  find("prlimit"), f"--nofile={files}:{files}",
                  self._binary, "-d", "none", "-F", self.config, "-h", " ".join(self._urls)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=os.environ | {"LDAPNOINIT": "1"},
+                env=os.environ | {"LDAPNOINIT": "1"} | self.environment,
                 start_new_session=True,  # a Ctrl-C at the terminal is for us to handle
             )  # fmt: skip
 

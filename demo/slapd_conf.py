@@ -52,6 +52,7 @@ class SlapdConf:
     password: str
     links: tuple[Link, ...]
     certificate: ServerCertificate | None
+    multi_provider: bool = True
 
     def text(self) -> str:
         """Return the file.
@@ -87,7 +88,7 @@ class SlapdConf:
             f'limits dn.exact="{CHECK_DN}" size=unlimited',
             *(f"access {rule}" for rule in ACCESS),
             *(f"syncrepl {link.directive()}" for link in self.links),
-            *(["multiprovider on"] if self.links else []),
+            *(["multiprovider on"] if self.links and self.multi_provider else []),
             # Without a session log every reconnect would compare all entries (slapo-syncprov(5)).
             "overlay syncprov", "syncprov-sessionlog 10000",
         ]  # fmt: skip

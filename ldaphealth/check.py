@@ -5,13 +5,13 @@ Authors of checks import `Check`; config.py and probe.py use `Planned` and `Clus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.model import Effect, Finding, Server
+from ldaphealth.model import Effect, Finding, Observation, Server
 
 if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
     from ldaphealth.history import View
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a check's type mentions the session; loading it would load 
     from ldaphealth.survey import Survey
 
 Facts = Mapping[str, object]
+Seen = Mapping[str, Sequence[Observation]]  # by server ID, oldest first
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 
 
@@ -38,7 +39,14 @@ class Check(Struct, frozen=True):
     opinion; SessionError passes through. `judge(view, params)` is pure and returns findings: at
     least one, and only OK ones when all is well; it runs only when the newest observation is no
     failure. `second_look(view, params)` says that a process without memory must observe again a
-    moment later before it judges. `params` is a frozen msgspec Struct; its fields are the settings
+    moment later before it judges.
+
+    A judge sees the newest 64 reads. With `covers(earlier, later)`, which tells that the facts of
+    the later read say all that those of the earlier do, it sees older ones as well: of three in a
+    row the middle one may be forgotten when each covers the one before it. `essence` returns the
+    few observations of all servers that a restart of the agent must not forget.
+
+    `params` is a frozen msgspec Struct; its fields are the settings
     in the configuration file.
 
     A check with `survey` watches several servers over a longer time (survey.py). It has no part in
@@ -53,6 +61,8 @@ class Check(Struct, frozen=True):
     effect: Effect = Effect.WATCH
     second_look: Callable[[View, Any], bool] = _never
     survey: Survey | None = None
+    covers: Callable[[Facts, Facts], bool] | None = None
+    essence: Callable[[Seen], Seen] | None = None
 
 
 class Planned(Struct, frozen=True):

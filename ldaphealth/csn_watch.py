@@ -6,18 +6,23 @@ itself, so it also works where no agent runs.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from msgspec.structs import replace
 
 from ldaphealth.check import Cluster
-from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, assess, parse_vector
+from ldaphealth.checks.consumer import Link, links_of
+from ldaphealth.checks.replication import Params
+from ldaphealth.checks.sightings import sighting, vector
+from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Standing, assess
 from ldaphealth.deadline import Deadline
 from ldaphealth.model import Observation, Server
 from ldaphealth.probe import probe
 
-CHECKS = frozenset({"connect", "bind", "replication"})
+CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
 MOST_THREADS = 64
 KEPT = 256  # looks
 
@@ -30,6 +35,7 @@ class CSNWatch:
         self.cluster = replace(cluster, checks=checks)
         self._reads: dict[str, list[Sighting]] = {}
         self._trouble: dict[str, str] = {}
+        self._links: dict[str, tuple[Link, ...]] = {}
 
     def look(self) -> None:
         """Read every server once, side by side, within the cluster's deadline."""
@@ -56,19 +62,13 @@ class CSNWatch:
                 {
                     "server": server.id,
                     "trouble": self._trouble.get(server.id, ""),
-                    "positions": {
-                        f"{sid:03x}": {
-                            "csn": str(csn),
-                            "age_seconds": epoch_seconds - csn.time.timestamp(),
-                            "gap_seconds": standings[server.id].csn_gap_seconds.get(sid, 0.0),
-                            "behind_seconds": standings[server.id].behind_seconds.get(sid, 0.0),
-                            "isolated_seconds": standings[server.id].isolated_seconds.get(sid, 0.0),
-                            "split_seconds": standings[server.id].split_seconds.get(sid, 0.0),
-                        }
-                        for sid, csn in sorted(standing[server.id][-1].vector.items())
-                    }
+                    "positions": _positions(
+                        standing[server.id][-1], standings[server.id], epoch_seconds
+                    )
                     if server.id in standing
                     else {},
+                    "phase": _phase(self._links.get(server.id, ())),
+                    "links": [_link(each) for each in self._links.get(server.id, ())],
                 }
                 for server in self.cluster.servers
             ],
@@ -76,19 +76,55 @@ class CSNWatch:
 
     def _note(self, server: Server, observations: list[Observation]) -> None:
         self._trouble.pop(server.id, None)
-        latest = observations[-1]
-        if latest.failure is not None:
-            self._trouble[server.id] = f"{latest.check}: {latest.failure.detail}"
+        self._links.pop(server.id, None)
+        by_check = {each.check: each for each in observations}
+        seen = by_check.get("replication", observations[-1])
+        if seen.failure is not None:
+            self._trouble[server.id] = f"{seen.check}: {seen.failure.detail}"
             return
-        values = latest.facts.get(ATTRIBUTE)
+        if "consumer" in by_check:  # cn=Monitor may be closed to us: then nothing is told of links
+            self._links[server.id] = tuple(links_of(by_check["consumer"].facts))
+        base = self._base(server)
         try:
-            vector = parse_vector(map(str, values)) if isinstance(values, tuple) else {}
+            vector(seen, base)
         except CSNError as error:
             self._trouble[server.id] = str(error)
             return
-        if not vector:
+        read = sighting(seen, base)
+        if read is None:
             self._trouble[server.id] = f"no {ATTRIBUTE} can be read"
             return
         reads = self._reads.setdefault(server.id, [])
-        reads.append(Sighting(latest.ended_at, vector, latest.duration_seconds))
+        reads.append(read)
         del reads[:-KEPT]
+
+    def _base(self, server: Server) -> str:
+        """Return the naming context to show: the first, where several are judged."""
+        params = (each.params for each in self.cluster.checks if isinstance(each.params, Params))
+        return next(params, Params()).contexts(server)[0]
+
+
+def _positions(read: Sighting, standing: Standing, epoch_seconds: float) -> dict[str, Any]:
+    return {
+        f"{sid:03x}": {
+            "csn": str(csn),
+            "age_seconds": epoch_seconds - csn.time.timestamp(),
+            "gap_seconds": standing.csn_gap_seconds.get(sid, 0.0),
+            "behind_seconds": standing.behind_seconds.get(sid, 0.0),
+            "isolated_seconds": standing.isolated_seconds.get(sid, 0.0),
+            "split_seconds": standing.split_seconds.get(sid, 0.0),
+        }
+        for sid, csn in sorted(read.vector.items())
+    }
+
+
+def _phase(links: Sequence[Link]) -> str:
+    """Return in which phases the links of a server are, the most frequent first."""
+    counted = Counter(link.phase_now for link in links)
+    if len(counted) == 1:
+        return next(iter(counted))
+    return ", ".join(f"{count} {phase}" for phase, count in counted.most_common())
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {"provider": link.name, "connected": link.connected, "phase": link.phase_now}

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster
+from ldaphealth.check import Cluster, Seen
 from ldaphealth.decided import Change, differs
 from ldaphealth.guard import Memory, Override, Round, decide
-from ldaphealth.history import History
+from ldaphealth.history import Covers, History
 from ldaphealth.judge import judge_server
 from ldaphealth.model import Finding, Kind, Observation, Server, Verdict
 from ldaphealth.screening import Trouble, troubles
@@ -24,7 +24,7 @@ class Pool:
     def __init__(self, cluster: Cluster, memory: Memory) -> None:
         self.cluster = cluster
         self.memory = memory
-        self.history = History()
+        self.history = History(covers=_covers(cluster))
         self.verdicts: dict[str, Verdict] = {}
         self.latest: dict[str, tuple[Observation, ...]] = {}
         self.hung: set[str] = set()
@@ -112,6 +112,14 @@ class Pool:
             if past.silent_since is None and past.answered and past.began < latest
         ]
 
+    def essence(self) -> dict[str, Seen]:
+        """Return by check what a restart must not forget; any thread may ask."""
+        return {
+            each.check.name: each.check.essence(self.history.of_check(each.check.name))
+            for each in self.cluster.checks
+            if each.check.essence is not None
+        }
+
     def override(self, server: str, word: Override | None) -> None:
         """Take an operator's word, or take it back."""
         rest = {key: each for key, each in self.memory.overrides.items() if key != server}
@@ -123,6 +131,7 @@ class Pool:
         """Go on with other settings, and forget servers that are gone."""
         where = {server.id: server.uri for server in self.cluster.servers}
         self.cluster = cluster
+        self.history.covers = _covers(cluster)
         # Another URI is another server, whatever its name.
         here = {each.id for each in cluster.servers if where.get(each.id, each.uri) == each.uri}
         self.history.forget(here)
@@ -142,3 +151,11 @@ class Pool:
         for each in cluster.servers:
             if each.id in self._findings:
                 self._judge(each)
+
+
+def _covers(cluster: Cluster) -> dict[str, Covers]:
+    return {
+        each.check.name: each.check.covers
+        for each in cluster.checks
+        if each.check.covers is not None
+    }

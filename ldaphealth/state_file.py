@@ -90,18 +90,24 @@ class Keeper:
     """Saves the memories in a thread of its own: at once when it matters, else now and then.
 
     `memories` returns the newest; they are never changed in place, so any thread may take them.
+    `save_beside` saves what is only worth it now and then, in a file of its own.
     """
 
     def __init__(
-        self, path: Path, memories: Callable[[], Mapping[str, Memory]], clock: Callable[[], float]
+        self,
+        path: Path,
+        memories: Callable[[], Mapping[str, Memory]],
+        clock: Callable[[], float],
+        save_beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._memories, self._clock = path, memories, clock
+        self._save_beside = save_beside
         self._saving = threading.Lock()
         self._stop = threading.Event()
         self._saved: object = None
         self._saved_at = -SELDOM_SECONDS
         self.errors = 0
-        self._told = False
+        self._told: set[Callable[[], None]] = set()  # what failed lately
         self._thread = threading.Thread(target=self._keep, name="state", daemon=True)
         self._thread.start()
 
@@ -111,7 +117,7 @@ class Keeper:
             memories = self._memories()
             save(self._path, memories, self._clock())
             self._saved, self._saved_at = _weighty(memories), self._clock()
-            self._told = False
+            self._told.discard(self.save)
 
     def close(self) -> None:
         """Save a last time, if the disk lets us, and end."""
@@ -122,17 +128,21 @@ class Keeper:
         while not self._stop.wait(1.0):
             late = self._clock() - self._saved_at >= SELDOM_SECONDS
             if late or _weighty(self._memories()) != self._saved:
-                self._try()
-        self._try()
+                self._try(self.save)
+            if late:
+                self._try(self._save_beside)
+        self._try(self.save)
+        self._try(self._save_beside)
 
-    def _try(self) -> None:
+    def _try(self, save: Callable[[], None]) -> None:
         try:
-            self.save()
+            save()
+            self._told.discard(save)
         except OSError as error:
-            if not self._told:
-                where = {"path": str(self._path), "error": str(error)}
+            if save not in self._told:
+                where = {"path": error.filename or str(self._path), "error": str(error)}
                 log.error("cannot save the state", extra=where)  # noqa: TRY400
-                self._told = True
+                self._told.add(save)
             self.errors += 1
 
 

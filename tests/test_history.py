@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.history import History, View
+from ldaphealth.history import LARGEST_GAP, History, View
 from ldaphealth.model import Failure, Finding, Kind, Metric, Observation, Trust
 from tests.checks.seen import CRITICAL, SOFT, saw, server
 
@@ -201,3 +203,120 @@ def test_a_survey_does_not_pass_for_a_session() -> None:
     history.add_surveyed(saw("landscape", at=3.0))
 
     assert shown(history, check="search") == []
+
+
+# The older part, of checks that say which reads can be spared
+
+
+def grows(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
+    return float(str(earlier["n"])) <= float(str(later["n"]))
+
+
+def long_history(keep: int = 4, older: int = 8) -> History:
+    return History(keep, {"search": grows}, older)
+
+
+def numbers(history: History) -> list[tuple[float, object]]:
+    seen = history.view(S0, "search", one_shot=False).mine
+    return [(each.started_at, each.facts.get("n")) for each in seen]
+
+
+def test_of_older_reads_that_say_the_same_the_first_and_the_last_are_kept() -> None:
+    history = long_history()
+    for at in range(1000):
+        history.add(saw("search", {"n": 1 if at >= 500 else 0}, at=float(at)))
+
+    assert numbers(history) == [
+        *((0.0, 0), (499.0, 0), (500.0, 1), (995.0, 1)),
+        *((float(at), 1) for at in range(996, 1000)),
+    ]
+
+
+def test_a_check_that_cannot_tell_has_no_older_reads() -> None:
+    history = long_history()
+    for at in range(1000):
+        history.add(saw("bind", {"n": 0}, at=float(at)))
+
+    assert shown(history, check="bind") == [996.0, 997.0, 998.0, 999.0]
+
+
+def test_failures_are_forgotten_when_they_are_old() -> None:
+    history = long_history()
+    failure = Failure(Kind.TIMEOUT, "no answer")
+    for at in range(20):
+        failed = at in (3, 18)
+        history.add(saw("search", {"n": 0}, at=float(at), failure=failure if failed else None))
+
+    assert [at for at, _ in numbers(history)] == [0.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+
+
+def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ago() -> None:
+    history = History(64, {"search": grows})
+    for at in range(100_000):
+        history.add(saw("search", {"n": at}, at=float(at)))
+    times = [at for at, _ in numbers(history)]
+
+    assert times[0] < 40_000  # at an interval of 5 s more than three days ago
+    assert len(times) <= 128
+    for earlier, later in pairwise(times[:-64]):
+        assert later - earlier <= max(1, LARGEST_GAP * (100_000 - later))
+
+
+def test_where_nothing_can_be_spared_the_oldest_are_forgotten() -> None:
+    history = long_history()
+    for at in range(1000):
+        history.add(saw("search", {"n": at % 2}, at=float(at)))
+    times = [at for at, _ in numbers(history)]
+
+    assert times == [float(at) for at in range(1000 - len(times), 1000)]
+    assert 8 <= len(times) <= 12
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 5), st.integers(1, 6))
+def test_the_newest_are_whole_and_the_older_ones_bounded_and_in_order(
+    said: list[int], keep: int, older: int
+) -> None:
+    history = long_history(keep, older)
+    added = [(float(at), n) for at, n in enumerate(said)]
+    for at, n in added:
+        history.add(saw("search", {"n": n}, at=at))
+    seen = numbers(history)
+
+    assert seen[-keep:] == added[-keep:]
+    assert len(seen) <= keep + older
+    assert [each for each in added if each in seen] == seen
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60).map(sorted), st.integers(0, 3))
+def test_of_what_grows_nothing_older_is_told_than_there_was(said: list[int], least: int) -> None:
+    """Since when it was at least so much is told late perhaps, and never too early."""
+    history = long_history(2, 4)
+    for at, n in enumerate(said):
+        history.add(saw("search", {"n": n}, at=float(at)))
+    true = [at for at, n in enumerate(said) if n >= least]
+    known = [at for at, n in numbers(history) if int(str(n)) >= least]
+
+    assert bool(known) is bool(true)
+    assert not true or known[0] >= true[0]
+
+
+def test_what_was_remembered_before_a_restart_counts_at_once_only_if_it_is_current() -> None:
+    recalled = [saw("search", {"n": 0}, at=1.0), saw("search", {"n": 1}, at=2.0)]
+    current, old = long_history(), long_history()
+    current.recall(recalled, current=True)
+    old.recall(recalled, current=False)
+    before = numbers(current), numbers(old)
+    for history in (current, old):
+        history.add(saw("connect", at=3.0))
+        history.add(saw("search", {"n": 2}, at=4.0))
+
+    assert before == ([(1.0, 0), (2.0, 1)], [])
+    assert numbers(current) == numbers(old) == [(1.0, 0), (2.0, 1), (4.0, 2)]
+
+
+def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
+    history = long_history()
+    history.recall([saw("search", {"n": 0}, at=1.0)], current=True)
+    history.add(saw("connect", at=3.0, failure=Failure(Kind.CONNECT, "refused")))
+
+    assert numbers(history) == []

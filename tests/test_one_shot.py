@@ -401,7 +401,7 @@ def test_replication_is_judged_by_what_is_still_missing_at_the_second_look(
     def script(server: str, check: str, number: int) -> Observation:
         first = OLD if server == "s2" else NEW
         values = (first if number == 1 else second,)
-        return saw(check, {ATTRIBUTE: values}, at=100.0 + number)
+        return saw(check, {ATTRIBUTE: {"": values}}, at=100.0 + number)
 
     looks = Looks(script)
     verdict = looks.evaluate(cluster(planned("replication"), servers=3)).verdicts[2]

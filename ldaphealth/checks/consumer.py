@@ -6,11 +6,12 @@ phase still says Persist when the provider is gone; a link of type refreshOnly i
 between two polls, and looks like one whose every attempt is answered with an error, so neither is
 judged while the last attempt was answered.
 
-Silence is measured and not judged: slapd sends no change back to the server it came from, so in
-a healthy cluster one link may hear of every write and another of none.
+Silence is measured, within the newest 64 reads, and not judged: slapd sends no change back to the
+server it came from, so in a healthy cluster one link may hear of every write and another of none.
 
-Durations are what was seen: they reach back no further than the history, which has 64 reads. The
-server's own times are only compared with each other, never with a clock of ours.
+Durations are what was seen: they reach back as far as the history, which keeps of older reads the
+first and the last of those that say the same. The server's own times are only compared with each
+other, never with a clock of ours.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ class Params(Struct, frozen=True):
 
     not_connected_seconds: Annotated[
         Thresholds,
-        Meta(description="for how long a link was seen without a connection, in at most 64 reads"),
+        Meta(description="for how long a link was seen without a connection"),
     ] = at_most(30, 300)
     refresh_seconds: Annotated[
         Thresholds,
-        Meta(description="for how long a link was seen refreshing, in at most 64 reads"),
+        Meta(description="for how long a link was seen refreshing"),
     ] = at_most(300, 1800)
     reconnects: Annotated[
         Thresholds, Meta(description="how often a link connected anew, in at most 64 reads")
@@ -88,6 +89,13 @@ class Link(Struct, frozen=True):
     def lost(self) -> bool:
         """Tell whether it should be connected and is not."""
         return not self.connected and not self.waits
+
+    @property
+    def phase_now(self) -> str:
+        """Return the phase as it is: slapd's own still says Persist when the provider is gone."""
+        if self.connected:
+            return self.phase
+        return "waiting" if self.waits else "not connected"
 
     @property
     def refreshes(self) -> bool:
@@ -137,7 +145,7 @@ def _name(dn: str) -> str:
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
     """Judge each link by how long it has been seen so, and by how often it connected anew."""
-    history = [(seen.ended_at, _links(seen.facts)) for seen in view.mine]
+    history = [(seen.ended_at, links_of(seen.facts)) for seen in view.mine]
     latest = history[-1][1]
     if not view.latest.facts.get("entries"):
         summary = "slapd shows no links: it receives from nobody, or is older than OpenLDAP 2.5"
@@ -164,7 +172,8 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", _count(latest), fine)
 
 
-def _links(facts: Facts) -> Sequence[Link]:
+def links_of(facts: Facts) -> Sequence[Link]:
+    """Return the links that one read shows."""
     return convert(facts.get("links", ()), tuple[Link, ...])
 
 
@@ -252,4 +261,20 @@ def _reconnects(reads: Reads) -> int:
     return sum(earlier != later for earlier, later in pairwise(made))
 
 
-CHECK = Check("consumer", Params, observe, judge)
+def says_the_same(earlier: Facts, later: Facts) -> bool:
+    """Tell whether two reads differ at most in what nobody judges.
+
+    That is when a link was last in contact, and of a lost one, which has no contact, when it was
+    tried.
+    """
+    return _steady(earlier) == _steady(later)
+
+
+def _steady(facts: Facts) -> list[Link]:
+    return [
+        replace(link, connect="") if link.lost else replace(link, contact="")
+        for link in links_of(facts)
+    ]
+
+
+CHECK = Check("consumer", Params, observe, judge, covers=says_the_same)

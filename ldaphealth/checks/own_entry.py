@@ -6,7 +6,7 @@ What comes back is "ours" only where the entry carries our mark (canary.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ldaphealth.canary import MARK_ATTRIBUTE
@@ -26,15 +26,20 @@ NOT_OURS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def whose(session: Session, dn: str, mark: str) -> Whose:
-    """Tell whose an entry is; SessionError when it cannot be read for another reason."""
+def read_own(
+    session: Session, dn: str, mark: str, more: Sequence[str] = ()
+) -> tuple[Whose, Mapping[str, tuple[str, ...]]]:
+    """Tell whose an entry is, and return what it shows of `more`, by attribute in lower case.
+
+    SessionError when it cannot be read for another reason than that it is not there.
+    """
     try:
-        entry = session.read(dn, (MARK_ATTRIBUTE,))
+        entry = session.read(dn, (MARK_ATTRIBUTE, *more))
     except SessionError as error:
         if error.failure.result_code != "noSuchObject":
             raise
-        return "missing"
-    return "ours" if mark in entry.get(MARK_ATTRIBUTE, ()) else "foreign"
+        return "missing", {}
+    return ("ours" if mark in entry.get(MARK_ATTRIBUTE, ()) else "foreign"), entry
 
 
 def fresh_token() -> str:

@@ -7,30 +7,34 @@ have (docs/replication.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.checks.sightings import essence, grew, own_reads, reads_now, sightings, vector
+from ldaphealth.checks.standing_told import (
+    FINE,
+    Asked,
+    Judged,
+    future_told,
+    name,
+    regress_told,
+    standing_metrics,
+    standing_told,
+)
 from ldaphealth.csn import (
     ATTRIBUTE,
-    CSN,
     MAJORITY,
     CSNError,
     Mode,
     Reference,
-    Regress,
-    Sighting,
-    Standing,
-    Vector,
     assess,
     lacks,
-    never_shown,
-    parse_vector,
     regressed,
 )
-from ldaphealth.model import Effect, Finding, Metric, Observation, State, Trust
+from ldaphealth.model import Effect, Finding, Server, State, Trust
 from ldaphealth.thresholds import Range, Thresholds, at_most
 from ldaphealth.time_of_day import epoch_seconds
 
@@ -40,22 +44,28 @@ if TYPE_CHECKING:
 
 OBSERVED = "observed_epoch_seconds"  # the fact: the time of day here when the read was complete
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
-Judged = tuple[State, str, str, tuple[Metric, ...], Trust]  # as View.finding takes it
+# What a process without memory believes; half of the pause where that is shorter than a second.
+SECOND_LOOK = Thresholds(critical=Range(end=0.5))
 
 
 class Params(Struct, frozen=True):
     """Settings of the check. A process without memory sees a server twice, a moment apart.
 
-    It cannot wait for `behind`, so `behind_second_look` judges what is still missing then.
+    It cannot wait for `behind`, so `behind_second_look` judges what is still missing then; its
+    default is half of the time between the two, where that is less.
     """
 
     base: Annotated[str, Meta(description="the naming context; empty: the suffix")] = ""
+    bases: Annotated[
+        tuple[str, ...],
+        Meta(description="several naming contexts in place of `base`, each judged by itself"),
+    ] = ()
     behind: Annotated[
         Thresholds, Meta(description="seconds for which a server lacks what most others have")
     ] = at_most(10, 60)
     behind_second_look: Annotated[
         Thresholds, Meta(description="the same in a process without memory, which sees twice")
-    ] = Thresholds(critical=Range(end=0.5))
+    ] = SECOND_LOOK
     retired_server_ids: Annotated[
         tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
     ] = ()
@@ -71,11 +81,27 @@ class Params(Struct, frozen=True):
     ] = at_most(60, 600)
 
     def __post_init__(self) -> None:
+        if self.base and self.bases:
+            raise ValueError("base and bases exclude each other: name all in bases")
+        if len({*self.bases}) < len(self.bases):
+            raise ValueError("bases names one naming context twice")
+        for key in ("behind", "behind_second_look"):
+            if getattr(self, key).state(0.0) is not State.OK:
+                raise ValueError(f"{key} would alert on 0 s: on a server that lacks nothing")
         if self.reference not in ("majority", "newest") and not SERVER.fullmatch(self.reference):
             raise ValueError(
                 "reference is majority, newest, or server: and the name of a server, such as "
                 f"server:ldap1; not {self.reference[:80]!a}"
             )
+
+    def proves_within(self, pause_seconds: float) -> bool:
+        """Tell whether two reads so far apart can prove anybody behind."""
+        limits = self.behind_second_look
+        return limits in (SECOND_LOOK, Thresholds()) or _tolerance_seconds(limits) < pause_seconds
+
+    def contexts(self, server: Server) -> tuple[str, ...]:
+        """Return the naming contexts to judge on a server."""
+        return self.bases or (self.base or server.suffix,)
 
     def compared_with(self, cluster: str) -> Reference:
         """Return what `reference` says, for the servers of that cluster."""
@@ -86,219 +112,84 @@ class Params(Struct, frozen=True):
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Read the position of every server ID."""
-    entry = session.read(params.base or session.server.suffix, (ATTRIBUTE,))
-    return {ATTRIBUTE: entry.get(ATTRIBUTE.lower(), ()), OBSERVED: epoch_seconds()}
+    """Read the position of every server ID, in every naming context."""
+    found = {
+        base: session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+        for base in params.contexts(session.server)
+    }
+    return {ATTRIBUTE: found, OBSERVED: epoch_seconds()}
 
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
-    """Judge the standing of one server among all that could be read."""
+    """Judge the standing of one server among all that could be read, by naming context."""
+    bases = params.contexts(view.server)
+    reference = params.compared_with(view.server.cluster)
+    for base in bases:
+        limits = _limits(view, params, base)
+        asked = Asked(limits, reference, base if len(bases) > 1 else "")
+        for state, code, summary, metrics, trust in _judged(view, params, base, asked):
+            yield view.finding(state, code, asked.sentence(summary), metrics, trust)
+
+
+def _judged(view: View, params: Params, base: str, asked: Asked) -> Sequence[Judged]:
     try:
-        mine = _vector(view.latest)
+        mine = vector(view.latest, base)
     except CSNError as error:
-        yield view.finding(State.WARNING, "bad_csn", str(error))
-        return
+        return [(State.WARNING, "bad_csn", str(error), (), Trust.SOFT)]
     if not mine:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
-        yield view.finding(State.UNKNOWN, "no_csn", summary, trust=Trust.OURS)
-        return
-    limits = params.behind_second_look if view.one_shot else params.behind
-    retired = frozenset(params.retired_server_ids)
-    reference, reads = params.compared_with(view.server.cluster), _reads(view)
-    standing = assess(reads, retired, _tolerance_seconds(limits), reference)[view.server.id]
-    own = _own_reads(view)
-    metrics = tuple(_metrics(limits, standing.behind_seconds, standing.csn_gap_seconds))
+        return [(State.UNKNOWN, "no_csn", summary, (), Trust.OURS)]
+    retired, reference = frozenset(params.retired_server_ids), asked.reference
+    reads, own = reads_now(view.observations, base), own_reads(view.mine, base)
+    standings = assess(reads, retired, _tolerance_seconds(asked.limits), reference)
+    standing = standings[view.server.id]
+    metrics = tuple(standing_metrics(asked, standing))
+    observed = view.latest.facts.get(OBSERVED)
     told = [
-        *_standing_told(standing, limits, metrics, own, reference),
-        *_regress_told(regressed(own, retired), metrics),
-        *_future_told(mine, view.latest.facts.get(OBSERVED), params.future_seconds, retired),
+        *standing_told(asked, standing, metrics, own),
+        *regress_told(regressed(own, retired), metrics),
+        *future_told(asked, mine, observed, params.future_seconds, retired),
     ]
     if reference.mode is Mode.SERVER and reference.server not in reads:
         summary = (
-            f"nothing to compare with: the reference server {_name(reference)} cannot be read, or "
+            f"nothing to compare with: the reference server {name(reference)} cannot be read, or "
             "is no server of this cluster"
         )
         told.append((State.UNKNOWN, "no_reference", summary, metrics, Trust.OURS))
-    wrong = [each for each in told if each[0] is not State.OK]
-    for each in wrong:
-        yield view.finding(*each)
-    if not wrong:
-        yield view.finding(State.OK, "ok", FINE[reference.mode].format(_name(reference)), metrics)
+    fine = (State.OK, "ok", FINE[reference.mode].format(name(reference)), metrics, Trust.SOFT)
+    return [each for each in told if each[0] is not State.OK] or [fine]
 
 
 def second_look(view: View, params: Params) -> bool:
     """Tell whether this server lacked anything that was seen of another."""
-    reads = {server: seen[-1].vector for server, seen in _reads(view).items()}
-    mine = reads.get(view.server.id)
-    return mine is not None and any(
-        lacks(mine, other, params.retired_server_ids) for other in reads.values()
-    )
+    for base in params.contexts(view.server):
+        reads = reads_now(view.observations, base)
+        now = {server: next(reversed(seen)).vector for server, seen in reads.items()}
+        mine = now.get(view.server.id)
+        if mine is not None and any(
+            lacks(mine, other, params.retired_server_ids) for other in now.values()
+        ):
+            return True
+    return False
 
 
-def _reads(view: View) -> dict[str, list[Sighting]]:
-    """Return the reads of the servers that can be read now; another has no say any more."""
-    latest = {
-        server: sighting
-        for server, seen in view.observations.items()
-        if seen and (sighting := _sighting(seen[-1])) is not None
-    }
-    vectors = [sighting.vector for sighting in latest.values()]
-    if all(vector == vectors[0] for vector in vectors):  # then nobody lacks anything, and mostly so
-        return {server: [sighting] for server, sighting in latest.items()}
-    return {
-        server: [each for each in map(_sighting, view.observations[server]) if each is not None]
-        for server in latest
-    }
-
-
-def _own_reads(view: View) -> list[Sighting]:
-    """Return the reads of the judged server; the newest alone while they all show the same."""
-    latest = view.latest.facts.get(ATTRIBUTE)
-    same = all(seen.facts.get(ATTRIBUTE) == latest for seen in view.mine)
-    seen = [view.latest] if same else view.mine
-    return [sighting for sighting in map(_sighting, seen) if sighting is not None]
-
-
-def _sighting(seen: Observation) -> Sighting | None:
-    """Return a read as far as it is one: not a failure, nothing, or what is no CSN."""
-    try:
-        vector = _vector(seen)
-    except CSNError:
-        return None
-    return Sighting(seen.ended_at, vector, seen.duration_seconds) if vector else None
-
-
-def _vector(seen: Observation) -> Vector:
-    values = seen.facts.get(ATTRIBUTE)
-    return parse_vector(map(str, values)) if isinstance(values, tuple) else {}
+def _limits(view: View, params: Params, base: str) -> Thresholds:
+    """Return what judges lateness; a short pause between two looks must be enough to prove it."""
+    if not view.one_shot:
+        return params.behind
+    reads = sightings(view.mine, base)
+    if params.behind_second_look != SECOND_LOOK or len(reads) < 2:  # noqa: PLR2004  looks
+        return params.behind_second_look
+    pause = reads[-1].seen_at_seconds - reads[-1].duration_seconds - reads[0].seen_at_seconds
+    return Thresholds(critical=Range(end=min(0.5, max(0.0, pause / 2))))
 
 
 def _tolerance_seconds(limits: Thresholds) -> float:
-    """Return what ordinary replication may take: the lowest end of a range that alerts."""
-    ends = [each.end for each in (limits.warning, limits.critical) if each is not None]
-    return min(ends, default=0.0)
+    """Return what ordinary replication may take: the lowest time that alerts."""
+    alerting = [each for each in (limits.warning, limits.critical) if each is not None]
+    return min((each.start if each.inside_alerts else each.end for each in alerting), default=0.0)
 
 
-def _metrics(
-    limits: Thresholds, behind: Mapping[int, float], gaps: Mapping[int, float]
-) -> Iterator[Metric]:
-    for sid in sorted({*behind, *gaps}):
-        yield limits.metric("behind_seconds", behind.get(sid, 0.0), f"{sid:03x}")
-        if sid in gaps:
-            yield Metric("csn_gap_seconds", gaps[sid], label=f"{sid:03x}")
-
-
-FINE = {
-    Mode.MAJORITY: "has what the others have",
-    Mode.NEWEST: "has the newest that is known",
-    Mode.SERVER: "has what {} has",
-}
-HAVE = {
-    Mode.MAJORITY: "most others have",
-    Mode.NEWEST: "another server has",
-    Mode.SERVER: "{} has",
-}
-
-
-def _standing_told(
-    standing: Standing,
-    limits: Thresholds,
-    metrics: tuple[Metric, ...],
-    own: Sequence[Sighting],
-    reference: Reference,
-) -> Iterator[Judged]:
-    behind, isolated, split = (
-        standing.behind_seconds,
-        standing.isolated_seconds,
-        standing.split_seconds,
-    )
-    if behind:
-        summary = _behind_sentence(behind, never_shown(own, behind), reference)
-        yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
-    if isolated:
-        who = HAVE[reference.mode].format(_name(reference))
-        summary = (
-            f"has changes of server ID {_sids(isolated)} that {who} not had for "
-            f"{max(isolated.values()):.1f} s"
-        )
-        yield limits.state(max(isolated.values())), "isolated", summary, metrics, Trust.SOFT
-    if split:
-        summary = (
-            f"one half of the cluster lacks changes of server ID {_sids(split)} for "
-            f"{max(split.values()):.1f} s, and the other half lacks others; nobody is removed for "
-            "it"
-        )
-        yield limits.state(max(split.values())), "split", summary, metrics, Trust.TOLD
-
-
-def _behind_sentence(
-    behind: Mapping[int, float], never: frozenset[int], reference: Reference
-) -> str:
-    parts = []
-    old = behind.keys() - never
-    if old:
-        seconds = max(behind[sid] for sid in old)
-        parts.append(f"has not received changes of server ID {_sids(old)} for {seconds:.1f} s")
-    if never:
-        seconds = max(behind[sid] for sid in never)
-        parts.append(
-            f"has never received anything of server ID {_sids(never)}, missing for {seconds:.1f} s"
-        )
-    return f"{' and '.join(parts)}; {HAVE[reference.mode].format(_name(reference))}"
-
-
-def _regress_told(found: Mapping[int, Regress], metrics: tuple[Metric, ...]) -> Iterator[Judged]:
-    if found:
-        moves = "; ".join(f"server ID {sid:03x} {_move(each)}" for sid, each in found.items())
-        summary = (
-            f"lacks what it had: {moves}; was it restored from an old backup, or did slapd end "
-            "without writing its checkpoint?"
-        )
-        yield State.CRITICAL, "regressed", summary, metrics, Trust.SOFT
-
-
-def _move(each: Regress) -> str:
-    if each.has is None:
-        return f"went from {_when(each.had)} to nothing"
-    was, now = _when(each.had), _when(each.has)
-    if was == now:  # within a second
-        was, now = str(each.had), str(each.has)
-    return f"went back from {was} to {now}"
-
-
-def _future_told(
-    mine: Vector, observed: object, limits: Thresholds, retired: Collection[int]
-) -> Iterator[Judged]:
-    """Compare each position with the time of day that the read carries; none carries no opinion."""
-    if not isinstance(observed, float):
-        return
-    ahead = {
-        sid: max(0.0, position.time.timestamp() - observed)
-        for sid, position in sorted(mine.items())
-        if sid not in retired
-    }
-    bad = [sid for sid, seconds in ahead.items() if limits.state(seconds) is not State.OK]
-    if bad:
-        worst = max(bad, key=lambda sid: ahead[sid])
-        summary = (
-            f"has a change of server ID {_sids(bad)} that was made at {_when(mine[worst])}, "
-            f"{ahead[worst]:.0f} s from now: the clock of the server that made it is wrong, or "
-            "the clock here"
-        )
-        metrics = tuple(limits.metric("future_seconds", ahead[sid], f"{sid:03x}") for sid in bad)
-        yield limits.state(ahead[worst]), "future", summary, metrics, Trust.TOLD
-
-
-def _when(position: CSN) -> str:
-    return f"{position.time.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
-
-
-def _sids(sids: Iterable[int]) -> str:
-    return ", ".join(f"{sid:03x}" for sid in sorted(sids))
-
-
-def _name(reference: Reference) -> str:
-    return reference.server.partition("/")[2]
-
-
-CHECK = Check("replication", Params, observe, judge, Effect.OUT, second_look)
+CHECK = Check(
+    "replication", Params, observe, judge, Effect.OUT, second_look, covers=grew, essence=essence
+)

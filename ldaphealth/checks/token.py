@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ldaphealth.canary import TOKEN_ATTRIBUTE
-from ldaphealth.checks.own_entry import fresh_token, whose
+from ldaphealth.checks.own_entry import fresh_token, read_own
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
 from ldaphealth.deadline import SessionError
 from ldaphealth.model import Kind, Server
@@ -83,7 +83,7 @@ def write_and_watch(
         except SessionError as error:
             return {"outcome": "unwritten", "detail": error.failure.detail}
         try:
-            found = whose(session, assignment.dn, assignment.mark)
+            found, _ = read_own(session, assignment.dn, assignment.mark)
             if found != "ours":
                 return {"outcome": found}
             eyes = [_Reader(site, assignment, reader, slate) for reader in readers]

@@ -1,11 +1,15 @@
 """A round trip on the agent's own canary: modify with a fresh token, then compare.
 
 Nothing is sent to change an entry that does not carry the agent's mark (canary.py).
+
+What was written the time before proves under which server ID this server writes: the entryCSN of an
+entry that holds the token we wrote *here* was made here. Two servers with one server ID lose each
+other's changes, and contextCSN cannot show it (docs/replication.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -13,9 +17,15 @@ from msgspec import Meta, Struct
 from ldaphealth.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.checks.own_entry import NOT_OURS, fresh_token, whose
-from ldaphealth.model import Effect, Finding, Role, State, Trust
+from ldaphealth.checks.own_entry import NOT_OURS, fresh_token, read_own
+from ldaphealth.csn import CSNError, parse
+from ldaphealth.model import Effect, Finding, Observation, Role, State, Trust
+from ldaphealth.printable import printable
 from ldaphealth.thresholds import Thresholds, at_most
+
+PROOF = (TOKEN_ATTRIBUTE, "entryCSN")
+LONGEST_VALUE = 64
+MOST_READS = 8  # of late, in which to look for a proof
 
 if TYPE_CHECKING:
     from ldaphealth.history import View
@@ -42,12 +52,24 @@ def observe(session: Session, params: Params) -> Facts:
         return {"canary": "not_applicable"}
     agent = params.agent or this_agent()
     dn = canary_dn(params.container, agent, session.server)
-    found = whose(session, dn, mark(agent, session.server))
-    if found != "ours":
-        return {"canary": found, "dn": dn}
+    whose, entry = read_own(session, dn, mark(agent, session.server), PROOF)
+    if whose != "ours":
+        return {"canary": whose, "dn": dn}
     token = fresh_token()
     session.replace(dn, TOKEN_ATTRIBUTE, token)
-    return {"canary": "ours", "dn": dn, "matched": session.compare(dn, TOKEN_ATTRIBUTE, token)}
+    return {
+        "canary": "ours",
+        "dn": dn,
+        "matched": session.compare(dn, TOKEN_ATTRIBUTE, token),
+        "token": token,
+        "found_token": _shown(entry, TOKEN_ATTRIBUTE),
+        "found_csn": _shown(entry, "entryCSN"),
+    }
+
+
+def _shown(entry: Mapping[str, tuple[str, ...]], attribute: str) -> str:
+    """Return the value of an attribute; what is too long to be ours is cut."""
+    return printable("".join(entry.get(attribute.lower(), ())[:1]), LONGEST_VALUE)
 
 
 def judge(view: View, params: Params) -> Iterable[Finding]:
@@ -65,6 +87,42 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
                 summary = f"what was written to {dn} a moment ago is not there"
                 yield view.finding(State.CRITICAL, "lost", summary)
             yield from judge_seconds(view, params.seconds)
+            yield from _duplicates(view)
+
+
+def _duplicates(view: View) -> Iterator[Finding]:
+    """Tell who else was seen to write under the server ID of this server."""
+    mine = _writes_as(view.mine)
+    if mine is None:
+        return
+    others = [
+        server.partition("/")[2]
+        for server, seen in sorted(view.observations.items())
+        if server != view.server.id and _writes_as(seen) == mine
+    ]
+    if others:
+        summary = (
+            f"writes under server ID {mine:03x}, and so does {', '.join(others)}: changes of one "
+            "may be lost on the other; give each its own serverID, unless both names are one "
+            "server's"
+        )
+        yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.TOLD)
+
+
+def _writes_as(seen: Sequence[Observation]) -> int | None:
+    """Return the server ID of the latest write that is proven to have been made at that server.
+
+    Proven is what one round wrote there and a later one found, with the entryCSN that it got.
+    """
+    latest = seen[-MOST_READS:]
+    written = {each.facts.get("token") for each in latest} - {None}
+    for each in reversed(latest):
+        if each.facts.get("found_token") in written:
+            try:
+                return parse(str(each.facts.get("found_csn"))).sid
+            except CSNError:  # no right to read it
+                return None
+    return None
 
 
 CHECK = Check("write", Params, observe, judge, Effect.OUT)

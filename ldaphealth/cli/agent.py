@@ -77,7 +77,7 @@ def _make_track_directories(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
-    from ldaphealth import service_manager, state_file  # noqa: PLC0415
+    from ldaphealth import reads_file, service_manager, state_file  # noqa: PLC0415
     from ldaphealth.agent import Agent  # noqa: PLC0415
     from ldaphealth.board import Board  # noqa: PLC0415
     from ldaphealth.control.answers import Answers  # noqa: PLC0415
@@ -103,7 +103,11 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     if ours.http or ours.haproxy:
         publishers.append(board)
     running = Agent(settings, publishers, memories=_remembered(state))
-    keeper = state_file.Keeper(state, partial(_memories, running), boot_seconds)
+    reads = reads_file.path_in(ours.state_directory)
+    _recall(running, reads)
+    keeper = state_file.Keeper(
+        state, partial(_memories, running), boot_seconds, partial(_save_reads, running, reads)
+    )
     stack.callback(keeper.close)
     answers = Answers(running, journal, keeper.save, version("ldaphealth"))
     try:
@@ -171,6 +175,31 @@ def _remembered(state: Path) -> dict[str, Memory]:
 
 def _memories(running: Agent) -> dict[str, Memory]:
     return {name: pool.memory for name, pool in running.pools.items()}
+
+
+def _recall(running: Agent, path: Path) -> None:
+    """Let the pools know what was seen before a restart; a broken file is told and not used."""
+    from ldaphealth import reads_file  # noqa: PLC0415
+
+    try:
+        remembered = reads_file.load(path)
+    except (ValueError, OSError) as error:
+        log.warning("since when servers lack changes is not known", extra={"error": str(error)})
+        return
+    for pool in running.pools.values():
+        pool.history.recall(remembered.of(pool.cluster), current=remembered.current)
+
+
+def _save_reads(running: Agent, path: Path) -> None:
+    from ldaphealth import reads_file  # noqa: PLC0415
+
+    pools = running.pools.values()
+    try:
+        reads_file.save(path, [(pool.cluster, pool.essence()) for pool in pools])
+    except OSError:
+        raise  # the keeper tells it, once
+    except Exception:  # a third party's mistake must not end the thread that saves everything
+        log.exception("what was read cannot be saved")
 
 
 def _reload(running: Agent, config_file: Path, board: Board, web: WebServer | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ldaphealth import check, model
 from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
+from ldaphealth.checks.replication import Params as ReplicationParams
 from ldaphealth.config import shape
 from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
@@ -32,7 +33,7 @@ def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, 
         name: _credentials(f"credentials.{name}", each, problems)
         for name, each in file.credentials.items()
     }
-    return {
+    built = {
         name: check.Cluster(
             name,
             _servers(f"clusters.{name}", name, each, known, problems),
@@ -45,6 +46,9 @@ def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, 
         )
         for name, each in file.clusters.items()
     }
+    for name, cluster in built.items():
+        _check_second_look(f"clusters.{name}", cluster, problems)
+    return built
 
 
 def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
@@ -123,6 +127,18 @@ def _second_look_seconds(path: str, given: shape.Cluster, problems: Problems) ->
             f"{path}.second_look_seconds", f"must be at most {most:g}, 0.6 of the deadline"
         )
     return given.second_look_seconds
+
+
+def _check_second_look(path: str, cluster: check.Cluster, problems: Problems) -> None:
+    pause = cluster.second_look_seconds
+    for planned in cluster.checks:
+        params = planned.params
+        if isinstance(params, ReplicationParams) and not params.proves_within(pause):
+            problems.add(
+                f"{path}.checks.{planned.check.name}.behind_second_look",
+                f"nobody could be behind: the two looks are {pause:g} s apart "
+                "(second_look_seconds), so it must alert on less",
+            )
 
 
 def _servers(

@@ -1,6 +1,7 @@
 """Positions, vectors, and who is behind: replication state as OpenLDAP keeps it."""
 
 from ldaphealth.csn.behind import MAJORITY, Mode, Reference, Sighting, Standing, assess
+from ldaphealth.csn.essential import essential
 from ldaphealth.csn.regressed import Regress, never_shown, regressed
 from ldaphealth.csn.value import CSN, CSNError, parse
 from ldaphealth.csn.vector import ATTRIBUTE, Vector, lacks, parse_vector
@@ -17,6 +18,7 @@ __all__ = [
     "Standing",
     "Vector",
     "assess",
+    "essential",
     "lacks",
     "never_shown",
     "parse",

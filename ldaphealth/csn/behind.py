@@ -7,7 +7,7 @@ needs synchronised clocks, and an idle cluster never looks late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Reversible
 from enum import Enum
 from math import inf
 
@@ -62,7 +62,9 @@ class Standing(Struct, frozen=True):
     csn_gap_seconds: Mapping[int, float] = {}
 
 
-Reads = Mapping[str, Sequence[Sighting]]
+# By server, oldest first; they are read from the newest backwards, and no further than needed.
+Reads = Mapping[str, Reversible[Sighting]]
+Newest = Mapping[str, Sighting]
 # server -> peer -> seconds for which the server was proven to lack something that the peer holds
 Lacks = Mapping[str, Mapping[str, float]]
 
@@ -82,34 +84,37 @@ def assess(
     make its survivors late. What lasts no longer than `tolerance_seconds` is ordinary replication:
     it is told, but turns no blame into a split. A reference server without a read compares nobody.
     """
-    seen = {server: sightings for server, sightings in reads.items() if sightings}
-    heads = _heads(seen, retired)
-    lacks = {sid: _lacks(seen, sid) for sid, head in heads.items() if _is_behind(seen, sid, head)}
+    newest = {server: next(reversed(of), None) for server, of in reads.items()}
+    now = {server: sighting for server, sighting in newest.items() if sighting is not None}
+    heads = _heads(now, retired)
+    lacks = {
+        sid: _lacks(reads, now, sid) for sid, head in heads.items() if _is_behind(now, sid, head)
+    }
     standings = {
         server: replace(
-            _compared(server, lacks, len(seen), tolerance_seconds, reference),
-            csn_gap_seconds=_gaps(seen[server][-1].vector, heads),
+            _compared(server, lacks, len(now), tolerance_seconds, reference),
+            csn_gap_seconds=_gaps(sighting.vector, heads),
         )
-        for server in seen
+        for server, sighting in now.items()
     }
     if reference.mode is Mode.MAJORITY:
         return _without_a_guilty_majority(standings, tolerance_seconds)
     return standings
 
 
-def _heads(seen: Reads, retired: frozenset[int]) -> dict[int, CSN]:
+def _heads(now: Newest, retired: frozenset[int]) -> dict[int, CSN]:
     """Return the newest position of every server ID that a server holds now."""
     heads: dict[int, CSN] = {}
-    for sightings in seen.values():
-        for sid, position in sightings[-1].vector.items():
+    for sighting in now.values():
+        for sid, position in sighting.vector.items():
             if sid not in retired:
                 heads[sid] = max(heads.get(sid, position), position)
     return heads
 
 
-def _is_behind(seen: Reads, sid: int, head: CSN) -> bool:
+def _is_behind(now: Newest, sid: int, head: CSN) -> bool:
     """Tell whether anybody lacks the newest position; mostly nobody does, and there is no more."""
-    return any(sightings[-1].vector.get(sid) != head for sightings in seen.values())
+    return any(sighting.vector.get(sid) != head for sighting in now.values())
 
 
 def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
@@ -120,36 +125,43 @@ def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
     }
 
 
-def _lacks(seen: Reads, sid: int) -> Lacks:
-    now = {server: sightings[-1].vector.get(sid) for server, sightings in seen.items()}
+def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
+    held = {server: sighting.vector.get(sid) for server, sighting in now.items()}
     return {
         server: {
-            peer: _lacked_seconds(mine, theirs, sid) if _newer(now[peer], now[server]) else 0.0
-            for peer, theirs in seen.items()
+            peer: _lacked_seconds(reads[server], mine, reads[peer], sid)
+            if _newer(held[peer], held[server])
+            else 0.0
+            for peer in now
         }
-        for server, mine in seen.items()
+        for server, mine in now.items()
     }
 
 
-def _lacked_seconds(mine: Sequence[Sighting], theirs: Sequence[Sighting], sid: int) -> float:
+def _lacked_seconds(
+    own: Reversible[Sighting], now: Sighting, theirs: Reversible[Sighting], sid: int
+) -> float:
     """Return for how long one server has been proven to lack what another holds.
 
     Counted from when the other is known to have held it without a break. If the server itself was
     seen with it since (restored from a backup, restarted from an old checkpoint), from then.
     """
-    position = mine[-1].vector.get(sid)
+    position = now.vector.get(sid)
     since = inf
     for sighting in reversed(theirs):
         if not _newer(sighting.vector.get(sid), position):
             break
         since = sighting.seen_at_seconds
-    if since == inf:
+    began = now.seen_at_seconds - now.duration_seconds
+    if since >= began:
         return 0.0
-    for sighting in reversed(mine):
-        if _newer(sighting.vector.get(sid), position):
-            since = max(since, sighting.seen_at_seconds)
+    for sighting in reversed(own):
+        if sighting.seen_at_seconds <= since:
             break
-    return max(0.0, mine[-1].seen_at_seconds - mine[-1].duration_seconds - since)
+        if _newer(sighting.vector.get(sid), position):
+            since = sighting.seen_at_seconds
+            break
+    return max(0.0, began - since)
 
 
 def _newer(position: CSN | None, than: CSN | None) -> bool:

@@ -17,7 +17,8 @@ from ldaphealth.printable import printable
 
 LEGEND = (
     "A cell says how long ago the newest change of that server ID was made that the server has, by "
-    "the clock of the server that made it. A delay is told from the second look on."
+    "the clock of the server that made it; a gap is the time between two writes. A delay is told "
+    "from the second look on. PHASE is that of the links by which the server receives (RFC 4533)."
 )
 
 
@@ -27,13 +28,17 @@ def drawn(matrix: Mapping[str, Any]) -> Group:
     rows.add_column("SERVER", overflow="fold")
     for sid in matrix["server_ids"]:
         rows.add_column(f"ID {sid}", overflow="fold")
+    rows.add_column("PHASE", overflow="fold")
     rows.add_column("SAYS", overflow="fold")
     for each in matrix["servers"]:
         cells = [_cell(each["positions"].get(sid)) for sid in matrix["server_ids"]]
         trouble = Text(printable(each["trouble"]), "red")
         if each["trouble"]:
             cells = [Text("-")] * len(cells)
-        rows.add_row(Text(each["server"], "bold"), *cells, trouble or _worst(each["positions"]))
+        phase = Text("-") if each["trouble"] else _phase(each["phase"])
+        rows.add_row(
+            Text(each["server"], "bold"), *cells, phase, trouble or _worst(each["positions"])
+        )
     return Group(rows, "", Text(LEGEND))
 
 
@@ -45,7 +50,16 @@ def _cell(position: Mapping[str, Any] | None) -> Text:
         seconds = position[f"{word}_seconds"]
         if seconds > 0:
             return Text(f"{age}, {word} {seconds:.1f} s", "bold red")
-    return Text(age, "green" if position["gap_seconds"] <= 0 else "yellow")
+    if position["gap_seconds"] > 0:
+        return Text(f"{age}, gap {position['gap_seconds']:.1f} s", "yellow")
+    return Text(age, "green")
+
+
+def _phase(phase: str) -> Text:
+    """Tell what slapd says of its own links: what is wrong with one may not show in any change."""
+    if not phase:
+        return Text("-")
+    return Text(printable(phase), "green" if phase in ("Persist", "waiting") else "yellow")
 
 
 def _worst(positions: Mapping[str, Mapping[str, Any]]) -> Text:

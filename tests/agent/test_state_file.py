@@ -339,3 +339,23 @@ def test_trouble_that_comes_again_is_told_again(
         assert len(caplog.records) > told
     finally:
         keeper.close()
+
+
+def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_its_own(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running, asked = Running(), []
+
+    def beside() -> None:
+        asked.append(running.now)
+        raise OSError("no room")
+
+    keeper = Keeper(path, running.remembers, running.clock, beside)
+    assert comes_true(lambda: len(asked) == 1)
+    running.now += SELDOM_SECONDS
+    assert comes_true(lambda: len(asked) == 2)
+    keeper.close()
+
+    assert asked == [NOW, NOW + SELDOM_SECONDS, NOW + SELDOM_SECONDS]
+    assert load(path, running.now) == MEMORIES
+    assert len(caplog.records) == 1  # told once

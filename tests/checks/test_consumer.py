@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ldaphealth.checks.consumer import NEVER, Params, judge, observe
+from ldaphealth.checks.consumer import NEVER, Params, judge, observe, says_the_same
 from ldaphealth.deadline import Deadline
+from ldaphealth.history import History
 from ldaphealth.model import Failure, Finding, Kind, Observation, Server, State
 from ldaphealth.session import Entry, Session
 from ldaphealth.thresholds import Thresholds, at_most
@@ -24,6 +27,7 @@ from tests.checks.seen import (
     judged,
     opinions,
     saw,
+    server,
     view,
 )
 
@@ -318,3 +322,68 @@ def test_links_have_names_that_can_be_printed_and_told_apart(
     expected: tuple[Opinion, ...],
 ) -> None:
     assert observed(*entries) == (names, expected)
+
+
+# What the agent remembers: 64 reads, which are five minutes, and of older ones those that differ
+
+INTERVAL_SECONDS = 5
+HOUR = every(INTERVAL_SECONDS, 3600)
+
+
+def remembered(reads: Iterable[Observation]) -> Sequence[Finding]:
+    """Return what the agent tells after it has seen them all."""
+    history = History(covers={"consumer": says_the_same})
+    for each in reads:
+        history.add(each)
+    seen = history.view(server(), "consumer", one_shot=False)
+    assert len(seen.mine) < 130
+    return judged(seen, PARAMS)
+
+
+def test_the_default_thresholds_of_a_refresh_are_reached() -> None:
+    def refreshing(at: int) -> Observation:
+        return read(at, link(phase="Refresh", connect=1000, contact=at))
+
+    found = remembered([*(read(at, link()) for at in every(5, 995)), *map(refreshing, HOUR[200:])])
+
+    assert opinions(found) == (("refreshing", CRITICAL, SOFT),)
+    assert numbers(found)["refresh_seconds", A] == 2600
+
+
+def test_a_link_that_is_tried_for_an_hour_is_told_for_an_hour() -> None:
+    found = remembered(read(at, lost(at)) for at in HOUR)
+
+    assert opinions(found) == (GONE_FOR_LONG,)
+    assert numbers(found)["not_connected_seconds", A] == 3600
+    assert numbers(found)["reconnects", A] == 0
+
+
+READS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from(["Persist", "Refresh"]), st.integers(0, 3)),
+    min_size=1,
+    max_size=80,
+)
+
+
+@given(READS)
+def test_what_is_spared_of_the_older_reads_changes_nothing_that_is_judged(
+    seen: list[tuple[bool, str, int]],
+) -> None:
+    def known(findings: Sequence[Finding]) -> object:
+        rest = {key: n for key, n in numbers(findings).items() if key[0] != "silent_seconds"}
+        return opinions(findings), rest
+
+    connect, reads = 0, []
+    for at, (connected, phase, news) in enumerate(seen):
+        connect = at if news == 0 else connect
+        contact = at if connected and news > 1 else connect if connected else 0
+        reads.append(
+            read(at, link(connected=connected, phase=phase, connect=connect, contact=contact))
+        )
+    few = History(keep=2, covers={"consumer": says_the_same}, older=1000)
+    for each in reads:
+        few.add(each)
+
+    found = judged(few.view(server(), "consumer", one_shot=False), PARAMS)
+
+    assert known(found) == known(judged(view(*reads), PARAMS))

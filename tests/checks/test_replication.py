@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.replication import OBSERVED, Params
+from ldaphealth.checks.replication import CHECK, OBSERVED, Params
+from ldaphealth.checks.sightings import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.history import History
 from ldaphealth.judge import judge
@@ -57,12 +58,12 @@ def csn(sid: int, after: float) -> str:
 
 
 def read(of: str, at: float, *values: str, took: float = 0.0) -> Observation:
-    return saw("replication", {ATTRIBUTE: values}, of=of, at=at, took=took)
+    return saw("replication", {ATTRIBUTE: {"": values}}, of=of, at=at, took=took)
 
 
 def read_when(of: str, epoch_seconds: float, *values: str) -> Observation:
     """Return a read that carries the agent's time of day, in seconds after the start."""
-    facts = {ATTRIBUTE: values, OBSERVED: START.timestamp() + epoch_seconds}
+    facts = {ATTRIBUTE: {"": values}, OBSERVED: START.timestamp() + epoch_seconds}
     return saw("replication", facts, of=of)
 
 
@@ -343,6 +344,22 @@ CASES = {
         one_shot=True,
         params=Params(behind_second_look=at_most(0.7, 0.8)),
     ),
+    "without memory: a short pause is enough": case(
+        *LEVEL, read("s3", 0, OLD), read("s3", 0.3, OLD), expected=TOO_BEHIND, one_shot=True
+    ),
+    "without memory: a write between the two short looks proves nothing": case(
+        *LACKING,
+        read("s3", 0, OLD),
+        *(read(name, 0.2, NEW) for name in ("s0", "s1", "s2")),
+        read("s3", 0.3, OLD),
+        expected=FINE,
+        one_shot=True,
+    ),
+    "a range that begins at a value is a tolerance of so much": case(
+        *halves_until(61),
+        expected=TOO_SPLIT,
+        params=Params(behind=Thresholds(critical=Range(60, inside_alerts=True))),
+    ),
     "with memory: own limits": case(
         *LEVEL, read("s3", 0.75, OLD), expected=BEHIND, params=Params(behind=at_most(0.7, 0.8))
     ),
@@ -554,6 +571,73 @@ def test_who_has_more_than_the_reference_server_is_told_so() -> None:
     ]
 
 
+@pytest.mark.parametrize("wrong", [Range(10), Range(0, 5, inside_alerts=True)])
+def test_thresholds_that_alert_on_what_is_level_are_refused(wrong: Range) -> None:
+    with pytest.raises(ValueError, match="behind would alert on 0 s"):
+        Params(behind=Thresholds(critical=wrong))
+    with pytest.raises(ValueError, match="behind_second_look would alert on 0 s"):
+        Params(behind_second_look=Thresholds(warning=wrong))
+
+
+def of_two_bases(of: str, at: float, a: str, b: str) -> Observation:
+    """Return a read of two naming contexts; an empty text is none."""
+    shown = {"dc=a": (a,) if a else (), "dc=b": (b,) if b else ()}
+    return saw("replication", {ATTRIBUTE: shown}, of=of, at=at)
+
+
+BASES = Params(bases=("dc=a", "dc=b"))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        pytest.param(NEW, NEW, (FINE, FINE), id="both level"),
+        pytest.param(NEW, OLD, (FINE, TOO_BEHIND), id="behind in one"),
+        pytest.param(OLD, OLD, (TOO_BEHIND, TOO_BEHIND), id="behind in both"),
+        pytest.param(NEW, "", (FINE, NO_CSN), id="one shows nothing"),
+        pytest.param("garbage", OLD, (BAD_CSN, TOO_BEHIND), id="one shows garbage"),
+    ],
+)
+def test_each_naming_context_is_judged_by_itself(
+    a: str, b: str, expected: tuple[Opinion, ...]
+) -> None:
+    others = [of_two_bases(name, 0, NEW, NEW) for name in ("s0", "s1", "s2")]
+
+    seen = view(*others, of_two_bases("s3", 99, a, b), of="s3")
+
+    assert opinions(judged(seen, BASES)) == expected
+
+
+def test_of_several_naming_contexts_sentences_and_metrics_name_theirs() -> None:
+    others = [of_two_bases(name, 0, NEW, NEW) for name in ("s0", "s1", "s2")]
+    fine, behind = judged(view(*others, of_two_bases("s3", 99, NEW, OLD), of="s3"), BASES)
+
+    assert fine.summary == "dc=a: has what the others have"
+    assert fine.metrics == (
+        Metric("behind_seconds", 0.0, "10", "60", "001 dc=a"),
+        Metric("csn_gap_seconds", 0.0, label="001 dc=a"),
+    )
+    assert behind.summary == (
+        "dc=b: has not received changes of server ID 001 for 99.0 s; most others have"
+    )
+    assert behind.metrics[0] == Metric("behind_seconds", 99.0, "10", "60", "001 dc=b")
+
+
+def test_a_second_look_is_wanted_of_who_lacks_something_in_any_naming_context() -> None:
+    others = [of_two_bases(name, 0, NEW, NEW) for name in ("s0", "s1", "s2")]
+
+    assert wants_more(view(*others, of_two_bases("s3", 0, NEW, OLD), of="s3"), BASES)
+    assert not wants_more(view(*others, of_two_bases("s3", 0, NEW, NEW), of="s3"), BASES)
+
+
+def test_another_naming_context_of_the_same_server_has_not_moved_backwards() -> None:
+    """As after a reload of the configuration with another base."""
+    seen = view(of_two_bases("s3", 0, NEW, OLD), of_two_bases("s3", 5, NEW, OLD), of="s3")
+
+    assert opinions(judged(seen, Params(base="dc=a"))) == (FINE,)
+    assert opinions(judged(seen, Params(base="dc=b"))) == (FINE,)
+
+
 @pytest.mark.parametrize("wrong", ["", "most", "Newest", "server:", "server:a/b", "server:s0\n"])
 def test_a_reference_that_is_none_is_refused_with_what_would_be_one(wrong: str) -> None:
     with pytest.raises(ValueError, match="majority, newest, or server: and the name of a server"):
@@ -747,3 +831,36 @@ def test_a_regress_is_told_whatever_the_others_show(seen: list[Observation]) -> 
         alone = [each for each in seen if each.server == f"c/{name}"]
         if alone:
             assert (REGRESSED in found) is (REGRESSED in all_findings(*alone)[name])
+
+
+def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
+    """An hour of reads every 5 s, each another position; s3 was cut off and restored long ago."""
+    four = cluster(planned("replication"), servers=4)
+    history = History(covers={"replication": CHECK.covers} if CHECK.covers else {})
+    for at in range(0, 3600, 5):
+        for name in ("s0", "s1", "s2"):
+            history.add(read(name, at, csn(1, at)))
+        own = at if at < 600 else 100
+        history.add(read("s3", at, csn(1, own), csn(4, at)))
+    found = [each for each in judge(four, history, one_shot=False) if each.server == "c/s3"]
+
+    assert [each.code for each in found] == ["behind", "isolated", "regressed"]
+    behind = max(m.value for m in found[0].metrics if m.name == "behind_seconds")
+    assert 0.75 * 3000 < behind <= 3000  # never more than is true, and most of it
+    assert len(history.of_check("replication")["c/s0"]) < 130
+
+
+@given(SIGHTINGS, st.integers(1, 3))
+def test_older_reads_that_are_spared_make_nobody_later(seen: list[Observation], keep: int) -> None:
+    """What grew is told as late as it was, or less; who is blamed stays the same."""
+    four = cluster(planned("replication", Params(behind=Thresholds())), servers=4)
+    whole, few = History(1000), History(keep, {"replication": grew}, older=1000)
+    for each in seen:
+        whole.add(each)
+        few.add(each)
+
+    def behind(history: History) -> dict[tuple[str, str, str], float]:
+        found = judge(four, history, one_shot=False)
+        return {(f.server, m.name, m.label): m.value for f in found for m in f.metrics}
+
+    assert behind(few) == behind(whole)

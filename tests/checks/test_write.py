@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.write import Params
+from ldaphealth.model import Failure, Kind, Observation
 from tests.checks.seen import (
     CRITICAL,
     FINE,
     OK,
     OURS,
     SOFT,
+    TOLD,
     UNKNOWN,
     Case,
     Opinion,
@@ -30,11 +32,69 @@ WRITTEN = {"canary": "ours", "dn": DN, "matched": True}
 UNWRITTEN = {"canary": "ours", "dn": DN, "matched": False}
 
 
+DUPLICATE = ("duplicate_server_id", CRITICAL, TOLD)
+
+
 def case(facts: dict[str, object], *expected: Opinion, seconds: float = 0.0) -> Case:
     return Case(view(saw("write", facts, timings={"modify": seconds})), PARAMS, expected)
 
 
+def wrote(  # noqa: PLR0913  what one round shows
+    at: float, token: str, found: str = "", sid: int = 1, *, of: str = "s0", csn: str | None = None
+) -> Observation:
+    """Return a round that found one token, written under that server ID, and wrote another."""
+    made = f"20260101000000.000000Z#000000#{sid:03x}#000000" if csn is None else csn
+    seen = {**WRITTEN, "token": token, "found_token": found, "found_csn": made}
+    return saw("write", seen, of=of, at=at)
+
+
+def wrote_twice(of: str, sid: int) -> list[Observation]:
+    """Return two rounds at a server that writes under that server ID."""
+    return [wrote(0, f"{of} 1", of=of), wrote(5, f"{of} 2", f"{of} 1", sid, of=of)]
+
+
+def of_two(*seen: Observation, expected: tuple[Opinion, ...]) -> Case:
+    return Case(view(*seen), PARAMS, expected)
+
+
 CASES = {
+    "each under a server ID of its own": of_two(
+        *wrote_twice("s0", 1), *wrote_twice("s1", 2), expected=(FINE,)
+    ),
+    "two under one server ID": of_two(
+        *wrote_twice("s0", 2), *wrote_twice("s1", 2), expected=(FINE, DUPLICATE)
+    ),
+    "alone under any": of_two(*wrote_twice("s0", 2), expected=(FINE,)),
+    "one round proves nothing": of_two(
+        wrote(0, "a", "of an agent before us", 1),
+        wrote(0, "b", "of an agent before us", 1, of="s1"),
+        expected=(FINE,),
+    ),
+    "what another wrote there proves nothing": of_two(
+        wrote(0, "a"), wrote(5, "b", "of somebody else", 2), *wrote_twice("s1", 2), expected=(FINE,)
+    ),
+    "what was written at another server proves nothing": of_two(
+        wrote(0, "a"), wrote(5, "b", "s1 1", 2), *wrote_twice("s1", 2), expected=(FINE,)
+    ),
+    "a round that failed between does not matter": of_two(
+        wrote(0, "a"),
+        saw("write", at=5, failure=Failure(Kind.RESULT, "busy", "busy")),
+        wrote(10, "b", "a", 2),
+        *wrote_twice("s1", 2),
+        expected=(FINE, DUPLICATE),
+    ),
+    "a server ID that was changed": of_two(
+        *wrote_twice("s0", 2),
+        wrote(10, "s0 3", "s0 2", 1),
+        *wrote_twice("s1", 2),
+        expected=(FINE,),
+    ),
+    "no right to read the CSN": of_two(
+        wrote(0, "a"), wrote(5, "b", "a", csn=""), *wrote_twice("s1", 2), expected=(FINE,)
+    ),
+    "a consumer writes under none": of_two(
+        saw("write", CONSUMER), *wrote_twice("s1", 2), expected=(("not_applicable", OK, SOFT),)
+    ),
     "a consumer takes no writes": case({**CONSUMER}, ("not_applicable", OK, SOFT)),
     "no canary": case({**MISSING}, NO_CANARY),
     "an entry that is not ours": case({**NOT_OURS}, FOREIGN),
@@ -65,6 +125,18 @@ def test_a_round_trip_is_judged(case: Case) -> None:
 )
 def test_the_sentence_names_the_entry(facts: dict[str, object], summary: str) -> None:
     assert judged(view(saw("write", facts)), PARAMS)[0].summary == summary
+
+
+def test_the_others_that_write_under_the_same_server_id_are_named() -> None:
+    seen = [
+        each for of, sid in (("s2", 26), ("s1", 26), ("s3", 1)) for each in wrote_twice(of, sid)
+    ]
+    findings = judged(view(*wrote_twice("s0", 26), *seen), PARAMS)
+
+    assert findings[-1].summary == (
+        "writes under server ID 01a, and so does s1, s2: changes of one may be lost on the other; "
+        "give each its own serverID, unless both names are one server's"
+    )
 
 
 @pytest.mark.parametrize("agent", ["", "lb1", "lb-1.example_x", "a" * 64])

@@ -97,6 +97,26 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "second_look_seconds: 9\n    suffix:",
             "look_seconds: must be at most 3",
         ),
+        (
+            "monitor: off",
+            "replication: {behind_second_look: {critical: 2}}",
+            "checks.replication.behind_second_look: nobody could be behind: the two looks are 1 s",
+        ),
+        (
+            "monitor: off",
+            "replication: {behind: {critical: '10:'}}",
+            "checks.replication: behind would alert on 0 s: on a server that lacks nothing",
+        ),
+        (
+            "monitor: off",
+            "replication: {base: dc=a, bases: [dc=a, dc=b]}",
+            "checks.replication: base and bases exclude each other",
+        ),
+        (
+            "monitor: off",
+            "replication: {bases: [dc=a, dc=a]}",
+            "checks.replication: bases names one naming context twice",
+        ),
         ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: must be at most 3"),
         ("suffix:", "suffix: x\n    suffix:", "line 6: 'suffix' stands already in line 5"),
         ("password_file", "password", "a password is never written here: use password_file"),

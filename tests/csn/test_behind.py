@@ -172,6 +172,36 @@ CUT_OFF = vector(s1=10.0, s3=500.0)
             id="each cut from all others: nobody is left to trust, so nobody is blamed",
         ),
         pytest.param(
+            reads(a=[(0, vector(s1=9.0, s2=9.0, s3=0.0)), (50, vector(s1=9.0, s2=9.0, s3=0.0))])
+            | reads(b=[(0, vector(s1=0.0, s2=9.0, s3=0.0)), (50, vector(s1=0.0, s2=9.0, s3=0.0))])
+            | {
+                name: [Sighting(at, vector(s1=0.0, s2=0.0, s3=9.0)) for at in (0.0, 50.0)]
+                for name in "cd"
+            },
+            {
+                "a": "isolated 50, split 50",
+                "b": "split 50",
+                "c": "split 50",
+                "d": "split 50",
+            },
+            id="isolated with its own changes while two others' split the cluster",
+        ),
+        pytest.param(
+            reads(c=[(0, OLD), (99, OLD)]),
+            {},
+            id="a consumer whose provider is dead: nobody has more",
+        ),
+        pytest.param(
+            reads(a=[(0, NEW), (50, NEW)], c=[(0, OLD), (50, OLD)]),
+            {"c": "behind 50"},
+            id="a consumer of a consumer that is dead: the provider has more",
+        ),
+        pytest.param(
+            reads(a=[(0, NEW), (50, NEW)], b=[(0, OLD), (50, OLD)], c=[(0, OLD), (50, OLD)]),
+            {"a": "isolated 50"},
+            id="a provider whose only consumers receive nothing: most lack what it has",
+        ),
+        pytest.param(
             reads(a=[(0, OLD), (9, NEW)], b=[(0, OLD), (9, NEW)], c=[(0, OLD), (9, NEW)])
             | reads(d=[(0, OLD), (8, OLD)]),
             {},

@@ -51,6 +51,7 @@ class RunningAgent:
     interval_seconds: float = INTERVAL_SECONDS
     deadline_seconds: float = DEADLINE_SECONDS
     more: str = ""  # settings of the agent, beginning with a comma
+    more_checks: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -84,6 +85,7 @@ class RunningAgent:
                 servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
                 canaries=CANARIES, more=self.more,
             )
+            + f"      {self.more_checks}\n"
         )  # fmt: skip
 
     @property

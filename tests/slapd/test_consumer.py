@@ -17,6 +17,7 @@ from ldaphealth.judge import judge_server
 from ldaphealth.model import Finding, State
 from ldaphealth.probe import probe
 from ldaphealth.thresholds import Range, Thresholds
+from tests.slapd.breaking_proxy import BreakingProxy
 from tests.slapd.watched import watched
 
 pytestmark = pytest.mark.slapd
@@ -160,3 +161,19 @@ def test_a_restarted_server_has_its_links_at_once(cluster: Cluster, watcher: Wat
     assert {
         found.state for found in judge_server(asked, server, watcher.history, one_shot=False)
     } == {State.OK}
+
+
+def test_a_link_that_breaks_again_and_again_is_a_refresh_loop() -> None:
+    quick = Params(reconnects=Thresholds(Range(end=2), Range(end=20)))
+    with (
+        Cluster(size=2, consumers={2: 1}) as cluster,
+        BreakingProxy(cluster.nodes[0].uri, lasts_seconds=0.3) as proxy,
+    ):
+        receiver = cluster.nodes[1]
+        watcher = Watcher(cluster, receiver, quick)
+        line = receiver.links[0].directive().replace(cluster.nodes[0].uri, proxy.front)
+        receiver.root.modify(DATABASE, f"replace: olcSyncrepl\nolcSyncrepl: {line}")
+
+        told = watcher.until(lambda told: any(code == "refresh_loop" for code, _, _ in told))
+
+        assert ("refresh_loop", State.WARNING, proxy.front) in told

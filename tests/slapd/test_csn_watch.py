@@ -70,6 +70,7 @@ def test_a_level_cluster_reads_so(cluster: Cluster, config: Path) -> None:
 
     assert text.count("has what the others have") == 4
     assert "ID 001" in text
+    assert text.count("Persist") == 4
 
 
 def test_one_that_is_cut_off_is_behind_and_one_that_is_dead_says_why(
@@ -84,3 +85,11 @@ def test_one_that_is_cut_off_is_behind_and_one_that_is_dead_says_why(
     assert of(matrix, "ldap4")["positions"]["001"]["behind_seconds"] > 0.5
     assert of(matrix, "ldap3")["trouble"].startswith("connect: ")
     assert of(matrix, "ldap1")["positions"]["001"]["behind_seconds"] == 0
+    assert of(matrix, "ldap4")["phase"] == "not connected"
+    assert of(matrix, "ldap1")["phase"] == "2 Persist, 1 not connected"
+    assert {(each["provider"], each["phase"]) for each in of(matrix, "ldap1")["links"]} == {
+        (cluster.nodes[1].uri, "Persist"),
+        (cluster.nodes[2].uri, "not connected"),
+        (cluster.nodes[3].uri, "Persist"),
+    }
+    assert of(matrix, "ldap3")["phase"] == ""

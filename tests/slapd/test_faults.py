@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +12,7 @@ from demo.tree import CANARIES, PEOPLE
 from ldaphealth.canary import canary_dn
 from ldaphealth.one_shot import evaluate
 from tests.slapd.watched import make_canaries, out, watched
+from tests.slapd.writes import steady_writes
 
 pytestmark = pytest.mark.slapd
 
@@ -21,24 +20,6 @@ pytestmark = pytest.mark.slapd
 @pytest.fixture(autouse=True)
 def _canaries(cluster: Cluster) -> None:
     make_canaries(cluster, "lb1")
-
-
-@contextlib.contextmanager
-def steady_writes(node: Node, pause_seconds: float) -> Iterator[None]:
-    """Write to the node all the time, since replication shows only where changes come by."""
-    done = threading.Event()
-
-    def write() -> None:
-        while not done.wait(pause_seconds):
-            node.write()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        yield
-    finally:
-        done.set()
-        writer.join()
 
 
 def test_healthy_servers_are_in_service(cluster: Cluster) -> None:

@@ -1,0 +1,28 @@
+"""Writes to a node for as long as a test wants: replication shows only where changes come by."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from demo.node import Node
+
+
+@contextlib.contextmanager
+def steady_writes(*nodes: Node, pause_seconds: float) -> Iterator[None]:
+    """Write to the nodes all the time."""
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(pause_seconds):
+            for node in nodes:
+                node.write()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        writer.join()
