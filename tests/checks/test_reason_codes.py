@@ -47,7 +47,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_certificate.CASES,
     test_propagation.CASES,
 )
-# RFC 4511 4.1.9, and what session.py calls a number that has no name there.
+# RFC 4511 4.1.9, and what codec.py calls a number that has no name there.
 RESULT_CODE = re.compile(
     "busy|unavailable|invalidCredentials|noSuchObject|protocolError|insufficientAccessRights"
     "|unwillingToPerform|resultCode[0-9]+"

@@ -10,9 +10,10 @@ import pytest
 from demo.certificates import Authority
 from demo.node import Node
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, PEOPLE_COUNT, person
+from ldaphealth.codec import escape_filter
 from ldaphealth.deadline import SessionError
 from ldaphealth.model import Tls
-from ldaphealth.session import Session, escape_filter
+from ldaphealth.session import Session
 from tests.session.opening import CHECK, bound, session_with
 
 pytestmark = pytest.mark.slapd

@@ -226,12 +226,12 @@ def test_no_observation_and_no_log_shows_the_password(node: Node) -> None:
 
 def test_the_password_is_in_no_cache_of_requests(node: Node) -> None:
     """Requests are encoded once per process, but not the one with the secret."""
-    from ldaphealth import session as module  # noqa: PLC0415
+    from ldaphealth import codec as module  # noqa: PLC0415
 
     with bound(node.uri, simple(CHECK_DN, CHECK_PASSWORD)):
         pass
 
-    assert not hasattr(module._bind_request, "cache_info")
+    assert not hasattr(module.bind_request, "cache_info")
 
 
 def _look(uri: str, credentials: Credentials) -> list[Observation]:

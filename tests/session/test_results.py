@@ -11,9 +11,10 @@ import pytest
 
 from demo.node import DATABASE, Node
 from demo.tree import CHECK_DN, PEOPLE, PEOPLE_COUNT, SUFFIX, person
+from ldaphealth.codec import Scope
 from ldaphealth.deadline import SessionError
 from ldaphealth.model import Failure, Kind
-from ldaphealth.session import Scope, Session
+from ldaphealth.session import Session
 from tests.hostile.servers import listening
 from tests.session.opening import ANONYMOUS, CHECK, bound
 

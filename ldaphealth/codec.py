@@ -1,0 +1,222 @@
+"""Requests into octets and octets into responses (RFC 4511); the only file with ldap3.
+
+session.py calls it. ldap3 serves as the codec alone; docs/architecture.md says why. What ldap3 and
+pyasn1 raise, they raise: of settings that cannot be encoded, and of octets that are not in form.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+from unicodedata import category
+
+from msgspec import Struct
+
+from ldaphealth.model import BindMethod, Credentials
+
+gc.disable()  # what loading ldap3 makes all stays: collecting meanwhile finds nothing to free
+try:
+    import ldap3
+    from ldap3.core.results import RESULT_CODES
+    from ldap3.operation.add import add_operation
+    from ldap3.operation.bind import bind_operation
+    from ldap3.operation.compare import compare_operation
+    from ldap3.operation.extended import extended_operation
+    from ldap3.operation.modify import modify_operation
+    from ldap3.operation.search import search_operation
+    from ldap3.protocol.controls import build_control
+    from ldap3.protocol.convert import build_controls_list
+    from ldap3.protocol.rfc2696 import paged_search_control
+    from ldap3.protocol.rfc4527 import post_read_control
+    from ldap3.utils import asn1
+    from ldap3.utils.conv import escape_filter_chars
+finally:
+    gc.enable()
+
+START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
+POST_READ_OID = "1.3.6.1.1.13.2"  # RFC 4527 3.2
+PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
+MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
+SUCCESS, SIZE_LIMIT_EXCEEDED, COMPARE_FALSE, COMPARE_TRUE = 0, 4, 5, 6
+# Tags of responses, [APPLICATION n] in RFC 4511
+BIND, ENTRY, DONE, MODIFY, ADD, COMPARE = 1, 4, 5, 7, 9, 15
+REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
+UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
+INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
+
+Scope = Literal["base", "one", "sub"]
+_SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "sub": ldap3.SUBTREE}
+Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes with lower-case names
+
+
+def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
+    """Decode an INTEGER of at most four bytes.
+
+    ldap3's own is quadratic in the length: 200 kB from a hostile server take 10 s of CPU.
+    """
+    if not 0 < stop - start <= INTEGER_BYTES:
+        raise ValueError("an integer out of bounds")
+    return int.from_bytes(message[start:stop], "big", signed=True)
+
+
+asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
+
+
+class Response(Struct, frozen=True):
+    """One decoded LDAPMessage; `payload` and `controls` are as ldap3 decodes them."""
+
+    message_id: int
+    tag: int
+    payload: Any
+    controls: Any
+
+    @property
+    def code(self) -> int:
+        """Return the result code of an LDAPResult (RFC 4511 4.1.9)."""
+        code: int = self.payload[0][3]
+        return code
+
+    @property
+    def code_name(self) -> str:
+        """Return the name of the result code in RFC 4511."""
+        return str(RESULT_CODES.get(self.code, f"resultCode{self.code}"))
+
+    @property
+    def message(self) -> str:
+        """Return the diagnostic message of an LDAPResult, "" where it cannot be read."""
+        try:
+            return bytes(self.payload[2][3]).decode("utf-8", "replace")
+        except (IndexError, TypeError, ValueError):
+            return ""
+
+
+def response(message: bytes) -> Response:
+    """Decode one message."""
+    found = asn1.decode_message_fast(message)
+    return Response(found["messageID"], found["protocolOp"], found["payload"], found["controls"])
+
+
+def entry(payload: Any) -> Entry:
+    """Return a decoded SearchResultEntry (RFC 4511 4.5.2)."""
+    dn = bytes(payload[0][3]).decode("utf-8", "replace")
+    attributes = {
+        bytes(attribute[3][0][3]).decode("ascii", "replace").lower(): tuple(
+            bytes(value[3]).decode("utf-8", "replace") for value in attribute[3][1][3]
+        )
+        for attribute in payload[1][3]
+    }
+    return dn, attributes
+
+
+def _control(controls: Any, oid: str) -> bytes | None:
+    """Return the value of a control that came with an answer, None without it (4.1.11)."""
+    for _, _, _, fields in controls or ():
+        if bytes(fields[0][3]) == oid.encode():
+            return bytes(fields[-1][3])
+    return None
+
+
+def post_read_entry(controls: Any) -> Entry | None:
+    """Return the entry in the answer's post-read control, None without one (RFC 4527 3.2)."""
+    value = _control(controls, POST_READ_OID)
+    if value is None:
+        return None
+    (found,) = asn1.decode_sequence(value, 0, len(value))
+    return entry(found[3])
+
+
+def cookie(controls: Any) -> bytes:
+    """Return the cookie of the paged results control, empty after the last page (RFC 2696 2)."""
+    value = _control(controls, PAGED_RESULTS_OID)
+    if value is None:
+        return b""
+    ((_, _, _, (_, found)),) = asn1.decode_sequence(value, 0, len(value))
+    return bytes(found[3])
+
+
+# Requests. Encoding costs ldap3 three times what receiving and decoding does, and a round sends the
+# same ones every time, so what holds no secret and no token is encoded once.
+
+
+def _encode(request: Any) -> bytes:
+    encoded: bytes = asn1.encode(request)
+    return encoded
+
+
+def bind_request(credentials: Credentials) -> bytes:
+    """Encode a bind. A password goes as it was typed: as octets, ldap3 does not prepare it.
+
+    RFC 4511 4.2: clients should prepare what they take for text by SASLprep. Servers compare
+    octets, and neither OpenLDAP's tools nor most clients do: a password with a superscript or an
+    accent of its own, set by ldappasswd(1), would never be accepted.
+    """
+    password = "" if credentials.password is None else credentials.password.reveal()
+    if any(category(each) in UNTYPED for each in password):  # encoding would show it in the error
+        raise ValueError("the password has a control character in it, or is not UTF-8")
+    if credentials.method is BindMethod.SIMPLE:
+        octets = password.encode()
+        request = bind_operation(3, ldap3.SIMPLE, credentials.dn, octets, auto_encode=True)
+    elif credentials.method is BindMethod.EXTERNAL:
+        request = bind_operation(3, ldap3.SASL, "", None, ldap3.EXTERNAL, "")
+    else:
+        request = bind_operation(3, ldap3.ANONYMOUS)
+    return _encode(request)
+
+
+@lru_cache(maxsize=1024)
+def search_request(
+    base: str, scope: Scope, filter_text: str, attributes: tuple[str, ...], size_limit: int
+) -> bytes:
+    """Encode a search; aliases are not followed."""
+    deref, seconds, types_only, escape, encode = ldap3.DEREF_NEVER, 0, False, True, True
+    return _encode(
+        search_operation(
+            base, filter_text, _SCOPES[scope], deref, attributes, size_limit, seconds, types_only,
+            escape, encode,
+        )
+    )  # fmt: skip
+
+
+def page_controls(page_size: int, cookie: bytes) -> bytes:
+    """Ask for one page; a server that cannot page must not answer at all (critical)."""
+    controls = [
+        paged_search_control(criticality=True, size=page_size, cookie=cookie),
+        build_control(MANAGE_DSA_IT_OID, False, None),
+    ]
+    return _encode(build_controls_list(controls))
+
+
+@lru_cache(maxsize=1024)
+def compare_request(dn: str, attribute: str, value: str) -> bytes:
+    """Encode a compare."""
+    return _encode(compare_operation(dn, attribute, value, auto_encode=True))
+
+
+def modify_request(dn: str, attribute: str, value: str) -> bytes:
+    """Encode a modify that makes the value the only one."""
+    changes = {attribute: [(ldap3.MODIFY_REPLACE, [value])]}
+    return _encode(modify_operation(dn, changes, auto_encode=True))
+
+
+@lru_cache(maxsize=64)
+def post_read(attributes: tuple[str, ...]) -> bytes:
+    """Encode the post-read control (RFC 4527); it is not critical."""
+    return _encode(build_controls_list([post_read_control([*attributes])]))
+
+
+def add_request(dn: str, attributes: Mapping[str, Sequence[str]]) -> bytes:
+    """Encode an add."""
+    return _encode(add_operation(dn, {k: list(v) for k, v in attributes.items()}, auto_encode=True))
+
+
+def start_tls_request() -> bytes:
+    """Encode the request for StartTLS (RFC 4511 4.14.1)."""
+    return _encode(extended_operation(START_TLS_OID))
+
+
+def escape_filter(value: str) -> str:
+    """Escape a value for a filter (RFC 4515 3)."""
+    escaped: str = escape_filter_chars(value)
+    return escaped
