@@ -49,7 +49,7 @@ check: venv  ## Format, lint, direction of imports, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m 'not e2e'
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not e2e'
 
 screenshots: venv packages  ## Test the page in a real Chromium and keep pictures of it in build/screenshots
 	$(BIN)/pytest tests/browser

@@ -45,7 +45,7 @@ def drawn(matrix: Mapping[str, Any]) -> Group:
 def _cell(position: Mapping[str, Any] | None) -> Text:
     if position is None:
         return Text("none", "bold red")
-    age = f"{duration(max(0.0, position['age_seconds']))} ago"
+    age = duration(max(0.0, position["age_seconds"]))
     for word in ("behind", "isolated", "split"):
         seconds = position[f"{word}_seconds"]
         if seconds > 0:
@@ -68,5 +68,5 @@ def _worst(positions: Mapping[str, Mapping[str, Any]]) -> Text:
         if sids:
             return Text(f"{word} in ID {', '.join(sids)}", "bold red")
     if any(each["gap_seconds"] > 0 for each in positions.values()):
-        return Text("a change is on its way, or missing", "yellow")
-    return Text("has what the others have", "green")
+        return Text("a change is on its way", "yellow")
+    return Text("level", "green")
