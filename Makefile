@@ -34,6 +34,7 @@ bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.scrape
 	$(BIN)/python -m bench.page
+	$(BIN)/python -m bench.crowd
 
 bench-content: venv packages  ## Measure comparing 200,000 entries on four servers
 	$(BIN)/python -m bench.content

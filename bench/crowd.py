@@ -1,0 +1,145 @@
+"""Whether an agent keeps its pace with many servers while its page and its metrics are asked.
+
+`make bench` runs it with a hundred servers; `python -m bench.crowd --servers 1000` is for by hand.
+One slapd that listens on every address of loopback stands for all of them; what it costs is told
+beside the agent, because they share the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from demo import ports
+from demo.cluster import Cluster
+from demo.node import Node
+from demo.tree import CHECK_DN, PEOPLE, SUFFIX
+
+PROGRAM = Path(sys.executable).with_name("ldaphealth")
+HOST = "127.0.0.1"
+INTERVAL_SECONDS = 5.0
+IN_A_CLUSTER = 4
+WARM_UP_SECONDS = 10.0
+PATHS = ("/metrics", "/")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--servers", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    wanted = parser.parse_args()
+    reservation = ports.reserve(1, (HOST,))
+    (http,) = reservation.ports
+    with Cluster(1) as cluster, tempfile.TemporaryDirectory() as directory:
+        node = cluster.nodes[0]
+        port = _listen_everywhere(node)
+        config = Path(directory) / "ldaphealth.yaml"
+        password_file = cluster.accounts.check.password_file
+        config.write_text(json.dumps(_settings(directory, http, port, password_file, wanted)))
+        with _agent(config) as process:
+            _measure(process, node, http, wanted.servers, wanted.seconds)
+    reservation.release()
+
+
+def _listen_everywhere(node: Node) -> str:
+    """Have the one slapd answer on 127.0.0.0/8; the harness gives each node one address."""
+    port = node.uri.rpartition(":")[2]
+    node.stop()
+    node._urls = (f"ldap://0.0.0.0:{port}", node.ldapi_uri)  # noqa: SLF001
+    node.start()
+    return port
+
+
+def _settings(
+    directory: str, http: int, port: str, password_file: Path, wanted: argparse.Namespace
+) -> dict[str, Any]:
+    return {
+        "agent": {
+            "runtime_directory": f"{directory}/run",
+            "state_directory": f"{directory}/state",
+            "http": {"listen": f"{HOST}:{http}"},
+        },
+        "credentials": {"probe": {"dn": CHECK_DN, "password_file": str(password_file)}},
+        "clusters": {
+            f"c{first}": {
+                "suffix": SUFFIX,
+                "credentials": "probe",
+                "interval_seconds": INTERVAL_SECONDS,
+                "servers": {
+                    f"ldap{n}": f"ldap://127.0.{1 + n // 200}.{1 + n % 200}:{port}"
+                    for n in range(first, min(first + IN_A_CLUSTER, wanted.servers))
+                },
+                "checks": {"search": {"base": PEOPLE, "scope": "one"}},
+            }
+            for first in range(0, wanted.servers, IN_A_CLUSTER)
+        },
+    }
+
+
+@contextmanager
+def _agent(config: Path) -> Iterator[psutil.Process]:
+    with subprocess.Popen(
+        [PROGRAM, "agent", "--config", config], stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def _measure(process: psutil.Process, node: Node, http: int, servers: int, seconds: float) -> None:
+    time.sleep(WARM_UP_SECONDS)
+    slapd = psutil.Process(node.pid)
+    before, agent_before, slapd_before = _asked(http), _cpu(process), _cpu(slapd)
+    longest = dict.fromkeys(PATHS, 0.0)
+    sizes = dict.fromkeys(PATHS, 0)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for path in PATHS:
+            began = time.monotonic()
+            sizes[path] = len(_read(http, path))
+            longest[path] = max(longest[path], time.monotonic() - began)
+        time.sleep(1.0)
+    after, spent = _asked(http), _cpu(process) - agent_before
+    rounds = after["rounds"] - before["rounds"]
+    print(
+        f"{servers} servers every {INTERVAL_SECONDS:g} s, / and /metrics every second, "
+        f"{seconds:.0f} s:"
+    )
+    print(f"rounds   {rounds} of {servers * seconds / INTERVAL_SECONDS:.0f} due", end="")
+    print(f", late {after['overruns'] - before['overruns']}, waiting {after['waiting']}")
+    print(f"CPU      {spent / seconds:5.1%} of a core for the agent, all that it answers included")
+    print(f"         {(_cpu(slapd) - slapd_before) / seconds:5.1%} for slapd")
+    print(f"memory   {process.memory_info().rss / 2**20:5.1f} MiB")
+    for path in PATHS:
+        print(f"{path:8} {sizes[path] / 1024:6.0f} KiB, at most {longest[path] * 1e3:.0f} ms")
+
+
+def _asked(http: int) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = json.loads(_read(http, "/api/v1/status"))["agent"]
+    return document
+
+
+def _read(http: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=10) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def _cpu(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
+if __name__ == "__main__":
+    main()
