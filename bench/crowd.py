@@ -38,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--servers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between two questions")
     wanted = parser.parse_args()
     reservation = ports.reserve(1, (HOST,))
     (http,) = reservation.ports
@@ -48,7 +49,7 @@ def main() -> None:
         password_file = cluster.accounts.check.password_file
         config.write_text(json.dumps(_settings(directory, http, port, password_file, wanted)))
         with _agent(config) as process:
-            _measure(process, node, http, wanted.servers, wanted.seconds)
+            _measure(process, node, http, wanted)
     reservation.release()
 
 
@@ -98,7 +99,8 @@ def _agent(config: Path) -> Iterator[psutil.Process]:
             process.terminate()
 
 
-def _measure(process: psutil.Process, node: Node, http: int, servers: int, seconds: float) -> None:
+def _measure(process: psutil.Process, node: Node, http: int, wanted: argparse.Namespace) -> None:
+    servers, seconds = wanted.servers, wanted.seconds
     time.sleep(WARM_UP_SECONDS)
     slapd = psutil.Process(node.pid)
     before, agent_before, slapd_before = _asked(http), _cpu(process), _cpu(slapd)
@@ -110,11 +112,11 @@ def _measure(process: psutil.Process, node: Node, http: int, servers: int, secon
             began = time.monotonic()
             sizes[path] = len(_read(http, path))
             longest[path] = max(longest[path], time.monotonic() - began)
-        time.sleep(1.0)
+        time.sleep(wanted.every)
     after, spent = _asked(http), _cpu(process) - agent_before
     rounds = after["rounds"] - before["rounds"]
     print(
-        f"{servers} servers every {INTERVAL_SECONDS:g} s, / and /metrics every second, "
+        f"{servers} servers every {INTERVAL_SECONDS:g} s, / and /metrics every {wanted.every:g} s, "
         f"{seconds:.0f} s:"
     )
     print(f"rounds   {rounds} of {servers * seconds / INTERVAL_SECONDS:.0f} due", end="")
