@@ -58,6 +58,13 @@ class Params(Struct, frozen=True):
     reconnects: Annotated[
         Thresholds, Meta(description="how often a link connected anew, in at most 64 reads")
     ] = at_most(3, 10)
+    silent_seconds: Annotated[
+        Thresholds,
+        Meta(
+            description="for how long a connected link has brought nothing; where nothing is "
+            "written nothing comes, so by default it is only told"
+        ),
+    ] = Thresholds()
 
 
 class Link(Struct, frozen=True):
@@ -222,7 +229,10 @@ def _findings(view: View, params: Params, reads: Reads) -> Iterator[Finding]:
         " the link breaks, or refreshes over and over",
     )  # fmt: skip
     silent = _lasting(reads, lambda each: each.connected and each.contact == link.contact)
-    yield view.finding(State.OK, "ok", "", (Metric("silent_seconds", silent, label=link.name),))
+    yield finding(
+        "silent", params.silent_seconds, "silent_seconds", silent,
+        f"connected to {link.name}, but nothing has come from there for at least {silent:.0f} s",
+    )  # fmt: skip
 
 
 def _state(view: View, limits: Thresholds, value: float) -> State:

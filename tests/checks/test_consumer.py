@@ -96,6 +96,8 @@ def every(seconds: int, upto: int) -> Sequence[int]:
 GONE, GONE_FOR_LONG = ("not_connected", WARNING, SOFT), ("not_connected", CRITICAL, SOFT)
 REFRESHING = ("refreshing", WARNING, SOFT)
 LOOP = ("refresh_loop", WARNING, SOFT)
+SILENT = ("silent", WARNING, SOFT)
+MAY_BE_SILENT = Params(silent_seconds=at_most(600, 3600))
 TIMEOUT = Failure(Kind.TIMEOUT, "no answer")
 
 CASES = {
@@ -143,6 +145,16 @@ CASES = {
         saw("consumer", failure=TIMEOUT, at=20),
         read(40, lost(40)),
         expected=(GONE,),
+    ),
+    "connected and silent": case(read(0, link()), read(900, link()), expected=(FINE,)),
+    "silent for longer than it may be": case(
+        read(0, link()), read(900, link()), expected=(SILENT,), params=MAY_BE_SILENT
+    ),
+    "heard of since": case(
+        read(0, link()), read(900, link(contact=800)), expected=(FINE,), params=MAY_BE_SILENT
+    ),
+    "gone is not silent": case(
+        read(0, lost(0)), read(20, lost(20)), expected=(FINE,), params=MAY_BE_SILENT
     ),
     "another link was gone before": case(
         read(0, lost(0, A), link(B)), read(60, link(A), lost(60, B)), expected=(FINE,)
