@@ -35,7 +35,8 @@ def agent(config_file: Path, debug: bool) -> None:
     """Look at all servers for ever, and tell whoever asks.
 
     It remembers what it saw, so that one slow answer removes nobody, and tells keepalived, HAProxy,
-    Prometheus and you. It stays in the foreground and logs to standard error, as a service manager wants it.
+    Prometheus and you. It stays in the foreground and logs to standard error, as a service manager
+    wants it.
 
     \b
     Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the

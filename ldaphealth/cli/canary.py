@@ -65,7 +65,8 @@ def apply(
 ) -> None:
     """Add the entries of this agent to CLUSTER.
 
-    They are added on its first provider that answers. Replication brings them to the others. An entry that is there is left alone, whatever it is.
+    They are added on its first provider that answers. Replication brings them to the others. An
+    entry that is there is left alone, whatever it is.
 
     \b
     Exit status: 0 all are there, 1 not all, 3 bad input.

@@ -79,9 +79,7 @@ def test_one_that_hangs_keeps_no_other_from_taking_them(cluster: Cluster, config
         cluster.heal()
 
 
-def test_a_refused_password_is_told_and_not_tried_elsewhere(
-    cluster: Cluster, config: Path, tmp_path: Path
-) -> None:
+def test_a_refused_password_is_told_and_not_tried_elsewhere(config: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("wrong")
     wrong.chmod(0o600)
