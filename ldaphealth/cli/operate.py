@@ -27,6 +27,7 @@ DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
+SIDES: Mapping[Will, str] = {"drain": "draining", "in": "in service", "out": "out of service"}
 NOBODY = "start `ldaphealth agent`, or name its socket with --socket"
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -168,19 +169,18 @@ def history(server: str, limit: int, socket: Path, form: str) -> None:
         return
     for change in changes:
         verdict = change["verdict"]
-        side = "in " if verdict["in_service"] else "OUT"
+        side = _side(verdict).partition(" ")[0]
         codes = " ".join(reason["code"] for reason in verdict["reasons"])
         held = f"held by {verdict['held_by']} " if verdict["held_by"] else ""
-        click.echo(f"{change['at']}  {side}  {verdict['server']}  {held}{codes}".rstrip())
+        click.echo(f"{change['at']}  {side:8}  {verdict['server']}  {held}{codes}".rstrip())
 
 
 def _say(will: Will, server: str, seconds: float, reason: str, socket: Path) -> None:
     from ldaphealth.control.requests import Say  # noqa: PLC0415
 
     asked(socket, Say(server, will, seconds, reason))
-    side = "in service" if will == "in" else "out of service"
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
-    click.echo(f"{server} is {side}, by your word, until {until}")
+    click.echo(f"{server} is {SIDES[will]}, by your word, until {until}")
 
 
 def _levers(command: F) -> F:
@@ -282,10 +282,15 @@ def _facts(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in facts.items())[:120]
 
 
+def _side(verdict: Mapping[str, Any]) -> str:
+    if verdict["in_service"]:
+        return "in service"
+    return "draining" if verdict["draining"] else "OUT of service"
+
+
 def _verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
-    side = "in service" if verdict["in_service"] else "OUT of service"
     held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
-    head = f"VERDICT  {verdict['server']} {side}, weight {verdict['weight']}{held}"
+    head = f"VERDICT  {verdict['server']} {_side(verdict)}, weight {verdict['weight']}{held}"
     reasons = [
         f"  {reason['state']:9} {reason['code']}: {reason['summary']}"
         for reason in verdict["reasons"]
