@@ -5,7 +5,7 @@ BIN := .venv/bin
 MAKEFLAGS += --no-print-directory
 .PHONY: help venv packages demo bench bench-content test docker-build check e2e screenshots soak docs format lock clean
 help:  ## Say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 venv: .venv/ready  ## Make the virtual environment from the lock file
 
@@ -26,8 +26,7 @@ packages:  ## Install what the tests drive, where we may
 demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
 	$(BIN)/python -m demo
 
-bench: venv packages  ## Measure CPU beside check_ldap and a bare import of ldap3
-	@./scripts/install-packages monitoring-plugins-standard
+bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, the agent, a scrape and the page
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim

@@ -1,4 +1,4 @@
-"""`make demo`: four real slapd nodes, two faults, the verdicts, and everything healed again.
+"""`make demo`: four real slapd nodes, their faults, the verdicts, and everything healed again.
 
 Every step checks what it shows; the exit status is 0 only if all of them showed what they must.
 """
@@ -12,19 +12,24 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
-from demo import wait
+from demo import ports, wait
 from demo.client import ENVIRONMENT
 from demo.cluster import Cluster
 from demo.programs import find
-from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX
+from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX, person
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
+CHANGE = "replace: description\ndescription: behind replication's back"
 CONFIG = """\
-agent: {{runtime_directory: "{directory}/run", state_directory: "{directory}/state"}}
+agent:
+  runtime_directory: {directory}/run
+  state_directory: {directory}/state
+  http: {{listen: "127.0.0.1:{port}"}}
 credentials:
   probe: {{dn: "{dn}", password_file: {password_file}}}
 clusters:
@@ -46,6 +51,8 @@ class Story:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self._http = ports.reserve(1, ("127.0.0.1",))
+        (self.http_port,) = self._http.ports
         self.config = self._write_config()
         self.failed = 0
 
@@ -56,7 +63,7 @@ class Story:
             CONFIG.format(
                 dn=CHECK_DN, password_file=self.cluster.accounts.check.password_file,
                 suffix=SUFFIX, servers=servers, people=PEOPLE, canaries=CANARIES,
-                directory=self.cluster.directory,
+                directory=self.cluster.directory, port=self.http_port,
             )
         )  # fmt: skip
         return path
@@ -135,6 +142,24 @@ class Story:
             f"keepalived gets exit status {expected} for {server}", done.returncode, expected
         )
 
+    def health(self, server: str, expected: int) -> None:
+        """Ask the agent by HTTP, as Consul or a cloud balancer does."""
+        path = f"/health/{server}"
+        print(f"GET http://127.0.0.1:{self.http_port}{path}", flush=True)
+        with closing(HTTPConnection("127.0.0.1", self.http_port, timeout=5.0)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            print(answer.read().decode().strip(), flush=True)
+        self.expect(f"HTTP has status {expected} for {server}", answer.status, expected)
+
+    def content(self, dn: str, server: str) -> None:
+        """Compare all entries; only one may differ, on one server."""
+        report = self.cluster.directory / "content.json"
+        print(self.run("content", "diff", "demo", "--output", str(report)).stdout, flush=True)
+        differences = json.loads(report.read_text())["differences"]
+        seen = [(each["dn"], each["odd"]) for each in differences]
+        self.expect(f"{dn} differs on {server}, and nothing else does", seen, [(dn, [server])])
+
     def expect(self, claim: str, seen: object, expected: object) -> None:
         """Say whether a step showed what it must."""
         right = seen == expected
@@ -177,13 +202,28 @@ def tell_of_the_agent(story: Story) -> None:
         struck = time.monotonic()
         wait.until(lambda: story.script("demo/ldap2") == 1, 10.0, "the agent missed it")
         print(f"ldap2 was frozen; keepalived hears of it after {time.monotonic() - struck:.1f} s")
-        story.run("drain", "demo/ldap4", "--for", "1h", "--reason", "new kernel")
+        print(story.run("drain", "demo/ldap4", "--for", "1h", "--reason", "new kernel").stdout)
         print(story.run("status").stdout, flush=True)
         story.keepalived("demo/ldap4", 1)
+        story.health("demo/ldap2", 503)
+        story.health("demo/ldap1", 200)
         story.run("undrain", "demo/ldap4")
         story.cluster.heal()
         wait.until(lambda: story.script("demo/ldap2") == 0, 10.0, "it does not come back")
         story.keepalived("demo/ldap2", 0)
+
+
+def tell_of_content(story: Story) -> None:
+    """Play what contextCSN cannot show."""
+    node, dn = story.cluster.nodes[2], person(5)
+    say(f"{dn} is changed on ldap3 while its slapd is stopped, with slapmodify")
+    node.stop()
+    node.tool("modify", "-b", SUFFIX, ldif=f"dn: {dn}\nchangetype: modify\n{CHANGE}\n\n")
+    node.start()
+    story.cluster.heal()
+    positions = {each.context_csn() for each in story.cluster.nodes}
+    story.expect("by their contextCSNs all servers are level", len(positions), 1)
+    story.content(dn, "demo/ldap3")
 
 
 def _keep_writing(cluster: Cluster, done: threading.Event) -> None:
@@ -204,6 +244,7 @@ def main() -> int:
         story = Story(cluster)
         tell(story)
         tell_of_the_agent(story)
+        tell_of_content(story)
         pids |= cluster.pids()
     alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     story.expect("nothing is left behind", (alive, cluster.directory.exists()), ([], False))

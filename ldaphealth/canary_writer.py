@@ -18,6 +18,7 @@ from ldaphealth.session import Session
 
 Entry = Mapping[str, tuple[str, ...]]
 NOT_THERE = "noSuchObject"
+REFUSED = "invalidCredentials"
 
 
 class Written(Struct, frozen=True):
@@ -36,25 +37,29 @@ def write_canaries(
 ) -> list[Written]:
     """Add the entries that are missing on the first provider that can be bound to.
 
-    Without `credentials` those of the provider's configuration serve.
+    Each provider gets `deadline_seconds`, so one that hangs keeps no other from taking them. A
+    refused password is not tried elsewhere: that locks accounts. Without `credentials` those of the
+    provider's configuration serve.
     """
-    deadline = Deadline.after(deadline_seconds)
-    outcome = "the cluster has no provider, which takes writes"
+    troubles: list[str] = []
     for server in cluster.servers:
         if server.role is not Role.PROVIDER:
             continue
         asked = server if credentials is None else replace(server, credentials=credentials)
-        session = Session(asked, deadline)
+        session = Session(asked, Deadline.after(deadline_seconds))
         try:
             session.connect()
             session.bind()
         except SessionError as error:
-            outcome = f"{server.id}: {error.failure.detail}"
+            troubles.append(f"{server.id}: {error.failure.detail}")
+            if error.failure.result_code == REFUSED:
+                break
             continue
         try:
             return [_add(session, server, dn, entry) for dn, entry in entries.items()]
         finally:
             session.close()
+    outcome = "; ".join(troubles) or "the cluster has no provider, which takes writes"
     return [Written(dn, is_there=False, outcome=outcome) for dn in entries]
 
 

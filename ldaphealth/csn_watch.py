@@ -80,7 +80,7 @@ class CSNWatch:
         by_check = {each.check: each for each in observations}
         seen = by_check.get("replication", observations[-1])
         if seen.failure is not None:
-            self._trouble[server.id] = f"{seen.check}: {seen.failure.detail}"
+            self._trouble[server.id] = seen.failure.detail
             return
         if "consumer" in by_check:  # cn=Monitor may be closed to us: then nothing is told of links
             self._links[server.id] = tuple(links_of(by_check["consumer"].facts))

@@ -82,3 +82,22 @@ def test_the_reference_of_the_configuration_is_up_to_date() -> None:
     done = subprocess.run([sys.executable, script, "--check"], timeout=60, check=False)
 
     assert done.returncode == 0, "run `make docs`"
+
+
+def test_the_architecture_names_every_module() -> None:
+    """And no file that is not there."""
+    package = ROOT / "ldaphealth"
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("## ")[0]
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", table))
+    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    modules = {path.name for path in package.glob("*.py")} | {
+        f"{path.parent.name}/" for path in package.glob("*/__init__.py")
+    }
+
+    assert modules - named - {"__init__.py"} == set()
+    names = (
+        {path.rpartition("/")[2] for path in there}
+        | modules
+        | {"publish/prometheus/", "templates/"}
+    )
+    assert named - names - there == set()

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from ldaphealth.session import Session
 
 Whose = Literal["ours", "missing", "foreign"]
+HOW = "`ldaphealth canary apply` makes it"
 # The code and the sentence of what is not ours; `{}` is the DN.
 NOT_OURS: Mapping[str, tuple[str, str]] = {
-    "missing": ("no_canary", "no canary {}, or no right to read it; nothing was written"),
+    "missing": (
+        "no_canary",
+        f"no canary {{}}, or no right to read it; nothing was written ({HOW})",
+    ),
     "foreign": (
         "foreign_entry",
         f"{{}} lacks our mark in {MARK_ATTRIBUTE}; nothing was written",

@@ -32,9 +32,11 @@ log = logging.getLogger(__name__)
 @config_option
 @click.option("--debug", is_flag=True, help="Log every round, not only changes of verdict.")
 def agent(config_file: Path, debug: bool) -> None:
-    """Look at all servers for ever, remember, and tell keepalived and whoever asks.
+    """Look at all servers for ever, and tell whoever asks.
 
-    Stays in the foreground and logs to standard error, as a service manager wants it.
+    It remembers what it saw, so that one slow answer removes nobody, and tells keepalived, HAProxy,
+    Prometheus and you. It stays in the foreground and logs to standard error, as a service manager
+    wants it.
 
     \b
     Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the
@@ -62,7 +64,8 @@ def _claim(settings: AgentSettings, stack: ExitStack) -> None:
     except BlockingIOError as error:
         raise click.ClickException(f"another agent uses {directory}") from error
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+        hint = "agent.runtime_directory and agent.state_directory say where it may write"
+        raise click.ClickException(f"{error.filename}: {error.strerror}; {hint}") from error
 
 
 def _make_track_directories(settings: Settings) -> None:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from ldaphealth.check import Cluster
 
 Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 10.0  # of each provider that is tried
 
 
 @click.group()
 def canary() -> None:
-    """Prepare the entries that the checks `write` and `propagation` write to.
+    """Make the entries that our checks write to.
+
+    These are the checks `write` and `propagation`; they write to no other entry.
 
     Each agent (each balancer) has entries of its own, one for each server and check: run `plan` or
     `apply` on each of them.
@@ -34,7 +36,10 @@ def canary() -> None:
 @config_option
 @as_format
 def plan(cluster: str, config_file: Path, form: str) -> None:
-    """Print the entries of this agent in CLUSTER as LDIF, for ldapadd by an administrator."""
+    """Print the entries of this agent in CLUSTER as LDIF.
+
+    An administrator can give it to ldapadd.
+    """
     found = _cluster(cluster, config_file)
     entries = _entries(found, config_file)
     if form == "json":
@@ -58,9 +63,10 @@ def plan(cluster: str, config_file: Path, form: str) -> None:
 def apply(
     cluster: str, config_file: Path, bind_dn: str, password_file: Path | None, form: str
 ) -> None:
-    """Write the entries of this agent into CLUSTER, on its first provider that answers.
+    """Add the entries of this agent to CLUSTER.
 
-    Replication brings them to the others. An entry that is there is left alone, whatever it is.
+    They are added on its first provider that answers. Replication brings them to the others. An
+    entry that is there is left alone, whatever it is.
 
     \b
     Exit status: 0 all are there, 1 not all, 3 bad input.

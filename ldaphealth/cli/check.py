@@ -100,7 +100,9 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     verbose: bool,
     **of_urls: Any,
 ) -> None:
-    """Look at LDAP servers once, as a client does, and tell which are fit for service.
+    """Look at servers once and tell which are fit for service.
+
+    It does what clients do: connect, bind, search, unbind.
 
     Without arguments: every cluster of the configuration. A server is always judged among its whole
     cluster. Servers given as URLs are judged as one cluster that holds the same data.

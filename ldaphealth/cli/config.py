@@ -27,7 +27,9 @@ def config() -> None:
 )
 @as_format
 def check(file: Path, form: str) -> None:
-    """Tell all that is wrong with FILE at once, each with its place; exit status 3 if anything.
+    """Tell all that is wrong with FILE at once.
+
+    Each mistake is told with its place; exit status 3 if there is any.
 
     \b
     Without FILE: $LDAPHEALTH_CONFIG, or /etc/ldaphealth/ldaphealth.yaml.
@@ -79,7 +81,9 @@ def _wrong_files(settings: Settings) -> str:
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of the file, with which editors complete and check it.
+    """Print the JSON Schema of the file.
+
+    Editors complete and check the file with it.
 
     \b
     For the YAML language server, as the first line of the file:

@@ -30,7 +30,10 @@ DIFFERENT, NOT_COMPARED, INTERRUPTED = 1, 3, 130
 
 @click.group()
 def content() -> None:
-    """Find what equal contextCSNs hide: entries that differ between servers."""
+    """Find entries that differ between servers.
+
+    Equal contextCSNs hide such entries.
+    """
 
 
 @content.command()
@@ -61,9 +64,10 @@ def diff(  # noqa: PLR0913, PLR0917  options
     cluster: str, config_file: Path, entries_per_second: float, wait_seconds: float, most: int,
     resume_file: Path | None, output: Path | None, form: str,
 ) -> None:  # fmt: skip
-    """Compare entryUUID and entryCSN of every entry on all servers of CLUSTER, while writes go on.
+    """Compare every entry on all servers of CLUSTER.
 
-    It reads the servers with the account of the configuration. An entry counts as different only if
+    It compares entryUUID and entryCSN, while writes go on, and reads with the account of the
+    configuration. An entry counts as different only if
     it still is, in the same way, after every server was seen to receive what the others have.
 
     \b

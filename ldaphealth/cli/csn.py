@@ -38,14 +38,19 @@ class BadCSN(click.ClickException):
 
 @click.group()
 def csn() -> None:
-    """Read and compare change sequence numbers (contextCSN, entryCSN) of OpenLDAP."""
+    """Read, compare and watch CSNs of OpenLDAP.
+
+    A CSN is a change sequence number: a value of contextCSN or entryCSN.
+    """
 
 
 @csn.command()
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 @as_format
 def parse(values: tuple[str, ...], form: str) -> None:
-    """Print what each CSN says: when, how long ago, and of which server ID.
+    """Print what each CSN says.
+
+    That is when, how long ago, and of which server ID.
 
     \b
     Example:
@@ -90,7 +95,9 @@ def compare(a: str, b: str, form: str) -> None:
 )
 @as_format
 def watch(cluster: str, config_file: Path, every: float, count: int | None, form: str) -> None:
-    """Show a matrix of servers against server IDs, live: who has what, and who lacks it.
+    """Show live which server has which changes.
+
+    It is a matrix of servers against server IDs.
 
     It reads the servers of CLUSTER itself, with the account of the configuration.
 

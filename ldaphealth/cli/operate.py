@@ -27,6 +27,8 @@ DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
+SIDES: Mapping[Will, str] = {"drain": "draining", "in": "in service", "out": "out of service"}
+NOBODY = "start `ldaphealth agent`, or name its socket with --socket"
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -76,11 +78,13 @@ class Reason(click.ParamType[str]):
 
 def asked(path: Path, request: Request, patience_seconds: float | None = None) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
-    from ldaphealth.control.client import PATIENCE_SECONDS, AgentError, ask  # noqa: PLC0415
+    from ldaphealth.control import client  # noqa: PLC0415
 
     try:
-        return ask(path, request, patience_seconds or PATIENCE_SECONDS)
-    except AgentError as error:
+        return client.ask(path, request, patience_seconds or client.PATIENCE_SECONDS)
+    except client.NoAgentError as error:
+        raise click.ClickException(f"{error}; {NOBODY}") from error
+    except client.AgentError as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -89,7 +93,9 @@ def asked(path: Path, request: Request, patience_seconds: float | None = None) -
 @as_format
 @click.option("--watch", is_flag=True, help="Show it anew every second, until interrupted.")
 def status(socket: Path, form: str, watch: bool) -> None:
-    """Show the verdicts of the running agent, what holds them, and how the agent itself is.
+    """Show the verdicts of the running agent.
+
+    And what holds them, how the agent itself is, and where it is asked by TCP.
 
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
     """
@@ -118,7 +124,9 @@ def status(socket: Path, form: str, watch: bool) -> None:
 @as_socket
 @as_format
 def explain(server: str, at: str | None, socket: Path, form: str) -> None:
-    """Tell why a server is in or out: what was seen, judged and guarded, in this order.
+    """Tell why a server is in or out.
+
+    It says what was seen, judged and guarded, in this order.
 
     \b
     Examples:
@@ -133,7 +141,8 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
     else:
         changes = asked(socket, History(server, 1, _epoch(at)))["changes"]
         if not changes:
-            raise click.ClickException(f"the history knows nothing of {server} at {at}")
+            hint = f"`ldaphealth history {server}` lists what it knows"
+            raise click.ClickException(f"the history knows nothing of {server} at {at}; {hint}")
         document = changes[0]
         lines = [f"since {document['at']}", *_verdict_lines(document["verdict"])]
     click.echo(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
@@ -141,11 +150,17 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
 
 @click.command()
 @click.argument("server", metavar="[CLUSTER/SERVER]", default="", shell_complete=complete)
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N",
+    help="List so many at most.",
+)  # fmt: skip
 @as_socket
 @as_format
 def history(server: str, limit: int, socket: Path, form: str) -> None:
-    """List the latest changes of verdict, newest first, of one server or of all."""
+    """List the latest changes of verdict.
+
+    The newest is first. Without CLUSTER/SERVER: those of all servers.
+    """
     from ldaphealth.control.requests import History  # noqa: PLC0415
 
     changes = asked(socket, History(server, limit))["changes"]
@@ -154,19 +169,18 @@ def history(server: str, limit: int, socket: Path, form: str) -> None:
         return
     for change in changes:
         verdict = change["verdict"]
-        side = "in " if verdict["in_service"] else "OUT"
+        side = _side(verdict).partition(" ")[0]
         codes = " ".join(reason["code"] for reason in verdict["reasons"])
         held = f"held by {verdict['held_by']} " if verdict["held_by"] else ""
-        click.echo(f"{change['at']}  {side}  {verdict['server']}  {held}{codes}".rstrip())
+        click.echo(f"{change['at']}  {side:8}  {verdict['server']}  {held}{codes}".rstrip())
 
 
 def _say(will: Will, server: str, seconds: float, reason: str, socket: Path) -> None:
     from ldaphealth.control.requests import Say  # noqa: PLC0415
 
     asked(socket, Say(server, will, seconds, reason))
-    side = "in service" if will == "in" else "out of service"
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
-    click.echo(f"{server} is {side}, by your word, until {until}")
+    click.echo(f"{server} is {SIDES[will]}, by your word, until {until}")
 
 
 def _levers(command: F) -> F:
@@ -188,7 +202,10 @@ def _levers(command: F) -> F:
 @click.command()
 @_levers
 def drain(server: str, seconds: float, reason: str, socket: Path) -> None:
-    """Let no new connections go to a server; open ones go on, where misc_dynamic is used."""
+    """Send no new connections to a server.
+
+    Open ones go on, where misc_dynamic of keepalived or HAProxy is used.
+    """
     _say("drain", server, seconds, reason, socket)
 
 
@@ -210,7 +227,10 @@ def force_out(server: str, seconds: float, reason: str, socket: Path) -> None:
 @click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
 @as_socket
 def undrain(server: str, socket: Path) -> None:
-    """Take back what drain, force-in or force-out said: the agent decides again."""
+    """Take back drain, force-in or force-out.
+
+    The agent decides again.
+    """
     from ldaphealth.control.requests import Unsay  # noqa: PLC0415
 
     asked(socket, Unsay(server))
@@ -262,10 +282,15 @@ def _facts(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in facts.items())[:120]
 
 
+def _side(verdict: Mapping[str, Any]) -> str:
+    if verdict["in_service"]:
+        return "in service"
+    return "draining" if verdict["draining"] else "OUT of service"
+
+
 def _verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
-    side = "in service" if verdict["in_service"] else "OUT of service"
     held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
-    head = f"VERDICT  {verdict['server']} {side}, weight {verdict['weight']}{held}"
+    head = f"VERDICT  {verdict['server']} {_side(verdict)}, weight {verdict['weight']}{held}"
     reasons = [
         f"  {reason['state']:9} {reason['code']}: {reason['summary']}"
         for reason in verdict["reasons"]

@@ -25,6 +25,7 @@ config_option = click.option(
     help="Where the clusters are described.",
 )  # fmt: skip
 
+NO_FILE = "; write one (README.md has a first), or name it with --config"
 
 as_format = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -39,7 +40,8 @@ def load_config(path: Path) -> Settings:
     try:
         return load(path)
     except ConfigError as error:
-        lines = "\n".join(f"{path}: {problem}" for problem in error.problems)
+        hint = "" if path.exists() else NO_FILE
+        lines = "\n".join(f"{path}: {problem}{hint}" for problem in error.problems)
         raise click.ClickException(lines) from error
 
 

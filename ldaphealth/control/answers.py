@@ -156,6 +156,8 @@ class Answers:
             for pool in self._agent.pools.values()
             for server in pool.cluster.servers
         }
+        if name in self._agent.pools:
+            raise Refused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
         if name not in known:
             raise Refused(f"the agent looks at no {name!r}{near(name, known)}")
         return known[name]

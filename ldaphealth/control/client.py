@@ -18,14 +18,18 @@ class AgentError(Exception):
     """No answer, or one that says why not; one line for people."""
 
 
+class NoAgentError(AgentError):
+    """Nobody is there to answer."""
+
+
 def ask(path: Path, request: Request, patience_seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the document that answers; AgentError when there is none, or none in time."""
     try:
         answer = msgspec.json.decode(_exchange(path, request, patience_seconds), type=Answer)
     except FileNotFoundError as error:
-        raise AgentError(f"no agent runs here: there is no {path}") from error
+        raise NoAgentError(f"no agent runs here: there is no {path}") from error
     except ConnectionRefusedError as error:
-        raise AgentError(f"no agent runs here: nobody listens on {path}") from error
+        raise NoAgentError(f"no agent runs here: nobody listens on {path}") from error
     except PermissionError as error:
         raise AgentError(f"{path}: only the agent's group may ask it") from error
     except TimeoutError as error:

@@ -50,7 +50,7 @@ def drawn(document: Mapping[str, Any]) -> Group:
 def _side(verdict: Mapping[str, Any]) -> Text:
     if verdict["in_service"]:
         return Text("in service", "green")
-    return Text("drained" if verdict["draining"] else "OUT", "bold red")
+    return Text("draining" if verdict["draining"] else "OUT", "bold red")
 
 
 def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Text:

@@ -113,7 +113,8 @@ def _narrow(snapshot: Snapshot) -> Table:
 def _in_or_out(verdict: Verdict) -> Text:
     if verdict.in_service:
         return Text("in service", STYLES[State.OK])
-    return Text("OUT of service", f"bold {STYLES[State.CRITICAL]}")
+    what = "draining" if verdict.draining else "OUT of service"
+    return Text(what, f"bold {STYLES[State.CRITICAL]}")
 
 
 def _why(verdict: Verdict) -> Text:

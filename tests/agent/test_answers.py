@@ -111,3 +111,13 @@ def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:
     release.set()
 
     assert answers == ["the agent is busy with just this, and may still do it: ask its status"]
+
+
+def test_a_cluster_in_place_of_a_server_is_told_so(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LONG_SECONDS)
+    stage.start()
+
+    answer = stage.answers.answer(Say("c", "drain", 3600.0, "new kernel"))
+
+    assert answer.error == "'c' is a cluster: name one server of it, CLUSTER/SERVER"
+    stage.stop()

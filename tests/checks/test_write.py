@@ -115,7 +115,10 @@ def test_a_round_trip_is_judged(case: Case) -> None:
     ("facts", "summary"),
     [
         pytest.param(
-            MISSING, f"no canary {DN}, or no right to read it; nothing was written", id="no canary"
+            MISSING,
+            f"no canary {DN}, or no right to read it; nothing was written"
+            " (`ldaphealth canary apply` makes it)",
+            id="no canary",
         ),
         pytest.param(NOT_OURS, f"{DN} lacks our mark in ou; nothing was written", id="not ours"),
         pytest.param(

@@ -53,3 +53,14 @@ def test_a_place_for_the_socket_that_is_taken_is_told(config: Path) -> None:
     line = refused(config, "''")
 
     assert line.startswith(f"ldaphealth: {config.parent}/run/agent.sock: Is a directory")
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_the_keys_that_name_it(config: Path) -> None:
+    (config.parent / "run").write_text("a file")
+
+    line = refused(config, "''")
+
+    assert line == (
+        f"ldaphealth: {config.parent}/run: File exists; "
+        "agent.runtime_directory and agent.state_directory say where it may write"
+    )

@@ -1,10 +1,10 @@
-"""What `explain` says of a weight."""
+"""What `explain` says of a weight, and of the side that a server is on."""
 
 from __future__ import annotations
 
 import pytest
 
-from ldaphealth.cli.operate import _share_lines
+from ldaphealth.cli.operate import _share_lines, _verdict_lines
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,18 @@ def test_a_weight_that_is_not_full_or_changes_soon_is_told(
     past = {"weight_share": share, "leaning_rounds": leaning, "leaning_to_share": leaning_to}
 
     assert _share_lines(past) == lines
+
+
+@pytest.mark.parametrize(
+    ("in_service", "draining", "side"),
+    [(True, False, "in service"), (False, True, "draining"), (False, False, "OUT of service")],
+)
+def test_the_side_is_told_in_the_words_of_every_other_answer(
+    in_service: bool, draining: bool, side: str
+) -> None:
+    verdict = {
+        "server": "c/a", "in_service": in_service, "draining": draining, "weight": 7,
+        "held_by": "", "reasons": [],
+    }  # fmt: skip
+
+    assert _verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]

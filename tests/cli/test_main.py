@@ -49,7 +49,9 @@ def config(tmp_path: Path) -> str:
         (["check", "ldap://h", "--deadline", "0"], "not in the range"),
         (["check", "ldap://h", "ldap://i", "--format", "keepalived"], "exactly one"),
         (["csn", "parse", "x"], "is no CSN"),
-        (["nosuch"], "No such command"),
+        (["check", "--config", "/nonexistent"], "name it with --config"),
+        (["statsu"], "No such command 'statsu'; did you mean status?"),
+        (["status", "--socket", "/none"], "start `ldaphealth agent`, or name its socket"),
         (["check", "--nosuch"], "No such option"),
     ],
 )

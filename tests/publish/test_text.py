@@ -8,12 +8,13 @@ import re
 from textwrap import dedent
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.model import Snapshot
 from ldaphealth.publish import Options
 from ldaphealth.publish.text import tell
 from tests.publish.nasty import NASTY, nasty_snapshot
-from tests.publish.snapshots import SNAPSHOTS
+from tests.publish.snapshots import DRAINED, SNAPSHOTS, TAKEN_AT
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -165,3 +166,10 @@ def test_verbose_adds_every_finding_with_its_numbers() -> None:
         """).strip("\n")
         in text
     )
+
+
+def test_a_server_that_drains_is_not_called_out_of_service() -> None:
+    drained = replace(DRAINED.verdicts[1], draining=True)
+    text = tell(Snapshot(TAKEN_AT, (drained,)), Options()).text
+
+    assert ("draining  " in text, "OUT of service" in text) == (True, False)

@@ -71,6 +71,36 @@ def test_the_first_provider_that_answers_takes_them(cluster: Cluster, config: Pa
     cluster.heal()  # so that the fixture can remove them
 
 
+def test_one_that_hangs_keeps_no_other_from_taking_them(cluster: Cluster, config: Path) -> None:
+    cluster.nodes[0].freeze()
+    try:
+        assert apply(config) == (0, ["added on c/ldap2"] * 4)
+    finally:
+        cluster.heal()
+
+
+def test_a_refused_password_is_told_and_not_tried_elsewhere(config: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong")
+    wrong.chmod(0o600)
+
+    status, outcomes = apply(config, "--bind-dn", CHECK_DN, "--password-file", str(wrong))
+
+    assert (status, outcomes) == (1, ["c/ldap1: bind: invalidCredentials"] * 4)
+
+
+def test_every_provider_that_does_not_take_them_is_named(cluster: Cluster, config: Path) -> None:
+    for node in cluster.nodes:
+        node.kill()
+    try:
+        status, outcomes = apply(config)
+    finally:
+        cluster.heal()
+
+    assert status == 1
+    assert all(outcomes[0].count(f"{node.name}: cannot connect") == 1 for node in cluster.nodes)
+
+
 def test_an_entry_of_somebody_else_is_left_alone(cluster: Cluster, config: Path) -> None:
     dn = f"cn={AGENT} c/ldap1,{CANARIES}"
     cluster.nodes[0].root.add(dn, "objectClass: applicationProcess\ndescription: precious")
