@@ -40,7 +40,7 @@ def agent(config_file: Path, debug: bool) -> None:
 
     \b
     Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the
-    new one is wrong.
+    new one is wrong. It ends with the terminal that it was started from.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.log_lines import configure  # noqa: PLC0415  heavy: not for `--help`
 
@@ -122,7 +122,15 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     reload = partial(_reload, running, config_file, board, web)
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     signal.signal(signal.SIGINT, lambda *_: running.stop())
-    signal.signal(signal.SIGHUP, lambda *_: running.ask(reload))
+    of_a_terminal = os.isatty(0)
+
+    def hang_up(*_: object) -> None:
+        if of_a_terminal and not os.isatty(0):  # the terminal is gone: nobody wants it any more
+            running.stop()
+        else:
+            running.ask(reload)
+
+    signal.signal(signal.SIGHUP, hang_up)
     servers = sum(len(each.servers) for each in settings.clusters.values())
     log.info("started", extra={"servers": servers, "pid": os.getpid()})
     service_manager.notify(service_manager.READY)

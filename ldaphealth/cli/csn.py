@@ -99,7 +99,8 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
 
     It is a matrix of servers against server IDs.
 
-    It reads the servers of CLUSTER itself, with the account of the configuration.
+    It reads the servers of CLUSTER itself, with the account of the configuration. With --count the
+    exit status is 1 if no server could be read.
 
     \b
     Examples:
@@ -127,6 +128,7 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
     width = shutil.get_terminal_size((100, 24)).columns
     text = as_text(drawn(matrix), width=width, colour=sys.stdout.isatty())
     click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
+    sys.exit(int(all(each["trouble"] for each in matrix["servers"])))
 
 
 def read(text: str) -> CSN:

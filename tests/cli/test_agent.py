@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,3 +68,34 @@ def test_a_directory_that_cannot_be_made_is_told_with_the_keys_that_name_it(conf
         f"ldaphealth: {config.parent}/run: File exists; "
         "agent.runtime_directory and agent.state_directory say where it may write"
     )
+
+
+def test_it_ends_with_the_terminal_that_it_was_started_from(config: Path) -> None:
+    config.write_text(CONFIGURATION.format(directory=config.parent, group="''"))
+    ours, theirs = pty.openpty()
+    command = [
+        "setsid",
+        "--ctty",
+        sys.executable,
+        "-m",
+        "ldaphealth",
+        "agent",
+        "--config",
+        str(config),
+    ]
+    with subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        assert process.stderr is not None
+        log = iter(process.stderr)
+        limit = threading.Timer(TIMEOUT_SECONDS, process.kill)
+        limit.start()
+        try:
+            assert any("event=started" in line for line in log)
+            process.send_signal(signal.SIGHUP)
+            assert any("event=reloaded" in line for line in log)
+
+            os.close(ours)
+            assert process.wait() == 0
+        finally:
+            limit.cancel()
+            process.kill()
