@@ -155,6 +155,7 @@ class Agent:
     def reconfigure(self, settings: Settings) -> None:
         """Go on with other settings; what is known of servers that stay is kept."""
         before = {server: target for server, (_, target) in self._servers.items()}
+        told = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
         self.settings = settings
         self.pools = {
             name: self.pools.get(name) or Pool(cluster, Memory())
@@ -166,6 +167,7 @@ class Agent:
         for server, target in before.items():  # what is under way there is about another server
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
+        self._take_back(told)
 
     def decide(self, pool: Pool) -> None:
         """Decide on a cluster and tell the publishers."""
@@ -181,9 +183,7 @@ class Agent:
             _log_change(change)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
-        decided = Decided(cluster.name, dict(pool.verdicts), due, changes, seen)
-        for publisher in self.publishers:
-            self._tell(publisher, decided)
+        self._publish(Decided(cluster.name, dict(pool.verdicts), due, changes, seen))
         for server in pool.unwitnessed():
             self._start(server, counts=False)
 
@@ -262,6 +262,20 @@ class Agent:
         if pool is not None and seen:
             pool.land_survey(seen)
             self.decide(pool)
+
+    def _take_back(self, told: Mapping[str, frozenset[str]]) -> None:
+        """Have nobody tell what was said of servers that are gone, or are others by now."""
+        for name, servers in told.items():
+            verdicts = dict(self.pools[name].verdicts) if name in self.pools else {}
+            gone = servers - verdicts.keys()
+            for server in gone:
+                self._valid_until.pop(server, None)
+            if gone:
+                self._publish(Decided(name, verdicts, {}, (), ()))
+
+    def _publish(self, decided: Decided) -> None:
+        for publisher in self.publishers:
+            self._tell(publisher, decided)
 
     def _tell(self, publisher: Publisher, decided: Decided) -> None:
         try:

@@ -27,6 +27,10 @@ class UnknownNameError(LookupError):
     """The configuration has no such cluster or server; one line with what was probably meant."""
 
 
+class BadQuestionError(ValueError):
+    """A query that means nothing; one line for people."""
+
+
 class Source(Struct, frozen=True):
     """All callables may be called from any thread; times are seconds since the boot."""
 
@@ -36,6 +40,7 @@ class Source(Struct, frozen=True):
     overrides: Callable[[], Mapping[str, Override]]
     ticked_at: Callable[[], float]  # when the agent's loop came round last
     now: Callable[[], float] = boot_seconds
+    listens: Mapping[str, str] = {}  # where it is asked by TCP; a reload changes no port
 
     def cluster(self, name: str) -> Cluster:
         """Return a cluster; UnknownNameError when there is none."""
@@ -61,6 +66,11 @@ class Source(Struct, frozen=True):
         """Return what may be told of a server; None: nothing, and `silence` says why."""
         known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
         return None if known is None or known.is_stale(self.now()) else known.verdict
+
+    def valid_seconds(self, server: Server) -> float:
+        """Return for how long the verdict still holds; 0: there is none that does."""
+        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+        return max(0.0, known.valid_until - self.now()) if known else 0.0
 
     def silence(self, server: Server) -> str:
         """Say why there is no verdict."""

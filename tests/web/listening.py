@@ -68,6 +68,7 @@ class Listening:
     overrides: dict[str, Override] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
     tls: ssl.SSLContext | None = None
+    port: int = 0
     slow_seconds: float = 0.0  # that the status takes
 
     def __enter__(self) -> Self:
@@ -104,6 +105,7 @@ class Listening:
             overrides=lambda: self.overrides,
             ticked_at=lambda: self.ticked_at,
             now=lambda: self.now,
+            listens={"http": f"http://{HOST}:{self.port}"},
         )
 
     def _health(self) -> Health:
