@@ -30,7 +30,8 @@ def drawn(document: Mapping[str, Any]) -> Group:
     for verdict in document["verdicts"]:
         is_fresh = verdict["server"] in fresh
         rows.add_row(
-            Text(verdict["server"], "bold"), _side(verdict, is_fresh), duration(verdict["lasted_seconds"]),
+            Text(verdict["server"], "bold"), _side(verdict, is_fresh),
+            duration(verdict["lasted_seconds"]),
             str(verdict["weight"]), _held(verdict, document["overrides"]), _why(verdict),
         )  # fmt: skip
     serving = sum(each["in_service"] and each["server"] in fresh for each in document["verdicts"])

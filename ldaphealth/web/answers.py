@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ldaphealth.control.answers import status_document
+from ldaphealth.health import LATE_SECONDS
 from ldaphealth.model import Verdict
 from ldaphealth.publish import page
 from ldaphealth.publish.ascii_line import ascii_line
@@ -22,7 +23,6 @@ from ldaphealth.publish.json_document import verdict_document
 from ldaphealth.publish.server_card import Word
 from ldaphealth.web.source import BadQuestionError, Source
 
-LIVE_SECONDS = 10.0  # the agent's loop comes round every second or two; a slow disk may hold it up
 MOST_NAMES = 20
 LINE_CHARACTERS = 500
 LINKS = (
@@ -50,7 +50,7 @@ def landing(source: Source, _: Request) -> Response:
 def live(source: Source, request: Request) -> Response:
     """Tell whether the agent's loop comes round."""
     late = source.now() - source.ticked_at()
-    alive = late < LIVE_SECONDS
+    alive = late < LATE_SECONDS
     line = "alive" if alive else f"the agent has not come round for {late:.0f} s"
     return _answer(request, alive, line, {"live": alive})
 

@@ -142,9 +142,7 @@ def test_nothing_of_a_stale_verdict_is_told_but_that_it_is_stale() -> None:
     told = tell(stale(snapshot, {"main/ldap1": 3.0}), Asked(verbose=True))
 
     first, *lines = told.text.splitlines()
-    assert first.startswith(
-        "LDAP UNKNOWN - ldap2, ldap3, ldap4: agent.stale; 1 of 4 in service | "
-    )
+    assert first.startswith("LDAP UNKNOWN - ldap2, ldap3, ldap4: agent.stale; 1 of 4 in service | ")
     about_others = [line for line in lines if not line.startswith("ldap1 ")]
     assert len(about_others) == 6
     assert not [line for line in about_others if "service" in line or "weight" in line]

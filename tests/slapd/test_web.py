@@ -160,7 +160,8 @@ def test_asking_brings_no_ldap_traffic(tmp_path: Path) -> None:
             wait.until(lambda: is_ready(http), SOON_SECONDS, "no verdict")
             before = came
             assert before > 0
-            for path in ("/", "/live", "/ready", "/health/c", "/health/c/a", "/api/v1/status"):
+            for path in ("/", "/live", "/ready", "/health/c", "/health/c/a", "/api/v1/status",
+                         "/metrics"):  # fmt: skip
                 for _ in range(20):
                     get(http, path)
             assert came == before
