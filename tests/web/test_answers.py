@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from ldaphealth.guard.memory import Override
+from ldaphealth.web.source import MOST_TO_HINT
 from tests.web.listening import NASTY, NOW, Listening, cluster, verdict
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "status.schema.json"
@@ -75,6 +76,14 @@ def test_what_is_not_there_is_said(web: Listening, path: str, body: str) -> None
 
     assert (answer.status, answer.body) == (404, body)
     assert "location" not in answer.headers
+
+
+def test_a_hint_costs_no_more_with_many_servers() -> None:
+    """Comparing a name with a thousand others takes 20 ms, and whoever may ask may ask often."""
+    names = [f"ldap{number}" for number in range(MOST_TO_HINT + 1)]
+    with Listening((cluster("c", *names), cluster("d", *names[1:]))) as web:
+        assert web.get("/health/c/ldap1x").body == "no server 'c/ldap1x'\n"
+        assert web.get("/health/d/ldap1x").body == "no server 'd/ldap1x'; did you mean ldap1?\n"
 
 
 def test_a_cluster_is_healthy_with_enough_servers_in_service(web: Listening) -> None:
