@@ -34,6 +34,7 @@ WRITING = frozenset({"write"})
 KEEPING = frozenset({"blind", "floor", "settle"})  # rules that keep a server in (guard/rules.py)
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
+MOST_SECONDS = 25.0  # of a look: an answer that takes much longer is cut (http_connection.py)
 LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
 PLAIN = "text/plain; charset=utf-8"
 DEBUG_COLUMNS = 120
@@ -64,7 +65,8 @@ def probe(
     """
     cluster, servers = _target(settings, params.get("target", ""))
     asked = _only(cluster, params.get("module", ""))
-    seconds = min(asked.deadline_seconds, _left_seconds(headers.get(TIMEOUT_HEADER, "")))
+    left = _left_seconds(headers.get(TIMEOUT_HEADER, ""))
+    seconds = min(asked.deadline_seconds, left, MOST_SECONDS)
     began = monotonic()
     snapshot, seen = _look(asked.within(seconds), overrides, look)
     verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)

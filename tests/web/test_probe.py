@@ -19,7 +19,8 @@ from ldaphealth.deadline import Deadline
 from ldaphealth.guard import Override
 from ldaphealth.model import Failure, Kind, Observation, Server
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.web.probe import OFFSET_SECONDS, TIMEOUT_HEADER, Answer, probe
+from ldaphealth.web.http_connection import ANSWER_SECONDS
+from ldaphealth.web.probe import MOST_SECONDS, OFFSET_SECONDS, TIMEOUT_HEADER, Answer, probe
 from ldaphealth.web.source import BadQuestionError
 from tests.checks.seen import cluster, planned
 from tests.slapd.watched import watched
@@ -226,6 +227,17 @@ def test_the_look_ends_before_prometheus_gives_up(header: str, wanted: float) ->
     metrics(asked(network, S0, {TIMEOUT_HEADER: header} if header else {}))
 
     assert set(network.seconds) == {wanted}
+
+
+@pytest.mark.parametrize("header", ["", "120"])
+def test_the_look_ends_before_the_connection_does(header: str) -> None:
+    network = Network()
+    patient = replace(SETTINGS.clusters["c"], deadline_seconds=300.0)
+    headers = {TIMEOUT_HEADER: header} if header else {}
+    probe(settings_of(patient), S0, headers, look=network.look)
+
+    assert set(network.seconds) == {MOST_SECONDS}
+    assert MOST_SECONDS + OFFSET_SECONDS < ANSWER_SECONDS
 
 
 @pytest.mark.parametrize("header", ["soon", "-1", "0", "nan", "inf", "1e999", "\udcff" * 999])
