@@ -125,6 +125,8 @@ class Agent:
                 publisher.close()
             except OSError as error:
                 log.error("cannot end", extra={"error": str(error)})  # noqa: TRY400
+            except Exception:
+                log.exception("cannot end", extra={"publisher": type(publisher).__name__})
 
     def tick(self, now: float) -> float:
         """Start what is due, and return when to come again at the latest."""
@@ -284,6 +286,9 @@ class Agent:
             self.counters.publish_errors += 1
             what = type(publisher).__name__
             log.error("cannot publish", extra={"publisher": what, "error": str(error)})  # noqa: TRY400
+        except Exception:  # a defect of one must not keep the others from telling
+            self.counters.publish_errors += 1
+            log.exception("cannot publish", extra={"publisher": type(publisher).__name__})
 
 
 def _answer(letter: Asked) -> None:
