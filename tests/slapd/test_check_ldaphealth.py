@@ -134,7 +134,7 @@ def test_the_plugin_tells_what_the_agent_decides(cluster: Cluster, agent: Runnin
     assert asked(agent, "--cluster", "c/ldap1", "--check", "search")[0] == 0
 
     assert agent.run("drain", "c/ldap2", "--for", "1m", "--reason", "x").returncode == 0
-    assert asked(agent)[1].startswith("LDAP WARNING - ldap2 held out by override; ")
+    assert asked(agent)[1].startswith("LDAP WARNING - ldap2 draining; ")
     agent.run("undrain", "c/ldap2")
 
     cluster.nodes[2].terminate()
