@@ -125,6 +125,8 @@ class Agent:
                 publisher.close()
             except OSError as error:
                 log.error("cannot end", extra={"error": str(error)})  # noqa: TRY400
+            except Exception:
+                log.exception("cannot end", extra={"publisher": type(publisher).__name__})
 
     def tick(self, now: float) -> float:
         """Start what is due, and return when to come again at the latest."""
@@ -155,6 +157,7 @@ class Agent:
     def reconfigure(self, settings: Settings) -> None:
         """Go on with other settings; what is known of servers that stay is kept."""
         before = {server: target for server, (_, target) in self._servers.items()}
+        told = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
         self.settings = settings
         self.pools = {
             name: self.pools.get(name) or Pool(cluster, Memory())
@@ -166,6 +169,7 @@ class Agent:
         for server, target in before.items():  # what is under way there is about another server
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
+        self._take_back(told)
 
     def decide(self, pool: Pool) -> None:
         """Decide on a cluster and tell the publishers."""
@@ -181,9 +185,7 @@ class Agent:
             _log_change(change)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
-        decided = Decided(cluster.name, dict(pool.verdicts), due, changes, seen)
-        for publisher in self.publishers:
-            self._tell(publisher, decided)
+        self._publish(Decided(cluster.name, dict(pool.verdicts), due, changes, seen))
         for server in pool.unwitnessed():
             self._start(server, counts=False)
 
@@ -263,6 +265,20 @@ class Agent:
             pool.land_survey(seen)
             self.decide(pool)
 
+    def _take_back(self, told: Mapping[str, frozenset[str]]) -> None:
+        """Have nobody tell what was said of servers that are gone, or are others by now."""
+        for name, servers in told.items():
+            verdicts = dict(self.pools[name].verdicts) if name in self.pools else {}
+            gone = servers - verdicts.keys()
+            for server in gone:
+                self._valid_until.pop(server, None)
+            if gone:
+                self._publish(Decided(name, verdicts, {}, (), ()))
+
+    def _publish(self, decided: Decided) -> None:
+        for publisher in self.publishers:
+            self._tell(publisher, decided)
+
     def _tell(self, publisher: Publisher, decided: Decided) -> None:
         try:
             publisher.publish(decided)
@@ -270,6 +286,9 @@ class Agent:
             self.counters.publish_errors += 1
             what = type(publisher).__name__
             log.error("cannot publish", extra={"publisher": what, "error": str(error)})  # noqa: TRY400
+        except Exception:  # a defect of one must not keep the others from telling
+            self.counters.publish_errors += 1
+            log.exception("cannot publish", extra={"publisher": type(publisher).__name__})
 
 
 def _answer(letter: Asked) -> None:

@@ -6,7 +6,7 @@ The agent's thread publishes into it. Any thread may read `view`: what it return
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import time
 
 from msgspec import Struct
@@ -82,20 +82,15 @@ class Board:
             server: _updated(before.get(server), verdict, decided.due.get(server), seen.get(server))
             for server, verdict in decided.verdicts.items()
         }
-        self._clusters = {**self._clusters, decided.cluster: now}
+        clusters = {**self._clusters, decided.cluster: now}
+        if not now:  # a reload took it away
+            del clusters[decided.cluster]
+        self._clusters = clusters
         self._changes.extendleft(Dated(self._clock(), change) for change in decided.changes)
-        self._show()
-
-    def forget(self, clusters: Collection[str]) -> None:
-        """Forget all clusters but these."""
-        self._clusters = {name: each for name, each in self._clusters.items() if name in clusters}
-        self._show()
+        self.view = View(self._clusters, tuple(self._changes))
 
     def close(self) -> None:
         """Leave everything: what was valid stays so until it expires."""
-
-    def _show(self) -> None:
-        self.view = View(self._clusters, tuple(self._changes))
 
 
 def _updated(

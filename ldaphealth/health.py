@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+LATE_SECONDS = 10.0  # the loop comes round every second or two; a slow disk may hold it up
+
 
 class Health(Struct, frozen=True):
     """The agent in numbers; counts are since it began."""
@@ -23,3 +25,4 @@ class Health(Struct, frozen=True):
     publish_errors: int
     history_errors: int
     history_lost: int  # changes of verdict that never reached the disk
+    loop_age_seconds: float  # since its loop came round last; more than a second or two: it hangs

@@ -119,7 +119,7 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
         raise click.ClickException(_no_socket(ours, error)) from error
     stack.callback(control.close)
     web = _web(running, board, journal, stack) if ours.http or ours.haproxy else None
-    reload = partial(_reload, running, config_file, board, web)
+    reload = partial(_reload, running, config_file, web)
     signal.signal(signal.SIGTERM, lambda *_: running.stop())
     signal.signal(signal.SIGINT, lambda *_: running.stop())
     of_a_terminal = os.isatty(0)
@@ -145,12 +145,14 @@ def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> We
     from ldaphealth.web.server import ListenError, WebServer  # noqa: PLC0415
     from ldaphealth.web.source import Source  # noqa: PLC0415
 
+    number = version("ldaphealth")  # read from the disk
     source = Source(
         board,
         settings=lambda: running.settings,
-        health=lambda: health_of(running, journal, version("ldaphealth")),
+        health=lambda: health_of(running, journal, number),
         overrides=lambda: overrides_of(running),
         ticked_at=lambda: running.ticked_at,
+        listens=running.settings.agent.listens,
     )
     try:
         web = WebServer(source, running.settings.agent)
@@ -213,14 +215,13 @@ def _save_reads(running: Agent, path: Path) -> None:
         log.exception("what was read cannot be saved")
 
 
-def _reload(running: Agent, config_file: Path, board: Board, web: WebServer | None) -> None:
+def _reload(running: Agent, config_file: Path, web: WebServer | None) -> None:
     """Take the new configuration, or keep the old one and say why."""
     from ldaphealth import service_manager  # noqa: PLC0415
 
     service_manager.notify(service_manager.RELOADING)
     try:
         _take(running, config_file)
-        board.forget(running.settings.clusters)
         if web:
             web.renew()
     except Exception:

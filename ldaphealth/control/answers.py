@@ -178,6 +178,7 @@ def health_of(agent: Agent, journal: Journal, version: str) -> Health:
         agent.counters.publish_errors,
         journal.errors,
         journal.lost,
+        max(0.0, boot_seconds() - agent.ticked_at),
     )
 
 

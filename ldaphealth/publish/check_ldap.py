@@ -14,13 +14,12 @@ from msgspec.structs import replace
 from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict, worst
 from ldaphealth.publish import Options, Told
 from ldaphealth.publish.nagios import Extra, answer
-from ldaphealth.publish.summary import nagios_state, names
+from ldaphealth.publish.summary import STALE, nagios_state, names
 from ldaphealth.thresholds import Thresholds
 
 # What check_ldap's clock runs over; unbind waits for nobody.
 STEPS = ("connect_seconds", "bind_seconds", "search_seconds")
 TIME = "time"
-STALE = "agent.stale"
 
 
 class Asked(Struct, frozen=True):
@@ -50,7 +49,7 @@ def tell(snapshot: Snapshot, asked: Asked) -> Told:
         dict(_first(times, counted, asked)),
         _summary(shown, times, counted),
         (*asked.notes, *missing),
-        _finding_state if asked.checks else _state,
+        _finding_state if asked.checks else nagios_state,
     )
     return answer(shown, Options(verbose=asked.verbose), extra)
 
@@ -76,12 +75,7 @@ def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
     summary = f"the agent looks no more: its verdict is {late_seconds:.0f} s past its time"
     finding = Finding(verdict.server, "agent", State.UNKNOWN, "stale", summary, trust=Trust.OURS)
     reason = Reason(STALE, summary, State.UNKNOWN, Effect.WATCH)
-    return replace(verdict, state=State.UNKNOWN, reasons=(reason,), findings=(finding,))
-
-
-def _state(verdict: Verdict) -> State:
-    known = all(reason.code != STALE for reason in verdict.reasons)
-    return nagios_state(verdict) if known else verdict.state
+    return Verdict(verdict.server, State.UNKNOWN, True, 0, (reason,), findings=(finding,))
 
 
 def _finding_state(verdict: Verdict) -> State:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from ldaphealth.board import Dated, Known, View
 from ldaphealth.duration import duration
-from ldaphealth.health import Health
+from ldaphealth.health import LATE_SECONDS, Health
 from ldaphealth.model import Effect, Reason, Snapshot, State, Verdict
 from ldaphealth.printable import printable
 from ldaphealth.publish.lag_matrix import Matrix, matrix
@@ -131,8 +131,20 @@ def render(  # noqa: PLR0913  the moment by both clocks
         here={card.id for card in cards},
         health=health,
         up=duration(health.up_seconds),
+        ailing_now=ailing_now(health),
         ailments=ailments(health),
     )
+
+
+def ailing_now(health: Health) -> Sequence[str]:
+    """Return what the agent itself suffers from at this moment, in sentences."""
+    found = []
+    if health.loop_age_seconds >= LATE_SECONDS:
+        late = duration(health.loop_age_seconds)
+        found.append(f"The agent has not come round for {late}: nothing here is newer.")
+    if health.waiting:
+        found.append(f"{health.waiting} looks wait for one of {health.threads} threads.")
+    return found
 
 
 def ailments(health: Health) -> Sequence[str]:

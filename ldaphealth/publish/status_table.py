@@ -26,12 +26,15 @@ def drawn(document: Mapping[str, Any]) -> Group:
             heading, justify="right" if heading == "WEIGHT" else "left", overflow="fold",
             no_wrap=heading in ("VERDICT", "FOR"),
         )  # fmt: skip
+    fresh = {server for server, left in document["valid_seconds"].items() if left > 0}
     for verdict in document["verdicts"]:
+        is_fresh = verdict["server"] in fresh
         rows.add_row(
-            Text(verdict["server"], "bold"), _side(verdict), duration(verdict["lasted_seconds"]),
+            Text(verdict["server"], "bold"), _side(verdict, is_fresh),
+            duration(verdict["lasted_seconds"]),
             str(verdict["weight"]), _held(verdict, document["overrides"]), _why(verdict),
         )  # fmt: skip
-    serving = sum(verdict["in_service"] for verdict in document["verdicts"])
+    serving = sum(each["in_service"] and each["server"] in fresh for each in document["verdicts"])
     whole = len(document["verdicts"])
     style = "bold green" if serving == whole else "bold red"
     ours = document["agent"]
@@ -47,7 +50,9 @@ def drawn(document: Mapping[str, Any]) -> Group:
     return Group(rows, "", counted, Text(itself), *last)
 
 
-def _side(verdict: Mapping[str, Any]) -> Text:
+def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:
+    if not is_fresh:
+        return Text("no fresh verdict", "bold red")
     if verdict["in_service"]:
         return Text("in service", "green")
     return Text("draining" if verdict["draining"] else "OUT", "bold red")

@@ -13,6 +13,12 @@ from ldaphealth.publish.ascii_line import ascii_line
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
+STALE = "agent.stale"  # the reason in place of a verdict that holds no more
+
+
+def is_stale(verdict: Verdict) -> bool:
+    """Tell whether all that is said is that nothing is known any more (check_ldap.stale)."""
+    return any(reason.code == STALE for reason in verdict.reasons)
 
 
 def names(snapshot: Snapshot) -> Mapping[str, str]:
@@ -26,8 +32,8 @@ def names(snapshot: Snapshot) -> Mapping[str, str]:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """Return how many servers are in service."""
-    serving = sum(verdict.in_service for verdict in snapshot.verdicts)
+    """Return how many servers are in service; of a stale verdict nobody knows."""
+    serving = sum(each.in_service and not is_stale(each) for each in snapshot.verdicts)
     return f"{serving} of {len(snapshot.verdicts)} in service"
 
 
@@ -45,9 +51,12 @@ def nagios_state(verdict: Verdict) -> State:
 def sentence(verdict: Verdict) -> str:
     """Return all that is said of one server but its name, on one line that is not bounded."""
     words = "in service" if verdict.in_service else "OUT of service"
+    if verdict.draining:
+        words = "draining"
     held = f", held by {verdict.held_by}" if verdict.held_by else ""
+    side = () if is_stale(verdict) else (f"{words}, weight {verdict.weight}{held}",)
     why = (f"{reason.code}: {ascii_line(reason.summary)}" for reason in verdict.reasons)
-    return "; ".join((f"{words}, weight {verdict.weight}{held}", *why))
+    return "; ".join((*side, *why))
 
 
 def troubles(snapshot: Snapshot, most_names: int = 8) -> list[str]:

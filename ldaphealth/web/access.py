@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import ssl
 from enum import Enum, auto
 from hmac import compare_digest
+from ipaddress import ip_address
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +19,9 @@ from msgspec import Struct
 from ldaphealth.model import Secret
 from ldaphealth.secret_file import read_secret
 from ldaphealth.settings import HttpSettings
+
+# RFC 9110 7.2, with and without a port
+HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 
 
 class Access(Enum):
@@ -27,6 +32,27 @@ class Access(Enum):
     READER = auto()
 
 
+def is_ours(host: str) -> bool:
+    """Tell whether a Host header names an address or localhost, or nothing as HTTP/1.0 may.
+
+    Any other name may be one that somebody's DNS lets point to this machine for a moment, so that
+    his page in a browser here reads what only this machine may (DNS rebinding). RFC 6761 6.3 keeps
+    localhost and what is below it from DNS.
+    """
+    if not host:
+        return True
+    found = HOST.fullmatch(host)
+    if found is None:
+        return False
+    name = (found["address"] or found["name"]).lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return bool(ip_address(name))
+    except ValueError:
+        return False
+
+
 class Readers(Struct, frozen=True):
     """The credentials that are good; without any, everybody may read."""
 
@@ -34,11 +60,16 @@ class Readers(Struct, frozen=True):
     token: Secret | None = None
     open_health: bool = False
 
+    @property
+    def is_everybody(self) -> bool:
+        """Tell whether nobody is asked for credentials."""
+        return self.basic is None and self.token is None
+
     def admits(self, access: Access, authorization: str) -> bool:
         """Tell whether a request with this Authorization header gets an answer."""
         if access is Access.ANYBODY or (access is Access.HEALTH and self.open_health):
             return True
-        if self.basic is None and self.token is None:
+        if self.is_everybody:
             return True
         scheme, _, given = authorization.partition(" ")
         known = {"basic": self.basic, "bearer": self.token}.get(scheme.lower())
@@ -79,6 +110,7 @@ def tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
     if not settings.certificate_file:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL 1.1.1 would do it as often as asked
     files = settings.certificate_file, settings.key_file or None
     try:  # a key with a passphrase must not ask a terminal for it
         context.load_cert_chain(*files, password=lambda: "")

@@ -15,14 +15,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from ldaphealth.control.answers import status_document
+from ldaphealth.health import LATE_SECONDS
 from ldaphealth.model import Verdict
 from ldaphealth.publish import page
 from ldaphealth.publish.ascii_line import ascii_line
 from ldaphealth.publish.json_document import verdict_document
 from ldaphealth.publish.server_card import Word
-from ldaphealth.web.source import Source
+from ldaphealth.web.source import BadQuestionError, Source
 
-LIVE_SECONDS = 10.0  # the agent's loop comes round every second or two; a slow disk may hold it up
 MOST_NAMES = 20
 LINE_CHARACTERS = 500
 LINKS = (
@@ -31,10 +31,6 @@ LINKS = (
     ("ready", "is there a fresh verdict on every server?"),
     ("live", "is the agent at work?"),
 )
-
-
-class BadQuestionError(ValueError):
-    """A query that means nothing; one line for people."""
 
 
 def landing(source: Source, _: Request) -> Response:
@@ -54,7 +50,7 @@ def landing(source: Source, _: Request) -> Response:
 def live(source: Source, request: Request) -> Response:
     """Tell whether the agent's loop comes round."""
     late = source.now() - source.ticked_at()
-    alive = late < LIVE_SECONDS
+    alive = late < LATE_SECONDS
     line = "alive" if alive else f"the agent has not come round for {late:.0f} s"
     return _answer(request, alive, line, {"live": alive})
 
@@ -103,6 +99,12 @@ def status(source: Source, _: Request) -> Response:
     verdicts = {server: source.verdict(server) for server in source.servers()}
     told = [verdict for verdict in verdicts.values() if verdict is not None]
     whole = status_document(told, source.overrides(), source.health(), source.now())
+    whole["valid_seconds"] = {
+        server.id: source.valid_seconds(server)
+        for server, verdict in verdicts.items()
+        if verdict is not None
+    }
+    whole["listens"] = dict(source.listens)
     whole["without_verdict"] = [
         {"server": server.id, "why": source.silence(server)}
         for server, verdict in verdicts.items()
@@ -129,8 +131,9 @@ def _words(verdict: Verdict) -> str:
 
 def _wanted(request: Request, default: int) -> int:
     text = request.query_params.get("min", str(default))
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(10**6)):
-        raise BadQuestionError("min is a number of servers, such as ?min=2")
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(10**6))
+    if not is_number or int(text) == 0:  # what 0 asks is always true: no check
+        raise BadQuestionError("min is a number of servers, 1 at least, such as ?min=2")
     return int(text)
 
 

@@ -6,6 +6,7 @@ An answer is a function of a source and a request; it does no I/O, unless its ro
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from functools import partial
@@ -19,10 +20,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ldaphealth.publish.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
-from ldaphealth.web.access import Access, Readers
+from ldaphealth.web.access import Access, Readers, is_ours
 from ldaphealth.web.in_thread import BusyError, Threads
-from ldaphealth.web.source import Source, UnknownNameError
+from ldaphealth.web.source import BadQuestionError, Source, UnknownNameError
+
+log = logging.getLogger(__name__)
 
 Answer = Callable[[Source, Request], Response]
 
@@ -50,43 +54,72 @@ ROWS = (
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+STRANGE_HOST = "ask by an address or as localhost, not by another name: docs/http.md\n"
+DEFECT = "a defect of the agent; its log has more\n"
 BUSY = "busy with other questions of this kind; try again\n"
 
 
 def application(
-    source: Source, readers: Callable[[], Readers], rows: tuple[Row, ...] = ROWS
+    source: Source,
+    readers: Callable[[], Readers],
+    rows: tuple[Row, ...] = ROWS,
+    *,
+    is_local: bool = False,
 ) -> ASGIApp:
-    """Return all of it; `readers` are asked for each request, so that a reload can change them."""
-    routes = [Route(row.path, _endpoint(row, source, readers)) for row in rows]
+    """Return all of it; `readers` are asked for each request, so that a reload can change them.
+
+    `is_local`: only this machine reaches it, so that without credentials its browsers must not be
+    led here by the name of somebody else (`access.is_ours`).
+    """
+    routes = [Route(row.path, _endpoint(row, source, readers, is_local)) for row in rows]
     made = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     made.router.redirect_slashes = False  # it would send people to the host that they name
     return _with_headers(made)
 
 
 def _endpoint(
-    row: Row, source: Source, readers: Callable[[], Readers]
+    row: Row, source: Source, readers: Callable[[], Readers], is_local: bool
 ) -> Callable[[Request], Awaitable[Response]]:
     threads = Threads()  # its own: looks that wait for servers must not keep a scrape waiting
 
-    async def endpoint(request: Request) -> Response:
-        who = readers()
-        if not who.admits(row.access, request.headers.get("authorization", "")):
-            return _line(401, "say who you are\n", {"WWW-Authenticate": who.challenge})
+    def answer(request: Request) -> Response:
         try:
-            if row.in_thread:
-                return await threads.run(partial(row.answer, source, request))
             return row.answer(source, request)
         except UnknownNameError as error:
             return answers.unknown(request, str(error))
-        except answers.BadQuestionError as error:
-            return _line(400, f"{error}\n")
+
+    async def endpoint(request: Request) -> Response:
+        refusal = _refusal(row, readers(), request, is_local)
+        if refusal is not None:
+            return refusal
+        try:
+            if row.in_thread:
+                return await threads.run(partial(answer, request))
+            return answer(request)
+        except BadQuestionError as error:
+            return _line(400, f"{ascii_line(str(error), answers.LINE_CHARACTERS)}\n")
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends
             return _line(503, BUSY, {"Retry-After": "1"})
+        except Exception:
+            log.exception("a question is not answered", extra={"path": row.path})
+            return _line(500, DEFECT)
 
     return endpoint
+
+
+def _refusal(row: Row, who: Readers, request: Request, is_local: bool) -> Response | None:
+    """Return what is said to those who may not ask; None: they may."""
+    if not who.admits(row.access, request.headers.get("authorization", "")):
+        return _line(401, "say who you are\n", {"WWW-Authenticate": who.challenge})
+    # A health check must not fail for the name that it asks by.
+    reads = is_local and who.is_everybody and row.access is Access.READER
+    if reads and not is_ours(request.headers.get("host", "")):
+        return _line(421, STRANGE_HOST)
+    return None
 
 
 async def _refused(_: Request, error: Exception) -> Response:

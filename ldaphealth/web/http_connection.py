@@ -63,6 +63,13 @@ class HttpConnection(H11Protocol, Visitor):
             self.transport.abort()
         self._follow()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what breaks the protocol; an answer that is being made meanwhile is dropped."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.disconnected = True
+        super().send_400_response(msg)
+
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         self._end_in(KEEP_ALIVE_SECONDS)

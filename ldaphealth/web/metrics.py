@@ -22,4 +22,4 @@ def probed(source: Source, request: Request) -> Response:
     answer = probe.probe(
         source.settings(), request.query_params, request.headers, source.overrides()
     )
-    return Response(answer.body, answer.status, headers={"Content-Type": answer.content_type})
+    return Response(answer.body, headers={"Content-Type": answer.content_type})

@@ -24,18 +24,18 @@ from ldaphealth.decided import Decided
 from ldaphealth.guard import Memory, Override
 from ldaphealth.model import Observation, Server, Snapshot, Verdict
 from ldaphealth.one_shot import Look, evaluate
-from ldaphealth.printable import printable
 from ldaphealth.probe import probe as look_at
 from ldaphealth.publish import SINKS, Options
 from ldaphealth.publish.prometheus import Probed, exposition_of_probe
 from ldaphealth.settings import Settings
+from ldaphealth.web.source import BadQuestionError
 
 WRITING = frozenset({"write"})
 KEEPING = frozenset({"blind", "floor", "settle"})  # rules that keep a server in (guard/rules.py)
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
+MOST_SECONDS = 25.0  # of a look: an answer that takes much longer is cut (http_connection.py)
 LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
-LINE_CHARACTERS = 500
 PLAIN = "text/plain; charset=utf-8"
 DEBUG_COLUMNS = 120
 
@@ -45,13 +45,8 @@ NOBODY: Mapping[str, Override] = {}
 class Answer(Struct, frozen=True):
     """What goes out by HTTP."""
 
-    status: int
     content_type: str
     body: bytes
-
-
-class BadQuestionError(ValueError):
-    """What is wrong with the question, in one line."""
 
 
 def probe(
@@ -61,19 +56,17 @@ def probe(
     overrides: Mapping[str, Override] = NOBODY,
     look: Look = look_at,
 ) -> Answer:
-    """Look at a target now and answer with its metrics; 400 and one line for a bad question.
+    """Look at a target now and answer with its metrics; BadQuestionError says what is wrong.
 
     `params`: `target` is CLUSTER or CLUSTER/SERVER, `module` names of checks with commas between
     (default: all that do not write), `debug=true` shows the findings to a person instead. `headers`
     have names in lower case. It takes the cluster's deadline, or what Prometheus leaves if that is
     less. `overrides` are operators' words by server ID. Blocks; the caller bounds how many.
     """
-    try:
-        cluster, servers = _target(settings, params.get("target", ""))
-        asked = _only(cluster, params.get("module", ""))
-        seconds = min(asked.deadline_seconds, _left_seconds(headers.get(TIMEOUT_HEADER, "")))
-    except BadQuestionError as error:
-        return Answer(400, PLAIN, f"{printable(str(error), LINE_CHARACTERS)}\n".encode())
+    cluster, servers = _target(settings, params.get("target", ""))
+    asked = _only(cluster, params.get("module", ""))
+    left = _left_seconds(headers.get(TIMEOUT_HEADER, ""))
+    seconds = min(asked.deadline_seconds, left, MOST_SECONDS)
     began = monotonic()
     snapshot, seen = _look(asked.within(seconds), overrides, look)
     verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)
@@ -81,12 +74,12 @@ def probe(
         told = SINKS["text"].tell(
             replace(snapshot, verdicts=verdicts), Options(width=DEBUG_COLUMNS, verbose=True)
         )
-        return Answer(200, PLAIN, f"{told.text}\n".encode())
+        return Answer(PLAIN, f"{told.text}\n".encode())
     good = all(_is_good(each, seen) for each in verdicts)
     probed = Probed(good, monotonic() - began)
     view = _view(cluster.name, replace(snapshot, verdicts=verdicts), seen)
     body, content_type = exposition_of_probe(view, probed, headers.get("accept", ""))
-    return Answer(200, content_type, body)
+    return Answer(content_type, body)
 
 
 def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:

@@ -49,7 +49,8 @@ class WebServer:
             if settings.http:
                 self._readers, tls = _files_of(settings.http)
                 listener = undo.enter_context(_listener("agent.http", settings.http.listen))
-                self._http_door = Door(listener, self._http_visitor(), tls)
+                visitor = self._http_visitor(is_local=settings.http.listen.is_loopback)
+                self._http_door = Door(listener, visitor, tls)
                 self._doors.append(self._http_door)
                 _warn_if("agent.http", settings.http.is_exposed, settings.http.listen)
             undo.pop_all()
@@ -71,11 +72,12 @@ class WebServer:
             self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(END_SECONDS)
 
-    def _http_visitor(self) -> Callable[[], Visitor]:
+    def _http_visitor(self, *, is_local: bool) -> Callable[[], Visitor]:
         from ldaphealth.web.app import application  # noqa: PLC0415  heavy, and not for HAProxy
         from ldaphealth.web.http_connection import connections  # noqa: PLC0415
 
-        return connections(application(self._source, lambda: self._readers), self._loop)
+        made = application(self._source, lambda: self._readers, is_local=is_local)
+        return connections(made, self._loop)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

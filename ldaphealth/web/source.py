@@ -5,7 +5,7 @@ cli/agent.py makes the one that there is. Nothing here waits, looks at a server 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -19,12 +19,17 @@ from ldaphealth.model import Server, Verdict
 from ldaphealth.settings import Settings
 
 LONGEST_NAME = 64  # of a cluster or a server: config/shape.py
+MOST_TO_HINT = 100  # names that a wrong one is compared with: 2 ms
 NOT_YET = "not looked at yet"
 STALE = "no fresh verdict: the agent is late or hangs"
 
 
 class UnknownNameError(LookupError):
     """The configuration has no such cluster or server; one line with what was probably meant."""
+
+
+class BadQuestionError(ValueError):
+    """A query that means nothing; one line for people."""
 
 
 class Source(Struct, frozen=True):
@@ -36,6 +41,7 @@ class Source(Struct, frozen=True):
     overrides: Callable[[], Mapping[str, Override]]
     ticked_at: Callable[[], float]  # when the agent's loop came round last
     now: Callable[[], float] = boot_seconds
+    listens: Mapping[str, str] = {}  # where it is asked by TCP; a reload changes no port
 
     def cluster(self, name: str) -> Cluster:
         """Return a cluster; UnknownNameError when there is none."""
@@ -62,12 +68,17 @@ class Source(Struct, frozen=True):
         known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
         return None if known is None or known.is_stale(self.now()) else known.verdict
 
+    def valid_seconds(self, server: Server) -> float:
+        """Return for how long the verdict still holds; 0: there is none that does."""
+        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+        return max(0.0, known.valid_until - self.now()) if known else 0.0
+
     def silence(self, server: Server) -> str:
         """Say why there is no verdict."""
         known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
         return NOT_YET if known is None else STALE
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    """Look for what was meant only where that is cheap."""
-    return near(name, known) if len(name) <= LONGEST_NAME else ""
+def _near(name: str, known: Collection[str]) -> str:
+    """Look for what was meant only where that is cheap: strangers may ask."""
+    return near(name, known) if len(name) <= LONGEST_NAME and len(known) <= MOST_TO_HINT else ""

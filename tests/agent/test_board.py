@@ -90,7 +90,7 @@ def test_servers_and_clusters_that_are_gone_are_not_shown(board: Board) -> None:
     assert list(board.view.clusters["c"]) == ["c/b"]
 
     board.publish(decided(verdict("d/x"), due={"d/x": 30.0}))
-    board.forget(["d"])
+    board.publish(Decided("c", {}, {}, (), ()))
     assert [server for server, _ in board.view.servers()] == ["d/x"]
 
 

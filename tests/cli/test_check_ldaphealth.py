@@ -232,7 +232,7 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
     [
         pytest.param(status_document(HEALTHY), [], 0, "OK - 4 of 4 in service", id="well"),
         pytest.param(status_document(ONE_OUT), [], 2, "CRITICAL - ldap3 out: bind.t", id="out"),
-        pytest.param(status_document(DRAINED), [], 1, "WARNING - ldap2 held out by", id="drained"),
+        pytest.param(status_document(DRAINED), [], 1, "WARNING - ldap2 draining; 1", id="drained"),
         pytest.param(
             status_document(ONE_OUT), ["--cluster", "main/ldap1"], 0, "OK - 1 of 1", id="a server"
         ),

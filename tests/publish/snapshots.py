@@ -115,7 +115,10 @@ EIGHT = Snapshot(
 )
 DRAINED = Snapshot(
     TAKEN_AT,
-    (serving(IDS[0]), replace(serving(IDS[1]), in_service=False, weight=0, held_by="override")),
+    (
+        serving(IDS[0]),
+        replace(serving(IDS[1]), in_service=False, weight=0, held_by="override", draining=True),
+    ),
 )
 EMPTY = Snapshot(TAKEN_AT, ())
 

@@ -136,6 +136,18 @@ def test_a_stale_verdict_is_unknown_even_if_it_was_good_or_bad() -> None:
     assert "ldap4 UNKNOWN" in told.text  # of which the agent does not say that it holds
 
 
+def test_nothing_of_a_stale_verdict_is_told_but_that_it_is_stale() -> None:
+    drained = replace(serving("main/ldap4"), in_service=False, held_by="override", draining=True)
+    snapshot = replace(ONE_OUT, verdicts=(*ONE_OUT.verdicts[:3], drained))
+    told = tell(stale(snapshot, {"main/ldap1": 3.0}), Asked(verbose=True))
+
+    first, *lines = told.text.splitlines()
+    assert first.startswith("LDAP UNKNOWN - ldap2, ldap3, ldap4: agent.stale; 1 of 4 in service | ")
+    about_others = [line for line in lines if not line.startswith("ldap1 ")]
+    assert len(about_others) == 6
+    assert not [line for line in about_others if "service" in line or "weight" in line]
+
+
 def test_verbose_tells_what_is_well() -> None:
     assert "h bind.ok OK: bind took 0.002 s" not in tell(ONE, Asked()).text
     assert "h bind.ok OK: bind took 0.002 s" in tell(ONE, Asked(verbose=True)).text.split("\n")

@@ -83,10 +83,10 @@ the name ldap1.example.com does not resolve: no answer from the DNS servers
 the name ldap1.example.com does not resolve: no answer from the DNS servers
         """, id="our own trouble is UNKNOWN"),
     pytest.param("drained", 1, """
-        LDAP WARNING - ldap2 held out by override; 1 of 2 in service | \
+        LDAP WARNING - ldap2 draining; 1 of 2 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
 'ldap1 search_seconds'=0.0034s;0.5;2 'ldap2 search_seconds'=0.0034s;0.5;2
-        ldap2 WARNING: OUT of service, weight 0, held by override
+        ldap2 WARNING: draining, weight 0, held by override
         ldap1 OK: in service, weight 100
         """, id="a drain is WARNING"),
     pytest.param("eight", 2, """

@@ -161,6 +161,15 @@ def test_what_the_agent_suffers_from_is_said(realistic: View) -> None:
         assert words in text
 
 
+def test_what_is_wrong_with_the_agent_now_is_said(realistic: View) -> None:
+    assert "has not come round" not in Parsed(rendered(realistic)).text
+    text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7, threads=64))).text
+    assert "7 looks wait for one of 64 threads" in text
+
+    late = Parsed(rendered(realistic, replace(views.HEALTH, loop_age_seconds=75.0))).text
+    assert "The agent has not come round for 1 min 15 s" in late
+
+
 def test_every_rule_of_the_guard_is_explained() -> None:
     assert {name for name, _ in HELD} == {rule.__name__ for rule in RULES}
 

@@ -24,7 +24,7 @@ from tests.publish.snapshots import TAKEN_AT, serving
             ["ldap2 out: search.noSuchObject", "ldap1 held in by floor: search.noSuchObject"],
             id="who is out comes before who is held in",
         ),
-        pytest.param(snapshots.DRAINED, ["ldap2 held out by override"], id="a drain has no reason"),
+        pytest.param(snapshots.DRAINED, ["ldap2 draining"], id="a drain has no reason"),
         pytest.param(snapshots.WARNED, ["ldap1: search.slow"], id="a warning of one in service"),
     ],
 )

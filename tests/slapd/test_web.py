@@ -7,8 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 from demo import ports, wait
 from demo.cluster import Cluster
 from demo.node import Node
+from tests.prometheus.server import get as ask
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 
 pytestmark = pytest.mark.slapd
@@ -26,12 +25,8 @@ SOON_SECONDS = 10.0
 
 def get(port: int, path: str) -> tuple[int, str]:
     """Return status and body."""
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
+    status, _, body = ask(f"http://{HOST}:{port}{path}")
+    return status, body.decode()
 
 
 class Asked:
@@ -160,7 +155,8 @@ def test_asking_brings_no_ldap_traffic(tmp_path: Path) -> None:
             wait.until(lambda: is_ready(http), SOON_SECONDS, "no verdict")
             before = came
             assert before > 0
-            for path in ("/", "/live", "/ready", "/health/c", "/health/c/a", "/api/v1/status"):
+            for path in ("/", "/live", "/ready", "/health/c", "/health/c/a", "/api/v1/status",
+                         "/metrics"):  # fmt: skip
                 for _ in range(20):
                     get(http, path)
             assert came == before

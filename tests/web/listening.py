@@ -68,6 +68,7 @@ class Listening:
     overrides: dict[str, Override] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
     tls: ssl.SSLContext | None = None
+    port: int = 0
     slow_seconds: float = 0.0  # that the status takes
 
     def __enter__(self) -> Self:
@@ -104,11 +105,12 @@ class Listening:
             overrides=lambda: self.overrides,
             ticked_at=lambda: self.ticked_at,
             now=lambda: self.now,
+            listens={"http": f"http://{HOST}:{self.port}"},
         )
 
     def _health(self) -> Health:
         time.sleep(self.slow_seconds)
-        return Health("0.1.0", 60.0, 2, 24, 0, 1, 64, 1, 0, 0, 0, 0)
+        return Health("0.1.0", 60.0, 2, 24, 0, 1, 64, 1, 0, 0, 0, 0, 0.5)
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
         """Have the board know these verdicts on one cluster."""

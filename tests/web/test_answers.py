@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from ldaphealth.guard.memory import Override
+from ldaphealth.web.source import MOST_TO_HINT
 from tests.web.listening import NASTY, NOW, Listening, cluster, verdict
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "status.schema.json"
@@ -77,12 +78,20 @@ def test_what_is_not_there_is_said(web: Listening, path: str, body: str) -> None
     assert "location" not in answer.headers
 
 
+def test_a_hint_costs_no_more_with_many_servers() -> None:
+    """Comparing a name with a thousand others takes 20 ms, and whoever may ask may ask often."""
+    names = [f"ldap{number}" for number in range(MOST_TO_HINT + 1)]
+    with Listening((cluster("c", *names), cluster("d", *names[1:]))) as web:
+        assert web.get("/health/c/ldap1x").body == "no server 'c/ldap1x'\n"
+        assert web.get("/health/d/ldap1x").body == "no server 'd/ldap1x'; did you mean ldap1?\n"
+
+
 def test_a_cluster_is_healthy_with_enough_servers_in_service(web: Listening) -> None:
     web.publish(verdict("c/a"), verdict("c/b"), verdict("c/z", "bind.timeout"))
 
     assert web.get("/health/c").body == "c 2 of 3 in service, 1 wanted\n"
-    assert {n: web.get(f"/health/c?min={n}").status for n in range(5)} == {
-        0: 200, 1: 200, 2: 200, 3: 503, 4: 503,
+    assert {n: web.get(f"/health/c?min={n}").status for n in range(1, 5)} == {
+        1: 200, 2: 200, 3: 503, 4: 503,
     }  # fmt: skip
     document = json.loads(web.get("/health/c", Accept="application/json").body)
     assert document == {
@@ -97,10 +106,17 @@ def test_a_cluster_without_a_floor_still_needs_one_server(web: Listening) -> Non
 
 
 @pytest.mark.parametrize(
-    "query", ["min=x", "min=-1", "min=", "min=99999999", "min=²", "format=xml"]
-)
+    "query",
+    [
+        "c?min=x", "c?min=-1", "c?min=0", "c?min=000", "c?min=", "c?min=99999999", "c?min=%C2%B2",
+        "c?format=xml", "c/nothing?format=xml", "nothing?format=xml",
+    ],
+)  # fmt: skip
 def test_a_question_that_means_nothing_is_refused(web: Listening, query: str) -> None:
-    assert web.get(f"/health/c?{query.replace('²', '%C2%B2')}").status == 400
+    answer = web.get(f"/health/{query}")
+
+    assert answer.status == 400
+    assert re.fullmatch(r"(min|format) is .*\n", answer.body)
 
 
 def test_ready_once_every_server_has_a_fresh_verdict(web: Listening) -> None:
@@ -124,7 +140,7 @@ def test_live_while_the_loop_comes_round(web: Listening) -> None:
 def test_a_reload_is_followed(web: Listening) -> None:
     web.publish(verdict("c/a"), verdict("c/b"), verdict("c/z"))
     web.clusters = (cluster("c", "a"), cluster("e", "x"))
-    web.board.forget(["c", "e"])
+    web.publish(verdict("c/a"))
 
     assert web.get("/health/c/b").status == 404
     assert web.get("/health/e/x").body == "e/x not looked at yet\n"
@@ -147,6 +163,8 @@ def test_the_status_keeps_to_its_schema(web: Listening) -> None:
     assert [each["server"] for each in document["verdicts"]] == ["c/a", "c/b", "c/z"]
     assert document["without_verdict"] == [{"server": "d/x", "why": "not looked at yet"}]
     assert document["overrides"]["c/z"]["left_seconds"] == 60
+    assert document["valid_seconds"] == {"c/a": 10, "c/b": 10, "c/z": 10}
+    assert document["listens"] == {"http": f"http://127.0.0.1:{web.port}"}
     for key in whole["required"]:
         broken = {name: value for name, value in document.items() if name != key}
         with pytest.raises(jsonschema.ValidationError):
@@ -189,6 +207,7 @@ def test_every_answer_has_the_headers_that_protect_a_browser(web: Listening) -> 
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["cache-control"] == "no-store"
         assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "server" not in headers
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -13,6 +14,8 @@ from ldaphealth.web.app import Row, application
 from ldaphealth.web.in_thread import MOST_THREADS
 from ldaphealth.web.source import Source
 from tests.web.listening import Listening
+
+SECRET = "geheim"
 
 
 async def asked(app: object, path: str) -> tuple[int, bytes, dict[bytes, bytes]]:
@@ -55,3 +58,20 @@ def test_a_slow_answer_holds_up_nobody() -> None:
         assert {answer[:2] for answer in await asyncio.gather(*waiting)} == {(200, b"slow")}
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_defect_of_ours_is_one_line_and_logged_once(
+    caplog: pytest.LogCaptureFixture, in_thread: bool
+) -> None:
+    def broken(_: Source, __: Request) -> Response:
+        raise KeyError(SECRET)
+
+    app = application(Listening().source, Readers, (Row("/x", broken, in_thread=in_thread),))
+    status, body, headers = asyncio.run(asked(app, "/x"))
+
+    assert (status, body) == (500, b"a defect of the agent; its log has more\n")
+    assert headers[b"cache-control"] == b"no-store"
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("ERROR", "a question is not answered")
+    ]

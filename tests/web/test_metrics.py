@@ -65,12 +65,15 @@ def test_strangers_are_told_nothing(address: str, path: str) -> None:
     assert b"s0" not in body
 
 
-@pytest.mark.parametrize("target", ["ldap://192.0.2.1", "c/ldap://192.0.2.1", "d", ""])
+@pytest.mark.parametrize(
+    "target", ["ldap://192.0.2.1", "c/ldap://192.0.2.1", "d", "", "c%0A" * 2000]
+)
 def test_a_probe_of_what_is_not_configured_is_refused(address: str, target: str) -> None:
     status, content_type, body = ask(f"{address}/probe?target={target}")
 
     assert (status, content_type) == (400, "text/plain; charset=utf-8")
     assert b"CLUSTER or CLUSTER/SERVER" in body
+    assert body.count(b"\n") == 1
 
 
 def test_a_probe_looks_at_that_moment(address: str) -> None:

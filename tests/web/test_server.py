@@ -130,7 +130,7 @@ def test_the_end_waits_for_no_slow_answer_and_logs_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with Listening(slow_seconds=3.0) as web, web.connected() as client:
-        client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(0.3)
         began = time.monotonic()
         web.server.close()

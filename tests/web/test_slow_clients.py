@@ -169,7 +169,7 @@ def a_second_head(client: socket.socket) -> None:
 
 def a_huge_answer(client: socket.socket) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+    client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 def client_hello(client: socket.socket) -> None:
@@ -229,7 +229,7 @@ def test_a_client_that_takes_no_answers_gives_way_to_others() -> None:
     with Listening((many,)) as web:
         web.publish(*(verdict(server.id) for server in many.servers), holds_seconds=1e6)
         with web.connected() as client:
-            client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n" * 150)
+            client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n" * 150)
             visits = web.server._http_door._visits
             wait.until(lambda: len(visits) == 1, 5.0, "not let in")
             (visitor,) = visits.values()

@@ -194,6 +194,11 @@ AGENT: tuple[Family[Health], ...] = (
         lambda health: one(health.waiting),
     ),
     Family(
+        "ldaphealth_agent_loop_age_seconds", GAUGE,
+        "For how long the agent's loop has not come round: more than a few seconds, and it hangs.",
+        lambda health: one(health.loop_age_seconds),
+    ),
+    Family(
         "ldaphealth_agent_publish_errors_total", COUNTER,
         f"Verdicts that could not be written for their readers {SINCE}.",
         lambda health: one(health.publish_errors),

@@ -1,0 +1,58 @@
+"""A publisher's trouble is its own: the agent goes on looking, and telling the others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from demo import wait
+from ldaphealth.agent import Agent
+from ldaphealth.board import Board
+from ldaphealth.check import Cluster
+from ldaphealth.decided import Decided
+from ldaphealth.model import Observation, Server
+from ldaphealth.settings import AgentSettings, Settings
+from tests.checks.seen import planned
+
+PATIENCE_SECONDS = 10.0
+
+
+class Failing:
+    """A publisher that cannot publish."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def publish(self, _: Decided) -> None:
+        """Fail."""
+        raise self.error
+
+    def close(self) -> None:
+        """Fail again."""
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyError("a defect")], ids=repr)
+def test_others_are_told_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    servers = (Server("c", "a", "ldap://192.0.2.1"),)
+    cluster = Cluster("c", servers, (planned("connect"),), 0, interval_seconds=0.05)
+    board = Board()
+    agent = Agent(
+        Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
+        [Failing(error), board],
+        look=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
+    )
+    thread = threading.Thread(target=agent.run)
+    thread.start()
+    try:
+        wait.until(lambda: agent.counters.publish_errors > 2, PATIENCE_SECONDS, "it ended")
+        assert set(board.view.clusters) == {"c"}
+    finally:
+        agent.stop()
+        thread.join(PATIENCE_SECONDS)
+
+    assert {"cannot publish", "cannot end"} <= {each.getMessage() for each in caplog.records}

@@ -1,0 +1,132 @@
+"""What a reload takes away is told no more by anybody, from that moment on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import wait
+from ldaphealth.agent import Agent
+from ldaphealth.board import Board
+from ldaphealth.check import Cluster
+from ldaphealth.model import Observation, Server
+from ldaphealth.publish.track_file import TrackFiles
+from ldaphealth.publish.verdict_file import VerdictFiles
+from ldaphealth.settings import AgentSettings, Settings
+from tests.checks.seen import planned
+
+PATIENCE_SECONDS = 10.0
+INTERVAL_SECONDS = 0.1
+
+
+def cluster(name: str, **uris: str) -> Cluster:
+    servers = tuple(Server(name, each, uri) for each, uri in uris.items())
+    return Cluster(name, servers, (planned("connect"),), 0, interval_seconds=INTERVAL_SECONDS)
+
+
+class Stage:
+    """An agent that works, and everybody whom it tells something that stays.
+
+    From the first reload on it sees nothing any more: what is told then was said before.
+    """
+
+    def __init__(self, directory: Path, *clusters: Cluster) -> None:
+        self.directory, self.board = directory, Board()
+        self.sees = True
+        self.agent = Agent(
+            self.settings(*clusters),
+            [self.board, VerdictFiles(directory / "v"), TrackFiles(directory / "t")],
+            look=self._look,
+        )
+        self.thread = threading.Thread(target=self.agent.run)
+        self.thread.start()
+
+    def settings(self, *clusters: Cluster) -> Settings:
+        """Return the configuration with these clusters."""
+        ours = AgentSettings(self.directory, self.directory, threads=2)
+        return Settings({each.name: each for each in clusters}, ours)
+
+    def reload(self, *clusters: Cluster) -> None:
+        """Go on with these clusters."""
+        self.sees = False
+        asked = self.agent.ask(lambda: self.agent.reconfigure(self.settings(*clusters)))
+        asked.result(PATIENCE_SECONDS)
+
+    def _look(self, server: Server, *_: object) -> list[Observation]:
+        return [Observation(server.id, "connect", 0.0, 0.001, {}, {})] if self.sees else []
+
+    def on_the_board(self) -> set[str]:
+        """Return the servers of which the board tells something."""
+        return {server for server, _ in self.board.view.servers()}
+
+    def in_files(self) -> set[str]:
+        """Return the files that there are, by their names below both directories."""
+        found = (path for path in self.directory.rglob("*") if path.is_file())
+        return {"/".join(path.parts[-3:]) for path in found}
+
+
+Staged = Callable[..., Stage]
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Iterator[Staged]:
+    made: list[Stage] = []
+
+    def start(*clusters: Cluster) -> Stage:
+        stage = Stage(tmp_path, *clusters)
+        made.append(stage)
+        every = {server.id for each in clusters for server in each.servers}
+        wait.until(lambda: stage.on_the_board() == every, PATIENCE_SECONDS, "not looked at")
+        return stage
+
+    yield start
+    for stage in made:
+        stage.agent.stop()
+        stage.thread.join(PATIENCE_SECONDS)
+
+
+C = cluster("c", a="ldap://192.0.2.1", b="ldap://192.0.2.2")
+D = cluster("d", x="ldap://192.0.2.3")
+
+
+def files(*servers: str) -> set[str]:
+    return {f"t/{each}{end}" for each in servers for end in (".weight", ".fault")} | {
+        f"v/{each}" for each in servers
+    }
+
+
+def test_a_cluster_that_is_gone(staged: Staged) -> None:
+    stage = staged(C, D)
+    assert stage.in_files() == files("c/a", "c/b", "d/x")
+    stage.reload(C)
+
+    assert set(stage.board.view.clusters) == {"c"}
+    assert stage.in_files() == files("c/a", "c/b")
+
+
+def test_a_server_that_is_gone(staged: Staged) -> None:
+    stage = staged(C)
+    stage.reload(cluster("c", a="ldap://192.0.2.1"))
+
+    assert stage.on_the_board() == {"c/a"}
+    assert stage.in_files() == files("c/a")
+
+
+def test_another_server_under_the_same_name_does_not_inherit_a_verdict(staged: Staged) -> None:
+    stage = staged(C)
+    stage.reload(cluster("c", a="ldap://192.0.2.1", b="ldap://192.0.2.99"))
+
+    assert stage.on_the_board() == {"c/a"}
+    assert stage.in_files() == files("c/a")
+    assert set(stage.agent.valid_seconds()) == {"c/a"}
+
+
+def test_servers_that_stay_keep_their_verdicts(staged: Staged) -> None:
+    stage = staged(C, D)
+    stage.reload(C, D)
+
+    assert stage.on_the_board() == {"c/a", "c/b", "d/x"}
+    assert stage.in_files() == files("c/a", "c/b", "d/x")

@@ -1,0 +1,87 @@
+"""Requests that break the protocol, or try to say two things: one answer at most, and no log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ldaphealth.endpoint import Endpoint
+from ldaphealth.settings import HttpSettings
+from tests.web.listening import HOST, Listening, received, verdict
+
+SECOND = b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+GET = b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n"
+TOKEN = b"Authorization: Bearer t0ken\r\n"
+
+BODIES = {
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n",
+    "length and chunks": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    "chunked twice": b"Transfer-Encoding: chunked, chunked\r\n",
+    "an encoding that is none": b"Transfer-Encoding: identity\r\n",
+    "a length below zero": b"Content-Length: -1\r\n",
+    "a hexadecimal length": b"Content-Length: 0x5\r\n",
+    "a length with a sign": b"Content-Length: +5\r\n",
+    "a body that is the next request": b"Content-Length: %d\r\n" % len(SECOND),
+    "an expectation": b"Expect: 100-continue\r\nContent-Length: 5\r\n",
+    "websocket": b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
+    "h2c": b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\nConnection: Upgrade\r\n",
+}
+# The others are two requests, one after the other, as HTTP/1.1 allows.
+UPGRADES = ("websocket", "h2c")
+
+STRANGE_PATHS = [
+    b"GET //api/v1/status", b"GET /API/V1/STATUS", b"GET /live/../api/v1/status",
+    b"GET /live;/api/v1/status", b"GET http://localhost/api/v1/status", b"GET /metrics%00",
+    b"GET /api%2fv1%2fstatus/", b"OPTIONS *", b"CONNECT localhost:80", b"PRI *",
+]  # fmt: skip
+SAME_PAGE = [
+    b"GET /api/v1/status", b"HEAD /api/v1/status", b"GET /%61pi/v1/status", b"GET /metrics?x=/live",
+    b"GET /", b"HEAD /metrics", b"GET /probe?target=c", b"GET /health/c", b"GET /ready",
+]  # fmt: skip
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Listening]:
+    (tmp_path / "token").write_text("t0ken")
+    (tmp_path / "token").chmod(0o600)
+    http = HttpSettings(Endpoint("tcp", HOST, 0), token_file=str(tmp_path / "token"))
+    with Listening(http=http) as listening:
+        listening.publish(verdict("c/a"), verdict("c/b"))
+        yield listening
+
+
+def answers(web: Listening, request: bytes) -> bytes:
+    with web.connected() as client:
+        client.sendall(request)
+        return received(client)
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("token", [b"", TOKEN], ids=["stranger", "reader"])
+def test_a_request_is_never_taken_for_two(
+    web: Listening, caplog: pytest.LogCaptureFixture, token: bytes, name: str
+) -> None:
+    told = answers(web, GET + token + BODIES[name] + b"\r\n" + SECOND)
+
+    assert told.count(b"HTTP/1.1 ") <= 1 + (name in UPGRADES)
+    assert b"HTTP/1.1 101" not in told
+    assert token or b"verdicts" not in told
+    assert [each.getMessage() for each in caplog.records] == []
+
+
+@pytest.mark.parametrize("line", STRANGE_PATHS)
+def test_no_other_way_of_writing_a_path_leads_there(web: Listening, line: bytes) -> None:
+    told = answers(web, line + b" HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n")
+
+    assert told.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
+    assert b"c/a" not in told
+
+
+@pytest.mark.parametrize("line", SAME_PAGE)
+def test_no_way_of_asking_goes_without_credentials(web: Listening, line: bytes) -> None:
+    told = answers(web, line + b" HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n")
+
+    assert told.startswith(b"HTTP/1.1 401")
+    assert b"c/a" not in told

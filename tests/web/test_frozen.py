@@ -1,0 +1,102 @@
+"""An agent whose loop hangs: nobody is told what it found before, and all who ask hear why."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import wait
+from ldaphealth.agent import Agent
+from ldaphealth.check import Cluster
+from ldaphealth.control.answers import health_of
+from ldaphealth.deadline import boot_seconds
+from ldaphealth.journal import Journal
+from ldaphealth.model import Observation, Server
+from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.web.source import Source
+from tests.checks.seen import planned
+from tests.web.listening import Listening
+
+PATIENCE_SECONDS = 10.0
+LONG_SECONDS = 60.0  # more than any verdict of the agent below holds
+
+
+class Frozen(Listening):
+    """The web server of a real agent."""
+
+    later_seconds = 0.0
+
+    def of(self, agent: Agent, journal: Journal) -> Frozen:
+        """Take what is told from there; the time of who asks may run ahead."""
+        self.agent, self.journal = agent, journal
+        return self
+
+    @property
+    def source(self) -> Source:
+        """Return what the server reads from."""
+        return Source(
+            self.board,
+            settings=lambda: self.agent.settings,
+            health=lambda: health_of(self.agent, self.journal, "0"),
+            overrides=dict,
+            ticked_at=lambda: self.agent.ticked_at,
+            now=lambda: boot_seconds() + self.later_seconds,
+        )
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Iterator[Frozen]:
+    """Return the server of an agent that found all well, and hangs since."""
+    servers = tuple(Server("c", each, f"ldap://{each}") for each in "ab")
+    cluster = Cluster("c", servers, (planned("connect"),), 1, interval_seconds=0.1)
+    web = Frozen()
+    agent = Agent(
+        Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)), [web.board],
+        look=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
+    )  # fmt: skip
+    thread, release = threading.Thread(target=agent.run), threading.Event()
+    thread.start()
+    journal = Journal(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
+    with web.of(agent, journal):
+        wait.until(lambda: web.get("/ready").status == 200, PATIENCE_SECONDS, "no verdicts")
+        agent.ask(lambda: release.wait(PATIENCE_SECONDS))
+        yield web
+        release.set()
+    agent.stop()
+    thread.join(PATIENCE_SECONDS)
+    journal.close()
+
+
+def test_nothing_is_told_that_holds_no_more(frozen: Frozen) -> None:
+    assert frozen.get("/health/c").status == 200
+    frozen.later_seconds = LONG_SECONDS
+
+    answers = {path: frozen.get(path) for path in ("/live", "/ready", "/health/c", "/health/c/a")}
+    assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(answers, 503)
+    assert "has not come round" in answers["/live"].body
+    assert "no fresh verdict" in answers["/health/c/a"].body
+    status = json.loads(frozen.get("/api/v1/status").body)
+    assert (status["verdicts"], len(status["without_verdict"])) == ([], 2)
+    assert status["valid_seconds"] == {}
+    metrics = frozen.get("/metrics").body
+    assert 'ldaphealth_server_verdict_valid{cluster="c",server="a"} 0.0\n' in metrics
+    assert "ldaphealth_server_in_service" not in metrics
+    assert frozen.agent_check(b"c/a\n") == b""
+    page = frozen.get("/").body
+    assert "0 of 2 servers in service" in page
+    assert page.count("no fresh verdict") >= 2
+
+
+def test_the_age_of_the_loop_is_told_at_once(frozen: Frozen) -> None:
+    wait.until(lambda: loop_age(frozen) > 1.5, PATIENCE_SECONDS, "it goes on")
+    assert loop_age(frozen) < PATIENCE_SECONDS
+
+
+def loop_age(web: Frozen) -> float:
+    lines = web.get("/metrics").body.splitlines()
+    (line,) = (each for each in lines if each.startswith("ldaphealth_agent_loop_age_seconds "))
+    return float(line.split()[1])
