@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.cpu import table
 from ldaphealth.publish.prometheus import exposition
-from ldaphealth.publish.prometheus.exposition import EXPONENTS
+from ldaphealth.publish.prometheus.family import EXPONENTS
 from tests.publish.healthy import HEALTH, NOW, cluster
 
 SERVERS = 100

@@ -45,6 +45,7 @@ class Counters:
     def __init__(self) -> None:
         self.rounds = 0
         self.overruns = 0
+        self.deadline_misses = 0
         self.publish_errors = 0
 
 
@@ -254,6 +255,7 @@ class Agent:
             self._in_flight.discard(letter.target.id)
             if letter.seen:
                 pool.land(letter.target.id, letter.seen, letter.round)
+                self.counters.deadline_misses += letter.target.id in pool.hung
                 touched[pool.cluster.name] = pool
         for pool in touched.values():
             self.decide(pool)

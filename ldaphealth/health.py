@@ -18,6 +18,7 @@ class Health(Struct, frozen=True):
     servers: int
     rounds: int
     overruns: int  # rounds that were left out because the one before had not ended
+    deadline_misses: int  # rounds in which a server had not answered by the deadline
     in_flight: int
     threads: int  # looks that can run side by side
     busy: int  # of the threads, now

@@ -171,6 +171,7 @@ def health_of(agent: Agent, journal: Journal, version: str) -> Health:
         sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
         agent.counters.rounds,
         agent.counters.overruns,
+        agent.counters.deadline_misses,
         agent.in_flight,
         agent.lanes.threads,
         agent.lanes.busy,

@@ -11,7 +11,7 @@ from ldaphealth.model import Finding, Metric, Observation, State, Verdict
 
 NOW = 1_000.0  # seconds since the boot
 UNTIL = 1_016.0
-HEALTH = Health("1.2.3", 600.0, 4, 480, 1, 2, 64, 1, 3, 0, 0, 0, 0.5)
+HEALTH = Health("1.2.3", 600.0, 4, 480, 1, 5, 2, 64, 1, 3, 0, 0, 0, 0.5)
 OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")
 TIMINGS = {
     "connect": {"resolve": 0.00001, "connect": 0.0004},

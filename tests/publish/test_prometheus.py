@@ -22,8 +22,8 @@ from ldaphealth.board import Known, View
 from ldaphealth.guard.rules import RULES
 from ldaphealth.model import Effect, Finding, Metric, Observation, Reason, State, Verdict
 from ldaphealth.publish.prometheus import METRICS, Probed, exposition, exposition_of_probe
-from ldaphealth.publish.prometheus.exposition import EXPONENTS, MOST_SERIES, cumulative
-from ldaphealth.publish.prometheus.family import Family, Kind
+from ldaphealth.publish.prometheus.exposition import MOST_SERIES, cumulative
+from ldaphealth.publish.prometheus.family import EXPONENTS, Family, Kind
 from ldaphealth.publish.prometheus.readings import HELD_BY
 from tests.publish.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
 from tests.publish.nasty import NASTY, nasty_snapshot
@@ -126,6 +126,7 @@ def test_a_healthy_server(
         ("ldaphealth_agent_up_seconds", {}, 600),
         ("ldaphealth_agent_rounds_total", {}, 480),
         ("ldaphealth_agent_overruns_total", {}, 1),
+        ("ldaphealth_agent_deadline_misses_total", {}, 5),
         ("ldaphealth_agent_rounds_in_flight", {}, 2),
         ("ldaphealth_agent_threads", {}, 64),
         ("ldaphealth_agent_busy_threads", {}, 1),
@@ -211,6 +212,9 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
         "example/ldap1", "propagation", State.OK, "ok", "", (Metric("propagation_seconds", 0.2),)
     )
     shown = view(replace(broken, findings=(*broken.findings, arrived)))
+    known = shown.clusters["example"]["example/ldap1"]
+    times = {**known.times, "from ldap2": spread.of([0.02, 3.0])}
+    shown = View({"example": {"example/ldap1": replace(known, times=times)}})
     bodies = [exposition(shown, HEALTH, NOW)[0], exposition_of_probe(shown, Probed(True, 0.1))[0]]
     types = {
         (family.name + ("_total" if family.type == "counter" else ""), family.type)
@@ -223,6 +227,18 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
     }
 
     assert types == kinds
+
+
+def test_the_time_until_a_change_arrived_is_no_time_of_an_operation() -> None:
+    known = cluster(1).clusters["example"]["example/ldap1"]
+    times = {**known.times, "from ldap2": spread.of([0.02, 3.0])}
+    said = scraped(View({"example": {"example/ldap1": replace(known, times=times)}}))
+    name = "ldaphealth_replication_propagation_duration_seconds"
+
+    assert value(said, name + "_count", provider="ldap2") == 2
+    assert value(said, name + "_bucket", provider="ldap2", le="1.0") == 1
+    assert value(said, name + "_bucket", provider="ldap2", le="4.0") == 2
+    assert value(said, OPERATION + "_count", operation="from ldap2") is None
 
 
 def test_the_rules_of_the_guard_are_all_shown() -> None:
@@ -316,7 +332,7 @@ def test_there_are_no_timestamps() -> None:
 def test_buckets_count_what_is_below_their_bounds(numbers: list[float]) -> None:
     bounds = {2.0**exponent for exponent in EXPONENTS}
     apart = [each for each in numbers if each not in bounds]
-    counts = cumulative(spread.of(apart))
+    counts = cumulative(spread.of(apart), EXPONENTS)
 
     assert counts == [
         *(sum(number < 2.0**exponent for number in apart) for exponent in EXPONENTS),

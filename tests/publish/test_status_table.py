@@ -39,4 +39,4 @@ def test_a_drained_server_is_no_failure_of_its_own() -> None:
     drained = replace(serving("main/ldap4"), in_service=False, weight=0, draining=True)
     whole = document(replace(HEALTHY, verdicts=(drained,)))
 
-    assert "drained" in text(whole, {"main/ldap4": 9.0})
+    assert "draining" in text(whole, {"main/ldap4": 9.0})

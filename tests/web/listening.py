@@ -110,7 +110,7 @@ class Listening:
 
     def _health(self) -> Health:
         time.sleep(self.slow_seconds)
-        return Health("0.1.0", 60.0, 2, 24, 0, 1, 64, 1, 0, 0, 0, 0, 0.5)
+        return Health("0.1.0", 60.0, 2, 24, 0, 0, 1, 64, 1, 0, 0, 0, 0, 0.5)
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
         """Have the board know these verdicts on one cluster."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 from prometheus_client import exposition as text
 from prometheus_client.core import Metric
@@ -16,19 +17,14 @@ from prometheus_client.registry import Collector
 from ldaphealth.board import View
 from ldaphealth.health import Health
 from ldaphealth.printable import printable
-from ldaphealth.publish.prometheus.family import Family, Probed, Shown, Source
+from ldaphealth.publish.prometheus.family import Exponents, Family, Probed, Shown, Source
 from ldaphealth.publish.prometheus.table import AGENT, ALWAYS, ANSWER, PROBE, PROBED_SERVER, VERDICT
 from ldaphealth.spread import BUCKETS_PER_OCTAVE, Spread
 
 MOST_SERIES = 64  # of one metric and server: a server ID, a link, a database each
 LABEL_CHARACTERS = 100
-# Upper bounds of the histograms as powers of two, 1 ms to 1 s; never change them: what
-# was recorded with other bounds does not add up with these. Each makes a scrape longer by a line
-# for every operation of every server.
-EXPONENTS = (-10, -8, -6, -4, -2, 0)
 NEGOTIABLE = re.compile(r"[A-Za-z0-9/;,=.*+ _-]{0,1000}", re.ASCII)
 
-BOUNDS = (*(str(2.0**exponent) for exponent in EXPONENTS), "+Inf")
 SUFFIXES: Mapping[str, str] = {"counter": "_total", "info": "_info"}  # the library adds its own
 
 Labels = tuple[str, ...]
@@ -102,7 +98,7 @@ class _Scrape(Collector):
             for names, series in self._series(family, sources):
                 labels = dict(zip(family.labels, names, strict=True))
                 if isinstance(series, Spread):
-                    _add_histogram(metric, labels, series)
+                    _add_histogram(metric, labels, series, family.exponents)
                 else:
                     metric.add_sample(family.name, labels, series)
             if metric.samples:
@@ -122,22 +118,29 @@ class _Scrape(Collector):
                     yield values, value
 
 
-def _add_histogram(metric: Metric, labels: dict[str, str], times: Spread) -> None:
+def _add_histogram(
+    metric: Metric, labels: dict[str, str], times: Spread, exponents: Exponents
+) -> None:
     bucket = f"{metric.name}_bucket"
-    for bound, count in zip(BOUNDS, cumulative(times), strict=True):
+    for bound, count in zip(_bounds(exponents), cumulative(times, exponents), strict=True):
         metric.add_sample(bucket, {**labels, "le": bound}, count)
     metric.add_sample(f"{metric.name}_count", labels, times.count)
     metric.add_sample(f"{metric.name}_sum", labels, times.sum)
 
 
-def cumulative(spread: Spread) -> list[int]:
+@cache
+def _bounds(exponents: Exponents) -> tuple[str, ...]:
+    return (*(str(2.0**exponent) for exponent in exponents), "+Inf")
+
+
+def cumulative(spread: Spread, exponents: Exponents) -> list[int]:
     """Return how many numbers are below each bound, the last of which is infinity.
 
     A number that equals a bound counts as above it: the buckets of a spread are open at the top.
     """
     counts, below = [], 0
     buckets = sorted(spread.buckets.items(), reverse=True)
-    for exponent in EXPONENTS:
+    for exponent in exponents:
         while buckets and buckets[-1][0] < exponent * BUCKETS_PER_OCTAVE:
             below += buckets.pop()[1]
         counts.append(below)

@@ -15,6 +15,12 @@ Source = TypeVar("Source")
 # The values of a family's labels, in their order, and what is measured.
 Series = tuple[tuple[str, ...], float | Spread]
 
+# Upper bounds of a histogram as powers of two, by default 1 ms to 1 s; never change them: what was
+# recorded with other bounds does not add up with these. Each makes a scrape longer by a line for
+# every operation of every server.
+Exponents = tuple[int, ...]
+EXPONENTS: Exponents = (-10, -8, -6, -4, -2, 0)
+
 UNITS = ("seconds", "bytes", "ratio")
 SERVER = ("cluster", "server")  # the labels of everything that is said of a server
 
@@ -40,6 +46,7 @@ class Family(Struct, Generic[Source], frozen=True):
     help: str
     read: Callable[[Source], Iterable[Series]]
     labels: tuple[str, ...] = ()
+    exponents: Exponents = EXPONENTS
 
     @property
     def unit(self) -> str:

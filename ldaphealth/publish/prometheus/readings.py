@@ -16,6 +16,7 @@ from ldaphealth.publish.prometheus.family import Series, Shown
 
 HELD_BY = ("blind", "settle", "override", "floor")  # the rules of guard/rules.py
 # Not the server's: a name is resolved on our side, and an unbind has no response (RFC 4511 4.3).
+ARRIVED = "from "  # and the provider: what the check propagation calls these times
 NOT_ANSWERED = frozenset({"resolve", "unbind"})
 
 
@@ -97,8 +98,15 @@ def of_server_ids(name: str) -> Callable[[Known], Iterator[Series]]:
 def operation_times(shown: Shown) -> Iterator[Series]:
     """Yield the times of each operation that a server answers, since the agent began."""
     for operation, times in shown.known.times.items():
-        if operation not in NOT_ANSWERED:
+        if operation not in NOT_ANSWERED and not operation.startswith(ARRIVED):
             yield (operation,), times
+
+
+def propagation_times(shown: Shown) -> Iterator[Series]:
+    """Yield the times until what was written on each provider was there, since the agent began."""
+    for operation, times in shown.known.times.items():
+        if operation.startswith(ARRIVED):
+            yield (operation.removeprefix(ARRIVED),), times
 
 
 def times_of_one_look(known: Known) -> Iterator[Series]:

@@ -144,6 +144,12 @@ ALWAYS: tuple[Family[Shown], ...] = (
         f"How long the server took for an operation of the agent {SINCE}, failures included.",
         readings.operation_times, (*SERVER, "operation"),
     ),
+    Family(
+        "ldaphealth_replication_propagation_duration_seconds", HISTOGRAM,
+        f"How long changes that were written on one provider took to appear {SINCE}; what was lost "
+        "is not in it.",
+        readings.propagation_times, (*SERVER, "provider"), (-8, -6, -4, -2, 0, 2, 4),
+    ),
 )  # fmt: skip
 
 # Of the agent itself.
@@ -167,6 +173,11 @@ AGENT: tuple[Family[Health], ...] = (
         "ldaphealth_agent_rounds_total", COUNTER,
         f"Rounds that ended {SINCE}.",
         lambda health: one(health.rounds),
+    ),
+    Family(
+        "ldaphealth_agent_deadline_misses_total", COUNTER,
+        "Rounds in which a server had not answered by the deadline.",
+        lambda health: one(health.deadline_misses),
     ),
     Family(
         "ldaphealth_agent_overruns_total", COUNTER,
