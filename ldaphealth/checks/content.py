@@ -75,7 +75,7 @@ def survey(site: Site) -> Surveyed:
 
     now, cover_seconds = site.deadline.now(), site.params.cover_seconds
     patrol: Patrol = site.kept or Patrol(Cursor(SLICE_ENTRIES), now)
-    patrol = patrol.at(now, cover_seconds)
+    patrol = patrol.at(now, cover_seconds).among({each.id for each in site.servers})
     not_compared: Mapping[str, str] = {}
     if patrol.known or patrol.is_due(patrol.cursor, now, cover_seconds):
         patrol, not_compared = _patrolled(site, patrol)
