@@ -66,15 +66,15 @@ class Reading(Struct, frozen=True):
     @property
     def share(self) -> float | None:
         """Return the share of its weight that the findings leave it, None when they do not tell."""
-        states = [
-            finding.state
+        shares = [
+            WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust in REMOVING else 1.0
             for finding in self.findings
             if finding.state is not State.UNKNOWN
             and self.effects.get(finding.check) is Effect.WEIGHT
         ]
-        if not states and Effect.WEIGHT in self.effects.values():
+        if not shares and Effect.WEIGHT in self.effects.values():
             return None
-        return min((WEIGHT_SHARE.get(state, 1.0) for state in states), default=1.0)
+        return min(shares, default=1.0)
 
     @property
     def told_nothing(self) -> bool:
