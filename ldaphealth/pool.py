@@ -5,17 +5,21 @@ agent.py lands rounds here and takes the verdicts; no threads, no clock and no I
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Seen
+from ldaphealth.check import Cluster, Facts, Seen
 from ldaphealth.decided import Change, differs
 from ldaphealth.guard import Memory, Override, Round, decide
 from ldaphealth.history import Covers, History
 from ldaphealth.judge import judge_server
 from ldaphealth.model import Finding, Kind, Observation, Server, Verdict
 from ldaphealth.screening import Trouble, troubles
+
+log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -155,7 +159,16 @@ class Pool:
 
 def _covers(cluster: Cluster) -> dict[str, Covers]:
     return {
-        each.check.name: each.check.covers
+        each.check.name: partial(_covered, each.check.name, each.check.covers)
         for each in cluster.checks
         if each.check.covers is not None
     }
+
+
+def _covered(check: str, covers: Covers, earlier: Facts, later: Facts) -> bool:
+    """Ask a check, whose mistake must not end the agent; then both reads are kept."""
+    try:
+        return covers(earlier, later)
+    except Exception:
+        log.exception("check %s cannot compare two reads", check)
+        return False
