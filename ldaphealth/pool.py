@@ -6,7 +6,7 @@ agent.py lands rounds here and takes the verdicts; no threads, no clock and no I
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -68,8 +68,9 @@ class Pool:
             self.history.add_surveyed(observation)
             self.surveyed.setdefault(observation.server, {})[observation.check] = observation
         self._surveyed += here
+        checks = {each.check for each in here}
         for server in self.latest.keys() & {each.server for each in here}:
-            self._judge(configured[server])
+            self._judge_again(configured[server], checks)
 
     def take_surveyed(self) -> tuple[Observation, ...]:
         """Return what surveys saw since this was last asked."""
@@ -79,6 +80,12 @@ class Pool:
     def _judge(self, server: Server) -> None:
         found = judge_server(self.cluster, server, self.history, one_shot=False)
         self._findings[server.id] = found
+
+    def _judge_again(self, server: Server, checks: Collection[str]) -> None:
+        """Judge some checks alone: all of many servers at once would hold up the rounds."""
+        found = judge_server(self.cluster, server, self.history, one_shot=False, only=checks)
+        rest = (each for each in self._findings[server.id] if each.check not in checks)
+        self._findings[server.id] = [*rest, *found]
 
     def decide(self, now: float) -> tuple[list[Change], frozenset[str]]:
         """Return the changes since the last decision, and the servers with a new round."""
