@@ -19,6 +19,7 @@ from ldaphealth.model import Observation, Verdict
 from ldaphealth.spread import Spread
 
 KEPT_CHANGES = 100
+FIRST = "connect"  # the check that every round begins with
 BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; each point costs memory
 
 
@@ -107,13 +108,15 @@ def _updated(
     times = dict(known.times)
     for operation, seconds in _times(seen).items():
         times[operation] = spread.merged((times.get(operation, Spread()), spread.of(seconds)))
+    is_round = FIRST in newest  # else a survey ended, which is none
+    failed = is_round and any(each.failure is not None for each in newest.values())
     return Known(
         verdict,
         holds,
         {**known.seen, **newest},
         times,
-        known.rounds + 1,
-        known.failed_rounds + any(each.failure is not None for each in newest.values()),
+        known.rounds + is_round,
+        known.failed_rounds + failed,
         _hours(known.hours, seen),
     )
 

@@ -21,7 +21,8 @@ class Decided(Struct, frozen=True):
     """The verdicts on one cluster by server ID, and what is new.
 
     `due` are the servers whose reader expects a word now, each with the seconds since the boot
-    until which its verdict holds. `seen` are the observations of the rounds that were decided on.
+    until which its verdict holds. `seen` are the observations of the rounds that were
+    decided on, and of the surveys that ended.
     """
 
     cluster: str

@@ -6,7 +6,7 @@ Pure; the one-shot command calls it after each look. No check handles errors: th
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.history import History, View
@@ -30,12 +30,21 @@ def judge(cluster: Cluster, history: History, *, one_shot: bool) -> list[Finding
 
 
 def judge_server(
-    cluster: Cluster, server: Server, history: History, *, one_shot: bool
+    cluster: Cluster,
+    server: Server,
+    history: History,
+    *,
+    one_shot: bool,
+    only: Container[str] | None = None,
 ) -> list[Finding]:
-    """Return the findings on one server, among what was seen of the whole cluster."""
+    """Return the findings on one server, among what was seen of the whole cluster.
+
+    `only` names the checks to judge, by default all.
+    """
     return [
         finding
         for planned in cluster.checks
+        if only is None or planned.check.name in only
         for finding in _judge_one(
             history.view(server, planned.check.name, one_shot=one_shot), planned
         )

@@ -97,30 +97,45 @@ def load(path: Path, now: Callable[[], float] = monotonic) -> Reads:
     except FileNotFoundError:
         return Reads()
     try:
-        saved = msgspec.json.decode(content, type=_Saved)
+        return _reads(path, msgspec.json.decode(content, type=_Saved), now())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _reads(path: Path, saved: _Saved, at: float) -> Reads:
     if saved.version != VERSION:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
-    at = now()
     same_boot = saved.boot_id == boot_id() and saved.at <= at
     clusters = {
         name: {
-            check: {server: _recalled(of, None if same_boot else at) for server, of in of_.items()}
-            for check, of_ in checks.items()
+            check: {
+                server: _recalled(_believable(of, server, check, saved.at), at, same_boot)
+                for server, of in servers.items()
+            }
+            for check, servers in checks.items()
         }
         for name, checks in saved.clusters.items()
     }
     return Reads(clusters, same_boot and at - saved.at <= YOUNG_SECONDS)
 
 
-def _recalled(of: _Of, at: float | None) -> _Of:
+def _believable(of: _Of, server: str, check: str, saved_at: float) -> _Of:
+    """Leave out what we never wrote: reads of another, or from after the file was written."""
+    reads = [
+        each
+        for each in of.reads
+        if (each.server, each.check) == (server, check) and each.ended_at <= saved_at
+    ]
+    return _Of(of.uri, reads)
+
+
+def _recalled(of: _Of, at: float, same_boot: bool) -> _Of:
     reads = [
         msgspec.structs.replace(
             each,
             facts={name: _frozen(value) for name, value in each.facts.items()},
-            started_at=each.started_at if at is None else at,
-            duration_seconds=each.duration_seconds if at is None else 0.0,
+            started_at=each.started_at if same_boot else at,
+            duration_seconds=each.duration_seconds if same_boot else 0.0,
         )
         for each in of.reads
     ]

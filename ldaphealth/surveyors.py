@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from math import inf
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +24,7 @@ from ldaphealth.survey import Found, Site, StoppedError, Surveyed
 log = logging.getLogger(__name__)
 
 AIR_SECONDS = 1.0  # a survey that keeps its deadline may need a moment more to say so
+LEAST_INTERVAL_SECONDS = 0.1  # whatever the settings of a third party say
 
 
 class Errand:
@@ -59,28 +59,32 @@ class Surveyors:
         deliver: Callable[[Report], None],
         random: Callable[[], float],
     ) -> None:
-        self._deliver, self._random = deliver, random
+        self._deliver = deliver
         self._wanted: dict[str, tuple[Cluster, Planned]] = {}
-        self._schedules: dict[str, tuple[float, Schedule]] = {}
+        self._schedule = Schedule({}, 0.0, random)
         self._kept: dict[str, Any] = {}
         self._under_way: dict[str, Errand] = {}
 
+    @property
+    def under_way(self) -> int:
+        """Return how many have begun and not ended, those that hang included."""
+        return len(self._under_way)
+
     def plan(self, clusters: Iterable[Cluster], now: float) -> None:
         """Do the surveys of these clusters from now on; one that stays as it is goes on."""
-        before, schedules = self._wanted, self._schedules
+        before = self._wanted
         self._wanted = {
             f"{cluster.name}/{planned.check.name}": (cluster, planned)
             for cluster in clusters
             for planned in cluster.surveys
         }
-        self._schedules = {}
-        for key, (_, planned) in self._wanted.items():
-            seconds = planned.params.interval_seconds
-            known_seconds, schedule = schedules.get(key, (None, None))
-            if schedule is None or known_seconds != seconds:
-                schedule = Schedule({key: seconds}, now, self._random)
-            self._schedules[key] = seconds, schedule
-            if key in before and before[key][1] != planned:  # a cursor may be into something else
+        intervals = {
+            key: max(LEAST_INTERVAL_SECONDS, planned.params.interval_seconds)
+            for key, (_, planned) in self._wanted.items()
+        }
+        self._schedule.plan(intervals, now)
+        for key, wanted in self._wanted.items():
+            if key in before and _is_about_another(before[key], wanted):
                 self._kept.pop(key, None)
         self._kept = {key: each for key, each in self._kept.items() if key in self._wanted}
         for errand in self._under_way.values():
@@ -92,17 +96,13 @@ class Surveyors:
         for errand in self._under_way.values():
             if errand.deadline.now() > errand.deadline.at + AIR_SECONDS:
                 self._give_up(errand)
-        for key, (_, schedule) in self._schedules.items():
-            if schedule.take(now) and key not in self._under_way:
-                errand = self._under_way[key] = Errand(key, *self._wanted[key])
-                args = errand, self._kept.get(key)
-                threading.Thread(
-                    target=self._work, args=args, name=f"survey {key}", daemon=True
-                ).start()
+        for key in self._schedule.take(now):
+            if key not in self._under_way:
+                self._begin(key)
 
     def next_at(self) -> float:
         """Return when a survey is due next."""
-        return min((schedule.next_at() for _, schedule in self._schedules.values()), default=inf)
+        return self._schedule.next_at()
 
     def land(self, report: Report) -> tuple[Observation, ...]:
         """Take a letter, and return what counts of it."""
@@ -119,9 +119,22 @@ class Surveyors:
 
     def close(self) -> None:
         """Begin nothing any more, and ask what is under way to end; nobody waits for it."""
-        self._wanted, self._schedules = {}, {}
+        self._wanted = {}
+        self._schedule.plan({}, 0.0)
         for errand in self._under_way.values():
             errand.stop.set()
+
+    def _begin(self, key: str) -> None:
+        errand = self._under_way[key] = Errand(key, *self._wanted[key])
+        args = errand, self._kept.get(key)
+        try:
+            threading.Thread(
+                target=self._work, args=args, name=f"survey {key}", daemon=True
+            ).start()
+        except RuntimeError as error:  # the system gives us no more threads
+            log.error("a survey cannot begin", extra={"survey": key, "error": str(error)})  # noqa: TRY400
+            seen = _failed(errand, f"the check itself failed: {error}")
+            self._deliver(Report(errand, seen, self._kept.get(key)))
 
     def _is_wanted(self, errand: Errand) -> bool:
         return errand.key in self._wanted and errand.is_of(*self._wanted[errand.key])
@@ -147,6 +160,17 @@ class Surveyors:
             seen = _failed(errand, f"the check itself failed: {type(error).__name__}: {error}")
         finally:
             self._deliver(Report(errand, seen, kept))
+
+
+def _is_about_another(before: tuple[Cluster, Planned], after: tuple[Cluster, Planned]) -> bool:
+    """Tell whether what was kept may be about other settings, or another server of that name."""
+    (cluster, planned), (cluster_now, planned_now) = before, after
+    was = {server.id: (server.uri, server.suffix) for server in cluster.servers}
+    return planned != planned_now or any(
+        was.get(server.id, here) != here
+        for server in cluster_now.servers
+        for here in [(server.uri, server.suffix)]
+    )
 
 
 def _survey(errand: Errand, kept: Any) -> Surveyed:

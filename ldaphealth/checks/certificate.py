@@ -1,7 +1,8 @@
 """How long the certificate that the server presented is still valid, before clients refuse it.
 
 It is the one of the session itself, by LDAPS or StartTLS. That it is trusted and carries the name
-of the server was found by the handshake; `connect` fails where it is not.
+of the server was found by the handshake; `connect` fails where it is not, and where it has expired.
+So this is only told, whatever the effect: it rests on the time of day here, which may be wrong.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
-from ldaphealth.model import Finding, State
+from ldaphealth.model import Finding, State, Trust
 from ldaphealth.printable import printable
 from ldaphealth.thresholds import Range, Thresholds
 from ldaphealth.time_of_day import epoch_seconds
@@ -70,7 +71,10 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     summary = f"the certificate of {names or 'no name'} expires in {days:.0f} days"
     if days < 0:
         summary = f"the certificate of {names or 'no name'} expired {-days:.0f} days ago"
-    yield view.finding(state, "ok" if state is State.OK else "expires", summary, (metric,))
+    if state is State.OK:
+        yield view.finding(state, "ok", summary, (metric,))
+    else:
+        yield view.finding(state, "expires", summary, (metric,), Trust.TOLD)
 
 
 CHECK = Check("certificate", Params, observe, judge)

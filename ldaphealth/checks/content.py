@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STEPS = 256  # surveys in a pass, as there are slices of the first width
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 600.0  # between two surveys
 SLICE_ENTRIES = 5000
+ALL_ENTRIES = 40_000  # of all servers together: each takes about 250 bytes, twice as many at most
 OPEN_SECONDS = 10.0
 LISTED = 10  # DNs in the facts
 
@@ -74,8 +75,9 @@ def survey(site: Site) -> Surveyed:
     from ldaphealth.content.slices import Cursor  # noqa: PLC0415
 
     now, cover_seconds = site.deadline.now(), site.params.cover_seconds
-    patrol: Patrol = site.kept or Patrol(Cursor(SLICE_ENTRIES), now)
-    patrol = patrol.at(now, cover_seconds)
+    wanted = min(SLICE_ENTRIES, max(1, ALL_ENTRIES // len(site.servers)))
+    patrol: Patrol = site.kept or Patrol(Cursor(wanted), now)
+    patrol = patrol.at(now, cover_seconds).among({each.id for each in site.servers})
     not_compared: Mapping[str, str] = {}
     if patrol.known or patrol.is_due(patrol.cursor, now, cover_seconds):
         patrol, not_compared = _patrolled(site, patrol)

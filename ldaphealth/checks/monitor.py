@@ -6,6 +6,7 @@ Only differences between two reads are judged: totals since the start of slapd s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import le
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -98,7 +99,8 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         why = "slapd was restarted" if len(seen) > 1 else "read once so far"
         yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
         return
-    done = {name: _done(since, name) for name in OPERATIONS}
+    asked = {name for ratio in params.ratios for name in (ratio.of, ratio.to)}
+    done = {name: _done(since, name) for name in asked | {rate.of for rate in params.rates}}
     for ratio in params.ratios:
         yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
     seconds = seen[-1].ended_at - seen[-len(since)].ended_at
@@ -143,8 +145,12 @@ def _own(read: Facts, name: str) -> int:
 def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:
     """Return the newest reads between which no counter fell: slapd ran all the time."""
     first = len(reads) - 1
-    while first and all(_int(reads[first - 1], n) <= _int(reads[first], n) for n in OPERATIONS):
-        first -= 1
+    after = [_int(reads[first], name) for name in OPERATIONS]
+    while first:
+        before = [_int(reads[first - 1], name) for name in OPERATIONS]
+        if not all(map(le, before, after)):
+            break
+        first, after = first - 1, before
     return reads[first:]
 
 

@@ -27,6 +27,8 @@ from ldaphealth.checks.standing_told import (
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
+    MAX_SHOWN,
+    MOST_SERVER_IDS,
     CSNError,
     Mode,
     Reference,
@@ -114,10 +116,15 @@ class Params(Struct, frozen=True):
 def observe(session: Session, params: Params) -> Facts:
     """Read the position of every server ID, in every naming context."""
     found = {
-        base: session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+        base: _bounded(session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ()))
         for base in params.contexts(session.server)
     }
     return {ATTRIBUTE: found, OBSERVED: epoch_seconds()}
+
+
+def _bounded(values: Sequence[str]) -> tuple[str, ...]:
+    """Keep what is judged, and of more than that enough to tell: it is remembered many times."""
+    return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
 def judge(view: View, params: Params) -> Iterable[Finding]:

@@ -9,7 +9,7 @@ stale, too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from msgspec import Struct
@@ -109,6 +109,15 @@ def belongs(difference: Difference, low: int, high: int) -> bool:
     """
     least = min(UUID(version.entry_uuid).int for version in difference.versions.values())
     return low <= least <= high
+
+
+def narrowed_to(difference: Difference, servers: Collection[str]) -> Difference | None:
+    """Return what is left of a difference among these servers; None: they have the same."""
+    versions = {each: of for each, of in difference.versions.items() if each in servers}
+    missing = tuple(each for each in difference.missing if each in servers)
+    if len({*versions.values()}) + bool(missing) < 2:  # noqa: PLR2004  else nothing differs
+        return None
+    return Difference(difference.dn, versions, missing)
 
 
 def odd(versions: Versions) -> frozenset[str]:

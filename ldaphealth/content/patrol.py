@@ -6,11 +6,18 @@ The check `content` keeps one from survey to survey.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.content.difference import Difference, Version, belongs, second_look
+from ldaphealth.content.difference import (
+    Difference,
+    Version,
+    belongs,
+    narrowed_to,
+    second_look,
+)
 from ldaphealth.content.progress import Progress
 from ldaphealth.content.slices import Cursor
 
@@ -41,13 +48,19 @@ class Patrol(Struct, frozen=True):
             return self
         return Patrol(Cursor(self.cursor.wanted), now, self.passes + 1, {}, self.known)
 
+    def among(self, servers: Collection[str]) -> Patrol:
+        """Return it with what is known of these servers alone; a reload took the others away."""
+        narrowed = (narrowed_to(each, servers) for each in self.known)
+        return replace(self, known=tuple(each for each in narrowed if each is not None))
+
     def after(self, progress: Progress, compared: Collection[str]) -> Patrol:
         """Return it with what a comparison of these servers from here on has found."""
         low, high = self.cursor.low, progress.cursor.low - 1
+        again = {each.dn for each in progress.differences}
         kept = [
             each
             for each in self.known
-            if not belongs(each, low, high) or not each.servers <= {*compared}
+            if not belongs(each, low, high) or _outlasts(each, again, {*compared})
         ]
         dns = {each.dn for each in kept}
         found = [each for each in progress.differences if each.dn not in dns]
@@ -70,5 +83,23 @@ class Patrol(Struct, frozen=True):
         before = {each.dn: each.all_versions for each in looked}
         outcome = second_look(before, now)
         there = {each.dn for each in outcome.different} | outcome.moving.keys()
-        left = [each for each in looked if each.dn in there or not each.servers <= now.keys()]
+        left = [each for each in looked if each.dn in there or not _is_told_by(each, now.keys())]
         return replace(self, known=(*rest, *left))
+
+
+def _outlasts(known: Difference, again: Collection[str], compared: AbstractSet[str]) -> bool:
+    """Tell whether a difference stays known although its slice was compared by these servers.
+
+    Found again by some of them it stays as it was: more servers know better who is odd.
+    """
+    if known.dn in again:
+        return not known.servers <= compared
+    return not _is_told_by(known, compared)
+
+
+def _is_told_by(difference: Difference, servers: AbstractSet[str]) -> bool:
+    """Tell whether these servers alone can show that it is gone.
+
+    All that took part can, and so can those that are odd beside any other, whoever else is down.
+    """
+    return difference.servers <= servers or (bool(difference.odd) and difference.odd <= servers)

@@ -28,6 +28,7 @@ BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with
 MOST_ON_A_PAGE = 500
 PAGE_SECONDS = 30.0  # for a slice slapd examines every entry that it has, a million in 0.6 s
 LONGEST_CSN = 80
+LONGEST_DN = 8192  # as slapd has it (SLAP_LDAPDN_MAXLEN); what is known of differences holds DNs
 LONG_DN = 400  # characters on average, before a slice counts as too large for our memory
 ATTRIBUTES = ("entryUUID", "entryCSN")
 EVERYTHING = "(objectClass=*)"
@@ -147,6 +148,8 @@ class Reader:
 
 def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:
     dn, attributes = entry
+    if len(dn) > LONGEST_DN:
+        raise SessionError(Failure(Kind.PROTOCOL, f"a DN of {len(dn)} characters"))
     try:
         (uuid,), (csn,) = attributes["entryuuid"], attributes["entrycsn"]
         return UUID(uuid).int, csn[:LONGEST_CSN], dn

@@ -3,13 +3,15 @@
 from ldaphealth.csn.behind import MAJORITY, Mode, Reference, Sighting, Standing, assess
 from ldaphealth.csn.essential import essential
 from ldaphealth.csn.regressed import Regress, never_shown, regressed
-from ldaphealth.csn.value import CSN, CSNError, parse
-from ldaphealth.csn.vector import ATTRIBUTE, Vector, lacks, parse_vector
+from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, parse
+from ldaphealth.csn.vector import ATTRIBUTE, MOST_SERVER_IDS, Vector, lacks, parse_vector
 
 __all__ = [
     "ATTRIBUTE",
     "CSN",
     "MAJORITY",
+    "MAX_SHOWN",
+    "MOST_SERVER_IDS",
     "CSNError",
     "Mode",
     "Reference",

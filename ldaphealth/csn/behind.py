@@ -7,7 +7,7 @@ needs synchronised clocks, and an idle cluster never looks late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Reversible
+from collections.abc import Collection, Mapping, Reversible, Sequence
 from enum import Enum
 from math import inf
 
@@ -65,8 +65,21 @@ class Standing(Struct, frozen=True):
 # By server, oldest first; they are read from the newest backwards, and no further than needed.
 Reads = Mapping[str, Reversible[Sighting]]
 Newest = Mapping[str, Sighting]
-# server -> peer -> seconds for which the server was proven to lack something that the peer holds
+# server -> peer -> seconds for which the server was proven to lack something that the peer holds;
+# nothing where nothing was proven
 Lacks = Mapping[str, Mapping[str, float]]
+
+
+class _Proven(Struct, frozen=True):
+    """Who lacks what, by server ID, and the same the other way round.
+
+    `lacked` has, by holder, for how long each of the others lacked it; `longest` the most of all
+    server IDs, by who lacks and who holds.
+    """
+
+    lacks: Mapping[int, Lacks]
+    lacked: Mapping[int, Mapping[str, Sequence[float]]]
+    longest: Mapping[tuple[str, str], float]
 
 
 MAJORITY = Reference()
@@ -90,9 +103,10 @@ def assess(
     lacks = {
         sid: _lacks(reads, now, sid) for sid, head in heads.items() if _is_behind(now, sid, head)
     }
+    proven = _proven(lacks)
     standings = {
         server: replace(
-            _compared(server, lacks, len(now), tolerance_seconds, reference),
+            _compared(server, proven, now, tolerance_seconds, reference),
             csn_gap_seconds=_gaps(sighting.vector, heads),
         )
         for server, sighting in now.items()
@@ -127,31 +141,41 @@ def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
 
 def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
     held = {server: sighting.vector.get(sid) for server, sighting in now.items()}
-    return {
-        server: {
-            peer: _lacked_seconds(reads[server], mine, reads[peer], sid)
-            if _newer(held[peer], held[server])
-            else 0.0
-            for peer in now
-        }
-        for server, mine in now.items()
-    }
+    holders = [(position, peer) for peer, position in held.items() if position is not None]
+    holders.sort(reverse=True)
+    since: dict[tuple[str, CSN | None], float] = {}
+    found: dict[str, dict[str, float]] = {}
+    for server, mine in now.items():
+        position = held[server]
+        for newer, peer in holders:
+            if not _newer(newer, position):
+                break
+            key = peer, position
+            if key not in since:
+                since[key] = _held_since(reads[peer], sid, position)
+            seconds = _lacked_seconds(reads[server], mine, since[key], sid)
+            if seconds > 0:
+                found.setdefault(server, {})[peer] = seconds
+    return found
 
 
-def _lacked_seconds(
-    own: Reversible[Sighting], now: Sighting, theirs: Reversible[Sighting], sid: int
-) -> float:
-    """Return for how long one server has been proven to lack what another holds.
-
-    Counted from when the other is known to have held it without a break. If the server itself was
-    seen with it since (restored from a backup, restarted from an old checkpoint), from then.
-    """
-    position = now.vector.get(sid)
+def _held_since(theirs: Reversible[Sighting], sid: int, position: CSN | None) -> float:
+    """Return since when a server is known to have held something newer, without a break."""
     since = inf
     for sighting in reversed(theirs):
         if not _newer(sighting.vector.get(sid), position):
             break
         since = sighting.seen_at_seconds
+    return since
+
+
+def _lacked_seconds(own: Reversible[Sighting], now: Sighting, since: float, sid: int) -> float:
+    """Return for how long a server has been proven to lack what another has held since then.
+
+    If the server itself was seen with it since (restored from a backup, restarted from an old
+    checkpoint), it counts from then.
+    """
+    position = now.vector.get(sid)
     began = now.seen_at_seconds - now.duration_seconds
     if since >= began:
         return 0.0
@@ -164,43 +188,61 @@ def _lacked_seconds(
     return max(0.0, began - since)
 
 
+def _proven(lacks: Mapping[int, Lacks]) -> _Proven:
+    lacked: dict[int, dict[str, list[float]]] = {}
+    longest: dict[tuple[str, str], float] = {}
+    for sid, of in lacks.items():
+        holders = lacked[sid] = {}
+        for server, row in of.items():
+            for peer, seconds in row.items():
+                holders.setdefault(peer, []).append(seconds)
+                longest[server, peer] = max(seconds, longest.get((server, peer), 0.0))
+    return _Proven(lacks, lacked, longest)
+
+
 def _newer(position: CSN | None, than: CSN | None) -> bool:
     return position is not None and (than is None or position > than)
 
 
 def _compared(
     server: str,
-    lacks: Mapping[int, Lacks],
-    servers: int,
+    proven: _Proven,
+    now: Newest,
     tolerance_seconds: float,
     reference: Reference,
 ) -> Standing:
+    lacks = proven.lacks
     match reference.mode:
         case Mode.MAJORITY:
-            return _blame(server, lacks, servers, tolerance_seconds)
+            return _blame(server, proven, len(now), tolerance_seconds)
         case Mode.NEWEST:
-            return Standing(_times({sid: max(of[server].values()) for sid, of in lacks.items()}))
+            mine = {sid: of[server] for sid, of in lacks.items() if server in of}
+            return Standing({sid: max(row.values()) for sid, row in mine.items()})
         case Mode.SERVER:
-            right = {sid: of for sid, of in lacks.items() if reference.server in of}
             return Standing(
-                _times({sid: of[server][reference.server] for sid, of in right.items()}),
-                _times({sid: of[reference.server][server] for sid, of in right.items()}),
+                _between(lacks, server, reference.server), _between(lacks, reference.server, server)
             )
 
 
-def _blame(
-    server: str, lacks: Mapping[int, Lacks], servers: int, tolerance_seconds: float
-) -> Standing:
+def _between(lacks: Mapping[int, Lacks], server: str, peer: str) -> dict[int, float]:
+    """Return for how long one server has lacked what another holds."""
+    return _times({sid: of.get(server, {}).get(peer, 0.0) for sid, of in lacks.items()})
+
+
+def _blame(server: str, proven: _Proven, servers: int, tolerance_seconds: float) -> Standing:
     """Return what one server is to blame for; a time holds for as many peers as it takes."""
     most, half = servers // 2 + 1, (servers + 1) // 2
     behind: dict[int, float] = {}
     isolated: dict[int, float] = {}
     split: dict[int, float] = {}
-    for sid, lacked in lacks.items():
-        _note(isolated, sid, _longest((lacked[peer][server] for peer in lacked), most))
-        mine = lacked[server]
+    for sid, of in proven.lacks.items():
+        _note(isolated, sid, _longest(proven.lacked[sid].get(server, ()), most))
+        mine = of.get(server)
+        if not mine:
+            continue
         by_most, by_half = _longest(mine.values(), most), _longest(mine.values(), half)
-        theirs = _lacked_of(server, lacks, [p for p in mine if mine[p] > tolerance_seconds])
+        late = (peer for peer, seconds in mine.items() if seconds > tolerance_seconds)
+        theirs = max((proven.longest.get((peer, server), 0.0) for peer in late), default=0.0)
         mutual = theirs > tolerance_seconds
         _note(behind, sid, by_most if mutual else by_half)
         if mutual and by_most <= tolerance_seconds:
@@ -208,15 +250,12 @@ def _blame(
     return Standing(behind, isolated, split)
 
 
-def _lacked_of(server: str, lacks: Mapping[int, Lacks], peers: Iterable[str]) -> float:
-    """Return the longest time for which one of the peers lacked anything that the server holds."""
-    return max((every[peer][server] for peer in peers for every in lacks.values()), default=0.0)
-
-
-def _longest(seconds: Iterable[float], which: int) -> float:
+def _longest(seconds: Collection[float], which: int) -> float:
     """Return the time that at least so many of the times reach."""
+    if which > len(seconds):
+        return 0.0
     ordered = sorted(seconds, reverse=True)
-    return ordered[which - 1] if which <= len(ordered) else 0.0
+    return ordered[which - 1]
 
 
 def _note(times: dict[int, float], sid: int, seconds: float) -> None:

@@ -9,16 +9,26 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from ldaphealth.csn.value import CSN, parse
+from ldaphealth.csn.value import CSN, CSNError, parse
 
 ATTRIBUTE = "contextCSN"
+
+# Each of the 4096 possible server IDs would fill a session's bytes, and a judge's time. Of IDs that
+# ever wrote in one naming context even large clusters have a few dozen.
+MOST_SERVER_IDS = 128
 
 Vector = Mapping[int, CSN]
 
 
 def parse_vector(values: Iterable[str]) -> Vector:
-    """Read the values of the attribute; of two with one server ID the newer counts."""
-    return _parse_vector(tuple(values))
+    """Read the values of the attribute; of two with one server ID the newer counts.
+
+    CSNError for a value that is no CSN, and for more than MOST_SERVER_IDS values.
+    """
+    given = tuple(values)
+    if len(given) > MOST_SERVER_IDS:
+        raise CSNError(f"more than {MOST_SERVER_IDS} values of {ATTRIBUTE}: too many to be judged")
+    return _parse_vector(given)
 
 
 @lru_cache(maxsize=4096)  # a judge meets the same values again in every round

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ldaphealth.check import Cluster
 from ldaphealth.guard.memory import Memory, Override, Past, Round, Will
-from ldaphealth.guard.reading import Reading
+from ldaphealth.guard.reading import Reading, removing
 from ldaphealth.guard.rules import RULES, Asked, believed_share
 from ldaphealth.model import Finding, Reason, State, Verdict, worst
 
@@ -54,6 +54,7 @@ def decide(
             server,
             tuple(by_server[server.id]),
             effects,
+            removing(by_server[server.id], effects),
             memory.servers.get(server.id),
             rounds.get(server.id),
         )

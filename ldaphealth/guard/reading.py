@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,23 +26,13 @@ class Reading(Struct, frozen=True):
     server: Server
     findings: tuple[Finding, ...]
     effects: Mapping[str, Effect]  # by check
+    removing: tuple[Finding, ...]  # of the findings, those that would take the server out
     before: Past | None = None
     round: Round | None = None  # not yet counted, if there is one
     excused: frozenset[str] = frozenset()  # reasons that blame an expectation, not the server
     held: bool | None = None
     held_by: str = ""
     will: Will | None = None
-
-    @property
-    def removing(self) -> tuple[Finding, ...]:
-        """Return the findings that would take the server out."""
-        return tuple(
-            finding
-            for finding in self.findings
-            if finding.state is State.CRITICAL
-            and finding.trust in REMOVING
-            and self.effects.get(finding.check) is Effect.OUT
-        )
 
     @property
     def is_hard(self) -> bool:
@@ -66,15 +56,15 @@ class Reading(Struct, frozen=True):
     @property
     def share(self) -> float | None:
         """Return the share of its weight that the findings leave it, None when they do not tell."""
-        states = [
-            finding.state
+        shares = [
+            WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust in REMOVING else 1.0
             for finding in self.findings
             if finding.state is not State.UNKNOWN
             and self.effects.get(finding.check) is Effect.WEIGHT
         ]
-        if not states and Effect.WEIGHT in self.effects.values():
+        if not shares and Effect.WEIGHT in self.effects.values():
             return None
-        return min((WEIGHT_SHARE.get(state, 1.0) for state in states), default=1.0)
+        return min(shares, default=1.0)
 
     @property
     def told_nothing(self) -> bool:
@@ -113,6 +103,17 @@ class Reading(Struct, frozen=True):
         if self.is_unknown and self.before is not None:
             return self.before.in_service
         return not self.is_blamed
+
+
+def removing(findings: Iterable[Finding], effects: Mapping[str, Effect]) -> tuple[Finding, ...]:
+    """Return the findings that would take a server out; the rules ask for them again and again."""
+    return tuple(
+        finding
+        for finding in findings
+        if finding.state is State.CRITICAL
+        and finding.trust in REMOVING
+        and effects.get(finding.check) is Effect.OUT
+    )
 
 
 def _leaning(past: Past, said: float) -> Past:

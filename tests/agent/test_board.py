@@ -77,6 +77,16 @@ def test_a_decision_without_a_round_of_a_server_renews_nothing_of_it(board: Boar
     assert (known.valid_until, known.rounds) == (20.0, 1)
 
 
+def test_a_survey_that_ended_is_no_round(board: Board) -> None:
+    for failure in (None, CONNECT):
+        surveyed = [seen("c/a", "propagation", 0.5, failure)]
+        board.publish(decided(verdict("c/a"), due={}, observations=surveyed))
+    known = board.view.clusters["c"]["c/a"]
+
+    assert (known.rounds, known.failed_rounds) == (1, 0)
+    assert known.seen["propagation"].failure == CONNECT
+
+
 def test_a_view_that_was_taken_does_not_change(board: Board) -> None:
     before = board.view
     board.publish(decided(verdict("c/a", in_service=False), due={"c/a": 30.0}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -198,3 +199,30 @@ def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
     with pytest.raises(OSError, match="more than can be read again"):
         save(path, [(FOUR, {"replication": {"c/s0": [huge]}})])
     assert not path.exists()
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["lists", "objects"])
+@pytest.mark.parametrize("depth", [300, 700, 900, 990, 5000])
+def test_facts_that_nest_deeply_are_no_end_of_the_agent(
+    pool: Pool, path: Path, opening: str, depth: int
+) -> None:
+    saved(pool, path)
+    closing = "]" if opening == "[" else "}"
+    nested = opening * depth + "1" + closing * depth
+    text = path.read_text().replace('"facts":{', f'"facts":{{"deep":{nested},', 1)
+    path.write_text(text)
+    with suppress(ValueError):
+        load(path)
+
+
+def test_what_was_never_written_is_left_out(pool: Pool, path: Path) -> None:
+    saved(pool, path)
+    document: dict[str, Any] = json.loads(path.read_text())
+    of = document["clusters"]["c"]["replication"]
+    of["c/s0"]["reads"][-1]["started_at"] = NOW + 1e6  # then nobody would ever be behind
+    of["c/s1"]["reads"] = of["c/s2"]["reads"]
+    path.write_text(json.dumps(document))
+
+    found = load(path, lambda: NOW + 10).of(FOUR)
+    assert {each.server for each in found} == {"c/s0", "c/s2", "c/s3"}
+    assert all(each.ended_at <= NOW for each in found)

@@ -179,6 +179,17 @@ def test_fields_of_a_later_program_are_left_out(path: Path) -> None:
     assert load(path, NOW) == MEMORIES
 
 
+def test_a_file_of_a_program_that_settled_no_weights_is_read(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+    document: dict[str, Any] = json.loads(path.read_text())
+    for past in document["memories"]["main"]["servers"].values():
+        for later in ("share", "leaning", "leaning_to"):
+            del past[later]
+    path.write_text(json.dumps(document))
+
+    assert load(path, NOW) == MEMORIES
+
+
 def test_a_file_that_cannot_be_read_is_an_os_error(path: Path) -> None:
     path.mkdir()
 

@@ -258,3 +258,56 @@ def test_other_settings_forget_what_was_kept() -> None:
     base.at(2.0)
 
     assert base.seen()[0].facts["kept"] is None
+
+
+def keeping(site: Site) -> Surveyed:
+    return Surveyed({"c/s0": Found({"kept": site.kept})}, "cursor")
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"), [({"uri": "ldap://127.0.0.9"}, None), ({"weight": 7}, "cursor")]
+)
+def test_another_server_under_an_old_name_forgets_what_was_kept(
+    change: dict[str, Any], kept: str | None
+) -> None:
+    base = Base(keeping)
+    base.at(0.0)
+    base.seen()
+    first, *others = base.cluster.servers
+    base.cluster = replace(base.cluster, servers=(replace(first, **change), *others))
+    base.surveyors.plan([base.cluster], 1.0)
+    base.at(2.0)
+
+    assert base.seen()[0].facts["kept"] == kept
+
+
+def test_the_surveys_of_many_clusters_do_not_begin_together() -> None:
+    base = Base(then(FINE))
+    clusters = [
+        replace(surveying(then(Surveyed({})), Params(interval_seconds=60.0)), name=f"c{n}")
+        for n in range(60)
+    ]
+    base.surveyors.plan(clusters, 0.0)
+    begun = []
+    for now in range(60):
+        base.at(float(now))
+        begun.append(0)
+        while base.surveyors.under_way:
+            base.seen()
+            begun[-1] += 1
+
+    assert max(begun) <= 2
+    assert sum(begun) == 60
+
+
+def test_a_survey_without_a_thread_is_our_own_trouble_and_begun_again() -> None:
+    base = Base(then(FINE))
+    usual = threading.stack_size(1 << 46)  # no machine has that: then no thread can begin
+    try:
+        base.at(0.0)
+    finally:
+        threading.stack_size(usual)
+
+    assert [each.failure and each.failure.ours for each in base.seen()] == [True, True]
+    base.at(1.0)
+    assert [each.failure for each in base.seen()] == [None, None]

@@ -12,6 +12,7 @@ from tests.checks.seen import (
     CRITICAL,
     OK,
     SOFT,
+    TOLD,
     WARNING,
     Case,
     Opinion,
@@ -42,9 +43,9 @@ NOT_APPLICABLE: Opinion = ("not_applicable", OK, SOFT)
 CASES = {
     "months left": case(ends_in(90), ("ok", OK, SOFT)),
     "three weeks left": case(ends_in(21), ("ok", OK, SOFT)),
-    "less than three weeks": case(ends_in(20.9), ("expires", WARNING, SOFT)),
-    "less than a week": case(ends_in(6.9), ("expires", CRITICAL, SOFT)),
-    "ended": case(ends_in(-1), ("expires", CRITICAL, SOFT)),
+    "less than three weeks": case(ends_in(20.9), ("expires", WARNING, TOLD)),
+    "less than a week": case(ends_in(6.9), ("expires", CRITICAL, TOLD)),
+    "ended": case(ends_in(-1), ("expires", CRITICAL, TOLD)),
     "another threshold": case(
         ends_in(20), ("ok", OK, SOFT), Params(Thresholds(critical=Range(start=3)))
     ),

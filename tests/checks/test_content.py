@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from ldaphealth.checks.content import Params
+from ldaphealth.checks.content import Params, survey
+from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.model import Failure, Kind
+from ldaphealth.session import Session
+from ldaphealth.survey import Site
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -16,6 +20,7 @@ from tests.checks.seen import (
     UNKNOWN,
     Case,
     Opinion,
+    cluster,
     judged,
     opinions,
     saw,
@@ -79,3 +84,16 @@ def test_the_pace_follows_from_the_time_of_a_pass() -> None:
     assert Params(cover_hours=24).interval_seconds == pytest.approx(337.5)
     assert Params(cover_hours=0.01).interval_seconds == 1.0
     assert Params(cover_hours=8760).interval_seconds == 600.0
+
+
+@pytest.mark.parametrize(("servers", "wanted"), [(2, 5000), (8, 5000), (100, 400)])
+def test_all_servers_together_need_no_more_memory_than_a_few(servers: int, wanted: int) -> None:
+    def refused(*_: object) -> Session:
+        raise SessionError(Failure(Kind.RESULT, "refused"))
+
+    many = cluster(servers=servers).servers
+    site = Site(many, PARAMS, Deadline.after(60.0), None, refused, lambda _: False)
+    surveyed = survey(site)
+
+    assert surveyed.kept.cursor.wanted == wanted
+    assert {each.facts["not_compared"] for each in surveyed.found.values()} == {"refused"}

@@ -7,7 +7,7 @@ say, and who must be looked at again.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,7 @@ from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.history import History
 from ldaphealth.judge import judge
 from ldaphealth.model import Failure, Kind, Metric, Observation
+from ldaphealth.session import Session
 from ldaphealth.thresholds import Range, Thresholds, at_most
 from tests.checks.seen import (
     CRITICAL,
@@ -37,6 +38,7 @@ from tests.checks.seen import (
     opinions,
     planned,
     saw,
+    server,
     view,
     wants_more,
 )
@@ -864,3 +866,23 @@ def test_older_reads_that_are_spared_make_nobody_later(seen: list[Observation], 
         return {(f.server, m.name, m.label): m.value for f in found for m in f.metrics}
 
     assert behind(few) == behind(whole)
+
+
+class Endless:
+    """A session with a server that says as much as it can."""
+
+    server = server("s0")
+
+    def read(self, base: str, attributes: object) -> dict[str, tuple[str, ...]]:
+        """Return a value that is no CSN, and more values than there are servers."""
+        assert (base, attributes) == ("dc=x", (ATTRIBUTE,))
+        return {ATTRIBUTE.lower(): ("x" * 60_000, *map(str, range(4000)))}
+
+
+def test_of_a_server_that_says_too_much_little_is_remembered() -> None:
+    params = Params(base="dc=x")
+    facts = CHECK.observe(cast("Session", Endless()), params)
+
+    assert len(str(facts)) < 4000
+    (finding,) = judged(view(saw("replication", facts)), params)
+    assert (finding.code, len(finding.summary) < 400) == ("bad_csn", True)

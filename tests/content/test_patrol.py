@@ -98,3 +98,45 @@ def test_all_that_is_known_is_looked_at_in_turn() -> None:
         before = before.looked(nothing)
 
     assert len(looked) == 250
+
+
+THREE = ("c/a", "c/b", "c/c")
+
+
+def shown(csn: str) -> dict[str, Version]:
+    return {"cn=1": Version(str(UUID(int=1)), csn)}
+
+
+def odd_one(*odd: str, servers: Collection[str] = THREE) -> Difference:
+    versions = {each: shown("old" if each in odd else "csn")["cn=1"] for each in servers}
+    return Difference("cn=1", versions)
+
+
+def test_what_was_mended_is_gone_although_another_server_is_down() -> None:
+    now = {"c/a": shown("csn"), "c/b": shown("csn")}
+
+    assert patrol(odd_one("c/a")).looked(now).known == ()
+    assert walked(patrol(odd_one("c/a")), 10, compared={"c/a", "c/b"}).known == ()
+    assert patrol(odd_one("c/c")).looked(now).known != ()  # that one may still be so
+    assert walked(patrol(odd_one("c/c")), 10, compared={"c/a", "c/b"}).known != ()
+    assert patrol(odd_one("c/a")).looked(now | {"c/b": shown("old")}).known != ()
+
+
+def test_who_is_odd_stays_so_while_fewer_servers_find_the_same() -> None:
+    before = patrol(odd_one("c/a"))
+    of_two = odd_one("c/a", servers=BOTH)  # of two nobody is right
+
+    assert walked(before, 10, of_two, compared=set(BOTH)).known == before.known
+    assert walked(before, 10, odd_one("c/b"), compared=set(THREE)).known == (odd_one("c/b"),)
+
+
+def test_a_difference_with_a_server_that_is_gone_is_one_of_the_others_or_none() -> None:
+    four = (*THREE, "c/d")
+    two_two = odd_one("c/a", "c/d", servers=four)  # nobody is right
+    missing = Difference("cn=1", {"c/a": shown("csn")["cn=1"]}, ("c/b", "c/c"))
+
+    assert patrol(two_two).among(THREE).known == (odd_one("c/a"),)
+    assert patrol(odd_one("c/c")).among(BOTH).known == ()
+    assert patrol(difference(1)).among({"c/a"}).known == ()
+    assert patrol(missing).among({"c/b", "c/c"}).known == ()  # it is nowhere now
+    assert patrol(missing).among(THREE).known == (missing,)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.csn import CSN, CSNError, parse
+from ldaphealth.csn import CSN, MOST_SERVER_IDS, CSNError, parse, parse_vector
 
 CSNS = st.builds(
     CSN,
@@ -57,3 +57,11 @@ def test_anything_else_is_quoted(text: str) -> None:
     assert ascii(text[:80])[1:-1] in str(caught.value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 800
+
+
+def test_a_vector_is_bounded_because_all_servers_are_compared_by_all_of_it() -> None:
+    values = [f"20261123101500.123456Z#000000#{sid:03x}#000000" for sid in range(1, 4096)]
+
+    assert len(parse_vector(values[:MOST_SERVER_IDS])) == MOST_SERVER_IDS
+    with pytest.raises(CSNError, match="more than 128 values of contextCSN"):
+        parse_vector(values)

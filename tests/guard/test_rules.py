@@ -150,3 +150,12 @@ def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
     forward, backward = decide(cluster(), findings), decide(cluster(), findings[::-1])
 
     assert told(forward.verdicts) == told(backward.verdicts)
+
+
+@pytest.mark.parametrize(
+    ("trust", "weight"), [(Trust.SOFT, 25), (Trust.TOLD, 100), (Trust.OURS, 100)]
+)
+def test_what_is_only_told_lowers_no_weight(trust: Trust, weight: int) -> None:
+    verdicts = decide(cluster(), [bad(1, "compare", trust=trust)]).verdicts
+
+    assert [each.weight for each in verdicts] == [100, weight, 100, 100]

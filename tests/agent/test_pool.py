@@ -1,0 +1,61 @@
+"""What one cluster makes of what lands, and what a third party may get wrong without an end."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from msgspec.structs import replace
+
+from ldaphealth.check import Facts, Planned
+from ldaphealth.guard import Memory, Round
+from ldaphealth.history import View
+from ldaphealth.model import Finding, State
+from ldaphealth.pool import Pool
+from ldaphealth.survey import Surveyed
+from tests.agent.surveys import NAME, surveying, then
+from tests.checks.seen import cluster, planned, saw
+
+
+def stumbles(earlier: Facts, later: Facts) -> bool:
+    raise KeyError(earlier["none"], later)
+
+
+def test_a_check_that_cannot_compare_its_reads_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connect = planned("connect")
+    wrong = Planned(replace(connect.check, covers=stumbles), connect.params, connect.effect)
+    pool = Pool(cluster(wrong), Memory())
+    with caplog.at_level(logging.ERROR):
+        for at in range(200):
+            pool.land("c/s0", [saw("connect", at=float(at))], Round(at, at))
+
+    assert pool.decide(200.0)[1] == {"c/s0"}
+    assert len(pool.history.of_check("connect")["c/s0"]) <= 128
+    assert "check connect cannot compare two reads" in caplog.text
+
+
+def test_a_survey_that_lands_is_judged_alone_and_the_other_opinions_stay() -> None:
+    judged: list[str] = []
+
+    def judge(view: View, _: object) -> list[Finding]:
+        judged.append(view.server.id)
+        return [view.finding(State.WARNING, "slow", "a sentence")]
+
+    connect = planned("connect")
+    noting = Planned(replace(connect.check, judge=judge), connect.params, connect.effect)
+    asked = surveying(then(Surveyed({})))
+    pool = Pool(replace(asked, checks=(noting, *asked.surveys)), Memory())
+    for name in ("c/s0", "c/s1"):
+        pool.land(name, [replace(saw("connect"), server=name)], Round(0.0, 0.0))
+    pool.decide(1.0)
+    for bad in (True, False, True):
+        pool.land_survey([saw(NAME, {"bad": bad})])
+        pool.decide(2.0)
+
+    assert judged == ["c/s0", "c/s1"]
+    assert [reason.code for reason in pool.verdicts["c/s0"].reasons] == [
+        f"{NAME}.bad",
+        "connect.slow",
+    ]

@@ -1,0 +1,48 @@
+"""What a server may not do to whoever compares its contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import cast
+from uuid import UUID
+
+import pytest
+
+from ldaphealth.content.reader import LONGEST_DN, Access, Reader
+from ldaphealth.content.slices import Cursor
+from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.session import Session
+from tests.checks.seen import server
+
+Page = tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]
+
+
+class Showing:
+    """A session with a server that shows one entry."""
+
+    def __init__(self, dn: str) -> None:
+        self._page: Page = ((dn, {"entryuuid": (str(UUID(int=1)),), "entrycsn": ("csn",)}),)
+
+    def renew(self, deadline: Deadline) -> None:
+        """Take any."""
+
+    def pages(self, *_: object) -> Iterator[Page]:
+        """Show all on one page."""
+        yield self._page
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def reader(dn: str) -> Reader:
+    session = cast("Session", Showing(dn))
+    access = Access(lambda *_: session, 1.0, Deadline.after, lambda _: None, 1000.0)
+    return Reader(server(), access)
+
+
+def test_a_dn_is_no_longer_than_that_of_any_server() -> None:
+    first = Cursor(10).slice
+
+    assert reader("x" * LONGEST_DN).part(first, 10).entries == {1: ("csn", "x" * LONGEST_DN)}
+    with pytest.raises(SessionError, match="a DN of 8193 characters"):
+        reader("x" * (LONGEST_DN + 1)).part(first, 10)
