@@ -214,7 +214,10 @@ class Agent:
             pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
         )  # fmt: skip
         run = partial(screening.run, wanted, self._look)
-        self.lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
+        try:
+            self.lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
+        except RuntimeError as error:  # it waits for one of the threads that there are
+            log.warning("no thread for a look", extra={"server": server_id, "error": str(error)})
 
     def _fly(self, server: Server, run: Callable[[], list[Observation]]) -> None:
         """Do one round in a thread of its own; whatever happens, a letter says that it ended."""

@@ -25,13 +25,16 @@ class Lane:
         self.waiting = 0
         self._changing = Lock()
         self._pool = ThreadPoolExecutor(threads, name)
+        self._pool.submit(int).result()  # one thread there is, whatever the system refuses later
 
     def submit(self, run: Callable[[], T]) -> Future[T]:
-        """Run it when a thread is free."""
+        """Run it when a thread is free.
+
+        RuntimeError: the system has no other thread for us; those that there are will run it.
+        """
         with self._changing:
-            future = self._pool.submit(self._run, run)
             self.waiting += 1
-        return future
+        return self._pool.submit(self._run, run)
 
     def close(self) -> None:
         """Start nothing any more; what runs ends by its own deadline."""

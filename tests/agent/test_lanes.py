@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
 from threading import Event, Semaphore
@@ -169,3 +170,22 @@ def test_one_thread_is_refused_as_the_configuration_refuses_it() -> None:
         Lanes(LEAST_THREADS - 1)
     (threads,) = (each for each in fields(Agent) if each.name == "threads")
     assert any(getattr(part, "ge", None) == LEAST_THREADS for part in get_args(threads.type))
+
+
+def test_where_the_system_gives_no_thread_those_that_there_are_do_the_work(hang: Hang) -> None:
+    lanes = Lanes(4)
+    first = lanes.submit(hang, hung=False)
+    assert hang.count(1) == 1
+    ran = Event()
+    usual = threading.stack_size(1 << 46)  # no machine has as much address space for a stack
+    try:
+        with pytest.raises(RuntimeError, match="start new thread"):
+            lanes.submit(ran.set, hung=False)
+    finally:
+        threading.stack_size(usual)
+    assert (lanes.waiting, ran.is_set()) == (1, False)
+
+    hang.release.set()
+    assert first.result(PATIENCE_SECONDS)
+    assert ran.wait(PATIENCE_SECONDS)
+    assert lanes.waiting == 0
