@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def main() -> None:
             "/bin/sh -c :": ["/bin/sh", "-c", ":"],
             "check_ldap": [CHECK_LDAP, "-H", host, "-p", port, "-b", "", "-3"],
         }
+        told = subprocess.run(["/bin/sh", str(SCRIPT), "--dynamic", "c/s"], check=False).returncode
+        assert told == verdict.weight + 2, "the script does not read this verdict"
         measured: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(PAIRS):
             for name, command in commands.items():
