@@ -18,19 +18,12 @@ from demo import wait
 from demo.cluster import Cluster
 from ldaphealth import check
 from ldaphealth.agent import Agent
-from ldaphealth.checks import bind, connect
 from ldaphealth.decided import Decided
 from ldaphealth.model import Finding, State, Verdict
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.thresholds import Thresholds
 from tests.slapd.watched import watched
 
 AT_ONCE = check.Settle(fall_soft=1, rise=1, min_out_seconds=0, ramp_seconds=0)
-# How slow the machine of the tests is says nothing of replication.
-HOWEVER_SLOW: Mapping[str, Any] = {
-    "connect": connect.Params(Thresholds()),
-    "bind": bind.Params(Thresholds()),
-}
 NO_FILES = AgentSettings(Path("/nonexistent"), Path("/nonexistent"))
 
 
@@ -50,9 +43,8 @@ class Recorded:
         params: Mapping[str, Any] = {},
     ) -> None:
         asked = watched(cluster, checks=("connect", "bind", *checks, "unbind"))
-        wanted = {**HOWEVER_SLOW, **params}
         planned = tuple(
-            replace(each, params=wanted.get(each.check.name, each.params)) for each in asked.checks
+            replace(each, params=params.get(each.check.name, each.params)) for each in asked.checks
         )
         self.asked = replace(
             asked, checks=planned, min_in_service=1, interval_seconds=interval_seconds,
