@@ -55,7 +55,6 @@ def test_a_healthy_load_removes_nobody(
 
     removals = [each for each in changes if not each["verdict"]["in_service"]]
     print(f"{rounds} rounds, {len(removals)} removals")  # noqa: T201
-    slow = sum(each >= QUICK_SECONDS for each in away)  # by this machine; that may cost a removal
-    assert slow <= len(away) / 10, "no quick restarts: the claim is about those"
-    assert len(removals) <= slow
-    assert slow or answers == dict.fromkeys(answers, 0)
+    assert max(away) < QUICK_SECONDS, "no quick restart: the claim is about those"
+    assert removals == []
+    assert answers == dict.fromkeys(answers, 0)
