@@ -52,7 +52,7 @@ def main() -> None:
 def measure(config: Path, rate: float) -> None:
     """Compare in this process, which has nothing else in its memory, and print what it took."""
     from ldaphealth.config import load as read  # noqa: PLC0415  a process of its own
-    from ldaphealth.content_diff import ContentDiff, Wanted  # noqa: PLC0415
+    from ldaphealth.tasks.content_diff import ContentDiff, Wanted  # noqa: PLC0415
 
     cluster = read(config).clusters["bench"]
     comparison = ContentDiff(cluster, Wanted(rate, wait_seconds=30, most=1000))

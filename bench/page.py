@@ -15,12 +15,12 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.board import BY_THE_MINUTE, View
-from ldaphealth.minutes import KEPT_MINUTES, MINUTE_SECONDS, Hour, added
+from ldaphealth.live.board import BY_THE_MINUTE, View
+from ldaphealth.live.minutes import KEPT_MINUTES, MINUTE_SECONDS, Hour, added
 from ldaphealth.model import Snapshot
-from ldaphealth.publish import page
-from ldaphealth.publish.json_document import document
-from tests.publish import views
+from ldaphealth.page import page
+from ldaphealth.sinks.json_document import document
+from tests.page import views
 
 RUNS = 30
 

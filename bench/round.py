@@ -13,14 +13,14 @@ from typing import Any
 from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
-from ldaphealth.canary import canary, canary_dn
 from ldaphealth.check import Check, Facts, Planned
 from ldaphealth.checks import BUILT_IN
+from ldaphealth.checks.canary import canary, canary_dn
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
-from ldaphealth.deadline import Deadline
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
-from ldaphealth.probe import probe
+from ldaphealth.rounds.probe import probe
 
 PAIRS = 100
 PARAMS = {

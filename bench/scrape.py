@@ -14,9 +14,9 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.cpu import table
-from ldaphealth.publish.prometheus import exposition
-from ldaphealth.publish.prometheus.family import EXPONENTS
-from tests.publish.healthy import HEALTH, NOW, cluster
+from ldaphealth.prometheus import exposition
+from ldaphealth.prometheus.family import EXPONENTS
+from tests.sinks.healthy import HEALTH, NOW, cluster
 
 SERVERS = 100
 SCRAPES = 21

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
-from ldaphealth.deadline import boot_seconds
-from ldaphealth.decided import Decided
+from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import State, Verdict
-from ldaphealth.publish.verdict_file import VerdictFiles
+from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.verdict_file import VerdictFiles
 
 PAIRS = 200
 SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.printable import printable
+from ldaphealth.text.printable import printable
 
 INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
 PIPE = 141  # 128 and SIGPIPE

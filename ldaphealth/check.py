@@ -11,16 +11,49 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.model import Effect, Finding, Observation, Server
+from ldaphealth.model import Effect, Finding, Metric, Observation, Server, State, Trust
 
 if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.ldap.session import Session
     from ldaphealth.survey import Survey
 
 Facts = Mapping[str, object]
 Seen = Mapping[str, Sequence[Observation]]  # by server ID, oldest first
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
+
+
+class View(Struct, frozen=True):
+    """All that one judge may look at: its check's observations of the whole cluster.
+
+    `one_shot` says that nothing was remembered before this process: two reads a moment apart are
+    all there is. Observations are oldest first, failed ones included.
+    """
+
+    server: Server
+    check: str
+    observations: Mapping[str, Sequence[Observation]]  # by server ID; all servers of the cluster
+    one_shot: bool = False
+
+    @property
+    def mine(self) -> Sequence[Observation]:
+        """Return the observations of the server that is judged, oldest first."""
+        return self.observations.get(self.server.id, ())
+
+    @property
+    def latest(self) -> Observation:
+        """Return the newest observation of the server; a judge runs only when there is one."""
+        return self.mine[-1]
+
+    def finding(
+        self,
+        state: State,
+        code: str,
+        summary: str,
+        metrics: Iterable[Metric] = (),
+        trust: Trust = Trust.SOFT,
+    ) -> Finding:
+        """Return an opinion on the server that is judged."""
+        return Finding(self.server.id, self.check, state, code, summary, tuple(metrics), trust)
 
 
 def _never(view: View, params: Any) -> bool:  # noqa: ARG001

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ldaphealth.check import Cluster
-from ldaphealth.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint
 
 
 class HttpSettings(Struct, frozen=True):

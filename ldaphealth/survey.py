@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
-from ldaphealth.deadline import Deadline
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Server
 
 if TYPE_CHECKING:  # loading it would load ldap3
-    from ldaphealth.session import Session
+    from ldaphealth.ldap.session import Session
 
 
 class StoppedError(Exception):

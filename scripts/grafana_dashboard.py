@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.publish.prometheus import METRICS, Family, Kind
+from ldaphealth.prometheus import METRICS, Family, Kind
 
 DOCUMENT = Path(__file__).parents[1] / "examples" / "grafana" / "ldaphealth.json"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ldaphealth.publish.prometheus import Family
-from ldaphealth.publish.prometheus.table import (
+from ldaphealth.prometheus import Family
+from ldaphealth.prometheus.table import (
     AGENT,
     ALWAYS,
     ANSWER,

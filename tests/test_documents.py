@@ -98,6 +98,6 @@ def test_the_architecture_names_every_module() -> None:
     names = (
         {path.rpartition("/")[2] for path in there}
         | modules
-        | {"publish/prometheus/", "templates/"}
+        | {"templates/"}
     )
     assert named - names - there == set()

@@ -15,8 +15,8 @@ from ldaphealth.check import Check
 from ldaphealth.model import Effect, Finding, State
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 
 class Params(Struct, frozen=True):

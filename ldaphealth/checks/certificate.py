@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
-from ldaphealth.printable import printable
-from ldaphealth.thresholds import Range, Thresholds
+from ldaphealth.text.printable import printable
 from ldaphealth.time_of_day import epoch_seconds
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 EXPIRES, OBSERVED = "expires_epoch_seconds", "observed_epoch_seconds"
 DAY_SECONDS = 86400.0

@@ -12,13 +12,13 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, State
-from ldaphealth.printable import printable
-from ldaphealth.thresholds import Thresholds, at_most
+from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 
 class Params(Struct, frozen=True):

@@ -12,12 +12,12 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Effect, Finding
-from ldaphealth.thresholds import Thresholds, at_most
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 
 class Params(Struct, frozen=True):

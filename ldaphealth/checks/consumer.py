@@ -24,13 +24,13 @@ from msgspec import Meta, Struct, convert, to_builtins
 from msgspec.structs import replace
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State, Trust
-from ldaphealth.printable import printable
-from ldaphealth.thresholds import Thresholds, at_most
+from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 BASE = "cn=Databases,cn=Monitor"
 FILTER = "(objectClass=olmSyncReplInstance)"

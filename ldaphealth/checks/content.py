@@ -13,15 +13,15 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, no_round
 from ldaphealth.model import Effect, Finding, Metric, State, Trust
-from ldaphealth.printable import printable
 from ldaphealth.survey import Found, Site, Surveyed
+from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
+    from ldaphealth.check import View
     from ldaphealth.content.comparison import Limits
     from ldaphealth.content.difference import Difference
     from ldaphealth.content.patrol import Patrol
     from ldaphealth.content.reader import Reader
-    from ldaphealth.history import View
 
 STEPS = 256  # surveys in a pass, as there are slices of the first width
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 600.0  # between two surveys
@@ -110,7 +110,7 @@ def _patrolled(site: Site, patrol: Patrol) -> tuple[Patrol, Mapping[str, str]]:
 
 def _readers(site: Site) -> list[Reader]:
     from ldaphealth.content.reader import Access, Reader  # noqa: PLC0415  the agent alone needs it
-    from ldaphealth.deadline import Deadline  # noqa: PLC0415
+    from ldaphealth.ldap.deadline import Deadline  # noqa: PLC0415
 
     def deadline(seconds: float) -> Deadline:
         own = Deadline.after(seconds, site.deadline.now)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Finding, Metric, State
-from ldaphealth.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
+    from ldaphealth.check import View
 
 
 def judge_seconds(

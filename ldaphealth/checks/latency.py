@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import Effect, Finding, State
-from ldaphealth.thresholds import Range, Thresholds, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ldaphealth.history import View
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
     from ldaphealth.model import Observation
-    from ldaphealth.session import Session
 
 
 class Params(Struct, frozen=True):

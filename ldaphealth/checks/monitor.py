@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Finding, State, Trust
-from ldaphealth.thresholds import Thresholds
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 BASE = "cn=Operations,cn=Monitor"
 COMPLETED = "monitorOpCompleted"

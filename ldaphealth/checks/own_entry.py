@@ -9,11 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ldaphealth.canary import MARK_ATTRIBUTE
-from ldaphealth.deadline import SessionError
+from ldaphealth.checks.canary import MARK_ATTRIBUTE
+from ldaphealth.ldap.deadline import SessionError
 
 if TYPE_CHECKING:
-    from ldaphealth.session import Session
+    from ldaphealth.ldap.session import Session
 
 Whose = Literal["ours", "missing", "foreign"]
 HOW = "`ldaphealth canary apply` makes it"

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
-from ldaphealth.canary import NAME, Purpose, canary_dn, mark, this_agent
 from ldaphealth.check import Check, no_round
+from ldaphealth.checks.canary import NAME, Purpose, canary_dn, mark, this_agent
 from ldaphealth.checks.own_entry import NOT_OURS
 from ldaphealth.checks.token import Assignment, longest_seconds, write_and_watch
+from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Effect, Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import Found, Site, Surveyed
-from ldaphealth.thresholds import Thresholds, at_most
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
+    from ldaphealth.check import View
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # side by side; of more servers others are watched the next time

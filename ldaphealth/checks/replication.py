@@ -36,13 +36,13 @@ from ldaphealth.csn import (
     lacks,
     regressed,
 )
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import Effect, Finding, Server, State, Trust
-from ldaphealth.thresholds import Range, Thresholds, at_most
 from ldaphealth.time_of_day import epoch_seconds
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 OBSERVED = "observed_epoch_seconds"  # the fact: the time of day here when the read was complete
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import Finding, State, Trust
-from ldaphealth.printable import printable
-from ldaphealth.thresholds import Range, Thresholds, at_most
+from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 BASE = "cn=Monitor"
 CONNECTIONS, DESCRIPTORS = "cn=current,cn=connections", "cn=max file descriptors,cn=connections"

@@ -19,8 +19,8 @@ from ldaphealth.csn import (
     Vector,
     never_shown,
 )
+from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Metric, State, Trust
-from ldaphealth.thresholds import Thresholds
 
 Judged = tuple[State, str, str, tuple[Metric, ...], Trust]  # as View.finding takes it
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ldaphealth.canary import TOKEN_ATTRIBUTE
+from ldaphealth.checks.canary import TOKEN_ATTRIBUTE
 from ldaphealth.checks.own_entry import fresh_token, read_own
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
-from ldaphealth.deadline import SessionError
+from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import Kind, Server
 
 if TYPE_CHECKING:
-    from ldaphealth.session import Session
+    from ldaphealth.ldap.session import Session
     from ldaphealth.survey import Site
 
 WRITE_SECONDS = 5.0  # for all that comes before the watching, the write included

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
 from ldaphealth.check import Check, Facts
+from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.checks.own_entry import NOT_OURS, fresh_token, read_own
 from ldaphealth.csn import CSNError, parse
+from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Effect, Finding, Observation, Role, State, Trust
-from ldaphealth.printable import printable
-from ldaphealth.thresholds import Thresholds, at_most
+from ldaphealth.text.printable import printable
 
 PROOF = (TOKEN_ATTRIBUTE, "entryCSN")
 LONGEST_VALUE = 64
 MOST_READS = 8  # of late, in which to look for a proof
 
 if TYPE_CHECKING:
-    from ldaphealth.history import View
-    from ldaphealth.session import Session
+    from ldaphealth.check import View
+    from ldaphealth.ldap.session import Session
 
 
 class Params(Struct, frozen=True):

@@ -17,12 +17,12 @@ import click
 from ldaphealth.cli.targets import config_option, load_config
 
 if TYPE_CHECKING:
-    from ldaphealth.agent import Agent
-    from ldaphealth.board import Board
-    from ldaphealth.decided import Publisher
+    from ldaphealth.agent.agent import Agent
     from ldaphealth.guard import Memory
-    from ldaphealth.journal import Journal
+    from ldaphealth.live.board import Board
+    from ldaphealth.publishers.decided import Publisher
     from ldaphealth.settings import AgentSettings, Settings
+    from ldaphealth.store.journal import Journal
     from ldaphealth.web.server import WebServer
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def agent(config_file: Path, debug: bool) -> None:
     Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the
     new one is wrong. It ends with the terminal that it was started from.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.log_lines import configure  # noqa: PLC0415  heavy: not for `--help`
+    from ldaphealth.agent.log_lines import configure  # noqa: PLC0415  heavy: not for `--help`
 
     settings = load_config(config_file)
     configure(settings.agent.log_format, logging.DEBUG if debug else logging.INFO)
@@ -80,15 +80,16 @@ def _make_track_directories(settings: Settings) -> None:
 
 
 def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
-    from ldaphealth import reads_file, service_manager, state_file  # noqa: PLC0415
-    from ldaphealth.agent import Agent  # noqa: PLC0415
-    from ldaphealth.board import Board  # noqa: PLC0415
-    from ldaphealth.control.answers import Answers  # noqa: PLC0415
+    from ldaphealth.agent import service_manager  # noqa: PLC0415
+    from ldaphealth.agent.agent import Agent  # noqa: PLC0415
+    from ldaphealth.agent.answers import Answers  # noqa: PLC0415
     from ldaphealth.control.server import ControlServer  # noqa: PLC0415
-    from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
-    from ldaphealth.journal import Journal  # noqa: PLC0415
-    from ldaphealth.publish.track_file import BalancerFile, TrackFiles  # noqa: PLC0415
-    from ldaphealth.publish.verdict_file import VerdictFiles  # noqa: PLC0415
+    from ldaphealth.ldap.deadline import boot_seconds  # noqa: PLC0415
+    from ldaphealth.live.board import Board  # noqa: PLC0415
+    from ldaphealth.publishers.track_file import BalancerFile, TrackFiles  # noqa: PLC0415
+    from ldaphealth.publishers.verdict_file import VerdictFiles  # noqa: PLC0415
+    from ldaphealth.store import reads_file, state_file  # noqa: PLC0415
+    from ldaphealth.store.journal import Journal  # noqa: PLC0415
 
     ours = settings.agent
     journal = Journal(
@@ -141,7 +142,7 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
 
 def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> WebServer:
     """Start what is asked by TCP; click.ClickException when it cannot listen."""
-    from ldaphealth.control.answers import health_of, overrides_of  # noqa: PLC0415
+    from ldaphealth.agent.answers import health_of, overrides_of  # noqa: PLC0415
     from ldaphealth.web.server import ListenError, WebServer  # noqa: PLC0415
     from ldaphealth.web.source import Source  # noqa: PLC0415
 
@@ -176,8 +177,8 @@ def _no_socket(ours: AgentSettings, error: Exception) -> str:
 
 def _remembered(state: Path) -> dict[str, Memory]:
     """Return what was known before a restart; a broken file is told and set aside."""
-    from ldaphealth import state_file  # noqa: PLC0415
-    from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
+    from ldaphealth.ldap.deadline import boot_seconds  # noqa: PLC0415
+    from ldaphealth.store import state_file  # noqa: PLC0415
 
     try:
         return state_file.load(state, boot_seconds())
@@ -192,7 +193,7 @@ def _memories(running: Agent) -> dict[str, Memory]:
 
 def _recall(running: Agent, path: Path) -> None:
     """Let the pools know what was seen before a restart; a broken file is told and not used."""
-    from ldaphealth import reads_file  # noqa: PLC0415
+    from ldaphealth.store import reads_file  # noqa: PLC0415
 
     try:
         remembered = reads_file.load(path)
@@ -204,7 +205,7 @@ def _recall(running: Agent, path: Path) -> None:
 
 
 def _save_reads(running: Agent, path: Path) -> None:
-    from ldaphealth import reads_file  # noqa: PLC0415
+    from ldaphealth.store import reads_file  # noqa: PLC0415
 
     pools = running.pools.values()
     try:
@@ -217,7 +218,7 @@ def _save_reads(running: Agent, path: Path) -> None:
 
 def _reload(running: Agent, config_file: Path, web: WebServer | None) -> None:
     """Take the new configuration, or keep the old one and say why."""
-    from ldaphealth import service_manager  # noqa: PLC0415
+    from ldaphealth.agent import service_manager  # noqa: PLC0415
 
     service_manager.notify(service_manager.RELOADING)
     try:

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
+    from ldaphealth.judging.thresholds import Thresholds
     from ldaphealth.model import Credentials
-    from ldaphealth.thresholds import Thresholds
 
 ANY = "(objectClass=*)"
 PASSWORD_VARIABLE = "LDAP_PASSWORD"  # noqa: S105  its name, which is check_ldap's
@@ -77,9 +77,9 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
     """
     from ldaphealth.check import Cluster, Planned  # noqa: PLC0415  heavy: not for `--help`
     from ldaphealth.checks import BUILT_IN, bind, connect, search, unbind  # noqa: PLC0415
-    from ldaphealth.endpoint import parse_uri  # noqa: PLC0415
+    from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
+    from ldaphealth.ldap.endpoint import parse_uri  # noqa: PLC0415
     from ldaphealth.model import Server, Tls  # noqa: PLC0415
-    from ldaphealth.thresholds import Thresholds  # noqa: PLC0415
 
     if options.base is None:
         raise click.UsageError("-b is missing: where to search, such as dc=example,dc=com")

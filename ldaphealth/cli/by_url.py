@@ -14,7 +14,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
-    from ldaphealth.endpoint import Endpoint
+    from ldaphealth.ldap.endpoint import Endpoint
     from ldaphealth.model import Credentials
 
 DEADLINE_SECONDS = 5.0
@@ -67,8 +67,8 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
 
 def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
     """Return who the options say we are; anonymous without them."""
+    from ldaphealth.files.secret_file import read_secret  # noqa: PLC0415
     from ldaphealth.model import BindMethod, Credentials  # noqa: PLC0415
-    from ldaphealth.secret_file import read_secret  # noqa: PLC0415
 
     if bool(bind_dn) != bool(password_file):
         raise click.UsageError("--bind-dn and --password-file go together")
@@ -82,7 +82,7 @@ def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
 
 
 def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:
-    from ldaphealth.endpoint import parse_uri  # noqa: PLC0415
+    from ldaphealth.ldap.endpoint import parse_uri  # noqa: PLC0415
 
     try:
         endpoint = parse_uri(uri)

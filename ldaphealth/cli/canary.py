@@ -71,7 +71,7 @@ def apply(
     \b
     Exit status: 0 all are there, 1 not all, 3 bad input.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.canary_writer import write_canaries  # noqa: PLC0415  loads ldap3
+    from ldaphealth.tasks.canary_writer import write_canaries  # noqa: PLC0415  loads ldap3
 
     found = _cluster(cluster, config_file)
     credentials = credentials_of(bind_dn, password_file) if bind_dn or password_file else None
@@ -92,8 +92,8 @@ def _cluster(name: str, config_file: Path) -> Cluster:
 
 def _entries(cluster: Cluster, config_file: Path) -> Entries:
     """Return the entries by DN; click.UsageError when nothing would write to them."""
-    from ldaphealth.canary import Purpose, canary_dn, this_agent  # noqa: PLC0415
-    from ldaphealth.canary import canary as entry  # noqa: PLC0415
+    from ldaphealth.checks.canary import Purpose, canary_dn, this_agent  # noqa: PLC0415
+    from ldaphealth.checks.canary import canary as entry  # noqa: PLC0415
     from ldaphealth.model import Role  # noqa: PLC0415
 
     params = {each.check.name: each.params for each in cluster.checks}

@@ -22,14 +22,14 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_url import UrlOptions, cluster
 from ldaphealth.cli.progress import Progress, shown
 from ldaphealth.cli.targets import Chosen, complete, config_option, configured
-from ldaphealth.publish import SINKS, Options, Sink
+from ldaphealth.sinks import SINKS, Options, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ldaphealth.check import Cluster, Planned
-    from ldaphealth.deadline import Deadline
     from ldaphealth.guard import Memory
+    from ldaphealth.ldap.deadline import Deadline
     from ldaphealth.model import Effect, Observation, Server, Snapshot
     from ldaphealth.settings import Settings
 
@@ -169,8 +169,8 @@ def age_seconds() -> float:
 
 def evaluated(chosen: Chosen, effects: frozenset[Effect]) -> Snapshot:
     """Look at the clusters, and return the verdicts on the servers that are asked about."""
-    from ldaphealth.one_shot import evaluate  # noqa: PLC0415
-    from ldaphealth.probe import probe  # noqa: PLC0415
+    from ldaphealth.rounds.probe import probe  # noqa: PLC0415
+    from ldaphealth.tasks.one_shot import evaluate  # noqa: PLC0415
 
     gc.freeze()  # what is loaded stays until this short process ends: it need not be looked through
     progress = Progress(sum(len(each.servers) for each in chosen.clusters))
@@ -190,9 +190,9 @@ def evaluated(chosen: Chosen, effects: frozenset[Effect]) -> Snapshot:
 
 def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
     """Return the operators' words that the agent keeps: they hold while it is down, too."""
-    from ldaphealth.deadline import boot_seconds  # noqa: PLC0415
     from ldaphealth.guard import Memory  # noqa: PLC0415
-    from ldaphealth.state_file import load, path_in  # noqa: PLC0415
+    from ldaphealth.ldap.deadline import boot_seconds  # noqa: PLC0415
+    from ldaphealth.store.state_file import load, path_in  # noqa: PLC0415
 
     if settings is None:
         return {}
@@ -220,6 +220,6 @@ def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
 
 
 def _apology(sink: Sink, why: str) -> str:
-    from ldaphealth.publish.ascii_line import ascii_line  # noqa: PLC0415
+    from ldaphealth.text.ascii_line import ascii_line  # noqa: PLC0415
 
     return sink.apology.format(ascii_line(why.replace("|", "/"), 300))

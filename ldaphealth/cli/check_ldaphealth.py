@@ -27,11 +27,11 @@ from ldaphealth.cli.operate import asked
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.targets import CONFIG_FILE, Chosen, configured
 from ldaphealth.model import Effect, Snapshot, State
-from ldaphealth.publish.ascii_line import ascii_line
+from ldaphealth.text.ascii_line import ascii_line
 
 if TYPE_CHECKING:
-    from ldaphealth.publish.check_ldap import Asked
-    from ldaphealth.thresholds import Range, Thresholds
+    from ldaphealth.judging.thresholds import Range, Thresholds
+    from ldaphealth.sinks.check_ldap import Asked
 
 AIR_SECONDS = 0.15  # of the timeout, to judge, tell and end
 LATE_SECONDS = 0.1  # after the timeout, when nothing of ours has ended in time
@@ -62,7 +62,7 @@ class Question(Struct, frozen=True):
     @property
     def entries(self) -> Thresholds | None:
         """Return how to judge the number of entries; None: they are not counted."""
-        from ldaphealth.thresholds import Thresholds  # noqa: PLC0415
+        from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
 
         judged = Thresholds(self.warn_entries, self.crit_entries)
         return None if judged == Thresholds() else judged
@@ -74,8 +74,8 @@ class Question(Struct, frozen=True):
 
     def how(self, notes: Iterable[str]) -> Asked:
         """Return how to judge and tell."""
-        from ldaphealth.publish.check_ldap import Asked  # noqa: PLC0415
-        from ldaphealth.thresholds import Thresholds  # noqa: PLC0415
+        from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
+        from ldaphealth.sinks.check_ldap import Asked  # noqa: PLC0415
 
         seconds = Thresholds(self.warning, self.critical)
         return Asked(
@@ -155,8 +155,8 @@ def _chosen(question: Question, options: HostOptions) -> Chosen:
 def _agents(question: Question) -> Snapshot:
     """Return the agent's verdicts on what is asked about; click.ClickException says why not."""
     from ldaphealth.control.requests import Status  # noqa: PLC0415
-    from ldaphealth.publish.check_ldap import stale  # noqa: PLC0415
-    from ldaphealth.publish.json_document import snapshot_of  # noqa: PLC0415
+    from ldaphealth.sinks.check_ldap import stale  # noqa: PLC0415
+    from ldaphealth.sinks.json_document import snapshot_of  # noqa: PLC0415
 
     document = asked(question.socket, Status(), question.left_seconds())
     try:
@@ -181,7 +181,7 @@ def _is_of(target: str, server: str) -> bool:
 
 
 def _tell(snapshot: Snapshot, how: Asked) -> NoReturn:
-    from ldaphealth.publish.check_ldap import tell  # noqa: PLC0415
+    from ldaphealth.sinks.check_ldap import tell  # noqa: PLC0415
 
     try:
         told = tell(snapshot, how)

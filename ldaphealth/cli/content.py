@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ldaphealth import atomic_file
 from ldaphealth.cli.progress import shown
 from ldaphealth.cli.targets import as_format, complete, config_option, configured
+from ldaphealth.files import atomic_file
 
 if TYPE_CHECKING:
-    from ldaphealth.content_diff import ContentDiff, Wanted
+    from ldaphealth.tasks.content_diff import ContentDiff, Wanted
 
 DIFFERENT, NOT_COMPARED, INTERRUPTED = 1, 3, 130
 
@@ -79,8 +79,8 @@ def diff(  # noqa: PLR0913, PLR0917  options
       ldaphealth content diff example --entries-per-second 500 --resume ~/example.resume
       ldaphealth content diff example --output differences.ldif
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.content_diff import Wanted  # noqa: PLC0415  loads ldap3
-    from ldaphealth.publish.content_report import document  # noqa: PLC0415
+    from ldaphealth.tables.content_report import document  # noqa: PLC0415
+    from ldaphealth.tasks.content_diff import Wanted  # noqa: PLC0415  loads ldap3
 
     place = output.parent if output else Path()
     if not os.access(place, os.W_OK):
@@ -103,7 +103,7 @@ def diff(  # noqa: PLR0913, PLR0917  options
 
 
 def _comparison(cluster: str, config_file: Path, wanted: Wanted) -> ContentDiff:
-    from ldaphealth.content_diff import ContentDiff  # noqa: PLC0415  loads ldap3
+    from ldaphealth.tasks.content_diff import ContentDiff  # noqa: PLC0415  loads ldap3
 
     (found,) = configured([cluster], config_file, None).clusters
     if cluster != found.name:
@@ -163,15 +163,15 @@ def _stoppable(comparison: ContentDiff) -> Iterator[None]:
 
 
 def _print(report: Mapping[str, Any]) -> None:
-    from ldaphealth.publish.content_table import drawn  # noqa: PLC0415  loads rich
-    from ldaphealth.publish.terminal import as_text  # noqa: PLC0415
+    from ldaphealth.tables.content_table import drawn  # noqa: PLC0415  loads rich
+    from ldaphealth.tables.terminal import as_text  # noqa: PLC0415
 
     width = shutil.get_terminal_size((100, 24)).columns
     click.echo(as_text(drawn(report), width=width, colour=sys.stdout.isatty()))
 
 
 def _write(output: Path, report: Mapping[str, Any]) -> None:
-    from ldaphealth.publish.content_report import ldif  # noqa: PLC0415  loads lazily
+    from ldaphealth.tables.content_report import ldif  # noqa: PLC0415  loads lazily
 
     is_ldif = output.suffix.lower() == ".ldif"
     text = ldif(report) if is_ldif else json.dumps(report, indent=2) + "\n"

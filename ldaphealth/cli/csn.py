@@ -19,7 +19,7 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.targets import as_format, complete, config_option, configured
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
-from ldaphealth.duration import duration
+from ldaphealth.text.duration import duration
 
 NEWER = """\
 {newer}
@@ -107,9 +107,9 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
       ldaphealth csn watch example
       ldaphealth csn watch example --count 2 --format json
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.csn_watch import CSNWatch  # noqa: PLC0415  loads ldap3
-    from ldaphealth.publish.csn_matrix import drawn  # noqa: PLC0415
-    from ldaphealth.publish.terminal import as_text, watched  # noqa: PLC0415
+    from ldaphealth.tables.csn_matrix import drawn  # noqa: PLC0415
+    from ldaphealth.tables.terminal import as_text, watched  # noqa: PLC0415
+    from ldaphealth.tasks.csn_watch import CSNWatch  # noqa: PLC0415  loads ldap3
 
     (found,) = configured([cluster], config_file, None).clusters
     seen = CSNWatch(found)

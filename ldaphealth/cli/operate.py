@@ -100,8 +100,8 @@ def status(socket: Path, form: str, watch: bool) -> None:
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
     """
     from ldaphealth.control.requests import Status  # noqa: PLC0415
-    from ldaphealth.publish.status_table import drawn  # noqa: PLC0415
-    from ldaphealth.publish.terminal import as_text, watched  # noqa: PLC0415
+    from ldaphealth.tables.status_table import drawn  # noqa: PLC0415
+    from ldaphealth.tables.terminal import as_text, watched  # noqa: PLC0415
 
     document = asked(socket, Status())
     if form == "json":

@@ -17,7 +17,7 @@ from ldaphealth.cli.targets import CONFIG_FILE, complete
 from ldaphealth.model import State
 
 if TYPE_CHECKING:
-    from ldaphealth.thresholds import Range
+    from ldaphealth.judging.thresholds import Range
 
 PROGRAM = "check_ldaphealth"
 TIMEOUT_SECONDS = 10.0  # check_ldap's
@@ -33,7 +33,7 @@ class RangeText(click.ParamType["Range | None"]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Range | None:
         """Return the range."""
-        from ldaphealth.thresholds import parse_range  # noqa: PLC0415
+        from ldaphealth.judging.thresholds import parse_range  # noqa: PLC0415
 
         if not str(value).strip():
             return None

@@ -16,8 +16,8 @@ from ldaphealth.checks.replication import Params as ReplicationParams
 from ldaphealth.config import shape
 from ldaphealth.config.fill import Problems, fill, fill_struct
 from ldaphealth.config.mistakes import near
-from ldaphealth.endpoint import Endpoint, parse_listen, parse_uri
-from ldaphealth.secret_file import read_secret, secret_of
+from ldaphealth.files.secret_file import read_secret, secret_of
+from ldaphealth.ldap.endpoint import Endpoint, parse_listen, parse_uri
 from ldaphealth.settings import AgentSettings, HttpSettings
 
 SECOND_LOOK_SECONDS = 1.0
@@ -192,8 +192,8 @@ def _check_tls(path: str, given: shape.Tls, problems: Problems) -> None:
         return
     if not (given.ca_file or given.certificate_file):
         return  # nothing to read; the system's authorities would take 50 ms
-    from ldaphealth.deadline import SessionError  # noqa: PLC0415  rarely needed
-    from ldaphealth.transport import tls_context  # noqa: PLC0415
+    from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
+    from ldaphealth.ldap.transport import tls_context  # noqa: PLC0415
 
     try:
         tls_context(_tls(given))

@@ -16,8 +16,8 @@ from msgspec import UNSET, Struct, ValidationError, convert
 from msgspec.structs import fields
 
 from ldaphealth.config.mistakes import near
-from ldaphealth.printable import printable
-from ldaphealth.thresholds import Range, parse_range
+from ldaphealth.judging.thresholds import Range, parse_range
+from ldaphealth.text.printable import printable
 
 LONGEST_LINE = 400
 WORDS = {

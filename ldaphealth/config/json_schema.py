@@ -14,8 +14,8 @@ from msgspec.structs import fields
 
 from ldaphealth.check import Check
 from ldaphealth.config.shape import File
+from ldaphealth.judging.thresholds import Range
 from ldaphealth.model import Effect
-from ldaphealth.thresholds import Range
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RANGE = {

@@ -17,12 +17,12 @@ from msgspec import Struct
 from ldaphealth.content.difference import Version
 from ldaphealth.content.slices import Slice
 from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
-from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.model import Failure, Kind, Server
-from ldaphealth.printable import printable
+from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:  # loading it would load ldap3
-    from ldaphealth.session import Session
+    from ldaphealth.ldap.session import Session
 
 BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with a long DN
 MOST_ON_A_PAGE = 500

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from ldaphealth import atomic_file
 from ldaphealth.content.difference import Difference
 from ldaphealth.content.progress import Progress
 from ldaphealth.content.slices import END, Cursor
+from ldaphealth.files import atomic_file
 
 FORMAT = 1
 MOST_BYTES = 64 << 20

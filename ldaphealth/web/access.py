@@ -16,8 +16,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ldaphealth.files.secret_file import read_secret
 from ldaphealth.model import Secret
-from ldaphealth.secret_file import read_secret
 from ldaphealth.settings import HttpSettings
 
 # RFC 9110 7.2, with and without a port

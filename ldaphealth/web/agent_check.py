@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from ldaphealth.publish.haproxy import line
+from ldaphealth.sinks.haproxy import line
 from ldaphealth.web.door import Visitor
 from ldaphealth.web.source import Source, UnknownNameError
 

@@ -14,13 +14,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ldaphealth.control.answers import status_document
-from ldaphealth.health import LATE_SECONDS
+from ldaphealth.live.health import LATE_SECONDS
+from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Verdict
-from ldaphealth.publish import page
-from ldaphealth.publish.ascii_line import ascii_line
-from ldaphealth.publish.json_document import verdict_document
-from ldaphealth.publish.server_card import Word
+from ldaphealth.page import page
+from ldaphealth.page.server_card import Word
+from ldaphealth.sinks.json_document import verdict_document
+from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web.source import BadQuestionError, Source
 
 MOST_NAMES = 20

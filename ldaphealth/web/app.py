@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ldaphealth.publish.ascii_line import ascii_line
+from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
 from ldaphealth.web.access import Access, Readers, is_ours
 from ldaphealth.web.in_thread import BusyError, Threads

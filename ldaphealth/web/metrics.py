@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ldaphealth.publish.prometheus import exposition
+from ldaphealth.prometheus import exposition
 from ldaphealth.web import probe
 from ldaphealth.web.source import Source
 

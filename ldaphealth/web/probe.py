@@ -15,19 +15,19 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.board import Board, View
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.checks import SESSION
 from ldaphealth.config.mistakes import near
-from ldaphealth.deadline import Deadline
-from ldaphealth.decided import Decided
 from ldaphealth.guard import Memory, Override
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.live.board import Board, View
 from ldaphealth.model import Observation, Server, Snapshot, Verdict
-from ldaphealth.one_shot import Look, evaluate
-from ldaphealth.probe import probe as look_at
-from ldaphealth.publish import SINKS, Options
-from ldaphealth.publish.prometheus import Probed, exposition_of_probe
+from ldaphealth.prometheus import Probed, exposition_of_probe
+from ldaphealth.publishers.decided import Decided
+from ldaphealth.rounds.probe import probe as look_at
 from ldaphealth.settings import Settings
+from ldaphealth.sinks import SINKS, Options
+from ldaphealth.tasks.one_shot import Look, evaluate
 from ldaphealth.web.source import BadQuestionError
 
 WRITING = frozenset({"write"})

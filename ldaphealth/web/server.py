@@ -13,7 +13,7 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from ldaphealth.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import AgentSettings, HttpSettings
 from ldaphealth.web.access import Readers, readers, tls_context
 from ldaphealth.web.agent_check import AgentCheck, Teller

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from msgspec import Struct
 
-from ldaphealth.board import Board
 from ldaphealth.check import Cluster
 from ldaphealth.config.mistakes import near
-from ldaphealth.deadline import boot_seconds
 from ldaphealth.guard.memory import Override
-from ldaphealth.health import Health
+from ldaphealth.ldap.deadline import boot_seconds
+from ldaphealth.live.board import Board
+from ldaphealth.live.health import Health
 from ldaphealth.model import Server, Verdict
 from ldaphealth.settings import Settings
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from ldaphealth.check import Check, Cluster, Planned, no_round
-from ldaphealth.history import View
+from ldaphealth.check import Check, Cluster, Planned, View, no_round
 from ldaphealth.model import Effect, Finding, State
 from ldaphealth.survey import Site, Survey, Surveyed
 from tests.checks.seen import cluster, planned

@@ -10,11 +10,11 @@ from time import monotonic, sleep
 
 from msgspec.structs import replace
 
-from ldaphealth.agent import Agent
+from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster, Planned
-from ldaphealth.deadline import Deadline
-from ldaphealth.decided import Decided
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, Kind, Observation, Server
+from ldaphealth.publishers.decided import Decided
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.survey import Found, Site, Surveyed
 from tests.agent.surveys import NAME, Params, surveying, then

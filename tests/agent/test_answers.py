@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.agent import Agent
+from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.answers import Answers
 from ldaphealth.check import Cluster
-from ldaphealth.control.answers import Answers
 from ldaphealth.control.requests import Answer, Explain, Say, Status, Unsay
-from ldaphealth.journal import Journal
 from ldaphealth.model import Server
 from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.store.journal import Journal
 
 PATIENCE_SECONDS = 0.2
 LONG_SECONDS = 10.0

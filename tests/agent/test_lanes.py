@@ -12,8 +12,8 @@ from typing import get_args
 import pytest
 from msgspec.structs import fields
 
+from ldaphealth.agent.lanes import LEAST_THREADS, Lanes
 from ldaphealth.config.shape import Agent
-from ldaphealth.lanes import LEAST_THREADS, Lanes
 
 PATIENCE_SECONDS = 10.0
 

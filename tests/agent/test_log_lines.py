@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ldaphealth.log_lines import configure
-from tests.publish.nasty import NASTY
+from ldaphealth.agent.log_lines import configure
+from tests.sinks.nasty import NASTY
 
 log = logging.getLogger("ldaphealth.tests")
 FORMS = ("logfmt", "json")

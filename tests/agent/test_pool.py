@@ -7,11 +7,10 @@ import logging
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.check import Facts, Planned
+from ldaphealth.agent.pool import Pool
+from ldaphealth.check import Facts, Planned, View
 from ldaphealth.guard import Memory, Round
-from ldaphealth.history import View
 from ldaphealth.model import Finding, State
-from ldaphealth.pool import Pool
 from ldaphealth.survey import Surveyed
 from tests.agent.surveys import NAME, surveying, then
 from tests.checks.seen import cluster, planned, saw

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from demo import wait
-from ldaphealth.agent import Agent
-from ldaphealth.board import Board
+from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster
-from ldaphealth.decided import Decided
+from ldaphealth.live.board import Board
 from ldaphealth.model import Observation, Server
+from ldaphealth.publishers.decided import Decided
 from ldaphealth.settings import AgentSettings, Settings
 from tests.checks.seen import planned
 

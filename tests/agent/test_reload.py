@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from demo import wait
-from ldaphealth.agent import Agent
-from ldaphealth.board import Board
+from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster
+from ldaphealth.live.board import Board
 from ldaphealth.model import Observation, Server
-from ldaphealth.publish.track_file import TrackFiles
-from ldaphealth.publish.verdict_file import VerdictFiles
+from ldaphealth.publishers.track_file import TrackFiles
+from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from tests.checks.seen import planned
 

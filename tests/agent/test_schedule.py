@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.schedule import JITTER, Schedule
+from ldaphealth.agent.schedule import JITTER, Schedule
 
 START = 1000.0
 INTERVAL = 10.0

@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from ldaphealth.service_manager import ALIVE, READY, RELOADING, STOPPING, notify
+from ldaphealth.agent.service_manager import ALIVE, READY, RELOADING, STOPPING, notify
 
 
 @pytest.fixture

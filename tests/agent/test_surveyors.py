@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.deadline import SessionError
+from ldaphealth.agent.surveyors import AIR_SECONDS, Report, Surveyors
+from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import Kind, Observation
 from ldaphealth.survey import Found, Site, Surveyed
-from ldaphealth.surveyors import AIR_SECONDS, Report, Surveyors
 from tests.agent.surveys import NAME, Params, surveying, then
 
 PATIENCE_SECONDS = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from ldaphealth.agent import Agent
+from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster
 from ldaphealth.settings import AgentSettings, Settings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ldaphealth.agent.pool import Pool
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Round
 from ldaphealth.model import Effect, Failure, Kind, Observation, Server
-from ldaphealth.pool import Pool
 
 PLAN = tuple(Planned(BUILT_IN[name], BUILT_IN[name].params(), Effect.OUT) for name in ("connect",))
 SERVERS = tuple(Server("c", name, "ldap://127.0.0.1") for name in ("a", "b"))

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from selenium import webdriver
 
-from ldaphealth.publish import page
+from ldaphealth.page import page
 from tests.browser import chromium
 from tests.browser.site import Site
-from tests.publish import views
+from tests.page import views
 
 MISSING = "no Chromium here: scripts/install-packages chromium chromium-driver"
 

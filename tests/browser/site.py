@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from demo.ports import reserve
-from ldaphealth.publish import page
+from ldaphealth.page import page
 
 HOST = "127.0.0.1"
 

@@ -18,12 +18,12 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from ldaphealth.board import View
-from ldaphealth.publish import page
+from ldaphealth.live.board import View
+from ldaphealth.page import page
 from tests.browser.chromium import PATIENCE_SECONDS, complaints, look_like, screenshot
 from tests.browser.site import Site
-from tests.publish import views
-from tests.publish.test_page import nasty_page
+from tests.page import views
+from tests.page.test_page import nasty_page
 
 AXE = Path(find_spec("axe_core_python").origin).parent / "axe.min.js"  # type: ignore[union-attr, arg-type]
 LOOK = "document.dispatchEvent(new Event('visibilitychange'))"  # as if the tab came to the front

@@ -7,9 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, Planned, View
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.history import View
 from ldaphealth.model import Effect, Failure, Finding, Observation, Role, Server, State, Trust
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN

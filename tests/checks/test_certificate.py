@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from ldaphealth.checks.certificate import Params
-from ldaphealth.thresholds import Range, Thresholds
+from ldaphealth.judging.thresholds import Range, Thresholds
 from tests.checks.seen import (
     CRITICAL,
     OK,

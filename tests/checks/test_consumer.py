@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.checks.consumer import NEVER, Params, judge, observe, says_the_same
-from ldaphealth.codec import Entry
-from ldaphealth.deadline import Deadline
-from ldaphealth.history import History
+from ldaphealth.judging.history import History
+from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.ldap.codec import Entry
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.session import Session
 from ldaphealth.model import Failure, Finding, Kind, Observation, Server, State
-from ldaphealth.session import Session
-from ldaphealth.thresholds import Thresholds, at_most
 from tests.checks.seen import (
     CRITICAL,
     FINE,

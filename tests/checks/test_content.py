@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ldaphealth.checks.content import Params, survey
-from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.session import Session
 from ldaphealth.model import Failure, Kind
-from ldaphealth.session import Session
 from ldaphealth.survey import Site
 from tests.checks.seen import (
     CRITICAL,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from ldaphealth.checks import bind, compare, connect, search, unbind, write
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import Metric
-from ldaphealth.thresholds import Range, Thresholds, at_most
 from tests.checks.seen import (
     CRITICAL,
     FINE,

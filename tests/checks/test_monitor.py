@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.checks.monitor import BASE, OPERATIONS, Params, Rate, Ratio, _counter
+from ldaphealth.judging.thresholds import at_most
 from ldaphealth.model import Failure, Kind, Metric, Observation
-from ldaphealth.thresholds import at_most
 from tests.checks.seen import (
     CRITICAL,
     FINE,

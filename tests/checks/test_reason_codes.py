@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.history import History
-from ldaphealth.judge import judge
+from ldaphealth.judging.history import History
+from ldaphealth.judging.judge import judge
 from ldaphealth.model import Effect, State
-from tests import test_judge
 from tests.checks import (
     test_certificate,
     test_compare,
@@ -31,6 +30,7 @@ from tests.checks import (
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
+from tests.judging import test_judge
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
 TABLES: tuple[dict[str, Case], ...] = (

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from ldaphealth.checks.replication import CHECK, OBSERVED, Params
 from ldaphealth.checks.sightings import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
-from ldaphealth.history import History
-from ldaphealth.judge import judge
+from ldaphealth.judging.history import History
+from ldaphealth.judging.judge import judge
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.ldap.session import Session
 from ldaphealth.model import Failure, Kind, Metric, Observation
-from ldaphealth.session import Session
-from ldaphealth.thresholds import Range, Thresholds, at_most
 from tests.checks.seen import (
     CRITICAL,
     FINE,

@@ -7,9 +7,9 @@ import pytest
 from demo.cluster import Cluster
 from demo.tree import CHECK_DN, CHECK_PASSWORD, SUFFIX
 from ldaphealth.checks.resources import Params, observe
-from ldaphealth.deadline import Deadline
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.session import Session
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
-from ldaphealth.session import Session
 from tests.checks.seen import (
     CRITICAL,
     FINE,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.checks.search import Params
+from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Metric
-from ldaphealth.thresholds import Range, Thresholds
 from tests.checks.seen import (
     CRITICAL,
     FINE,

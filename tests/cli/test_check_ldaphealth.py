@@ -19,9 +19,9 @@ from ldaphealth.cli.check_ldaphealth import check_ldaphealth
 from ldaphealth.control.requests import Answer, Request
 from ldaphealth.control.server import ControlServer
 from ldaphealth.model import Snapshot
-from ldaphealth.publish.json_document import document
+from ldaphealth.sinks.json_document import document
 from tests.hostile import servers
-from tests.publish.snapshots import DRAINED, HEALTHY, ONE_OUT
+from tests.sinks.snapshots import DRAINED, HEALTHY, ONE_OUT
 
 PLUGIN = Path(sys.executable).with_name("check_ldaphealth")
 CHECK_LDAP = Path("/usr/lib/nagios/plugins/check_ldap")

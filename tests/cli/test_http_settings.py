@@ -92,7 +92,7 @@ def test_nothing_of_it_loads_unless_it_is_wanted(tmp_path: Path) -> None:
     )
     reserved.release()
 
-    assert "ldaphealth.agent" in without
+    assert "ldaphealth.agent.agent" in without
     assert {name.partition(".")[0] for name in without} & {"uvicorn", "starlette", "h11"} == set()
     assert not any(name.startswith("ldaphealth.web") for name in without)
     assert "ldaphealth.web.server" in haproxy

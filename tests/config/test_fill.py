@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct
 
 from ldaphealth.config.fill import Problems, fill_struct
 from ldaphealth.config.shape import File
-from ldaphealth.thresholds import Range, Thresholds
+from ldaphealth.judging.thresholds import Range, Thresholds
 
 KEYS = st.sampled_from(
     ["clusters", "credentials", "servers", "uri", "tls", "checks", "search", "effect", "seconds"]

@@ -9,8 +9,8 @@ import pytest
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.yaml_file import MAX_DEPTH, read
+from ldaphealth.judging.thresholds import Range
 from ldaphealth.model import BindMethod, Effect
-from ldaphealth.thresholds import Range
 
 RIGHT = """\
 credentials:

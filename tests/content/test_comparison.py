@@ -15,7 +15,7 @@ from ldaphealth.content.progress import Progress
 from ldaphealth.content.reader import Part
 from ldaphealth.content.slices import Cursor, Slice
 from ldaphealth.csn import CSN, Vector
-from ldaphealth.deadline import SessionError
+from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import Failure, Kind, Server
 from ldaphealth.survey import StoppedError
 

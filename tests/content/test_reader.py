@@ -10,8 +10,8 @@ import pytest
 
 from ldaphealth.content.reader import LONGEST_DN, Access, Reader
 from ldaphealth.content.slices import Cursor
-from ldaphealth.deadline import Deadline, SessionError
-from ldaphealth.session import Session
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.session import Session
 from tests.checks.seen import server
 
 Page = tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]

@@ -10,9 +10,9 @@ import pytest
 
 from ldaphealth.check import Planned
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.deadline import Deadline
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Kind, Server, Tls
-from ldaphealth.probe import probe
+from ldaphealth.rounds.probe import probe
 from tests.hostile import servers
 
 DEADLINE_SECONDS = 1.0

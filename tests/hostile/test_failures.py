@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.session import Session
 from ldaphealth.model import Kind, Server, Tls
-from ldaphealth.session import Session
 from tests.hostile import servers
 from tests.hostile.servers import answering, message, result
 

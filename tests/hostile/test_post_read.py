@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from ldaphealth.deadline import Deadline, SessionError
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.session import Session, open_session
 from ldaphealth.model import Kind, Server
-from ldaphealth.session import Session, open_session
 from tests.hostile import servers
 from tests.hostile.servers import answering, entry, message, result
 

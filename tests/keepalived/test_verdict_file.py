@@ -16,15 +16,15 @@ from time import monotonic
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.deadline import boot_seconds
-from ldaphealth.decided import Decided
 from ldaphealth.guard.reading import WEIGHT_SHARE
+from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import State, Verdict
-from ldaphealth.publish.keepalived import misc_check_status
-from ldaphealth.publish.server_files import path_of
-from ldaphealth.publish.verdict_file import MAX_CHARACTERS, VerdictFiles, text
-from tests.publish.nasty import NASTY
-from tests.publish.snapshots import SNAPSHOTS, serving, silent
+from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.server_files import path_of
+from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, VerdictFiles, text
+from ldaphealth.sinks.keepalived import misc_check_status
+from tests.sinks.nasty import NASTY
+from tests.sinks.snapshots import SNAPSHOTS, serving, silent
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
 KEEPALIVED_UMASK = 0o177

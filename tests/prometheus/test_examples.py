@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ldaphealth.publish.prometheus import METRICS, Kind, exposition
+from ldaphealth.prometheus import METRICS, Kind, exposition
 from tests.prometheus.server import program
-from tests.publish.healthy import HEALTH, NOW, cluster, view
-from tests.publish.nasty import NASTY, nasty_snapshot
+from tests.sinks.healthy import HEALTH, NOW, cluster, view
+from tests.sinks.nasty import NASTY, nasty_snapshot
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "examples" / "prometheus" / "ldaphealth.rules.yml"

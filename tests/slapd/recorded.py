@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from demo import wait
 from demo.cluster import Cluster
 from ldaphealth import check
-from ldaphealth.agent import Agent
-from ldaphealth.decided import Decided
+from ldaphealth.agent.agent import Agent
 from ldaphealth.model import Finding, State, Verdict
+from ldaphealth.publishers.decided import Decided
 from ldaphealth.settings import AgentSettings, Settings
 from tests.slapd.watched import watched
 

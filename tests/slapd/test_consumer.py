@@ -11,12 +11,12 @@ from demo.cluster import Cluster
 from demo.node import DATABASE, Node
 from ldaphealth.check import Planned
 from ldaphealth.checks.consumer import CHECK, Params
-from ldaphealth.deadline import Deadline
-from ldaphealth.history import History
-from ldaphealth.judge import judge_server
+from ldaphealth.judging.history import History
+from ldaphealth.judging.judge import judge_server
+from ldaphealth.judging.thresholds import Range, Thresholds
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Finding, State
-from ldaphealth.probe import probe
-from ldaphealth.thresholds import Range, Thresholds
+from ldaphealth.rounds.probe import probe
 from tests.slapd.breaking_proxy import BreakingProxy
 from tests.slapd.watched import watched
 

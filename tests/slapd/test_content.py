@@ -26,9 +26,9 @@ from ldaphealth.checks.content import Params, survey
 from ldaphealth.content.progress import Progress
 from ldaphealth.content.resume_file import load, save
 from ldaphealth.content.slices import Cursor
-from ldaphealth.deadline import Deadline
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.session import open_session
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
-from ldaphealth.session import open_session
 from ldaphealth.survey import Site, Surveyed
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 

@@ -6,8 +6,8 @@ import pytest
 
 from demo.cluster import Cluster
 from ldaphealth.checks.monitor import OPERATIONS, _done
-from ldaphealth.deadline import Deadline
-from ldaphealth.probe import probe
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.rounds.probe import probe
 from tests.slapd.watched import CHECKS, make_canaries, watched
 
 pytestmark = pytest.mark.slapd

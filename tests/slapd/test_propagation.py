@@ -17,13 +17,13 @@ from demo import wait
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES
-from ldaphealth.canary import canary, canary_dn
+from ldaphealth.checks.canary import canary, canary_dn
 from ldaphealth.checks.propagation import CHECK, Params, survey
 from ldaphealth.csn import parse
-from ldaphealth.deadline import Deadline
-from ldaphealth.history import History
+from ldaphealth.judging.history import History
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.session import open_session
 from ldaphealth.model import Observation, Role, Server, State
-from ldaphealth.session import open_session
 from ldaphealth.survey import Site
 from tests.hostile import servers as hostile
 from tests.slapd.running_agent import RunningAgent

@@ -15,7 +15,7 @@ from demo.cluster import Cluster
 from demo.tree import CANARIES
 from ldaphealth import check
 from ldaphealth.model import State, Verdict
-from ldaphealth.one_shot import evaluate
+from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.watched import make_canaries, out, watched
 
 pytestmark = pytest.mark.slapd

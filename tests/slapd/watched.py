@@ -11,12 +11,12 @@ from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
 from ldaphealth import check
-from ldaphealth.canary import canary, canary_dn
 from ldaphealth.checks import BUILT_IN
+from ldaphealth.checks.canary import canary, canary_dn
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import BindMethod, Credentials, Effect, Secret, Server, Snapshot
-from ldaphealth.thresholds import Range, Thresholds, at_most
 
 CHECKS = ("connect", "bind", "search", "write", "monitor", "replication", "unbind")
 

@@ -15,13 +15,13 @@ from typing import Self
 from msgspec.structs import replace
 
 from demo import ports
-from ldaphealth.board import Board
 from ldaphealth.check import Cluster
-from ldaphealth.decided import Decided
-from ldaphealth.endpoint import Endpoint
 from ldaphealth.guard.memory import Override
-from ldaphealth.health import Health
+from ldaphealth.ldap.endpoint import Endpoint
+from ldaphealth.live.board import Board
+from ldaphealth.live.health import Health
 from ldaphealth.model import Effect, Reason, Server, State, Verdict
+from ldaphealth.publishers.decided import Decided
 from ldaphealth.settings import AgentSettings, HttpSettings, Settings
 from ldaphealth.web.server import WebServer
 from ldaphealth.web.source import Source

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from demo import wait
-from ldaphealth.agent import Agent
+from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.answers import health_of
 from ldaphealth.check import Cluster
-from ldaphealth.control.answers import health_of
-from ldaphealth.deadline import boot_seconds
-from ldaphealth.journal import Journal
+from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Observation, Server
 from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.store.journal import Journal
 from ldaphealth.web.source import Source
 from tests.checks.seen import planned
 from tests.web.listening import Listening

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
 from ldaphealth.web.access import is_ours
 from tests.web.listening import HOST, Listening, received, verdict

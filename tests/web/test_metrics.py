@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from demo import ports
-from ldaphealth.board import Board
 from ldaphealth.check import Cluster
-from ldaphealth.decided import Decided
-from ldaphealth.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint
+from ldaphealth.live.board import Board
 from ldaphealth.model import Server
+from ldaphealth.publishers.decided import Decided
 from ldaphealth.settings import AgentSettings, HttpSettings, Settings
 from ldaphealth.web.server import WebServer
 from ldaphealth.web.source import Source
 from tests.checks.seen import planned
 from tests.prometheus.server import get
-from tests.publish.healthy import HEALTH, NOW, UNTIL, healthy
+from tests.sinks.healthy import HEALTH, NOW, UNTIL, healthy
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from demo.cluster import Cluster as Nodes
 from ldaphealth.check import Cluster, Planned
 from ldaphealth.checks.write import Params as WriteParams
-from ldaphealth.deadline import Deadline
 from ldaphealth.guard import Override
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, Kind, Observation, Server
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.web.http_connection import ANSWER_SECONDS

@@ -13,7 +13,7 @@ import trustme
 from msgspec.structs import replace
 
 from demo import ports
-from ldaphealth.endpoint import Endpoint, parse_listen
+from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 from ldaphealth.settings import HttpSettings
 from ldaphealth.web.app import ROWS, Row, application
 from ldaphealth.web.server import ListenError, WebServer

@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 from demo import wait
-from ldaphealth.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
 from ldaphealth.web.agent_check import PATIENCE_SECONDS
 from ldaphealth.web.door import HANDSHAKE_SECONDS, MOST_VISITORS

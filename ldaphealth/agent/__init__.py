@@ -1,0 +1,1 @@
+"""The daemon: its loop, its threads, and what it answers."""

@@ -1,0 +1,227 @@
+"""What the agent answers: one function a request, in one literal table.
+
+server.py calls `Answers.answer` in a thread of the caller; whatever touches the agent's state is
+handed to the thread that owns it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from typing import Any
+
+import msgspec
+
+from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.pool import Pool
+from ldaphealth.config.mistakes import near
+from ldaphealth.control.requests import Answer, Explain, History, Request, Say, Status, Unsay
+from ldaphealth.guard import Override, Past
+from ldaphealth.ldap.deadline import boot_seconds
+from ldaphealth.live.health import Health
+from ldaphealth.live.status_document import status_document
+from ldaphealth.model import Observation, Server, Snapshot
+from ldaphealth.sinks.json_document import document, finding_document
+from ldaphealth.store.journal import Journal, JournalError
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 4.0
+BUSY = "the agent is busy; nothing was done; try again"
+
+
+class Refused(Exception):  # noqa: N818  an answer, no error of ours
+    """Why a request is not answered, in one line."""
+
+
+class Answers:
+    """The questions that one agent answers."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        journal: Journal,
+        save: Callable[[], None],
+        version: str,
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._agent, self._journal, self._save, self._version = agent, journal, save, version
+        self._patience_seconds = patience_seconds
+        self._listens = agent.settings.agent.listens  # a reload changes no port
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request."""
+        try:
+            return Answer(TABLE[type(request)](self, request))
+        except Refused as error:
+            return Answer(error=str(error))
+        except JournalError as error:
+            return Answer(error=f"the history cannot be read: {error}")
+
+    def status(self, _: Status) -> dict[str, Any]:
+        """Return the document of `check --format json`, with the operators' words and the agent."""
+        return self._owned(self._status)
+
+    def explain(self, request: Explain) -> dict[str, Any]:
+        """Return what was seen of one server last, what it means, and which rule decided."""
+        return self._owned(lambda: self._explain(request.server))
+
+    def history(self, request: History) -> dict[str, Any]:
+        """Return the latest changes, newest first."""
+        changes = self._journal.changes(request.server, request.limit, request.before_epoch)
+        if request.server and not changes:
+            self._find(request.server)  # a server that is gone has a history, a typo has none
+        return {"changes": changes}
+
+    def say(self, request: Say) -> dict[str, Any]:
+        """Take an operator's word."""
+        until = boot_seconds() + request.seconds
+        word = Override(request.will, until, request.reason)
+        return self._said(request.server, word)
+
+    def unsay(self, request: Unsay) -> dict[str, Any]:
+        """Take an operator's word back."""
+        return self._said(request.server, None)
+
+    def _said(self, server: str, word: Override | None) -> dict[str, Any]:
+        document = self._owned(lambda: self._override(server, word))
+        log.info(
+            "override" if word else "override taken back",
+            extra={
+                "server": server,
+                "will": word.will if word else "",
+                "seconds": round(word.until - boot_seconds()) if word else 0,
+                "reason": word.reason if word else "",
+            },
+        )
+        try:
+            self._save()  # an operator's word that was taken survives whatever comes
+        except OSError as error:
+            raise Refused(
+                f"done, but it is not saved, and keepalived may not see it: {error}"
+            ) from error
+        return document
+
+    def _owned(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Have the agent's own thread run it; after a refusal it was not run, unless it says so."""
+        answer: Future[Any] = self._agent.ask(run)
+        wait([answer], self._patience_seconds)
+        if answer.cancel():
+            raise Refused(BUSY)
+        if not wait([answer], self._patience_seconds).done:  # it has begun: no way back
+            raise Refused("the agent is busy with just this, and may still do it: ask its status")
+        return dict(answer.result())
+
+    def _status(self) -> dict[str, Any]:
+        agent = self._agent
+        verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
+        health = health_of(agent, self._journal, self._version)
+        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds())
+        return whole | {"valid_seconds": agent.valid_seconds(), "listens": self._listens}
+
+    def _explain(self, name: str) -> dict[str, Any]:
+        pool, server = self._find(name)
+        verdict = pool.verdicts.get(server.id)
+        past = pool.memory.servers.get(server.id)
+        if verdict is None or past is None:
+            raise Refused(f"{name} was not looked at yet")
+        settle = msgspec.to_builtins(pool.cluster.settle)
+        return {
+            "server": server.id,
+            "uri": server.uri,
+            "seen": [
+                *map(_observation_document, pool.latest.get(server.id, ())),
+                *map(_observation_document, pool.surveyed.get(server.id, {}).values()),
+            ],
+            "judged": [finding_document(finding) for finding in verdict.findings],
+            "guarded": _past_document(past, boot_seconds())
+            | {"settle": settle, "held_by": verdict.held_by},
+            "verdict": document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
+        }
+
+    def _override(self, name: str, word: Override | None) -> dict[str, Any]:
+        pool, server = self._find(name)
+        if word is None and server.id not in pool.memory.overrides:
+            raise Refused(f"nobody said anything of {server.id}")
+        pool.override(server.id, word)
+        self._agent.decide(pool)
+        verdict = pool.verdicts.get(server.id)
+        return {"server": server.id, "in_service": verdict.in_service if verdict else None}
+
+    def _find(self, name: str) -> tuple[Pool, Server]:
+        known = {
+            server.id: (pool, server)
+            for pool in self._agent.pools.values()
+            for server in pool.cluster.servers
+        }
+        if name in self._agent.pools:
+            raise Refused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
+        if name not in known:
+            raise Refused(f"the agent looks at no {name!r}{near(name, known)}")
+        return known[name]
+
+
+def health_of(agent: Agent, journal: Journal, version: str) -> Health:
+    """Return the numbers of now; from any thread."""
+    return Health(
+        version,
+        boot_seconds() - agent.started_at,
+        sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
+        agent.counters.rounds,
+        agent.counters.overruns,
+        agent.counters.deadline_misses,
+        agent.in_flight,
+        agent.lanes.threads,
+        agent.lanes.busy,
+        agent.lanes.waiting,
+        agent.counters.publish_errors,
+        journal.errors,
+        journal.lost,
+        max(0.0, boot_seconds() - agent.ticked_at),
+    )
+
+
+def overrides_of(agent: Agent) -> dict[str, Override]:
+    """Return the operators' words by server ID; from any thread."""
+    return {
+        server: word
+        for pool in agent.pools.values()
+        for server, word in pool.memory.overrides.items()
+    }
+
+
+def _past_document(past: Past, now: float) -> dict[str, Any]:
+    return {
+        "in_service": past.in_service,
+        "since_seconds": now - past.since,
+        "good_rounds": past.good,
+        "bad_rounds": past.bad,
+        "went_out_lately": len(past.fell),
+        "weight_share": past.share,
+        "leaning_rounds": past.leaning,
+        "leaning_to_share": past.leaning_to if past.leaning else past.share,
+        "silent_seconds": 0.0 if past.silent_since is None else now - past.silent_since,
+    }
+
+
+def _observation_document(observation: Observation) -> dict[str, Any]:
+    failure = observation.failure
+    return {
+        "check": observation.check,
+        "duration_seconds": observation.duration_seconds,
+        "timings": dict(observation.timings),
+        "facts": msgspec.to_builtins(dict(observation.facts), enc_hook=str),
+        "failure": msgspec.to_builtins(failure) if failure else None,
+    }
+
+
+TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
+    Status: Answers.status,
+    Explain: Answers.explain,
+    History: Answers.history,
+    Say: Answers.say,
+    Unsay: Answers.unsay,
+}

@@ -1,0 +1,56 @@
+"""The log of the agent: one line an event, key=value or JSON, on standard error for the journal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+from ldaphealth.text.printable import printable
+
+MAX_CHARACTERS = 8000  # a traceback is one value
+KEYS = ("timestamp", "level", "event", "server")
+
+
+def _printable(
+    _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Escape what moves a cursor or ends a line; JSON does it itself."""
+    return {
+        key: printable(value, MAX_CHARACTERS) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def configure(form: Literal["logfmt", "json"], level: int) -> None:
+    """Send everything that `logging` gets to standard error in this form; call it again to change.
+
+    What a message carries in `extra` becomes keys of its own.
+    """
+    chain: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.format_exc_info,
+    ]
+    if form == "logfmt":
+        chain.append(_printable)
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.processors.LogfmtRenderer(
+            key_order=KEYS, drop_missing=True, bool_as_flag=False
+        )
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=chain,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)

@@ -1,0 +1,181 @@
+"""One cluster as the agent sees it: what was seen lately, what it means, and what was decided.
+
+agent.py lands rounds here and takes the verdicts; no threads, no clock and no I/O of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from msgspec.structs import replace
+
+from ldaphealth.check import Cluster, Facts, Seen
+from ldaphealth.guard import Memory, Override, Round, decide
+from ldaphealth.judging.history import Covers, History
+from ldaphealth.judging.judge import judge_server
+from ldaphealth.model import Finding, Kind, Observation, Server, Verdict
+from ldaphealth.publishers.decided import Change, differs
+from ldaphealth.rounds.screening import Trouble, troubles
+
+log = logging.getLogger(__name__)
+
+
+class Pool:
+    """The state of one cluster between two ticks."""
+
+    def __init__(self, cluster: Cluster, memory: Memory) -> None:
+        self.cluster = cluster
+        self.memory = memory
+        self.history = History(covers=_covers(cluster))
+        self.verdicts: dict[str, Verdict] = {}
+        self.latest: dict[str, tuple[Observation, ...]] = {}
+        self.hung: set[str] = set()
+        self.surveyed: dict[str, dict[str, Observation]] = {}  # by server and check, the newest
+        self._surveyed: list[Observation] = []  # since the last decision
+        self._findings: dict[str, list[Finding]] = {}
+        self._rounds: dict[str, Round] = {}
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether rounds have landed that are not decided on."""
+        return bool(self._rounds)
+
+    def known_troubles(self, server: str) -> frozenset[Trouble]:
+        """Return what failed in the latest round: the same again is no news."""
+        return troubles(self.latest.get(server, ()))
+
+    def land(self, server: str, seen: Sequence[Observation], took: Round) -> None:
+        """Take what a round saw, and judge it."""
+        configured = {each.id: each for each in self.cluster.servers}
+        if server not in configured:  # a reload removed it meanwhile
+            return
+        for observation in seen:
+            self.history.add(observation)
+        self.latest[server] = tuple(seen)
+        self.hung.discard(server)
+        if any(each.failure and each.failure.kind is Kind.TIMEOUT for each in seen):
+            self.hung.add(server)
+        self._rounds[server] = took
+        self._judge(configured[server])
+
+    def land_survey(self, seen: Sequence[Observation]) -> None:
+        """Take what a survey saw, and judge it where a round was: no survey is a first look."""
+        configured = {each.id: each for each in self.cluster.servers}
+        here = [each for each in seen if each.server in configured]
+        for observation in here:
+            self.history.add_surveyed(observation)
+            self.surveyed.setdefault(observation.server, {})[observation.check] = observation
+        self._surveyed += here
+        checks = {each.check for each in here}
+        for server in self.latest.keys() & {each.server for each in here}:
+            self._judge_again(configured[server], checks)
+
+    def take_surveyed(self) -> tuple[Observation, ...]:
+        """Return what surveys saw since this was last asked."""
+        taken, self._surveyed = tuple(self._surveyed), []
+        return taken
+
+    def _judge(self, server: Server) -> None:
+        found = judge_server(self.cluster, server, self.history, one_shot=False)
+        self._findings[server.id] = found
+
+    def _judge_again(self, server: Server, checks: Collection[str]) -> None:
+        """Judge some checks alone: all of many servers at once would hold up the rounds."""
+        found = judge_server(self.cluster, server, self.history, one_shot=False, only=checks)
+        rest = (each for each in self._findings[server.id] if each.check not in checks)
+        self._findings[server.id] = [*rest, *found]
+
+    def decide(self, now: float) -> tuple[list[Change], frozenset[str]]:
+        """Return the changes since the last decision, and the servers with a new round."""
+        fresh = frozenset(self._rounds)
+        findings = (finding for found in self._findings.values() for finding in found)
+        decision = decide(self.cluster, findings, self.memory, now, self._rounds)
+        self.memory = decision.memory
+        self._rounds = {}
+        changes: list[Change] = []
+        for verdict in decision.verdicts:
+            if verdict.server not in self.memory.servers:
+                continue  # never looked at: nothing to tell
+            before = self.verdicts.get(verdict.server)
+            if before is None or differs(before, verdict):
+                changes.append(Change(before, verdict))
+            self.verdicts[verdict.server] = verdict
+        return changes, fresh
+
+    def unwitnessed(self) -> list[str]:
+        """Return the servers to look at at once: a silence is held until another one answers.
+
+        Each once for every silent round: a look that learns nothing must not ask for the next.
+        What all answering servers share is held by the same rule, and asks for nobody.
+        """
+        known = self.memory.servers
+        silent = [
+            known[each.server]
+            for each in self.verdicts.values()
+            if each.held_by == "blind" and known[each.server].silent_since is not None
+        ]
+        latest = max((past.began for past in silent), default=0.0)
+        return [
+            server
+            for server, past in known.items()
+            if past.silent_since is None and past.answered and past.began < latest
+        ]
+
+    def essence(self) -> dict[str, Seen]:
+        """Return by check what a restart must not forget; any thread may ask."""
+        return {
+            each.check.name: each.check.essence(self.history.of_check(each.check.name))
+            for each in self.cluster.checks
+            if each.check.essence is not None
+        }
+
+    def override(self, server: str, word: Override | None) -> None:
+        """Take an operator's word, or take it back."""
+        rest = {key: each for key, each in self.memory.overrides.items() if key != server}
+        self.memory = replace(
+            self.memory, overrides=rest if word is None else rest | {server: word}
+        )
+
+    def reconfigure(self, cluster: Cluster) -> None:
+        """Go on with other settings, and forget servers that are gone."""
+        where = {server.id: server.uri for server in self.cluster.servers}
+        self.cluster = cluster
+        self.history.covers = _covers(cluster)
+        # Another URI is another server, whatever its name.
+        here = {each.id for each in cluster.servers if where.get(each.id, each.uri) == each.uri}
+        self.history.forget(here)
+        kept = {key: each for key, each in self.memory.servers.items() if key in here}
+        self.memory = replace(self.memory, servers=kept)
+        for by_server in (
+            self.verdicts, self.latest, self.surveyed, self._findings, self._rounds
+        ):  # fmt: skip
+            for server in [each for each in by_server if each not in here]:
+                del by_server[server]
+        self.hung &= here
+        names = {planned.check.name for planned in cluster.surveys}
+        self.surveyed = {
+            server: {check: each for check, each in of.items() if check in names}
+            for server, of in self.surveyed.items()
+        }
+        for each in cluster.servers:
+            if each.id in self._findings:
+                self._judge(each)
+
+
+def _covers(cluster: Cluster) -> dict[str, Covers]:
+    return {
+        each.check.name: partial(_covered, each.check.name, each.check.covers)
+        for each in cluster.checks
+        if each.check.covers is not None
+    }
+
+
+def _covered(check: str, covers: Covers, earlier: Facts, later: Facts) -> bool:
+    """Ask a check, whose mistake must not end the agent; then both reads are kept."""
+    try:
+        return covers(earlier, later)
+    except Exception:
+        log.exception("check %s cannot compare two reads", check)
+        return False

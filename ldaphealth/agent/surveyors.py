@@ -1,0 +1,212 @@
+"""The threads that do the surveys of all clusters, beside the rounds and never in their way.
+
+The agent's thread calls everything here but `_work`; a survey that has ended comes back to it as a
+letter. No survey overlaps with itself, and none is waited for past its deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from ldaphealth.agent.schedule import Schedule
+from ldaphealth.check import Cluster, Planned
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.session import open_session
+from ldaphealth.model import Failure, Kind, Observation
+from ldaphealth.survey import Found, Site, StoppedError, Surveyed
+from ldaphealth.text.printable import printable
+
+log = logging.getLogger(__name__)
+
+AIR_SECONDS = 1.0  # a survey that keeps its deadline may need a moment more to say so
+LEAST_INTERVAL_SECONDS = 0.1  # whatever the settings of a third party say
+
+
+class Errand:
+    """One survey under way. `is_given_up`: its deadline passed, and its thread still hangs."""
+
+    def __init__(self, key: str, cluster: Cluster, planned: Planned) -> None:
+        self.key, self.cluster, self.planned = key, cluster, planned
+        self.deadline = Deadline.after(planned.params.deadline_seconds)
+        self.began = self.deadline.now()
+        self.stop = threading.Event()
+        self.is_given_up = False
+
+    def is_of(self, cluster: Cluster, planned: Planned) -> bool:
+        """Tell whether it was begun with these servers and settings."""
+        return self.cluster.servers == cluster.servers and self.planned == planned
+
+
+class Report(Struct, frozen=True):
+    """A letter: what a survey brought. `has_ended` is False where its thread hangs."""
+
+    errand: Errand
+    seen: tuple[Observation, ...]
+    kept: Any = None
+    has_ended: bool = True
+
+
+class Surveyors:
+    """Which surveys there are, when each is due, and which are under way."""
+
+    def __init__(
+        self,
+        deliver: Callable[[Report], None],
+        random: Callable[[], float],
+    ) -> None:
+        self._deliver = deliver
+        self._wanted: dict[str, tuple[Cluster, Planned]] = {}
+        self._schedule = Schedule({}, 0.0, random)
+        self._kept: dict[str, Any] = {}
+        self._under_way: dict[str, Errand] = {}
+
+    @property
+    def under_way(self) -> int:
+        """Return how many have begun and not ended, those that hang included."""
+        return len(self._under_way)
+
+    def plan(self, clusters: Iterable[Cluster], now: float) -> None:
+        """Do the surveys of these clusters from now on; one that stays as it is goes on."""
+        before = self._wanted
+        self._wanted = {
+            f"{cluster.name}/{planned.check.name}": (cluster, planned)
+            for cluster in clusters
+            for planned in cluster.surveys
+        }
+        intervals = {
+            key: max(LEAST_INTERVAL_SECONDS, planned.params.interval_seconds)
+            for key, (_, planned) in self._wanted.items()
+        }
+        self._schedule.plan(intervals, now)
+        for key, wanted in self._wanted.items():
+            if key in before and _is_about_another(before[key], wanted):
+                self._kept.pop(key, None)
+        self._kept = {key: each for key, each in self._kept.items() if key in self._wanted}
+        for errand in self._under_way.values():
+            if not self._is_wanted(errand):
+                errand.stop.set()
+
+    def start_due(self, now: float) -> None:
+        """Begin what is due, and give up what is past its deadline."""
+        for errand in self._under_way.values():
+            if errand.deadline.now() > errand.deadline.at + AIR_SECONDS:
+                self._give_up(errand)
+        for key in self._schedule.take(now):
+            if key not in self._under_way:
+                self._begin(key)
+
+    def next_at(self) -> float:
+        """Return when a survey is due next."""
+        return self._schedule.next_at()
+
+    def land(self, report: Report) -> tuple[Observation, ...]:
+        """Take a letter, and return what counts of it."""
+        errand = report.errand
+        if report.has_ended:
+            del self._under_way[errand.key]
+            if errand.is_given_up:
+                return ()
+        if not self._is_wanted(errand):  # a reload came between
+            return ()
+        if report.has_ended:
+            self._kept[errand.key] = report.kept
+        return report.seen
+
+    def close(self) -> None:
+        """Begin nothing any more, and ask what is under way to end; nobody waits for it."""
+        self._wanted = {}
+        self._schedule.plan({}, 0.0)
+        for errand in self._under_way.values():
+            errand.stop.set()
+
+    def _begin(self, key: str) -> None:
+        errand = self._under_way[key] = Errand(key, *self._wanted[key])
+        args = errand, self._kept.get(key)
+        try:
+            threading.Thread(
+                target=self._work, args=args, name=f"survey {key}", daemon=True
+            ).start()
+        except RuntimeError as error:  # the system gives us no more threads
+            log.error("a survey cannot begin", extra={"survey": key, "error": str(error)})  # noqa: TRY400
+            seen = _failed(errand, f"the check itself failed: {error}")
+            self._deliver(Report(errand, seen, self._kept.get(key)))
+
+    def _is_wanted(self, errand: Errand) -> bool:
+        return errand.key in self._wanted and errand.is_of(*self._wanted[errand.key])
+
+    def _give_up(self, errand: Errand) -> None:
+        if not errand.is_given_up:
+            errand.is_given_up = True
+            errand.stop.set()
+            detail = f"the check itself failed: no end within {errand.deadline.seconds:g} s"
+            log.error("a survey hangs", extra={"survey": errand.key})
+            self._deliver(Report(errand, _failed(errand, detail), has_ended=False))
+
+    def _work(self, errand: Errand, kept: Any) -> None:
+        """Do one survey in a thread of its own; whatever happens, a letter says that it ended."""
+        seen: tuple[Observation, ...] = ()
+        try:
+            surveyed = _survey(errand, kept)
+            seen, kept = _observations(errand, surveyed), surveyed.kept
+        except StoppedError:
+            pass
+        except Exception as error:  # a check's mistake says nothing about the servers
+            log.exception("a survey failed", extra={"survey": errand.key})
+            seen = _failed(errand, f"the check itself failed: {type(error).__name__}: {error}")
+        finally:
+            self._deliver(Report(errand, seen, kept))
+
+
+def _is_about_another(before: tuple[Cluster, Planned], after: tuple[Cluster, Planned]) -> bool:
+    """Tell whether what was kept may be about other settings, or another server of that name."""
+    (cluster, planned), (cluster_now, planned_now) = before, after
+    was = {server.id: (server.uri, server.suffix) for server in cluster.servers}
+    return planned != planned_now or any(
+        was.get(server.id, here) != here
+        for server in cluster_now.servers
+        for here in [(server.uri, server.suffix)]
+    )
+
+
+def _survey(errand: Errand, kept: Any) -> Surveyed:
+    survey = errand.planned.check.survey
+    if survey is None:
+        raise TypeError(f"check {errand.planned.check.name} is no survey")
+    site = Site(
+        errand.cluster.servers, errand.planned.params, errand.deadline, kept,
+        open_session, errand.stop.wait,
+    )  # fmt: skip
+    surveyed: object = survey(site)
+    if not isinstance(surveyed, Surveyed):  # a third party may return anything
+        raise TypeError(f"{type(surveyed).__name__} is no Surveyed")
+    return surveyed
+
+
+def _observations(errand: Errand, surveyed: Surveyed) -> tuple[Observation, ...]:
+    return tuple(
+        _observation(errand, server.id, surveyed.found[server.id])
+        for server in errand.cluster.servers
+        if server.id in surveyed.found
+    )
+
+
+def _failed(errand: Errand, detail: str) -> tuple[Observation, ...]:
+    failure = Failure(Kind.BUG, printable(detail), ours=True)
+    return tuple(
+        _observation(errand, server.id, Found({}), failure) for server in errand.cluster.servers
+    )
+
+
+def _observation(
+    errand: Errand, server: str, found: Found, failure: Failure | None = None
+) -> Observation:
+    took_seconds = errand.deadline.now() - errand.began
+    return Observation(
+        server, errand.planned.check.name, errand.began, took_seconds,
+        dict(found.facts), dict(found.timings), failure,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""From observations to findings: what was seen lately, ranges, and one judge for all."""

@@ -1,0 +1,343 @@
+"""One LDAP session as a client has it: connect, bind, operations, unbind.
+
+probe.py opens sessions, checks use them. codec.py makes requests and reads responses; the waiting
+is all in transport.py. Every error leaves as SessionError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import Any, TypeVar
+
+from ldaphealth.ldap import codec
+from ldaphealth.ldap.codec import Entry, Response, Scope
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
+from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.text.printable import printable
+
+MOST_EMPTY_PAGES = 16  # one after the other; RFC 2696 allows a few, and a hostile server sends more
+UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
+
+T = TypeVar("T")
+
+
+class Session:
+    """One LDAP session with one server under one deadline and one byte budget.
+
+    Every method raises SessionError and nothing else. After a failure with `alive` False no
+    operation can follow. `timings` holds the seconds of each step since it was last emptied,
+    `totals` those since the session began, and `counts` how many operations were answered.
+    """
+
+    def __init__(
+        self, server: Server, deadline: Deadline, budget_bytes: int = BUDGET_BYTES
+    ) -> None:
+        self.server = server
+        self.deadline = deadline
+        self.timings: dict[str, float] = {}
+        self.totals: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+        self._budget_bytes = budget_bytes
+        self._transport: Transport | None = None
+        self._message_id = 0
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether an operation can still be sent."""
+        return self._transport is not None
+
+    def connect(self) -> None:
+        """Resolve, connect and start TLS as the server's settings say."""
+        try:
+            endpoint = parse_uri(self.server.uri)
+        except ValueError as error:
+            raise SessionError(Failure(Kind.BUG, printable(str(error)), ours=True)) from error
+        addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
+        sock = self._timed("connect", lambda: connect(addresses, self.deadline))
+        transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
+        tls = self.server.tls
+        if tls.start_tls:
+            request = codec.start_tls_request()
+            self._expect_success(Kind.RESULT, "start_tls", request, codec.EXTENDED, fatal=True)
+        if tls.start_tls or endpoint.is_tls:
+            self._timed("tls", lambda: transport.start_tls(tls, endpoint.host))
+
+    def bind(self) -> None:
+        """Authenticate with the server's credentials (RFC 4513)."""
+        try:
+            request = self._request(codec.bind_request, self.server.credentials)
+        except SessionError:
+            self.close()  # else the checks that follow run as nobody, and blame the server
+            raise
+        self._expect_success(Kind.BIND, "bind", request, codec.BIND, fatal=True)
+
+    def search(
+        self,
+        base: str,
+        scope: Scope,
+        filter_text: str,
+        attributes: Sequence[str],
+        size_limit: int = 0,
+    ) -> tuple[Entry, ...]:
+        """Return the entries found, at most `size_limit` unless 0; referrals are not followed.
+
+        Values that are not UTF-8 come back with replacement characters.
+        """
+        request = self._request(
+            codec.search_request, base, scope, filter_text, (*attributes,), size_limit
+        )
+        entries: list[Entry] = []
+        code, response = self._exchange("search", request, codec.DONE, entries)
+        full = code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
+        if code != codec.SUCCESS and not full:
+            raise _refused(Kind.RESULT, f"search below {base!r}", response)
+        return tuple(entries)
+
+    def renew(self, deadline: Deadline) -> None:
+        """Begin another deadline and the byte budget anew, for a session that reads much."""
+        self._living().renew(deadline, self._budget_bytes)
+        self.deadline = deadline
+
+    def pages(
+        self,
+        base: str,
+        scope: Scope,
+        filter_text: str,
+        attributes: Sequence[str],
+        page_size: int,
+    ) -> Iterator[tuple[Entry, ...]]:
+        """Yield the entries found page by page (RFC 2696); referral entries are entries too.
+
+        Deadline and byte budget hold for all pages together unless the caller renews them between
+        two, and then bounds how many it takes. A size limit of the server raises SessionError with
+        sizeLimitExceeded, after what it sent has been yielded.
+        """
+        request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
+        cookie, empty = b"", 0
+        while empty < MOST_EMPTY_PAGES:
+            entries: list[Entry] = []
+            controls = self._request(codec.page_controls, page_size, cookie)
+            code, response = self._exchange("search", request, codec.DONE, entries, controls)
+            if entries:
+                yield tuple(entries)
+            if code != codec.SUCCESS:
+                raise _refused(Kind.RESULT, f"search below {base!r}", response)
+            cookie = self._decoded(codec.cookie, response.controls)
+            if not cookie:
+                return
+            empty = 0 if entries else empty + 1
+        raise SessionError(Failure(Kind.PROTOCOL, "the server sends empty pages without end"))
+
+    def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the attributes of one entry; noSuchObject when it is not there or not for us.
+
+        A server that hides an entry answers success with no entry (RFC 4511 4.5.2); the two are
+        the same to a client, so they are the same here.
+        """
+        entries = self.search(dn, "base", "(objectClass=*)", attributes)
+        if not entries:
+            detail = f"{printable(dn)}: no such entry, or no right to read it"
+            raise SessionError(Failure(Kind.RESULT, detail, "noSuchObject"))
+        return entries[0][1]
+
+    def compare(self, dn: str, attribute: str, value: str) -> bool:
+        """Tell whether the entry holds the value (RFC 4511 4.10)."""
+        request = self._request(codec.compare_request, dn, attribute, value)
+        code, response = self._exchange("compare", request, codec.COMPARE)
+        if code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
+            raise _refused(Kind.RESULT, f"compare on {dn!r}", response)
+        return code == codec.COMPARE_TRUE
+
+    def replace(self, dn: str, attribute: str, value: str) -> None:
+        """Make the value the only one of the attribute."""
+        request = self._request(codec.modify_request, dn, attribute, value)
+        self._expect_success(Kind.RESULT, "modify", request, codec.MODIFY)
+
+    def replace_and_read(
+        self, dn: str, attribute: str, value: str, wanted: Sequence[str]
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Make the value the only one, and return attributes as this very change left them.
+
+        The post-read control (RFC 4527) brings both in one answer. It is not critical: a server
+        that does not know it does the change, and the entry is read after it.
+        """
+        request = self._request(codec.modify_request, dn, attribute, value)
+        control = self._request(codec.post_read, (*wanted,))
+        answered = self._expect_success(
+            Kind.RESULT, "modify", request, codec.MODIFY, controls=control
+        )
+        found = self._decoded(codec.post_read_entry, answered)
+        return self.read(dn, wanted) if found is None else found[1]
+
+    def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
+        """Add an entry."""
+        request = self._request(codec.add_request, dn, attributes)
+        self._expect_success(Kind.RESULT, "add", request, codec.ADD)
+
+    def certificate(self) -> Certificate | None:
+        """Return what the server presented in the TLS handshake; None in the clear."""
+        return self._living().certificate()
+
+    def unbind(self) -> None:
+        """Say goodbye; the server answers nothing (RFC 4511 4.3)."""
+        transport = self._living()
+        try:
+            self._timed("unbind", lambda: transport.send(self._envelope(UNBIND), "unbind"))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Free the socket; safe to call at any time, any number of times."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def _living(self) -> Transport:
+        if self._transport is None:
+            raise SessionError(Failure(Kind.BUG, "the session is not open", ours=True))
+        return self._transport
+
+    def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
+        started = perf_counter()
+        try:
+            return run()
+        except SessionError:
+            self.close()
+            raise
+        finally:
+            spent = perf_counter() - started
+            for times in (self.timings, self.totals):
+                times[operation] = times.get(operation, 0.0) + spent
+
+    def _request(self, encode: Callable[..., bytes], *arguments: Any) -> bytes:
+        """Encode a request; what cannot be encoded is a mistake in our settings."""
+        try:
+            return encode(*arguments)
+        except Exception as error:  # ldap3 and pyasn1 raise what they like, RecursionError too
+            what = printable(str(error)) or type(error).__name__
+            detail = f"cannot make a request of the settings: {what}"
+            raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
+
+    def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
+        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
+        self._message_id += 1
+        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
+        return b"\x30" + _length(len(body)) + body
+
+    def _exchange(
+        self,
+        operation: str,
+        request: bytes,
+        final: int,
+        entries: list[Entry] | None = None,
+        controls: bytes = b"",
+    ) -> tuple[int, Response]:
+        """Send one request; return the result code of its final response, and that."""
+        transport = self._living()
+
+        def run() -> tuple[int, Response]:
+            transport.send(self._envelope(request, controls), operation)
+            while True:
+                response = self._response(transport.receive(operation))
+                try:
+                    if response.tag == final:
+                        return response.code, response
+                    if response.tag == codec.ENTRY and entries is not None:
+                        entries.append(codec.entry(response.payload))
+                        continue
+                except Exception as error:
+                    raise _malformed(error) from error
+                if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or entries is None:
+                    detail = f"the server answered {operation} with something else"
+                    raise SessionError(Failure(Kind.PROTOCOL, detail))
+
+        result: tuple[int, Response] = self._timed(operation, run)
+        self.counts[operation] = self.counts.get(operation, 0) + 1
+        return result
+
+    def _response(self, message: bytes) -> Response:
+        """Decode one message, which must answer our latest request."""
+        try:
+            response = codec.response(message)
+        except Exception as error:  # hostile bytes make ldap3 raise what they like
+            raise _malformed(error) from error
+        if response.message_id == 0 and response.tag == codec.EXTENDED:
+            raise _disconnected(response)
+        if response.message_id != self._message_id:
+            detail = f"an answer to message {response.message_id}, which was not asked"
+            raise SessionError(Failure(Kind.PROTOCOL, detail))
+        return response
+
+    def _expect_success(  # noqa: PLR0913  all of one operation
+        self,
+        kind: Kind,
+        operation: str,
+        request: bytes,
+        final: int,
+        *,
+        fatal: bool = False,
+        controls: bytes = b"",
+    ) -> Any:
+        """Do one operation, and return the controls of its answer.
+
+        `fatal`: after a refusal the session is of no use.
+        """
+        code, response = self._exchange(operation, request, final, controls=controls)
+        if code != codec.SUCCESS:
+            if fatal:
+                self.close()
+            raise _refused(kind, operation, response)
+        return response.controls
+
+    def _decoded(self, decode: Callable[[Any], T], controls: Any) -> T:
+        """Decode a control of an answer; one that is not in form ends the session."""
+        try:
+            return decode(controls)
+        except Exception as error:  # as in `_response`
+            self.close()
+            raise _malformed(error) from error
+
+
+def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = None) -> Session:
+    """Return a session that is connected and bound; SessionError leaves nothing open."""
+    session = Session(server, deadline, budget_bytes or BUDGET_BYTES)
+    try:
+        session.connect()
+        session.bind()
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _malformed(error: Exception) -> SessionError:
+    detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
+    return SessionError(Failure(Kind.PROTOCOL, detail))
+
+
+def _refused(kind: Kind, doing: str, response: Response) -> SessionError:
+    """Return the error for a result code; the server's message is shown, made harmless."""
+    name, message = response.code_name, response.message
+    detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
+    return SessionError(Failure(kind, detail, name))
+
+
+def _disconnected(response: Response) -> SessionError:
+    """Return the error for a Notice of Disconnection (RFC 4511 4.4.1)."""
+    try:
+        name = response.code_name
+    except (IndexError, TypeError):
+        name = ""
+    detail = f"the server disconnects: {name or 'no reason given'}"
+    return SessionError(Failure(Kind.CONNECT, detail, name))
+
+
+def _length(size: int) -> bytes:
+    """Encode a BER length (X.690 8.1.3)."""
+    if size < 0x80:  # noqa: PLR2004  short form
+        return bytes((size,))
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((0x80 | len(octets),)) + octets

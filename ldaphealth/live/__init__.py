@@ -1,0 +1,1 @@
+"""The latest of everything in memory, for readers in other threads."""

@@ -1,0 +1,139 @@
+"""The latest of every cluster, in memory: for those who are asked at any moment, such as HTTP.
+
+The agent's thread publishes into it. Any thread may read `view`: what it returns never changes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from time import time
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.live import minutes, spread
+from ldaphealth.live.minutes import Hour
+from ldaphealth.live.spread import Spread
+from ldaphealth.model import Observation, Verdict
+from ldaphealth.publishers.decided import Change, Decided
+
+KEPT_CHANGES = 100
+FIRST = "connect"  # the check that every round begins with
+BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; each point costs memory
+
+
+class Known(Struct, frozen=True):
+    """What is known of one server.
+
+    The verdict holds until `valid_until`, in seconds since the boot (`deadline.boot_seconds`);
+    afterwards it is stale and must not be told. `seen` has the newest observation of each check;
+    `times` the seconds of each operation since the agent began, failed ones included; `hours` those
+    of some checks (`BY_THE_MINUTE`), all operations of a look together, by the minute.
+    """
+
+    verdict: Verdict
+    valid_until: float
+    seen: Mapping[str, Observation] = {}
+    times: Mapping[str, Spread] = {}
+    rounds: int = 0
+    failed_rounds: int = 0
+    hours: Mapping[str, Hour] = {}
+
+    def is_stale(self, now: float) -> bool:
+        """Tell whether the verdict holds no more."""
+        return now >= self.valid_until
+
+
+class Dated(Struct, frozen=True):
+    """A change of a verdict, and when it was made: seconds since the epoch, for people."""
+
+    epoch_seconds: float
+    change: Change
+
+
+class View(Struct, frozen=True):
+    """Everything at one moment: the servers by ID within clusters by name; newest changes first."""
+
+    clusters: Mapping[str, Mapping[str, Known]] = {}
+    changes: tuple[Dated, ...] = ()
+
+    def servers(self) -> Iterable[tuple[str, Known]]:
+        """Yield the servers of all clusters, in their order."""
+        for servers in self.clusters.values():
+            yield from servers.items()
+
+
+class Board:
+    """A publisher (decided.py) that keeps the latest; bounded by the number of servers."""
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._clusters: Mapping[str, Mapping[str, Known]] = {}
+        self._changes: deque[Dated] = deque(maxlen=KEPT_CHANGES)
+        self.view = View()
+
+    def publish(self, decided: Decided) -> None:
+        """Take what was decided on one cluster."""
+        before = self._clusters.get(decided.cluster, {})
+        seen: dict[str, list[Observation]] = {}
+        for observation in decided.seen:
+            seen.setdefault(observation.server, []).append(observation)
+        now = {
+            server: _updated(before.get(server), verdict, decided.due.get(server), seen.get(server))
+            for server, verdict in decided.verdicts.items()
+        }
+        clusters = {**self._clusters, decided.cluster: now}
+        if not now:  # a reload took it away
+            del clusters[decided.cluster]
+        self._clusters = clusters
+        self._changes.extendleft(Dated(self._clock(), change) for change in decided.changes)
+        self.view = View(self._clusters, tuple(self._changes))
+
+    def close(self) -> None:
+        """Leave everything: what was valid stays so until it expires."""
+
+
+def _updated(
+    before: Known | None,
+    verdict: Verdict,
+    valid_until: float | None,
+    seen: list[Observation] | None,
+) -> Known:
+    known = before or Known(verdict, 0.0)
+    holds = known.valid_until if valid_until is None else valid_until
+    if not seen:
+        return replace(known, verdict=verdict, valid_until=holds)
+    newest = {each.check: each for each in seen}  # of a round with a confirmation, what counts
+    times = dict(known.times)
+    for operation, seconds in _times(seen).items():
+        times[operation] = spread.merged((times.get(operation, Spread()), spread.of(seconds)))
+    is_round = FIRST in newest  # else a survey ended, which is none
+    failed = is_round and any(each.failure is not None for each in newest.values())
+    return Known(
+        verdict,
+        holds,
+        {**known.seen, **newest},
+        times,
+        known.rounds + is_round,
+        known.failed_rounds + failed,
+        _hours(known.hours, seen),
+    )
+
+
+def _times(seen: Iterable[Observation]) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {}
+    for observation in seen:
+        for operation, seconds in observation.timings.items():
+            times.setdefault(operation, []).append(seconds)
+    return times
+
+
+def _hours(before: Mapping[str, Hour], seen: Iterable[Observation]) -> Mapping[str, Hour]:
+    hours = dict(before)
+    for each in seen:
+        if each.check in BY_THE_MINUTE and each.timings:
+            seconds = [sum(each.timings.values())]
+            hour = hours.get(each.check, Hour())
+            hours[each.check] = minutes.added(hour, each.ended_at, seconds)
+    return hours

@@ -1,0 +1,62 @@
+"""How long each check took in each of the last minutes: what a plot of the last hour needs.
+
+board.py keeps one `Hour` for each server and check. Nothing here ever changes, so a view that was
+taken can be read by any thread. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from ldaphealth.live import spread
+from ldaphealth.live.spread import Spread
+
+KEPT_MINUTES = 60
+MINUTE_SECONDS = 60
+
+
+class Point(Struct, frozen=True, gc=False):
+    """One minute: its number on the monotonic clock, how many looks, and their seconds.
+
+    The quantiles are upper bounds, too large by 19 % at most (spread.py).
+    """
+
+    minute: int
+    count: int
+    p50: float
+    p95: float
+    most: float
+
+
+class Hour(Struct, frozen=True):
+    """The minutes that are over, oldest first, and the one that is not.
+
+    A minute without a look has no point, so the oldest may be more than an hour ago: `since` tells
+    them apart.
+    """
+
+    over: tuple[Point, ...] = ()
+    minute: int = -1
+    current: Spread = Spread()
+
+    def points(self) -> tuple[Point, ...]:
+        """Return the points of all minutes with a look, oldest first."""
+        return (*self.over, _point(self.minute, self.current)) if self.current.count else self.over
+
+    def since(self, minute: int) -> tuple[Point, ...]:
+        """Return the points of that minute and later ones."""
+        return tuple(point for point in self.points() if point.minute >= minute)
+
+
+def added(hour: Hour, at_seconds: float, seconds: Iterable[float]) -> Hour:
+    """Return the hour with durations that were measured at that moment (monotonic seconds)."""
+    minute, found = int(at_seconds // MINUTE_SECONDS), spread.of(seconds)
+    if minute <= hour.minute:  # rounds may land a little late
+        return Hour(hour.over, hour.minute, spread.merged((hour.current, found)))
+    return Hour(hour.points()[-(KEPT_MINUTES - 1) :], minute, found)
+
+
+def _point(minute: int, of: Spread) -> Point:
+    return Point(minute, of.count, of.quantile(0.5), of.quantile(0.95), of.most)

@@ -1,0 +1,31 @@
+"""The status of the agent as one document: for `ldaphealth status` and `/api/v1/status`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ldaphealth.guard import Override
+from ldaphealth.live.health import Health
+from ldaphealth.model import Snapshot, Verdict
+from ldaphealth.sinks.json_document import document
+
+
+def status_document(
+    verdicts: Iterable[Verdict], overrides: Mapping[str, Override], health: Health, now: float
+) -> dict[str, Any]:
+    """Return the document of `check --format json`, with the operators' words and the agent."""
+    whole = document(Snapshot(time.time(), tuple(verdicts)))
+    whole["overrides"] = {
+        server: {
+            "will": word.will,
+            "left_seconds": max(0.0, word.until - now),
+            "reason": word.reason,
+        }
+        for server, word in overrides.items()
+    }
+    whole["agent"] = msgspec.to_builtins(health)
+    return whole

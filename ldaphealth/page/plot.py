@@ -1,0 +1,108 @@
+"""The last hour of one check as the numbers of a small drawing; the page's template has the rest.
+
+All plots of one server share a logarithmic scale, so that they can be compared at a glance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, floor, isfinite, log10
+
+from msgspec import Struct
+
+from ldaphealth.live.minutes import KEPT_MINUTES, Hour, Point
+from ldaphealth.text.duration import brief
+
+LEFT, STEP, HEIGHT, MARGIN = 36, 4, 68, 4  # units of the drawing; labels stand left of LEFT
+WIDTH = LEFT + STEP * KEPT_MINUTES
+LEAST_EXPONENT, MOST_EXPONENT = -6, 3  # a microsecond, a quarter of an hour
+
+
+class Line(Struct, frozen=True):
+    """A line of the grid: where, and which time it stands for."""
+
+    y: int
+    label: str
+
+
+class Plot(Struct, frozen=True):
+    """One plot: paths as SVG's `d` has them, and the same in words."""
+
+    check: str
+    p50: str
+    p95: str
+    most: str
+    middle_path: str  # the p50 of each minute
+    spread_path: str  # from its p50 to its p95
+    most_path: str  # a dot for its longest
+    lines: tuple[Line, ...]
+    words: str
+    age: str  # of its newest minute, where that of others is newer
+
+
+def plots(hours: Mapping[str, Hour], newest_minute: int) -> tuple[Plot, ...]:
+    """Return a plot for each check with a look in the hour before the end of that minute."""
+    first = newest_minute - KEPT_MINUTES + 1
+    found = {check: hour.since(first) for check, hour in hours.items()}
+    found = {check: points for check, points in found.items() if points}
+    scale = _Scale.of(point for points in found.values() for point in points)
+    return tuple(_plot(check, points, newest_minute, scale) for check, points in found.items())
+
+
+def newest(hours: Iterable[Hour]) -> int:
+    """Return the newest minute of any of them."""
+    return max((hour.minute for hour in hours), default=0)
+
+
+class _Scale(Struct, frozen=True):
+    """Powers of ten at the lower and the upper edge."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, points: Iterable[Point]) -> _Scale:
+        found = [*points]
+        low = floor(min((_exponent(each.p50) for each in found), default=-3))
+        high = ceil(max((_exponent(each.most) for each in found), default=0))
+        return cls(low, max(high, low + 1))
+
+    def y(self, seconds: float) -> int:
+        share = (_exponent(seconds) - self.low) / (self.high - self.low)
+        return round(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
+
+    def lines(self) -> tuple[Line, ...]:
+        step = ceil((self.high - self.low) / 3)  # labels do not touch
+        exponents = range(self.low, self.high + 1, step)
+        return tuple(
+            Line(self.y(10.0**each), brief(10.0**each).replace(".0 ", " ")) for each in exponents
+        )
+
+
+def _exponent(seconds: float) -> float:
+    if not isfinite(seconds):
+        return MOST_EXPONENT
+    return min(max(log10(max(seconds, 1e-9)), LEAST_EXPONENT), MOST_EXPONENT)
+
+
+def _plot(check: str, points: Sequence[Point], newest_minute: int, scale: _Scale) -> Plot:
+    first = newest_minute - KEPT_MINUTES + 1
+    middle, bars, dots, before = [], [], [], None
+    for point in points:
+        x, y = LEFT + STEP * (point.minute - first) + STEP // 2, scale.y(point.p50)
+        middle.append(f"{'L' if before == point.minute - 1 else 'M'}{x} {y}")
+        bars.append(f"M{x} {y}V{scale.y(point.p95)}")
+        dots.append(f"M{x} {scale.y(point.most)}h0")
+        before = point.minute
+    last, longest = points[-1], max(points, key=lambda point: point.most)
+    p50, p95, most = brief(last.p50), brief(last.p95), brief(longest.most)
+    behind, gone = newest_minute - last.minute, newest_minute - longest.minute
+    age = f"{behind} min ago" if behind else ""
+    words = (
+        f"{age or 'Newest minute'}: half within {p50}, 95 % within {p95}. "
+        f"Longest of the hour: {most}, {f'{gone} min ago' if gone else 'just now'}."
+    )
+    return Plot(
+        check, p50, p95, most, "".join(middle), "".join(bars), "".join(dots), scale.lines(), words,
+        age,
+    )  # fmt: skip

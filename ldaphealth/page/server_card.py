@@ -1,0 +1,174 @@
+"""What the page tells of one server, in words: its side, what holds it there, and why.
+
+Pure; publish/page.py puts the cards in order and into its template.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from ldaphealth.live.board import Known
+from ldaphealth.live.minutes import Hour
+from ldaphealth.model import State, Verdict
+from ldaphealth.page.plot import Plot
+from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.printable import printable
+
+NAME_CHARACTERS = 128
+MOST_ROWS = 24  # of reasons, and of checks; a page shows what a person reads
+
+IN, OUT, DRAINING, STALE = "in service", "out", "draining", "no fresh verdict"
+
+# What a rule of the guard did, by its name and the side that it holds; docs/verdicts.md has more.
+HELD = {
+    ("blind", True): "All servers fail alike, or no other server has answered since: more likely "
+    "it is us than them, so it stays in.",
+    ("settle", True): "It fails, but not in enough rounds yet to be believed.",
+    ("settle", False): "It may come back once it was good for long enough.",
+    ("floor", True): "It should be out, but too few servers would be left: the least bad stay in.",
+    ("override", True): "An operator forced it in.",
+    ("override", False): "An operator took it out.",
+}
+DRAINED = "An operator drains it: no new connections, open ones may go on."
+
+
+class Word(Struct, frozen=True):
+    """An operator's word that is in force: drain, in or out, for how long still, and why."""
+
+    will: str
+    left_seconds: float
+    reason: str = ""
+
+
+class Row(Struct, frozen=True):
+    """A reason, or what one check says: `state` is ok, warning, critical or unknown."""
+
+    name: str
+    state: str
+    sentence: str
+
+
+class Card(Struct, frozen=True):
+    """One server. `kind` is how it looks: out, stale, held, draining, warned or fine."""
+
+    id: str
+    name: str
+    kind: str
+    side: str  # in service, out, draining, no fresh verdict
+    nuance: str  # held, or a state that is not OK
+    held: str  # the rule, or ""
+    held_sentence: str
+    weight: int
+    lasted: str
+    brief: str  # what stands beside the name
+    reasons: tuple[Row, ...]
+    left_out: int
+    checks: tuple[Row, ...]
+    counted: str  # "4 ok, 1 critical"
+    hours: Mapping[str, Hour] = {}
+    plots: tuple[Plot, ...] = ()  # of the hours, where they carry news
+    open: bool = False  # with its details, before anybody touched it
+    said_before: str = ""  # what a stale verdict said
+    expired: str = ""  # for how long it has been stale
+
+    @property
+    def rank(self) -> int:
+        """Return where it stands on the page: the worst first."""
+        return KINDS.index(self.kind)
+
+
+KINDS = ("out", "stale", "held", "draining", "warned", "fine")
+
+
+def card(known: Known, now: float, word: Word | None = None) -> Card:
+    """Return the card of a server without plots; `now` is in seconds since the boot."""
+    verdict, stale = known.verdict, known.is_stale(now)
+    reasons = tuple(
+        Row(printable(each.code), each.state.name.lower(), printable(each.summary))
+        for each in verdict.reasons[:MOST_ROWS]
+    )
+    checks = tuple(
+        Row(printable(each.check, 64), each.state.name.lower(), printable(each.summary))
+        for each in verdict.findings[:MOST_ROWS]
+    )
+    sentence = _held(verdict, word)
+    name = verdict.server.partition("/")[2] or verdict.server
+    return Card(
+        id=printable(verdict.server, NAME_CHARACTERS),
+        name=printable(name, NAME_CHARACTERS),
+        kind=_kind(verdict, stale),
+        side=STALE if stale else side(verdict),
+        nuance="" if stale else _nuance(verdict),
+        held=printable(verdict.held_by, 64),
+        held_sentence=sentence,
+        weight=verdict.weight,
+        lasted=duration(verdict.lasted_seconds) if verdict.lasted_seconds >= 1 else "",
+        brief=_left(word) if verdict.draining and word else _brief(verdict, known.hours),
+        reasons=reasons,
+        left_out=len(verdict.reasons) - len(reasons),
+        checks=checks,
+        counted=_counted(verdict),
+        hours=known.hours,
+        said_before=side(verdict) if stale else "",
+        expired=duration(max(0.0, now - known.valid_until)) if stale and known.valid_until else "",
+    )
+
+
+def side(verdict: Verdict) -> str:
+    """Return in service, draining or out."""
+    return IN if verdict.in_service else DRAINING if verdict.draining else OUT
+
+
+def _kind(verdict: Verdict, stale: bool) -> str:
+    if stale:
+        return "stale"
+    if not verdict.in_service:
+        return "draining" if verdict.draining else "out"
+    if verdict.held_by:
+        return "held"
+    return "fine" if verdict.state is State.OK else "warned"
+
+
+def _nuance(verdict: Verdict) -> str:
+    if verdict.held_by and not verdict.draining:
+        return "held"
+    return verdict.state.name.lower() if verdict.in_service and verdict.state.value else ""
+
+
+def _counted(verdict: Verdict) -> str:
+    states = Counter(finding.state for finding in verdict.findings)
+    worst_first = sorted(states, key=lambda state: -state.severity)
+    return ", ".join(f"{states[state]} {state.name.lower()}" for state in worst_first)
+
+
+def _held(verdict: Verdict, word: Word | None) -> str:
+    if not verdict.held_by:
+        return ""
+    if verdict.held_by == "override":
+        said = DRAINED if verdict.draining else HELD["override", verdict.in_service]
+        if word is None:
+            return said
+        return f"{said} {_left(word)}"
+    known = HELD.get((verdict.held_by, verdict.in_service))
+    return known or f"A rule keeps it {'in' if verdict.in_service else 'out'}."
+
+
+def _left(word: Word) -> str:
+    why = f": {printable(word.reason)}" if word.reason else ""
+    return f"{duration(max(0.0, word.left_seconds))} left{why}"
+
+
+def _brief(verdict: Verdict, hours: Mapping[str, Hour]) -> str:
+    """Return the first reason, or how quick it is when there is none."""
+    if verdict.reasons:
+        first = verdict.reasons[0]
+        return f"{printable(first.code, 64)}: {printable(first.summary, 120)}"
+    quick = [
+        f"{printable(check, 16)} {brief(hour.current.quantile(0.5))}"
+        for check, hour in hours.items()
+        if hour.current.count
+    ]
+    return " · ".join(quick)

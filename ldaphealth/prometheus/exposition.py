@@ -1,0 +1,157 @@
+"""The answer to a scrape, made anew of what is known at that moment; nothing is kept between two.
+
+The only file that speaks to prometheus_client. web/ calls both expositions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+
+from prometheus_client import exposition as text
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from ldaphealth.live.board import View
+from ldaphealth.live.health import Health
+from ldaphealth.live.spread import BUCKETS_PER_OCTAVE, Spread
+from ldaphealth.prometheus.family import Exponents, Family, Probed, Shown, Source
+from ldaphealth.prometheus.table import AGENT, ALWAYS, ANSWER, PROBE, PROBED_SERVER, VERDICT
+from ldaphealth.text.printable import printable
+
+MOST_SERIES = 64  # of one metric and server: a server ID, a link, a database each
+LABEL_CHARACTERS = 100
+NEGOTIABLE = re.compile(r"[A-Za-z0-9/;,=.*+ _-]{0,1000}", re.ASCII)
+
+SUFFIXES: Mapping[str, str] = {"counter": "_total", "info": "_info"}  # the library adds its own
+
+Labels = tuple[str, ...]
+
+
+def exposition(view: View, health: Health, now: float, accept: str = "") -> tuple[bytes, str]:
+    """Return the agent's metrics and their Content-Type; OpenMetrics if Accept asks for it.
+
+    `now` is in seconds since the boot (`deadline.boot_seconds`): verdicts that hold no more are
+    left out. Any header is answered, one that makes no sense with the text format.
+    """
+    shown = [
+        (_names(server), Shown(known, not known.is_stale(now))) for server, known in view.servers()
+    ]
+    scrape = _Scrape()
+    scrape.add(ALWAYS, shown)
+    scrape.add(VERDICT, [(names, each.known) for names, each in shown if each.is_valid])
+    scrape.add(AGENT, [((), health)])
+    return _encoded(scrape, accept)
+
+
+def exposition_of_probe(view: View, probed: Probed, accept: str = "") -> tuple[bytes, str]:
+    """Return the metrics of one look on demand: nothing is counted over several looks."""
+    known = [(_names(server), each) for server, each in view.servers()]
+    scrape = _Scrape()
+    scrape.add(PROBE, [((), probed)])
+    scrape.add(PROBED_SERVER, known)
+    scrape.add(VERDICT, known)
+    return _encoded(scrape, accept)
+
+
+def _encoded(scrape: _Scrape, accept: str) -> tuple[bytes, str]:
+    scrape.add(ANSWER, [((), scrape.left_out)])
+    encode, content_type = _negotiated(accept)
+    return encode(scrape), content_type
+
+
+def _negotiated(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    try:
+        encode, content_type = text.choose_encoder(accept if NEGOTIABLE.fullmatch(accept) else "")
+    except TypeError:  # the library compares the parts of a version that are no numbers
+        encode, content_type = text.choose_encoder("")
+    if content_type.startswith("application/openmetrics-text"):
+        return _openmetrics, openmetrics.CONTENT_TYPE_LATEST
+    return encode, content_type
+
+
+def _openmetrics(scrape: Collector) -> bytes:
+    """Encode without escaping names: ours need none, and looking for it takes half of the time."""
+    encoded: bytes = openmetrics.generate_latest(scrape, openmetrics.ALLOWUTF8)  # type: ignore[no-untyped-call]
+    return encoded
+
+
+class _Scrape(Collector):
+    """The metrics of one answer: what the library's encoders ask for, and what has no room."""
+
+    def __init__(self) -> None:
+        self.left_out = 0
+        self._metrics: list[Metric] = []
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+    def add(
+        self, families: Iterable[Family[Source]], sources: Sequence[tuple[Labels, Source]]
+    ) -> None:
+        """Add what each family reads of each source; a family without series is left out."""
+        for family in families:
+            name = family.name.removesuffix(SUFFIXES.get(family.kind, ""))
+            metric = Metric(name, family.help, family.kind.value, family.unit)
+            for names, series in self._series(family, sources):
+                labels = dict(zip(family.labels, names, strict=True))
+                if isinstance(series, Spread):
+                    _add_histogram(metric, labels, series, family.exponents)
+                else:
+                    metric.add_sample(family.name, labels, series)
+            if metric.samples:
+                self._metrics.append(metric)
+
+    def _series(
+        self, family: Family[Source], sources: Sequence[tuple[Labels, Source]]
+    ) -> Iterator[tuple[Labels, float | Spread]]:
+        taken: set[Labels] = set()
+        for names, source in sources:
+            for number, (labels, value) in enumerate(family.read(source)):
+                values = (*names, *[_label(each) for each in labels])
+                if number >= MOST_SERIES or values in taken:  # a series twice spoils the whole
+                    self.left_out += 1
+                else:
+                    taken.add(values)
+                    yield values, value
+
+
+def _add_histogram(
+    metric: Metric, labels: dict[str, str], times: Spread, exponents: Exponents
+) -> None:
+    bucket = f"{metric.name}_bucket"
+    for bound, count in zip(_bounds(exponents), cumulative(times, exponents), strict=True):
+        metric.add_sample(bucket, {**labels, "le": bound}, count)
+    metric.add_sample(f"{metric.name}_count", labels, times.count)
+    metric.add_sample(f"{metric.name}_sum", labels, times.sum)
+
+
+@cache
+def _bounds(exponents: Exponents) -> tuple[str, ...]:
+    return (*(str(2.0**exponent) for exponent in exponents), "+Inf")
+
+
+def cumulative(spread: Spread, exponents: Exponents) -> list[int]:
+    """Return how many numbers are below each bound, the last of which is infinity.
+
+    A number that equals a bound counts as above it: the buckets of a spread are open at the top.
+    """
+    counts, below = [], 0
+    buckets = sorted(spread.buckets.items(), reverse=True)
+    for exponent in exponents:
+        while buckets and buckets[-1][0] < exponent * BUCKETS_PER_OCTAVE:
+            below += buckets.pop()[1]
+        counts.append(below)
+    return [*counts, spread.count]
+
+
+def _names(server: str) -> Labels:
+    cluster, _, name = server.partition("/")
+    return _label(cluster), _label(name)
+
+
+def _label(value: str) -> str:
+    """Return one line of text that UTF-8 can hold, whatever a server sent."""
+    return printable(value, LABEL_CHARACTERS)

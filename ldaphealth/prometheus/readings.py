@@ -1,0 +1,176 @@
+"""How each metric of a server is read from what is known of it; table.py names them. Pure.
+
+An observation counts only if the newest session of its server made it: what a server said before
+it broke says nothing of it now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ldaphealth.checks.certificate import EXPIRES
+from ldaphealth.checks.monitor import OPERATIONS
+from ldaphealth.live.board import Known
+from ldaphealth.model import State, Verdict
+from ldaphealth.prometheus.family import Series, Shown
+
+HELD_BY = ("blind", "settle", "override", "floor")  # the rules of guard/rules.py
+# Not the server's: a name is resolved on our side, and an unbind has no response (RFC 4511 4.3).
+ARRIVED = "from "  # and the provider: what the check propagation calls these times
+NOT_ANSWERED = frozenset({"resolve", "unbind"})
+
+
+def one(value: float) -> Iterable[Series]:
+    """Return the one series of a metric without labels of its own."""
+    return (((), float(value)),)
+
+
+def of_verdict(read: Callable[[Verdict], float]) -> Callable[[Known], Iterable[Series]]:
+    """Return the reading of one number of the verdict."""
+    return lambda known: one(read(known.verdict))
+
+
+def states(known: Known) -> Iterator[Series]:
+    """Yield 1 for the state that it is in, 0 for the others."""
+    for state in State:
+        yield (state.name.lower(),), float(known.verdict.state is state)
+
+
+def holds(known: Known) -> Iterator[Series]:
+    """Yield 1 for the rule that holds the verdict, 0 for the others."""
+    rules = dict.fromkeys(HELD_BY, 0.0)
+    if known.verdict.held_by:
+        rules[known.verdict.held_by] = 1.0
+    for rule, held in rules.items():
+        yield (rule,), held
+
+
+def severities(known: Known) -> Iterator[Series]:
+    """Yield the worst finding of each check, in the order of severity."""
+    worst: dict[str, int] = {}
+    for finding in known.verdict.findings:
+        worst[finding.check] = max(worst.get(finding.check, 0), finding.state.severity)
+    for check, severity in worst.items():
+        yield (check,), float(severity)
+
+
+def reasons(known: Known) -> Iterator[Series]:
+    """Yield the severity of each reason; nothing where all is well."""
+    worst: dict[str, int] = {}
+    for reason in known.verdict.reasons:
+        worst[reason.code] = max(worst.get(reason.code, 0), reason.state.severity)
+    for code, severity in worst.items():
+        yield (code,), float(severity)
+
+
+def measured(check: str, name: str) -> Callable[[Known], Iterator[Series]]:
+    """Return the reading of one metric of a check's findings, which the metric's label labels."""
+
+    def read(known: Known) -> Iterator[Series]:
+        found = {
+            metric.label: metric.value
+            for finding in known.verdict.findings
+            if finding.check == check
+            for metric in finding.metrics
+            if metric.name == name
+        }
+        for label, value in found.items():
+            yield (label,), float(value)
+
+    return read
+
+
+def of_server_ids(name: str) -> Callable[[Known], Iterator[Series]]:
+    """Return the reading of a metric of replication by server ID and naming context.
+
+    Its label is the server ID, and the naming context after it where a cluster has several.
+    """
+    read_labelled = measured("replication", name)
+
+    def read(known: Known) -> Iterator[Series]:
+        for (label,), value in read_labelled(known):
+            server_id, _, suffix = label.partition(" ")
+            yield (server_id, suffix), value
+
+    return read
+
+
+def operation_times(shown: Shown) -> Iterator[Series]:
+    """Yield the times of each operation that a server answers, since the agent began."""
+    for operation, times in shown.known.times.items():
+        if operation not in NOT_ANSWERED and not operation.startswith(ARRIVED):
+            yield (operation,), times
+
+
+def propagation_times(shown: Shown) -> Iterator[Series]:
+    """Yield the times until what was written on each provider was there, since the agent began."""
+    for operation, times in shown.known.times.items():
+        if operation.startswith(ARRIVED):
+            yield (operation.removeprefix(ARRIVED),), times
+
+
+def times_of_one_look(known: Known) -> Iterator[Series]:
+    """Yield the seconds that each operation took, where there was one look only."""
+    for operation, times in known.times.items():
+        yield (operation,), times.sum
+
+
+def completed_operations(known: Known) -> Iterator[Series]:
+    """Yield the operations that slapd says it completed since it started."""
+    facts = _facts(known, "monitor")
+    for operation in sorted(OPERATIONS & facts.keys()):
+        value = _number(facts[operation])
+        if value is not None:
+            yield (operation,), value
+
+
+def resource(name: str) -> Callable[[Known], Iterator[Series]]:
+    """Return the reading of one number that the check `resources` saw."""
+
+    def read(known: Known) -> Iterator[Series]:
+        value = _number(_facts(known, "resources").get(name))
+        if value is not None:
+            yield (), value
+
+    return read
+
+
+def database(name: str) -> Callable[[Known], Iterator[Series]]:
+    """Return the reading of one number of each database that the check `resources` saw."""
+
+    def read(known: Known) -> Iterator[Series]:
+        for each in _mappings(_facts(known, "resources").get("databases")):
+            value = _number(each.get(name))
+            if value is not None:
+                yield (str(each.get("name", "")),), value
+
+    return read
+
+
+def links(known: Known) -> Iterator[Series]:
+    """Yield for each link that the server replicates by whether it is connected."""
+    for link in _mappings(_facts(known, "consumer").get("links")):
+        yield (str(link.get("name", "")),), float(link.get("connected") is True)
+
+
+def certificate_expiry(known: Known) -> Iterator[Series]:
+    """Yield the end of the certificate, in seconds since the epoch."""
+    value = _number(_facts(known, "certificate").get(EXPIRES))
+    if value is not None:
+        yield (), value
+
+
+def _facts(known: Known, check: str) -> Mapping[str, object]:
+    seen, session = known.seen.get(check), known.seen.get("connect")
+    if seen is None or (session is not None and seen.started_at < session.started_at):
+        return {}
+    return seen.facts
+
+
+def _mappings(found: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(found, list | tuple):
+        yield from (each for each in found if isinstance(each, Mapping))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,1 @@
+"""Where the agent publishes its decisions: files for keepalived."""

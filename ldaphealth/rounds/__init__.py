@@ -1,0 +1,1 @@
+"""One probe of a server, and a round: a probe with its confirmation."""

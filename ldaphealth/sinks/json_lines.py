@@ -1,0 +1,20 @@
+"""One JSON object a line and server (NDJSON): for jq, vector and whatever reads a log.
+
+A line is a verdict of docs/json.md with the version and the time of its document.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ldaphealth.model import Snapshot
+from ldaphealth.sinks import Options, Told, exit_status
+from ldaphealth.sinks.json_document import VERSION, rfc3339, verdict_document
+
+
+def tell(snapshot: Snapshot, _: Options) -> Told:
+    """Format the snapshot; no server, no line."""
+    head = {"version": VERSION, "taken_at": rfc3339(snapshot.taken_at)}
+    lines = (head | verdict_document(verdict) for verdict in snapshot.verdicts)
+    text = "\n".join(json.dumps(line, allow_nan=False) for line in lines)
+    return Told(text, exit_status(snapshot))

@@ -1,0 +1,38 @@
+"""The answer to keepalived's MISC_CHECK: one line whose first word is the exit status.
+
+The command line and the script in keepalived/ use it. Read from keepalived's check_misc.c
+(misc_check_child_thread): 0 is success, 1 is failure; with misc_dynamic 2 to 255 is success and
+sets the weight to the status minus 2, so 2 drains, while 0 restores the configured weight.
+"""
+
+from __future__ import annotations
+
+from ldaphealth.model import Snapshot, Verdict
+from ldaphealth.sinks import Options, Told
+from ldaphealth.text.ascii_line import ascii_line
+
+OUT = 1
+DRAINED = 2  # weight 0: open connections go on
+MAX_WEIGHT = 253
+
+
+def tell(snapshot: Snapshot, options: Options) -> Told:
+    """Format the only verdict of the snapshot; ValueError when there is not exactly one."""
+    if len(snapshot.verdicts) != 1:
+        raise ValueError(f"MISC_CHECK asks about one server, not {len(snapshot.verdicts)}")
+    verdict = snapshot.verdicts[0]
+    status = misc_check_status(verdict, dynamic=options.dynamic)
+    words = "in service" if verdict.in_service else "out of service"
+    held = f" held by {verdict.held_by}" if verdict.held_by else ""
+    reasons = " ".join(reason.code for reason in verdict.reasons)
+    return Told(ascii_line(f"{status} {verdict.server} {words}{held} {reasons}".rstrip()), status)
+
+
+def misc_check_status(verdict: Verdict, *, dynamic: bool) -> int:
+    """Return the exit status that says this verdict to keepalived, 0 to 255.
+
+    Without misc_dynamic a weight cannot be said: a server that is drained to 0 stays a success.
+    """
+    if not verdict.in_service:
+        return DRAINED if dynamic and verdict.draining else OUT
+    return min(max(verdict.weight, 0), MAX_WEIGHT) + 2 if dynamic else 0

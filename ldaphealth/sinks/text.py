@@ -1,0 +1,167 @@
+"""The verdicts as a table for people: a glance must be enough, at night and without colour.
+
+The command line calls it; the only file that draws. Words carry the meaning, colour repeats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
+
+from msgspec import Struct
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ldaphealth.model import Effect, Finding, Metric, Snapshot, State, Verdict
+from ldaphealth.sinks import Options, Told, exit_status
+from ldaphealth.sinks.summary import names, summary, troubles
+from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
+from ldaphealth.text.printable import printable
+
+STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
+NARROW = 90  # columns; below, the sentences would get less than a third of the line
+# A CRITICAL reason of a server in service needs an explanation.
+EFFECTS = {Effect.OUT: "", Effect.WEIGHT: " (lowers the weight)", Effect.WATCH: " (only told)"}
+LONGEST_MS = 1e7  # about three hours; more is no time that a session took
+
+
+class Column(Struct, frozen=True):
+    """One column of the wide table; it is left out when it would be empty."""
+
+    heading: str
+    cell: Callable[[Verdict], Text]
+    is_number: bool = False
+    wraps: bool = False
+
+
+def tell(snapshot: Snapshot, options: Options) -> Told:
+    """Draw the table, with `verbose` every finding, and at the end one line that sums it up."""
+    drawn: list[RenderableType] = []
+    if snapshot.verdicts:
+        drawn.append(
+            _narrow(snapshot) if max(options.width, LEAST_WIDTH) < NARROW else _wide(snapshot)
+        )
+        if options.verbose:
+            drawn += [Text(), _findings(snapshot)]
+        drawn.append(Text())
+    drawn.append(_summary(snapshot))
+    text = as_text(*drawn, width=options.width, colour=options.colour)
+    return Told(text, exit_status(snapshot))
+
+
+def _summary(snapshot: Snapshot) -> Text:
+    if not snapshot.verdicts:
+        return Text("no server was checked")
+    everybody = all(verdict.in_service for verdict in snapshot.verdicts)
+    how_many = summary(snapshot).replace(" in service", " servers in service")
+    counted = Text(how_many, "bold green" if everybody else "bold red")
+    return Text("; ").join([counted, *map(Text, troubles(snapshot))])
+
+
+def _wide(snapshot: Snapshot) -> Table:
+    shown = names(snapshot)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    cells: list[list[Text]] = []
+    for column in _columns(shown):
+        column_cells = [column.cell(verdict) for verdict in snapshot.verdicts]
+        if any(column_cells):
+            cells.append(column_cells)
+            table.add_column(
+                column.heading,
+                justify="right" if column.is_number else "left",
+                no_wrap=not column.wraps,
+                overflow="fold",
+            )
+    for row in zip(*cells, strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _columns(shown: Mapping[str, str]) -> tuple[Column, ...]:
+    return (
+        Column("SERVER", lambda v: Text(shown[v.server], "bold"), wraps=True),
+        Column("VERDICT", _in_or_out),
+        Column("STATE", lambda v: Text(v.state.name, STYLES[v.state])),
+        Column("WEIGHT", lambda v: Text(str(v.weight)), is_number=True),
+        Column("BIND\nms", lambda v: Text(_ms(v, "bind_seconds")), is_number=True),
+        Column("SEARCH\nms", lambda v: Text(_ms(v, "search_seconds")), is_number=True),
+        Column("HELD BY", lambda v: Text(printable(v.held_by), "bold"), wraps=True),
+        Column("WHY", _why, wraps=True),
+    )
+
+
+def _narrow(snapshot: Snapshot) -> Table:
+    """Put all that is said of a server below its verdict: columns would leave no room for why."""
+    shown = names(snapshot)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold", max_width=24)
+    table.add_column(overflow="fold")
+    for verdict in snapshot.verdicts:
+        state = Text(verdict.state.name, STYLES[verdict.state])
+        first = Text("  ").join([_in_or_out(verdict), state, Text(f"weight {verdict.weight}")])
+        steps = ((step, _ms(verdict, f"{step}_seconds")) for step in ("bind", "search"))
+        times = Text(", ".join(f"{step} {ms} ms" for step, ms in steps if ms))
+        held = Text(f"held by {printable(verdict.held_by)}" if verdict.held_by else "", "bold")
+        block = [first, times, held, _why(verdict)]
+        table.add_row(
+            Text(shown[verdict.server], "bold"), Text("\n").join(part for part in block if part)
+        )
+    return table
+
+
+def _in_or_out(verdict: Verdict) -> Text:
+    if verdict.in_service:
+        return Text("in service", STYLES[State.OK])
+    what = "draining" if verdict.draining else "OUT of service"
+    return Text(what, f"bold {STYLES[State.CRITICAL]}")
+
+
+def _why(verdict: Verdict) -> Text:
+    return Text("\n").join(
+        Text.assemble(
+            (printable(reason.code), STYLES[reason.state]),
+            f"{EFFECTS[reason.effect]}: {printable(reason.summary)}",
+        )
+        for reason in verdict.reasons
+    )
+
+
+def _ms(verdict: Verdict, name: str) -> str:
+    """Return a time in milliseconds, or nothing: a step that was not reached took none."""
+    for finding in verdict.findings:
+        for metric in finding.metrics:
+            if metric.name == name and 0 <= metric.value * 1000 < LONGEST_MS:
+                return f"{metric.value * 1000:.1f}"
+    return ""
+
+
+def _findings(snapshot: Snapshot) -> Table:
+    shown = names(snapshot)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("SERVER", "STATE", "FINDING"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "STATE")
+    for verdict in snapshot.verdicts:
+        name = shown[verdict.server]
+        for finding in verdict.findings:
+            state = Text(finding.state.name, STYLES[finding.state])
+            table.add_row(Text(name, "bold"), state, _finding(finding))
+            name = ""  # said once, so that the eye finds where the next server begins
+    return table
+
+
+def _finding(finding: Finding) -> Text:
+    first = f"{printable(finding.reason)}: {printable(finding.summary)}"
+    return Text("\n".join([first, *_metrics(finding.metrics)]))
+
+
+def _metrics(metrics: Iterable[Metric]) -> Iterable[str]:
+    for metric in metrics:
+        name = " ".join(filter(None, (printable(metric.name), printable(metric.label))))
+        ranges = [
+            f"{word} {printable(text)}"
+            for word, text in (("warning", metric.warning), ("critical", metric.critical))
+            if text
+        ]
+        value = f"{metric.value:.6g}" if isfinite(metric.value) else "not known"
+        yield f"  {name} {value}" + (f" ({', '.join(ranges)})" if ranges else "")

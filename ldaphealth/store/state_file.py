@@ -1,0 +1,157 @@
+"""What the agent must know again after a restart: the last verdicts, and the operators' words.
+
+One small JSON file, written whole. The one-shot command reads the operators' words in it, so that
+they hold while the agent is down.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ldaphealth.files.atomic_file import write
+from ldaphealth.guard import Memory
+from ldaphealth.guard.memory import Override
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+SELDOM_SECONDS = 10.0
+MAX_BYTES = 16 << 20
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # proc(5): another one after each boot
+# Older verdicts say nothing of today; a restart takes seconds, a reboot of the machine minutes.
+YOUNG_SECONDS = 120.0
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    version: int
+    boot_id: str
+    at: float  # seconds since the boot
+    epoch: float
+    memories: dict[str, Memory]
+
+
+def path_in(state_directory: Path) -> Path:
+    """Return where the file is."""
+    return state_directory / "state.json"
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from all others."""
+    return BOOT_ID.read_text().strip()
+
+
+def save(path: Path, memories: Mapping[str, Memory], now: float) -> None:
+    """Write the file; OSError leaves the old one."""
+    saved = _Saved(VERSION, boot_id(), now, time.time(), dict(memories))
+    write(path, msgspec.json.encode(saved), 0o640, durable=True)
+
+
+def load(path: Path, now: float) -> dict[str, Memory]:
+    """Return the memories by cluster, on this boot's clock; nothing where there is no file.
+
+    Verdicts that are not young are left out, overrides are not. ValueError says what is wrong with
+    the file; OSError that it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES)
+    except FileNotFoundError:
+        return {}
+    try:
+        saved = msgspec.json.decode(content, type=_Saved)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from error
+    if saved.version != VERSION:
+        raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
+    same_boot = saved.boot_id == boot_id() and saved.at <= now
+    # The clock that never steps begins anew with each boot; then only the clock of the day is left.
+    passed = now - saved.at if same_boot else max(0.0, time.time() - saved.epoch)
+    shift = 0.0 if same_boot else now - saved.at - passed
+    return {
+        name: Memory(
+            memory.servers if same_boot and passed <= YOUNG_SECONDS else {},
+            {key: _shifted(each, shift) for key, each in memory.overrides.items()},
+        )
+        for name, memory in saved.memories.items()
+    }
+
+
+def _shifted(override: Override, seconds: float) -> Override:
+    return msgspec.structs.replace(override, until=override.until + seconds)
+
+
+class Keeper:
+    """Saves the memories in a thread of its own: at once when it matters, else now and then.
+
+    `memories` returns the newest; they are never changed in place, so any thread may take them.
+    `save_beside` saves what is only worth it now and then, in a file of its own.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        memories: Callable[[], Mapping[str, Memory]],
+        clock: Callable[[], float],
+        save_beside: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._path, self._memories, self._clock = path, memories, clock
+        self._save_beside = save_beside
+        self._saving = threading.Lock()
+        self._stop = threading.Event()
+        self._saved: object = None
+        self._saved_at = -SELDOM_SECONDS
+        self.errors = 0
+        self._told: set[Callable[[], None]] = set()  # what failed lately
+        self._thread = threading.Thread(target=self._keep, name="state", daemon=True)
+        self._thread.start()
+
+    def save(self) -> None:
+        """Save now; OSError when it cannot be."""
+        with self._saving:
+            memories = self._memories()
+            save(self._path, memories, self._clock())
+            self._saved, self._saved_at = _weighty(memories), self._clock()
+            self._told.discard(self.save)
+
+    def close(self) -> None:
+        """Save a last time, if the disk lets us, and end."""
+        self._stop.set()
+        self._thread.join(1.0)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(1.0):
+            late = self._clock() - self._saved_at >= SELDOM_SECONDS
+            if late or _weighty(self._memories()) != self._saved:
+                self._try(self.save)
+            if late:
+                self._try(self._save_beside)
+        self._try(self.save)
+        self._try(self._save_beside)
+
+    def _try(self, save: Callable[[], None]) -> None:
+        try:
+            save()
+            self._told.discard(save)
+        except OSError as error:
+            if save not in self._told:
+                where = {"path": error.filename or str(self._path), "error": str(error)}
+                log.error("cannot save the state", extra=where)  # noqa: TRY400
+                self._told.add(save)
+            self.errors += 1
+
+
+def _weighty(memories: Mapping[str, Memory]) -> object:
+    """Return what must not be lost; the rest changes with every round."""
+    return {
+        name: (
+            memory.overrides,
+            {server: past.in_service for server, past in memory.servers.items()},
+        )
+        for name, memory in memories.items()
+    }

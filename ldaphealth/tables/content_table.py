@@ -1,0 +1,87 @@
+"""Entries that differ, for people: which servers have which version, and who has none.
+
+`ldaphealth content diff` calls it with the document of content_report.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ldaphealth.text.printable import printable
+
+LACKS_MANY = 100
+HINT = (
+    "{server} lacks {count:,} entries that others have: it lost them, or the account may not "
+    "read them there"
+)
+
+
+def drawn(report: Mapping[str, Any]) -> Group:
+    """Return it, to be shown by terminal.py."""
+    parts: list[Table | Text] = []
+    if report["differences"]:
+        parts += [_table(report), Text("")]
+    return Group(*parts, *_summary(report))
+
+
+def _table(report: Mapping[str, Any]) -> Table:
+    rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("ENTRY", "SERVERS", "ENTRYCSN"):
+        rows.add_column(heading, overflow="fold")
+    for each in report["differences"]:
+        name = Text(printable(each["dn"]), "bold")
+        for servers, version, is_odd in _versions(each):
+            style = "bold red" if is_odd else ""
+            rows.add_row(name, Text(", ".join(map(_short, servers)), style), Text(version, style))
+            name = Text("")
+    return rows
+
+
+def _versions(each: Mapping[str, Any]) -> Iterator[tuple[list[str], str, bool]]:
+    """Yield servers that have the same, most of them first."""
+    alike: dict[str, list[str]] = {}
+    uuids = {version["entry_uuid"] for version in each["versions"].values()}
+    for server, version in each["versions"].items():
+        text = printable(version["entry_csn"])
+        if len(uuids) > 1:  # the same name, but not the same entry
+            text += f" entryUUID {version['entry_uuid']}"
+        alike.setdefault(text, []).append(server)
+    if each["missing"]:
+        alike["lacks it"] = each["missing"]
+    for text, servers in sorted(alike.items(), key=lambda item: -len(item[1])):
+        yield servers, text, servers[0] in each["odd"]
+
+
+def _summary(report: Mapping[str, Any]) -> Iterator[Text]:
+    compared = [each for each in report["servers"] if not each["not_compared"]]
+    for each in report["servers"]:
+        if each["not_compared"]:
+            why = printable(each["not_compared"])
+            yield Text(f"{_short(each['server'])} was not compared: {why}", "bold yellow")
+        if each["lacking"] >= LACKS_MANY:
+            hint = HINT.format(server=_short(each["server"]), count=each["lacking"])
+            yield Text(hint, "yellow")
+    if report["unsettled"]:
+        text = f"{report['unsettled']:,} entries changed all the time: nothing is known of them"
+        yield Text(text, "yellow")
+    more = report["different"] - len(report["differences"])
+    if more > 0:
+        yield Text(f"and {more:,} more, which are not listed (--most)", "yellow")
+    entries = max((each["entries"] for each in compared), default=0)
+    where = f"{entries:,} entries on {len(compared)} of {len(report['servers'])} servers"
+    took = f"compared in {report['duration_seconds']:.0f} s"
+    different = report["different"]
+    if different:
+        verb = "entry differs" if different == 1 else "entries differ"
+        yield Text(f"{different:,} {verb}; {where} {took}", "bold red")
+    elif len(compared) > 1:
+        yield Text(f"no difference; {where} {took}", "bold green")
+
+
+def _short(server: str) -> str:
+    return server.rpartition("/")[2]

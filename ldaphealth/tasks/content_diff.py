@@ -1,0 +1,89 @@
+"""The contents of one cluster compared once, from the beginning or from where a file says.
+
+`ldaphealth content diff` drives it; it asks the servers itself, so it also works where no agent
+runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from msgspec import Struct
+
+from ldaphealth.check import Cluster
+from ldaphealth.content.comparison import Comparison, Limits, TooFewError
+from ldaphealth.content.progress import Progress
+from ldaphealth.content.reader import Access, Reader
+from ldaphealth.content.resume_file import check_place, load, save
+from ldaphealth.content.slices import Cursor
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.session import open_session
+from ldaphealth.survey import StoppedError
+
+SLICE_ENTRIES = 10_000  # with four servers, 20 MiB
+
+
+class Wanted(Struct, frozen=True):
+    """How to compare: see the options of the command."""
+
+    entries_per_second: float
+    wait_seconds: float
+    most: int
+    resume_file: Path | None = None
+
+
+class ContentDiff:
+    """One comparison. ValueError from the beginning: the resume file cannot be used."""
+
+    def __init__(self, cluster: Cluster, wanted: Wanted) -> None:
+        self.servers = {server.id: server.uri for server in cluster.servers}
+        self.suffix = cluster.servers[0].suffix
+        self._file = wanted.resume_file
+        self._stop = threading.Event()
+        self.progress = self._resumed() or Progress(Cursor(SLICE_ENTRIES), wanted.most)
+        access = Access(
+            open_session, cluster.deadline_seconds, Deadline.after, self._pause,
+            wanted.entries_per_second,
+        )  # fmt: skip
+        left = [each for each in cluster.servers if each.id not in self.progress.not_compared]
+        self.readers = [Reader(server, access) for server in left]
+        limits = Limits(wanted.wait_seconds, _retired(cluster))
+        self._comparison = Comparison(self.readers, self.progress, limits, self._pause)
+
+    def run(self) -> None:
+        """Compare all of it, or until fewer than two servers are left.
+
+        StoppedError after `stop`; OSError when the resume file cannot be written. The file stays
+        where it does not come to the end.
+        """
+        try:
+            self._comparison.begin()
+            while not self.progress.cursor.is_done:
+                self._comparison.step()
+                if self._file:
+                    save(self._file, self.progress, self.servers, self.suffix)
+        except TooFewError:
+            return
+        if self._file:
+            self._file.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End `run` between two pages; for signal handlers and other threads."""
+        self._stop.set()
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(max(0.0, seconds)):
+            raise StoppedError
+
+    def _resumed(self) -> Progress | None:
+        if self._file is None:
+            return None
+        check_place(self._file)
+        return load(self._file, self.servers, self.suffix)
+
+
+def _retired(cluster: Cluster) -> tuple[int, ...]:
+    """Return the server IDs that write no more, as the check `replication` knows them."""
+    known = [each.params for each in cluster.checks if each.check.name == "replication"]
+    return tuple(known[0].retired_server_ids) if known else ()

@@ -1,0 +1,130 @@
+"""The replication state of one cluster, looked at again and again: a matrix for people.
+
+`ldaphealth csn watch` drives it; publish/csn_matrix.py draws what it returns. It asks the servers
+itself, so it also works where no agent runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from msgspec.structs import replace
+
+from ldaphealth.check import Cluster
+from ldaphealth.checks.consumer import Link, links_of
+from ldaphealth.checks.replication import Params
+from ldaphealth.checks.sightings import sighting, vector
+from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Standing, assess
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.model import Observation, Server
+from ldaphealth.rounds.probe import probe
+
+CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
+MOST_THREADS = 64
+KEPT = 256  # looks
+
+
+class CSNWatch:
+    """What was seen of a cluster since the watch began."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        checks = tuple(each for each in cluster.checks if each.check.name in CHECKS)
+        self.cluster = replace(cluster, checks=checks)
+        self._reads: dict[str, list[Sighting]] = {}
+        self._trouble: dict[str, str] = {}
+        self._links: dict[str, tuple[Link, ...]] = {}
+
+    def look(self) -> None:
+        """Read every server once, side by side, within the cluster's deadline."""
+        servers = self.cluster.servers
+        deadline = Deadline.after(self.cluster.deadline_seconds)
+        with ThreadPoolExecutor(min(MOST_THREADS, len(servers)), "watch") as pool:
+            seen = pool.map(lambda server: probe(server, self.cluster.checks, deadline), servers)
+            for server, observations in zip(servers, seen, strict=True):
+                self._note(server, observations)
+
+    def matrix(self, epoch_seconds: float) -> dict[str, Any]:
+        """Return servers against server IDs; `epoch_seconds` is only for the age of a change."""
+        standing = {
+            server: sightings
+            for server, sightings in self._reads.items()
+            if server not in self._trouble
+        }
+        standings = assess(standing)
+        sids = sorted({sid for reads in standing.values() for sid in reads[-1].vector})
+        return {
+            "cluster": self.cluster.name,
+            "server_ids": [f"{sid:03x}" for sid in sids],
+            "servers": [
+                {
+                    "server": server.id,
+                    "trouble": self._trouble.get(server.id, ""),
+                    "positions": _positions(
+                        standing[server.id][-1], standings[server.id], epoch_seconds
+                    )
+                    if server.id in standing
+                    else {},
+                    "phase": _phase(self._links.get(server.id, ())),
+                    "links": [_link(each) for each in self._links.get(server.id, ())],
+                }
+                for server in self.cluster.servers
+            ],
+        }
+
+    def _note(self, server: Server, observations: list[Observation]) -> None:
+        self._trouble.pop(server.id, None)
+        self._links.pop(server.id, None)
+        by_check = {each.check: each for each in observations}
+        seen = by_check.get("replication", observations[-1])
+        if seen.failure is not None:
+            self._trouble[server.id] = seen.failure.detail
+            return
+        if "consumer" in by_check:  # cn=Monitor may be closed to us: then nothing is told of links
+            self._links[server.id] = tuple(links_of(by_check["consumer"].facts))
+        base = self._base(server)
+        try:
+            vector(seen, base)
+        except CSNError as error:
+            self._trouble[server.id] = str(error)
+            return
+        read = sighting(seen, base)
+        if read is None:
+            self._trouble[server.id] = f"no {ATTRIBUTE} can be read"
+            return
+        reads = self._reads.setdefault(server.id, [])
+        reads.append(read)
+        del reads[:-KEPT]
+
+    def _base(self, server: Server) -> str:
+        """Return the naming context to show: the first, where several are judged."""
+        params = (each.params for each in self.cluster.checks if isinstance(each.params, Params))
+        return next(params, Params()).contexts(server)[0]
+
+
+def _positions(read: Sighting, standing: Standing, epoch_seconds: float) -> dict[str, Any]:
+    return {
+        f"{sid:03x}": {
+            "csn": str(csn),
+            "age_seconds": epoch_seconds - csn.time.timestamp(),
+            "gap_seconds": standing.csn_gap_seconds.get(sid, 0.0),
+            "behind_seconds": standing.behind_seconds.get(sid, 0.0),
+            "isolated_seconds": standing.isolated_seconds.get(sid, 0.0),
+            "split_seconds": standing.split_seconds.get(sid, 0.0),
+        }
+        for sid, csn in sorted(read.vector.items())
+    }
+
+
+def _phase(links: Sequence[Link]) -> str:
+    """Return in which phases the links of a server are, the most frequent first."""
+    counted = Counter(link.phase_now for link in links)
+    if len(counted) == 1:
+        return next(iter(counted))
+    return ", ".join(f"{count} {phase}" for phase, count in counted.most_common())
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {"provider": link.name, "connected": link.connected, "phase": link.phase_now}

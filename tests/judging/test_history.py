@@ -1,0 +1,323 @@
+"""What is remembered, how much of it, and what a judge gets to see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.check import View
+from ldaphealth.judging.history import LARGEST_GAP, History
+from ldaphealth.model import Failure, Finding, Kind, Metric, Observation, Trust
+from tests.checks.seen import CRITICAL, SOFT, saw, server
+
+S0, S1 = server("s0"), server("s1")
+HARD_FAILURE = Failure(Kind.CONNECT, "connection refused")
+
+
+def shown(history: History, of: str = "s0", check: str = "search") -> list[float]:
+    """Return the times of what a judge sees of one server, in its order."""
+    seen = history.view(server(of), check, one_shot=False).mine
+    return [each.started_at for each in seen]
+
+
+@pytest.mark.parametrize(
+    ("keep", "added", "first", "count"),
+    [
+        pytest.param(3, 0, None, 0, id="nothing"),
+        pytest.param(3, 2, 0, 2, id="fewer than the bound"),
+        pytest.param(3, 3, 0, 3, id="as many as the bound"),
+        pytest.param(3, 4, 1, 3, id="one more than the bound"),
+        pytest.param(1, 9, 8, 1, id="a bound of one"),
+        pytest.param(64, 1000, 936, 64, id="many more than the bound"),
+    ],
+)
+def test_the_oldest_beyond_the_bound_is_forgotten(
+    keep: int, added: int, first: int | None, count: int
+) -> None:
+    history = History(keep)
+    for at in range(added):
+        history.add(saw("search", at=float(at)))
+
+    assert shown(history) == ([] if first is None else [float(first + n) for n in range(count)])
+
+
+def test_the_bound_is_64_unless_another_is_said() -> None:
+    history = History()
+    for at in range(65):
+        history.add(saw("search", at=float(at)))
+
+    assert shown(history) == [float(at) for at in range(1, 65)]
+
+
+def test_the_bound_is_of_one_server_and_check_and_not_of_all() -> None:
+    history = History(2)
+    for at in range(4):
+        history.add(saw("bind", at=float(at)))
+    history.add(saw("search", at=10.0))
+    history.add(saw("search", of="s1", at=11.0))
+
+    assert shown(history, "s0", "bind") == [2.0, 3.0]
+    assert shown(history, "s0", "search") == [10.0]
+    assert shown(history, "s1", "search") == [11.0]
+
+
+def test_a_view_has_all_servers_of_which_its_check_was_seen_and_no_other() -> None:
+    history = History()
+    for of, check in (("s0", "search"), ("s1", "search"), ("s2", "bind")):
+        history.add(saw(check, of=of))
+    look = history.view(S0, "search", one_shot=True)
+
+    assert set(look.observations) == {"c/s0", "c/s1"}
+    assert (look.server, look.check, look.one_shot) == (S0, "search", True)
+    assert history.view(S0, "search", one_shot=False).one_shot is False
+
+
+def test_a_check_that_was_never_seen_has_an_empty_view() -> None:
+    assert History().view(S0, "search", one_shot=False).observations == {}
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        pytest.param({"c/s0", "c/s1"}, ([0.0], [1.0], [2.0]), id="none is gone"),
+        pytest.param({"c/s1", "c/s9"}, ([], [1.0], []), id="one is gone"),
+        pytest.param(set(), ([], [], []), id="all are gone"),
+    ],
+)
+def test_a_server_that_is_gone_is_forgotten_with_all_its_checks(
+    kept: set[str], expected: tuple[list[float], ...]
+) -> None:
+    history = History()
+    history.add(saw("search", at=0.0))
+    history.add(saw("search", of="s1", at=1.0))
+    history.add(saw("bind", at=2.0))
+
+    history.forget(kept)
+
+    assert (shown(history), shown(history, "s1"), shown(history, "s0", "bind")) == expected
+
+
+def test_a_server_that_came_back_is_remembered_anew() -> None:
+    history = History()
+    history.add(saw("search", at=1.0))
+    history.forget({"c/s1"})
+    history.add(saw("search", at=2.0))
+
+    assert shown(history) == [2.0]
+
+
+def test_a_judge_may_slice_what_it_sees() -> None:
+    history = History()
+    for at in (1.0, 2.0, 3.0):
+        history.add(saw("search", at=at))
+
+    newest_two = history.view(S0, "search", one_shot=False).mine[-2:]
+
+    assert [each.started_at for each in newest_two] == [2.0, 3.0]
+
+
+def test_the_latest_is_what_was_added_last() -> None:
+    history = History()
+    for at in (5.0, 1.0):
+        history.add(saw("search", at=at))
+
+    assert history.view(S0, "search", one_shot=False).latest.started_at == 1.0
+
+
+def test_a_server_that_is_not_in_the_view_was_not_seen() -> None:
+    assert View(S0, "search", {}).mine == ()
+
+
+def test_a_finding_of_a_view_is_of_its_server_and_check() -> None:
+    found = View(S1, "search", {}).finding(
+        CRITICAL, "entries", "none", (Metric("search_entries", n) for n in (0, 1)), Trust.TOLD
+    )
+
+    metrics = (Metric("search_entries", 0), Metric("search_entries", 1))
+    assert found == Finding("c/s1", "search", CRITICAL, "entries", "none", metrics, Trust.TOLD)
+    assert View(S1, "search", {}).finding(CRITICAL, "entries", "none").trust is SOFT
+
+
+SEEN = st.lists(
+    st.builds(
+        lambda of, check, at: saw(check, of=of, at=at),
+        st.sampled_from(["s0", "s1"]),
+        st.sampled_from(["bind", "search"]),
+        st.floats(0, 100),
+    )
+)
+
+
+@given(SEEN, st.integers(1, 5))
+def test_a_view_is_the_newest_that_were_added_in_their_order(
+    seen: list[Observation], keep: int
+) -> None:
+    history = History(keep)
+    added: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    for each in seen:
+        history.add(each)
+        added[each.server, each.check].append(each)
+
+    for of in (S0, S1):
+        for check in ("bind", "search"):
+            look = history.view(of, check, one_shot=False)
+            assert list(look.mine) == added[of.id, check][-keep:]
+
+
+@pytest.mark.parametrize(
+    ("session", "is_shown"),
+    [
+        pytest.param([], False, id="never looked at"),
+        pytest.param([saw("connect", at=1.0)], True, id="well before it"),
+        pytest.param([saw("connect", at=9.0)], True, id="well after it"),
+        pytest.param([saw("connect", at=1.0, failure=HARD_FAILURE)], False, id="dead before it"),
+        pytest.param([saw("connect", at=9.0, failure=HARD_FAILURE)], False, id="dead after it"),
+        pytest.param(
+            [saw("connect", at=1.0), saw("search", at=1.1, failure=HARD_FAILURE), saw("unbind")],
+            True,
+            id="a session that went on after a failure",
+        ),
+    ],
+)
+def test_what_a_survey_saw_counts_while_the_sessions_of_the_rounds_run_through(
+    session: list[Observation], is_shown: bool
+) -> None:
+    history = History()
+    history.add_surveyed(saw("landscape", at=5.0))
+    for each in session:
+        history.add(each)
+    history.add_surveyed(saw("landscape", at=6.0))
+
+    assert shown(history, check="landscape") == ([5.0, 6.0] if is_shown else [])
+
+
+def test_a_survey_does_not_pass_for_a_session() -> None:
+    history = History()
+    history.add(saw("connect", at=1.0))
+    history.add(saw("search", at=1.1))
+    history.add(saw("connect", at=2.0, failure=HARD_FAILURE))
+    history.add_surveyed(saw("landscape", at=3.0))
+
+    assert shown(history, check="search") == []
+
+
+# The older part, of checks that say which reads can be spared
+
+
+def grows(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
+    return float(str(earlier["n"])) <= float(str(later["n"]))
+
+
+def long_history(keep: int = 4, older: int = 8) -> History:
+    return History(keep, {"search": grows}, older)
+
+
+def numbers(history: History) -> list[tuple[float, object]]:
+    seen = history.view(S0, "search", one_shot=False).mine
+    return [(each.started_at, each.facts.get("n")) for each in seen]
+
+
+def test_of_older_reads_that_say_the_same_the_first_and_the_last_are_kept() -> None:
+    history = long_history()
+    for at in range(1000):
+        history.add(saw("search", {"n": 1 if at >= 500 else 0}, at=float(at)))
+
+    assert numbers(history) == [
+        *((0.0, 0), (499.0, 0), (500.0, 1), (995.0, 1)),
+        *((float(at), 1) for at in range(996, 1000)),
+    ]
+
+
+def test_a_check_that_cannot_tell_has_no_older_reads() -> None:
+    history = long_history()
+    for at in range(1000):
+        history.add(saw("bind", {"n": 0}, at=float(at)))
+
+    assert shown(history, check="bind") == [996.0, 997.0, 998.0, 999.0]
+
+
+def test_failures_are_forgotten_when_they_are_old() -> None:
+    history = long_history()
+    failure = Failure(Kind.TIMEOUT, "no answer")
+    for at in range(20):
+        failed = at in (3, 18)
+        history.add(saw("search", {"n": 0}, at=float(at), failure=failure if failed else None))
+
+    assert [at for at, _ in numbers(history)] == [0.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+
+
+def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ago() -> None:
+    history = History(64, {"search": grows})
+    for at in range(100_000):
+        history.add(saw("search", {"n": at}, at=float(at)))
+    times = [at for at, _ in numbers(history)]
+
+    assert times[0] < 40_000  # at an interval of 5 s more than three days ago
+    assert len(times) <= 128
+    for earlier, later in pairwise(times[:-64]):
+        assert later - earlier <= max(1, LARGEST_GAP * (100_000 - later))
+
+
+def test_where_nothing_can_be_spared_the_oldest_are_forgotten() -> None:
+    history = long_history()
+    for at in range(1000):
+        history.add(saw("search", {"n": at % 2}, at=float(at)))
+    times = [at for at, _ in numbers(history)]
+
+    assert times == [float(at) for at in range(1000 - len(times), 1000)]
+    assert 8 <= len(times) <= 12
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 5), st.integers(1, 6))
+def test_the_newest_are_whole_and_the_older_ones_bounded_and_in_order(
+    said: list[int], keep: int, older: int
+) -> None:
+    history = long_history(keep, older)
+    added = [(float(at), n) for at, n in enumerate(said)]
+    for at, n in added:
+        history.add(saw("search", {"n": n}, at=at))
+    seen = numbers(history)
+
+    assert seen[-keep:] == added[-keep:]
+    assert len(seen) <= keep + older
+    assert [each for each in added if each in seen] == seen
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60).map(sorted), st.integers(0, 3))
+def test_of_what_grows_nothing_older_is_told_than_there_was(said: list[int], least: int) -> None:
+    """Since when it was at least so much is told late perhaps, and never too early."""
+    history = long_history(2, 4)
+    for at, n in enumerate(said):
+        history.add(saw("search", {"n": n}, at=float(at)))
+    true = [at for at, n in enumerate(said) if n >= least]
+    known = [at for at, n in numbers(history) if int(str(n)) >= least]
+
+    assert bool(known) is bool(true)
+    assert not true or known[0] >= true[0]
+
+
+def test_what_was_remembered_before_a_restart_counts_at_once_only_if_it_is_current() -> None:
+    recalled = [saw("search", {"n": 0}, at=1.0), saw("search", {"n": 1}, at=2.0)]
+    current, old = long_history(), long_history()
+    current.recall(recalled, current=True)
+    old.recall(recalled, current=False)
+    before = numbers(current), numbers(old)
+    for history in (current, old):
+        history.add(saw("connect", at=3.0))
+        history.add(saw("search", {"n": 2}, at=4.0))
+
+    assert before == ([(1.0, 0), (2.0, 1)], [])
+    assert numbers(current) == numbers(old) == [(1.0, 0), (2.0, 1), (4.0, 2)]
+
+
+def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
+    history = long_history()
+    history.recall([saw("search", {"n": 0}, at=1.0)], current=True)
+    history.add(saw("connect", at=3.0, failure=Failure(Kind.CONNECT, "refused")))
+
+    assert numbers(history) == []

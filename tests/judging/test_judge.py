@@ -1,0 +1,424 @@
+"""The one judge of failures, and what becomes of a check whose own judge fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+
+from ldaphealth.check import Check, Planned, View
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.judging.history import History
+from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
+from ldaphealth.model import Effect, Failure, Finding, Kind, Metric, Observation, Trust
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    HARD,
+    OK,
+    OURS,
+    SOFT,
+    UNKNOWN,
+    WARNING,
+    Opinion,
+    cluster,
+    opinions,
+    planned,
+    saw,
+)
+
+
+def history(*seen: Observation) -> History:
+    remembered = History()
+    for each in seen:
+        remembered.add(each)
+    return remembered
+
+
+class Failed(Struct, frozen=True):
+    """One row: a failure of a check, and the opinion that it must give."""
+
+    check: str
+    failure: Failure
+    expected: Opinion
+
+
+def failed(  # noqa: PLR0913  the columns of the table
+    check: str, kind: Kind, result_code: str = "", *, ours: bool = False, told: str, by: Trust
+) -> Failed:
+    state = UNKNOWN if by is OURS else CRITICAL
+    return Failed(check, Failure(kind, "a sentence", result_code, ours), (told, state, by))
+
+
+FAILURES = {
+    "no connection": failed("connect", Kind.CONNECT, told="connect", by=HARD),
+    "no route from here": failed("connect", Kind.CONNECT, ours=True, told="connect", by=OURS),
+    "the name does not resolve": failed(
+        "connect", Kind.RESOLVE, ours=True, told="resolve", by=OURS
+    ),
+    "the handshake broke": failed("connect", Kind.TLS, told="tls", by=HARD),
+    "our own TLS files cannot be read": failed("connect", Kind.TLS, ours=True, told="tls", by=OURS),
+    "the certificate is not trusted": failed(
+        "connect", Kind.CERTIFICATE, told="certificate", by=SOFT
+    ),
+    "no answer in connect": failed("connect", Kind.TIMEOUT, told="timeout", by=HARD),
+    "no answer in bind": failed("bind", Kind.TIMEOUT, told="timeout", by=HARD),
+    "no answer in search": failed("search", Kind.TIMEOUT, told="timeout", by=HARD),
+    "it does not speak LDAP": failed("bind", Kind.PROTOCOL, told="protocol", by=HARD),
+    "the connection broke in bind": failed("bind", Kind.CONNECT, told="disconnected", by=HARD),
+    "the connection broke in write": failed("write", Kind.CONNECT, told="disconnected", by=HARD),
+    "a notice of disconnection": failed(
+        "search", Kind.CONNECT, "strongerAuthRequired", told="disconnected", by=HARD
+    ),
+    "a notice of disconnection in connect": failed(
+        "connect", Kind.CONNECT, "unavailable", told="connect", by=HARD
+    ),
+    "too many bytes": failed("search", Kind.TOO_LARGE, told="too_large", by=SOFT),
+    "a mistake of the check": failed("search", Kind.BUG, ours=True, told="bug", by=OURS),
+    "credentials refused": failed(
+        "bind", Kind.BIND, "invalidCredentials", told="invalidCredentials", by=SOFT
+    ),
+    "bind while busy": failed("bind", Kind.BIND, "busy", told="busy", by=HARD),
+    "bind while unavailable": failed("bind", Kind.BIND, "unavailable", told="unavailable", by=HARD),
+    "no StartTLS": failed("connect", Kind.RESULT, "protocolError", told="protocolError", by=SOFT),
+    "StartTLS while unavailable": failed(
+        "connect", Kind.RESULT, "unavailable", told="unavailable", by=HARD
+    ),
+    "search while busy": failed("search", Kind.RESULT, "busy", told="busy", by=HARD),
+    "search without the entry": failed(
+        "search", Kind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
+    ),
+    "compare without a right": failed(
+        "compare",
+        Kind.RESULT,
+        "insufficientAccessRights",
+        told="insufficientAccessRights",
+        by=SOFT,
+    ),
+    "write to a database that takes none": failed(
+        "write", Kind.RESULT, "unwillingToPerform", told="unwillingToPerform", by=SOFT
+    ),
+    "replication without the suffix": failed(
+        "replication", Kind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
+    ),
+    "a result code that nobody knows": failed(
+        "search", Kind.RESULT, "resultCode4711", told="resultCode4711", by=SOFT
+    ),
+}
+
+
+@pytest.mark.parametrize("row", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failure_is_told_by_its_code_and_trusted_by_its_kind(row: Failed) -> None:
+    one = cluster(Planned(BUILT_IN[row.check], None, Effect.OUT))
+    [finding] = judge(one, history(saw(row.check, failure=row.failure)), one_shot=True)
+
+    assert opinions([finding]) == (row.expected,)
+    assert (finding.server, finding.check, finding.summary) == ("c/s0", row.check, "a sentence")
+
+
+def test_the_table_has_every_kind_of_failure() -> None:
+    assert {row.failure.kind for row in FAILURES.values()} == set(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_failure_of_ours_is_never_held_against_a_server(kind: Kind) -> None:
+    for result_code in ("", "busy", "unavailable", "noSuchObject"):
+        assert trust(Failure(kind, "a sentence", result_code, ours=True)) is OURS
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        pytest.param(Kind.CONNECT, HARD, id="connect"),
+        pytest.param(Kind.TIMEOUT, HARD, id="timeout"),
+        pytest.param(Kind.TLS, HARD, id="tls"),
+        pytest.param(Kind.PROTOCOL, HARD, id="protocol"),
+        pytest.param(Kind.CERTIFICATE, SOFT, id="certificate"),
+        pytest.param(Kind.BIND, SOFT, id="bind"),
+        pytest.param(Kind.RESULT, SOFT, id="result"),
+        pytest.param(Kind.TOO_LARGE, SOFT, id="too_large"),
+    ],
+)
+def test_a_kind_means_no_service_or_an_expectation(kind: Kind, expected: Trust) -> None:
+    assert trust(Failure(kind, "a sentence")) is expected
+
+
+@pytest.mark.parametrize("name", ["Busy", "unavailableCriticalExtension", "other", "canceled"])
+def test_no_other_result_code_means_no_service(name: str) -> None:
+    assert trust(Failure(Kind.RESULT, "a sentence", name)) is SOFT
+
+
+@pytest.mark.parametrize(
+    ("check", "failure", "expected"),
+    [
+        pytest.param("bind", Failure(Kind.BIND, ""), "bind", id="a bind without result code"),
+        pytest.param("search", Failure(Kind.RESULT, ""), "result", id="a result without its code"),
+        pytest.param(
+            "bind",
+            Failure(Kind.PROTOCOL, "", "protocolError"),
+            "protocol",
+            id="only an answered operation is told by its result code",
+        ),
+    ],
+)
+def test_a_code_is_the_kind_where_no_result_code_says_more(
+    check: str, failure: Failure, expected: str
+) -> None:
+    assert code(check, failure) == expected
+
+
+def test_a_failure_is_told_with_the_time_of_each_operation() -> None:
+    timings = {"resolve": 0.25, "connect": 5.0}
+    seen = saw("connect", timings=timings, failure=Failure(Kind.TIMEOUT, "a sentence"))
+    [finding] = judge(cluster(planned("connect")), history(seen), one_shot=True)
+
+    assert finding.metrics == (Metric("resolve_seconds", 0.25), Metric("connect_seconds", 5.0))
+
+
+TIMED_OUT = Failure(Kind.TIMEOUT, "no answer within 5 s: bind")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param([], (), id="nothing seen"),
+        pytest.param([saw("search")], (), id="another check seen"),
+        pytest.param([saw("bind", of="s9")], (), id="a stranger seen"),
+        pytest.param([saw("bind")], (FINE,), id="well"),
+        pytest.param(
+            [saw("bind"), saw("bind", failure=TIMED_OUT)],
+            (("timeout", CRITICAL, HARD),),
+            id="well, then failed",
+        ),
+        pytest.param(
+            [saw("bind", failure=TIMED_OUT), saw("bind")], (FINE,), id="failed, then well"
+        ),
+    ],
+)
+def test_the_newest_observation_decides_between_the_two_judges(
+    seen: list[Observation], expected: tuple[Opinion, ...]
+) -> None:
+    assert opinions(judge(cluster(planned("bind")), history(*seen), one_shot=True)) == expected
+
+
+def test_findings_are_in_the_order_of_servers_and_then_of_checks() -> None:
+    two = cluster(planned("connect"), planned("bind"), servers=2)
+    seen = [saw(check, of=of) for of in ("s1", "s0") for check in ("bind", "connect")]
+
+    found = judge(two, history(*seen), one_shot=True)
+
+    assert [(each.server, each.check) for each in found] == [
+        ("c/s0", "connect"),
+        ("c/s0", "bind"),
+        ("c/s1", "connect"),
+        ("c/s1", "bind"),
+    ]
+
+
+def test_a_server_of_which_nothing_was_seen_has_no_findings() -> None:
+    two = cluster(planned("connect"), servers=2)
+
+    found = judge(two, history(saw("connect", of="s1")), one_shot=True)
+
+    assert [each.server for each in found] == ["c/s1"]
+
+
+Judge = Callable[[View, Any], Iterable[Finding]]
+
+
+def third_party(
+    judge_it: Judge, wants: Callable[[View, Any], bool] = lambda *_: False, params: Any = None
+) -> Planned:
+    """Return a planned check of somebody else, named `theirs`."""
+    check = Check("theirs", object, lambda *_: {}, judge_it, Effect.OUT, wants)
+    return Planned(check, params, Effect.OUT)
+
+
+def well(view: View, _: object) -> Iterable[Finding]:
+    return [view.finding(OK, "ok", "well")]
+
+
+def raises(*_: object) -> Iterable[Finding]:
+    raise KeyError("cn")
+
+
+def raises_after_a_finding(view: View, _: object) -> Iterable[Finding]:
+    yield view.finding(CRITICAL, "down", "remove it")
+    raise ZeroDivisionError("division by zero")
+
+
+def returns_nothing(*_: object) -> Any:
+    return None
+
+
+def raises_with_hostile_text(*_: object) -> Iterable[Finding]:
+    raise ValueError("\x1b[2J\nCRITICAL")
+
+
+@pytest.mark.parametrize(
+    ("judge_it", "summary"),
+    [
+        pytest.param(raises, "the check itself failed: KeyError: 'cn'", id="at once"),
+        pytest.param(
+            raises_after_a_finding,
+            "the check itself failed: ZeroDivisionError: division by zero",
+            id="after a finding, which is not told",
+        ),
+        pytest.param(
+            returns_nothing,
+            "the check itself failed: TypeError: 'NoneType' object is not iterable",
+            id="returns nothing",
+        ),
+        pytest.param(
+            raises_with_hostile_text,
+            r"the check itself failed: ValueError: \x1b[2J\nCRITICAL",
+            id="with text for a terminal",
+        ),
+    ],
+)
+def test_a_judge_that_fails_is_a_bug_of_ours_and_says_nothing_of_the_server(
+    judge_it: Judge, summary: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        found = judge(cluster(third_party(judge_it)), history(saw("theirs")), one_shot=True)
+
+    assert found == [Finding("c/s0", "theirs", UNKNOWN, "bug", summary, (), OURS)]
+    assert caplog.messages == ["the judge of check theirs failed"]
+
+
+def test_a_judge_that_fails_does_not_keep_the_others_from_judging() -> None:
+    checks = (third_party(raises), planned("bind"))
+    found = judge(cluster(*checks), history(saw("theirs"), saw("bind")), one_shot=True)
+
+    assert [each.reason for each in found] == ["theirs.bug", "bind.ok"]
+
+
+def test_a_judge_gets_its_settings_and_all_servers_and_whether_there_is_memory() -> None:
+    got: list[tuple[str, object, set[str], bool]] = []
+
+    def notes(view: View, params: object) -> Iterable[Finding]:
+        got.append((view.server.id, params, set(view.observations), view.one_shot))
+        return well(view, params)
+
+    two = cluster(third_party(notes, params="settings"), servers=2)
+    both = {"c/s0", "c/s1"}
+    for one_shot in (True, False):
+        judge(two, history(saw("theirs"), saw("theirs", of="s1")), one_shot=one_shot)
+
+    assert got == [
+        ("c/s0", "settings", both, True),
+        ("c/s1", "settings", both, True),
+        ("c/s0", "settings", both, False),
+        ("c/s1", "settings", both, False),
+    ]
+
+
+def test_one_server_can_be_judged_alone_among_all() -> None:
+    two = cluster(planned("connect"), planned("bind"), servers=2)
+    seen = history(*(saw(check, of=of) for of in ("s0", "s1") for check in ("bind", "connect")))
+
+    found = judge_server(two, two.servers[1], seen, one_shot=False)
+
+    assert [(each.server, each.check) for each in found] == [("c/s1", "connect"), ("c/s1", "bind")]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param([], {}, id="nothing seen"),
+        pytest.param([saw("theirs")], {"c/s0": ("theirs",)}, id="seen"),
+        pytest.param([saw("theirs", failure=TIMED_OUT)], {}, id="failed"),
+        pytest.param([saw("theirs"), saw("theirs", failure=TIMED_OUT)], {}, id="failed since"),
+        pytest.param(
+            [saw("theirs", failure=TIMED_OUT), saw("theirs")], {"c/s0": ("theirs",)}, id="recovered"
+        ),
+        pytest.param(
+            [saw("theirs"), saw("theirs", of="s1"), saw("bind", of="s2")],
+            {"c/s0": ("theirs",), "c/s1": ("theirs",)},
+            id="two of three",
+        ),
+        pytest.param(
+            [saw("theirs"), saw("monitor", {"search": 1})],
+            {"c/s0": ("monitor", "theirs")},
+            id="two checks, in the order of the session",
+        ),
+    ],
+)
+def test_a_second_look_is_at_what_was_seen_and_cannot_be_judged_yet(
+    seen: list[Observation], expected: dict[str, tuple[str, ...]]
+) -> None:
+    checks = (planned("bind"), planned("monitor"), third_party(well, lambda *_: True))
+
+    assert second_look(cluster(*checks, servers=3), history(*seen)) == expected
+
+
+def test_who_cannot_say_whether_it_wants_a_second_look_gets_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(*_: object) -> bool:
+        raise KeyError("cn")
+
+    with caplog.at_level(logging.ERROR):
+        wanted = second_look(cluster(third_party(well, fails)), history(saw("theirs")))
+
+    assert wanted == {}
+    assert caplog.messages == ["check theirs failed"]
+
+
+def test_a_second_look_is_asked_about_without_memory() -> None:
+    wanted = second_look(
+        cluster(third_party(well, lambda view, _: view.one_shot)), history(saw("theirs"))
+    )
+
+    assert wanted == {"c/s0": ("theirs",)}
+
+
+@given(
+    st.sampled_from(Kind),
+    st.sampled_from(["", "busy", "unavailable", "noSuchObject", "other"]),
+    st.booleans(),
+    st.sampled_from(sorted(BUILT_IN)),
+)
+def test_any_failure_is_one_finding_critical_unless_it_is_ours(
+    kind: Kind, result_code: str, ours: bool, check: str
+) -> None:
+    failure = Failure(kind, "a sentence", result_code, ours)
+    one = cluster(Planned(BUILT_IN[check], None, Effect.OUT))
+    [finding] = judge(one, history(saw(check, failure=failure)), one_shot=True)
+
+    assert (finding.state is UNKNOWN) is (finding.trust is OURS) is ours
+    assert finding.state is not WARNING
+    assert finding.trust is not Trust.TOLD
+    assert finding.code
+    assert finding.code == code(check, failure)
+
+
+def speaks_of_another_server(view: View, _: object) -> Iterable[Finding]:
+    return [Finding("c/s9", view.check, CRITICAL, "down", "remove it")]
+
+
+def speaks_for_another_check(view: View, _: object) -> Iterable[Finding]:
+    return [Finding(view.server.id, "bind", CRITICAL, "down", "remove it")]
+
+
+def returns_text(*_: object) -> Any:
+    return "all is well"
+
+
+@pytest.mark.parametrize(
+    "judge_it",
+    [
+        pytest.param(speaks_of_another_server, id="of another server"),
+        pytest.param(speaks_for_another_check, id="for another check"),
+        pytest.param(returns_text, id="no finding at all"),
+    ],
+)
+def test_a_judge_that_speaks_of_what_it_was_not_asked_is_a_bug_of_ours(judge_it: Judge) -> None:
+    found = judge(cluster(third_party(judge_it)), history(saw("theirs")), one_shot=True)
+
+    assert [getattr(each, "reason", None) for each in found] == ["theirs.bug"]

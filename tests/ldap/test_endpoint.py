@@ -1,0 +1,40 @@
+"""LDAP URLs are read as RFC 4516 writes them, and what we cannot use is refused in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ldaphealth.ldap.endpoint import Endpoint, parse_uri
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("ldap://ldap1.example.com", Endpoint("ldap", "ldap1.example.com", 389)),
+        ("LDAPS://h", Endpoint("ldaps", "h", 636)),
+        ("ldap://h:3389/", Endpoint("ldap", "h", 3389)),
+        ("ldap://[::1]:3389", Endpoint("ldap", "::1", 3389)),
+        ("ldapi://%2Frun%2Fslapd%2Fldapi", Endpoint("ldapi", "/run/slapd/ldapi", 0)),
+    ],
+)
+def test_a_right_url(uri: str, expected: Endpoint) -> None:
+    assert parse_uri(uri) == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("http://h", "no LDAP URL"),
+        ("ldap1.example.com", "no LDAP URL"),
+        ("ldap://", "names no host"),
+        ("ldap://h:99999", "no LDAP URL"),
+        ("ldap://h:0", "port 0"),
+        ("ldap://user:secret@h", "credentials"),
+        ("ldap://h/dc=example,dc=com", "goes on after the host"),
+        ("ldapi://socket", "names no socket"),
+        ("ldap://[::1", "no LDAP URL"),
+    ],
+)
+def test_a_wrong_url_says_what_is_wrong(uri: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        parse_uri(uri)

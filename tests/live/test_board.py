@@ -1,0 +1,113 @@
+"""The board shows the latest of every cluster, and nothing of what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from ldaphealth.live.board import KEPT_CHANGES, Board
+from ldaphealth.model import Failure, Kind, Observation, State, Verdict
+from ldaphealth.publishers.decided import Change, Decided
+
+CONNECT = Failure(Kind.CONNECT, "refused")
+
+
+def verdict(server: str, *, in_service: bool = True) -> Verdict:
+    return Verdict(server, State.OK if in_service else State.CRITICAL, in_service, 100 * in_service)
+
+
+def seen(server: str, check: str, seconds: float, failure: Failure | None = None) -> Observation:
+    return Observation(server, check, 10.0, seconds, {}, {check: seconds}, failure)
+
+
+def decided(
+    *verdicts: Verdict,
+    due: Mapping[str, float],
+    observations: Sequence[Observation] = (),
+    changes: Sequence[Change] = (),
+) -> Decided:
+    by_server = {each.server: each for each in verdicts}
+    return Decided(verdicts[0].server.partition("/")[0], by_server, due, changes, observations)
+
+
+@pytest.fixture
+def board() -> Board:
+    board = Board(clock=lambda: 1_000.0)
+    round_ = [seen("c/a", "connect", 0.25), seen("c/a", "bind", 0.5)]
+    board.publish(decided(verdict("c/a"), due={"c/a": 20.0}, observations=round_))
+    return board
+
+
+def test_a_verdict_is_shown_until_it_holds_no_more(board: Board) -> None:
+    known = board.view.clusters["c"]["c/a"]
+
+    assert known.verdict == verdict("c/a")
+    assert [known.is_stale(now) for now in (19.9, 20.0)] == [False, True]
+
+
+def test_times_add_up_over_rounds(board: Board) -> None:
+    again = [seen("c/a", "connect", 0.75)]
+    board.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=again))
+    known = board.view.clusters["c"]["c/a"]
+
+    assert (known.times["connect"].count, known.times["connect"].sum) == (2, 1.0)
+    assert known.times["bind"].count == 1
+    assert known.rounds == 2
+    assert {check: each.duration_seconds for check, each in known.seen.items()} == {
+        "connect": 0.75,
+        "bind": 0.5,
+    }
+
+
+def test_a_failure_that_was_gone_on_a_second_look_is_no_failed_round(board: Board) -> None:
+    confirmed = [seen("c/a", "connect", 0.1, CONNECT), seen("c/a", "connect", 0.1)]
+    board.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=confirmed))
+    assert board.view.clusters["c"]["c/a"].failed_rounds == 0
+
+    failed = [seen("c/a", "connect", 0.1, CONNECT)]
+    board.publish(decided(verdict("c/a"), due={"c/a": 40.0}, observations=failed))
+    assert board.view.clusters["c"]["c/a"].failed_rounds == 1
+
+
+def test_a_decision_without_a_round_of_a_server_renews_nothing_of_it(board: Board) -> None:
+    board.publish(decided(verdict("c/a"), verdict("c/b"), due={"c/b": 30.0}))
+    known = board.view.clusters["c"]["c/a"]
+
+    assert (known.valid_until, known.rounds) == (20.0, 1)
+
+
+def test_a_survey_that_ended_is_no_round(board: Board) -> None:
+    for failure in (None, CONNECT):
+        surveyed = [seen("c/a", "propagation", 0.5, failure)]
+        board.publish(decided(verdict("c/a"), due={}, observations=surveyed))
+    known = board.view.clusters["c"]["c/a"]
+
+    assert (known.rounds, known.failed_rounds) == (1, 0)
+    assert known.seen["propagation"].failure == CONNECT
+
+
+def test_a_view_that_was_taken_does_not_change(board: Board) -> None:
+    before = board.view
+    board.publish(decided(verdict("c/a", in_service=False), due={"c/a": 30.0}))
+
+    assert before.clusters["c"]["c/a"].verdict.in_service
+    assert not board.view.clusters["c"]["c/a"].verdict.in_service
+
+
+def test_servers_and_clusters_that_are_gone_are_not_shown(board: Board) -> None:
+    board.publish(decided(verdict("c/b"), due={"c/b": 30.0}))
+    assert list(board.view.clusters["c"]) == ["c/b"]
+
+    board.publish(decided(verdict("d/x"), due={"d/x": 30.0}))
+    board.publish(Decided("c", {}, {}, (), ()))
+    assert [server for server, _ in board.view.servers()] == ["d/x"]
+
+
+def test_the_newest_changes_are_kept_and_no_more(board: Board) -> None:
+    for number in range(KEPT_CHANGES + 1):
+        change = Change(None, verdict("c/a", in_service=bool(number % 2)))
+        board.publish(decided(change.after, due={}, changes=[change]))
+
+    assert len(board.view.changes) == KEPT_CHANGES
+    assert board.view.changes[0].change.after.in_service is bool(KEPT_CHANGES % 2)

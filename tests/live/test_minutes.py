@@ -1,0 +1,89 @@
+"""The last hour of one check, by the minute."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.live.board import BY_THE_MINUTE, Board
+from ldaphealth.live.minutes import KEPT_MINUTES, MINUTE_SECONDS, Hour, added
+from ldaphealth.model import Observation, State, Verdict
+from ldaphealth.publishers.decided import Decided
+
+
+def hour(*looks: tuple[float, float]) -> Hour:
+    """Return the hour of looks, each the moment and the seconds that it took."""
+    found = Hour()
+    for at, seconds in looks:
+        found = added(found, at, [seconds])
+    return found
+
+
+def test_looks_of_one_minute_are_one_point() -> None:
+    (point,) = hour((60.0, 0.5), (90.0, 0.5), (119.9, 2.0)).points()
+
+    assert (point.minute, point.count, point.p50, point.most) == (1, 3, 0.5946035575013605, 2.0)
+    assert point.p95 == 2.0
+
+
+def test_a_minute_without_a_look_has_no_point() -> None:
+    assert [point.minute for point in hour((0.0, 1.0), (300.0, 1.0)).points()] == [0, 5]
+
+
+def test_a_round_that_lands_late_counts_in_the_minute_that_is_open() -> None:
+    (first, second) = hour((0.0, 1.0), (60.0, 1.0), (59.0, 9.0)).points()
+
+    assert (first.count, second.count, second.most) == (1, 2, 9.0)
+
+
+def test_what_is_older_is_not_since() -> None:
+    found = hour(*((minute * 60.0, 1.0) for minute in range(10)))
+
+    assert [point.minute for point in found.since(7)] == [7, 8, 9]
+
+
+def test_nothing_was_seen_yet() -> None:
+    assert Hour().points() == ()
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 600)), max_size=200))
+def test_no_more_than_an_hour_is_kept_in_order(looks: list[tuple[float, float]]) -> None:
+    points = hour(*looks).points()
+    minutes = [point.minute for point in points]
+
+    assert len(points) <= KEPT_MINUTES
+    assert minutes == sorted(set(minutes))
+    assert all(point.p50 <= point.p95 <= point.most for point in points)
+
+
+def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look() -> None:
+    board = Board()
+    seen = [
+        Observation("c/a", "write", 59.0, 2.0, {}, {"modify": 0.25, "compare": 0.5}),
+        Observation("c/a", "monitor", 59.0, 2.0, {}, {"search": 0.5}),
+        Observation("c/a", "bind", 59.0, 2.0),  # nothing was timed
+    ]
+    board.publish(Decided("c", {"c/a": Verdict("c/a", State.OK, True, 100)}, {}, (), seen))
+    hours = board.view.clusters["c"]["c/a"].hours
+
+    assert {check: each.points()[0].most for check, each in hours.items()} == {"write": 0.75}
+    assert hours["write"].minute == 1  # when it was complete
+
+
+@pytest.mark.parametrize("servers", [100])
+def test_an_hour_of_many_servers_is_a_few_mebibytes(servers: int) -> None:
+    tracemalloc.start()
+    try:
+        found = [
+            hour(*((minute * MINUTE_SECONDS, 0.001 * minute) for minute in range(KEPT_MINUTES)))
+            for _ in range(servers * len(BY_THE_MINUTE))
+        ]
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(found[0].points()) == KEPT_MINUTES
+    assert size < 6 << 20

@@ -1,0 +1,277 @@
+"""The page at `/`: what it says of every kind of server, and that nobody else writes into it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from ldaphealth.guard.rules import RULES
+from ldaphealth.live.board import Board, View
+from ldaphealth.live.health import Health
+from ldaphealth.page import page
+from ldaphealth.page.server_card import HELD, KINDS, Word, card
+from ldaphealth.publishers.decided import Change, Decided
+from tests.page import views
+from tests.sinks.nasty import NASTY, nasty_snapshot
+
+ROOT = Path(__file__).parents[2]
+
+
+class Parsed(HTMLParser):
+    """Elements in their order, each with the names of its attributes; text; ids; links."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.scripts: list[str] = []
+        self._inside = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
+        self._inside = tag
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name == "href":
+                self.links.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a script or a style."""
+        if tag in ("script", "style"):
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        if self._inside == "script":
+            self.scripts.append(data)
+        elif self._inside != "style" and data.strip():
+            self.words.append(" ".join(data.split()))
+
+    @property
+    def text(self) -> str:
+        """Return all texts in their order."""
+        return " ".join(self.words)
+
+
+def rendered(view: View, health: Health = views.HEALTH, **more: object) -> str:
+    arguments = {"boot_seconds": views.BOOT, "epoch_seconds": views.EPOCH, **more}
+    return page.render(view, health, **arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def realistic() -> View:
+    return views.realistic()
+
+
+@pytest.fixture(scope="module")
+def parsed(realistic: View) -> Parsed:
+    return Parsed(rendered(realistic, host="lb1", words=views.WORDS))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "3 of 6 servers in service",
+        "example/ldap2 out: bind.timeout",
+        "branch/b1: no fresh verdict",
+        "branch/b2 held in by floor: search.noSuchObject",
+        "The last verdict said in service ; it holds no more since 1 min 13 s.",
+        "Held by floor. It should be out, but too few servers would be left",
+        "no new connections, open ones may go on. 1 h 12 min left: new kernel",
+        "behind 41 s, gap 1 h 5 min",
+        "1 of 2 servers lack changes that others have",
+        "in service → out",
+        "lb1 , seen at 02:13:20 UTC",
+        "Trouble of the agent itself nothing",
+    ],
+)
+def test_it_says(parsed: Parsed, words: str) -> None:
+    assert words in parsed.text
+
+
+def test_the_worst_server_comes_first(realistic: View) -> None:
+    text = rendered(realistic)
+    order = ["example/ldap2", "example/ldap3", "example/ldap1", "branch/b1", "branch/b2"]
+    places = [text.index(f'id="{server}"') for server in order]
+
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("view", "title"),
+    [
+        pytest.param(views.realistic(), "2 out, 1 unknown - ldaphealth", id="some are out"),
+        pytest.param(View(), "nothing seen yet - ldaphealth", id="just begun"),
+        pytest.param(
+            View({"c": {"c/a": views.known(views.fine("c/a"))}}),
+            "1 in service - ldaphealth",
+            id="all is well",
+        ),
+    ],
+)
+def test_the_tab_of_the_browser_tells(view: View, title: str) -> None:
+    assert f"<title>{title}</title>" in rendered(view)
+
+
+def test_a_server_that_was_not_looked_at_yet_is_counted(realistic: View) -> None:
+    assert "94 not looked at yet" in rendered(realistic, replace(views.HEALTH, servers=100))
+    assert "No server was looked at yet" in rendered(View())
+
+
+def test_a_verdict_that_is_not_fresh_is_in_service_no_more(realistic: View) -> None:
+    text = Parsed(rendered(realistic, boot_seconds=views.BOOT + 3_600)).text
+
+    assert "0 of 6 servers in service" in text
+    assert "weight 100" not in text
+
+
+def test_every_link_leads_to_something_on_the_page(parsed: Parsed) -> None:
+    inside = [link.removeprefix("#") for link in parsed.links if link.startswith("#")]
+
+    assert {"example/ldap2", "branch"} <= set(inside)
+    assert set(inside) <= set(parsed.ids)
+    assert len(parsed.ids) == len(set(parsed.ids))
+
+
+def test_it_leads_to_other_pages_of_the_agent(realistic: View) -> None:
+    links = [("api/v1/status", "all of it as JSON")]
+
+    assert '<a href="api/v1/status">all of it as JSON</a>' in rendered(realistic, links=links)
+
+
+def test_what_the_agent_suffers_from_is_said(realistic: View) -> None:
+    text = Parsed(rendered(realistic, views.AILING)).text
+
+    for words in ("not ended: 12", "written or sent: 3", "that failed: 1", "on disk: 2"):
+        assert words in text
+
+
+def test_what_is_wrong_with_the_agent_now_is_said(realistic: View) -> None:
+    assert "has not come round" not in Parsed(rendered(realistic)).text
+    text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7, threads=64))).text
+    assert "7 looks wait for one of 64 threads" in text
+
+    late = Parsed(rendered(realistic, replace(views.HEALTH, loop_age_seconds=75.0))).text
+    assert "The agent has not come round for 1 min 15 s" in late
+
+
+def test_every_rule_of_the_guard_is_explained() -> None:
+    assert {name for name, _ in HELD} == {rule.__name__ for rule in RULES}
+
+
+def test_every_kind_has_a_shape_of_its_own() -> None:
+    shapes = (page.TEMPLATES / "shapes.html").read_text()
+    drawn = re.findall(r'id=":shape-(\w+)" viewBox="0 0 16 16">(.*)</symbol>', shapes)
+
+    assert {name for name, _ in drawn} == set(KINDS)
+    assert len({picture for _, picture in drawn}) == len(KINDS)
+
+
+def test_an_operators_word_without_a_reason() -> None:
+    known = views.known(views.draining("c/a"))
+
+    assert card(known, views.BOOT, Word("drain", 61.0)).brief == "1 min 1 s left"
+    assert card(known, views.BOOT).held_sentence.startswith("An operator drains it")
+
+
+def nasty_view(text: str) -> View:
+    """Return a view that says the text wherever a server or a third party's check can."""
+    board = Board(clock=lambda: views.EPOCH)
+    verdicts = nasty_snapshot(text).verdicts
+    changes = [Change(verdicts[0], each) for each in verdicts]
+    held = replace(verdicts[1], server=f"{text}/{text}", in_service=True, findings=())
+    for name, each in (("main", verdicts), (text, (held,))):
+        by_server = {verdict.server: verdict for verdict in each}
+        due = dict.fromkeys(by_server, views.BOOT + 1)
+        board.publish(Decided(name, by_server, due, changes, ()))
+    return board.view
+
+
+def nasty_page(text: str) -> str:
+    word = Word(text, 10.0, text)
+    words = {server: word for server, _ in nasty_view(text).servers()}
+    return rendered(nasty_view(text), replace(views.HEALTH, version=text), host=text, words=words)
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_no_text_of_a_server_becomes_an_element_or_an_attribute(text: str) -> None:
+    found, harmless = Parsed(nasty_page(text)), Parsed(nasty_page("harmless"))
+
+    if text:
+        assert found.elements == harmless.elements
+    assert set(found.elements) <= set(harmless.elements)
+    assert found.scripts == [page.SCRIPT]
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_a_page_is_bounded_and_can_be_sent(text: str) -> None:
+    sent = nasty_page(text).encode()
+
+    assert len(sent) < 256 << 10
+    assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", sent)
+
+
+def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(realistic: View) -> None:
+    text = rendered(realistic)
+    policy = page.HEADERS["Content-Security-Policy"]
+    for tag in ("style", "script"):
+        (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = b64encode(sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert not re.search(r'\s(?:style|on\w+)="', text)
+    assert not re.search(r'(?:src|href)="(?!#|data:image/svg|\?)', text)
+
+
+def test_the_build_changes_with_the_version(realistic: View) -> None:
+    other = rendered(realistic, replace(views.HEALTH, version="9"))
+
+    assert re.findall('data-build="[0-9a-f]{12}"', rendered(realistic)) != re.findall(
+        'data-build="[0-9a-f]{12}"', other
+    )
+
+
+def test_a_page_of_a_hundred_servers_is_small() -> None:
+    view = views.many(100)
+    parsed = Parsed(text := rendered(view, replace(views.HEALTH, servers=100)))
+
+    assert len(text.encode()) < 512 << 10
+    assert "95 of 100 servers in service" in parsed.text
+    assert 0 < text.count("<figure>") <= 4 * 10  # only of those that are not fine
+    assert text.count('<details class="server ') == 100
+    assert len(re.findall(r'<details class="server [^>]* open>', text)) == 6  # out or held
+
+
+def test_no_trouble_makes_a_page_large() -> None:
+    text = rendered(views.many(100, healthy=False), replace(views.HEALTH, servers=100))
+
+    assert len(text.encode()) < 1 << 20
+    assert text.count("<figure>") <= 4 * page.MOST_PLOTTED
+    assert len(re.findall(r'<details class="server [^>]* open>', text)) == page.MOST_OPEN
+
+
+def test_the_templates_are_in_the_wheel(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert {f"ldaphealth/page/templates/{each.name}" for each in page.TEMPLATES.iterdir()} <= {
+        *names
+    }

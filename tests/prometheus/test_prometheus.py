@@ -1,0 +1,389 @@
+"""What a scrape says: every metric of the table, nothing stale, and text that harms nobody."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from math import inf, isnan
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from prometheus_client.metrics_core import Metric as Parsed
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.parser import text_string_to_metric_families
+
+from ldaphealth.guard.rules import RULES
+from ldaphealth.live import spread
+from ldaphealth.live.board import Known, View
+from ldaphealth.model import Effect, Finding, Metric, Observation, Reason, State, Verdict
+from ldaphealth.prometheus import METRICS, Probed, exposition, exposition_of_probe
+from ldaphealth.prometheus.exposition import MOST_SERIES, cumulative
+from ldaphealth.prometheus.family import EXPONENTS, Family, Kind
+from ldaphealth.prometheus.readings import HELD_BY
+from tests.sinks.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
+from tests.sinks.nasty import NASTY, nasty_snapshot
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+# What Prometheus 2.42 sends.
+ACCEPT = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+OPERATION = "ldaphealth_operation_duration_seconds"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+LABELS = {"cluster": "example", "server": "ldap1"}
+Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples(families: Iterable[Parsed]) -> Samples:
+    found = [
+        ((sample.name, frozenset(sample.labels.items())), sample.value)
+        for family in families
+        for sample in family.samples
+    ]
+    assert len(found) == len(dict(found)), "a series twice spoils the whole scrape"
+    return dict(found)
+
+
+def parsed(body: bytes) -> Iterable[Parsed]:
+    found: Iterable[Parsed] = text_string_to_metric_families(body.decode())
+    return found
+
+
+def scraped(shown: View, now: float = NOW) -> Samples:
+    """Return what the text form says, once OpenMetrics was seen to say the same."""
+    body, _ = exposition(shown, HEALTH, now)
+    other, _ = exposition(shown, HEALTH, now, OPENMETRICS)
+    said = samples(parsed(body))
+    read = openmetrics_parser.text_string_to_metric_families
+    same = samples(read(other.decode()))  # type: ignore[no-untyped-call]
+    assert {k: str(v) for k, v in said.items()} == {k: str(v) for k, v in same.items()}
+    return said
+
+
+def value(said: Samples, name: str, **labels: str) -> float | None:
+    return said.get((name, frozenset({**LABELS, **labels}.items())))
+
+
+def one(verdict: Verdict) -> Samples:
+    return scraped(view(verdict))
+
+
+@pytest.fixture(scope="module")
+def said() -> Samples:
+    return scraped(cluster(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "wanted"),
+    [
+        ("ldaphealth_server_verdict_valid", {}, 1),
+        ("ldaphealth_server_in_service", {}, 1),
+        ("ldaphealth_server_weight", {}, 100),
+        ("ldaphealth_server_draining", {}, 0),
+        ("ldaphealth_server_unchanged_seconds", {}, 3600),
+        ("ldaphealth_server_state", {"state": "ok"}, 1),
+        ("ldaphealth_server_state", {"state": "critical"}, 0),
+        ("ldaphealth_server_held", {"held_by": "floor"}, 0),
+        ("ldaphealth_check_severity", {"check": "bind"}, 0),
+        ("ldaphealth_replication_behind_seconds", {"server_id": "003", "suffix": ""}, 0),
+        ("ldaphealth_replication_csn_gap_seconds", {"server_id": "003", "suffix": ""}, 0.75),
+        ("ldaphealth_consumer_link_connected", {"provider": "ldap://192.0.2.11"}, 1),
+        ("ldaphealth_consumer_link_silent_seconds", {"provider": "ldap://192.0.2.11"}, 12.5),
+        ("ldaphealth_slapd_operations_completed_total", {"operation": "search"}, 102),
+        ("ldaphealth_slapd_pending_operations", {}, 0),
+        ("ldaphealth_slapd_connections_ratio", {}, 0.02),
+        ("ldaphealth_slapd_database_ratio", {"suffix": "dc=example,dc=com"}, 0.4),
+        ("ldaphealth_slapd_readers_ratio", {"suffix": "dc=example,dc=com"}, 0.1),
+        ("ldaphealth_certificate_expiry_timestamp_seconds", {}, 1.8e9),
+        ("ldaphealth_server_rounds_total", {}, 1),
+        ("ldaphealth_server_failed_rounds_total", {}, 0),
+        (OPERATION + "_count", {"operation": "search"}, 6),
+        (OPERATION + "_sum", {"operation": "modify"}, 0.012),
+        (OPERATION + "_bucket", {"operation": "modify", "le": "0.00390625"}, 0),
+        (OPERATION + "_bucket", {"operation": "modify", "le": "0.015625"}, 1),
+        (OPERATION + "_count", {"operation": "resolve"}, None),
+        (OPERATION + "_count", {"operation": "unbind"}, None),
+        ("ldaphealth_slapd_operations_completed_total", {"operation": "own"}, None),
+    ],
+)  # fmt: skip
+def test_a_healthy_server(
+    said: Samples, name: str, labels: dict[str, str], wanted: float | None
+) -> None:
+    assert value(said, name, **labels) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "wanted"),
+    [
+        ("ldaphealth_build_info", {"version": "1.2.3"}, 1),
+        ("ldaphealth_agent_up_seconds", {}, 600),
+        ("ldaphealth_agent_rounds_total", {}, 480),
+        ("ldaphealth_agent_overruns_total", {}, 1),
+        ("ldaphealth_agent_deadline_misses_total", {}, 5),
+        ("ldaphealth_agent_rounds_in_flight", {}, 2),
+        ("ldaphealth_agent_threads", {}, 64),
+        ("ldaphealth_agent_busy_threads", {}, 1),
+        ("ldaphealth_agent_waiting_rounds", {}, 3),
+        ("ldaphealth_agent_loop_age_seconds", {}, 0.5),
+        ("ldaphealth_series_left_out", {}, 0),
+    ],
+)
+def test_the_agent(said: Samples, name: str, labels: dict[str, str], wanted: float) -> None:
+    assert said[name, frozenset(labels.items())] == wanted
+
+
+SPLIT = Reason("replication.split", "one half lacks", State.WARNING, Effect.OUT)
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "labels", "wanted"),
+    [
+        ({"in_service": False}, "ldaphealth_server_in_service", {}, 0),
+        ({"draining": True}, "ldaphealth_server_draining", {}, 1),
+        ({"held_by": "floor"}, "ldaphealth_server_held", {"held_by": "floor"}, 1),
+        ({"held_by": "floor"}, "ldaphealth_server_held", {"held_by": "blind"}, 0),
+        ({"state": State.UNKNOWN}, "ldaphealth_server_state", {"state": "unknown"}, 1),
+        ({"state": State.UNKNOWN}, "ldaphealth_server_state", {"state": "ok"}, 0),
+        ({"reasons": (SPLIT,)}, "ldaphealth_reason_severity", {"code": "replication.split"}, 2),
+        ({"reasons": ()}, "ldaphealth_reason_severity", {"code": "replication.split"}, None),
+    ],
+)
+def test_what_a_verdict_says(
+    change: dict[str, object], name: str, labels: dict[str, str], wanted: float | None
+) -> None:
+    assert value(one(replace(healthy("example/ldap1"), **change)), name, **labels) == wanted
+
+
+def test_the_worst_finding_of_a_check_counts() -> None:
+    server = "example/ldap1"
+    states = (State.WARNING, State.UNKNOWN, State.OK)
+    findings = tuple(Finding(server, "replication", each, "x", "x") for each in states)
+    said = one(replace(healthy(server), findings=findings))
+
+    assert value(said, "ldaphealth_check_severity", check="replication") == 2
+
+
+def test_naming_contexts_are_told_apart() -> None:
+    server = "example/ldap1"
+    metrics = (
+        Metric("behind_seconds", 1.0, label="001 dc=a"),
+        Metric("behind_seconds", 2.0, label="001 dc=b,dc=c d"),
+    )
+    finding = Finding(server, "replication", State.OK, "ok", "", metrics)
+    said = one(replace(healthy(server), findings=(finding,)))
+
+    behind = "ldaphealth_replication_behind_seconds"
+    assert value(said, behind, server_id="001", suffix="dc=a") == 1.0
+    assert value(said, behind, server_id="001", suffix="dc=b,dc=c d") == 2.0
+
+
+def test_nothing_of_an_expired_verdict_is_told_but_counts_go_on() -> None:
+    said = scraped(cluster(1), now=UNTIL)
+    of_server = {name for name, labels in said if ("server", "ldap1") in labels}
+
+    assert of_server == {
+        "ldaphealth_server_verdict_valid", "ldaphealth_server_rounds_total",
+        "ldaphealth_server_failed_rounds_total", OPERATION + "_bucket",
+        OPERATION + "_count", OPERATION + "_sum",
+    }  # fmt: skip
+    assert value(said, "ldaphealth_server_verdict_valid") == 0
+
+
+def test_facts_of_an_earlier_session_are_not_told() -> None:
+    known = cluster(1).clusters["example"]["example/ldap1"]
+    refused = Observation("example/ldap1", "connect", NOW, 0.1)
+    later = replace(known, seen={**known.seen, "connect": refused})
+    said = scraped(View({"example": {"example/ldap1": later}}))
+
+    assert value(said, "ldaphealth_server_in_service") == 1
+    assert not [name for name, _ in said if name.startswith("ldaphealth_slapd_")]
+
+
+def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None:
+    broken = replace(healthy("example/ldap1"), reasons=(SPLIT,))
+    arrived = Finding(
+        "example/ldap1", "propagation", State.OK, "ok", "", (Metric("propagation_seconds", 0.2),)
+    )
+    shown = view(replace(broken, findings=(*broken.findings, arrived)))
+    known = shown.clusters["example"]["example/ldap1"]
+    times = {**known.times, "from ldap2": spread.of([0.02, 3.0])}
+    shown = View({"example": {"example/ldap1": replace(known, times=times)}})
+    bodies = [exposition(shown, HEALTH, NOW)[0], exposition_of_probe(shown, Probed(True, 0.1))[0]]
+    types = {
+        (family.name + ("_total" if family.type == "counter" else ""), family.type)
+        for body in bodies
+        for family in parsed(body)
+    }
+    kinds = {
+        (family.name, "gauge" if family.kind is Kind.INFO else family.kind.value)
+        for family in METRICS
+    }
+
+    assert types == kinds
+
+
+def test_the_time_until_a_change_arrived_is_no_time_of_an_operation() -> None:
+    known = cluster(1).clusters["example"]["example/ldap1"]
+    times = {**known.times, "from ldap2": spread.of([0.02, 3.0])}
+    said = scraped(View({"example": {"example/ldap1": replace(known, times=times)}}))
+    name = "ldaphealth_replication_propagation_duration_seconds"
+
+    assert value(said, name + "_count", provider="ldap2") == 2
+    assert value(said, name + "_bucket", provider="ldap2", le="1.0") == 1
+    assert value(said, name + "_bucket", provider="ldap2", le="4.0") == 2
+    assert value(said, OPERATION + "_count", operation="from ldap2") is None
+
+
+def test_the_rules_of_the_guard_are_all_shown() -> None:
+    assert sorted(HELD_BY) == sorted(rule.__name__ for rule in RULES)
+
+
+@pytest.mark.parametrize("family", METRICS, ids=lambda family: family.name)
+def test_names_follow_the_guidelines(family: Family[Any]) -> None:
+    """https://prometheus.io/docs/practices/naming/; promtool checks the rest."""
+    last = family.name.rpartition("_")[2]
+
+    assert re.fullmatch(r"(ldaphealth|probe)_[a-z_]+[a-z]", family.name)
+    assert (last == "total") == (family.kind is Kind.COUNTER)
+    assert (last == "info") == (family.kind is Kind.INFO)
+    assert family.help.endswith(".")
+    assert not set(family.labels) & {"le", "quantile", "type", "job", "instance", "dn"}
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
+    server = f"example/{text[:50]}"
+    facts: dict[str, dict[str, object]] = {
+        "resources": {"databases": [{"name": text, "database_ratio": 0.5}] * 3},
+        "consumer": {"links": [{"name": text, "connected": True}, "x", None]},
+        "monitor": {text: 1, "search": "7", "bind": 3, "own": text},
+    }
+    seen = {check: Observation(server, check, NOW, 0.1, of) for check, of in facts.items()}
+    verdicts = nasty_snapshot(text).verdicts
+    known = Known(replace(verdicts[0], server=server), UNTIL, seen, {text: spread.of((0.1,))}, 1, 0)
+    shown = View({"example": {server: known, server + "\n": known}})
+    body, _ = exposition(shown, HEALTH, NOW)
+    said = scraped(shown)
+    values = [label for _, labels in said for _, label in labels]
+
+    assert max(map(len, values)) <= 100
+    assert all(each.isprintable() for each in values)
+    assert all(line.isprintable() for line in body.decode().splitlines())
+    assert len(body) < 64 * 1024
+
+
+def test_a_server_that_claims_a_thousand_links_is_cut_short_and_it_is_said() -> None:
+    known = cluster(1).clusters["example"]["example/ldap1"]
+    links = [{"name": f"ldap://{number}", "connected": True} for number in range(1000)]
+    seen = Observation("example/ldap1", "consumer", NOW, 0.1, {"links": links})
+    shown = View({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
+    said = scraped(shown)
+
+    assert sum(name == "ldaphealth_consumer_link_connected" for name, _ in said) == MOST_SERIES
+    assert said["ldaphealth_series_left_out", frozenset()] == 1000 - MOST_SERIES
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        ("", TEXT),
+        ("*/*", TEXT),
+        ("text/html", TEXT),
+        (ACCEPT, OPEN),
+        ("application/openmetrics-text", OPEN),
+        ("application/openmetrics-text;version=x.y", TEXT),
+        ("application/openmetrics-text;version=1.0.é", TEXT),
+        ("application/openmetrics-text;version=" + "9" * 5000, TEXT),
+    ],
+)  # fmt: skip
+def test_the_form_is_the_one_that_was_asked_for(accept: str, wanted: str) -> None:
+    body, content_type = exposition(cluster(1), HEALTH, NOW, accept)
+
+    assert content_type == wanted
+    assert body.endswith(b"# EOF\n") == wanted.startswith("application/openmetrics")
+
+
+@given(st.text(max_size=200))
+def test_any_accept_header_is_answered(accept: str) -> None:
+    body, content_type = exposition(View(), HEALTH, NOW, accept)
+
+    assert b"ldaphealth_build_info" in body
+    assert content_type.isascii()
+
+
+def test_there_are_no_timestamps() -> None:
+    body, _ = exposition(cluster(1), HEALTH, NOW)
+
+    assert all(
+        len(line.rpartition("}")[2].split()) == 1
+        for line in body.decode().splitlines()
+        if "}" in line and not line.startswith("#")
+    )
+
+
+@given(st.lists(st.floats(0, 1000, allow_subnormal=False), max_size=50))
+def test_buckets_count_what_is_below_their_bounds(numbers: list[float]) -> None:
+    bounds = {2.0**exponent for exponent in EXPONENTS}
+    apart = [each for each in numbers if each not in bounds]
+    counts = cumulative(spread.of(apart), EXPONENTS)
+
+    assert counts == [
+        *(sum(number < 2.0**exponent for number in apart) for exponent in EXPONENTS),
+        len(apart),
+    ]
+
+
+NAMES = st.text(min_size=1, max_size=12)
+NUMBERS = st.floats() | st.integers(-(2**63), 2**63).map(float)
+METRIC_NAMES = st.sampled_from(["behind_seconds", "csn_gap_seconds", "silent_seconds"])
+
+
+@st.composite
+def knowns(draw: st.DrawFn) -> Known:
+    """Draw what no board would hold, but some check of somebody might have left there."""
+    metrics = st.builds(Metric, METRIC_NAMES, NUMBERS, label=NAMES)
+    findings = st.builds(
+        Finding, st.just("s"), st.sampled_from(["replication", "consumer"]) | NAMES,
+        st.sampled_from(State), NAMES, NAMES, st.lists(metrics, max_size=4).map(tuple),
+    )  # fmt: skip
+    reasons = st.builds(Reason, NAMES, NAMES, st.sampled_from(State), st.sampled_from(Effect))
+    verdict = Verdict(
+        "s", draw(st.sampled_from(State)), draw(st.booleans()), draw(st.integers(0, 253)),
+        draw(st.lists(reasons, max_size=3).map(tuple)),
+        draw(st.sampled_from(["", *HELD_BY]) | NAMES),
+        draw(st.lists(findings, max_size=4).map(tuple)), lasted_seconds=draw(NUMBERS),
+    )  # fmt: skip
+    times = st.lists(st.floats(0, 1e6), max_size=9).map(spread.of)
+    return Known(
+        verdict, draw(st.floats(NOW - 9, NOW + 9)),
+        {each.check: each for each in observations("s")} if draw(st.booleans()) else {},
+        draw(st.dictionaries(NAMES, times, max_size=3)), draw(st.integers(0, 2**60)),
+    )  # fmt: skip
+
+
+@given(st.dictionaries(NAMES, knowns(), max_size=4))
+def test_whatever_is_known_can_be_read_back(servers: dict[str, Known]) -> None:
+    said = scraped(View({"c": {f"c/{name}": known for name, known in servers.items()}}))
+    valid = [each for each in servers.values() if not each.is_stale(NOW)]
+    weights = sorted(v for (name, _), v in said.items() if name == "ldaphealth_server_weight")
+
+    assert set(weights) <= {float(each.verdict.weight) for each in valid}
+    assert bool(weights) == bool(valid)
+    assert all(v >= 0 or isnan(v) for (name, _), v in said.items() if name.endswith("_total"))
+    assert -inf not in [v for (name, _), v in said.items() if name.endswith("_count")]
+
+
+def test_the_library_is_loaded_only_where_it_is_used() -> None:
+    program = "import ldaphealth.agent.agent, ldaphealth.sinks, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+    )
+
+    assert "prometheus_client" not in done.stdout.split()

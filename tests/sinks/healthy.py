@@ -1,0 +1,97 @@
+"""Views as an agent has them, made by a board; tests and bench/scrape.py share them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ldaphealth.live.board import Board, View
+from ldaphealth.live.health import Health
+from ldaphealth.model import Finding, Metric, Observation, State, Verdict
+from ldaphealth.publishers.decided import Decided
+
+NOW = 1_000.0  # seconds since the boot
+UNTIL = 1_016.0
+HEALTH = Health("1.2.3", 600.0, 4, 480, 1, 5, 2, 64, 1, 3, 0, 0, 0, 0.5)
+OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")
+TIMINGS = {
+    "connect": {"resolve": 0.00001, "connect": 0.0004},
+    "bind": {"bind": 0.0021},
+    "search": {"search": 0.0034},
+    "write": {"search": 0.001, "modify": 0.012, "compare": 0.0009},
+    "replication": {"search": 0.0008},
+    "consumer": {"search": 0.0011},
+    "resources": {"search": 0.0009},
+    "monitor": {"search": 0.0012},
+    "certificate": {},
+    "latency": {},
+    "unbind": {"unbind": 0.00002},
+}
+
+
+def observations(server: str, nodes: int = 4) -> Iterable[Observation]:
+    """Yield what one round sees of a healthy server with so many server IDs."""
+    facts: dict[str, dict[str, object]] = {
+        "monitor": {name: 100 + place for place, name in enumerate(OPERATIONS)}
+        | {"extended": 0, "own": {"search": 3}},
+        "resources": {
+            "connections_ratio": 0.02,
+            "pending_operations": 0,
+            "databases": [
+                {"name": "dc=example,dc=com", "database_ratio": 0.4, "readers_ratio": 0.1}
+            ],
+        },
+        "certificate": {"certificate": "verified", "expires_epoch_seconds": 1.8e9},
+        "consumer": {
+            "entries": nodes - 1,
+            "links": [
+                {"name": f"ldap://192.0.2.{10 + each}", "connected": True}
+                for each in range(nodes - 1)
+            ],
+        },
+    }
+    for place, (check, timings) in enumerate(TIMINGS.items()):
+        began = NOW - 1 + place / 100
+        yield Observation(server, check, began, 0.005, facts.get(check, {}), timings)
+
+
+def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
+    """Return what the judges say of it: all is well."""
+    metrics: dict[str, tuple[Metric, ...]] = {
+        "replication": tuple(
+            metric
+            for sid in range(1, nodes + 1)
+            for metric in (
+                Metric("behind_seconds", 0.0, "10", "60", f"{sid:03x}"),
+                Metric("csn_gap_seconds", 0.25 * sid, label=f"{sid:03x}"),
+            )
+        ),
+        "consumer": tuple(
+            Metric("silent_seconds", 12.5, label=f"ldap://192.0.2.{10 + each}")
+            for each in range(nodes - 1)
+        ),
+    }
+    return tuple(
+        Finding(server, check, State.OK, "ok", "all is well", metrics.get(check, ()))
+        for check in TIMINGS
+    )
+
+
+def healthy(server: str) -> Verdict:
+    """Return the verdict on a healthy server."""
+    return Verdict(server, State.OK, True, 100, findings=findings(server), lasted_seconds=3600.0)
+
+
+def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> View:
+    """Return the view after so many rounds of healthy sessions with these verdicts."""
+    board = Board(clock=lambda: 0.0)
+    for _ in range(rounds):
+        for cluster in dict.fromkeys(each.server.partition("/")[0] for each in verdicts):
+            of = {v.server: v for v in verdicts if v.server.partition("/")[0] == cluster}
+            seen = [each for server in of for each in observations(server)]
+            board.publish(Decided(cluster, of, dict.fromkeys(of, until), (), seen))
+    return board.view
+
+
+def cluster(servers: int = 4, name: str = "example") -> View:
+    """Return the view of one healthy cluster."""
+    return view(*(healthy(f"{name}/ldap{number}") for number in range(1, servers + 1)))

@@ -1,0 +1,59 @@
+"""The words for HAProxy's agent-check; tests/slapd/test_haproxy.py has the real one read them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ldaphealth.model import Effect, Reason, State, Verdict
+from ldaphealth.sinks.haproxy import MAX_CHARACTERS, line
+
+# What tcpcheck_agent_expect_reply understands, of which only this is ever said.
+GRAMMAR = re.compile(r"up (?:0|[1-9][0-9]?|100)%\n|down #[\x20-\x7e]*\n")
+
+
+def out(*codes: str, held_by: str = "") -> Verdict:
+    reasons = tuple(Reason(code, "sentence", State.CRITICAL, Effect.OUT) for code in codes)
+    return Verdict("c/a", State.CRITICAL, False, 0, reasons, held_by)
+
+
+def serving(weight: int) -> Verdict:
+    return Verdict("c/a", State.OK, True, weight)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "configured", "said"),
+    [
+        (serving(100), 100, "up 100%\n"),
+        (serving(50), 50, "up 100%\n"),
+        (serving(40), 100, "up 40%\n"),
+        (serving(5), 50, "up 10%\n"),
+        (serving(1), 253, "up 1%\n"),
+        (serving(200), 100, "up 100%\n"),
+        (serving(0), 100, "up 0%\n"),
+        (serving(0), 0, "up 0%\n"),
+        (Verdict("c/a", State.OK, False, 0, draining=True), 100, "up 0%\n"),
+        (out("bind.timeout"), 100, "down #bind.timeout\n"),
+        (out("bind.timeout", "search.slow"), 100, "down #bind.timeout, search.slow\n"),
+        (out(held_by="override"), 100, "down #override\n"),
+        (out(), 100, "down #\n"),
+        (out("x.y\r\nmaint\x1b[2J ä"), 100, "down #x.y\\r\\nmaint\\x1b[2J \\xe4\n"),
+    ],
+)
+def test_a_verdict_is_said_in_haproxys_words(verdict: Verdict, configured: int, said: str) -> None:
+    assert line(verdict, configured) == said
+
+
+@given(st.text(), st.booleans(), st.booleans(), st.integers(-5, 300), st.integers(-5, 300))
+def test_nothing_else_is_ever_said(
+    code: str, in_service: bool, draining: bool, weight: int, configured: int
+) -> None:
+    reasons = (Reason(code, code, State.CRITICAL, Effect.OUT),)
+    verdict = Verdict("c/a", State.OK, in_service, weight, reasons, draining=draining)
+    said = line(verdict, configured)
+
+    assert GRAMMAR.fullmatch(said)
+    assert len(said) <= MAX_CHARACTERS + 1

@@ -1,0 +1,285 @@
+"""Nagios gets the worst state, a line that says why, and perfdata that it can read."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
+from ldaphealth.sinks import Options
+from ldaphealth.sinks.nagios import tell
+from ldaphealth.sinks.summary import nagios_state
+from tests.sinks import snapshots
+from tests.sinks.nasty import NASTY, TAKEN_AT, nasty_snapshot
+from tests.sinks.snapshots import SNAPSHOTS, serving
+
+# Performance data as the guidelines describe it: no exponent, ranges, the unit after the value.
+NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+RANGE = rf"(?:@?(?:(?:~|{NUMBER}):)?(?:{NUMBER})?)"
+ITEM = re.compile(
+    rf"(?:'(?P<quoted>[^'=|]+)'|(?P<bare>\w+))=(?:U|{NUMBER}(?:s|B)?)(?:;{RANGE}(?:;{RANGE})?)? ?"
+)
+
+
+def labels(text: str) -> list[str]:
+    """Return the labels of the first line's perfdata; every character of it must be perfdata."""
+    perfdata = text.partition("\n")[0].partition(" | ")[2]
+    items = list(ITEM.finditer(perfdata))
+    assert "".join(item[0] for item in items) == perfdata
+    return [item["quoted"] or item["bare"] for item in items]
+
+
+def with_metrics(*metrics: Metric, server: str = "main/ldap1") -> Snapshot:
+    finding = Finding(server, "custom", State.OK, "ok", "fine", metrics)
+    return Snapshot(TAKEN_AT, (replace(serving(server), findings=(finding,)),))
+
+
+def perfdata(metric: Metric) -> str:
+    return tell(with_metrics(metric), Options()).text.split("\n")[0].partition(" | ")[2]
+
+
+GOLDEN = [
+    pytest.param("healthy", 0, """
+        LDAP OK - 4 of 4 in service | \
+'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
+'ldap3 bind_seconds'=0.0021s;0.5;2 'ldap4 bind_seconds'=0.0021s;0.5;2 \
+'ldap1 search_seconds'=0.0034s;0.5;2 'ldap2 search_seconds'=0.0034s;0.5;2 \
+'ldap3 search_seconds'=0.0034s;0.5;2 'ldap4 search_seconds'=0.0034s;0.5;2
+        ldap1 OK: in service, weight 100
+        ldap2 OK: in service, weight 100
+        ldap3 OK: in service, weight 100
+        ldap4 OK: in service, weight 100
+        """, id="all is well"),
+    pytest.param("one_out", 2, """
+        LDAP CRITICAL - ldap3 out: bind.timeout; 3 of 4 in service | \
+'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.012s;0.5;2 \
+'ldap4 bind_seconds'=0.0021s;0.5;2 'ldap1 search_seconds'=0.0034s;0.5;2 \
+'ldap2 search_seconds'=0.118s;0.5;2 'ldap4 search_seconds'=0.0034s;0.5;2 \
+'ldap3 connect_seconds'=0.0004s
+        ldap3 CRITICAL: OUT of service, weight 0; bind.timeout: no answer to the bind within 5 s: \
+the deadline of the whole session has passed
+        ldap1 OK: in service, weight 100
+        ldap2 OK: in service, weight 100
+        ldap4 OK: in service, weight 100
+        """, id="one out is CRITICAL"),
+    pytest.param("held_by_floor", 2, """
+        LDAP CRITICAL - ldap2 out: search.noSuchObject; ldap1 hel...; 1 of 2 in service | \
+'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2
+        ldap1 CRITICAL: in service, weight 100, held by floor; search.noSuchObject: \
+search below 'cn=test,dc=example,dc=com' was answered with noSuchObject
+        ldap2 CRITICAL: OUT of service, weight 0; search.noSuchObject: \
+search below 'cn=test,dc=example,dc=com' was answered with noSuchObject
+        """, id="held in service is CRITICAL and names the rule"),
+    pytest.param("unknown", 3, """
+        LDAP UNKNOWN - ldap1, ldap2: connect.resolve; 2 of 2 in service
+        ldap1 UNKNOWN: in service, weight 100; connect.resolve: \
+the name ldap1.example.com does not resolve: no answer from the DNS servers
+        ldap2 UNKNOWN: in service, weight 100; connect.resolve: \
+the name ldap1.example.com does not resolve: no answer from the DNS servers
+        """, id="our own trouble is UNKNOWN"),
+    pytest.param("drained", 1, """
+        LDAP WARNING - ldap2 draining; 1 of 2 in service | \
+'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
+'ldap1 search_seconds'=0.0034s;0.5;2 'ldap2 search_seconds'=0.0034s;0.5;2
+        ldap2 WARNING: draining, weight 0, held by override
+        ldap1 OK: in service, weight 100
+        """, id="a drain is WARNING"),
+    pytest.param("eight", 2, """
+        LDAP CRITICAL - ldap3, ldap6 out: bind.timeout; 6 of 8 in service | \
+'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
+'ldap4 bind_seconds'=0.0021s;0.5;2 'ldap5 bind_seconds'=0.0021s;0.5;2 \
+'ldap7 bind_seconds'=0.0021s;0.5;2 'ldap8 bind_seconds'=0.0021s;0.5;2 \
+'ldap1 search_seconds'=0.0034s;0.5;2 'ldap2 search_seconds'=0.0034s;0.5;2 \
+'ldap4 search_seconds'=0.0034s;0.5;2 'ldap5 search_seconds'=0.0034s;0.5;2 \
+'ldap7 search_seconds'=0.0034s;0.5;2 'ldap8 search_seconds'=0.0034s;0.5;2 \
+'ldap3 connect_seconds'=0.0004s 'ldap6 connect_seconds'=0.0004s
+        ldap3 CRITICAL: OUT of service, weight 0; bind.timeout: no answer to the bind within 5 s: \
+the deadline of the whole session has passed
+        ldap6 CRITICAL: OUT of service, weight 0; bind.timeout: no answer to the bind within 5 s: \
+the deadline of the whole session has passed
+        ldap1 OK: in service, weight 100
+        ldap2 OK: in service, weight 100
+        ldap4 OK: in service, weight 100
+        ldap5 OK: in service, weight 100
+        ldap7 OK: in service, weight 100
+        ldap8 OK: in service, weight 100
+        """, id="the same trouble of two servers is told once"),
+    pytest.param("empty", 3, """
+        LDAP UNKNOWN - no server was checked
+        """, id="no server is UNKNOWN"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "status", "expected"), GOLDEN)
+def test_the_answer_reads(name: str, status: int, expected: str) -> None:
+    told = tell(SNAPSHOTS[name], Options())
+
+    assert told.text == dedent(expected).strip("\n")
+    assert told.exit_status == status
+
+
+IN = serving("main/ldap1")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        pytest.param(IN, State.OK, id="in service and well is OK"),
+        pytest.param(replace(IN, state=State.WARNING), State.WARNING, id="a warning is WARNING"),
+        pytest.param(
+            replace(IN, state=State.CRITICAL), State.CRITICAL, id="a check that is only told"
+        ),
+        pytest.param(
+            replace(IN, state=State.CRITICAL, held_by="blind"), State.CRITICAL, id="held in"
+        ),
+        pytest.param(replace(IN, state=State.UNKNOWN), State.UNKNOWN, id="nothing is known"),
+        pytest.param(
+            replace(IN, in_service=False, state=State.UNKNOWN), State.CRITICAL, id="out is CRITICAL"
+        ),
+        pytest.param(
+            replace(IN, in_service=False, held_by="override"), State.WARNING, id="held out: WARNING"
+        ),
+        pytest.param(
+            replace(IN, in_service=False, held_by="settle", state=State.CRITICAL),
+            State.CRITICAL,
+            id="held out, and bad as well",
+        ),
+    ],
+)
+def test_a_verdict_has_one_state(verdict: Verdict, expected: State) -> None:
+    assert nagios_state(verdict) is expected
+
+
+def test_the_first_line_names_the_cause_rather_than_every_server() -> None:
+    names = (f"main/ldap{n}.example" for n in range(5))
+    text = tell(Snapshot(TAKEN_AT, tuple(map(snapshots.silent, names))), Options()).text
+
+    assert text.startswith(
+        "LDAP CRITICAL - ldap0.example and 4 more out: bind.timeout; 0 of 5 in service |"
+    )
+
+
+def test_critical_outranks_unknown_although_its_number_is_smaller() -> None:
+    both = Snapshot(TAKEN_AT, (*snapshots.UNKNOWN.verdicts, snapshots.silent("main/ldap9")))
+
+    assert tell(both, Options()).exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        pytest.param(Metric("used_bytes", 5e9), "'ldap1 used_bytes'=5000000000B", id="bytes"),
+        pytest.param(Metric("a_ratio", 0.25), "'ldap1 a_ratio'=0.25", id="no unit"),
+        pytest.param(Metric("x_seconds", 1e-5), "'ldap1 x_seconds'=0.00001s", id="no exponent"),
+        pytest.param(Metric("entries", 100), "'ldap1 entries'=100", id="a whole number"),
+        pytest.param(Metric("entries", 1e22, "1:"), f"'ldap1 entries'={10**22};1:", id="a range"),
+        pytest.param(Metric("entries", -1e-9), "'ldap1 entries'=0", id="no negative zero"),
+        pytest.param(Metric("x_seconds", float("nan")), "'ldap1 x_seconds'=U", id="not a number"),
+        pytest.param(Metric("n", 1, "", "@1:5"), "'ldap1 n'=1;;@1:5", id="only critical"),
+        pytest.param(Metric("n", 1, "1;2 'x'=3"), "'ldap1 n'=1", id="what is no range is left out"),
+        pytest.param(
+            Metric("behind_seconds", 3, label="00a"), "'ldap1 00a behind_seconds'=3s", id="label"
+        ),
+    ],
+)
+def test_a_metric_becomes_perfdata(metric: Metric, expected: str) -> None:
+    assert perfdata(metric) == expected
+
+
+LONG = "main/directory-server-{}.berlin.example.com:10389"
+USUAL = (
+    *(Metric(f"{step}_seconds", 0.1, "1", "2") for step in ("connect", "bind", "search", "unbind")),
+    Metric("search_entries", 1),
+    *(Metric("behind_seconds", 1, "1", "2", label=f"{sid:03x}") for sid in range(1, 5)),
+    *(Metric("csn_gap_seconds", 1, label=f"{sid:03x}") for sid in range(1, 5)),
+)
+
+
+def test_labels_differ_in_their_first_19_characters_whatever_servers_are_called() -> None:
+    verdicts = [
+        with_metrics(*USUAL, server=name).verdicts[0]
+        for name in (*map(LONG.format, range(4)), "main/ldap1")
+    ]
+    found = [
+        label
+        for verdict in verdicts
+        for label in labels(tell(Snapshot(TAKEN_AT, (verdict,)), Options()).text)
+    ]
+
+    assert len({label[:19] for label in found}) == len(verdicts) * len(USUAL)
+
+
+def test_metrics_whose_names_begin_alike_are_still_told_apart() -> None:
+    alike = [Metric(f"database_pages_{what}", 1) for what in ("used", "free", "max")]
+    found = labels(tell(with_metrics(*alike), Options()).text)
+
+    assert len({label[:19] for label in found}) == 3
+
+
+def test_a_label_does_not_depend_on_what_else_was_measured() -> None:
+    whole = labels(tell(with_metrics(*USUAL, server=LONG.format(1)), Options()).text)
+    alone = [
+        labels(tell(with_metrics(each, server=LONG.format(1)), Options()).text)[0] for each in USUAL
+    ]
+
+    assert sorted(alone) == sorted(whole)
+
+
+def test_too_much_perfdata_loses_whole_items_that_nobody_judges_and_says_so() -> None:
+    many = Snapshot(
+        TAKEN_AT,
+        tuple(with_metrics(*USUAL, server=f"main/ldap{n}").verdicts[0] for n in range(8)),
+    )
+    first, note, *_ = tell(many, Options()).text.split("\n")
+    shown = labels(first)
+
+    assert note == f"{8 * len(USUAL) - len(shown)} perfdata items left out: no room"
+    assert sum("search_seconds" in label for label in shown) == 8
+    assert sum("csn_gap" in label for label in shown) < 8 * 4
+
+
+@pytest.mark.parametrize("count", [1, 4, 20, 300])
+def test_the_answer_stays_below_what_nagios_reads(count: int) -> None:
+    verdicts = tuple(
+        replace(each, findings=(*each.findings, Finding("", "x", State.OK, "ok", "", USUAL)))
+        for each in map(snapshots.silent, (f"main/ldap{n}.example.com" for n in range(count)))
+    )
+    text = tell(Snapshot(TAKEN_AT, verdicts), Options()).text
+    first, *rest = text.split("\n")
+
+    assert len(text.encode()) < 4096
+    assert len(first.partition(" | ")[0]) < 80
+    assert first.startswith("LDAP CRITICAL - ldap0.example.com")
+    assert f"; 0 of {count} in service" in first
+    assert labels(first)
+    told = sum(line.startswith("ldap") for line in rest)
+    assert told == count or rest[-1] == f"... {count - told} more lines"
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+@pytest.mark.parametrize("value", [0.5, float("nan"), 1e308, -1e-300])
+def test_nothing_that_a_server_says_leaves_its_place(text: str, value: float) -> None:
+    told = tell(nasty_snapshot(text, value), Options())
+    first, *rest = told.text.split("\n")
+    words, pipe, _ = first.partition(" | ")
+
+    assert told.text.count("|") == pipe.count("|")
+    assert not set('"`<>&$') & set(told.text)
+    assert len(words) < 80
+    assert len(rest) == 2
+    assert labels(first)
+
+
+@given(st.text(st.characters(codec=None), max_size=60))
+def test_any_text_at_all_keeps_to_the_guidelines(text: str) -> None:
+    told = tell(nasty_snapshot(text), Options()).text
+    found = labels(told)
+
+    assert len({label[:19] for label in found}) == len(found)
+    assert told.isascii()
+    assert all(line.isprintable() for line in told.split("\n"))

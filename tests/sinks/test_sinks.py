@@ -1,0 +1,162 @@
+"""What holds for every sink in the table: harmless, bounded, and loaded only when chosen."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from msgspec.structs import replace
+
+from ldaphealth.model import Snapshot
+from ldaphealth.sinks import SINKS, Options, exit_status
+from tests.sinks.nasty import NASTY, nasty_snapshot
+from tests.sinks.snapshots import SNAPSHOTS
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+MAX_CHARACTERS = 64 * 1024
+LIBRARIES = {"text": {"rich"}, "nagios": {"nagiosplugin"}}  # all others: none
+
+
+def told(sink: str, snapshot: Snapshot, options: Options) -> str:
+    if sink == "keepalived":  # it takes one verdict
+        snapshot = replace(snapshot, verdicts=snapshot.verdicts[:1])
+    return SINKS[sink].tell(snapshot, options).text
+
+
+@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(Options(), id="plain"),
+        pytest.param(Options(width=60, verbose=True), id="narrow and verbose"),
+        pytest.param(Options(colour=True, width=160, verbose=True), id="wide and coloured"),
+    ],
+)
+def test_nothing_that_a_server_says_can_harm_the_reader(
+    sink: str, text: str, options: Options
+) -> None:
+    answer = told(sink, nasty_snapshot(text), options)
+    lines = COLOUR.sub("", answer).split("\n") if options.colour else answer.split("\n")
+
+    assert [line for line in lines if not line.isprintable()] == []
+    assert len(answer) < MAX_CHARACTERS
+    answer.encode()  # a lone surrogate would raise
+
+
+def strings(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def assert_harmless_json(document: object) -> None:
+    found = list(strings(document))
+    assert found
+    assert [each for each in found if not each.isprintable() or len(each) > 200] == []
+
+
+def is_json(answer: str) -> None:
+    """Parse it back: its strings are harmless, too."""
+    assert_harmless_json(json.loads(answer))
+
+
+def is_json_lines(answer: str) -> None:
+    """Parse each line by itself (RFC 8259): one a server."""
+    documents = [json.loads(line) for line in answer.split("\n")]
+
+    assert [each["in_service"] for each in documents] == [False, False]
+    assert_harmless_json(documents)
+
+
+def is_misc_check(answer: str) -> None:
+    """See one ASCII line that begins with the status."""
+    assert answer.startswith("1 main/")
+    assert answer.isascii()
+    assert answer.isprintable()
+
+
+def is_table(answer: str) -> None:
+    """Find one block a server, and the last line."""
+    assert answer.count("OUT of service") == 2
+    assert sum(line.startswith("0 of 2 servers in service;") for line in answer.split("\n")) == 1
+
+
+def is_plugin_output(answer: str) -> None:
+    """See text, perfdata after one pipe, a line a server, and less than Nagios reads."""
+    first, *rest = answer.split("\n")
+    words, _, perfdata = first.partition(" | ")
+
+    assert answer.isascii()
+    assert len(answer) < 4096
+    assert len(words) < 80
+    assert (answer.count("|"), len(rest)) == (bool(perfdata), 2)
+
+
+# As cmk/base/plugins/agent_based/local.py reads it: status, item, metrics between pipes, text.
+CHECKMK_METRIC = r"[A-Za-z]\w*=-?[0-9.]+(?:;(?:-?[0-9.]*:)?-?[0-9.]*){0,2}"
+CHECKMK_LINE = re.compile(
+    rf"2 (?P<item>LDAP_[\w.:/-]+) (?:-|{CHECKMK_METRIC}(?:\|{CHECKMK_METRIC})*) [^|\\]+", re.ASCII
+)
+
+
+def is_local_check(answer: str) -> None:
+    """Match each line with the grammar, and find as many services as servers."""
+    found = [CHECKMK_LINE.fullmatch(line) for line in answer.split("\n")]
+
+    assert all(found), answer
+    assert len({match["item"] for match in found if match}) == 2
+    assert max(map(len, answer.split("\n"))) < 3000
+
+
+GRAMMARS = {
+    "text": is_table,
+    "json": is_json,
+    "keepalived": is_misc_check,
+    "nagios": is_plugin_output,
+    "checkmk": is_local_check,
+    "jsonl": is_json_lines,
+}
+
+
+@pytest.mark.parametrize("sink", SINKS)
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_whatever_a_server_says_the_answer_keeps_its_grammar(sink: str, text: str) -> None:
+    GRAMMARS[sink](told(sink, nasty_snapshot(text), Options(width=60)))
+
+
+@pytest.mark.parametrize("sink", SINKS)
+def test_a_sink_loads_no_library_of_another(sink: str) -> None:
+    code = (
+        "import sys; from importlib import import_module; from ldaphealth.sinks import SINKS;"
+        f"import_module(SINKS[{sink!r}].module);"
+        "print(*({'rich', 'nagiosplugin', 'ldap3', 'pydantic', 'yaml'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    assert set(loaded) == LIBRARIES.get(sink, set())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("healthy", 0, id="everybody in service"),
+        pytest.param("warned", 0, id="a warning removes nobody"),
+        pytest.param("unknown", 0, id="nor does our own trouble"),
+        pytest.param("one_out", 1, id="one out"),
+        pytest.param("drained", 1, id="one drained"),
+    ],
+)
+def test_the_exit_status_tells_whether_every_server_is_in_service(name: str, expected: int) -> None:
+    assert exit_status(SNAPSHOTS[name]) == expected

@@ -1,0 +1,530 @@
+"""The history is kept through restarts, and no trouble of the disk ever stops the agent."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ldaphealth.live import spread
+from ldaphealth.model import Observation, Verdict
+from ldaphealth.publishers.decided import Change, Decided
+from ldaphealth.store.journal import (
+    CLEAN_SECONDS,
+    DAY_SECONDS,
+    MAX_WAITING,
+    RETRY_SECONDS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Journal,
+    JournalError,
+)
+from tests.sinks.snapshots import serving, silent
+
+START = 1_800_000_000.0  # the beginning of a minute
+SERVER = "main/ldap1"
+PATIENCE_SECONDS = 10.0
+
+
+class Clock:
+    """The time of the day, which a test moves."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        """Return what it is set to."""
+        return self.now
+
+
+class StuckWriter(Clock):
+    """Stands for a disk that takes no write: the journal's own thread never gets on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stuck, self.release = threading.Event(), threading.Event()
+
+    def __call__(self) -> float:
+        """Hang in the thread that writes."""
+        if threading.current_thread().name == "journal":
+            self.is_stuck.set()
+            self.release.wait(PATIENCE_SECONDS)
+        return self.now
+
+
+class Disk:
+    """Where the history is, and how journals are opened on it; the fixture closes them."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.directory = directory
+        self.directory.mkdir()
+        self.path = directory / "history.sqlite3"
+        self.clock = Clock()
+        self._stack = stack
+
+    def open(self, keep_days: int = 60, max_bytes: int = 64 << 20) -> Journal:
+        """Open the history; another time without the memory of the first."""
+        journal = Journal(self.path, keep_days=keep_days, max_bytes=max_bytes, clock=self.clock)
+        self._stack.callback(journal.close)
+        return journal
+
+    def sql(self, *statements: str) -> list[Any]:
+        """Do something to the file behind the back of the journal."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            return [connection.execute(statement).fetchall() for statement in statements]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    logging.getLogger("ldaphealth.store.journal").setLevel(logging.CRITICAL)
+    with ExitStack() as stack:
+        yield Disk(tmp_path / "state", stack)
+    logging.getLogger("ldaphealth.store.journal").setLevel(logging.NOTSET)
+
+
+def changed(after: Verdict, before: Verdict | None = None) -> Decided:
+    return Decided("main", {after.server: after}, {}, (Change(before, after),), ())
+
+
+def timed(seconds: float, check: str = "search") -> Decided:
+    seen = Observation(SERVER, check, 0.0, seconds, timings={"search": seconds})
+    return Decided("main", {}, {}, (), (seen,))
+
+
+NAME = "search.search_seconds"
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
+    return condition()
+
+
+def stored(journal: Journal, server: str = "", limit: int = 1000) -> list[str]:
+    """Return the servers of the changes on disk, newest first; none where it cannot be read."""
+    try:
+        found = journal.changes(server, limit, None)
+    except JournalError:
+        return []
+    return [change["verdict"]["server"] for change in found]
+
+
+def goes_on(journal: Journal, disk: Disk, server: str = "main/later") -> bool:
+    """Tell whether the history is kept again, a while after some trouble."""
+    disk.clock.now += RETRY_SECONDS + 1
+    journal.publish(changed(serving(server)))
+    return comes_true(lambda: stored(journal, server) == [server], 2.5)
+
+
+def publishes_at_once(journal: Journal, number: int = 100) -> bool:
+    began = time.monotonic()
+    for _ in range(number):
+        journal.publish(changed(silent(SERVER)))
+    return time.monotonic() - began < 0.5
+
+
+def test_a_change_is_told_as_it_was(disk: Disk) -> None:
+    journal = disk.open()
+    before = replace(serving(SERVER), lasted_seconds=123.5)
+    journal.publish(changed(silent(SERVER), before))
+    assert comes_true(lambda: bool(stored(journal)))
+
+    (change,) = journal.changes("", 10, None)
+
+    assert change["at"] == "2027-01-15T08:00:00.000Z"
+    assert change["was_in_service"] is True
+    assert change["lasted_seconds"] == 123.5
+    assert change["verdict"]["server"] == SERVER
+    assert change["verdict"]["in_service"] is False
+    assert change["verdict"]["reasons"][0]["code"] == "bind.timeout"
+
+
+def test_a_first_verdict_has_nothing_before_it(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: bool(stored(journal)))
+
+    (change,) = journal.changes("", 10, None)
+
+    assert (change["was_in_service"], change["lasted_seconds"]) == (None, None)
+
+
+def test_changes_come_newest_first_also_within_one_moment(disk: Disk) -> None:
+    journal = disk.open()
+    for number in range(6):
+        disk.clock.now = START + number // 2
+        journal.publish(changed(serving(f"main/s{number}")))
+    assert comes_true(lambda: len(stored(journal)) == 6)
+
+    assert stored(journal) == [f"main/s{number}" for number in (5, 4, 3, 2, 1, 0)]
+    assert stored(journal, limit=2) == ["main/s5", "main/s4"]
+    assert stored(journal, "main/s3") == ["main/s3"]
+    assert stored(journal, "main/s") == []
+    earlier = journal.changes("", 2, START + 1.5)
+    assert [change["verdict"]["server"] for change in earlier] == ["main/s3", "main/s2"]
+
+
+def test_a_name_is_no_pattern_and_no_sql(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving("main/s1")))
+    assert comes_true(lambda: bool(stored(journal)))
+
+    for name in ("main/%", "' OR 1=1 --", "main/s_", "\0", "?1"):
+        assert stored(journal, name) == []
+
+
+def test_what_waits_is_written_before_the_end(disk: Disk) -> None:
+    journal = disk.open()
+    for number in range(500):
+        journal.publish(changed(serving(f"main/s{number}")))
+    journal.close(PATIENCE_SECONDS)
+
+    assert len(stored(disk.open())) == 500
+    assert journal.lost == 0
+
+
+def test_the_numbers_of_a_minute_add_up_over_restarts(disk: Disk) -> None:
+    numbers = [0.001 * number for number in range(1, 31)]
+    for part in range(3):
+        journal = disk.open()
+        for number in numbers[part::3]:
+            journal.publish(timed(number))
+            disk.clock.now += 1
+        journal.close(PATIENCE_SECONDS)
+
+    told = disk.open().spread(SERVER, NAME, START)
+
+    whole = spread.of(numbers)
+    assert (told.count, told.least, told.most) == (30, whole.least, whole.most)
+    assert told.buckets == whole.buckets
+    assert told.sum == pytest.approx(whole.sum)
+    assert disk.sql("SELECT count(*) FROM minute") == [[(1,)]]
+
+
+def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    journal.publish(timed(0.5))
+    disk.clock.now = START + 30
+    journal.publish(timed(0.25))
+    assert comes_true(lambda: bool(stored(journal)))
+    assert journal.spread(SERVER, NAME, 0).count == 0
+
+    disk.clock.now = START + 61
+    journal.publish(timed(1.0))
+
+    assert comes_true(lambda: journal.spread(SERVER, NAME, 0).count == 2)
+    assert journal.spread(SERVER, NAME, START + 1).count == 0
+    assert journal.spread("main/another", NAME, 0).count == 0
+    assert journal.spread(SERVER, "bind.bind_seconds", 0).count == 0
+
+
+def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
+    journal = disk.open(keep_days=7)
+    journal.publish(changed(serving("main/old")))
+    journal.publish(timed(0.5))
+    disk.clock.now += 6 * DAY_SECONDS
+    journal.publish(changed(serving("main/young")))
+    assert comes_true(lambda: len(stored(journal)) == 2)
+
+    disk.clock.now += DAY_SECONDS + CLEAN_SECONDS + 1
+    journal.publish(changed(serving("main/new")))
+
+    assert comes_true(lambda: stored(journal) == ["main/new", "main/young"])
+    assert comes_true(lambda: journal.spread(SERVER, NAME, 0).count == 0)
+
+
+SMALL_BYTES = 128 << 10
+
+
+def fails(journal: Journal, errors: int, seconds: float = 0.01) -> bool:
+    """Tell whether there are more errors than there were."""
+    return comes_true(lambda: journal.errors > errors, seconds)
+
+
+def fill(journal: Journal, disk: Disk) -> None:
+    """Publish until not even one change more fits."""
+    for size in (50, 1):
+        errors = journal.errors
+        disk.clock.now += RETRY_SECONDS + 1
+        for _ in range(1000):
+            one = changed(silent(SERVER))
+            journal.publish(replace(one, changes=[*one.changes] * size))
+            assert comes_true(journal._waiting.empty)
+            if fails(journal, errors):
+                break
+        assert fails(journal, errors)
+
+
+def test_the_file_does_not_outgrow_its_bound_and_a_full_one_stops_nobody(disk: Disk) -> None:
+    journal = disk.open(max_bytes=SMALL_BYTES)
+    fill(journal, disk)
+
+    assert disk.path.stat().st_size <= SMALL_BYTES
+    assert journal.lost > 0
+    assert publishes_at_once(journal)
+    assert journal._writer.is_alive()
+    assert stored(journal, limit=1) == [SERVER]
+
+
+def test_a_full_history_goes_on_when_what_is_in_it_is_old(disk: Disk) -> None:
+    journal = disk.open(keep_days=1, max_bytes=SMALL_BYTES)
+    fill(journal, disk)
+
+    disk.clock.now += 3 * DAY_SECONDS
+
+    assert goes_on(journal, disk) or goes_on(journal, disk, "main/at_last")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"this is no database, but something else entirely" * 100, id="text"),
+        pytest.param(b"SQLite format 3\0" + b"\xff" * 8192, id="a broken header"),
+        pytest.param(b"\0" * 8192, id="zeros"),
+        pytest.param(b"SQLite", id="short"),
+    ],
+)
+def test_a_broken_file_is_set_aside_and_begun_anew(disk: Disk, content: bytes) -> None:
+    disk.path.write_bytes(content)
+    journal = disk.open()
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    aside = disk.directory / f"history.sqlite3.broken-{int(START)}"
+    assert aside.read_bytes() == content
+
+
+def test_an_empty_file_is_used(disk: Disk) -> None:
+    disk.path.touch()
+    journal = disk.open()
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: stored(journal) == [SERVER])
+
+
+def test_a_file_that_breaks_under_the_journal_is_begun_anew(disk: Disk) -> None:
+    first = disk.open()
+    for number in range(200):
+        first.publish(changed(serving(f"main/s{number}")))
+    first.close(PATIENCE_SECONDS)
+    with disk.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (disk.path.stat().st_size - 4096))
+    journal = disk.open()
+
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: journal.errors > 0 or stored(journal) == [SERVER])
+
+    assert goes_on(journal, disk)
+    assert [*disk.directory.glob("history.sqlite3.broken-*")]
+
+
+@pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, -1])
+def test_a_foreign_version_is_set_aside_whole(disk: Disk, version: int) -> None:
+    disk.sql("CREATE TABLE future (x)", f"PRAGMA user_version = {version}")
+    journal = disk.open()
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    aside = disk.directory / f"history.sqlite3.broken-{int(START)}"
+    with closing(sqlite3.connect(aside)) as kept:
+        assert kept.execute("SELECT name FROM sqlite_master").fetchall() == [("future",)]
+
+
+def test_a_schema_that_was_half_made_is_no_end(disk: Disk) -> None:
+    disk.sql(SCHEMA.split(";")[0])  # the disk was full, or the power went
+    journal = disk.open()
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert goes_on(journal, disk)
+
+
+def test_a_file_without_our_tables_is_no_end(disk: Disk) -> None:
+    disk.sql("CREATE TABLE foreign_one (x)", f"PRAGMA user_version = {SCHEMA_VERSION}")
+    journal = disk.open()
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert goes_on(journal, disk)
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["before the start", "at work"])
+def test_a_locked_file_never_blocks_publish_and_is_used_again(disk: Disk, opened: bool) -> None:
+    journal = disk.open()
+    if opened:
+        journal.publish(changed(serving(SERVER)))
+        assert comes_true(lambda: bool(stored(journal)))
+    with closing(sqlite3.connect(disk.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        assert publishes_at_once(journal)
+        assert comes_true(lambda: journal.errors > 0)
+        assert publishes_at_once(journal)
+        other.execute("ROLLBACK")
+
+    assert goes_on(journal, disk)
+    assert journal.lost > 0
+    assert not [*disk.directory.glob("*broken*")]
+
+
+def test_a_directory_that_is_not_there_yet_is_waited_for(disk: Disk) -> None:
+    disk.directory.rmdir()
+    journal = disk.open()
+
+    assert publishes_at_once(journal)
+    assert comes_true(lambda: journal.errors > 0)
+    with pytest.raises(JournalError, match=r"history\.sqlite3"):
+        journal.changes("", 1, None)
+
+    disk.directory.mkdir()
+    assert goes_on(journal, disk)
+
+
+def test_a_directory_that_vanishes_stops_nobody(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: bool(stored(journal)))
+    shutil.rmtree(disk.directory)
+
+    assert publishes_at_once(journal)
+    with pytest.raises(JournalError):
+        journal.changes("", 1, None)
+    assert journal._writer.is_alive()
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the directory", "the file"])
+def test_a_file_that_was_removed_is_begun_anew(disk: Disk, whole: bool) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: bool(stored(journal)))
+    if whole:
+        shutil.rmtree(disk.directory)
+        disk.directory.mkdir()
+    else:
+        for file in disk.directory.iterdir():
+            file.unlink()
+
+    assert goes_on(journal, disk) or goes_on(journal, disk, "main/at_last")
+
+
+def test_a_stuck_disk_blocks_nobody_and_takes_no_memory_without_end(disk: Disk) -> None:
+    disk.clock = stuck = StuckWriter()
+    journal = disk.open()
+    try:
+        journal.publish(changed(serving(SERVER)))
+        assert stuck.is_stuck.wait(PATIENCE_SECONDS)
+        assert publishes_at_once(journal, 3 * MAX_WAITING)
+        assert journal._waiting.qsize() == MAX_WAITING
+        assert journal.lost == 2 * MAX_WAITING
+        began = time.monotonic()
+        journal.close(0.2)
+        assert time.monotonic() - began < 1.0
+    finally:
+        stuck.release.set()
+
+
+def test_close_waits_no_longer_than_its_patience(disk: Disk) -> None:
+    disk.clock = stuck = StuckWriter()
+    journal = disk.open()
+    try:
+        journal.publish(changed(serving(SERVER)))
+        began = time.monotonic()
+        journal.close(0.2)
+        assert 0.1 < time.monotonic() - began < 1.0
+    finally:
+        stuck.release.set()
+
+
+def test_close_ends_the_thread_and_the_file_is_whole(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    journal.close(PATIENCE_SECONDS)
+
+    assert not journal._writer.is_alive()
+    assert disk.sql("PRAGMA integrity_check") == [[("ok",)]]
+    assert [*disk.directory.iterdir()] == [disk.path]
+
+
+def test_a_clock_that_steps_back_does_not_stop_a_history_without_trouble(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: bool(stored(journal)))
+
+    disk.clock.now -= 86400
+
+    assert goes_on(journal, disk)
+
+
+def test_a_clock_that_steps_back_after_trouble_does_not_stop_the_history(disk: Disk) -> None:
+    disk.directory.rmdir()
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: journal.errors > 0)
+    disk.directory.mkdir()
+
+    disk.clock.now -= 86400
+
+    assert goes_on(journal, disk)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_row_that_is_broken_does_not_end_the_writer(disk: Disk) -> None:
+    first = disk.open()
+    first.publish(timed(0.5))
+    first.close(PATIENCE_SECONDS)
+    disk.sql("UPDATE minute SET spread = x'00ff'")
+    journal = disk.open()
+    journal.publish(timed(0.5))
+    disk.clock.now += 61
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(journal._waiting.empty)
+
+    assert goes_on(journal, disk)
+
+
+def test_a_row_that_is_broken_is_told_to_who_asks(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: bool(stored(journal)))
+    disk.sql("UPDATE change SET document = x'00ff'")
+
+    with pytest.raises(JournalError):
+        journal.changes("", 10, None)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_broken_file_that_cannot_be_set_aside_does_not_end_the_writer(disk: Disk) -> None:
+    first = disk.open()
+    for number in range(200):
+        first.publish(changed(serving(f"main/s{number}")))
+    first.close(PATIENCE_SECONDS)
+    with disk.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (disk.path.stat().st_size - 4096))
+    (disk.directory / f"history.sqlite3.broken-{int(START)}").mkdir()
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: journal.errors > 0)
+    time.sleep(0.1)
+
+    assert goes_on(journal, disk) or goes_on(journal, disk, "main/at_last")
+
+
+def test_a_history_that_nobody_wrote_yet_cannot_be_read(disk: Disk) -> None:
+    with pytest.raises(JournalError, match=r"history\.sqlite3: "):
+        disk.open().changes("", 10, None)

@@ -1,0 +1,372 @@
+"""What the agent knew is known again after a restart, and no more than is still true."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ldaphealth.guard import Memory, Override, Past
+from ldaphealth.store.state_file import (
+    MAX_BYTES,
+    SELDOM_SECONDS,
+    VERSION,
+    YOUNG_SECONDS,
+    Keeper,
+    boot_id,
+    load,
+    path_in,
+    save,
+)
+
+NOW = 5000.0
+PAST = Past(
+    in_service=False, since=4000.5, good=1, bad=7, fell=(3000.0, 4000.5), returned=False,
+    began=4990.0, answered=4980.0, silent_since=4985.0,
+)  # fmt: skip
+DRAIN = Override("drain", NOW + 600.0, "new disk, häßlich \N{HARD DISK}")
+MEMORIES = {
+    "main": Memory({"main/a": PAST, "main/b": Past(True, 1.0)}, {"main/a": DRAIN}),
+    "empty": Memory(),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return path_in(tmp_path)
+
+
+def doctored(path: Path, **changes: object) -> None:
+    """Change what the file says about itself."""
+    document: dict[str, Any] = json.loads(path.read_text())
+    path.write_text(json.dumps(document | changes))
+
+
+def after_another_boot(path: Path, seconds_ago: float) -> None:
+    doctored(path, boot_id="another boot", epoch=time.time() - seconds_ago)
+
+
+def test_without_a_file_nothing_is_known(path: Path) -> None:
+    assert load(path, NOW) == {}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, YOUNG_SECONDS])
+def test_what_was_saved_a_moment_ago_is_known_again(path: Path, seconds: float) -> None:
+    save(path, MEMORIES, NOW)
+
+    assert load(path, NOW + seconds) == MEMORIES
+
+
+def test_the_file_is_for_the_agent_and_its_group_only(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_verdicts_that_are_not_young_are_forgotten_and_overrides_are_not(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+
+    assert load(path, NOW + YOUNG_SECONDS + 0.1) == {
+        "main": Memory({}, {"main/a": DRAIN}),
+        "empty": Memory(),
+    }
+
+
+@pytest.mark.parametrize("up_seconds", [1.0, 40.0, 9000.0])
+@pytest.mark.parametrize("away_seconds", [0.0, 90.0, 599.0, 601.0, 86400.0])
+def test_an_override_has_the_right_time_left_after_another_boot(
+    path: Path, up_seconds: float, away_seconds: float
+) -> None:
+    save(path, MEMORIES, NOW)
+    after_another_boot(path, away_seconds)
+
+    memory = load(path, up_seconds)["main"]
+
+    assert memory.servers == {}
+    word = memory.overrides["main/a"]
+    assert (word.will, word.reason) == (DRAIN.will, DRAIN.reason)
+    assert word.until - up_seconds == pytest.approx(600 - away_seconds, abs=2)
+
+
+def test_a_clock_of_the_day_that_stepped_back_does_not_lengthen_an_override(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+    after_another_boot(path, -86400.0)
+
+    assert load(path, 10.0)["main"].overrides["main/a"].until == pytest.approx(610.0, abs=2)
+
+
+def test_a_clone_of_the_machine_with_the_same_boot_id_and_a_younger_clock_is_another_boot(
+    path: Path,
+) -> None:
+    save(path, MEMORIES, NOW)
+
+    memory = load(path, NOW - 100)["main"]
+
+    assert memory.servers == {}
+    assert memory.overrides["main/a"].until == pytest.approx(NOW - 100 + 600, abs=2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\0" * 4096, id="zeros, as after a power cut"),
+        pytest.param(b"{}", id="no fields"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"version": 1, "boot_id": "x", "at": 1.0, "epo', id="cut off"),
+        pytest.param(b"\xff\xfe\x00", id="binary"),
+        pytest.param(
+            b'{"version":1,"boot_id":"\xff","at":1.0,"epoch":1.0,"memories":{}}', id="no UTF-8"
+        ),
+        pytest.param(
+            b'{"version":1,"boot_id":"x","at":NaN,"epoch":1.0,"memories":{}}', id="no number"
+        ),
+        pytest.param(
+            b'{"version":1,"boot_id":"x","at":1e999,"epoch":1.0,"memories":{}}', id="infinite"
+        ),
+        pytest.param(
+            b'{"version":1,"boot_id":"x","at":1,"epoch":1,"memories":{"c":{"overrides":'
+            b'{"c/s":{"will":"perhaps","until":1}}}}}',
+            id="an unknown will",
+        ),
+        pytest.param(b" " * (MAX_BYTES + 10), id="huge and blank"),
+        pytest.param(b'{"version":1,"boot_id":"' + b"x" * (MAX_BYTES + 10), id="huge"),
+        pytest.param(
+            b"[" * 100_000,
+            id="deeply nested",
+        ),
+        pytest.param(
+            b'{"version":1,"x":' + b"[" * 100_000,
+            id="deeply nested in an unknown field",
+        ),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_a_value_error(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+    with pytest.raises(ValueError, match=r"."):
+        load(path, NOW)
+
+
+@pytest.mark.parametrize("version", [0, VERSION + 1])
+def test_a_foreign_version_is_told(path: Path, version: int) -> None:
+    save(path, MEMORIES, NOW)
+    doctored(path, version=version)
+
+    with pytest.raises(ValueError, match=f"version {version}; this program knows {VERSION}"):
+        load(path, NOW)
+
+
+def test_every_prefix_of_a_file_is_a_value_error(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"."):
+            load(path, NOW)
+
+
+def test_fields_of_a_later_program_are_left_out(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+    doctored(path, invented_later={"x": [1]})
+
+    assert load(path, NOW) == MEMORIES
+
+
+def test_a_file_of_a_program_that_settled_no_weights_is_read(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+    document: dict[str, Any] = json.loads(path.read_text())
+    for past in document["memories"]["main"]["servers"].values():
+        for later in ("share", "leaning", "leaning_to"):
+            del past[later]
+    path.write_text(json.dumps(document))
+
+    assert load(path, NOW) == MEMORIES
+
+
+def test_a_file_that_cannot_be_read_is_an_os_error(path: Path) -> None:
+    path.mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        load(path, NOW)
+
+
+def test_a_directory_that_cannot_be_read_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")  # as unreadable for root as for anybody
+
+    with pytest.raises(OSError, match="symbolic links"):
+        load(path_in(tmp_path / "loop"), NOW)
+    with pytest.raises(OSError, match="symbolic links"):
+        save(path_in(tmp_path / "loop"), MEMORIES, NOW)
+
+
+def test_a_save_that_fails_leaves_the_old_file(path: Path) -> None:
+    save(path, MEMORIES, NOW)
+    (path.parent / ".state.json.new").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        save(path, {}, NOW)
+
+    assert load(path, NOW) == MEMORIES
+
+
+def test_a_thousand_servers_fit_well(path: Path) -> None:
+    names = [f"main/{'x' * 60}{number}" for number in range(1000)]
+    memory = Memory(dict.fromkeys(names, PAST), dict.fromkeys(names, DRAIN))
+
+    save(path, {"main": memory}, NOW)
+
+    assert load(path, NOW) == {"main": memory}
+    assert path.stat().st_size < MAX_BYTES / 10
+
+
+def test_the_boot_has_a_name() -> None:
+    assert len(boot_id()) == 36
+    assert boot_id() == boot_id()
+
+
+class Running:
+    """Stands for the agent: what it remembers, and its clock."""
+
+    def __init__(self) -> None:
+        self.memories: Mapping[str, Memory] = MEMORIES
+        self.now = NOW
+
+    def remembers(self) -> Mapping[str, Memory]:
+        """Return the newest memories."""
+        return self.memories
+
+    def clock(self) -> float:
+        """Return the seconds since the boot."""
+        return self.now
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
+def overridden() -> dict[str, Memory]:
+    return {"main": Memory(MEMORIES["main"].servers, {})}
+
+
+def another_round() -> dict[str, Memory]:
+    """Return what changes with every round."""
+    past = Past(in_service=False, since=4000.5, bad=8, began=4995.0)
+    servers = {"main/a": past, "main/b": Past(True, 1.0)}
+    return {"main": Memory(servers, {"main/a": DRAIN}), "empty": Memory()}
+
+
+def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> None:
+    running = Running()
+    keeper = Keeper(path, running.remembers, running.clock)
+    try:
+        assert comes_true(path.exists)
+        first = path.stat().st_ino, path.stat().st_mtime_ns
+        running.memories = another_round()
+        time.sleep(1.5)  # the keeper has looked at least once
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == first
+        running.now += SELDOM_SECONDS
+        assert comes_true(lambda: load(path, running.now) == running.memories)
+        running.memories = overridden()
+        assert comes_true(lambda: load(path, running.now) == running.memories, 2.5)
+        assert keeper.errors == 0
+    finally:
+        keeper.close()
+
+
+def test_a_verdict_that_changes_is_saved_at_once(path: Path) -> None:
+    running = Running()
+    keeper = Keeper(path, running.remembers, running.clock)
+    try:
+        assert comes_true(path.exists)
+        running.memories = {"main": Memory({"main/a": Past(True, 4999.0)}, {"main/a": DRAIN})}
+        assert comes_true(lambda: load(path, running.now) == running.memories, 2.5)
+    finally:
+        keeper.close()
+
+
+def test_close_saves_a_last_time_and_ends_the_thread(path: Path) -> None:
+    running = Running()
+    keeper = Keeper(path, running.remembers, running.clock)
+    running.memories = overridden()
+
+    keeper.close()
+
+    assert load(path, NOW) == running.memories
+    assert not keeper._thread.is_alive()
+
+
+def test_save_is_done_when_it_returns_or_says_why_not(tmp_path: Path) -> None:
+    running = Running()
+    path = path_in(tmp_path / "later")
+    keeper = Keeper(path, running.remembers, running.clock)
+    try:
+        with pytest.raises(FileNotFoundError):
+            keeper.save()
+        path.parent.mkdir()
+        keeper.save()
+        assert load(path, NOW) == MEMORIES
+    finally:
+        keeper.close()
+
+
+def test_the_keeper_goes_on_after_errors(tmp_path: Path) -> None:
+    running = Running()
+    path = path_in(tmp_path / "later")
+    keeper = Keeper(path, running.remembers, running.clock)
+    try:
+        assert comes_true(lambda: keeper.errors > 0)
+        path.parent.mkdir()
+        assert comes_true(path.exists)
+        assert load(path, NOW) == MEMORIES
+    finally:
+        keeper.close()
+
+
+def test_trouble_that_comes_again_is_told_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = Running()
+    path = path_in(tmp_path / "later")
+    keeper = Keeper(path, running.remembers, running.clock)
+    try:
+        assert comes_true(lambda: keeper.errors > 0)
+        path.parent.mkdir()
+        keeper.save()
+        path.unlink()
+        path.parent.rmdir()
+        told, before = len(caplog.records), keeper.errors
+        running.memories = overridden()
+        assert comes_true(lambda: keeper.errors > before)
+        assert len(caplog.records) > told
+    finally:
+        keeper.close()
+
+
+def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_its_own(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running, asked = Running(), []
+
+    def beside() -> None:
+        asked.append(running.now)
+        raise OSError("no room")
+
+    keeper = Keeper(path, running.remembers, running.clock, beside)
+    assert comes_true(lambda: len(asked) == 1)
+    running.now += SELDOM_SECONDS
+    assert comes_true(lambda: len(asked) == 2)
+    keeper.close()
+
+    assert asked == [NOW, NOW + SELDOM_SECONDS, NOW + SELDOM_SECONDS]
+    assert load(path, running.now) == MEMORIES
+    assert len(caplog.records) == 1  # told once

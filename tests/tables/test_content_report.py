@@ -1,0 +1,123 @@
+"""Differences as JSON, as LDIF and as a table: nothing that a server sends breaks out of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from ldaphealth.content.difference import Difference, Version
+from ldaphealth.content.progress import Progress
+from ldaphealth.content.slices import Cursor
+from ldaphealth.tables.content_report import document, ldif
+from ldaphealth.tables.content_table import HINT, drawn
+from ldaphealth.tables.terminal import as_text
+
+SERVERS = ["c/a", "c/b", "c/d"]
+OLD, NEW = Version("uuid", "csn-old"), Version("uuid", "csn-new")
+CHANGED = Difference("cn=x,dc=y", {"c/a": OLD, "c/b": OLD, "c/d": NEW})
+MISSING = Difference("cn=z,dc=y", {"c/a": OLD}, ("c/b", "c/d"))
+TWINS = Difference("cn=t,dc=y", {"c/a": OLD, "c/b": Version("other", "csn-old")}, ("c/d",))
+
+
+def report(*found: Difference, **changes: Any) -> dict[str, Any]:
+    progress = Progress(Cursor(1), most=10, entries={"c/a": 1000, "c/b": 1000, "c/d": 999})
+    progress.add_differences(found)
+    for name, value in changes.items():
+        setattr(progress, name, value)
+    return document("c", "dc=y", SERVERS, progress, 1.25)
+
+
+def table(*found: Difference, **changes: Any) -> list[str]:
+    text = as_text(drawn(report(*found, **changes)), width=120, colour=False)
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_the_document_has_versions_the_missing_and_the_odd() -> None:
+    found = json.loads(json.dumps(report(MISSING)))
+
+    assert found["differences"] == [
+        {
+            "dn": "cn=z,dc=y",
+            "versions": {"c/a": {"entry_uuid": "uuid", "entry_csn": "csn-old"}},
+            "missing": ["c/b", "c/d"],
+            "odd": ["c/a"],
+        }
+    ]
+    assert [each["lacking"] for each in found["servers"]] == [0, 1, 1]
+
+
+def test_the_table_shows_most_first_and_says_how_many() -> None:
+    assert table(CHANGED, MISSING) == [
+        "ENTRY SERVERS ENTRYCSN",
+        "cn=x,dc=y a, b csn-old",
+        "d csn-new",
+        "cn=z,dc=y b, d lacks it",
+        "a csn-old",
+        "",
+        "2 entries differ; 1,000 entries on 3 of 3 servers compared in 1 s",
+    ]
+
+
+def test_the_table_tells_two_entries_of_one_name_apart() -> None:
+    assert table(TWINS)[1:4] == [
+        "cn=t,dc=y a csn-old entryUUID uuid",
+        "b csn-old entryUUID other",
+        "d lacks it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "no difference; 1,000 entries on 3 of 3 servers compared in 1 s"),
+        ({"unsettled": 2}, "2 entries changed all the time: nothing is known of them"),
+        ({"not_compared": {"c/d": "refused\x1b[2J"}}, r"d was not compared: refused\x1b[2J"),
+        ({"different": 12}, "and 12 more, which are not listed (--most)"),
+        (
+            {"lacking": {"c/d": 100}},
+            HINT.format(server="d", count=100),
+        ),
+    ],
+    ids=["well", "unsettled", "left out", "more", "hint"],
+)
+def test_what_else_there_is_to_say(changes: dict[str, Any], line: str) -> None:
+    assert line in table(**changes)
+
+
+def test_with_one_server_compared_nothing_is_said_of_differences() -> None:
+    text = "\n".join(table(not_compared={"c/b": "refused", "c/d": "refused"}))
+
+    assert "difference" not in text
+
+
+@pytest.mark.parametrize(
+    "dn",
+    [
+        "cn=é,dc=y",
+        "cn=x\n dn: cn=evil",
+        " cn=x",
+        "cn=x ",
+        "<file:///x",
+        ":x",
+        "cn=\x00",
+        "cn=\x1b[2J",
+        "",
+    ],
+)
+def test_the_ldif_encodes_what_is_not_safe(dn: str) -> None:
+    lines = ldif(report(Difference(dn, {"c/a": OLD}, ("c/b",)))).splitlines()
+    encoded = base64.b64encode(dn.encode()).decode()
+
+    wanted = f"dn:: {encoded}" if dn else "dn: "
+    assert lines == [
+        "version: 1", "", "# c/a: csn-old", "# c/b: lacks it", wanted, "entryUUID: uuid",
+    ]  # fmt: skip
+
+
+def test_a_comment_of_the_ldif_is_one_line() -> None:
+    wicked = Difference("cn=x", {"c/a": Version("u", "a\ndn: cn=evil")}, ())
+
+    assert "# c/a: a\\ndn: cn=evil" in ldif(report(wicked)).splitlines()
