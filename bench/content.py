@@ -52,10 +52,10 @@ def main() -> None:
 def measure(config: Path, rate: float) -> None:
     """Compare in this process, which has nothing else in its memory, and print what it took."""
     from ldaphealth.config import load as read  # noqa: PLC0415  a process of its own
-    from ldaphealth.tasks.content_diff import ContentDiff, Wanted  # noqa: PLC0415
+    from ldaphealth.tasks.content_diff import ContentDiff, DiffOptions  # noqa: PLC0415
 
     cluster = read(config).clusters["bench"]
-    comparison = ContentDiff(cluster, Wanted(rate, wait_seconds=30, most=1000))
+    comparison = ContentDiff(cluster, DiffOptions(rate, wait_seconds=30, most=1000))
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (proc(5))
     idle, cpu, began = peak_kibibytes(), time.process_time(), time.monotonic()
     comparison.run()

@@ -15,8 +15,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.live.board import BY_THE_MINUTE, View
-from ldaphealth.live.minutes import KEPT_MINUTES, MINUTE_SECONDS, Hour, added
+from ldaphealth.live.live_state import BY_THE_MINUTE, LiveView
+from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
 from ldaphealth.model import Snapshot
 from ldaphealth.page import page
 from ldaphealth.sinks.json_document import document
@@ -43,12 +43,12 @@ def main() -> None:
         )
 
 
-def _page(view: View, servers: int) -> str:
+def _page(view: LiveView, servers: int) -> str:
     health = replace(views.HEALTH, servers=servers)
     return page.render(view, health, boot_seconds=views.BOOT, epoch_seconds=views.EPOCH)
 
 
-def _json(view: View) -> str:
+def _json(view: LiveView) -> str:
     verdicts = tuple(known.verdict for _, known in view.servers())
     return json.dumps(document(Snapshot(views.EPOCH, verdicts)))
 
@@ -59,7 +59,7 @@ def _weight_of_hours(servers: int) -> int:
     tracemalloc.start()
     hours = []
     for number in range(servers * len(BY_THE_MINUTE)):
-        hour = Hour()
+        hour = LastHour()
         for minute in range(KEPT_MINUTES):
             hour = added(hour, minute * MINUTE_SECONDS, [0.001 + number * 1e-7 + minute * 1e-5])
         hours.append(hour)

@@ -13,14 +13,14 @@ from typing import Any
 from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
-from ldaphealth.check import Check, Facts, Planned
+from ldaphealth.check import Check, ConfiguredCheck, Facts
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.checks.canary import canary, canary_dn
+from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
-from ldaphealth.rounds.probe import probe
+from ldaphealth.rounds.probe import probe_server
 
 PAIRS = 100
 PARAMS = {
@@ -34,7 +34,9 @@ def main() -> None:
         node = cluster.nodes[0]
         credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
         server = Server("bench", node.name, node.uri, SUFFIX, credentials=credentials)
-        lines = "\n".join(f"{k}: {v}" for k, vs in canary("bench", server).items() for v in vs)
+        lines = "\n".join(
+            f"{k}: {v}" for k, vs in canary_entry("bench", server).items() for v in vs
+        )
         node.root.add(canary_dn(CANARIES, "bench", server), lines)
         port = node.uri.rpartition(":")[2]
         peer = [CHECK_LDAP, "-H", "127.0.0.1", "-p", port, "-b", PEOPLE, "-3"]
@@ -45,7 +47,7 @@ def main() -> None:
         measured: dict[str, list[float]] = {"one round of all checks": [], "check_ldap": []}
         for _ in range(PAIRS):
             started = process_time()
-            seen = probe(server, plan, Deadline.after(5.0))
+            seen = probe_server(server, plan, Deadline.after(5.0))
             measured["one round of all checks"].append(process_time() - started)
             failures = [each.failure for each in seen if each.failure]
             assert not failures, failures
@@ -57,7 +59,7 @@ def main() -> None:
         print(f"  {name:20} {median * 1e3:6.2f} ms {median / whole:6.0%}")
 
 
-def _timed(name: str, steps: dict[str, list[float]]) -> Planned:
+def _timed(name: str, steps: dict[str, list[float]]) -> ConfiguredCheck:
     check = BUILT_IN[name]
     observe: Callable[..., Facts] = check.observe
     spent = steps.setdefault(name, [])
@@ -70,7 +72,7 @@ def _timed(name: str, steps: dict[str, list[float]]) -> Planned:
             spent.append(process_time() - started)
 
     params = PARAMS[name] if name in PARAMS else check.params()
-    return Planned(Check(name, check.params, timed, check.judge), params, check.effect)
+    return ConfiguredCheck(Check(name, check.params, timed, check.judge), params, check.effect)
 
 
 if __name__ == "__main__":

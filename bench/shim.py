@@ -14,7 +14,7 @@ from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import State, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.verdict_file import VerdictFiles
 
 PAIRS = 200
@@ -25,7 +25,7 @@ def main() -> None:
     verdict = Verdict("c/s", State.OK, in_service=True, weight=98)
     with tempfile.TemporaryDirectory() as directory, Cluster(1) as cluster:
         due = {"c/s": boot_seconds() + 3600}
-        VerdictFiles(Path(directory)).publish(Decided("c", {"c/s": verdict}, due, (), ()))
+        VerdictFiles(Path(directory)).publish(Publication("c", {"c/s": verdict}, due, (), ()))
         os.environ["LDAPHEALTH_VERDICTS"] = directory
         host, _, port = cluster.nodes[0].uri.removeprefix("ldap://").rpartition(":")
         commands = {

@@ -61,11 +61,16 @@ class Story:
         path = self.cluster.directory / "ldaphealth.yaml"
         path.write_text(
             CONFIG.format(
-                dn=CHECK_DN, password_file=self.cluster.accounts.check.password_file,
-                suffix=SUFFIX, servers=servers, people=PEOPLE, canaries=CANARIES,
-                directory=self.cluster.directory, port=self.http_port,
+                dn=CHECK_DN,
+                password_file=self.cluster.accounts.check.password_file,
+                suffix=SUFFIX,
+                servers=servers,
+                people=PEOPLE,
+                canaries=CANARIES,
+                directory=self.cluster.directory,
+                port=self.http_port,
             )
-        )  # fmt: skip
+        )
         return path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,8 +78,12 @@ class Story:
         print("$ ldaphealth", *arguments, flush=True)
         return subprocess.run(
             [PROGRAM, *arguments],
-            env=self.environment, stdout=subprocess.PIPE, text=True, timeout=30, check=False,
-        )  # fmt: skip
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -103,9 +112,12 @@ class Story:
     def script(self, server: str) -> int:
         """Return the exit status of the script that keepalived runs, and keep its words."""
         done = subprocess.run(
-            ["/bin/sh", SCRIPT, server], env=self.environment, stdout=subprocess.DEVNULL,
-            timeout=30, check=False,
-        )  # fmt: skip
+            ["/bin/sh", SCRIPT, server],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            timeout=30,
+            check=False,
+        )
         return done.returncode
 
     def make_canaries(self) -> None:
@@ -114,11 +126,23 @@ class Story:
         planned.check_returncode()
         root = self.cluster.accounts.root
         subprocess.run(
-            [find("ldapadd"), "-x", "-H", self.cluster.nodes[0].ldapi_uri,
-             "-D", root.dn, "-y", root.password_file],
-            input=planned.stdout, stdout=subprocess.DEVNULL, text=True, timeout=30, check=True,
+            [
+                find("ldapadd"),
+                "-x",
+                "-H",
+                self.cluster.nodes[0].ldapi_uri,
+                "-D",
+                root.dn,
+                "-y",
+                root.password_file,
+            ],
+            input=planned.stdout,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            timeout=30,
+            check=True,
             env=ENVIRONMENT,
-        )  # fmt: skip
+        )
         self.cluster.wait_until_level()
 
     def show(self, expected: dict[str, list[str]]) -> None:
@@ -168,7 +192,7 @@ class Story:
         print(f"{mark} {claim}{truth}", flush=True)
 
 
-def tell(story: Story) -> None:
+def render(story: Story) -> None:
     """Play the story."""
     cluster = story.cluster
     say("making the canary entries that `ldaphealth canary plan` prints")
@@ -242,7 +266,7 @@ def main() -> int:
     with Cluster() as cluster:
         pids = cluster.pids()
         story = Story(cluster)
-        tell(story)
+        render(story)
         tell_of_the_agent(story)
         tell_of_content(story)
         pids |= cluster.pids()

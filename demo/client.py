@@ -92,9 +92,13 @@ class Client:
             bind = ["-D", self.credentials.dn, "-y", str(self.credentials.password_file)]
         done = subprocess.run(
             [find(program), "-x", "-H", self.uri, *bind, *arguments],
-            input=ldif, capture_output=True, text=True, check=False, env=ENVIRONMENT,
+            input=ldif,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=ENVIRONMENT,
             timeout=self.timeout_seconds,
-        )  # fmt: skip
+        )
         if done.returncode:
             raise LdapError(done.returncode, done.stderr)
         return done.stdout

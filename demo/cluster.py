@@ -107,8 +107,9 @@ class Cluster:
         """Wait until all nodes that run hold the same contextCSN; TimeoutError if they do not."""
         wait.until(
             lambda: len({node.context_csn() for node in self._running()}) == 1,
-            timeout_seconds, "the nodes do not hold the same contextCSN",
-        )  # fmt: skip
+            timeout_seconds,
+            "the nodes do not hold the same contextCSN",
+        )
 
     def wait_until_linked(self, timeout_seconds: float = LEVEL_SECONDS) -> None:
         """Wait until every node that runs receives from all others that run.
@@ -123,8 +124,9 @@ class Cluster:
                 node.receives_from() >= uris & {link.provider for link in node.links}
                 for node in self._running()
             ),
-            timeout_seconds, "not every node receives from all others",
-        )  # fmt: skip
+            timeout_seconds,
+            "not every node receives from all others",
+        )
 
     def isolate(self, node: Node) -> None:
         """Let nobody receive from `node`, which goes on taking writes and receiving."""
@@ -152,12 +154,14 @@ class Cluster:
         binary = slapd_for(self.directory)
         self.nodes = tuple(
             Node(
-                binary, self.directory / f"ldap{number}", own,
+                binary,
+                self.directory / f"ldap{number}",
+                own,
                 self.accounts,
                 tuple(links[other - 1] for other in self._providers(number)),
             )
             for number, own in enumerate(addresses, 1)
-        )  # fmt: skip
+        )
         for number, seconds in self.ahead_seconds.items():
             self.nodes[number - 1].environment = fake_clock(seconds)
         self._load(password)
@@ -210,13 +214,17 @@ class Cluster:
         confs = [
             SlapdConf(
                 self.server_ids[number - 1] if self.server_ids else number,
-                node.database, self.database_bytes, password, node.links, certificate,
+                node.database,
+                self.database_bytes,
+                password,
+                node.links,
+                certificate,
                 multi_provider=number not in self.consumers,
             ).text()
             for number, (node, certificate) in enumerate(
                 zip(self.nodes, certificates, strict=True), 1
             )
-        ]  # fmt: skip
+        ]
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node, conf: node.load(conf, ldif), self.nodes, confs))
 

@@ -88,9 +88,12 @@ class Node(Slapd):
         The phase alone does not tell: it still says Persist when the provider is gone (ITS#9339).
         """
         consumers = self.root.search(
-            "cn=Monitor", "(objectClass=olmSyncReplInstance)",
-            "olmSRProviderURIList", "olmSRConnection", "olmSRSyncPhase",
-        )  # fmt: skip
+            "cn=Monitor",
+            "(objectClass=olmSyncReplInstance)",
+            "olmSRProviderURIList",
+            "olmSRConnection",
+            "olmSRSyncPhase",
+        )
         return frozenset(
             uri
             for consumer in consumers

@@ -84,8 +84,12 @@ class Slapd:
         """
         done = subprocess.run(
             [self._binary, "-T", name, "-F", self.config, *arguments],
-            input=ldif, capture_output=True, text=True, check=False, timeout=TOOL_SECONDS,
-        )  # fmt: skip
+            input=ldif,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TOOL_SECONDS,
+        )
         if done.returncode:
             raise StartError(f"slapd -T {name}: {done.stderr.strip()}")
         return done.stdout
@@ -103,13 +107,26 @@ class Slapd:
         files = min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         with (self.directory / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [find("setpriv"), "--pdeathsig", "KILL",
-                 find("prlimit"), f"--nofile={files}:{files}",
-                 self._binary, "-d", "none", "-F", self.config, "-h", " ".join(self._urls)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [
+                    find("setpriv"),
+                    "--pdeathsig",
+                    "KILL",
+                    find("prlimit"),
+                    f"--nofile={files}:{files}",
+                    self._binary,
+                    "-d",
+                    "none",
+                    "-F",
+                    self.config,
+                    "-h",
+                    " ".join(self._urls),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 env=os.environ | {"LDAPNOINIT": "1"} | self.environment,
                 start_new_session=True,  # a Ctrl-C at the terminal is for us to handle
-            )  # fmt: skip
+            )
 
     def wait_until_ready(self) -> None:
         """Wait until slapd takes connections; it listens only after its databases are open.

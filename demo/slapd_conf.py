@@ -66,32 +66,47 @@ class SlapdConf:
         schemas = [f"include {SCHEMA}/{name}.schema" for name in SCHEMAS]
         modules = [f"moduleload {name}" for name in ("back_mdb", "back_monitor", *OVERLAYS)]
         certificate = self.certificate
-        tls = [
-            f"TLSCACertificateFile {certificate.authority}",
-            f"TLSCertificateFile {certificate.chain}",
-            f"TLSCertificateKeyFile {certificate.key}",
-        ] if certificate else []  # fmt: skip
+        tls = (
+            [
+                f"TLSCACertificateFile {certificate.authority}",
+                f"TLSCertificateFile {certificate.chain}",
+                f"TLSCertificateKeyFile {certificate.key}",
+            ]
+            if certificate
+            else []
+        )
         return [
-            *schemas, f"modulepath {MODULES}", *modules, *tls,
-            f"serverID {self.server_id}", "loglevel 0",
-            "database frontend", 'access to dn.base="" by * read',
+            *schemas,
+            f"modulepath {MODULES}",
+            *modules,
+            *tls,
+            f"serverID {self.server_id}",
+            "loglevel 0",
+            "database frontend",
+            'access to dn.base="" by * read',
             'access to dn.base="cn=Subschema" by * read',
-            "database config", f"rootdn {ROOT_DN}",
-        ]  # fmt: skip
+            "database config",
+            f"rootdn {ROOT_DN}",
+        ]
 
     def _data(self) -> list[str]:
         return [
-            "database mdb", f"suffix {SUFFIX}", f"directory {self.database}",
-            f"maxsize {self.database_bytes}", "dbnosync",
-            f"rootdn {ROOT_DN}", f"rootpw {self.password}",
+            "database mdb",
+            f"suffix {SUFFIX}",
+            f"directory {self.database}",
+            f"maxsize {self.database_bytes}",
+            "dbnosync",
+            f"rootdn {ROOT_DN}",
+            f"rootpw {self.password}",
             "index objectClass,uid,entryUUID,entryCSN eq",
             f'limits dn.exact="{CHECK_DN}" size=unlimited',
             *(f"access {rule}" for rule in ACCESS),
             *(f"syncrepl {link.directive()}" for link in self.links),
             *(["multiprovider on"] if self.links and self.multi_provider else []),
             # Without a session log every reconnect would compare all entries (slapo-syncprov(5)).
-            "overlay syncprov", "syncprov-sessionlog 10000",
-        ]  # fmt: skip
+            "overlay syncprov",
+            "syncprov-sessionlog 10000",
+        ]
 
 
 SCHEMAS = ("core", "cosine", "inetorgperson")
@@ -100,6 +115,7 @@ OVERLAYS = ("syncprov", "back_sock")
 
 def _monitor() -> list[str]:
     return [
-        "database monitor", f"rootdn {ROOT_DN}",
+        "database monitor",
+        f"rootdn {ROOT_DN}",
         f'access to * by dn.exact="{CHECK_DN}" read by * none',
-    ]  # fmt: skip
+    ]

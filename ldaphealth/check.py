@@ -1,6 +1,6 @@
 """What a check is, and how a cluster says which checks it wants.
 
-Authors of checks import `Check`; config.py and probe.py use `Planned` and `Cluster`.
+Authors of checks import `Check`; config.py and probe.py use `ConfiguredCheck` and `Cluster`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.model import Effect, Finding, Metric, Observation, Server, State, Trust
+from ldaphealth.model import CheckEffect, Finding, Metric, Observation, Server, State, Trust
 
 if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
     from ldaphealth.ldap.session import Session
     from ldaphealth.survey import Survey
 
 Facts = Mapping[str, object]
-Seen = Mapping[str, Sequence[Observation]]  # by server ID, oldest first
+ObservationsByServer = Mapping[str, Sequence[Observation]]  # by server ID, oldest first
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 
 
@@ -60,7 +60,7 @@ def _never(view: View, params: Any) -> bool:  # noqa: ARG001
     return False
 
 
-def no_round(session: Session, params: Any) -> Facts:  # noqa: ARG001
+def not_in_rounds(session: Session, params: Any) -> Facts:  # noqa: ARG001
     """Stand for `observe` in a check that is a survey: no round ever asks it."""
     raise TypeError("a survey is no part of a round")
 
@@ -83,7 +83,7 @@ class Check(Struct, frozen=True):
     in the configuration file.
 
     A check with `survey` watches several servers over a longer time (survey.py). It has no part in
-    rounds, so its `observe` is `no_round`; the agent alone runs it, and its `params` also have
+    rounds, so its `observe` is `not_in_rounds`; the agent alone runs it, and its `params` also have
     `interval_seconds` and `deadline_seconds`.
     """
 
@@ -91,19 +91,19 @@ class Check(Struct, frozen=True):
     params: type[Any]
     observe: Callable[[Session, Any], Facts]
     judge: Callable[[View, Any], Iterable[Finding]]
-    effect: Effect = Effect.WATCH
+    effect: CheckEffect = CheckEffect.WATCH
     second_look: Callable[[View, Any], bool] = _never
     survey: Survey | None = None
     covers: Callable[[Facts, Facts], bool] | None = None
-    essence: Callable[[Seen], Seen] | None = None
+    select_kept: Callable[[ObservationsByServer], ObservationsByServer] | None = None
 
 
-class Planned(Struct, frozen=True):
+class ConfiguredCheck(Struct, frozen=True):
     """One check as a cluster wants it: with its settings and its effect on the verdict."""
 
     check: Check
     params: Any
-    effect: Effect
+    effect: CheckEffect
 
 
 class Settle(Struct, frozen=True):
@@ -169,7 +169,7 @@ class Cluster(Struct, frozen=True):
 
     name: str
     servers: tuple[Server, ...]
-    checks: tuple[Planned, ...]
+    checks: tuple[ConfiguredCheck, ...]
     min_in_service: int
     deadline_seconds: float = 5.0
     second_look_seconds: float = 1.0
@@ -177,12 +177,12 @@ class Cluster(Struct, frozen=True):
     settle: Settle = Settle()
 
     @property
-    def round_checks(self) -> tuple[Planned, ...]:
+    def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in its order."""
         return tuple(planned for planned in self.checks if planned.check.survey is None)
 
     @property
-    def surveys(self) -> tuple[Planned, ...]:
+    def surveys(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks that the agent does beside its rounds."""
         return tuple(planned for planned in self.checks if planned.check.survey is not None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class State(Enum):
@@ -107,7 +107,7 @@ class Server(Struct, frozen=True):
         return f"{self.cluster}/{self.name}"
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Where a session failed; every error of every library becomes one of these."""
 
     RESOLVE = "resolve"
@@ -123,15 +123,15 @@ class Kind(StrEnum):
 
 
 class Failure(Struct, frozen=True):
-    """Why there are no facts. `ours`: the agent's own side is to blame, not the server.
+    """Why there are no facts. `is_local`: the agent's own side is to blame, not the server.
 
     `detail` is one line for people, safe to print; `result_code` is the name in RFC 4511 or "".
     """
 
-    kind: Kind
+    kind: FailureKind
     detail: str
     result_code: str = ""
-    ours: bool = False
+    is_local: bool = field(default=False, name="ours")
 
 
 class Observation(Struct, frozen=True):
@@ -169,8 +169,8 @@ class Trust(Enum):
 
     HARD = "hard"  # no usable LDAP service: believed even when the pool empties
     SOFT = "soft"  # an expectation of ours is not met: never empties the pool
-    TOLD = "told"  # something is wrong, but removing this server would not help
-    OURS = "ours"  # our own trouble: says nothing about the server
+    INFORMATIVE = "told"  # something is wrong, but removing this server would not help
+    LOCAL = "ours"  # our own trouble: says nothing about the server
 
 
 class Finding(Struct, frozen=True):
@@ -190,7 +190,7 @@ class Finding(Struct, frozen=True):
         return f"{self.check}.{self.code}"
 
 
-class Effect(StrEnum):
+class CheckEffect(StrEnum):
     """What a check may do to a verdict."""
 
     OUT = "out"  # CRITICAL may take the server out
@@ -204,7 +204,7 @@ class Reason(Struct, frozen=True):
     code: str
     summary: str
     state: State
-    effect: Effect
+    effect: CheckEffect
 
 
 class Verdict(Struct, frozen=True):

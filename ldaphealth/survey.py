@@ -34,7 +34,7 @@ class Pace(Protocol):
         """Return after how long a survey has failed, whatever it waits for."""
 
 
-class Site(Struct, frozen=True):
+class SurveyContext(Struct, frozen=True):
     """All that a survey works with.
 
     `kept` is what the survey before this one returned as such, None for the first of a process.
@@ -67,7 +67,7 @@ class Site(Struct, frozen=True):
             raise StoppedError
 
 
-class Found(Struct, frozen=True):
+class SurveyFacts(Struct, frozen=True):
     """What a survey saw of one server: JSON-able facts without opinion, and seconds by operation.
 
     Another server's trouble belongs into the facts: a survey has no failures but its own.
@@ -77,11 +77,11 @@ class Found(Struct, frozen=True):
     timings: Mapping[str, float] = {}
 
 
-class Surveyed(Struct, frozen=True):
+class SurveyResult(Struct, frozen=True):
     """What a survey saw, by server ID, and what it wants to be given the next time."""
 
-    found: Mapping[str, Found]
+    found: Mapping[str, SurveyFacts]
     kept: Any = None
 
 
-Survey = Callable[[Site], Surveyed]
+Survey = Callable[[SurveyContext], SurveyResult]

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.prometheus import METRICS, Family, Kind
+from ldaphealth.prometheus import METRICS, Family, MetricType
 
 DOCUMENT = Path(__file__).parents[1] / "examples" / "grafana" / "ldaphealth.json"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -114,11 +114,19 @@ def _variables() -> Iterator[dict[str, Any]]:
         ("server", 'label_values(ldaphealth_server_verdict_valid{cluster=~"$cluster"}, server)'),
     ):
         yield {
-            "name": name, "label": name.capitalize(), "type": "query", "datasource": SOURCE,
-            "query": {"query": query, "refId": name}, "definition": query, "refresh": 2, "sort": 3,
-            "multi": True, "includeAll": True, "allValue": ".*",
+            "name": name,
+            "label": name.capitalize(),
+            "type": "query",
+            "datasource": SOURCE,
+            "query": {"query": query, "refId": name},
+            "definition": query,
+            "refresh": 2,
+            "sort": 3,
+            "multi": True,
+            "includeAll": True,
+            "allValue": ".*",
             "current": {"text": ["All"], "value": ["$__all"]},
-        }  # fmt: skip
+        }
 
 
 def _panel(family: Family[Any]) -> Panel:
@@ -128,12 +136,12 @@ def _panel(family: Family[Any]) -> Panel:
     names = ["{{cluster}}/{{server}}"] if of_server else ["{{instance}}"]
     legend = " ".join([*names, *(f"{{{{{each}}}}}" for each in own)])
     title = family.name.removeprefix("ldaphealth_").removesuffix("_total").replace("_", " ")
-    if family.kind is Kind.HISTOGRAM:
+    if family.kind is MetricType.HISTOGRAM:
         title += ", mean"
         expression = (
             f"rate({family.name}_sum{chosen}{RATE}) / rate({family.name}_count{chosen}{RATE})"
         )
-    elif family.kind is Kind.COUNTER:
+    elif family.kind is MetricType.COUNTER:
         title += " per second"
         expression = f"rate({family.name}{chosen}{RATE})"
     elif family.name.endswith("_timestamp_seconds"):
@@ -150,9 +158,13 @@ def _placed(sections: Iterable[tuple[str, tuple[Panel, ...]]]) -> Iterator[dict[
     for title, panels in sections:
         number += 1
         yield {
-            "id": number, "type": "row", "title": title, "collapsed": False, "panels": [],
+            "id": number,
+            "type": "row",
+            "title": title,
+            "collapsed": False,
+            "panels": [],
             "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
-        }  # fmt: skip
+        }
         top += 1
         for place, panel in enumerate(panels):
             number += 1
@@ -164,16 +176,22 @@ def _placed(sections: Iterable[tuple[str, tuple[Panel, ...]]]) -> Iterator[dict[
 
 def _drawn(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
     return {
-        "id": number, "type": panel.kind, "title": panel.title, "description": panel.about,
-        "datasource": SOURCE, "gridPos": {"x": x, "y": y, "w": WIDTH, "h": HEIGHT},
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.about,
+        "datasource": SOURCE,
+        "gridPos": {"x": x, "y": y, "w": WIDTH, "h": HEIGHT},
         "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
         "targets": [
             {
-                "refId": "A", "datasource": SOURCE, "expr": panel.expression,
+                "refId": "A",
+                "datasource": SOURCE,
+                "expr": panel.expression,
                 "legendFormat": panel.legend,
             }
         ],
-    }  # fmt: skip
+    }
 
 
 def main() -> int:

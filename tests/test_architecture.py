@@ -15,7 +15,7 @@ DECIDING = sorted(
             for room in ("guard", "checks", "csn", "content", "judging", "rounds", "ldap")
             for path in ROOT.glob(f"{room}/*.py")
         ),
-        *(ROOT / "agent" / f"{name}.py" for name in ("agent", "pool", "schedule", "lanes")),
+        *(ROOT / "agent" / f"{name}.py" for name in ("agent", "pool", "schedule", "bulkhead")),
     ]
 )
 CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
@@ -33,7 +33,7 @@ def names_used(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_decision_asks_for_the_time_of_day(path: Path) -> None:
+def test_no_decision_asks_for_the_clocks(path: Path) -> None:
     """Clocks step, and after a step every duration by them is wrong."""
     assert names_used(path) & CLOCKS_OF_THE_DAY == set()
 
@@ -42,8 +42,8 @@ def test_the_test_above_would_see_one() -> None:
     assert "time" in names_used(ROOT / "store" / "state_file.py")
 
 
-def asks_for_the_time_of_day(path: Path) -> set[str]:
-    """Return the functions that name `time_of_day` or what it gives, "" for the file itself."""
+def asks_for_the_clocks(path: Path) -> set[str]:
+    """Return the functions that name `clocks` or what it gives, "" for the file itself."""
     tree = ast.parse(path.read_text())
     inside = {
         child: function.name
@@ -56,12 +56,12 @@ def asks_for_the_time_of_day(path: Path) -> set[str]:
         for node in ast.walk(tree)
         if (isinstance(node, ast.Name) and node.id == "epoch_seconds")
         or (isinstance(node, ast.Attribute) and node.attr == "epoch_seconds")
-        or (isinstance(node, ast.alias) and node.name.endswith("time_of_day"))
+        or (isinstance(node, ast.alias) and node.name.endswith("clocks"))
     }
 
 
 @pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_time_of_day_is_only_a_fact_that_checks_observe(path: Path) -> None:
+def test_the_clocks_is_only_a_fact_that_checks_observe(path: Path) -> None:
     allowed = {"observe"} if path.name in ("replication.py", "certificate.py") else set()
 
-    assert asks_for_the_time_of_day(path) == allowed
+    assert asks_for_the_clocks(path) == allowed

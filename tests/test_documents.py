@@ -95,9 +95,5 @@ def test_the_architecture_names_every_module() -> None:
     }
 
     assert modules - named - {"__init__.py"} == set()
-    names = (
-        {path.rpartition("/")[2] for path in there}
-        | modules
-        | {"templates/"}
-    )
+    names = {path.rpartition("/")[2] for path in there} | modules | {"templates/"}
     assert named - names - there == set()

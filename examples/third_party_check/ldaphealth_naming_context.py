@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check
-from ldaphealth.model import Effect, Finding, State
+from ldaphealth.model import CheckEffect, Finding, State
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
@@ -41,4 +41,4 @@ def judge(view: View, _: Params) -> Iterable[Finding]:
         yield view.finding(State.CRITICAL, "missing", f"does not hold {wanted}")
 
 
-CHECK = Check("naming_context", Params, observe, judge, Effect.OUT)
+CHECK = Check("naming_context", Params, observe, judge, CheckEffect.OUT)

@@ -18,17 +18,16 @@ from random import random as random_share
 
 from msgspec import Struct
 
-from ldaphealth.agent.lanes import Lanes
+from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.schedule import Schedule
-from ldaphealth.agent.surveyors import Report, Surveyors
-from ldaphealth.guard import Memory, Round
+from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
+from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Observation, Server
-from ldaphealth.publishers.decided import Change, Decided, Publisher
-from ldaphealth.rounds import screening
-from ldaphealth.rounds.probe import probe
-from ldaphealth.rounds.screening import Look
+from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
+from ldaphealth.rounds.probe import probe_server
+from ldaphealth.rounds.round import Probe, RoundPlan, run_round
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,7 @@ VALID_ROUNDS = 2
 AIR_SECONDS = 1.0
 
 
-class Counters:
+class AgentCounters:
     """What the agent does and suffers from, for its status and its metrics."""
 
     def __init__(self) -> None:
@@ -49,22 +48,22 @@ class Counters:
         self.publish_errors = 0
 
 
-class Landed(Struct, frozen=True):
+class RoundEnded(Struct, frozen=True):
     """A letter: a round has ended."""
 
     target: Server
-    round: Round
+    round: RoundPeriod
     seen: Sequence[Observation]
 
 
-class Asked(Struct, frozen=True):
+class CallRequested(Struct, frozen=True):
     """A letter: somebody wants something done by the thread that owns everything."""
 
     run: Callable[[], object]
     answer: Future[object]
 
 
-Letter = Landed | Report | Asked | None  # None: stop
+Message = RoundEnded | SurveyEnded | CallRequested | None  # None: stop
 
 
 class Agent:
@@ -76,18 +75,18 @@ class Agent:
         publishers: Sequence[Publisher],
         *,
         memories: Mapping[str, Memory] | None = None,
-        look: Look = probe,
+        probe: Probe = probe_server,
         clock: Callable[[], float] = boot_seconds,
         random: Callable[[], float] = random_share,
     ) -> None:
         self.settings = settings
         self.publishers = publishers
-        self.counters = Counters()
+        self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
-        self._look, self._clock = look, clock
-        self._mailbox: SimpleQueue[Letter] = SimpleQueue()
-        self.lanes = Lanes(settings.agent.threads)
-        self._surveyors = Surveyors(self._mailbox.put, random)
+        self._probe, self._clock = probe, clock
+        self._mailbox: SimpleQueue[Message] = SimpleQueue()
+        self.lanes = Bulkheads(settings.agent.threads)
+        self._surveyors = SurveyRunner(self._mailbox.put, random)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, float] = {}
         known = memories or {}
@@ -152,7 +151,7 @@ class Agent:
         it has begun.
         """
         answer: Future[object] = Future()
-        self._mailbox.put(Asked(run, answer))
+        self._mailbox.put(CallRequested(run, answer))
         return answer
 
     def reconfigure(self, settings: Settings) -> None:
@@ -186,7 +185,7 @@ class Agent:
             _log_change(change)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
-        self._publish(Decided(cluster.name, dict(pool.verdicts), due, changes, seen))
+        self._publish(Publication(cluster.name, dict(pool.verdicts), due, changes, seen))
         for server in pool.unwitnessed():
             self._start(server, counts=False)
 
@@ -209,11 +208,14 @@ class Agent:
             return
         pool, server = self._servers[server_id]
         self._in_flight.add(server_id)
-        wanted = screening.Round(
-            server, pool.cluster.round_checks, pool.cluster.deadline_seconds,
-            pool.cluster.settle.confirm_seconds, pool.known_troubles(server_id),
-        )  # fmt: skip
-        run = partial(screening.run, wanted, self._look)
+        wanted = RoundPlan(
+            server,
+            pool.cluster.round_checks,
+            pool.cluster.deadline_seconds,
+            pool.cluster.settle.confirm_seconds,
+            pool.known_troubles(server_id),
+        )
+        run = partial(run_round, wanted, self._probe)
         try:
             self.lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
         except RuntimeError as error:  # it waits for one of the threads that there are
@@ -228,27 +230,27 @@ class Agent:
         except Exception:
             log.exception("a round failed", extra={"server": server.id})
         finally:
-            self._mailbox.put(Landed(server, Round(began, self._clock()), seen))
+            self._mailbox.put(RoundEnded(server, RoundPeriod(began, self._clock()), seen))
 
     def _wait(self, wake: float) -> bool:
         """Read the mailbox until there is nothing more to do now; False: stop."""
-        letters: list[Letter] = []
+        letters: list[Message] = []
         try:
             letters.append(self._mailbox.get(timeout=max(0.0, wake - self._clock())))
             while True:
                 letters.append(self._mailbox.get_nowait())
         except Empty:
             pass
-        landed = [letter for letter in letters if isinstance(letter, Landed)]
+        landed = [letter for letter in letters if isinstance(letter, RoundEnded)]
         self._land(landed)
         for letter in letters:
-            if isinstance(letter, Report):
+            if isinstance(letter, SurveyEnded):
                 self._land_survey(letter)
-            if isinstance(letter, Asked):
+            if isinstance(letter, CallRequested):
                 _answer(letter)
         return None not in letters
 
-    def _land(self, landed: Iterable[Landed]) -> None:
+    def _land(self, landed: Iterable[RoundEnded]) -> None:
         touched: dict[str, Pool] = {}
         for letter in landed:
             self.counters.rounds += 1
@@ -263,7 +265,7 @@ class Agent:
         for pool in touched.values():
             self.decide(pool)
 
-    def _land_survey(self, report: Report) -> None:
+    def _land_survey(self, report: SurveyEnded) -> None:
         seen = self._surveyors.land(report)
         pool = self.pools.get(report.errand.cluster.name)
         if pool is not None and seen:
@@ -278,13 +280,13 @@ class Agent:
             for server in gone:
                 self._valid_until.pop(server, None)
             if gone:
-                self._publish(Decided(name, verdicts, {}, (), ()))
+                self._publish(Publication(name, verdicts, {}, (), ()))
 
-    def _publish(self, decided: Decided) -> None:
+    def _publish(self, decided: Publication) -> None:
         for publisher in self.publishers:
             self._tell(publisher, decided)
 
-    def _tell(self, publisher: Publisher, decided: Decided) -> None:
+    def _tell(self, publisher: Publisher, decided: Publication) -> None:
         try:
             publisher.publish(decided)
         except OSError as error:
@@ -296,7 +298,7 @@ class Agent:
             log.exception("cannot publish", extra={"publisher": type(publisher).__name__})
 
 
-def _answer(letter: Asked) -> None:
+def _answer(letter: CallRequested) -> None:
     if not letter.answer.set_running_or_notify_cancel():
         return  # nobody waits for it any more
     try:
@@ -305,7 +307,7 @@ def _answer(letter: Asked) -> None:
         letter.answer.set_exception(error)
 
 
-def _log_change(change: Change) -> None:
+def _log_change(change: VerdictChange) -> None:
     verdict = change.after
     level = logging.INFO if verdict.in_service else logging.WARNING
     log.log(

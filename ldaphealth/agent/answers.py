@@ -17,14 +17,22 @@ import msgspec
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
 from ldaphealth.config.mistakes import near
-from ldaphealth.control.requests import Answer, Explain, History, Request, Say, Status, Unsay
-from ldaphealth.guard import Override, Past
+from ldaphealth.control.requests import (
+    ControlRequest,
+    ControlResponse,
+    ExplainRequest,
+    HistoryRequest,
+    OverrideRequest,
+    RemoveOverrideRequest,
+    StatusRequest,
+)
+from ldaphealth.guard import Override, ServerMemory
 from ldaphealth.ldap.deadline import boot_seconds
-from ldaphealth.live.health import Health
+from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Observation, Server, Snapshot
 from ldaphealth.sinks.json_document import document, finding_document
-from ldaphealth.store.journal import Journal, JournalError
+from ldaphealth.store.history import HistoryDatabase, HistoryError
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +40,7 @@ PATIENCE_SECONDS = 4.0
 BUSY = "the agent is busy; nothing was done; try again"
 
 
-class Refused(Exception):  # noqa: N818  an answer, no error of ours
+class RequestRefused(Exception):  # noqa: N818  an answer, no error of ours
     """Why a request is not answered, in one line."""
 
 
@@ -42,7 +50,7 @@ class Answers:
     def __init__(
         self,
         agent: Agent,
-        journal: Journal,
+        journal: HistoryDatabase,
         save: Callable[[], None],
         version: str,
         *,
@@ -52,37 +60,37 @@ class Answers:
         self._patience_seconds = patience_seconds
         self._listens = agent.settings.agent.listens  # a reload changes no port
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: ControlRequest) -> ControlResponse:
         """Answer one request."""
         try:
-            return Answer(TABLE[type(request)](self, request))
-        except Refused as error:
-            return Answer(error=str(error))
-        except JournalError as error:
-            return Answer(error=f"the history cannot be read: {error}")
+            return ControlResponse(TABLE[type(request)](self, request))
+        except RequestRefused as error:
+            return ControlResponse(error=str(error))
+        except HistoryError as error:
+            return ControlResponse(error=f"the history cannot be read: {error}")
 
-    def status(self, _: Status) -> dict[str, Any]:
+    def status(self, _: StatusRequest) -> dict[str, Any]:
         """Return the document of `check --format json`, with the operators' words and the agent."""
         return self._owned(self._status)
 
-    def explain(self, request: Explain) -> dict[str, Any]:
+    def explain(self, request: ExplainRequest) -> dict[str, Any]:
         """Return what was seen of one server last, what it means, and which rule decided."""
         return self._owned(lambda: self._explain(request.server))
 
-    def history(self, request: History) -> dict[str, Any]:
+    def history(self, request: HistoryRequest) -> dict[str, Any]:
         """Return the latest changes, newest first."""
         changes = self._journal.changes(request.server, request.limit, request.before_epoch)
         if request.server and not changes:
             self._find(request.server)  # a server that is gone has a history, a typo has none
         return {"changes": changes}
 
-    def say(self, request: Say) -> dict[str, Any]:
+    def say(self, request: OverrideRequest) -> dict[str, Any]:
         """Take an operator's word."""
         until = boot_seconds() + request.seconds
-        word = Override(request.will, until, request.reason)
+        word = Override(request.action, until, request.reason)
         return self._said(request.server, word)
 
-    def unsay(self, request: Unsay) -> dict[str, Any]:
+    def unsay(self, request: RemoveOverrideRequest) -> dict[str, Any]:
         """Take an operator's word back."""
         return self._said(request.server, None)
 
@@ -92,7 +100,7 @@ class Answers:
             "override" if word else "override taken back",
             extra={
                 "server": server,
-                "will": word.will if word else "",
+                "will": word.action if word else "",
                 "seconds": round(word.until - boot_seconds()) if word else 0,
                 "reason": word.reason if word else "",
             },
@@ -100,7 +108,7 @@ class Answers:
         try:
             self._save()  # an operator's word that was taken survives whatever comes
         except OSError as error:
-            raise Refused(
+            raise RequestRefused(
                 f"done, but it is not saved, and keepalived may not see it: {error}"
             ) from error
         return document
@@ -110,9 +118,11 @@ class Answers:
         answer: Future[Any] = self._agent.ask(run)
         wait([answer], self._patience_seconds)
         if answer.cancel():
-            raise Refused(BUSY)
+            raise RequestRefused(BUSY)
         if not wait([answer], self._patience_seconds).done:  # it has begun: no way back
-            raise Refused("the agent is busy with just this, and may still do it: ask its status")
+            raise RequestRefused(
+                "the agent is busy with just this, and may still do it: ask its status"
+            )
         return dict(answer.result())
 
     def _status(self) -> dict[str, Any]:
@@ -127,7 +137,7 @@ class Answers:
         verdict = pool.verdicts.get(server.id)
         past = pool.memory.servers.get(server.id)
         if verdict is None or past is None:
-            raise Refused(f"{name} was not looked at yet")
+            raise RequestRefused(f"{name} was not looked at yet")
         settle = msgspec.to_builtins(pool.cluster.settle)
         return {
             "server": server.id,
@@ -145,7 +155,7 @@ class Answers:
     def _override(self, name: str, word: Override | None) -> dict[str, Any]:
         pool, server = self._find(name)
         if word is None and server.id not in pool.memory.overrides:
-            raise Refused(f"nobody said anything of {server.id}")
+            raise RequestRefused(f"nobody said anything of {server.id}")
         pool.override(server.id, word)
         self._agent.decide(pool)
         verdict = pool.verdicts.get(server.id)
@@ -158,15 +168,15 @@ class Answers:
             for server in pool.cluster.servers
         }
         if name in self._agent.pools:
-            raise Refused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
+            raise RequestRefused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
         if name not in known:
-            raise Refused(f"the agent looks at no {name!r}{near(name, known)}")
+            raise RequestRefused(f"the agent looks at no {name!r}{near(name, known)}")
         return known[name]
 
 
-def health_of(agent: Agent, journal: Journal, version: str) -> Health:
+def health_of(agent: Agent, journal: HistoryDatabase, version: str) -> AgentHealth:
     """Return the numbers of now; from any thread."""
-    return Health(
+    return AgentHealth(
         version,
         boot_seconds() - agent.started_at,
         sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
@@ -193,7 +203,7 @@ def overrides_of(agent: Agent) -> dict[str, Override]:
     }
 
 
-def _past_document(past: Past, now: float) -> dict[str, Any]:
+def _past_document(past: ServerMemory, now: float) -> dict[str, Any]:
     return {
         "in_service": past.in_service,
         "since_seconds": now - past.since,
@@ -219,9 +229,9 @@ def _observation_document(observation: Observation) -> dict[str, Any]:
 
 
 TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
-    Status: Answers.status,
-    Explain: Answers.explain,
-    History: Answers.history,
-    Say: Answers.say,
-    Unsay: Answers.unsay,
+    StatusRequest: Answers.status,
+    ExplainRequest: Answers.explain,
+    HistoryRequest: Answers.history,
+    OverrideRequest: Answers.say,
+    RemoveOverrideRequest: Answers.unsay,
 }

@@ -11,13 +11,13 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Facts, Seen
-from ldaphealth.guard import Memory, Override, Round, decide
-from ldaphealth.judging.history import Covers, History
+from ldaphealth.check import Cluster, Facts, ObservationsByServer
+from ldaphealth.guard import Memory, Override, RoundPeriod, decide
 from ldaphealth.judging.judge import judge_server
-from ldaphealth.model import Finding, Kind, Observation, Server, Verdict
-from ldaphealth.publishers.decided import Change, differs
-from ldaphealth.rounds.screening import Trouble, troubles
+from ldaphealth.judging.recent_observations import Covers, RecentObservations
+from ldaphealth.model import FailureKind, Finding, Observation, Server, Verdict
+from ldaphealth.publishers.publication import VerdictChange, differs
+from ldaphealth.rounds.round import FailedCheck, failed_checks
 
 log = logging.getLogger(__name__)
 
@@ -28,25 +28,25 @@ class Pool:
     def __init__(self, cluster: Cluster, memory: Memory) -> None:
         self.cluster = cluster
         self.memory = memory
-        self.history = History(covers=_covers(cluster))
+        self.history = RecentObservations(covers=_covers(cluster))
         self.verdicts: dict[str, Verdict] = {}
         self.latest: dict[str, tuple[Observation, ...]] = {}
         self.hung: set[str] = set()
         self.surveyed: dict[str, dict[str, Observation]] = {}  # by server and check, the newest
         self._surveyed: list[Observation] = []  # since the last decision
         self._findings: dict[str, list[Finding]] = {}
-        self._rounds: dict[str, Round] = {}
+        self._rounds: dict[str, RoundPeriod] = {}
 
     @property
     def is_fresh(self) -> bool:
         """Tell whether rounds have landed that are not decided on."""
         return bool(self._rounds)
 
-    def known_troubles(self, server: str) -> frozenset[Trouble]:
+    def known_troubles(self, server: str) -> frozenset[FailedCheck]:
         """Return what failed in the latest round: the same again is no news."""
-        return troubles(self.latest.get(server, ()))
+        return failed_checks(self.latest.get(server, ()))
 
-    def land(self, server: str, seen: Sequence[Observation], took: Round) -> None:
+    def land(self, server: str, seen: Sequence[Observation], took: RoundPeriod) -> None:
         """Take what a round saw, and judge it."""
         configured = {each.id: each for each in self.cluster.servers}
         if server not in configured:  # a reload removed it meanwhile
@@ -55,7 +55,7 @@ class Pool:
             self.history.add(observation)
         self.latest[server] = tuple(seen)
         self.hung.discard(server)
-        if any(each.failure and each.failure.kind is Kind.TIMEOUT for each in seen):
+        if any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen):
             self.hung.add(server)
         self._rounds[server] = took
         self._judge(configured[server])
@@ -87,20 +87,20 @@ class Pool:
         rest = (each for each in self._findings[server.id] if each.check not in checks)
         self._findings[server.id] = [*rest, *found]
 
-    def decide(self, now: float) -> tuple[list[Change], frozenset[str]]:
+    def decide(self, now: float) -> tuple[list[VerdictChange], frozenset[str]]:
         """Return the changes since the last decision, and the servers with a new round."""
         fresh = frozenset(self._rounds)
         findings = (finding for found in self._findings.values() for finding in found)
         decision = decide(self.cluster, findings, self.memory, now, self._rounds)
         self.memory = decision.memory
         self._rounds = {}
-        changes: list[Change] = []
+        changes: list[VerdictChange] = []
         for verdict in decision.verdicts:
             if verdict.server not in self.memory.servers:
                 continue  # never looked at: nothing to tell
             before = self.verdicts.get(verdict.server)
             if before is None or differs(before, verdict):
-                changes.append(Change(before, verdict))
+                changes.append(VerdictChange(before, verdict))
             self.verdicts[verdict.server] = verdict
         return changes, fresh
 
@@ -123,12 +123,12 @@ class Pool:
             if past.silent_since is None and past.answered and past.began < latest
         ]
 
-    def essence(self) -> dict[str, Seen]:
+    def select_kept(self) -> dict[str, ObservationsByServer]:
         """Return by check what a restart must not forget; any thread may ask."""
         return {
-            each.check.name: each.check.essence(self.history.of_check(each.check.name))
+            each.check.name: each.check.select_kept(self.history.of_check(each.check.name))
             for each in self.cluster.checks
-            if each.check.essence is not None
+            if each.check.select_kept is not None
         }
 
     def override(self, server: str, word: Override | None) -> None:
@@ -148,9 +148,7 @@ class Pool:
         self.history.forget(here)
         kept = {key: each for key, each in self.memory.servers.items() if key in here}
         self.memory = replace(self.memory, servers=kept)
-        for by_server in (
-            self.verdicts, self.latest, self.surveyed, self._findings, self._rounds
-        ):  # fmt: skip
+        for by_server in (self.verdicts, self.latest, self.surveyed, self._findings, self._rounds):
             for server in [each for each in by_server if each not in here]:
                 del by_server[server]
         self.hung &= here

@@ -11,7 +11,7 @@ from importlib import import_module
 from ldaphealth.check import Check
 
 
-class Table(Mapping[str, Check]):
+class CheckTable(Mapping[str, Check]):
     """Checks by name; the module of one is loaded when it is looked up.
 
     A process that looks once is short, and half of what it costs is loading.
@@ -34,7 +34,7 @@ class Table(Mapping[str, Check]):
         return len(self._modules)
 
 
-BUILT_IN = Table(
+BUILT_IN = CheckTable(
     {
         "connect": "ldaphealth.checks.connect",
         "bind": "ldaphealth.checks.bind",

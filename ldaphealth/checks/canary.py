@@ -30,17 +30,19 @@ def canary_dn(container: str, agent: str, server: Server, purpose: Purpose = "wr
     return f"cn={_cn(agent, server, purpose)},{container}"
 
 
-def mark(agent: str, server: Server, purpose: Purpose = "write") -> str:
+def canary_mark(agent: str, server: Server, purpose: Purpose = "write") -> str:
     """Return the value that says: this entry is that agent's, to be written to."""
     return f"ldaphealth canary of {agent} for {_safe(server.id)}{_beside(purpose)}"
 
 
-def canary(agent: str, server: Server, purpose: Purpose = "write") -> Mapping[str, tuple[str, ...]]:
+def canary_entry(
+    agent: str, server: Server, purpose: Purpose = "write"
+) -> Mapping[str, tuple[str, ...]]:
     """Return the attributes of the entry; applicationProcess is in RFC 4519 3.3."""
     return {
         "objectClass": ("applicationProcess",),
         "cn": (_cn(agent, server, purpose),),
-        MARK_ATTRIBUTE: (mark(agent, server, purpose),),
+        MARK_ATTRIBUTE: (canary_mark(agent, server, purpose),),
         TOKEN_ATTRIBUTE: ("nothing written yet",),
     }
 

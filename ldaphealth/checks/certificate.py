@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
-from ldaphealth.time_of_day import epoch_seconds
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
@@ -74,7 +74,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     if state is State.OK:
         yield view.finding(state, "ok", summary, (metric,))
     else:
-        yield view.finding(state, "expires", summary, (metric,), Trust.TOLD)
+        yield view.finding(state, "expires", summary, (metric,), Trust.INFORMATIVE)
 
 
 CHECK = Check("certificate", Params, observe, judge)

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Thresholds, at_most
-from ldaphealth.model import Effect, Finding
+from ldaphealth.model import CheckEffect, Finding
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
@@ -39,4 +39,4 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     return judge_seconds(view, params.seconds)
 
 
-CHECK = Check("connect", Params, observe, judge, Effect.OUT)
+CHECK = Check("connect", Params, observe, judge, CheckEffect.OUT)

@@ -35,9 +35,13 @@ if TYPE_CHECKING:
 BASE = "cn=Databases,cn=Monitor"
 FILTER = "(objectClass=olmSyncReplInstance)"
 ATTRIBUTES = (
-    "createTimestamp", "olmSRProviderURIList", "olmSRConnection", "olmSRSyncPhase",
-    "olmSRLastConnect", "olmSRLastContact",
-)  # fmt: skip
+    "createTimestamp",
+    "olmSRProviderURIList",
+    "olmSRConnection",
+    "olmSRSyncPhase",
+    "olmSRLastConnect",
+    "olmSRLastContact",
+)
 NEVER = "00000101000000Z"
 PERSIST = "Persist"
 REFRESH = frozenset({"Refresh", "Fallback Refresh"})
@@ -160,7 +164,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         return
     if not latest:
         summary = f"the links below {BASE} hide their attributes: no right to read them"
-        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.OURS)
+        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
         return
     fine: list[Metric] = []
     well = 0
@@ -210,29 +214,41 @@ def _findings(view: View, params: Params, reads: Reads) -> Iterator[Finding]:
 
     seconds = _lasting(reads, lambda each: each.lost and each.contact == link.contact)
     yield finding(
-        "not_connected", params.not_connected_seconds, "not_connected_seconds", seconds,
+        "not_connected",
+        params.not_connected_seconds,
+        "not_connected_seconds",
+        seconds,
         f"no connection to its provider {link.name}{_for(view, seconds)}: nothing comes from there",
         says_so=link.lost,
-    )  # fmt: skip
+    )
     seconds = _lasting(reads, lambda each: each.refreshes)
     yield finding(
-        "refreshing", params.refresh_seconds, "refresh_seconds", seconds,
+        "refreshing",
+        params.refresh_seconds,
+        "refresh_seconds",
+        seconds,
         f"refreshing from {link.name}{_for(view, seconds)}: its data may be old until that ends",
         says_so=link.refreshes,
-    )  # fmt: skip
+    )
     if view.one_shot:
         return
     times, window = _reconnects(reads), reads[-1][0] - reads[0][0]
     yield finding(
-        "refresh_loop", params.reconnects, "reconnects", times,
+        "refresh_loop",
+        params.reconnects,
+        "reconnects",
+        times,
         f"connected anew to {link.name} {times} times within {window:.0f} s:"
         " the link breaks, or refreshes over and over",
-    )  # fmt: skip
+    )
     silent = _lasting(reads, lambda each: each.connected and each.contact == link.contact)
     yield finding(
-        "silent", params.silent_seconds, "silent_seconds", silent,
+        "silent",
+        params.silent_seconds,
+        "silent_seconds",
+        silent,
         f"connected to {link.name}, but nothing has come from there for at least {silent:.0f} s",
-    )  # fmt: skip
+    )
 
 
 def _state(view: View, limits: Thresholds, value: float) -> State:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, no_round
-from ldaphealth.model import Effect, Finding, Metric, State, Trust
-from ldaphealth.survey import Found, Site, Surveyed
+from ldaphealth.check import Check, not_in_rounds
+from ldaphealth.model import CheckEffect, Finding, Metric, State, Trust
+from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
-    from ldaphealth.content.comparison import Limits
+    from ldaphealth.content.comparison import ComparisonLimits
+    from ldaphealth.content.continuous import ContinuousComparison
     from ldaphealth.content.difference import Difference
-    from ldaphealth.content.patrol import Patrol
     from ldaphealth.content.reader import Reader
 
 STEPS = 256  # surveys in a pass, as there are slices of the first width
@@ -69,29 +69,31 @@ class Params(Struct, frozen=True):
         return 900.0 + 4 * SLICE_ENTRIES / self.entries_per_second
 
 
-def survey(site: Site) -> Surveyed:
-    """Compare as much as is due by now. Kept: the `Patrol`."""
-    from ldaphealth.content.patrol import Patrol  # noqa: PLC0415  the agent alone needs it
+def survey(site: SurveyContext) -> SurveyResult:
+    """Compare as much as is due by now. Kept: the `ContinuousComparison`."""
+    from ldaphealth.content.continuous import ContinuousComparison  # noqa: PLC0415  the agent alone needs it
     from ldaphealth.content.slices import Cursor  # noqa: PLC0415
 
     now, cover_seconds = site.deadline.now(), site.params.cover_seconds
     wanted = min(SLICE_ENTRIES, max(1, ALL_ENTRIES // len(site.servers)))
-    patrol: Patrol = site.kept or Patrol(Cursor(wanted), now)
+    patrol: ContinuousComparison = site.kept or ContinuousComparison(Cursor(wanted), now)
     patrol = patrol.at(now, cover_seconds).among({each.id for each in site.servers})
     not_compared: Mapping[str, str] = {}
     if patrol.known or patrol.is_due(patrol.cursor, now, cover_seconds):
         patrol, not_compared = _patrolled(site, patrol)
-    found = {each.id: Found(_facts(patrol, each.id, not_compared)) for each in site.servers}
-    return Surveyed(found, patrol)
+    found = {each.id: SurveyFacts(_facts(patrol, each.id, not_compared)) for each in site.servers}
+    return SurveyResult(found, patrol)
 
 
-def _patrolled(site: Site, patrol: Patrol) -> tuple[Patrol, Mapping[str, str]]:
+def _patrolled(
+    site: SurveyContext, patrol: ContinuousComparison
+) -> tuple[ContinuousComparison, Mapping[str, str]]:
     """Return it as far as it is due, and why some servers were not compared."""
     from ldaphealth.content.comparison import Comparison, TooFewError  # noqa: PLC0415
-    from ldaphealth.content.patrol import MOST_KNOWN  # noqa: PLC0415
-    from ldaphealth.content.progress import Progress  # noqa: PLC0415
+    from ldaphealth.content.continuous import MOST_KNOWN  # noqa: PLC0415
+    from ldaphealth.content.progress import ComparisonProgress  # noqa: PLC0415
 
-    progress = Progress(patrol.cursor, MOST_KNOWN)
+    progress = ComparisonProgress(patrol.cursor, MOST_KNOWN)
     comparison = Comparison(_readers(site), progress, _limits(site.params), site.pause)
     half_at = site.deadline.at - site.params.deadline_seconds / 2  # what is begun then may end
     try:
@@ -108,8 +110,8 @@ def _patrolled(site: Site, patrol: Patrol) -> tuple[Patrol, Mapping[str, str]]:
     return patrol.after(progress, compared), progress.not_compared
 
 
-def _readers(site: Site) -> list[Reader]:
-    from ldaphealth.content.reader import Access, Reader  # noqa: PLC0415  the agent alone needs it
+def _readers(site: SurveyContext) -> list[Reader]:
+    from ldaphealth.content.reader import Reader, ReaderAccess  # noqa: PLC0415  the agent alone needs it
     from ldaphealth.ldap.deadline import Deadline  # noqa: PLC0415
 
     def deadline(seconds: float) -> Deadline:
@@ -117,17 +119,19 @@ def _readers(site: Site) -> list[Reader]:
         return own if own.at < site.deadline.at else site.deadline
 
     rate = site.params.entries_per_second
-    access = Access(site.opening, OPEN_SECONDS, deadline, site.pause, rate)
+    access = ReaderAccess(site.opening, OPEN_SECONDS, deadline, site.pause, rate)
     return [Reader(server, access) for server in site.servers]
 
 
-def _limits(params: Params) -> Limits:
-    from ldaphealth.content.comparison import Limits  # noqa: PLC0415  the agent alone needs it
+def _limits(params: Params) -> ComparisonLimits:
+    from ldaphealth.content.comparison import ComparisonLimits  # noqa: PLC0415  the agent alone needs it
 
-    return Limits(params.wait_seconds, params.retired_server_ids)
+    return ComparisonLimits(params.wait_seconds, params.retired_server_ids)
 
 
-def _facts(patrol: Patrol, server: str, not_compared: Mapping[str, str]) -> dict[str, object]:
+def _facts(
+    patrol: ContinuousComparison, server: str, not_compared: Mapping[str, str]
+) -> dict[str, object]:
     """Return what is known of one server."""
     mine = [each for each in patrol.known if server in each.odd]
     nobodys = [each for each in patrol.known if server in each.servers and not each.odd]
@@ -162,10 +166,10 @@ def judge(view: View, params: Params) -> Iterable[Finding]:  # noqa: ARG001  the
             f"{_entries(facts['undecided'], facts['undecided_dns'])} not the same on all servers, "
             "and no majority says which is right"
         )
-        yield view.finding(State.CRITICAL, "diverged", summary, metrics, Trust.TOLD)
+        yield view.finding(State.CRITICAL, "diverged", summary, metrics, Trust.INFORMATIVE)
     if facts["not_compared"]:
         summary = f"not compared this time: {facts['not_compared']}"
-        yield view.finding(State.UNKNOWN, "not_compared", summary, metrics, Trust.OURS)
+        yield view.finding(State.UNKNOWN, "not_compared", summary, metrics, Trust.LOCAL)
     elif not facts["odd"] and not facts["undecided"]:
         summary = f"no difference; {facts['part']:.0%} of the tree in pass {facts['passes'] + 1}"
         yield view.finding(State.OK, "ok", summary, metrics)
@@ -177,4 +181,4 @@ def _entries(count: int, dns: Sequence[str]) -> str:
     return f"{count} entries, the first {dns[0]}, are"
 
 
-CHECK = Check("content", Params, no_round, judge, Effect.WATCH, survey=survey)
+CHECK = Check("content", Params, not_in_rounds, judge, CheckEffect.WATCH, survey=survey)

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import Effect, Finding, State
+from ldaphealth.model import CheckEffect, Finding, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,4 +112,4 @@ def _times(seen: Sequence[Observation], operation: str, params: Params) -> list[
     ]
 
 
-CHECK = Check("latency", Params, observe, judge, Effect.WEIGHT)
+CHECK = Check("latency", Params, observe, judge, CheckEffect.WEIGHT)

@@ -91,7 +91,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     """Judge each ratio and each rate over the time that was seen."""
     if not view.latest.facts:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
-        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.OURS)
+        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
         return
     seen = [each for each in view.mine if each.facts]
     since = _since_restart([each.facts for each in seen])

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, no_round
-from ldaphealth.checks.canary import NAME, Purpose, canary_dn, mark, this_agent
+from ldaphealth.check import Check, not_in_rounds
+from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.own_entry import NOT_OURS
-from ldaphealth.checks.token import Assignment, longest_seconds, write_and_watch
+from ldaphealth.checks.token import TokenPlan, longest_seconds, write_and_watch
 from ldaphealth.judging.thresholds import Thresholds, at_most
-from ldaphealth.model import Effect, Finding, Metric, Role, Server, State, Trust
-from ldaphealth.survey import Found, Site, Surveyed
+from ldaphealth.model import CheckEffect, Finding, Metric, Role, Server, State, Trust
+from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
@@ -55,27 +55,32 @@ class Params(Struct, frozen=True):
         return longest_seconds(self.lost_seconds)
 
 
-def survey(site: Site) -> Surveyed:
+def survey(site: SurveyContext) -> SurveyResult:
     """Have the provider whose turn it is write, and watch the others. Kept: the turn's number."""
     turn = site.kept if isinstance(site.kept, int) else 0
     providers = [each for each in site.servers if each.role is Role.PROVIDER]
     if not providers or len(site.servers) == 1:
         alone: Story = {"writer": "", "outcome": "alone", "turns": 1, "readers": {}}
-        return Surveyed({each.id: Found(alone) for each in site.servers}, turn)
+        return SurveyResult({each.id: SurveyFacts(alone) for each in site.servers}, turn)
     writer = providers[turn % len(providers)]
     others = [each for each in site.servers if each is not writer]
     agent = site.params.agent or this_agent()
-    assignment = Assignment(
-        canary_dn(site.params.container, agent, writer, PURPOSE), mark(agent, writer, PURPOSE),
-        site.params.base, site.params.lost_seconds,
-    )  # fmt: skip
+    assignment = TokenPlan(
+        canary_dn(site.params.container, agent, writer, PURPOSE),
+        canary_mark(agent, writer, PURPOSE),
+        site.params.base,
+        site.params.lost_seconds,
+    )
     readers = _some(others, turn // len(providers))
     story: Story = {
-        "writer": writer.id, "dn": assignment.dn, "turns": len(providers),
-        "lost_seconds": assignment.lost_seconds, "readers": {},
-    } | write_and_watch(site, assignment, writer, readers)  # fmt: skip
-    found = {each.id: Found(story, _timings(story, each.id)) for each in site.servers}
-    return Surveyed(found, turn + 1)
+        "writer": writer.id,
+        "dn": assignment.dn,
+        "turns": len(providers),
+        "lost_seconds": assignment.lost_seconds,
+        "readers": {},
+    } | write_and_watch(site, assignment, writer, readers)
+    found = {each.id: SurveyFacts(story, _timings(story, each.id)) for each in site.servers}
+    return SurveyResult(found, turn + 1)
 
 
 def _some(servers: Sequence[Server], cycle: int) -> Sequence[Server]:
@@ -133,7 +138,7 @@ def _as_reader(me: str, stories: Sequence[Story], params: Params) -> Iterator[Ju
         yield State.CRITICAL, "lost", _lost_sentence(me, alone), Trust.SOFT
     if split:
         summary = f"{_lost_sentence(me, split)}; nor did that receive what was written here"
-        yield State.CRITICAL, "split", f"{summary}; nobody is removed for it", Trust.TOLD
+        yield State.CRITICAL, "split", f"{summary}; nobody is removed for it", Trust.INFORMATIVE
     if slow:
         worst = max(slow, key=lambda story: _seconds(story, me) or 0.0)
         seconds = _seconds(worst, me) or 0.0
@@ -146,7 +151,7 @@ def _unread(me: str, newest: Story) -> Iterator[Judged]:
     if me in newest["readers"] and _is_unread(newest, me):
         trouble = newest["readers"][me]["trouble"]
         summary = f"could not be watched for what was written at {_names([newest])}: {trouble}"
-        yield State.UNKNOWN, "unread", summary, Trust.OURS
+        yield State.UNKNOWN, "unread", summary, Trust.LOCAL
 
 
 def _as_writer(me: str, stories: Sequence[Story]) -> Iterator[Judged]:
@@ -155,10 +160,10 @@ def _as_writer(me: str, stories: Sequence[Story]) -> Iterator[Judged]:
             continue
         if story["outcome"] in NOT_OURS:
             code, summary = NOT_OURS[story["outcome"]]
-            yield State.UNKNOWN, code, summary.format(story["dn"]), Trust.OURS
+            yield State.UNKNOWN, code, summary.format(story["dn"]), Trust.LOCAL
         elif story["outcome"] == "unwritten":
             summary = f"nothing could be written here to watch for: {story['detail']}"
-            yield State.UNKNOWN, "unwritten", summary, Trust.OURS
+            yield State.UNKNOWN, "unwritten", summary, Trust.LOCAL
         elif _is_isolated(story):
             got = len(_arrived(story))
             who = "none" if not got else f"only {got}"
@@ -241,4 +246,4 @@ def _name(server: str) -> str:
     return server.partition("/")[2]
 
 
-CHECK = Check("propagation", Params, no_round, judge, Effect.WATCH, survey=survey)
+CHECK = Check("propagation", Params, not_in_rounds, judge, CheckEffect.WATCH, survey=survey)

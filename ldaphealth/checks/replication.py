@@ -13,32 +13,39 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
-from ldaphealth.checks.sightings import essence, grew, own_reads, reads_now, sightings, vector
-from ldaphealth.checks.standing_told import (
+from ldaphealth.checks.standing_findings import (
     FINE,
-    Asked,
-    Judged,
-    future_told,
+    FindingParts,
+    StandingContext,
+    future_findings,
     name,
-    regress_told,
+    regression_findings,
+    standing_findings,
     standing_metrics,
-    standing_told,
 )
+from ldaphealth.checks.vector_reads import (
+    grew,
+    own_reads,
+    reads_now,
+    select_kept,
+    sightings,
+    vector,
+)
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
     MAX_SHOWN,
     MOST_SERVER_IDS,
     CSNError,
-    Mode,
     Reference,
+    ReferenceMode,
     assess,
     lacks,
     regressed,
 )
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import Effect, Finding, Server, State, Trust
-from ldaphealth.time_of_day import epoch_seconds
+from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
@@ -109,8 +116,8 @@ class Params(Struct, frozen=True):
         """Return what `reference` says, for the servers of that cluster."""
         named = SERVER.fullmatch(self.reference)
         if named:
-            return Reference(Mode.SERVER, f"{cluster}/{named[1]}")
-        return MAJORITY if self.reference == "majority" else Reference(Mode.NEWEST)
+            return Reference(ReferenceMode.SERVER, f"{cluster}/{named[1]}")
+        return MAJORITY if self.reference == "majority" else Reference(ReferenceMode.NEWEST)
 
 
 def observe(session: Session, params: Params) -> Facts:
@@ -133,19 +140,21 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     reference = params.compared_with(view.server.cluster)
     for base in bases:
         limits = _limits(view, params, base)
-        asked = Asked(limits, reference, base if len(bases) > 1 else "")
+        asked = StandingContext(limits, reference, base if len(bases) > 1 else "")
         for state, code, summary, metrics, trust in _judged(view, params, base, asked):
             yield view.finding(state, code, asked.sentence(summary), metrics, trust)
 
 
-def _judged(view: View, params: Params, base: str, asked: Asked) -> Sequence[Judged]:
+def _judged(
+    view: View, params: Params, base: str, asked: StandingContext
+) -> Sequence[FindingParts]:
     try:
         mine = vector(view.latest, base)
     except CSNError as error:
         return [(State.WARNING, "bad_csn", str(error), (), Trust.SOFT)]
     if not mine:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
-        return [(State.UNKNOWN, "no_csn", summary, (), Trust.OURS)]
+        return [(State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL)]
     retired, reference = frozenset(params.retired_server_ids), asked.reference
     reads, own = reads_now(view.observations, base), own_reads(view.mine, base)
     standings = assess(reads, retired, _tolerance_seconds(asked.limits), reference)
@@ -153,16 +162,16 @@ def _judged(view: View, params: Params, base: str, asked: Asked) -> Sequence[Jud
     metrics = tuple(standing_metrics(asked, standing))
     observed = view.latest.facts.get(OBSERVED)
     told = [
-        *standing_told(asked, standing, metrics, own),
-        *regress_told(regressed(own, retired), metrics),
-        *future_told(asked, mine, observed, params.future_seconds, retired),
+        *standing_findings(asked, standing, metrics, own),
+        *regression_findings(regressed(own, retired), metrics),
+        *future_findings(asked, mine, observed, params.future_seconds, retired),
     ]
-    if reference.mode is Mode.SERVER and reference.server not in reads:
+    if reference.mode is ReferenceMode.SERVER and reference.server not in reads:
         summary = (
             f"nothing to compare with: the reference server {name(reference)} cannot be read, or "
             "is no server of this cluster"
         )
-        told.append((State.UNKNOWN, "no_reference", summary, metrics, Trust.OURS))
+        told.append((State.UNKNOWN, "no_reference", summary, metrics, Trust.LOCAL))
     fine = (State.OK, "ok", FINE[reference.mode].format(name(reference)), metrics, Trust.SOFT)
     return [each for each in told if each[0] is not State.OK] or [fine]
 
@@ -198,5 +207,12 @@ def _tolerance_seconds(limits: Thresholds) -> float:
 
 
 CHECK = Check(
-    "replication", Params, observe, judge, Effect.OUT, second_look, covers=grew, essence=essence
+    "replication",
+    Params,
+    observe,
+    judge,
+    CheckEffect.OUT,
+    second_look,
+    covers=grew,
+    select_kept=select_kept,
 )

@@ -29,9 +29,15 @@ FILTER = (
     "(&(objectClass=monitoredObject)(cn=Pending)))"
 )
 ATTRIBUTES = (
-    "monitorCounter", "monitoredInfo", "namingContexts", "olmMDBPagesMax", "olmMDBPagesUsed",
-    "olmMDBPagesFree", "olmMDBReadersMax", "olmMDBReadersUsed",
-)  # fmt: skip
+    "monitorCounter",
+    "monitoredInfo",
+    "namingContexts",
+    "olmMDBPagesMax",
+    "olmMDBPagesUsed",
+    "olmMDBPagesFree",
+    "olmMDBReadersMax",
+    "olmMDBReadersUsed",
+)
 MAX_DIGITS = 20  # of a number of 64 bits
 LASTING = 3  # reads in a row: a moment with waiting operations is ordinary
 
@@ -104,7 +110,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     facts = view.latest.facts
     if not facts:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
-        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.OURS)
+        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
         return
     found = [*_findings(view, params)]
     wrong = [each for each in found if each.state is not State.OK]

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, Facts
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import Effect, Finding, State
+from ldaphealth.model import CheckEffect, Finding, State
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
@@ -73,4 +73,4 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     yield from judge_seconds(view, params.seconds, f", {count} entries", () if told else metrics)
 
 
-CHECK = Check("search", Params, observe, judge, Effect.OUT)
+CHECK = Check("search", Params, observe, judge, CheckEffect.OUT)

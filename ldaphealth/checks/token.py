@@ -15,11 +15,11 @@ from ldaphealth.checks.canary import TOKEN_ATTRIBUTE
 from ldaphealth.checks.own_entry import fresh_token, read_own
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import Kind, Server
+from ldaphealth.model import FailureKind, Server
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
-    from ldaphealth.survey import Site
+    from ldaphealth.survey import SurveyContext
 
 WRITE_SECONDS = 5.0  # for all that comes before the watching, the write included
 PREPARE_SECONDS = 2.0  # the writer waits so long for its readers, and not for one that hangs
@@ -42,7 +42,7 @@ def longest_seconds(lost_seconds: float) -> float:
     return WRITE_SECONDS + lost_seconds + READ_SECONDS + 2 * LAST_SECONDS
 
 
-class Assignment(Struct, frozen=True):
+class TokenPlan(Struct, frozen=True):
     """Where to write, where the CSNs are (empty: at the suffix), and how long to wait."""
 
     dn: str
@@ -69,7 +69,7 @@ class _Slate:
 
 
 def write_and_watch(
-    site: Site, assignment: Assignment, writer: Server, readers: Sequence[Server]
+    site: SurveyContext, assignment: TokenPlan, writer: Server, readers: Sequence[Server]
 ) -> dict[str, object]:
     """Return the story of one token: what became of the write, and of it at each reader."""
     # Imported here: whoever loads the checks only to read a configuration must not pay for it.
@@ -108,14 +108,14 @@ def write_and_watch(
     return {"outcome": "written", "csn": str(token.csn or ""), "readers": told}
 
 
-def _wait_for_readers(site: Site, slate: _Slate, count: int) -> None:
+def _wait_for_readers(site: SurveyContext, slate: _Slate, count: int) -> None:
     until = site.deadline.now() + PREPARE_SECONDS
     for _ in range(count):
         slate.ready.acquire(timeout=max(0.0, until - site.deadline.now()))
     site.pause(0.0)
 
 
-def _written(site: Site, session: Session, assignment: Assignment) -> Token:
+def _written(site: SurveyContext, session: Session, assignment: TokenPlan) -> Token:
     value = fresh_token()
     entry = session.replace_and_read(assignment.dn, TOKEN_ATTRIBUTE, value, (ENTRY_CSN,))
     at = site.deadline.now()
@@ -129,7 +129,9 @@ def _written(site: Site, session: Session, assignment: Assignment) -> Token:
 class _Reader:
     """One server that is watched for the token, on a connection of its own."""
 
-    def __init__(self, site: Site, assignment: Assignment, server: Server, slate: _Slate) -> None:
+    def __init__(
+        self, site: SurveyContext, assignment: TokenPlan, server: Server, slate: _Slate
+    ) -> None:
         self._site, self._assignment, self._server, self._slate = site, assignment, server, slate
         self._session: Session | None = None
         self._is_refused = False
@@ -164,7 +166,7 @@ class _Reader:
         until = token.at + self._assignment.lost_seconds
         while not self._is_refused:
             began = now()
-            if self._try(lambda: self._look(token)):
+            if self._try(lambda: self._probe(token)):
                 self._watched_seconds = began - token.at
             if self._has_all(token) or began >= until:
                 return
@@ -181,14 +183,14 @@ class _Reader:
             do()
         except SessionError as error:
             self._trouble = error.failure.detail
-            self._is_refused = error.failure.kind is Kind.BIND
+            self._is_refused = error.failure.kind is FailureKind.BIND
             if self._session is not None and not self._session.alive:
                 self._close()
             return False
         self._trouble = ""
         return True
 
-    def _look(self, token: Token) -> None:
+    def _probe(self, token: Token) -> None:
         """Look once. The CSN first: who has it and not the value afterwards has skipped it."""
         if self._session is None:
             until = token.at + self._assignment.lost_seconds + READ_SECONDS

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, Facts
-from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, mark, this_agent
+from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.checks.own_entry import NOT_OURS, fresh_token, read_own
 from ldaphealth.csn import CSNError, parse
 from ldaphealth.judging.thresholds import Thresholds, at_most
-from ldaphealth.model import Effect, Finding, Observation, Role, State, Trust
+from ldaphealth.model import CheckEffect, Finding, Observation, Role, State, Trust
 from ldaphealth.text.printable import printable
 
 PROOF = (TOKEN_ATTRIBUTE, "entryCSN")
@@ -52,7 +52,7 @@ def observe(session: Session, params: Params) -> Facts:
         return {"canary": "not_applicable"}
     agent = params.agent or this_agent()
     dn = canary_dn(params.container, agent, session.server)
-    whose, entry = read_own(session, dn, mark(agent, session.server), PROOF)
+    whose, entry = read_own(session, dn, canary_mark(agent, session.server), PROOF)
     if whose != "ours":
         return {"canary": whose, "dn": dn}
     token = fresh_token()
@@ -81,7 +81,7 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
             yield view.finding(State.OK, "not_applicable", "a consumer takes no writes")
         case "missing" | "foreign":
             code, summary = NOT_OURS[str(facts["canary"])]
-            yield view.finding(State.UNKNOWN, code, summary.format(dn), trust=Trust.OURS)
+            yield view.finding(State.UNKNOWN, code, summary.format(dn), trust=Trust.LOCAL)
         case _:
             if not facts["matched"]:
                 summary = f"what was written to {dn} a moment ago is not there"
@@ -106,7 +106,7 @@ def _duplicates(view: View) -> Iterator[Finding]:
             "may be lost on the other; give each its own serverID, unless both names are one "
             "server's"
         )
-        yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.TOLD)
+        yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.INFORMATIVE)
 
 
 def _writes_as(seen: Sequence[Observation]) -> int | None:
@@ -125,4 +125,4 @@ def _writes_as(seen: Sequence[Observation]) -> int | None:
     return None
 
 
-CHECK = Check("write", Params, observe, judge, Effect.OUT)
+CHECK = Check("write", Params, observe, judge, CheckEffect.OUT)

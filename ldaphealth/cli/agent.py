@@ -19,10 +19,10 @@ from ldaphealth.cli.targets import config_option, load_config
 if TYPE_CHECKING:
     from ldaphealth.agent.agent import Agent
     from ldaphealth.guard import Memory
-    from ldaphealth.live.board import Board
-    from ldaphealth.publishers.decided import Publisher
+    from ldaphealth.live.live_state import LiveState
+    from ldaphealth.publishers.publication import Publisher
     from ldaphealth.settings import AgentSettings, Settings
-    from ldaphealth.store.journal import Journal
+    from ldaphealth.store.history import HistoryDatabase
     from ldaphealth.web.server import WebServer
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def agent(config_file: Path, debug: bool) -> None:
     Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the
     new one is wrong. It ends with the terminal that it was started from.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.agent.log_lines import configure  # noqa: PLC0415  heavy: not for `--help`
+    from ldaphealth.agent.log_format import configure  # noqa: PLC0415  heavy: not for `--help`
 
     settings = load_config(config_file)
     configure(settings.agent.log_format, logging.DEBUG if debug else logging.INFO)
@@ -85,31 +85,33 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     from ldaphealth.agent.answers import Answers  # noqa: PLC0415
     from ldaphealth.control.server import ControlServer  # noqa: PLC0415
     from ldaphealth.ldap.deadline import boot_seconds  # noqa: PLC0415
-    from ldaphealth.live.board import Board  # noqa: PLC0415
+    from ldaphealth.live.live_state import LiveState  # noqa: PLC0415
     from ldaphealth.publishers.track_file import BalancerFile, TrackFiles  # noqa: PLC0415
     from ldaphealth.publishers.verdict_file import VerdictFiles  # noqa: PLC0415
-    from ldaphealth.store import reads_file, state_file  # noqa: PLC0415
-    from ldaphealth.store.journal import Journal  # noqa: PLC0415
+    from ldaphealth.store import kept_observations, state_file  # noqa: PLC0415
+    from ldaphealth.store.history import HistoryDatabase  # noqa: PLC0415
 
     ours = settings.agent
-    journal = Journal(
+    journal = HistoryDatabase(
         ours.state_directory / "history.sqlite3",
         keep_days=ours.history_days,
         max_bytes=ours.history_megabytes << 20,
     )
     state = state_file.path_in(ours.state_directory)
     publishers: list[Publisher] = [
-        VerdictFiles(ours.verdict_directory), BalancerFile(ours.balancer_path), journal
-    ]  # fmt: skip
+        VerdictFiles(ours.verdict_directory),
+        BalancerFile(ours.balancer_path),
+        journal,
+    ]
     if ours.track_files:
         publishers.append(TrackFiles(ours.track_directory))
-    board = Board()
+    board = LiveState()
     if ours.http or ours.haproxy:
         publishers.append(board)
     running = Agent(settings, publishers, memories=_remembered(state))
-    reads = reads_file.path_in(ours.state_directory)
+    reads = kept_observations.path_in(ours.state_directory)
     _recall(running, reads)
-    keeper = state_file.Keeper(
+    keeper = state_file.StateSaver(
         state, partial(_memories, running), boot_seconds, partial(_save_reads, running, reads)
     )
     stack.callback(keeper.close)
@@ -140,7 +142,7 @@ def _serve(settings: Settings, config_file: Path, stack: ExitStack) -> None:
     log.info("stopped", extra={"rounds": running.counters.rounds})
 
 
-def _web(running: Agent, board: Board, journal: Journal, stack: ExitStack) -> WebServer:
+def _web(running: Agent, board: LiveState, journal: HistoryDatabase, stack: ExitStack) -> WebServer:
     """Start what is asked by TCP; click.ClickException when it cannot listen."""
     from ldaphealth.agent.answers import health_of, overrides_of  # noqa: PLC0415
     from ldaphealth.web.server import ListenError, WebServer  # noqa: PLC0415
@@ -193,10 +195,10 @@ def _memories(running: Agent) -> dict[str, Memory]:
 
 def _recall(running: Agent, path: Path) -> None:
     """Let the pools know what was seen before a restart; a broken file is told and not used."""
-    from ldaphealth.store import reads_file  # noqa: PLC0415
+    from ldaphealth.store import kept_observations  # noqa: PLC0415
 
     try:
-        remembered = reads_file.load(path)
+        remembered = kept_observations.load(path)
     except (ValueError, OSError) as error:
         log.warning("since when servers lack changes is not known", extra={"error": str(error)})
         return
@@ -205,11 +207,11 @@ def _recall(running: Agent, path: Path) -> None:
 
 
 def _save_reads(running: Agent, path: Path) -> None:
-    from ldaphealth.store import reads_file  # noqa: PLC0415
+    from ldaphealth.store import kept_observations  # noqa: PLC0415
 
     pools = running.pools.values()
     try:
-        reads_file.save(path, [(pool.cluster, pool.essence()) for pool in pools])
+        kept_observations.save(path, [(pool.cluster, pool.select_kept()) for pool in pools])
     except OSError:
         raise  # the keeper tells it, once
     except Exception:  # a third party's mistake must not end the thread that saves everything

@@ -75,7 +75,7 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
     As there only the whole time is judged, by the caller, and the number of entries where it is
     asked for: then the whole tree is searched, otherwise the base alone.
     """
-    from ldaphealth.check import Cluster, Planned  # noqa: PLC0415  heavy: not for `--help`
+    from ldaphealth.check import Cluster, ConfiguredCheck  # noqa: PLC0415  heavy: not for `--help`
     from ldaphealth.checks import BUILT_IN, bind, connect, search, unbind  # noqa: PLC0415
     from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
     from ldaphealth.ldap.endpoint import parse_uri  # noqa: PLC0415
@@ -88,10 +88,13 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
     except ValueError as error:
         raise click.UsageError(f"-H: {error}") from error
     server = Server(
-        "ldap", options.bare_host, options.uri, options.base,
+        "ldap",
+        options.bare_host,
+        options.uri,
+        options.base,
         credentials=_credentials(options),
         tls=Tls(start_tls=options.starttls, ca_file=options.ca_file),
-    )  # fmt: skip
+    )
     any_time = Thresholds()
     wanted = search.Params(
         base=options.base,
@@ -102,11 +105,14 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
         seconds=any_time,
     )
     params = {
-        "connect": connect.Params(any_time), "bind": bind.Params(any_time), "search": wanted,
+        "connect": connect.Params(any_time),
+        "bind": bind.Params(any_time),
+        "search": wanted,
         "unbind": unbind.Params(any_time),
-    }  # fmt: skip
+    }
     planned = tuple(
-        Planned(BUILT_IN[name], each, BUILT_IN[name].effect) for name, each in params.items()
+        ConfiguredCheck(BUILT_IN[name], each, BUILT_IN[name].effect)
+        for name, each in params.items()
     )
     return Cluster("ldap", (server,), planned, 0, deadline_seconds, second_look_seconds=0)
 

@@ -36,7 +36,7 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
 
     click.UsageError says what is wrong with the options.
     """
-    from ldaphealth.check import Cluster, Planned  # noqa: PLC0415  heavy: not for `--help`
+    from ldaphealth.check import Cluster, ConfiguredCheck  # noqa: PLC0415  heavy: not for `--help`
     from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
     from ldaphealth.model import Server, Tls  # noqa: PLC0415
 
@@ -58,7 +58,7 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
     return Cluster(
         "cluster",
         tuple(servers.values()),
-        tuple(Planned(each, each.params(), each.effect) for each in wanted),
+        tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
         min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
         deadline_seconds=deadline,
         second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),

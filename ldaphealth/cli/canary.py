@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from ldaphealth.cli.by_url import credentials_of
-from ldaphealth.cli.targets import as_format, complete, config_option, configured
+from ldaphealth.cli.targets import as_format, complete, config_option, select
 
 if TYPE_CHECKING:
     from ldaphealth.check import Cluster
@@ -52,13 +52,17 @@ def plan(cluster: str, config_file: Path, form: str) -> None:
 @click.argument("cluster", shell_complete=complete)
 @config_option
 @click.option(
-    "--bind-dn", default="", metavar="DN",
+    "--bind-dn",
+    default="",
+    metavar="DN",
     help="Who may add entries there.  [default: the account of the configuration]",
-)  # fmt: skip
+)
 @click.option(
-    "--password-file", type=click.Path(path_type=Path), metavar="FILE",
+    "--password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="The password of --bind-dn, in a file that only its owner can read.",
-)  # fmt: skip
+)
 @as_format
 def apply(
     cluster: str, config_file: Path, bind_dn: str, password_file: Path | None, form: str
@@ -86,14 +90,14 @@ def apply(
 
 
 def _cluster(name: str, config_file: Path) -> Cluster:
-    (found,) = configured([name], config_file, None).clusters
+    (found,) = select([name], config_file, None).clusters
     return found
 
 
 def _entries(cluster: Cluster, config_file: Path) -> Entries:
     """Return the entries by DN; click.UsageError when nothing would write to them."""
     from ldaphealth.checks.canary import Purpose, canary_dn, this_agent  # noqa: PLC0415
-    from ldaphealth.checks.canary import canary as entry  # noqa: PLC0415
+    from ldaphealth.checks.canary import canary_entry as entry  # noqa: PLC0415
     from ldaphealth.model import Role  # noqa: PLC0415
 
     params = {each.check.name: each.params for each in cluster.checks}

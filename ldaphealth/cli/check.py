@@ -20,24 +20,24 @@ from msgspec.structs import replace
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_url import UrlOptions, cluster
-from ldaphealth.cli.progress import Progress, shown
-from ldaphealth.cli.targets import Chosen, complete, config_option, configured
-from ldaphealth.sinks import SINKS, Options, Sink
+from ldaphealth.cli.progress import CheckProgress, show_progress
+from ldaphealth.cli.targets import Selection, complete, config_option, select
+from ldaphealth.sinks import SINKS, Sink, SinkOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ldaphealth.check import Cluster, Planned
+    from ldaphealth.check import Cluster, ConfiguredCheck
     from ldaphealth.guard import Memory
     from ldaphealth.ldap.deadline import Deadline
-    from ldaphealth.model import Effect, Observation, Server, Snapshot
+    from ldaphealth.model import CheckEffect, Observation, Server, Snapshot
     from ldaphealth.settings import Settings
 
 BACKSTOP_SECONDS = 2.0
 LEAST_PART = 0.3  # of the deadline; less would call every server silent
 
 
-class Asked(Struct, frozen=True):
+class CheckArguments(Struct, frozen=True):
     """The command line, checked for options that exclude each other."""
 
     targets: tuple[str, ...]
@@ -57,12 +57,12 @@ class Asked(Struct, frozen=True):
         if self.dynamic and self.sink != "keepalived":
             raise click.UsageError("--dynamic goes with --format keepalived")
 
-    def chosen(self) -> Chosen:
+    def chosen(self) -> Selection:
         """Return the clusters and servers that the targets name."""
         if "://" not in "".join(self.targets[:1]):
-            return configured(self.targets, self.config_file, self.deadline_seconds)
+            return select(self.targets, self.config_file, self.deadline_seconds)
         found = cluster(self.targets, self.of_urls, self.deadline_seconds)
-        return Chosen([found], frozenset(server.id for server in found.servers))
+        return Selection([found], frozenset(server.id for server in found.servers))
 
 
 @click.command()
@@ -73,20 +73,29 @@ class Asked(Struct, frozen=True):
 @click.option("--base", default="", metavar="DN", help="With a URL: the suffix of its data.")
 @click.option("--bind-dn", default="", metavar="DN", help="With a URL: bind as this DN.")
 @click.option(
-    "--password-file", type=click.Path(path_type=Path), metavar="FILE",
+    "--password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="The password of --bind-dn, in a file that only its owner can read.",
-)  # fmt: skip
+)
 @click.option("--start-tls", is_flag=True, help="With a URL: start TLS before the bind.")
 @click.option("--ca-file", default="", metavar="FILE", help="With a URL: authorities to trust.")
 @click.option(
-    "--deadline", "deadline_seconds", type=click.FloatRange(0.1, 300), metavar="SECONDS",
+    "--deadline",
+    "deadline_seconds",
+    type=click.FloatRange(0.1, 300),
+    metavar="SECONDS",
     help="No server gets more time than this for everything together.  [default: 5, or the "
     "cluster's]",
-)  # fmt: skip
+)
 @click.option(
-    "--format", "sink", type=click.Choice(list(SINKS)), default="text", show_default=True,
+    "--format",
+    "sink",
+    type=click.Choice(list(SINKS)),
+    default="text",
+    show_default=True,
     help="How to tell the verdicts.",
-)  # fmt: skip
+)
 @click.option("--dynamic", is_flag=True, help="With keepalived: answer for misc_dynamic.")
 @click.option(
     "-v", "--verbose", is_flag=True, help="With text: every finding and what was measured."
@@ -122,7 +131,9 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     try:
         options = UrlOptions(**of_urls)
-        asked = Asked(targets, config_file, deadline_seconds, sink, dynamic, verbose, options)
+        asked = CheckArguments(
+            targets, config_file, deadline_seconds, sink, dynamic, verbose, options
+        )
         chosen = asked.chosen()
         if sink == "keepalived" and len(chosen.servers) != 1:
             raise click.UsageError("keepalived is told of one server; name exactly one")
@@ -134,20 +145,20 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
     if sink == "keepalived":
         chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
     _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
-    told = SINKS[sink].tell(evaluated(chosen, SINKS[sink].effects), _options(asked))
+    told = SINKS[sink].render(evaluated(chosen, SINKS[sink].effects), _options(asked))
     if told.text:  # an empty line is no JSON, and no line of a local check
         click.echo(told.text)
     sys.exit(told.exit_status)
 
 
-def _options(asked: Asked) -> Options:
+def _options(asked: CheckArguments) -> SinkOptions:
     """Return how to tell it; only a person's table has colours and a width."""
     if asked.sink != "text":
-        return Options(dynamic=asked.dynamic)
+        return SinkOptions(dynamic=asked.dynamic)
     from shutil import get_terminal_size  # noqa: PLC0415  loads compressors, for 2 ms
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return Options(colour, get_terminal_size((100, 24)).columns, verbose=asked.verbose)
+    return SinkOptions(colour, get_terminal_size((100, 24)).columns, verbose=asked.verbose)
 
 
 def _less(cluster: Cluster, spent_seconds: float) -> Cluster:
@@ -167,22 +178,24 @@ def age_seconds() -> float:
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_seconds)
 
 
-def evaluated(chosen: Chosen, effects: frozenset[Effect]) -> Snapshot:
+def evaluated(chosen: Selection, effects: frozenset[CheckEffect]) -> Snapshot:
     """Look at the clusters, and return the verdicts on the servers that are asked about."""
-    from ldaphealth.rounds.probe import probe  # noqa: PLC0415
+    from ldaphealth.rounds.probe import probe_server  # noqa: PLC0415
     from ldaphealth.tasks.one_shot import evaluate  # noqa: PLC0415
 
     gc.freeze()  # what is loaded stays until this short process ends: it need not be looked through
-    progress = Progress(sum(len(each.servers) for each in chosen.clusters))
+    progress = CheckProgress(sum(len(each.servers) for each in chosen.clusters))
 
-    def look(server: Server, checks: Iterable[Planned], deadline: Deadline) -> list[Observation]:
-        seen = probe(server, tuple(checks), deadline)
+    def probe(
+        server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
+        seen = probe_server(server, tuple(checks), deadline)
         progress.note(server.id)
         return seen
 
-    with shown(progress):
+    with show_progress(progress):
         snapshot = evaluate(
-            chosen.clusters, effects=effects, look=look, overrides=_overrides(chosen.settings)
+            chosen.clusters, effects=effects, probe=probe, overrides=_overrides(chosen.settings)
         )
     asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
     return replace(snapshot, verdicts=asked_of)

@@ -23,15 +23,15 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.by_host import HostOptions, cluster
 from ldaphealth.cli.check import age_seconds, evaluated
-from ldaphealth.cli.operate import asked
+from ldaphealth.cli.operate import ask_agent
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
-from ldaphealth.cli.targets import CONFIG_FILE, Chosen, configured
-from ldaphealth.model import Effect, Snapshot, State
+from ldaphealth.cli.targets import CONFIG_FILE, Selection, select
+from ldaphealth.model import CheckEffect, Snapshot, State
 from ldaphealth.text.ascii_line import ascii_line
 
 if TYPE_CHECKING:
     from ldaphealth.judging.thresholds import Range, Thresholds
-    from ldaphealth.sinks.check_ldap import Asked
+    from ldaphealth.sinks.check_ldap import PluginOptions
 
 AIR_SECONDS = 0.15  # of the timeout, to judge, tell and end
 LATE_SECONDS = 0.1  # after the timeout, when nothing of ours has ended in time
@@ -44,7 +44,7 @@ ON_COMMAND_LINE = (
 )
 
 
-class Question(Struct, frozen=True):
+class PluginArguments(Struct, frozen=True):
     """The command line, but for what names one server."""
 
     timeout: float
@@ -72,13 +72,13 @@ class Question(Struct, frozen=True):
         left = self.timeout - age_seconds() - AIR_SECONDS
         return round(max(left, LEAST_PART * self.timeout), 1 if left > 1 else 2)
 
-    def how(self, notes: Iterable[str]) -> Asked:
+    def how(self, notes: Iterable[str]) -> PluginOptions:
         """Return how to judge and tell."""
         from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
-        from ldaphealth.sinks.check_ldap import Asked  # noqa: PLC0415
+        from ldaphealth.sinks.check_ldap import PluginOptions  # noqa: PLC0415
 
         seconds = Thresholds(self.warning, self.critical)
-        return Asked(
+        return PluginOptions(
             seconds, self.entries, frozenset(self.checks), bool(self.verbose), tuple(notes)
         )
 
@@ -115,19 +115,21 @@ def check_ldaphealth(ctx: click.Context, /, **given: Any) -> None:
     for name in IGNORED:
         del given[name]
     options = HostOptions(**{name: given.pop(name) for name in HostOptions.__struct_fields__})
-    question = Question(**given)
+    question = PluginArguments(**given)
     config_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
     _refuse_contradictions(question, options, config_named=config_named)
     _arm_the_backstop(question)
     if question.agent:
         snapshot = _agents(question)
     else:
-        snapshot = evaluated(_chosen(question, options), frozenset(Effect))
+        snapshot = evaluated(_chosen(question, options), frozenset(CheckEffect))
     notes = [ON_COMMAND_LINE] if options.password else []
     _tell(snapshot, question.how(notes))
 
 
-def _refuse_contradictions(question: Question, options: HostOptions, *, config_named: bool) -> None:
+def _refuse_contradictions(
+    question: PluginArguments, options: HostOptions, *, config_named: bool
+) -> None:
     of_one_server = replace(options, ca_file="") != HostOptions()  # that may be in the environment
     by_cluster = bool(question.target or question.config_file)
     if options.host and (question.agent or question.target or config_named):
@@ -140,25 +142,25 @@ def _refuse_contradictions(question: Question, options: HostOptions, *, config_n
         raise click.UsageError("the agent has its own configuration: leave --config out")
 
 
-def _chosen(question: Question, options: HostOptions) -> Chosen:
+def _chosen(question: PluginArguments, options: HostOptions) -> Selection:
     """Return what to look at, within what is left of the timeout."""
     if options.host:
         found = cluster(options, question.entries, question.left_seconds())
-        return Chosen([found], frozenset(server.id for server in found.servers))
+        return Selection([found], frozenset(server.id for server in found.servers))
     targets = [question.target] if question.target else []
-    chosen = configured(targets, question.config_file or CONFIG_FILE, None)
+    chosen = select(targets, question.config_file or CONFIG_FILE, None)
     left = question.left_seconds()
     in_time = [each.within(min(each.deadline_seconds, left)) for each in chosen.clusters]
     return replace(chosen, clusters=in_time)
 
 
-def _agents(question: Question) -> Snapshot:
+def _agents(question: PluginArguments) -> Snapshot:
     """Return the agent's verdicts on what is asked about; click.ClickException says why not."""
-    from ldaphealth.control.requests import Status  # noqa: PLC0415
+    from ldaphealth.control.requests import StatusRequest  # noqa: PLC0415
     from ldaphealth.sinks.check_ldap import stale  # noqa: PLC0415
     from ldaphealth.sinks.json_document import snapshot_of  # noqa: PLC0415
 
-    document = asked(question.socket, Status(), question.left_seconds())
+    document = ask_agent(question.socket, StatusRequest(), question.left_seconds())
     try:
         snapshot = snapshot_of(document)
         told = stale(snapshot, {**document["valid_seconds"]})
@@ -180,18 +182,18 @@ def _is_of(target: str, server: str) -> bool:
     return not target or server == target or server.startswith(f"{target}/")
 
 
-def _tell(snapshot: Snapshot, how: Asked) -> NoReturn:
-    from ldaphealth.sinks.check_ldap import tell  # noqa: PLC0415
+def _tell(snapshot: Snapshot, how: PluginOptions) -> NoReturn:
+    from ldaphealth.sinks.check_ldap import render  # noqa: PLC0415
 
     try:
-        told = tell(snapshot, how)
+        told = render(snapshot, how)
     except LookupError as error:
         raise click.ClickException(str(error.args[0])) from error
     click.echo(told.text)
     sys.exit(told.exit_status)
 
 
-def _arm_the_backstop(question: Question) -> None:
+def _arm_the_backstop(question: PluginArguments) -> None:
     """End the process with an answer when the timeout has passed, whatever holds it up."""
     state = State.UNKNOWN if question.agent else State.CRITICAL
     whose = "the agent gave no answer" if question.agent else "no answer"

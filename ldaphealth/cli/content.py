@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ldaphealth.cli.progress import shown
-from ldaphealth.cli.targets import as_format, complete, config_option, configured
+from ldaphealth.cli.progress import show_progress
+from ldaphealth.cli.targets import as_format, complete, config_option, select
 from ldaphealth.files import atomic_file
 
 if TYPE_CHECKING:
-    from ldaphealth.tasks.content_diff import ContentDiff, Wanted
+    from ldaphealth.tasks.content_diff import ContentDiff, DiffOptions
 
 DIFFERENT, NOT_COMPARED, INTERRUPTED = 1, 3, 130
 
@@ -40,30 +40,54 @@ def content() -> None:
 @click.argument("cluster", shell_complete=complete)
 @config_option
 @click.option(
-    "--entries-per-second", type=click.FloatRange(1, 1_000_000), default=2000, show_default=True,
-    metavar="N", help="Read so many entries of each server in a second, at most.",
-)  # fmt: skip
+    "--entries-per-second",
+    type=click.FloatRange(1, 1_000_000),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="Read so many entries of each server in a second, at most.",
+)
 @click.option(
-    "--wait", "wait_seconds", type=click.FloatRange(0, 3600), default=30, show_default=True,
-    metavar="SECONDS", help="How long a server may take to receive what others have.",
-)  # fmt: skip
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(0, 3600),
+    default=30,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a server may take to receive what others have.",
+)
 @click.option(
-    "--most", type=click.IntRange(1, 100_000), default=1000, show_default=True, metavar="N",
+    "--most",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    metavar="N",
     help="List so many differences; all are counted.",
-)  # fmt: skip
+)
 @click.option(
-    "--resume", "resume_file", type=click.Path(path_type=Path), metavar="FILE",
+    "--resume",
+    "resume_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Keep in FILE how far it came, and go on from there when interrupted. Removed at the end.",
-)  # fmt: skip
+)
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="FILE",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Also write the result to FILE: as LDIF if its name ends with .ldif, else as JSON.",
-)  # fmt: skip
+)
 @as_format
 def diff(  # noqa: PLR0913, PLR0917  options
-    cluster: str, config_file: Path, entries_per_second: float, wait_seconds: float, most: int,
-    resume_file: Path | None, output: Path | None, form: str,
-) -> None:  # fmt: skip
+    cluster: str,
+    config_file: Path,
+    entries_per_second: float,
+    wait_seconds: float,
+    most: int,
+    resume_file: Path | None,
+    output: Path | None,
+    form: str,
+) -> None:
     """Compare every entry on all servers of CLUSTER.
 
     It compares entryUUID and entryCSN, while writes go on, and reads with the account of the
@@ -80,12 +104,12 @@ def diff(  # noqa: PLR0913, PLR0917  options
       ldaphealth content diff example --output differences.ldif
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.tables.content_report import document  # noqa: PLC0415
-    from ldaphealth.tasks.content_diff import Wanted  # noqa: PLC0415  loads ldap3
+    from ldaphealth.tasks.content_diff import DiffOptions  # noqa: PLC0415  loads ldap3
 
     place = output.parent if output else Path()
     if not os.access(place, os.W_OK):
         raise click.UsageError(f"--output: you cannot write to {place}")
-    wanted = Wanted(entries_per_second, wait_seconds, most, resume_file)
+    wanted = DiffOptions(entries_per_second, wait_seconds, most, resume_file)
     comparison = _comparison(cluster, config_file, wanted)
     began = monotonic()
     _run(comparison, resume_file)
@@ -102,10 +126,10 @@ def diff(  # noqa: PLR0913, PLR0917  options
     sys.exit(NOT_COMPARED if comparison.progress.not_compared else 0)
 
 
-def _comparison(cluster: str, config_file: Path, wanted: Wanted) -> ContentDiff:
+def _comparison(cluster: str, config_file: Path, wanted: DiffOptions) -> ContentDiff:
     from ldaphealth.tasks.content_diff import ContentDiff  # noqa: PLC0415  loads ldap3
 
-    (found,) = configured([cluster], config_file, None).clusters
+    (found,) = select([cluster], config_file, None).clusters
     if cluster != found.name:
         raise click.UsageError(f"{cluster} is a server; name its cluster, {found.name}")
     if not found.servers[0].suffix or len(found.servers) < 2:  # noqa: PLR2004
@@ -122,7 +146,7 @@ def _run(comparison: ContentDiff, resume_file: Path | None) -> None:
     from ldaphealth.survey import StoppedError  # noqa: PLC0415  loads lazily
 
     try:
-        with _stoppable(comparison), shown(_Drawn(comparison)):
+        with _stoppable(comparison), show_progress(_Drawn(comparison)):
             comparison.run()
     except StoppedError:
         how_far = f"ldaphealth: interrupted after {comparison.progress.cursor.part:.0%}"
@@ -163,11 +187,11 @@ def _stoppable(comparison: ContentDiff) -> Iterator[None]:
 
 
 def _print(report: Mapping[str, Any]) -> None:
-    from ldaphealth.tables.content_table import drawn  # noqa: PLC0415  loads rich
+    from ldaphealth.tables.content_table import drawn_differences  # noqa: PLC0415  loads rich
     from ldaphealth.tables.terminal import as_text  # noqa: PLC0415
 
     width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(as_text(drawn(report), width=width, colour=sys.stdout.isatty()))
+    click.echo(as_text(drawn_differences(report), width=width, colour=sys.stdout.isatty()))
 
 
 def _write(output: Path, report: Mapping[str, Any]) -> None:

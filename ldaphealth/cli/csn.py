@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.targets import as_format, complete, config_option, configured
+from ldaphealth.cli.targets import as_format, complete, config_option, select
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 from ldaphealth.text.duration import duration
@@ -87,9 +87,13 @@ def compare(a: str, b: str, form: str) -> None:
 @click.argument("cluster", shell_complete=complete)
 @config_option
 @click.option(
-    "--every", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, metavar="SECONDS",
+    "--every",
+    type=click.FloatRange(0.2, 60),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
     help="The pause between two looks.",
-)  # fmt: skip
+)
 @click.option(
     "--count", type=click.IntRange(1), metavar="N", help="Look so often, print the last, and end."
 )
@@ -107,26 +111,26 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
       ldaphealth csn watch example
       ldaphealth csn watch example --count 2 --format json
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.tables.csn_matrix import drawn  # noqa: PLC0415
+    from ldaphealth.tables.csn_matrix import drawn_matrix  # noqa: PLC0415
     from ldaphealth.tables.terminal import as_text, watched  # noqa: PLC0415
     from ldaphealth.tasks.csn_watch import CSNWatch  # noqa: PLC0415  loads ldap3
 
-    (found,) = configured([cluster], config_file, None).clusters
+    (found,) = select([cluster], config_file, None).clusters
     seen = CSNWatch(found)
 
-    def look() -> dict[str, Any]:
-        seen.look()
+    def probe() -> dict[str, Any]:
+        seen.probe()
         return seen.matrix(time.time())
 
     if count is None and form == "text" and sys.stdout.isatty():
-        watched(lambda: drawn(look()), every)
+        watched(lambda: drawn_matrix(probe()), every)
         return
-    matrix = look()
+    matrix = probe()
     for _ in range((count or 2) - 1):
         time.sleep(every)
-        matrix = look()
+        matrix = probe()
     width = shutil.get_terminal_size((100, 24)).columns
-    text = as_text(drawn(matrix), width=width, colour=sys.stdout.isatty())
+    text = as_text(drawn_matrix(matrix), width=width, colour=sys.stdout.isatty())
     click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
     sys.exit(int(all(each["trouble"] for each in matrix["servers"])))
 

@@ -19,27 +19,36 @@ import click
 from ldaphealth.cli.targets import as_format, complete
 
 if TYPE_CHECKING:
-    from ldaphealth.control.requests import Request
-    from ldaphealth.guard.memory import Will
+    from ldaphealth.control.requests import ControlRequest
+    from ldaphealth.guard.memory import OverrideAction
 
 SOCKET = Path("/run/ldaphealth/agent.sock")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
-SIDES: Mapping[Will, str] = {"drain": "draining", "in": "in service", "out": "out of service"}
+SIDES: Mapping[OverrideAction, str] = {
+    "drain": "draining",
+    "in": "in service",
+    "out": "out of service",
+}
 NOBODY = "start `ldaphealth agent`, or name its socket with --socket"
 
 F = TypeVar("F", bound=Callable[..., object])
 
 as_socket = click.option(
-    "--socket", type=click.Path(path_type=Path, readable=False), envvar="LDAPHEALTH_SOCKET",
-    show_envvar=True, default=SOCKET, show_default=True, metavar="PATH",
+    "--socket",
+    type=click.Path(path_type=Path, readable=False),
+    envvar="LDAPHEALTH_SOCKET",
+    show_envvar=True,
+    default=SOCKET,
+    show_default=True,
+    metavar="PATH",
     help="Where the agent answers.",
-)  # fmt: skip
+)
 
 
-class Duration(click.ParamType[float]):
+class DurationText(click.ParamType[float]):
     """A time as people write it: `90`, `90s`, `30m`, `2h30m`, `1d`."""
 
     name = "duration"
@@ -60,7 +69,7 @@ class Duration(click.ParamType[float]):
         return float(seconds)
 
 
-class Reason(click.ParamType[str]):
+class ReasonText(click.ParamType[str]):
     """A sentence that fits."""
 
     name = "text"
@@ -76,7 +85,7 @@ class Reason(click.ParamType[str]):
         return str(value)
 
 
-def asked(path: Path, request: Request, patience_seconds: float | None = None) -> Any:
+def ask_agent(path: Path, request: ControlRequest, patience_seconds: float | None = None) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
     from ldaphealth.control import client  # noqa: PLC0415
 
@@ -99,18 +108,18 @@ def status(socket: Path, form: str, watch: bool) -> None:
 
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
     """
-    from ldaphealth.control.requests import Status  # noqa: PLC0415
-    from ldaphealth.tables.status_table import drawn  # noqa: PLC0415
+    from ldaphealth.control.requests import StatusRequest  # noqa: PLC0415
+    from ldaphealth.tables.status_table import drawn_status  # noqa: PLC0415
     from ldaphealth.tables.terminal import as_text, watched  # noqa: PLC0415
 
-    document = asked(socket, Status())
+    document = ask_agent(socket, StatusRequest())
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     elif watch and sys.stdout.isatty():
-        watched(lambda: drawn(asked(socket, Status())), WATCH_SECONDS)
+        watched(lambda: drawn_status(ask_agent(socket, StatusRequest())), WATCH_SECONDS)
     else:
         width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
-        click.echo(as_text(drawn(document), width=width, colour=colour))
+        click.echo(as_text(drawn_status(document), width=width, colour=colour))
     sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 
 
@@ -133,13 +142,13 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
       ldaphealth explain example/ldap2
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.control.requests import Explain, History  # noqa: PLC0415
+    from ldaphealth.control.requests import ExplainRequest, HistoryRequest  # noqa: PLC0415
 
     if at is None:
-        document = asked(socket, Explain(server))
+        document = ask_agent(socket, ExplainRequest(server))
         lines = explained(document)
     else:
-        changes = asked(socket, History(server, 1, _epoch(at)))["changes"]
+        changes = ask_agent(socket, HistoryRequest(server, 1, _epoch(at)))["changes"]
         if not changes:
             hint = f"`ldaphealth history {server}` lists what it knows"
             raise click.ClickException(f"the history knows nothing of {server} at {at}; {hint}")
@@ -151,9 +160,13 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
 @click.command()
 @click.argument("server", metavar="[CLUSTER/SERVER]", default="", shell_complete=complete)
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N",
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    metavar="N",
     help="List so many at most.",
-)  # fmt: skip
+)
 @as_socket
 @as_format
 def history(server: str, limit: int, socket: Path, form: str) -> None:
@@ -161,9 +174,9 @@ def history(server: str, limit: int, socket: Path, form: str) -> None:
 
     The newest is first. Without CLUSTER/SERVER: those of all servers.
     """
-    from ldaphealth.control.requests import History  # noqa: PLC0415
+    from ldaphealth.control.requests import HistoryRequest  # noqa: PLC0415
 
-    changes = asked(socket, History(server, limit))["changes"]
+    changes = ask_agent(socket, HistoryRequest(server, limit))["changes"]
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
@@ -175,10 +188,10 @@ def history(server: str, limit: int, socket: Path, form: str) -> None:
         click.echo(f"{change['at']}  {side:8}  {verdict['server']}  {held}{codes}".rstrip())
 
 
-def _say(will: Will, server: str, seconds: float, reason: str, socket: Path) -> None:
-    from ldaphealth.control.requests import Say  # noqa: PLC0415
+def _say(will: OverrideAction, server: str, seconds: float, reason: str, socket: Path) -> None:
+    from ldaphealth.control.requests import OverrideRequest  # noqa: PLC0415
 
-    asked(socket, Say(server, will, seconds, reason))
+    ask_agent(socket, OverrideRequest(server, will, seconds, reason))
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
     click.echo(f"{server} is {SIDES[will]}, by your word, until {until}")
 
@@ -187,14 +200,18 @@ def _levers(command: F) -> F:
     for decorate in (
         as_socket,
         click.option(
-            "--reason", type=Reason(), required=True, help="Why, for whoever asks at night."
+            "--reason", type=ReasonText(), required=True, help="Why, for whoever asks at night."
         ),
         click.option(
-            "--for", "seconds", type=Duration(), required=True, metavar="DURATION",
+            "--for",
+            "seconds",
+            type=DurationText(),
+            required=True,
+            metavar="DURATION",
             help="For how long, such as 45m, 2h30m or 1d; then the agent decides again.",
         ),
         click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete),
-    ):  # fmt: skip
+    ):
         command = decorate(command)
     return command
 
@@ -231,9 +248,9 @@ def undrain(server: str, socket: Path) -> None:
 
     The agent decides again.
     """
-    from ldaphealth.control.requests import Unsay  # noqa: PLC0415
+    from ldaphealth.control.requests import RemoveOverrideRequest  # noqa: PLC0415
 
-    asked(socket, Unsay(server))
+    ask_agent(socket, RemoveOverrideRequest(server))
     click.echo(f"{server}: the agent decides again")
 
 

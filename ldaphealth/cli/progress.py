@@ -15,14 +15,14 @@ from typing import Protocol
 PATIENCE_SECONDS = 1.0  # a progress that comes at two seconds feels late
 
 
-class Shown(Protocol):
+class ProgressLine(Protocol):
     """One line that says how far something is."""
 
     def __rich__(self) -> str:
         """Return it, each time it is drawn."""
 
 
-class Progress:
+class CheckProgress:
     """How many servers have answered."""
 
     def __init__(self, servers: int) -> None:
@@ -41,7 +41,7 @@ class Progress:
 
 
 @contextmanager
-def shown(progress: Shown) -> Iterator[None]:
+def show_progress(progress: ProgressLine) -> Iterator[None]:
     """Draw the progress on standard error once it takes long, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
@@ -56,7 +56,7 @@ def shown(progress: Shown) -> Iterator[None]:
         painter.join(1.0)
 
 
-def _paint(progress: Shown, done: threading.Event) -> None:
+def _paint(progress: ProgressLine, done: threading.Event) -> None:
     if done.wait(PATIENCE_SECONDS):
         return
     from rich.console import Console  # noqa: PLC0415  costs 60 ms, and most checks are quicker

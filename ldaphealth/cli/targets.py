@@ -20,17 +20,27 @@ if TYPE_CHECKING:
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 
 config_option = click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG",
-    show_envvar=True, default=CONFIG_FILE, show_default=True, metavar="FILE",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    envvar="LDAPHEALTH_CONFIG",
+    show_envvar=True,
+    default=CONFIG_FILE,
+    show_default=True,
+    metavar="FILE",
     help="Where the clusters are described.",
-)  # fmt: skip
+)
 
 NO_FILE = "; write one (README.md has a first), or name it with --config"
 
 as_format = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
     help="How to print.",
-)  # fmt: skip
+)
 
 
 def load_config(path: Path) -> Settings:
@@ -59,7 +69,7 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     return [each for each in known if each.startswith(incomplete)]
 
 
-class Chosen(Struct, frozen=True):
+class Selection(Struct, frozen=True):
     """The clusters to look at whole, the IDs of the servers that are asked about, and the rest."""
 
     clusters: list[Cluster]
@@ -67,7 +77,7 @@ class Chosen(Struct, frozen=True):
     settings: Settings | None = None  # none where URLs are asked about
 
 
-def configured(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Chosen:
+def select(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Selection:
     """Return what a configuration file says of these clusters and servers, or of all."""
     from ldaphealth.config.mistakes import near  # noqa: PLC0415  loads the checks
 
@@ -85,4 +95,4 @@ def configured(targets: Iterable[str], path: Path, deadline_seconds: float | Non
     chosen = [
         each for name, each in clusters.items() if any(w.startswith(f"{name}/") for w in wanted)
     ]
-    return Chosen(chosen, frozenset(wanted), settings)
+    return Selection(chosen, frozenset(wanted), settings)

@@ -57,12 +57,17 @@ def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
         if not Path(getattr(given, key)).is_absolute():
             problems.add(f"agent.{key}", "must be an absolute path")
     return AgentSettings(
-        Path(given.runtime_directory), Path(given.state_directory),
-        given.socket_group, given.threads, given.track_files, given.history_days,
-        given.history_megabytes, given.log_format,
+        Path(given.runtime_directory),
+        Path(given.state_directory),
+        given.socket_group,
+        given.threads,
+        given.track_files,
+        given.history_days,
+        given.history_megabytes,
+        given.log_format,
         _http(given.http, problems) if given.http else None,
         _listen("agent.haproxy.listen", given.haproxy.listen, problems) if given.haproxy else None,
-    )  # fmt: skip
+    )
 
 
 def _http(given: shape.Http, problems: Problems) -> HttpSettings:
@@ -74,9 +79,14 @@ def _http(given: shape.Http, problems: Problems) -> HttpSettings:
     if given.key_file and not given.certificate_file:
         problems.add(f"{path}.key_file", "needs certificate_file")
     return HttpSettings(
-        _listen(f"{path}.listen", given.listen, problems), given.certificate_file, given.key_file,
-        given.user, given.password_file, given.token_file, given.open_health,
-    )  # fmt: skip
+        _listen(f"{path}.listen", given.listen, problems),
+        given.certificate_file,
+        given.key_file,
+        given.user,
+        given.password_file,
+        given.token_file,
+        given.open_health,
+    )
 
 
 def _listen(path: str, text: str, problems: Problems) -> Endpoint:
@@ -166,10 +176,16 @@ def _servers(
         credentials = known.get(server.credentials or given.credentials, model.Credentials())
         servers.append(
             model.Server(
-                cluster, name, server.uri, given.suffix, server.role, server.weight, credentials,
+                cluster,
+                name,
+                server.uri,
+                given.suffix,
+                server.role,
+                server.weight,
+                credentials,
                 _tls(tls, server.server_name),
             )
-        )  # fmt: skip
+        )
     return tuple(servers)
 
 
@@ -208,11 +224,11 @@ def _tls(given: shape.Tls, server_name: str = "") -> model.Tls:
 
 def _checks(
     path: str, given: Mapping[str, Any], finder: Finder, problems: Problems
-) -> tuple[check.Planned, ...]:
+) -> tuple[check.ConfiguredCheck, ...]:
     """Return the checks in the order of a session: built-in ones without settings are on."""
     free = (name for name in BUILT_IN if name not in OFF_WITHOUT_SETTINGS)
     wanted = dict.fromkeys(free, None) | dict(given)
-    planned: list[check.Planned] = []
+    planned: list[check.ConfiguredCheck] = []
     for name, settings in wanted.items():
         if settings in OFF:
             if name in SESSION:
@@ -230,10 +246,12 @@ def _checks(
     return tuple(sorted(planned, key=lambda each: places.get(each.check.name, middle)))
 
 
-def _planned(found: check.Check, settings: Any, path: str, problems: Problems) -> check.Planned:
+def _planned(
+    found: check.Check, settings: Any, path: str, problems: Problems
+) -> check.ConfiguredCheck:
     settings = {} if settings in ON else settings
     params = fill_struct(found.params, settings, path, problems, beside=["effect"])
     effect = found.effect
     if isinstance(settings, dict) and "effect" in settings:
-        effect = fill(model.Effect, settings["effect"], f"{path}.effect", problems)
-    return check.Planned(found, params, effect)
+        effect = fill(model.CheckEffect, settings["effect"], f"{path}.effect", problems)
+    return check.ConfiguredCheck(found, params, effect)

@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from ldaphealth.check import Check
 from ldaphealth.config.shape import File
 from ldaphealth.judging.thresholds import Range
-from ldaphealth.model import Effect
+from ldaphealth.model import CheckEffect
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RANGE = {
@@ -29,7 +29,7 @@ RANGE_KEYS = {each.name for each in fields(Range)}
 def schema(checks: Iterable[Check]) -> dict[str, Any]:
     """Return the schema with the settings of these checks; those of others are not checked."""
     checks = list(checks)
-    kinds = [File, Effect, *(check.params for check in checks)]
+    kinds = [File, CheckEffect, *(check.params for check in checks)]
     (file, effect, *params), definitions = json.schema_components(
         kinds, ref_template="#/$defs/{name}"
     )

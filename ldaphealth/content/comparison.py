@@ -14,21 +14,23 @@ from msgspec import Struct
 
 from ldaphealth.content.difference import (
     Difference,
-    Version,
-    Versions,
+    EntryVersion,
+    EntryVersions,
     belongs,
     differing,
     second_look,
 )
-from ldaphealth.content.progress import Progress
-from ldaphealth.content.reader import Part
+from ldaphealth.content.progress import ComparisonProgress
+from ldaphealth.content.reader import SliceEntries
 from ldaphealth.content.slices import Cursor, Slice
 from ldaphealth.csn import CSN, Vector, lacks
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.model import Failure, FailureKind, Server
 
 ATTEMPTS = 3
-PASSING = frozenset({Kind.CONNECT, Kind.TIMEOUT})  # a refused bind is not tried again: it locks
+PASSING = frozenset(
+    {FailureKind.CONNECT, FailureKind.TIMEOUT}
+)  # a refused bind is not tried again: it locks
 PAUSE_SECONDS = 1.0  # what is read before the contextCSN that covers it can be seen
 LOOKS = 5
 LOOKED_AT = 2000  # entries at once
@@ -38,10 +40,10 @@ T = TypeVar("T")
 
 
 class TooFewError(Exception):
-    """Fewer than two servers can be compared; `Progress.not_compared` says why."""
+    """Fewer than two servers can be compared; `ComparisonProgress.not_compared` says why."""
 
 
-class Asked(Protocol):
+class EntryReader(Protocol):
     """What is asked of one server; reader.py has it."""
 
     server: Server
@@ -52,14 +54,14 @@ class Asked(Protocol):
     def vector(self) -> Vector:
         """Return the newest change by server ID."""
 
-    def part(self, wanted: Slice, most: int) -> Part:
+    def part(self, wanted: Slice, most: int) -> SliceEntries:
         """Return the entries of a slice."""
 
-    def versions(self, dns: Iterable[str]) -> dict[str, Version]:
+    def versions(self, dns: Iterable[str]) -> dict[str, EntryVersion]:
         """Return what it has at these DNs."""
 
 
-class Limits(Struct, frozen=True):
+class ComparisonLimits(Struct, frozen=True):
     """`wait_seconds`: what a server has not received by then it is not blamed for, but left out."""
 
     wait_seconds: float = 30.0
@@ -71,9 +73,9 @@ class Comparison:
 
     def __init__(
         self,
-        readers: Iterable[Asked],
-        progress: Progress,
-        limits: Limits,
+        readers: Iterable[EntryReader],
+        progress: ComparisonProgress,
+        limits: ComparisonLimits,
         pause: Callable[[float], None],
         now: Callable[[], float] = monotonic,
     ) -> None:
@@ -108,7 +110,7 @@ class Comparison:
         self.progress.add_entries(counts)
         self.progress.cursor = cursor.after(max(counts.values()))
 
-    def _narrower(self, cursor: Cursor, parts: Mapping[str, Part]) -> Cursor | None:
+    def _narrower(self, cursor: Cursor, parts: Mapping[str, SliceEntries]) -> Cursor | None:
         """Return the narrowest cursor that the servers want, None if all showed the whole slice."""
         wanted: list[Cursor] = []
         for server, part in parts.items():
@@ -119,7 +121,7 @@ class Comparison:
                     self._leave_out(server, str(error))
         return min(wanted, key=lambda each: (each.width, each.wanted), default=None)
 
-    def _look_again(self, suspects: Mapping[str, Versions], of: Slice) -> None:
+    def _look_again(self, suspects: Mapping[str, EntryVersions], of: Slice) -> None:
         """Judge what differed; what is left after LOOKS was in motion each time."""
         different: list[Difference] = []
         unsettled, dns = 0, [*suspects]
@@ -136,7 +138,7 @@ class Comparison:
         self.progress.add_differences(each for each in different if belongs(each, of.low, of.high))
         self.progress.unsettled += unsettled
 
-    def versions(self, dns: list[str]) -> dict[str, dict[str, Version]]:
+    def versions(self, dns: list[str]) -> dict[str, dict[str, EntryVersion]]:
         """Return what the servers have at these DNs now, by server ID; TooFewError."""
         versions = self._everywhere(lambda reader: reader.versions(dns))
         self._check_enough()
@@ -169,7 +171,7 @@ class Comparison:
         ]
 
     def _everywhere(
-        self, ask: Callable[[Asked], T], servers: Iterable[str] | None = None
+        self, ask: Callable[[EntryReader], T], servers: Iterable[str] | None = None
     ) -> dict[str, T]:
         """Ask servers, by default all, side by side; one that fails again and again is left out."""
         asked = [*(self._readers if servers is None else servers)]
@@ -184,7 +186,7 @@ class Comparison:
                 brought[server] = answer
         return brought
 
-    def _patiently(self, ask: Callable[[Asked], T], reader: Asked) -> T | Failure:
+    def _patiently(self, ask: Callable[[EntryReader], T], reader: EntryReader) -> T | Failure:
         failure: Failure | None = None
         for _ in range(ATTEMPTS):
             if failure is not None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 Shown = Mapping[int, tuple[str, str]]  # what one server shows: entryCSN and DN by entryUUID
 
 
-class Version(Struct, frozen=True, order=True):
+class EntryVersion(Struct, frozen=True, order=True):
     """What one server shows at a DN; two are the same entry in the same state if they are equal.
 
     The entryUUID is part of it: the same DN may be of two entries that know nothing of each other.
@@ -27,18 +27,20 @@ class Version(Struct, frozen=True, order=True):
     entry_csn: str
 
 
-Versions = Mapping[str, Version | None]  # by server ID; None: the server has no such entry
+EntryVersions = Mapping[
+    str, EntryVersion | None
+]  # by server ID; None: the server has no such entry
 
 
 class Difference(Struct, frozen=True):
     """An entry that stays different: what the servers have that have it, and who lacks it."""
 
     dn: str
-    versions: Mapping[str, Version]
+    versions: Mapping[str, EntryVersion]
     missing: tuple[str, ...] = ()
 
     @property
-    def all_versions(self) -> Versions:
+    def all_versions(self) -> EntryVersions:
         """Return what each of the servers has, or None."""
         return {**self.versions, **dict.fromkeys(self.missing)}
 
@@ -53,33 +55,33 @@ class Difference(Struct, frozen=True):
         return odd(self.all_versions)
 
 
-class Outcome(Struct, frozen=True):
+class LookAgainOutcome(Struct, frozen=True):
     """What a look showed: entries that stay different, and those that changed meanwhile."""
 
     different: tuple[Difference, ...]
-    moving: Mapping[str, Versions]
+    moving: Mapping[str, EntryVersions]
 
 
-def differing(seen: Mapping[str, Shown]) -> dict[str, Versions]:
+def differing(seen: Mapping[str, Shown]) -> dict[str, EntryVersions]:
     """Return the versions, by DN, of the entries that not all servers show alike."""
     first, *others = seen.values()
     uuids: set[int] = set()
     for other in others:
         uuids.update(uuid for uuid, _ in first.items() ^ other.items())
-    named: dict[str, tuple[str, dict[str, Version | None]]] = {}
+    named: dict[str, tuple[str, dict[str, EntryVersion | None]]] = {}
     for uuid in sorted(uuids):
         for server, shown in seen.items():
             if uuid in shown:
                 csn, dn = shown[uuid]
-                blank: dict[str, Version | None] = dict.fromkeys(seen)
+                blank: dict[str, EntryVersion | None] = dict.fromkeys(seen)
                 _, versions = named.setdefault(dn.casefold(), (dn, blank))
-                versions[server] = Version(str(UUID(int=uuid)), csn)
+                versions[server] = EntryVersion(str(UUID(int=uuid)), csn)
     return dict(named.values())
 
 
 def second_look(
-    before: Mapping[str, Versions], now: Mapping[str, Mapping[str, Version]]
-) -> Outcome:
+    before: Mapping[str, EntryVersions], now: Mapping[str, Mapping[str, EntryVersion]]
+) -> LookAgainOutcome:
     """Judge the entries that differed before, by what the servers (of `now`) show by DN.
 
     The same difference twice, with all changes received in between, is none that is on its way. An
@@ -88,7 +90,7 @@ def second_look(
     changed behind the server's back (slapmodify, a restored file).
     """
     different: list[Difference] = []
-    moving: dict[str, Versions] = {}
+    moving: dict[str, EntryVersions] = {}
     for dn, old in before.items():
         new = {server: shown.get(dn) for server, shown in now.items()}
         if len(set(new.values())) <= 1:
@@ -99,7 +101,7 @@ def second_look(
             here = {server: version for server, version in new.items() if version is not None}
             missing = tuple(server for server, version in new.items() if version is None)
             different.append(Difference(dn, here, missing))
-    return Outcome(tuple(different), moving)
+    return LookAgainOutcome(tuple(different), moving)
 
 
 def belongs(difference: Difference, low: int, high: int) -> bool:
@@ -120,7 +122,7 @@ def narrowed_to(difference: Difference, servers: Collection[str]) -> Difference 
     return Difference(difference.dn, versions, missing)
 
 
-def odd(versions: Versions) -> frozenset[str]:
+def odd(versions: EntryVersions) -> frozenset[str]:
     """Return the servers with another version than more than half; empty when there is no such."""
     ((version, count),) = Counter(versions.values()).most_common(1)
     if 2 * count <= len(versions):

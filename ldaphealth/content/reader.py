@@ -14,11 +14,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ldaphealth.content.difference import Version
+from ldaphealth.content.difference import EntryVersion
 from ldaphealth.content.slices import Slice
 from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:  # loading it would load ldap3
@@ -36,7 +36,7 @@ EVERYTHING = "(objectClass=*)"
 Row = tuple[int, str, str]  # entryUUID, entryCSN, DN
 
 
-class Access(Struct, frozen=True):
+class ReaderAccess(Struct, frozen=True):
     """How a reader comes to its server and how fast it may read.
 
     `opening` returns a session that is connected and bound, within `deadline_seconds`. `deadline`
@@ -51,7 +51,7 @@ class Access(Struct, frozen=True):
     now: Callable[[], float] = monotonic
 
 
-class Part(Struct, frozen=True):
+class SliceEntries(Struct, frozen=True):
     """entryCSN and DN of a slice by entryUUID; not `is_whole`: some of it, there is too much."""
 
     entries: Mapping[int, tuple[str, str]]
@@ -61,7 +61,7 @@ class Part(Struct, frozen=True):
 class Reader:
     """Asks one server, never for more entries in a second than it may."""
 
-    def __init__(self, server: Server, access: Access) -> None:
+    def __init__(self, server: Server, access: ReaderAccess) -> None:
         self.server = server
         self._access = access
         self._page_size = max(1, min(MOST_ON_A_PAGE, int(access.entries_per_second)))
@@ -87,7 +87,7 @@ class Reader:
             raise _useless(f"no {ATTRIBUTE} can be read: no replication, or no right to read it")
         return vector
 
-    def part(self, wanted: Slice, most: int) -> Part:
+    def part(self, wanted: Slice, most: int) -> SliceEntries:
         """Return the entries of a slice, and stop after more than `most` or very long DNs."""
         entries: dict[int, tuple[str, str]] = {}
         count = characters = 0
@@ -99,16 +99,16 @@ class Reader:
                 count += 1
                 characters += len(dn)
                 if count > most or characters > most * LONG_DN:
-                    return Part(entries, is_whole=False)
+                    return SliceEntries(entries, is_whole=False)
         except SessionError as error:
             if error.failure.result_code != "sizeLimitExceeded" or not entries:
                 raise
-            return Part(entries, is_whole=False)
-        return Part(entries)
+            return SliceEntries(entries, is_whole=False)
+        return SliceEntries(entries)
 
-    def versions(self, dns: Iterable[str]) -> dict[str, Version]:
+    def versions(self, dns: Iterable[str]) -> dict[str, EntryVersion]:
         """Return the versions of those of the entries that the server has."""
-        found: dict[str, Version] = {}
+        found: dict[str, EntryVersion] = {}
         with closing(self._open()) as session:
             for dn in dns:
                 began = self._access.now()
@@ -116,7 +116,7 @@ class Reader:
                 try:
                     for page in session.pages(dn, "base", EVERYTHING, ATTRIBUTES, 1):
                         for uuid, csn, _ in map(_row, page):
-                            found[dn] = Version(str(UUID(int=uuid)), csn)
+                            found[dn] = EntryVersion(str(UUID(int=uuid)), csn)
                 except SessionError as error:
                     if error.failure.result_code != "noSuchObject":
                         raise
@@ -149,7 +149,7 @@ class Reader:
 def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:
     dn, attributes = entry
     if len(dn) > LONGEST_DN:
-        raise SessionError(Failure(Kind.PROTOCOL, f"a DN of {len(dn)} characters"))
+        raise SessionError(Failure(FailureKind.PROTOCOL, f"a DN of {len(dn)} characters"))
     try:
         (uuid,), (csn,) = attributes["entryuuid"], attributes["entrycsn"]
         return UUID(uuid).int, csn[:LONGEST_CSN], dn
@@ -161,8 +161,8 @@ def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:
 
 def _unasked() -> SessionError:
     detail = "it answers with entries that were not asked for"
-    return SessionError(Failure(Kind.PROTOCOL, detail))
+    return SessionError(Failure(FailureKind.PROTOCOL, detail))
 
 
 def _useless(detail: str) -> SessionError:
-    return SessionError(Failure(Kind.RESULT, detail))
+    return SessionError(Failure(FailureKind.RESULT, detail))

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from ldaphealth.content.difference import Difference
-from ldaphealth.content.progress import Progress
+from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import END, Cursor
 from ldaphealth.files import atomic_file
 
@@ -23,7 +23,7 @@ MOST_BYTES = 64 << 20
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-class Saved(Struct, forbid_unknown_fields=True):
+class ResumeFile(Struct, forbid_unknown_fields=True):
     """What is in the file. Numbers of 128 bits are hexadecimal: JSON's readers know no such."""
 
     format: int
@@ -41,24 +41,34 @@ class Saved(Struct, forbid_unknown_fields=True):
     not_compared: dict[str, str]
 
 
-def save(path: Path, progress: Progress, servers: Mapping[str, str], suffix: str) -> None:
+def save(path: Path, progress: ComparisonProgress, servers: Mapping[str, str], suffix: str) -> None:
     """Write the file; OSError leaves the one before as it was."""
     cursor = progress.cursor
-    saved = Saved(
-        FORMAT, dict(servers), suffix, cursor.wanted, f"{cursor.low:x}", f"{cursor.width:x}",
-        progress.most, progress.entries, progress.differences, progress.different,
-        progress.unsettled, progress.lacking, progress.not_compared,
-    )  # fmt: skip
+    saved = ResumeFile(
+        FORMAT,
+        dict(servers),
+        suffix,
+        cursor.wanted,
+        f"{cursor.low:x}",
+        f"{cursor.width:x}",
+        progress.most,
+        progress.entries,
+        progress.differences,
+        progress.different,
+        progress.unsettled,
+        progress.lacking,
+        progress.not_compared,
+    )
     atomic_file.write(path, msgspec.json.encode(saved), 0o600)
 
 
-def load(path: Path, servers: Mapping[str, str], suffix: str) -> Progress | None:
+def load(path: Path, servers: Mapping[str, str], suffix: str) -> ComparisonProgress | None:
     """Return what the file holds, None if there is none; ValueError says why it cannot be used."""
     content = _content(path)
     if content is None:
         return None
     try:
-        saved = msgspec.json.decode(content, type=Saved)
+        saved = msgspec.json.decode(content, type=ResumeFile)
         low, width = int(saved.low, 16), int(saved.width, 16)
     except (msgspec.DecodeError, ValueError) as error:
         raise ValueError(f"{path}: is no file of an interrupted comparison: {error}") from error
@@ -66,10 +76,16 @@ def load(path: Path, servers: Mapping[str, str], suffix: str) -> Progress | None
         raise ValueError(f"{path}: is of another version of this program; remove it")
     if (saved.servers, saved.suffix) != (dict(servers), suffix):
         raise ValueError(f"{path}: is of other servers or another suffix; name another file")
-    return Progress(
-        Cursor(saved.wanted, low, width), saved.most, saved.entries, saved.differences,
-        saved.different, saved.unsettled, saved.lacking, saved.not_compared,
-    )  # fmt: skip
+    return ComparisonProgress(
+        Cursor(saved.wanted, low, width),
+        saved.most,
+        saved.entries,
+        saved.differences,
+        saved.different,
+        saved.unsettled,
+        saved.lacking,
+        saved.not_compared,
+    )
 
 
 def check_place(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ldaphealth.control.requests import MAX_ANSWER_BYTES, Answer, Request
+from ldaphealth.control.requests import MAX_ANSWER_BYTES, ControlRequest, ControlResponse
 
 PATIENCE_SECONDS = 10.0
 CHUNK_BYTES = 65536
@@ -22,10 +22,12 @@ class NoAgentError(AgentError):
     """Nobody is there to answer."""
 
 
-def ask(path: Path, request: Request, patience_seconds: float = PATIENCE_SECONDS) -> Any:
+def ask(path: Path, request: ControlRequest, patience_seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the document that answers; AgentError when there is none, or none in time."""
     try:
-        answer = msgspec.json.decode(_exchange(path, request, patience_seconds), type=Answer)
+        answer = msgspec.json.decode(
+            _exchange(path, request, patience_seconds), type=ControlResponse
+        )
     except FileNotFoundError as error:
         raise NoAgentError(f"no agent runs here: there is no {path}") from error
     except ConnectionRefusedError as error:
@@ -45,7 +47,7 @@ def ask(path: Path, request: Request, patience_seconds: float = PATIENCE_SECONDS
     return answer.document
 
 
-def _exchange(path: Path, request: Request, patience_seconds: float) -> bytes:
+def _exchange(path: Path, request: ControlRequest, patience_seconds: float) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(patience_seconds)
         connection.connect(str(path))

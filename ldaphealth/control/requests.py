@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from ldaphealth.guard.memory import Will
+from ldaphealth.guard.memory import OverrideAction
 
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 << 20
@@ -17,17 +17,17 @@ MAX_SECONDS = 30 * 86400  # of an operator's word
 MAX_REASON_CHARACTERS = 200
 
 
-class Status(Struct, frozen=True, tag="status"):
+class StatusRequest(Struct, frozen=True, tag="status"):
     """All verdicts, and how the agent itself is."""
 
 
-class Explain(Struct, frozen=True, tag="explain"):
+class ExplainRequest(Struct, frozen=True, tag="explain"):
     """What was seen of one server last, what it means, and which rule decided."""
 
     server: str
 
 
-class History(Struct, frozen=True, tag="history"):
+class HistoryRequest(Struct, frozen=True, tag="history"):
     """The latest changes of verdict, of one server or of all, newest first."""
 
     server: str = ""
@@ -35,25 +35,27 @@ class History(Struct, frozen=True, tag="history"):
     before_epoch: float | None = None
 
 
-class Say(Struct, frozen=True, tag="say"):
+class OverrideRequest(Struct, frozen=True, tag="say"):
     """An operator's word on one server."""
 
     server: str
-    will: Will
+    action: OverrideAction = field(name="will")
     seconds: Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
     reason: Annotated[str, Meta(max_length=MAX_REASON_CHARACTERS)] = ""
 
 
-class Unsay(Struct, frozen=True, tag="unsay"):
+class RemoveOverrideRequest(Struct, frozen=True, tag="unsay"):
     """Take an operator's word back."""
 
     server: str
 
 
-Request = Status | Explain | History | Say | Unsay
+ControlRequest = (
+    StatusRequest | ExplainRequest | HistoryRequest | OverrideRequest | RemoveOverrideRequest
+)
 
 
-class Answer(Struct, frozen=True):
+class ControlResponse(Struct, frozen=True):
     """What comes back: a document, or one line that says why there is none."""
 
     document: Any = None

@@ -18,14 +18,17 @@ from pathlib import Path
 
 import msgspec
 
-from ldaphealth.control.requests import MAX_REQUEST_BYTES, Answer, Request
+from ldaphealth.control.requests import MAX_REQUEST_BYTES, ControlRequest, ControlResponse
 
 log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 5.0  # for a caller to say what he wants, and to take the answer
 MOST_CALLERS = 16
 MODE = 0o660
-BUSY = msgspec.json.encode(Answer(error="the agent is busy; nothing was done; try again")) + b"\n"
+BUSY = (
+    msgspec.json.encode(ControlResponse(error="the agent is busy; nothing was done; try again"))
+    + b"\n"
+)
 
 
 class ControlServer(socketserver.ThreadingUnixStreamServer):
@@ -39,7 +42,9 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
     block_on_close = False
     request_queue_size = MOST_CALLERS
 
-    def __init__(self, path: Path, group: str, answer: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self, path: Path, group: str, answer: Callable[[ControlRequest], ControlResponse]
+    ) -> None:
         self._path = path
         self._callers = threading.BoundedSemaphore(MOST_CALLERS)
         self.answer = answer
@@ -116,15 +121,17 @@ class _Caller(socketserver.StreamRequestHandler):
         line, end, _ = bytes(received).partition(b"\n")
         return line + end
 
-    def _answer(self, line: bytes) -> Answer:
+    def _answer(self, line: bytes) -> ControlResponse:
         if not line.endswith(b"\n"):
-            return Answer(error=f"a request is one line of at most {MAX_REQUEST_BYTES} bytes")
+            return ControlResponse(
+                error=f"a request is one line of at most {MAX_REQUEST_BYTES} bytes"
+            )
         try:
-            request = msgspec.json.decode(line, type=Request)
+            request = msgspec.json.decode(line, type=ControlRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return Answer(error=f"no request: {error}")
+            return ControlResponse(error=f"no request: {error}")
         try:
             return self.server.answer(request)
         except Exception:
             log.exception("no answer", extra={"request": type(request).__name__})
-            return Answer(error="the agent made a mistake; its log says which")
+            return ControlResponse(error="the agent made a mistake; its log says which")

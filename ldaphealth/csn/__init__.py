@@ -1,8 +1,8 @@
 """Positions, vectors, and who is behind: replication state as OpenLDAP keeps it."""
 
-from ldaphealth.csn.behind import MAJORITY, Mode, Reference, Sighting, Standing, assess
+from ldaphealth.csn.behind import MAJORITY, Reference, ReferenceMode, Standing, VectorRead, assess
 from ldaphealth.csn.essential import essential
-from ldaphealth.csn.regressed import Regress, never_shown, regressed
+from ldaphealth.csn.regressed import Regression, never_shown, regressed
 from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, parse
 from ldaphealth.csn.vector import ATTRIBUTE, MOST_SERVER_IDS, Vector, lacks, parse_vector
 
@@ -13,12 +13,12 @@ __all__ = [
     "MAX_SHOWN",
     "MOST_SERVER_IDS",
     "CSNError",
-    "Mode",
     "Reference",
-    "Regress",
-    "Sighting",
+    "ReferenceMode",
+    "Regression",
     "Standing",
     "Vector",
+    "VectorRead",
     "assess",
     "essential",
     "lacks",

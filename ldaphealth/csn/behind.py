@@ -18,7 +18,7 @@ from ldaphealth.csn.value import CSN
 from ldaphealth.csn.vector import Vector
 
 
-class Sighting(Struct, frozen=True):
+class VectorRead(Struct, frozen=True):
     """One read of one server's vector: monotonic seconds when it was complete, and its length.
 
     The server may have answered from any moment of the read, so without the duration a slow answer
@@ -30,7 +30,7 @@ class Sighting(Struct, frozen=True):
     duration_seconds: float = 0.0
 
 
-class Mode(Enum):
+class ReferenceMode(Enum):
     """Who is right when servers differ: most of them, who has the newest, or one that is named."""
 
     MAJORITY = "majority"
@@ -41,7 +41,7 @@ class Mode(Enum):
 class Reference(Struct, frozen=True):
     """With what each server is compared; `server` is its key in the reads, for Mode.SERVER."""
 
-    mode: Mode = Mode.MAJORITY
+    mode: ReferenceMode = ReferenceMode.MAJORITY
     server: str = ""
 
 
@@ -63,8 +63,8 @@ class Standing(Struct, frozen=True):
 
 
 # By server, oldest first; they are read from the newest backwards, and no further than needed.
-Reads = Mapping[str, Reversible[Sighting]]
-Newest = Mapping[str, Sighting]
+Reads = Mapping[str, Reversible[VectorRead]]
+Newest = Mapping[str, VectorRead]
 # server -> peer -> seconds for which the server was proven to lack something that the peer holds;
 # nothing where nothing was proven
 Lacks = Mapping[str, Mapping[str, float]]
@@ -111,7 +111,7 @@ def assess(
         )
         for server, sighting in now.items()
     }
-    if reference.mode is Mode.MAJORITY:
+    if reference.mode is ReferenceMode.MAJORITY:
         return _without_a_guilty_majority(standings, tolerance_seconds)
     return standings
 
@@ -159,7 +159,7 @@ def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
     return found
 
 
-def _held_since(theirs: Reversible[Sighting], sid: int, position: CSN | None) -> float:
+def _held_since(theirs: Reversible[VectorRead], sid: int, position: CSN | None) -> float:
     """Return since when a server is known to have held something newer, without a break."""
     since = inf
     for sighting in reversed(theirs):
@@ -169,7 +169,7 @@ def _held_since(theirs: Reversible[Sighting], sid: int, position: CSN | None) ->
     return since
 
 
-def _lacked_seconds(own: Reversible[Sighting], now: Sighting, since: float, sid: int) -> float:
+def _lacked_seconds(own: Reversible[VectorRead], now: VectorRead, since: float, sid: int) -> float:
     """Return for how long a server has been proven to lack what another has held since then.
 
     If the server itself was seen with it since (restored from a backup, restarted from an old
@@ -213,12 +213,12 @@ def _compared(
 ) -> Standing:
     lacks = proven.lacks
     match reference.mode:
-        case Mode.MAJORITY:
+        case ReferenceMode.MAJORITY:
             return _blame(server, proven, len(now), tolerance_seconds)
-        case Mode.NEWEST:
+        case ReferenceMode.NEWEST:
             mine = {sid: of[server] for sid, of in lacks.items() if server in of}
             return Standing({sid: max(row.values()) for sid, row in mine.items()})
-        case Mode.SERVER:
+        case ReferenceMode.SERVER:
             return Standing(
                 _between(lacks, server, reference.server), _between(lacks, reference.server, server)
             )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ldaphealth.csn.behind import Sighting
+from ldaphealth.csn.behind import VectorRead
 from ldaphealth.csn.value import CSN
 
 
-def essential(reads: Mapping[str, Sequence[Sighting]]) -> dict[str, list[Sighting]]:
+def essential(reads: Mapping[str, Sequence[VectorRead]]) -> dict[str, list[VectorRead]]:
     """Return some of each server's reads (oldest first), always the newest among them."""
     seen = {server: sightings for server, sightings in reads.items() if sightings}
     now: dict[int, set[CSN | None]] = {}
@@ -24,7 +24,7 @@ def essential(reads: Mapping[str, Sequence[Sighting]]) -> dict[str, list[Sightin
     }
 
 
-def _places(mine: Sequence[Sighting], now: Mapping[int, Collection[CSN | None]]) -> set[int]:
+def _places(mine: Sequence[VectorRead], now: Mapping[int, Collection[CSN | None]]) -> set[int]:
     """Return which of one server's reads are needed."""
     found = {len(mine) - 1}
     for sid in {sid for each in mine for sid in each.vector}:
@@ -36,7 +36,7 @@ def _places(mine: Sequence[Sighting], now: Mapping[int, Collection[CSN | None]])
     return found
 
 
-def _newest(mine: Sequence[Sighting], sid: int, position: CSN | None) -> set[int]:
+def _newest(mine: Sequence[VectorRead], sid: int, position: CSN | None) -> set[int]:
     """Return the last read that shows more than the newest, and the last that shows most of all.
 
     Two reads may overlap, and then prove no order; so the first of those with most is needed too.
@@ -49,7 +49,7 @@ def _newest(mine: Sequence[Sighting], sid: int, position: CSN | None) -> set[int
     return {more[-1], having[0], having[-1]}
 
 
-def _since(mine: Sequence[Sighting], sid: int, other: CSN | None) -> set[int]:
+def _since(mine: Sequence[VectorRead], sid: int, other: CSN | None) -> set[int]:
     """Return from which read on it had more than another has now, and the read before that."""
     first = len(mine)
     while first and _newer(mine[first - 1].vector.get(sid), other):

@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from ldaphealth.csn.behind import Sighting
+from ldaphealth.csn.behind import VectorRead
 from ldaphealth.csn.value import CSN
 
 
-class Regress(Struct, frozen=True):
+class Regression(Struct, frozen=True):
     """The newest position that a server was seen with, and the older one, or none, that it has."""
 
     had: CSN
@@ -22,8 +22,8 @@ class Regress(Struct, frozen=True):
 
 
 def regressed(
-    reads: Sequence[Sighting], retired: Collection[int] = frozenset()
-) -> dict[int, Regress]:
+    reads: Sequence[VectorRead], retired: Collection[int] = frozenset()
+) -> dict[int, Regression]:
     """Return by server ID what the newest read lacks of what an earlier one held (oldest first).
 
     Of two reads that overlap the one that ended later may have been answered earlier, so only what
@@ -41,9 +41,9 @@ def regressed(
             known = had.get(sid, now.get(sid))
             if sid not in retired and (known is None or position > known):
                 had[sid] = position
-    return {sid: Regress(position, now.get(sid)) for sid, position in sorted(had.items())}
+    return {sid: Regression(position, now.get(sid)) for sid, position in sorted(had.items())}
 
 
-def never_shown(reads: Sequence[Sighting], sids: Collection[int]) -> frozenset[int]:
+def never_shown(reads: Sequence[VectorRead], sids: Collection[int]) -> frozenset[int]:
     """Return those of the server IDs of which no read shows any position."""
     return frozenset(sids) - {sid for read in reads for sid in read.vector}

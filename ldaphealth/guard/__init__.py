@@ -12,18 +12,26 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Cluster
-from ldaphealth.guard.memory import Memory, Override, Past, Round, Will
+from ldaphealth.guard.memory import Memory, Override, OverrideAction, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, removing
-from ldaphealth.guard.rules import RULES, Asked, believed_share
+from ldaphealth.guard.rules import RULES, RuleContext, believed_share
 from ldaphealth.model import Finding, Reason, State, Verdict, worst
 
-__all__ = ["Decision", "Memory", "Override", "Past", "Round", "Will", "decide"]
+__all__ = [
+    "Decision",
+    "Memory",
+    "Override",
+    "OverrideAction",
+    "RoundPeriod",
+    "ServerMemory",
+    "decide",
+]
 
 LEAST_RAMP = 0.1  # a server that came back begins with this share
 MOST_FELL = 8  # no more doublings depend on it
 
 EMPTY = Memory()
-NO_ROUNDS: Mapping[str, Round] = {}
+NO_ROUNDS: Mapping[str, RoundPeriod] = {}
 
 
 class Decision(Struct, frozen=True):
@@ -38,7 +46,7 @@ def decide(
     findings: Iterable[Finding],
     memory: Memory = EMPTY,
     now: float = 0.0,
-    rounds: Mapping[str, Round] = NO_ROUNDS,
+    rounds: Mapping[str, RoundPeriod] = NO_ROUNDS,
 ) -> Decision:
     """Return the verdicts on a cluster. `rounds`: those not counted yet, by server ID.
 
@@ -60,7 +68,7 @@ def decide(
         )
         for server in cluster.servers
     ]
-    asked = Asked(cluster, memory, now)
+    asked = RuleContext(cluster, memory, now)
     for rule in RULES:
         readings = rule(asked, readings)
     servers = {
@@ -77,11 +85,11 @@ def _without_the_expired(memory: Memory, now: float) -> Memory:
     return memory if len(left) == len(memory.overrides) else replace(memory, overrides=left)
 
 
-def _remembered(reading: Reading, cluster: Cluster, now: float) -> Past:
+def _remembered(reading: Reading, cluster: Cluster, now: float) -> ServerMemory:
     """Return what the next decision will find."""
     past = reading.past
     if past is None:
-        first = Past(
+        first = ServerMemory(
             reading.in_service,
             now,
             fell=() if reading.in_service else (now,),
@@ -96,14 +104,14 @@ def _remembered(reading: Reading, cluster: Cluster, now: float) -> Past:
         return past
     window = cluster.settle.flap_window_seconds
     fell = tuple(each for each in past.fell if now - each < window)
-    if not reading.in_service and reading.will is None:  # a drain is no flap
+    if not reading.in_service and reading.action is None:  # a drain is no flap
         fell = (*fell, now)[-MOST_FELL:]
     returned = reading.in_service
     return replace(past, in_service=returned, since=now, fell=fell, returned=returned)
 
 
 def _verdict(
-    reading: Reading, servers: Mapping[str, Past], cluster: Cluster, now: float
+    reading: Reading, servers: Mapping[str, ServerMemory], cluster: Cluster, now: float
 ) -> Verdict:
     reasons = tuple(
         Reason(finding.reason, finding.summary, finding.state, reading.effects[finding.check])
@@ -119,12 +127,12 @@ def _verdict(
         reasons=reasons,
         held_by=reading.held_by,
         findings=reading.findings,
-        draining=reading.will == "drain",
+        draining=reading.action == "drain",
         lasted_seconds=now - past.since if past else 0.0,
     )
 
 
-def _weight(reading: Reading, past: Past | None, cluster: Cluster, now: float) -> int:
+def _weight(reading: Reading, past: ServerMemory | None, cluster: Cluster, now: float) -> int:
     """Return the weight of a server in service, at least 1 unless it is configured as 0."""
     shares = [_plain_share(reading) if past is None else past.share]
     ramp = cluster.settle.ramp_seconds

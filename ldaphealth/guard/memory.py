@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-Will = Literal["drain", "in", "out"]
+OverrideAction = Literal["drain", "in", "out"]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-class Round(Struct, frozen=True):
+class RoundPeriod(Struct, frozen=True):
     """When one look at a server began and ended."""
 
     began: float
     ended: float
 
 
-class Past(Struct, frozen=True):
+class ServerMemory(Struct, frozen=True):
     """One server: whether it is in, since when, and what its latest rounds said.
 
     `good` and `bad` count the latest rounds in a row without and with blame. `fell` are the times
@@ -50,7 +50,7 @@ class Past(Struct, frozen=True):
 class Override(Struct, frozen=True):
     """An operator's word on one server; it wins until it expires."""
 
-    will: Will
+    action: OverrideAction = field(name="will")
     until: float
     reason: str = ""
 
@@ -58,5 +58,5 @@ class Override(Struct, frozen=True):
 class Memory(Struct, frozen=True):
     """All that is remembered of one cluster, by server ID."""
 
-    servers: Mapping[str, Past] = {}
+    servers: Mapping[str, ServerMemory] = {}
     overrides: Mapping[str, Override] = {}

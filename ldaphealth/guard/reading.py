@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.guard.memory import Past, Round, Will
-from ldaphealth.model import Effect, Finding, Server, State, Trust
+from ldaphealth.guard.memory import OverrideAction, RoundPeriod, ServerMemory
+from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 
 REMOVING = (Trust.HARD, Trust.SOFT)
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
@@ -25,14 +25,14 @@ class Reading(Struct, frozen=True):
 
     server: Server
     findings: tuple[Finding, ...]
-    effects: Mapping[str, Effect]  # by check
+    effects: Mapping[str, CheckEffect]  # by check
     removing: tuple[Finding, ...]  # of the findings, those that would take the server out
-    before: Past | None = None
-    round: Round | None = None  # not yet counted, if there is one
+    before: ServerMemory | None = None
+    round: RoundPeriod | None = None  # not yet counted, if there is one
     excused: frozenset[str] = frozenset()  # reasons that blame an expectation, not the server
     held: bool | None = None
     held_by: str = ""
-    will: Will | None = None
+    action: OverrideAction | None = None
 
     @property
     def is_hard(self) -> bool:
@@ -49,7 +49,7 @@ class Reading(Struct, frozen=True):
         """Tell whether nothing was learned: no step of the session succeeded, by our own fault."""
         return not self.removing and not any(
             finding.state in (State.OK, State.WARNING)
-            and self.effects.get(finding.check) is Effect.OUT
+            and self.effects.get(finding.check) is CheckEffect.OUT
             for finding in self.findings
         )
 
@@ -60,14 +60,14 @@ class Reading(Struct, frozen=True):
             WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust in REMOVING else 1.0
             for finding in self.findings
             if finding.state is not State.UNKNOWN
-            and self.effects.get(finding.check) is Effect.WEIGHT
+            and self.effects.get(finding.check) is CheckEffect.WEIGHT
         ]
-        if not shares and Effect.WEIGHT in self.effects.values():
+        if not shares and CheckEffect.WEIGHT in self.effects.values():
             return None
         return min(shares, default=1.0)
 
     @property
-    def told_nothing(self) -> bool:
+    def learned_nothing(self) -> bool:
         """Tell whether it was looked at and nothing was learned, now: it shares no failure."""
         return bool(self.findings) and self.is_unknown
 
@@ -77,7 +77,7 @@ class Reading(Struct, frozen=True):
         return self.before is None and self.round is not None
 
     @property
-    def past(self) -> Past | None:
+    def past(self) -> ServerMemory | None:
         """Return the past with the latest round counted in."""
         if self.before is None or self.round is None:
             return self.before
@@ -105,18 +105,20 @@ class Reading(Struct, frozen=True):
         return not self.is_blamed
 
 
-def removing(findings: Iterable[Finding], effects: Mapping[str, Effect]) -> tuple[Finding, ...]:
+def removing(
+    findings: Iterable[Finding], effects: Mapping[str, CheckEffect]
+) -> tuple[Finding, ...]:
     """Return the findings that would take a server out; the rules ask for them again and again."""
     return tuple(
         finding
         for finding in findings
         if finding.state is State.CRITICAL
         and finding.trust in REMOVING
-        and effects.get(finding.check) is Effect.OUT
+        and effects.get(finding.check) is CheckEffect.OUT
     )
 
 
-def _leaning(past: Past, said: float) -> Past:
+def _leaning(past: ServerMemory, said: float) -> ServerMemory:
     """Count one round that says that the server is worth this share of its weight."""
     if said == past.share:
         return replace(past, leaning=0, leaning_to=said)

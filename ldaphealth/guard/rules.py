@@ -12,13 +12,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Cluster, Settle
-from ldaphealth.guard.memory import Memory, Past
+from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading
 
 MOST_DOUBLINGS = 5
 
 
-class Asked(Struct, frozen=True):
+class RuleContext(Struct, frozen=True):
     """What a rule may look at beside the readings."""
 
     cluster: Cluster
@@ -26,10 +26,10 @@ class Asked(Struct, frozen=True):
     now: float
 
 
-Rule = Callable[[Asked, Sequence[Reading]], Sequence[Reading]]
+Rule = Callable[[RuleContext, Sequence[Reading]], Sequence[Reading]]
 
 
-def blind(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+def blind(asked: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
     """Suspect ourselves when all servers fail alike; it needs two servers to compare.
 
     A soft failure that every answering server has blames the expectation, for as long as it lasts:
@@ -39,7 +39,7 @@ def blind(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
     """
     if len(readings) < 2:  # noqa: PLR2004
         return readings
-    answering = [each for each in readings if not each.is_hard and not each.told_nothing]
+    answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
     common: frozenset[str] = frozenset()
     if len(answering) > 1:
         common = frozenset.intersection(
@@ -66,7 +66,7 @@ def _excuse(reading: Reading, common: frozenset[str]) -> Reading:
     return excused
 
 
-def _unless_seen(asked: Asked, reading: Reading, readings: Sequence[Reading]) -> Reading:
+def _unless_seen(asked: RuleContext, reading: Reading, readings: Sequence[Reading]) -> Reading:
     past = reading.past
     if past is None or not past.in_service or past.silent_since is None:
         return reading
@@ -77,12 +77,12 @@ def _unless_seen(asked: Asked, reading: Reading, readings: Sequence[Reading]) ->
     return replace(reading, held=True, held_by="blind")
 
 
-def settle(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+def settle(asked: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
     """Let a server change sides only after enough rounds, and not too often."""
     return [_settled(asked, reading) for reading in readings]
 
 
-def _settled(asked: Asked, reading: Reading) -> Reading:
+def _settled(asked: RuleContext, reading: Reading) -> Reading:
     past, wanted = reading.past, asked.cluster.settle
     if past is None or reading.held is not None:
         return reading
@@ -97,27 +97,27 @@ def _settled(asked: Asked, reading: Reading) -> Reading:
     return reading if enough else replace(reading, held=past.in_service, held_by="settle")
 
 
-def believed_share(past: Past, wanted: Settle) -> float:
+def believed_share(past: ServerMemory, wanted: Settle) -> float:
     """Return the share of its weight that a server gets, after enough rounds that say the same."""
     enough = wanted.fall_soft if past.leaning_to < past.share else wanted.rise
     return past.leaning_to if past.leaning >= enough else past.share
 
 
-def min_out_seconds(past: Past, wanted: Settle) -> float:
+def min_out_seconds(past: ServerMemory, wanted: Settle) -> float:
     """Return how long the server must stay out: twice as long with each flap."""
     doublings = min(max(0, len(past.fell) - 1), MOST_DOUBLINGS)
     return float(wanted.min_out_seconds * 2**doublings)
 
 
-def override(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+def override(asked: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
     """Do what an operator said, until it expires."""
     found = asked.memory.overrides
     return [
         replace(
             reading,
-            held=found[reading.server.id].will == "in",
+            held=found[reading.server.id].action == "in",
             held_by="override",
-            will=found[reading.server.id].will,
+            action=found[reading.server.id].action,
         )
         if reading.server.id in found
         else reading
@@ -125,13 +125,13 @@ def override(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
     ]
 
 
-def floor(asked: Asked, readings: Sequence[Reading]) -> Sequence[Reading]:
+def floor(asked: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
     """Keep the least bad in, so that soft failures leave `min_in_service` servers."""
     missing = asked.cluster.min_in_service - sum(reading.in_service for reading in readings)
     soft = [
         each
         for each in readings
-        if not (each.in_service or each.is_hard or each.told_nothing) and each.will is None
+        if not (each.in_service or each.is_hard or each.learned_nothing) and each.action is None
     ]
     least_bad = sorted(soft, key=_badness)[: max(0, missing)]
     kept = {reading.server.id for reading in least_bad}

@@ -8,19 +8,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable, Iterator
 
-from ldaphealth.check import Cluster, Planned, View
-from ldaphealth.judging.history import History
-from ldaphealth.model import Failure, Finding, Kind, Metric, Server, State, Trust
+from ldaphealth.check import Cluster, ConfiguredCheck, View
+from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)
 
 # Whoever meets one of these has no usable LDAP service, whatever he expected of the server.
-HARD_KINDS = frozenset({Kind.CONNECT, Kind.TIMEOUT, Kind.TLS, Kind.PROTOCOL})
+HARD_KINDS = frozenset(
+    {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.TLS, FailureKind.PROTOCOL}
+)
 HARD_RESULT_CODES = frozenset({"busy", "unavailable"})
 
 
-def judge(cluster: Cluster, history: History, *, one_shot: bool) -> list[Finding]:
+def judge(cluster: Cluster, history: RecentObservations, *, one_shot: bool) -> list[Finding]:
     """Return the findings on every server of which something was seen."""
     return [
         finding
@@ -32,7 +34,7 @@ def judge(cluster: Cluster, history: History, *, one_shot: bool) -> list[Finding
 def judge_server(
     cluster: Cluster,
     server: Server,
-    history: History,
+    history: RecentObservations,
     *,
     one_shot: bool,
     only: Container[str] | None = None,
@@ -51,7 +53,7 @@ def judge_server(
     ]
 
 
-def _judge_one(view: View, planned: Planned) -> Iterable[Finding]:
+def _judge_one(view: View, planned: ConfiguredCheck) -> Iterable[Finding]:
     if not view.mine:  # not planned for this look, or the session had ended before
         return ()
     if view.latest.failure is not None:
@@ -61,7 +63,7 @@ def _judge_one(view: View, planned: Planned) -> Iterable[Finding]:
     except Exception as error:  # a third party's mistake must not decide about a server
         log.exception("the judge of check %s failed", view.check)
         summary = printable(f"the check itself failed: {type(error).__name__}: {error}")
-        return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.OURS),)
+        return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.LOCAL),)
 
 
 def _checked(view: View, found: object) -> Finding:
@@ -75,8 +77,8 @@ def _checked(view: View, found: object) -> Finding:
 
 def trust(failure: Failure) -> Trust:
     """Tell whether a failure means no service (hard), a broken expectation (soft), or ourselves."""
-    if failure.ours:
-        return Trust.OURS
+    if failure.is_local:
+        return Trust.LOCAL
     if failure.kind in HARD_KINDS or failure.result_code in HARD_RESULT_CODES:
         return Trust.HARD
     return Trust.SOFT
@@ -84,7 +86,7 @@ def trust(failure: Failure) -> Trust:
 
 def _failed(view: View, failure: Failure) -> Finding:
     believed = trust(failure)
-    state = State.UNKNOWN if believed is Trust.OURS else State.CRITICAL
+    state = State.UNKNOWN if believed is Trust.LOCAL else State.CRITICAL
     metrics = tuple(_timings(view))
     return view.finding(state, code(view.check, failure), failure.detail, metrics, believed)
 
@@ -96,14 +98,14 @@ def _timings(view: View) -> Iterator[Metric]:
 
 def code(check: str, failure: Failure) -> str:
     """Return the stable code of a failure: the result code's name in RFC 4511, or the kind."""
-    if failure.kind in (Kind.BIND, Kind.RESULT) and failure.result_code:
+    if failure.kind in (FailureKind.BIND, FailureKind.RESULT) and failure.result_code:
         return failure.result_code
-    if failure.kind is Kind.CONNECT and check != "connect":
+    if failure.kind is FailureKind.CONNECT and check != "connect":
         return "disconnected"
     return failure.kind.value
 
 
-def second_look(cluster: Cluster, history: History) -> dict[str, tuple[str, ...]]:
+def second_look(cluster: Cluster, history: RecentObservations) -> dict[str, tuple[str, ...]]:
     """Return which checks of which servers (by ID) cannot be judged yet after a first look."""
     wanted = {
         server.id: tuple(
@@ -116,7 +118,7 @@ def second_look(cluster: Cluster, history: History) -> dict[str, tuple[str, ...]
     return {server: checks for server, checks in wanted.items() if checks}
 
 
-def _wants_more(view: View, planned: Planned) -> bool:
+def _wants_more(view: View, planned: ConfiguredCheck) -> bool:
     if not view.mine or view.latest.failure is not None:
         return False
     try:

@@ -173,10 +173,18 @@ def search_request(
     deref, seconds, types_only, escape, encode = ldap3.DEREF_NEVER, 0, False, True, True
     return _encode(
         search_operation(
-            base, filter_text, _SCOPES[scope], deref, attributes, size_limit, seconds, types_only,
-            escape, encode,
+            base,
+            filter_text,
+            _SCOPES[scope],
+            deref,
+            attributes,
+            size_limit,
+            seconds,
+            types_only,
+            escape,
+            encode,
         )
-    )  # fmt: skip
+    )
 
 
 def page_controls(page_size: int, cookie: bytes) -> bytes:

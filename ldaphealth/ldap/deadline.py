@@ -11,7 +11,7 @@ from time import CLOCK_BOOTTIME, clock_gettime, monotonic
 
 from msgspec import Struct
 
-from ldaphealth.model import Failure, Kind
+from ldaphealth.model import Failure, FailureKind
 
 
 def _container_shift() -> float:
@@ -65,4 +65,4 @@ class Deadline(Struct, frozen=True):
     def passed(self, doing: str) -> SessionError:
         """Return the error that says what was being waited for."""
         detail = f"no answer within {self.seconds:g} s: {doing}"
-        return SessionError(Failure(Kind.TIMEOUT, detail))
+        return SessionError(Failure(FailureKind.TIMEOUT, detail))

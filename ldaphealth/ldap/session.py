@@ -15,7 +15,7 @@ from ldaphealth.ldap.codec import Entry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
-from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # one after the other; RFC 2696 allows a few, and a hostile server sends more
@@ -54,14 +54,18 @@ class Session:
         try:
             endpoint = parse_uri(self.server.uri)
         except ValueError as error:
-            raise SessionError(Failure(Kind.BUG, printable(str(error)), ours=True)) from error
+            raise SessionError(
+                Failure(FailureKind.BUG, printable(str(error)), is_local=True)
+            ) from error
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
         tls = self.server.tls
         if tls.start_tls:
             request = codec.start_tls_request()
-            self._expect_success(Kind.RESULT, "start_tls", request, codec.EXTENDED, fatal=True)
+            self._expect_success(
+                FailureKind.RESULT, "start_tls", request, codec.EXTENDED, fatal=True
+            )
         if tls.start_tls or endpoint.is_tls:
             self._timed("tls", lambda: transport.start_tls(tls, endpoint.host))
 
@@ -72,7 +76,7 @@ class Session:
         except SessionError:
             self.close()  # else the checks that follow run as nobody, and blame the server
             raise
-        self._expect_success(Kind.BIND, "bind", request, codec.BIND, fatal=True)
+        self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
 
     def search(
         self,
@@ -93,7 +97,7 @@ class Session:
         code, response = self._exchange("search", request, codec.DONE, entries)
         full = code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
         if code != codec.SUCCESS and not full:
-            raise _refused(Kind.RESULT, f"search below {base!r}", response)
+            raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
         return tuple(entries)
 
     def renew(self, deadline: Deadline) -> None:
@@ -124,12 +128,14 @@ class Session:
             if entries:
                 yield tuple(entries)
             if code != codec.SUCCESS:
-                raise _refused(Kind.RESULT, f"search below {base!r}", response)
+                raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
             cookie = self._decoded(codec.cookie, response.controls)
             if not cookie:
                 return
             empty = 0 if entries else empty + 1
-        raise SessionError(Failure(Kind.PROTOCOL, "the server sends empty pages without end"))
+        raise SessionError(
+            Failure(FailureKind.PROTOCOL, "the server sends empty pages without end")
+        )
 
     def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes of one entry; noSuchObject when it is not there or not for us.
@@ -140,7 +146,7 @@ class Session:
         entries = self.search(dn, "base", "(objectClass=*)", attributes)
         if not entries:
             detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(Kind.RESULT, detail, "noSuchObject"))
+            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
         return entries[0][1]
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
@@ -148,13 +154,13 @@ class Session:
         request = self._request(codec.compare_request, dn, attribute, value)
         code, response = self._exchange("compare", request, codec.COMPARE)
         if code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
-            raise _refused(Kind.RESULT, f"compare on {dn!r}", response)
+            raise _refused(FailureKind.RESULT, f"compare on {dn!r}", response)
         return code == codec.COMPARE_TRUE
 
     def replace(self, dn: str, attribute: str, value: str) -> None:
         """Make the value the only one of the attribute."""
         request = self._request(codec.modify_request, dn, attribute, value)
-        self._expect_success(Kind.RESULT, "modify", request, codec.MODIFY)
+        self._expect_success(FailureKind.RESULT, "modify", request, codec.MODIFY)
 
     def replace_and_read(
         self, dn: str, attribute: str, value: str, wanted: Sequence[str]
@@ -167,7 +173,7 @@ class Session:
         request = self._request(codec.modify_request, dn, attribute, value)
         control = self._request(codec.post_read, (*wanted,))
         answered = self._expect_success(
-            Kind.RESULT, "modify", request, codec.MODIFY, controls=control
+            FailureKind.RESULT, "modify", request, codec.MODIFY, controls=control
         )
         found = self._decoded(codec.post_read_entry, answered)
         return self.read(dn, wanted) if found is None else found[1]
@@ -175,7 +181,7 @@ class Session:
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
         """Add an entry."""
         request = self._request(codec.add_request, dn, attributes)
-        self._expect_success(Kind.RESULT, "add", request, codec.ADD)
+        self._expect_success(FailureKind.RESULT, "add", request, codec.ADD)
 
     def certificate(self) -> Certificate | None:
         """Return what the server presented in the TLS handshake; None in the clear."""
@@ -197,7 +203,7 @@ class Session:
 
     def _living(self) -> Transport:
         if self._transport is None:
-            raise SessionError(Failure(Kind.BUG, "the session is not open", ours=True))
+            raise SessionError(Failure(FailureKind.BUG, "the session is not open", is_local=True))
         return self._transport
 
     def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
@@ -219,7 +225,7 @@ class Session:
         except Exception as error:  # ldap3 and pyasn1 raise what they like, RecursionError too
             what = printable(str(error)) or type(error).__name__
             detail = f"cannot make a request of the settings: {what}"
-            raise SessionError(Failure(Kind.BUG, detail, ours=True)) from error
+            raise SessionError(Failure(FailureKind.BUG, detail, is_local=True)) from error
 
     def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
         """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
@@ -252,7 +258,7 @@ class Session:
                     raise _malformed(error) from error
                 if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or entries is None:
                     detail = f"the server answered {operation} with something else"
-                    raise SessionError(Failure(Kind.PROTOCOL, detail))
+                    raise SessionError(Failure(FailureKind.PROTOCOL, detail))
 
         result: tuple[int, Response] = self._timed(operation, run)
         self.counts[operation] = self.counts.get(operation, 0) + 1
@@ -268,12 +274,12 @@ class Session:
             raise _disconnected(response)
         if response.message_id != self._message_id:
             detail = f"an answer to message {response.message_id}, which was not asked"
-            raise SessionError(Failure(Kind.PROTOCOL, detail))
+            raise SessionError(Failure(FailureKind.PROTOCOL, detail))
         return response
 
     def _expect_success(  # noqa: PLR0913  all of one operation
         self,
-        kind: Kind,
+        kind: FailureKind,
         operation: str,
         request: bytes,
         final: int,
@@ -315,10 +321,10 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
 
 def _malformed(error: Exception) -> SessionError:
     detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
-    return SessionError(Failure(Kind.PROTOCOL, detail))
+    return SessionError(Failure(FailureKind.PROTOCOL, detail))
 
 
-def _refused(kind: Kind, doing: str, response: Response) -> SessionError:
+def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
     """Return the error for a result code; the server's message is shown, made harmless."""
     name, message = response.code_name, response.message
     detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
@@ -332,7 +338,7 @@ def _disconnected(response: Response) -> SessionError:
     except (IndexError, TypeError):
         name = ""
     detail = f"the server disconnects: {name or 'no reason given'}"
-    return SessionError(Failure(Kind.CONNECT, detail, name))
+    return SessionError(Failure(FailureKind.CONNECT, detail, name))
 
 
 def _length(size: int) -> bytes:

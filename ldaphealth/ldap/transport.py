@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import Endpoint
-from ldaphealth.model import Failure, Kind, Tls
+from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
 
 BUDGET_BYTES = 64 * 1024  # one session; a whole round of built-in checks receives about 4 KiB
@@ -66,11 +66,11 @@ def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
     thread.join(deadline.left(f"resolving {endpoint.host}"))
     if not answers:
         detail = f"no answer within {deadline.seconds:g} s: resolving {endpoint.host}"
-        raise SessionError(Failure(Kind.RESOLVE, detail, ours=True))
+        raise SessionError(Failure(FailureKind.RESOLVE, detail, is_local=True))
     answer = answers[0]
     if isinstance(answer, OSError):
         detail = f"cannot resolve {endpoint.host}: {answer.strerror}"
-        raise SessionError(Failure(Kind.RESOLVE, detail, ours=True)) from answer
+        raise SessionError(Failure(FailureKind.RESOLVE, detail, is_local=True)) from answer
     return answer
 
 
@@ -105,7 +105,7 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
         except OSError as error:
             ours = error.errno in OUR_ERRNOS
             detail = f"cannot connect to {where}: {error.strerror or error}"
-            last = SessionError(Failure(Kind.CONNECT, detail, ours=ours))
+            last = SessionError(Failure(FailureKind.CONNECT, detail, is_local=ours))
     assert last is not None, "getaddrinfo never returns an empty list"
     raise last
 
@@ -137,7 +137,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
         return _tls_context(tls.verify, files, stamps)
     except (OSError, ssl.SSLError) as error:
         detail = f"cannot load the TLS files {', '.join(filter(None, files))}: {error}"
-        raise SessionError(Failure(Kind.TLS, detail, ours=True)) from error
+        raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
 
 
 @lru_cache(maxsize=64)
@@ -201,17 +201,17 @@ class Transport:
             TypeError,
         ) as error:  # what cannot be a name; ssl.SSLError is an OSError
             detail = f"{printable(name)} is no name that a certificate carries: {error}"
-            raise SessionError(Failure(Kind.TLS, detail, ours=True)) from error
+            raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
         try:
             self._through_tls(self._tls.do_handshake, doing)
         except TimeoutError:
             raise self.deadline.passed(doing) from None
         except ssl.SSLCertVerificationError as error:
             detail = f"the certificate of {name} is not trusted: {error.verify_message}"
-            raise SessionError(Failure(Kind.CERTIFICATE, detail)) from error
+            raise SessionError(Failure(FailureKind.CERTIFICATE, detail)) from error
         except OSError as error:  # ssl.SSLError is one
             detail = f"TLS handshake with {name} failed: {_reason(error)}"
-            raise SessionError(Failure(Kind.TLS, detail)) from error
+            raise SessionError(Failure(FailureKind.TLS, detail)) from error
 
     def certificate(self) -> Certificate | None:
         """Return the certificate of the handshake; None in the clear."""
@@ -241,7 +241,7 @@ class Transport:
             chunk = self._io(lambda: self._read(most, doing), doing)  # noqa: B023  called now
             if not chunk:
                 detail = f"the server closed the connection: {doing}"
-                raise SessionError(Failure(Kind.CONNECT, detail))
+                raise SessionError(Failure(FailureKind.CONNECT, detail))
             self.budget_bytes -= len(chunk)
             self._buffer += chunk
         message = bytes(self._buffer[:size])
@@ -303,7 +303,7 @@ class Transport:
             raise self.deadline.passed(doing) from None
         except OSError as error:
             detail = f"the connection broke: {doing}: {_reason(error)}"
-            raise SessionError(Failure(Kind.CONNECT, detail)) from error
+            raise SessionError(Failure(FailureKind.CONNECT, detail)) from error
 
     def close(self) -> None:
         """Close the socket; never waits and never fails."""
@@ -331,11 +331,11 @@ def frame_bytes(buffer: bytes | bytearray) -> int | None:
 
 
 def _protocol(detail: str) -> SessionError:
-    return SessionError(Failure(Kind.PROTOCOL, detail))
+    return SessionError(Failure(FailureKind.PROTOCOL, detail))
 
 
 def _too_large(what: str) -> SessionError:
-    return SessionError(Failure(Kind.TOO_LARGE, f"{what} exceed what one session may take"))
+    return SessionError(Failure(FailureKind.TOO_LARGE, f"{what} exceed what one session may take"))
 
 
 def _reason(error: Exception) -> str:

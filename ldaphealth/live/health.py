@@ -10,7 +10,7 @@ from msgspec import Struct
 LATE_SECONDS = 10.0  # the loop comes round every second or two; a slow disk may hold it up
 
 
-class Health(Struct, frozen=True):
+class AgentHealth(Struct, frozen=True):
     """The agent in numbers; counts are since it began."""
 
     version: str

@@ -9,19 +9,19 @@ from typing import Any
 import msgspec
 
 from ldaphealth.guard import Override
-from ldaphealth.live.health import Health
+from ldaphealth.live.health import AgentHealth
 from ldaphealth.model import Snapshot, Verdict
 from ldaphealth.sinks.json_document import document
 
 
 def status_document(
-    verdicts: Iterable[Verdict], overrides: Mapping[str, Override], health: Health, now: float
+    verdicts: Iterable[Verdict], overrides: Mapping[str, Override], health: AgentHealth, now: float
 ) -> dict[str, Any]:
     """Return the document of `check --format json`, with the operators' words and the agent."""
     whole = document(Snapshot(time.time(), tuple(verdicts)))
     whole["overrides"] = {
         server: {
-            "will": word.will,
+            "will": word.action,
             "left_seconds": max(0.0, word.until - now),
             "reason": word.reason,
         }

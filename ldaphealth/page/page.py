@@ -19,18 +19,26 @@ from markupsafe import Markup
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.live.board import Dated, Known, View
-from ldaphealth.live.health import LATE_SECONDS, Health
-from ldaphealth.model import Effect, Reason, Snapshot, State, Verdict
+from ldaphealth.live.health import LATE_SECONDS, AgentHealth
+from ldaphealth.live.live_state import DatedChange, LiveServer, LiveView
+from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict
 from ldaphealth.page.lag_matrix import Matrix, matrix
 from ldaphealth.page.plot import newest, plots
-from ldaphealth.page.server_card import KINDS, NAME_CHARACTERS, STALE, Card, Word, card, side
+from ldaphealth.page.server_card import (
+    KINDS,
+    NAME_CHARACTERS,
+    STALE,
+    Card,
+    CardOverride,
+    card,
+    side,
+)
 from ldaphealth.sinks.summary import troubles
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOT_FRESH = Reason(STALE, "", State.UNKNOWN, Effect.WATCH)
+NOT_FRESH = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH)
 MOST_CHANGES = 20
 GRAVE = ("out", "stale", "held")
 HALF_A_DAY = 43_200.0
@@ -74,7 +82,7 @@ class Section(Struct, frozen=True):
         return min((card.rank for card in self.cards), default=len(KINDS))
 
 
-class Shown(Struct, frozen=True):
+class ChangeRow(Struct, frozen=True):
     """A change of verdict in words."""
 
     server: str
@@ -87,13 +95,13 @@ class Shown(Struct, frozen=True):
 
 
 def render(  # noqa: PLR0913  the moment by both clocks
-    view: View,
-    health: Health,
+    view: LiveView,
+    health: AgentHealth,
     *,
     boot_seconds: float,
     epoch_seconds: float,
     host: str = "",
-    words: Mapping[str, Word] | None = None,
+    words: Mapping[str, CardOverride] | None = None,
     links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the page. Pure; any thread may call it.
@@ -136,7 +144,7 @@ def render(  # noqa: PLR0913  the moment by both clocks
     )
 
 
-def ailing_now(health: Health) -> Sequence[str]:
+def ailing_now(health: AgentHealth) -> Sequence[str]:
     """Return what the agent itself suffers from at this moment, in sentences."""
     found = []
     if health.loop_age_seconds >= LATE_SECONDS:
@@ -147,7 +155,7 @@ def ailing_now(health: Health) -> Sequence[str]:
     return found
 
 
-def ailments(health: Health) -> Sequence[str]:
+def ailments(health: AgentHealth) -> Sequence[str]:
     """Return what the agent itself suffered from since it began, in sentences."""
     counted = (
         (health.overruns, "Rounds left out, because the one before had not ended: {}"),
@@ -161,9 +169,13 @@ def ailments(health: Health) -> Sequence[str]:
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, auto_reload=False,
-    )  # fmt: skip
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
     return environment.get_template("page.html")
 
 
@@ -173,7 +185,7 @@ def _build(version: str) -> str:
     return sha256((version + STYLE + SCRIPT).encode()).hexdigest()[:12]
 
 
-def _sections(view: View, now: float, words: Mapping[str, Word]) -> list[Section]:
+def _sections(view: LiveView, now: float, words: Mapping[str, CardOverride]) -> list[Section]:
     made = [_section(name, servers, now, words) for name, servers in view.clusters.items()]
     worst = sorted((each for one in made for each in one.cards), key=lambda each: each.rank)
     news = worst if len(worst) <= MOST_PLOTTED else [each for each in worst if each.kind != "fine"]
@@ -182,15 +194,15 @@ def _sections(view: View, now: float, words: Mapping[str, Word]) -> list[Section
     minute = newest(hour for each in worst for hour in each.hours.values())
 
     def detailed(card: Card) -> Card:
-        drawn = plots(card.hours, minute) if card.id in plotted else ()
-        return replace(card, plots=drawn, open=card.id in opened)
+        table = plots(card.hours, minute) if card.id in plotted else ()
+        return replace(card, plots=table, open=card.id in opened)
 
     sections = [replace(one, cards=tuple(map(detailed, one.cards))) for one in made]
     return sorted(sections, key=lambda section: section.rank)
 
 
 def _section(
-    name: str, servers: Mapping[str, Known], now: float, words: Mapping[str, Word]
+    name: str, servers: Mapping[str, LiveServer], now: float, words: Mapping[str, CardOverride]
 ) -> Section:
     cards = [card(known, now, words.get(server)) for server, known in servers.items()]
     fresh = [each.verdict for each in servers.values() if not each.is_stale(now)]
@@ -202,7 +214,7 @@ def _section(
     )
 
 
-def _told(known: Known, now: float) -> Verdict:
+def _told(known: LiveServer, now: float) -> Verdict:
     """Return the verdict, or one that says no more than that it is stale."""
     if not known.is_stale(now):
         return known.verdict
@@ -228,7 +240,7 @@ def _title(whole: int, out: int, stale: int) -> str:
     return f"{', '.join(parts) or f'{whole} in service'} - ldaphealth"
 
 
-def _shown(dated: Dated, epoch_seconds: float) -> Shown:
+def _shown(dated: DatedChange, epoch_seconds: float) -> ChangeRow:
     before, after = dated.change.before, dated.change.after
     now, was = side(after), side(before) if before else ""
     if not was:
@@ -244,11 +256,15 @@ def _shown(dated: Dated, epoch_seconds: float) -> Shown:
     ago = max(0.0, epoch_seconds - dated.epoch_seconds)
     codes = ", ".join(printable(each.code, 64) for each in after.reasons[:3])
     held = f"held by {printable(after.held_by, 64)}" if after.held_by else ""
-    return Shown(
-        printable(after.server, NAME_CHARACTERS), _rfc3339(dated.epoch_seconds),
-        _clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY), duration(ago), kind, words,
+    return ChangeRow(
+        printable(after.server, NAME_CHARACTERS),
+        _rfc3339(dated.epoch_seconds),
+        _clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY),
+        duration(ago),
+        kind,
+        words,
         "; ".join(filter(None, (codes, held))),
-    )  # fmt: skip
+    )
 
 
 def _clock(epoch_seconds: float, *, dated: bool = False) -> str:

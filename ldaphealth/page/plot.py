@@ -10,7 +10,7 @@ from math import ceil, floor, isfinite, log10
 
 from msgspec import Struct
 
-from ldaphealth.live.minutes import KEPT_MINUTES, Hour, Point
+from ldaphealth.live.recent_times import KEPT_MINUTES, LastHour, MinutePoint
 from ldaphealth.text.duration import brief
 
 LEFT, STEP, HEIGHT, MARGIN = 36, 4, 68, 4  # units of the drawing; labels stand left of LEFT
@@ -18,7 +18,7 @@ WIDTH = LEFT + STEP * KEPT_MINUTES
 LEAST_EXPONENT, MOST_EXPONENT = -6, 3  # a microsecond, a quarter of an hour
 
 
-class Line(Struct, frozen=True):
+class GridLine(Struct, frozen=True):
     """A line of the grid: where, and which time it stands for."""
 
     y: int
@@ -35,12 +35,12 @@ class Plot(Struct, frozen=True):
     middle_path: str  # the p50 of each minute
     spread_path: str  # from its p50 to its p95
     most_path: str  # a dot for its longest
-    lines: tuple[Line, ...]
+    lines: tuple[GridLine, ...]
     words: str
     age: str  # of its newest minute, where that of others is newer
 
 
-def plots(hours: Mapping[str, Hour], newest_minute: int) -> tuple[Plot, ...]:
+def plots(hours: Mapping[str, LastHour], newest_minute: int) -> tuple[Plot, ...]:
     """Return a plot for each check with a look in the hour before the end of that minute."""
     first = newest_minute - KEPT_MINUTES + 1
     found = {check: hour.since(first) for check, hour in hours.items()}
@@ -49,7 +49,7 @@ def plots(hours: Mapping[str, Hour], newest_minute: int) -> tuple[Plot, ...]:
     return tuple(_plot(check, points, newest_minute, scale) for check, points in found.items())
 
 
-def newest(hours: Iterable[Hour]) -> int:
+def newest(hours: Iterable[LastHour]) -> int:
     """Return the newest minute of any of them."""
     return max((hour.minute for hour in hours), default=0)
 
@@ -61,7 +61,7 @@ class _Scale(Struct, frozen=True):
     high: int
 
     @classmethod
-    def of(cls, points: Iterable[Point]) -> _Scale:
+    def of(cls, points: Iterable[MinutePoint]) -> _Scale:
         found = [*points]
         low = floor(min((_exponent(each.p50) for each in found), default=-3))
         high = ceil(max((_exponent(each.most) for each in found), default=0))
@@ -71,11 +71,12 @@ class _Scale(Struct, frozen=True):
         share = (_exponent(seconds) - self.low) / (self.high - self.low)
         return round(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
 
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[GridLine, ...]:
         step = ceil((self.high - self.low) / 3)  # labels do not touch
         exponents = range(self.low, self.high + 1, step)
         return tuple(
-            Line(self.y(10.0**each), brief(10.0**each).replace(".0 ", " ")) for each in exponents
+            GridLine(self.y(10.0**each), brief(10.0**each).replace(".0 ", " "))
+            for each in exponents
         )
 
 
@@ -85,7 +86,7 @@ def _exponent(seconds: float) -> float:
     return min(max(log10(max(seconds, 1e-9)), LEAST_EXPONENT), MOST_EXPONENT)
 
 
-def _plot(check: str, points: Sequence[Point], newest_minute: int, scale: _Scale) -> Plot:
+def _plot(check: str, points: Sequence[MinutePoint], newest_minute: int, scale: _Scale) -> Plot:
     first = newest_minute - KEPT_MINUTES + 1
     middle, bars, dots, before = [], [], [], None
     for point in points:
@@ -103,6 +104,14 @@ def _plot(check: str, points: Sequence[Point], newest_minute: int, scale: _Scale
         f"Longest of the hour: {most}, {f'{gone} min ago' if gone else 'just now'}."
     )
     return Plot(
-        check, p50, p95, most, "".join(middle), "".join(bars), "".join(dots), scale.lines(), words,
+        check,
+        p50,
+        p95,
+        most,
+        "".join(middle),
+        "".join(bars),
+        "".join(dots),
+        scale.lines(),
+        words,
         age,
-    )  # fmt: skip
+    )

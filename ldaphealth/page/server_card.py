@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ldaphealth.live.board import Known
-from ldaphealth.live.minutes import Hour
+from ldaphealth.live.live_state import LiveServer
+from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot
 from ldaphealth.text.duration import brief, duration
@@ -35,15 +35,15 @@ HELD = {
 DRAINED = "An operator drains it: no new connections, open ones may go on."
 
 
-class Word(Struct, frozen=True):
+class CardOverride(Struct, frozen=True):
     """An operator's word that is in force: drain, in or out, for how long still, and why."""
 
-    will: str
+    action: str
     left_seconds: float
     reason: str = ""
 
 
-class Row(Struct, frozen=True):
+class CardRow(Struct, frozen=True):
     """A reason, or what one check says: `state` is ok, warning, critical or unknown."""
 
     name: str
@@ -64,11 +64,11 @@ class Card(Struct, frozen=True):
     weight: int
     lasted: str
     brief: str  # what stands beside the name
-    reasons: tuple[Row, ...]
+    reasons: tuple[CardRow, ...]
     left_out: int
-    checks: tuple[Row, ...]
+    checks: tuple[CardRow, ...]
     counted: str  # "4 ok, 1 critical"
-    hours: Mapping[str, Hour] = {}
+    hours: Mapping[str, LastHour] = {}
     plots: tuple[Plot, ...] = ()  # of the hours, where they carry news
     open: bool = False  # with its details, before anybody touched it
     said_before: str = ""  # what a stale verdict said
@@ -83,15 +83,15 @@ class Card(Struct, frozen=True):
 KINDS = ("out", "stale", "held", "draining", "warned", "fine")
 
 
-def card(known: Known, now: float, word: Word | None = None) -> Card:
+def card(known: LiveServer, now: float, word: CardOverride | None = None) -> Card:
     """Return the card of a server without plots; `now` is in seconds since the boot."""
     verdict, stale = known.verdict, known.is_stale(now)
     reasons = tuple(
-        Row(printable(each.code), each.state.name.lower(), printable(each.summary))
+        CardRow(printable(each.code), each.state.name.lower(), printable(each.summary))
         for each in verdict.reasons[:MOST_ROWS]
     )
     checks = tuple(
-        Row(printable(each.check, 64), each.state.name.lower(), printable(each.summary))
+        CardRow(printable(each.check, 64), each.state.name.lower(), printable(each.summary))
         for each in verdict.findings[:MOST_ROWS]
     )
     sentence = _held(verdict, word)
@@ -144,7 +144,7 @@ def _counted(verdict: Verdict) -> str:
     return ", ".join(f"{states[state]} {state.name.lower()}" for state in worst_first)
 
 
-def _held(verdict: Verdict, word: Word | None) -> str:
+def _held(verdict: Verdict, word: CardOverride | None) -> str:
     if not verdict.held_by:
         return ""
     if verdict.held_by == "override":
@@ -156,12 +156,12 @@ def _held(verdict: Verdict, word: Word | None) -> str:
     return known or f"A rule keeps it {'in' if verdict.in_service else 'out'}."
 
 
-def _left(word: Word) -> str:
+def _left(word: CardOverride) -> str:
     why = f": {printable(word.reason)}" if word.reason else ""
     return f"{duration(max(0.0, word.left_seconds))} left{why}"
 
 
-def _brief(verdict: Verdict, hours: Mapping[str, Hour]) -> str:
+def _brief(verdict: Verdict, hours: Mapping[str, LastHour]) -> str:
     """Return the first reason, or how quick it is when there is none."""
     if verdict.reasons:
         first = verdict.reasons[0]

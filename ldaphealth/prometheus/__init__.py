@@ -1,7 +1,7 @@
 """Prometheus: what a scrape is answered with, and the table of all metrics."""
 
 from ldaphealth.prometheus.exposition import exposition, exposition_of_probe
-from ldaphealth.prometheus.family import Family, Kind, Probed
+from ldaphealth.prometheus.family import Family, MetricType, Probed
 from ldaphealth.prometheus.table import METRICS
 
-__all__ = ["METRICS", "Family", "Kind", "Probed", "exposition", "exposition_of_probe"]
+__all__ = ["METRICS", "Family", "MetricType", "Probed", "exposition", "exposition_of_probe"]

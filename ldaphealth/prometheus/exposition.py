@@ -14,10 +14,10 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from ldaphealth.live.board import View
-from ldaphealth.live.health import Health
-from ldaphealth.live.spread import BUCKETS_PER_OCTAVE, Spread
-from ldaphealth.prometheus.family import Exponents, Family, Probed, Shown, Source
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.live.histogram import BUCKETS_PER_OCTAVE, Histogram
+from ldaphealth.live.live_state import LiveView
+from ldaphealth.prometheus.family import Exponents, Family, Probed, S, ScrapedServer
 from ldaphealth.prometheus.table import AGENT, ALWAYS, ANSWER, PROBE, PROBED_SERVER, VERDICT
 from ldaphealth.text.printable import printable
 
@@ -30,14 +30,17 @@ SUFFIXES: Mapping[str, str] = {"counter": "_total", "info": "_info"}  # the libr
 Labels = tuple[str, ...]
 
 
-def exposition(view: View, health: Health, now: float, accept: str = "") -> tuple[bytes, str]:
+def exposition(
+    view: LiveView, health: AgentHealth, now: float, accept: str = ""
+) -> tuple[bytes, str]:
     """Return the agent's metrics and their Content-Type; OpenMetrics if Accept asks for it.
 
     `now` is in seconds since the boot (`deadline.boot_seconds`): verdicts that hold no more are
     left out. Any header is answered, one that makes no sense with the text format.
     """
     shown = [
-        (_names(server), Shown(known, not known.is_stale(now))) for server, known in view.servers()
+        (_names(server), ScrapedServer(known, not known.is_stale(now)))
+        for server, known in view.servers()
     ]
     scrape = _Scrape()
     scrape.add(ALWAYS, shown)
@@ -46,7 +49,7 @@ def exposition(view: View, health: Health, now: float, accept: str = "") -> tupl
     return _encoded(scrape, accept)
 
 
-def exposition_of_probe(view: View, probed: Probed, accept: str = "") -> tuple[bytes, str]:
+def exposition_of_probe(view: LiveView, probed: Probed, accept: str = "") -> tuple[bytes, str]:
     """Return the metrics of one look on demand: nothing is counted over several looks."""
     known = [(_names(server), each) for server, each in view.servers()]
     scrape = _Scrape()
@@ -88,16 +91,14 @@ class _Scrape(Collector):
     def collect(self) -> Iterable[Metric]:
         return self._metrics
 
-    def add(
-        self, families: Iterable[Family[Source]], sources: Sequence[tuple[Labels, Source]]
-    ) -> None:
+    def add(self, families: Iterable[Family[S]], sources: Sequence[tuple[Labels, S]]) -> None:
         """Add what each family reads of each source; a family without series is left out."""
         for family in families:
             name = family.name.removesuffix(SUFFIXES.get(family.kind, ""))
             metric = Metric(name, family.help, family.kind.value, family.unit)
             for names, series in self._series(family, sources):
                 labels = dict(zip(family.labels, names, strict=True))
-                if isinstance(series, Spread):
+                if isinstance(series, Histogram):
                     _add_histogram(metric, labels, series, family.exponents)
                 else:
                     metric.add_sample(family.name, labels, series)
@@ -105,8 +106,8 @@ class _Scrape(Collector):
                 self._metrics.append(metric)
 
     def _series(
-        self, family: Family[Source], sources: Sequence[tuple[Labels, Source]]
-    ) -> Iterator[tuple[Labels, float | Spread]]:
+        self, family: Family[S], sources: Sequence[tuple[Labels, S]]
+    ) -> Iterator[tuple[Labels, float | Histogram]]:
         taken: set[Labels] = set()
         for names, source in sources:
             for number, (labels, value) in enumerate(family.read(source)):
@@ -119,7 +120,7 @@ class _Scrape(Collector):
 
 
 def _add_histogram(
-    metric: Metric, labels: dict[str, str], times: Spread, exponents: Exponents
+    metric: Metric, labels: dict[str, str], times: Histogram, exponents: Exponents
 ) -> None:
     bucket = f"{metric.name}_bucket"
     for bound, count in zip(_bounds(exponents), cumulative(times, exponents), strict=True):
@@ -133,7 +134,7 @@ def _bounds(exponents: Exponents) -> tuple[str, ...]:
     return (*(str(2.0**exponent) for exponent in exponents), "+Inf")
 
 
-def cumulative(spread: Spread, exponents: Exponents) -> list[int]:
+def cumulative(spread: Histogram, exponents: Exponents) -> list[int]:
     """Return how many numbers are below each bound, the last of which is infinity.
 
     A number that equals a bound counts as above it: the buckets of a spread are open at the top.

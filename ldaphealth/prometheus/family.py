@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.live.board import Known
-from ldaphealth.live.spread import Spread
+from ldaphealth.live.histogram import Histogram
+from ldaphealth.live.live_state import LiveServer
 
-Source = TypeVar("Source")
+S = TypeVar("S")
 # The values of a family's labels, in their order, and what is measured.
-Series = tuple[tuple[str, ...], float | Spread]
+Series = tuple[tuple[str, ...], float | Histogram]
 
 # Upper bounds of a histogram as powers of two, by default 1 ms to 1 s; never change them: what was
 # recorded with other bounds does not add up with these. Each makes a scrape longer by a line for
@@ -25,7 +25,7 @@ UNITS = ("seconds", "bytes", "ratio")
 SERVER = ("cluster", "server")  # the labels of everything that is said of a server
 
 
-class Kind(StrEnum):
+class MetricType(StrEnum):
     """The type of a metric in the exposition format; `info` is a gauge with the value 1."""
 
     COUNTER = "counter"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     INFO = "info"
 
 
-class Family(Struct, Generic[Source], frozen=True):
+class Family(Struct, Generic[S], frozen=True):
     """One metric: `read` makes its series of a source, without the labels of the server.
 
     https://prometheus.io/docs/practices/naming/: the unit is the end of the name, `_total` is for
@@ -42,9 +42,9 @@ class Family(Struct, Generic[Source], frozen=True):
     """
 
     name: str
-    kind: Kind
+    kind: MetricType
     help: str
-    read: Callable[[Source], Iterable[Series]]
+    read: Callable[[S], Iterable[Series]]
     labels: tuple[str, ...] = ()
     exponents: Exponents = EXPONENTS
 
@@ -55,10 +55,10 @@ class Family(Struct, Generic[Source], frozen=True):
         return last if last in UNITS else ""
 
 
-class Shown(Struct, frozen=True):
+class ScrapedServer(Struct, frozen=True):
     """What is known of a server, and whether its verdict still holds."""
 
-    known: Known
+    known: LiveServer
     is_valid: bool
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ldaphealth.checks.certificate import EXPIRES
 from ldaphealth.checks.monitor import OPERATIONS
-from ldaphealth.live.board import Known
+from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
-from ldaphealth.prometheus.family import Series, Shown
+from ldaphealth.prometheus.family import ScrapedServer, Series
 
 HELD_BY = ("blind", "settle", "override", "floor")  # the rules of guard/rules.py
 # Not the server's: a name is resolved on our side, and an unbind has no response (RFC 4511 4.3).
@@ -25,18 +25,18 @@ def one(value: float) -> Iterable[Series]:
     return (((), float(value)),)
 
 
-def of_verdict(read: Callable[[Verdict], float]) -> Callable[[Known], Iterable[Series]]:
+def of_verdict(read: Callable[[Verdict], float]) -> Callable[[LiveServer], Iterable[Series]]:
     """Return the reading of one number of the verdict."""
     return lambda known: one(read(known.verdict))
 
 
-def states(known: Known) -> Iterator[Series]:
+def states(known: LiveServer) -> Iterator[Series]:
     """Yield 1 for the state that it is in, 0 for the others."""
     for state in State:
         yield (state.name.lower(),), float(known.verdict.state is state)
 
 
-def holds(known: Known) -> Iterator[Series]:
+def holds(known: LiveServer) -> Iterator[Series]:
     """Yield 1 for the rule that holds the verdict, 0 for the others."""
     rules = dict.fromkeys(HELD_BY, 0.0)
     if known.verdict.held_by:
@@ -45,7 +45,7 @@ def holds(known: Known) -> Iterator[Series]:
         yield (rule,), held
 
 
-def severities(known: Known) -> Iterator[Series]:
+def severities(known: LiveServer) -> Iterator[Series]:
     """Yield the worst finding of each check, in the order of severity."""
     worst: dict[str, int] = {}
     for finding in known.verdict.findings:
@@ -54,7 +54,7 @@ def severities(known: Known) -> Iterator[Series]:
         yield (check,), float(severity)
 
 
-def reasons(known: Known) -> Iterator[Series]:
+def reasons(known: LiveServer) -> Iterator[Series]:
     """Yield the severity of each reason; nothing where all is well."""
     worst: dict[str, int] = {}
     for reason in known.verdict.reasons:
@@ -63,10 +63,10 @@ def reasons(known: Known) -> Iterator[Series]:
         yield (code,), float(severity)
 
 
-def measured(check: str, name: str) -> Callable[[Known], Iterator[Series]]:
+def measured(check: str, name: str) -> Callable[[LiveServer], Iterator[Series]]:
     """Return the reading of one metric of a check's findings, which the metric's label labels."""
 
-    def read(known: Known) -> Iterator[Series]:
+    def read(known: LiveServer) -> Iterator[Series]:
         found = {
             metric.label: metric.value
             for finding in known.verdict.findings
@@ -80,14 +80,14 @@ def measured(check: str, name: str) -> Callable[[Known], Iterator[Series]]:
     return read
 
 
-def of_server_ids(name: str) -> Callable[[Known], Iterator[Series]]:
+def of_server_ids(name: str) -> Callable[[LiveServer], Iterator[Series]]:
     """Return the reading of a metric of replication by server ID and naming context.
 
     Its label is the server ID, and the naming context after it where a cluster has several.
     """
     read_labelled = measured("replication", name)
 
-    def read(known: Known) -> Iterator[Series]:
+    def read(known: LiveServer) -> Iterator[Series]:
         for (label,), value in read_labelled(known):
             server_id, _, suffix = label.partition(" ")
             yield (server_id, suffix), value
@@ -95,27 +95,27 @@ def of_server_ids(name: str) -> Callable[[Known], Iterator[Series]]:
     return read
 
 
-def operation_times(shown: Shown) -> Iterator[Series]:
+def operation_times(shown: ScrapedServer) -> Iterator[Series]:
     """Yield the times of each operation that a server answers, since the agent began."""
     for operation, times in shown.known.times.items():
         if operation not in NOT_ANSWERED and not operation.startswith(ARRIVED):
             yield (operation,), times
 
 
-def propagation_times(shown: Shown) -> Iterator[Series]:
+def propagation_times(shown: ScrapedServer) -> Iterator[Series]:
     """Yield the times until what was written on each provider was there, since the agent began."""
     for operation, times in shown.known.times.items():
         if operation.startswith(ARRIVED):
             yield (operation.removeprefix(ARRIVED),), times
 
 
-def times_of_one_look(known: Known) -> Iterator[Series]:
+def times_of_one_look(known: LiveServer) -> Iterator[Series]:
     """Yield the seconds that each operation took, where there was one look only."""
     for operation, times in known.times.items():
         yield (operation,), times.sum
 
 
-def completed_operations(known: Known) -> Iterator[Series]:
+def completed_operations(known: LiveServer) -> Iterator[Series]:
     """Yield the operations that slapd says it completed since it started."""
     facts = _facts(known, "monitor")
     for operation in sorted(OPERATIONS & facts.keys()):
@@ -124,10 +124,10 @@ def completed_operations(known: Known) -> Iterator[Series]:
             yield (operation,), value
 
 
-def resource(name: str) -> Callable[[Known], Iterator[Series]]:
+def resource(name: str) -> Callable[[LiveServer], Iterator[Series]]:
     """Return the reading of one number that the check `resources` saw."""
 
-    def read(known: Known) -> Iterator[Series]:
+    def read(known: LiveServer) -> Iterator[Series]:
         value = _number(_facts(known, "resources").get(name))
         if value is not None:
             yield (), value
@@ -135,10 +135,10 @@ def resource(name: str) -> Callable[[Known], Iterator[Series]]:
     return read
 
 
-def database(name: str) -> Callable[[Known], Iterator[Series]]:
+def database(name: str) -> Callable[[LiveServer], Iterator[Series]]:
     """Return the reading of one number of each database that the check `resources` saw."""
 
-    def read(known: Known) -> Iterator[Series]:
+    def read(known: LiveServer) -> Iterator[Series]:
         for each in _mappings(_facts(known, "resources").get("databases")):
             value = _number(each.get(name))
             if value is not None:
@@ -147,20 +147,20 @@ def database(name: str) -> Callable[[Known], Iterator[Series]]:
     return read
 
 
-def links(known: Known) -> Iterator[Series]:
+def links(known: LiveServer) -> Iterator[Series]:
     """Yield for each link that the server replicates by whether it is connected."""
     for link in _mappings(_facts(known, "consumer").get("links")):
         yield (str(link.get("name", "")),), float(link.get("connected") is True)
 
 
-def certificate_expiry(known: Known) -> Iterator[Series]:
+def certificate_expiry(known: LiveServer) -> Iterator[Series]:
     """Yield the end of the certificate, in seconds since the epoch."""
     value = _number(_facts(known, "certificate").get(EXPIRES))
     if value is not None:
         yield (), value
 
 
-def _facts(known: Known, check: str) -> Mapping[str, object]:
+def _facts(known: LiveServer, check: str) -> Mapping[str, object]:
     seen, session = known.seen.get(check), known.seen.get("connect")
     if seen is None or (session is not None and seen.started_at < session.started_at):
         return {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 
 # What the files of one server hold, by the end of their names; it takes until when that is so.
 Contents = Callable[[Verdict, float], Mapping[str, str]]
@@ -28,7 +28,7 @@ class ServerFiles:
         self._directory, self._contents = directory, contents
         self._written: dict[str, dict[str, tuple[str, ...]]] = {}  # ends by server, by cluster
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Write the files that are due; the first OSError, after all that could be written."""
         first: OSError | None = None
         written = self._written.setdefault(decided.cluster, {})

@@ -13,7 +13,7 @@ from pathlib import Path
 from ldaphealth.files.atomic_file import write
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Trust, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.server_files import ServerFiles
 from ldaphealth.publishers.verdict_file import MAGIC
 
@@ -55,7 +55,7 @@ class BalancerFile:
         self._path, self._clock = path, clock
         self._known: dict[str, tuple[int, float]] = {}  # by cluster: how many answer, until when
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Write `0` or `1`, the end of validity in seconds since the boot, and words for people."""
         _, until = self._known.get(decided.cluster, (0, 0.0))
         until = max(until, *decided.due.values(), 0.0)  # a decision without a round renews nothing
@@ -73,6 +73,6 @@ class BalancerFile:
 
 def _answers(verdict: Verdict) -> bool:
     return bool(verdict.findings) and not any(
-        finding.trust is Trust.HARD or (finding.trust is Trust.OURS and finding.check == "connect")
+        finding.trust is Trust.HARD or (finding.trust is Trust.LOCAL and finding.check == "connect")
         for finding in verdict.findings
     )

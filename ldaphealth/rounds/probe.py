@@ -9,16 +9,18 @@ import logging
 from collections.abc import Sequence
 from time import monotonic
 
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Kind, Observation, Server
+from ldaphealth.model import Failure, FailureKind, Observation, Server
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)
 
 
-def probe(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+def probe_server(
+    server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+) -> list[Observation]:
     """Run the checks in order; stop where the session ends. The failure that ended it is the last.
 
     What was not reached was not seen, so there is no observation of it.
@@ -36,7 +38,7 @@ def probe(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list
     return seen
 
 
-def _observe(session: Session, planned: Planned) -> Observation:
+def _observe(session: Session, planned: ConfiguredCheck) -> Observation:
     started = monotonic()
     facts, failure = {}, None
     try:
@@ -46,7 +48,7 @@ def _observe(session: Session, planned: Planned) -> Observation:
     except Exception as error:  # a check's mistake says nothing about the server
         log.exception("check %s failed on %s", planned.check.name, session.server.id)
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
-        failure = Failure(Kind.BUG, detail, ours=True)
+        failure = Failure(FailureKind.BUG, detail, is_local=True)
     timings, session.timings = session.timings, {}
     name, server = planned.check.name, session.server.id
     return Observation(server, name, started, monotonic() - started, facts, timings, failure)

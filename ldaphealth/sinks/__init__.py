@@ -10,10 +10,10 @@ from importlib import import_module
 
 from msgspec import Struct
 
-from ldaphealth.model import Effect, Snapshot
+from ldaphealth.model import CheckEffect, Snapshot
 
 
-class Options(Struct, frozen=True):
+class SinkOptions(Struct, frozen=True):
     """How to tell it. `width` is in columns; `dynamic` is keepalived's misc_dynamic.
 
     `verbose` adds every finding with its metrics where a person reads.
@@ -25,7 +25,7 @@ class Options(Struct, frozen=True):
     verbose: bool = False
 
 
-class Told(Struct, frozen=True):
+class SinkOutput(Struct, frozen=True):
     """What a sink says, and the exit status that goes with it."""
 
     text: str
@@ -40,19 +40,21 @@ class Sink(Struct, frozen=True):
     """
 
     module: str
-    effects: frozenset[Effect] = frozenset(Effect)
+    effects: frozenset[CheckEffect] = frozenset(CheckEffect)
     apology: str = ""
 
-    def tell(self, snapshot: Snapshot, options: Options) -> Told:
+    def render(self, snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
         """Format the snapshot."""
-        tell: Callable[[Snapshot, Options], Told] = import_module(self.module).tell
-        return tell(snapshot, options)
+        render: Callable[[Snapshot, SinkOptions], SinkOutput] = import_module(self.module).render
+        return render(snapshot, options)
 
 
 SINKS: Mapping[str, Sink] = {
     "text": Sink("ldaphealth.sinks.text"),
     "json": Sink("ldaphealth.sinks.json_document"),
-    "keepalived": Sink("ldaphealth.sinks.keepalived", frozenset({Effect.OUT, Effect.WEIGHT})),
+    "keepalived": Sink(
+        "ldaphealth.sinks.keepalived", frozenset({CheckEffect.OUT, CheckEffect.WEIGHT})
+    ),
     "nagios": Sink("ldaphealth.sinks.nagios", apology="LDAP UNKNOWN - {}"),
     "checkmk": Sink("ldaphealth.sinks.checkmk", apology="3 LDAP - {}"),
     "jsonl": Sink("ldaphealth.sinks.json_lines"),

@@ -12,9 +12,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.judging.thresholds import Thresholds
-from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict, worst
-from ldaphealth.sinks import Options, Told
-from ldaphealth.sinks.nagios import Extra, answer
+from ldaphealth.model import (
+    CheckEffect,
+    Finding,
+    Metric,
+    Reason,
+    Snapshot,
+    State,
+    Trust,
+    Verdict,
+    worst,
+)
+from ldaphealth.sinks import SinkOptions, SinkOutput
+from ldaphealth.sinks.nagios import PluginExtras, answer
 from ldaphealth.sinks.summary import STALE, nagios_state, names
 
 # What check_ldap's clock runs over; unbind waits for nobody.
@@ -22,7 +32,7 @@ STEPS = ("connect_seconds", "bind_seconds", "search_seconds")
 TIME = "time"
 
 
-class Asked(Struct, frozen=True):
+class PluginOptions(Struct, frozen=True):
     """How to judge. `entries` is None where they are not counted; no `checks`: all decide."""
 
     seconds: Thresholds = Thresholds()
@@ -32,7 +42,7 @@ class Asked(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def tell(snapshot: Snapshot, asked: Asked) -> Told:
+def render(snapshot: Snapshot, asked: PluginOptions) -> SinkOutput:
     """Return the plugin's answer; LookupError when none of the checks that decide was seen."""
     times = {v.server: t for v in snapshot.verdicts if (t := response_seconds(v)) is not None}
     counted = _total(snapshot, "search_entries") if asked.entries is not None else None
@@ -45,13 +55,13 @@ def tell(snapshot: Snapshot, asked: Asked) -> Told:
     )
     shown, missed = _only(judged, asked.checks)
     missing = [f"{', '.join(missed)}: not reached by the checks asked for"] if missed else []
-    extra = Extra(
+    extra = PluginExtras(
         dict(_first(times, counted, asked)),
         _summary(shown, times, counted),
         (*asked.notes, *missing),
         _finding_state if asked.checks else nagios_state,
     )
-    return answer(shown, Options(verbose=asked.verbose), extra)
+    return answer(shown, SinkOptions(verbose=asked.verbose), extra)
 
 
 def response_seconds(verdict: Verdict) -> float | None:
@@ -73,8 +83,8 @@ def stale(snapshot: Snapshot, valid_seconds: Mapping[str, float]) -> Snapshot:
 
 def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
     summary = f"the agent looks no more: its verdict is {late_seconds:.0f} s past its time"
-    finding = Finding(verdict.server, "agent", State.UNKNOWN, "stale", summary, trust=Trust.OURS)
-    reason = Reason(STALE, summary, State.UNKNOWN, Effect.WATCH)
+    finding = Finding(verdict.server, "agent", State.UNKNOWN, "stale", summary, trust=Trust.LOCAL)
+    reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH)
     return Verdict(verdict.server, State.UNKNOWN, True, 0, (reason,), findings=(finding,))
 
 
@@ -116,7 +126,7 @@ def _timed(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> V
     finding = Finding(verdict.server, TIME, state, "slow" if slow else "ok", summary)
     reasons = verdict.reasons
     if slow:
-        reason = Reason(finding.reason, summary, state, Effect.WATCH)
+        reason = Reason(finding.reason, summary, state, CheckEffect.WATCH)
         reasons = tuple(sorted((*reasons, reason), key=lambda each: -each.state.severity))
     findings = (*verdict.findings, finding)
     return replace(verdict, state=worst((verdict.state, state)), findings=findings, reasons=reasons)
@@ -163,7 +173,7 @@ def _summary(shown: Snapshot, times: Mapping[str, float], counted: float | None)
 
 
 def _first(
-    times: Mapping[str, float], counted: float | None, asked: Asked
+    times: Mapping[str, float], counted: float | None, asked: PluginOptions
 ) -> Iterable[tuple[str, Metric]]:
     """Yield check_ldap's perfdata, so that its graphs go on; of many servers the slowest counts."""
     if times:

@@ -11,7 +11,7 @@ from math import isfinite
 from zlib import crc32
 
 from ldaphealth.model import Metric, Snapshot, Verdict
-from ldaphealth.sinks import Options, Told, exit_status
+from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.sinks.summary import nagios_state, sentence
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.number import decimal
@@ -29,9 +29,9 @@ LEVEL = re.compile(r"(?:-?[0-9.]+:)?(?:-?[0-9.]+)?")
 HARMLESS = str.maketrans({"\\": "/", "|": "/"})
 
 
-def tell(snapshot: Snapshot, _: Options) -> Told:
+def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
     """Format the snapshot. Nobody reads the exit status of a local check."""
-    return Told("\n".join(map(_line, snapshot.verdicts)), exit_status(snapshot))
+    return SinkOutput("\n".join(map(_line, snapshot.verdicts)), exit_status(snapshot))
 
 
 def _line(verdict: Verdict) -> str:
@@ -77,5 +77,5 @@ def _levels(metric: Metric) -> str:
     known = (
         text if LEVEL.fullmatch(text) else ""
         for text in (metric.warning.removeprefix("~:"), metric.critical.removeprefix("~:"))
-    )  # fmt: skip
+    )
     return f";{';'.join(known)}".rstrip(";")

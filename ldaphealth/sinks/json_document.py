@@ -14,18 +14,20 @@ from typing import Any
 from msgspec import ValidationError, convert
 
 from ldaphealth.model import Finding, Metric, Reason, Snapshot, State, Verdict
-from ldaphealth.sinks import Options, Told, exit_status
+from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.printable import printable
 
 VERSION = 1  # changes when a key changes its meaning or goes away, not when one is added
 
 
-def tell(snapshot: Snapshot, _: Options) -> Told:
+def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
     """Format the snapshot; numbers are in the unit that ends their name, weights have none.
 
     Times are RFC 3339 in UTC. RFC 8259 knows no NaN and no Infinity: such a value becomes null.
     """
-    return Told(json.dumps(document(snapshot), indent=2, allow_nan=False), exit_status(snapshot))
+    return SinkOutput(
+        json.dumps(document(snapshot), indent=2, allow_nan=False), exit_status(snapshot)
+    )
 
 
 def document(snapshot: Snapshot) -> dict[str, Any]:

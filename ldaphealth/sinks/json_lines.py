@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 
 from ldaphealth.model import Snapshot
-from ldaphealth.sinks import Options, Told, exit_status
+from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.sinks.json_document import VERSION, rfc3339, verdict_document
 
 
-def tell(snapshot: Snapshot, _: Options) -> Told:
+def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
     """Format the snapshot; no server, no line."""
     head = {"version": VERSION, "taken_at": rfc3339(snapshot.taken_at)}
     lines = (head | verdict_document(verdict) for verdict in snapshot.verdicts)
     text = "\n".join(json.dumps(line, allow_nan=False) for line in lines)
-    return Told(text, exit_status(snapshot))
+    return SinkOutput(text, exit_status(snapshot))

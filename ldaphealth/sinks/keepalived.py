@@ -8,7 +8,7 @@ sets the weight to the status minus 2, so 2 drains, while 0 restores the configu
 from __future__ import annotations
 
 from ldaphealth.model import Snapshot, Verdict
-from ldaphealth.sinks import Options, Told
+from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.text.ascii_line import ascii_line
 
 OUT = 1
@@ -16,7 +16,7 @@ DRAINED = 2  # weight 0: open connections go on
 MAX_WEIGHT = 253
 
 
-def tell(snapshot: Snapshot, options: Options) -> Told:
+def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
     """Format the only verdict of the snapshot; ValueError when there is not exactly one."""
     if len(snapshot.verdicts) != 1:
         raise ValueError(f"MISC_CHECK asks about one server, not {len(snapshot.verdicts)}")
@@ -25,7 +25,9 @@ def tell(snapshot: Snapshot, options: Options) -> Told:
     words = "in service" if verdict.in_service else "out of service"
     held = f" held by {verdict.held_by}" if verdict.held_by else ""
     reasons = " ".join(reason.code for reason in verdict.reasons)
-    return Told(ascii_line(f"{status} {verdict.server} {words}{held} {reasons}".rstrip()), status)
+    return SinkOutput(
+        ascii_line(f"{status} {verdict.server} {words}{held} {reasons}".rstrip()), status
+    )
 
 
 def misc_check_status(verdict: Verdict, *, dynamic: bool) -> int:

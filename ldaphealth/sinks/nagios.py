@@ -18,7 +18,7 @@ from nagiosplugin import Performance
 
 from ldaphealth.judging.thresholds import parse_range
 from ldaphealth.model import Metric, Snapshot, State, Verdict, worst
-from ldaphealth.sinks import Options, Told
+from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.sinks.summary import nagios_state, names, sentence, summary, troubles
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.number import decimal
@@ -44,7 +44,7 @@ HARMLESS = str.maketrans(
 )
 
 
-class Extra(Struct, frozen=True):
+class PluginExtras(Struct, frozen=True):
     """What a plugin says beside the snapshot.
 
     `first` is perfdata before all other, by its label, of what is never negative. `summary` stands
@@ -58,12 +58,12 @@ class Extra(Struct, frozen=True):
     state_of: Callable[[Verdict], State] = nagios_state
 
 
-def tell(snapshot: Snapshot, options: Options) -> Told:
+def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
     """Format the snapshot; the exit status is the worst state."""
-    return answer(snapshot, options, Extra())
+    return answer(snapshot, options, PluginExtras())
 
 
-def answer(snapshot: Snapshot, options: Options, extra: Extra) -> Told:
+def answer(snapshot: Snapshot, options: SinkOptions, extra: PluginExtras) -> SinkOutput:
     """Format the snapshot in at most 4000 ASCII bytes; the exit status is the worst state.
 
     https://nagios-plugins.org/doc/guidelines.html; long text is cut before perfdata is, and of
@@ -81,7 +81,7 @@ def answer(snapshot: Snapshot, options: Options, extra: Extra) -> Told:
     lines = [*note, *notes, *_server_lines(snapshot, extra.state_of), *details]
     shown = _fitting(lines, MAX_BYTES - len(first) - MORE_BYTES)
     more = [f"... {len(lines) - len(shown)} more lines"] if len(shown) < len(lines) else []
-    return Told("\n".join([first, *shown, *more]), state.value)
+    return SinkOutput("\n".join([first, *shown, *more]), state.value)
 
 
 def performances(snapshot: Snapshot, besides: Iterable[str] = ()) -> Iterator[Performance]:
@@ -149,7 +149,7 @@ def _range(text: str) -> str:
         return ""
 
 
-def _status_line(snapshot: Snapshot, state: State, extra: Extra) -> str:
+def _status_line(snapshot: Snapshot, state: State, extra: PluginExtras) -> str:
     head = f"LDAP {state.name} - "
     if not snapshot.verdicts:
         return f"{head}no server was checked"

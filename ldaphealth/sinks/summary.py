@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ldaphealth.model import Effect, Reason, Snapshot, State, Verdict, worst
+from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.printable import printable
 
@@ -97,6 +97,6 @@ def _blamed(verdict: Verdict) -> Iterable[Reason]:
     removing = [
         reason
         for reason in verdict.reasons
-        if reason.state is State.CRITICAL and reason.effect is Effect.OUT
+        if reason.state is State.CRITICAL and reason.effect is CheckEffect.OUT
     ]
     return removing or [reason for reason in verdict.reasons if reason.state is verdict.state]

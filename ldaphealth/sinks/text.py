@@ -13,8 +13,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ldaphealth.model import Effect, Finding, Metric, Snapshot, State, Verdict
-from ldaphealth.sinks import Options, Told, exit_status
+from ldaphealth.model import CheckEffect, Finding, Metric, Snapshot, State, Verdict
+from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.sinks.summary import names, summary, troubles
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
 from ldaphealth.text.printable import printable
@@ -22,7 +22,11 @@ from ldaphealth.text.printable import printable
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
 NARROW = 90  # columns; below, the sentences would get less than a third of the line
 # A CRITICAL reason of a server in service needs an explanation.
-EFFECTS = {Effect.OUT: "", Effect.WEIGHT: " (lowers the weight)", Effect.WATCH: " (only told)"}
+EFFECTS = {
+    CheckEffect.OUT: "",
+    CheckEffect.WEIGHT: " (lowers the weight)",
+    CheckEffect.WATCH: " (only told)",
+}
 LONGEST_MS = 1e7  # about three hours; more is no time that a session took
 
 
@@ -35,19 +39,19 @@ class Column(Struct, frozen=True):
     wraps: bool = False
 
 
-def tell(snapshot: Snapshot, options: Options) -> Told:
+def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
     """Draw the table, with `verbose` every finding, and at the end one line that sums it up."""
-    drawn: list[RenderableType] = []
+    table: list[RenderableType] = []
     if snapshot.verdicts:
-        drawn.append(
+        table.append(
             _narrow(snapshot) if max(options.width, LEAST_WIDTH) < NARROW else _wide(snapshot)
         )
         if options.verbose:
-            drawn += [Text(), _findings(snapshot)]
-        drawn.append(Text())
-    drawn.append(_summary(snapshot))
-    text = as_text(*drawn, width=options.width, colour=options.colour)
-    return Told(text, exit_status(snapshot))
+            table += [Text(), _findings(snapshot)]
+        table.append(Text())
+    table.append(_summary(snapshot))
+    text = as_text(*table, width=options.width, colour=options.colour)
+    return SinkOutput(text, exit_status(snapshot))
 
 
 def _summary(snapshot: Snapshot) -> Text:

@@ -86,7 +86,7 @@ def _shifted(override: Override, seconds: float) -> Override:
     return msgspec.structs.replace(override, until=override.until + seconds)
 
 
-class Keeper:
+class StateSaver:
     """Saves the memories in a thread of its own: at once when it matters, else now and then.
 
     `memories` returns the newest; they are never changed in place, so any thread may take them.

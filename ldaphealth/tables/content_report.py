@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ldaphealth.content.difference import Difference
-from ldaphealth.content.progress import Progress
+from ldaphealth.content.progress import ComparisonProgress
 
 # SAFE-STRING of RFC 2849 without what a terminal would obey, and not one that ends with a blank
 SAFE = re.compile(r"(?![ :<])[ -~]*(?<! )", re.ASCII)
 
 
 def document(
-    cluster: str, suffix: str, servers: list[str], progress: Progress, seconds: float
+    cluster: str, suffix: str, servers: list[str], progress: ComparisonProgress, seconds: float
 ) -> dict[str, Any]:
     """Return it as it is printed in JSON; docs/content.md explains the keys."""
     return {

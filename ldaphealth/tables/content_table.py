@@ -21,7 +21,7 @@ HINT = (
 )
 
 
-def drawn(report: Mapping[str, Any]) -> Group:
+def drawn_differences(report: Mapping[str, Any]) -> Group:
     """Return it, to be shown by terminal.py."""
     parts: list[Table | Text] = []
     if report["differences"]:

@@ -22,7 +22,7 @@ LEGEND = (
 )
 
 
-def drawn(matrix: Mapping[str, Any]) -> Group:
+def drawn_matrix(matrix: Mapping[str, Any]) -> Group:
     """Return it, to be shown by terminal.py."""
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     rows.add_column("SERVER", overflow="fold")

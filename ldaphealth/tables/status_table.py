@@ -18,22 +18,27 @@ from ldaphealth.text.printable import printable
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
 
 
-def drawn(document: Mapping[str, Any]) -> Group:
+def drawn_status(document: Mapping[str, Any]) -> Group:
     """Return it, to be shown by terminal.py."""
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("SERVER", "VERDICT", "FOR", "WEIGHT", "HELD BY", "WHY"):
         rows.add_column(
-            heading, justify="right" if heading == "WEIGHT" else "left", overflow="fold",
+            heading,
+            justify="right" if heading == "WEIGHT" else "left",
+            overflow="fold",
             no_wrap=heading in ("VERDICT", "FOR"),
-        )  # fmt: skip
+        )
     fresh = {server for server, left in document["valid_seconds"].items() if left > 0}
     for verdict in document["verdicts"]:
         is_fresh = verdict["server"] in fresh
         rows.add_row(
-            Text(verdict["server"], "bold"), _side(verdict, is_fresh),
+            Text(verdict["server"], "bold"),
+            _side(verdict, is_fresh),
             duration(verdict["lasted_seconds"]),
-            str(verdict["weight"]), _held(verdict, document["overrides"]), _why(verdict),
-        )  # fmt: skip
+            str(verdict["weight"]),
+            _held(verdict, document["overrides"]),
+            _why(verdict),
+        )
     serving = sum(each["in_service"] and each["server"] in fresh for each in document["verdicts"])
     whole = len(document["verdicts"])
     style = "bold green" if serving == whole else "bold red"

@@ -15,7 +15,7 @@ from rich.live import Live
 LEAST_WIDTH = 40
 
 
-def as_text(*drawn: RenderableType, width: int, colour: bool) -> str:
+def as_text(*table: RenderableType, width: int, colour: bool) -> str:
     """Return it as lines without trailing blanks."""
     out = StringIO()
     console = Console(
@@ -29,7 +29,7 @@ def as_text(*drawn: RenderableType, width: int, colour: bool) -> str:
         emoji=False,
         markup=False,
     )
-    for each in drawn:
+    for each in table:
         console.print(each)
     lines = (line.rstrip() for line in out.getvalue().split("\n"))
     return "\n".join(lines).rstrip("\n")

@@ -21,7 +21,7 @@ NOT_THERE = "noSuchObject"
 REFUSED = "invalidCredentials"
 
 
-class Written(Struct, frozen=True):
+class CanaryResult(Struct, frozen=True):
     """What became of one entry."""
 
     dn: str
@@ -34,7 +34,7 @@ def write_canaries(
     entries: Mapping[str, Entry],
     credentials: Credentials | None,
     deadline_seconds: float,
-) -> list[Written]:
+) -> list[CanaryResult]:
     """Add the entries that are missing on the first provider that can be bound to.
 
     Each provider gets `deadline_seconds`, so one that hangs keeps no other from taking them. A
@@ -60,23 +60,23 @@ def write_canaries(
         finally:
             session.close()
     outcome = "; ".join(troubles) or "the cluster has no provider, which takes writes"
-    return [Written(dn, is_there=False, outcome=outcome) for dn in entries]
+    return [CanaryResult(dn, is_there=False, outcome=outcome) for dn in entries]
 
 
-def _add(session: Session, server: Server, dn: str, entry: Entry) -> Written:
+def _add(session: Session, server: Server, dn: str, entry: Entry) -> CanaryResult:
     try:
         marks = _marks(session, dn)
         if marks is None:
             session.add(dn, entry)
-            return Written(dn, is_there=True, outcome=f"added on {server.id}")
+            return CanaryResult(dn, is_there=True, outcome=f"added on {server.id}")
     except SessionError as error:
         detail = error.failure.detail
         if error.failure.result_code == NOT_THERE:
             detail = f"{detail}; the container {dn.partition(',')[2]} must be there first"
-        return Written(dn, is_there=False, outcome=detail)
+        return CanaryResult(dn, is_there=False, outcome=detail)
     if set(entry[MARK_ATTRIBUTE]) <= set(marks):
-        return Written(dn, is_there=True, outcome="is there already")
-    return Written(dn, is_there=False, outcome="is somebody else's entry; left alone")
+        return CanaryResult(dn, is_there=True, outcome="is there already")
+    return CanaryResult(dn, is_there=False, outcome="is somebody else's entry; left alone")
 
 
 def _marks(session: Session, dn: str) -> tuple[str, ...] | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ldaphealth.check import Cluster
-from ldaphealth.content.comparison import Comparison, Limits, TooFewError
-from ldaphealth.content.progress import Progress
-from ldaphealth.content.reader import Access, Reader
+from ldaphealth.content.comparison import Comparison, ComparisonLimits, TooFewError
+from ldaphealth.content.progress import ComparisonProgress
+from ldaphealth.content.reader import Reader, ReaderAccess
 from ldaphealth.content.resume_file import check_place, load, save
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline
@@ -24,7 +24,7 @@ from ldaphealth.survey import StoppedError
 SLICE_ENTRIES = 10_000  # with four servers, 20 MiB
 
 
-class Wanted(Struct, frozen=True):
+class DiffOptions(Struct, frozen=True):
     """How to compare: see the options of the command."""
 
     entries_per_second: float
@@ -36,19 +36,22 @@ class Wanted(Struct, frozen=True):
 class ContentDiff:
     """One comparison. ValueError from the beginning: the resume file cannot be used."""
 
-    def __init__(self, cluster: Cluster, wanted: Wanted) -> None:
+    def __init__(self, cluster: Cluster, wanted: DiffOptions) -> None:
         self.servers = {server.id: server.uri for server in cluster.servers}
         self.suffix = cluster.servers[0].suffix
         self._file = wanted.resume_file
         self._stop = threading.Event()
-        self.progress = self._resumed() or Progress(Cursor(SLICE_ENTRIES), wanted.most)
-        access = Access(
-            open_session, cluster.deadline_seconds, Deadline.after, self._pause,
+        self.progress = self._resumed() or ComparisonProgress(Cursor(SLICE_ENTRIES), wanted.most)
+        access = ReaderAccess(
+            open_session,
+            cluster.deadline_seconds,
+            Deadline.after,
+            self._pause,
             wanted.entries_per_second,
-        )  # fmt: skip
+        )
         left = [each for each in cluster.servers if each.id not in self.progress.not_compared]
         self.readers = [Reader(server, access) for server in left]
-        limits = Limits(wanted.wait_seconds, _retired(cluster))
+        limits = ComparisonLimits(wanted.wait_seconds, _retired(cluster))
         self._comparison = Comparison(self.readers, self.progress, limits, self._pause)
 
     def run(self) -> None:
@@ -76,7 +79,7 @@ class ContentDiff:
         if self._stop.wait(max(0.0, seconds)):
             raise StoppedError
 
-    def _resumed(self) -> Progress | None:
+    def _resumed(self) -> ComparisonProgress | None:
         if self._file is None:
             return None
         check_place(self._file)

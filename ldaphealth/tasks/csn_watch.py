@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from ldaphealth.check import Cluster
 from ldaphealth.checks.consumer import Link, links_of
 from ldaphealth.checks.replication import Params
-from ldaphealth.checks.sightings import sighting, vector
-from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Standing, assess
+from ldaphealth.checks.vector_reads import sighting, vector
+from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Observation, Server
-from ldaphealth.rounds.probe import probe
+from ldaphealth.rounds.probe import probe_server
 
 CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
 MOST_THREADS = 64
@@ -33,16 +33,18 @@ class CSNWatch:
     def __init__(self, cluster: Cluster) -> None:
         checks = tuple(each for each in cluster.checks if each.check.name in CHECKS)
         self.cluster = replace(cluster, checks=checks)
-        self._reads: dict[str, list[Sighting]] = {}
+        self._reads: dict[str, list[VectorRead]] = {}
         self._trouble: dict[str, str] = {}
         self._links: dict[str, tuple[Link, ...]] = {}
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """Read every server once, side by side, within the cluster's deadline."""
         servers = self.cluster.servers
         deadline = Deadline.after(self.cluster.deadline_seconds)
         with ThreadPoolExecutor(min(MOST_THREADS, len(servers)), "watch") as pool:
-            seen = pool.map(lambda server: probe(server, self.cluster.checks, deadline), servers)
+            seen = pool.map(
+                lambda server: probe_server(server, self.cluster.checks, deadline), servers
+            )
             for server, observations in zip(servers, seen, strict=True):
                 self._note(server, observations)
 
@@ -104,7 +106,7 @@ class CSNWatch:
         return next(params, Params()).contexts(server)[0]
 
 
-def _positions(read: Sighting, standing: Standing, epoch_seconds: float) -> dict[str, Any]:
+def _positions(read: VectorRead, standing: Standing, epoch_seconds: float) -> dict[str, Any]:
     return {
         f"{sid:03x}": {
             "csn": str(csn),

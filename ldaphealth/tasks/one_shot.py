@@ -12,14 +12,14 @@ from time import monotonic, sleep, time
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import SESSION
 from ldaphealth.guard import Memory, decide
-from ldaphealth.judging.history import History
 from ldaphealth.judging.judge import judge, second_look
+from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.deadline import Deadline, boot_seconds
-from ldaphealth.model import Effect, Kind, Observation, Server, Snapshot, Verdict
-from ldaphealth.rounds.probe import probe
+from ldaphealth.model import CheckEffect, FailureKind, Observation, Server, Snapshot, Verdict
+from ldaphealth.rounds.probe import probe_server
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ MAX_THREADS = 256
 SHARE = 0.25
 NOTHING: Mapping[str, Memory] = {}
 
-Look = Callable[[Server, Sequence[Planned], Deadline], list[Observation]]
+Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[Observation]]
 
 
 def evaluate(  # noqa: PLR0913  what a test passes in
     clusters: Iterable[Cluster],
     *,
-    effects: frozenset[Effect] = frozenset(Effect),
-    look: Look = probe,
+    effects: frozenset[CheckEffect] = frozenset(CheckEffect),
+    probe: Probe = probe_server,
     overrides: Mapping[str, Memory] = NOTHING,
     pause: Callable[[float], None] = sleep,
     now: Callable[[], float] = time,
@@ -54,11 +54,11 @@ def evaluate(  # noqa: PLR0913  what a test passes in
         ThreadPoolExecutor(min(MAX_THREADS, servers), "probe") as pool,
         ThreadPoolExecutor(len(asked), "cluster") as coordinators,
     ):
-        rounds = coordinators.map(lambda each: _round(each, overrides, pool, look, pause), asked)
+        rounds = coordinators.map(lambda each: _round(each, overrides, pool, probe, pause), asked)
         return Snapshot(now(), tuple(verdict for verdicts in rounds for verdict in verdicts))
 
 
-def _only(cluster: Cluster, effects: frozenset[Effect]) -> Cluster:
+def _only(cluster: Cluster, effects: frozenset[CheckEffect]) -> Cluster:
     wanted = tuple(
         planned
         for planned in cluster.round_checks
@@ -71,15 +71,15 @@ def _round(
     cluster: Cluster,
     overrides: Mapping[str, Memory],
     pool: ThreadPoolExecutor,
-    look: Look,
+    probe: Probe,
     pause: Callable[[float], None],
 ) -> tuple[Verdict, ...]:
     """Look at one cluster, again where a judge must see more, and return its verdicts."""
     deadline = Deadline.after(cluster.deadline_seconds)
     again_at = deadline.at - cluster.second_look_seconds - SHARE * cluster.deadline_seconds
-    history = History()
+    history = RecentObservations()
     pending = {
-        pool.submit(look, server, cluster.checks, deadline): server for server in cluster.servers
+        pool.submit(probe, server, cluster.checks, deadline): server for server in cluster.servers
     }
     done, running = wait(pending, timeout=max(0.0, again_at - monotonic()))
     first = _seen(done)
@@ -90,7 +90,7 @@ def _round(
     if wanted:
         pause(cluster.second_look_seconds)
         again = [
-            pool.submit(look, server, _chosen(cluster, wanted[server.id]), deadline)
+            pool.submit(probe, server, _chosen(cluster, wanted[server.id]), deadline)
             for server in cluster.servers
             if server.id in wanted
         ]
@@ -101,7 +101,7 @@ def _round(
     return decide(cluster, findings, memory, boot_seconds()).verdicts
 
 
-def _chosen(cluster: Cluster, names: Sequence[str]) -> list[Planned]:
+def _chosen(cluster: Cluster, names: Sequence[str]) -> list[ConfiguredCheck]:
     return [p for p in cluster.checks if p.check.name in SESSION or p.check.name in names]
 
 
@@ -119,7 +119,7 @@ def _counting(second: Iterable[Observation], first: Iterable[Observation]) -> It
     for each in second:
         before = steps.get((each.server, each.check))
         if each.failure is not None:
-            if each.failure.kind is not Kind.TIMEOUT:
+            if each.failure.kind is not FailureKind.TIMEOUT:
                 yield each
         elif before and sum(before.timings.values()) > sum(each.timings.values()):
             yield replace(each, timings=before.timings)

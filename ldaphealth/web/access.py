@@ -53,7 +53,7 @@ def is_ours(host: str) -> bool:
         return False
 
 
-class Readers(Struct, frozen=True):
+class HttpCredentials(Struct, frozen=True):
     """The credentials that are good; without any, everybody may read."""
 
     basic: Secret | None = None  # user:password
@@ -94,7 +94,7 @@ class Readers(Struct, frozen=True):
         return ", ".join(schemes)
 
 
-def readers(settings: HttpSettings) -> Readers:
+def http_credentials(settings: HttpSettings) -> HttpCredentials:
     """Read the credentials; ValueError names the file and how to mend it."""
     basic = token = None
     if settings.password_file:
@@ -102,7 +102,7 @@ def readers(settings: HttpSettings) -> Readers:
         basic = Secret(f"{settings.user}:{password}")
     if settings.token_file:
         token = read_secret(Path(settings.token_file))
-    return Readers(basic, token, settings.open_health)
+    return HttpCredentials(basic, token, settings.open_health)
 
 
 def tls_context(settings: HttpSettings) -> ssl.SSLContext | None:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 
 from ldaphealth.sinks.haproxy import line
-from ldaphealth.web.door import Visitor
+from ldaphealth.web.connection_limit import LimitedConnection
 from ldaphealth.web.source import Source, UnknownNameError
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ MOST_BYTES = 256  # of a question
 MOST_COMPLAINTS = 32  # names that nobody knows, each told once
 
 
-class AgentCheck(Visitor):
+class AgentCheck(LimitedConnection):
     """One connection: it ends with the answer, or at its deadline."""
 
     is_busy = False  # an answer is made at once
@@ -62,7 +62,7 @@ class AgentCheck(Visitor):
             self.closed.set_result(None)
 
 
-class Teller:
+class AgentCheckAnswers:
     """What is answered on a name; a name that the configuration does not have is logged once."""
 
     def __init__(self, source: Source) -> None:

@@ -18,10 +18,10 @@ from ldaphealth.live.health import LATE_SECONDS
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Verdict
 from ldaphealth.page import page
-from ldaphealth.page.server_card import Word
+from ldaphealth.page.server_card import CardOverride
 from ldaphealth.sinks.json_document import verdict_document
 from ldaphealth.text.ascii_line import ascii_line
-from ldaphealth.web.source import BadQuestionError, Source
+from ldaphealth.web.source import BadRequestError, Source
 
 MOST_NAMES = 20
 LINE_CHARACTERS = 500
@@ -37,13 +37,18 @@ def landing(source: Source, _: Request) -> Response:
     """Show the page for people on call."""
     now = source.now()
     words = {
-        server: Word(word.will, word.until - now, word.reason)
+        server: CardOverride(word.action, word.until - now, word.reason)
         for server, word in source.overrides().items()
     }
     text = page.render(
-        source.board.view, source.health(), boot_seconds=now, epoch_seconds=time.time(),
-        host=socket.gethostname(), words=words, links=LINKS,
-    )  # fmt: skip
+        source.board.view,
+        source.health(),
+        boot_seconds=now,
+        epoch_seconds=time.time(),
+        host=socket.gethostname(),
+        words=words,
+        links=LINKS,
+    )
     return Response(text, headers=dict(page.HEADERS))
 
 
@@ -88,9 +93,12 @@ def cluster_health(source: Source, request: Request) -> Response:
     if missing:
         line += f"; no fresh verdict on {_listed(missing)}"
     document = {
-        "cluster": cluster.name, "in_service": serving, "servers": len(verdicts),
-        "wanted": wanted, "without_verdict": missing,
-    }  # fmt: skip
+        "cluster": cluster.name,
+        "in_service": serving,
+        "servers": len(verdicts),
+        "wanted": wanted,
+        "without_verdict": missing,
+    }
     return _answer(request, serving >= wanted, line, document)
 
 
@@ -133,7 +141,7 @@ def _wanted(request: Request, default: int) -> int:
     text = request.query_params.get("min", str(default))
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(10**6))
     if not is_number or int(text) == 0:  # what 0 asks is always true: no check
-        raise BadQuestionError("min is a number of servers, 1 at least, such as ?min=2")
+        raise BadRequestError("min is a number of servers, 1 at least, such as ?min=2")
     return int(text)
 
 
@@ -148,7 +156,7 @@ def _answer(
     """Tell it in the form that is asked for: `format`, or else the Accept header, or else text."""
     form = request.query_params.get("format", "")
     if form not in ("", "text", "json"):
-        raise BadQuestionError("format is text or json")
+        raise BadRequestError("format is text or json")
     accepts_json = "application/json" in request.headers.get("accept", "")
     code = 200 if good else bad
     if form == "json" or (not form and accepts_json):

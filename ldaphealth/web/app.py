@@ -22,16 +22,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
-from ldaphealth.web.access import Access, Readers, is_ours
-from ldaphealth.web.in_thread import BusyError, Threads
-from ldaphealth.web.source import BadQuestionError, Source, UnknownNameError
+from ldaphealth.web.access import Access, HttpCredentials, is_ours
+from ldaphealth.web.in_thread import AnswerThreads, BusyError
+from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
 
 log = logging.getLogger(__name__)
 
 Answer = Callable[[Source, Request], Response]
 
 
-class Row(Struct, frozen=True):
+class RouteRow(Struct, frozen=True):
     """A route. `in_thread`: its answer does I/O within a bound of its own, or has much to write."""
 
     path: str
@@ -40,15 +40,15 @@ class Row(Struct, frozen=True):
     in_thread: bool = False
 
 
-ROWS = (
-    Row("/", answers.landing, in_thread=True),
-    Row("/live", answers.live, Access.ANYBODY),
-    Row("/ready", answers.ready, Access.HEALTH),
-    Row("/health/{cluster}", answers.cluster_health, Access.HEALTH),
-    Row("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
-    Row("/api/v1/status", answers.status, in_thread=True),
-    Row("/metrics", metrics.metrics, in_thread=True),
-    Row("/probe", metrics.probed, in_thread=True),
+ROUTES = (
+    RouteRow("/", answers.landing, in_thread=True),
+    RouteRow("/live", answers.live, Access.ANYBODY),
+    RouteRow("/ready", answers.ready, Access.HEALTH),
+    RouteRow("/health/{cluster}", answers.cluster_health, Access.HEALTH),
+    RouteRow("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
+    RouteRow("/api/v1/status", answers.status, in_thread=True),
+    RouteRow("/metrics", metrics.metrics, in_thread=True),
+    RouteRow("/probe", metrics.probed, in_thread=True),
 )
 # A row may say otherwise in its answer, such as a page with a style.
 HEADERS = {
@@ -65,8 +65,8 @@ BUSY = "busy with other questions of this kind; try again\n"
 
 def application(
     source: Source,
-    readers: Callable[[], Readers],
-    rows: tuple[Row, ...] = ROWS,
+    readers: Callable[[], HttpCredentials],
+    rows: tuple[RouteRow, ...] = ROUTES,
     *,
     is_local: bool = False,
 ) -> ASGIApp:
@@ -82,9 +82,9 @@ def application(
 
 
 def _endpoint(
-    row: Row, source: Source, readers: Callable[[], Readers], is_local: bool
+    row: RouteRow, source: Source, readers: Callable[[], HttpCredentials], is_local: bool
 ) -> Callable[[Request], Awaitable[Response]]:
-    threads = Threads()  # its own: looks that wait for servers must not keep a scrape waiting
+    threads = AnswerThreads()  # its own: looks that wait for servers must not keep a scrape waiting
 
     def answer(request: Request) -> Response:
         try:
@@ -100,7 +100,7 @@ def _endpoint(
             if row.in_thread:
                 return await threads.run(partial(answer, request))
             return answer(request)
-        except BadQuestionError as error:
+        except BadRequestError as error:
             return _line(400, f"{ascii_line(str(error), answers.LINE_CHARACTERS)}\n")
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends
             return _line(503, BUSY, {"Retry-After": "1"})
@@ -111,7 +111,9 @@ def _endpoint(
     return endpoint
 
 
-def _refusal(row: Row, who: Readers, request: Request, is_local: bool) -> Response | None:
+def _refusal(
+    row: RouteRow, who: HttpCredentials, request: Request, is_local: bool
+) -> Response | None:
     """Return what is said to those who may not ask; None: they may."""
     if not who.admits(row.access, request.headers.get("authorization", "")):
         return _line(401, "say who you are\n", {"WWW-Authenticate": who.challenge})

@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from ldaphealth.web.door import Visitor
+from ldaphealth.web.connection_limit import LimitedConnection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -27,7 +27,7 @@ IDLE_SECONDS = 5  # of silence between two requests, until uvicorn says goodbye
 MOST_HEAD_BYTES = 16384
 
 
-class HttpConnection(H11Protocol, Visitor):
+class HttpConnection(H11Protocol, LimitedConnection):
     """Ends at its deadline, whatever the client does."""
 
     def __init__(self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
@@ -93,11 +93,19 @@ def connections(
 ) -> Callable[[], HttpConnection]:
     """Return what makes a connection; of uvicorn's own only errors are logged."""
     config = Config(
-        application, interface="asgi3", lifespan="off", ws="none", log_config=None,
-        log_level="error", access_log=False, server_header=False, date_header=False,
-        proxy_headers=False, timeout_keep_alive=IDLE_SECONDS,
+        application,
+        interface="asgi3",
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=IDLE_SECONDS,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
-    )  # fmt: skip
+    )
     config.load()
     state = ServerState()
     return lambda: HttpConnection(config, state, loop)

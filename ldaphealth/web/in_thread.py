@@ -18,7 +18,7 @@ class BusyError(Exception):
     """All threads are at work."""
 
 
-class Threads:
+class AnswerThreads:
     """At most so many at a time; whoever comes then is told so at once. Used by one event loop."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:

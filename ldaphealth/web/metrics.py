@@ -19,7 +19,7 @@ def metrics(source: Source, request: Request) -> Response:
 
 def probed(source: Source, request: Request) -> Response:
     """Look at a target now; it waits for servers."""
-    answer = probe.probe(
+    answer = probe.probe_target(
         source.settings(), request.query_params, request.headers, source.overrides()
     )
     return Response(answer.body, headers={"Content-Type": answer.content_type})

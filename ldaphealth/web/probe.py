@@ -15,20 +15,20 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import SESSION
 from ldaphealth.config.mistakes import near
 from ldaphealth.guard import Memory, Override
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.live.board import Board, View
+from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import Observation, Server, Snapshot, Verdict
 from ldaphealth.prometheus import Probed, exposition_of_probe
-from ldaphealth.publishers.decided import Decided
-from ldaphealth.rounds.probe import probe as look_at
+from ldaphealth.publishers.publication import Publication
+from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Settings
-from ldaphealth.sinks import SINKS, Options
-from ldaphealth.tasks.one_shot import Look, evaluate
-from ldaphealth.web.source import BadQuestionError
+from ldaphealth.sinks import SINKS, SinkOptions
+from ldaphealth.tasks.one_shot import Probe, evaluate
+from ldaphealth.web.source import BadRequestError
 
 WRITING = frozenset({"write"})
 KEEPING = frozenset({"blind", "floor", "settle"})  # rules that keep a server in (guard/rules.py)
@@ -42,20 +42,20 @@ DEBUG_COLUMNS = 120
 NOBODY: Mapping[str, Override] = {}
 
 
-class Answer(Struct, frozen=True):
+class ProbeResponse(Struct, frozen=True):
     """What goes out by HTTP."""
 
     content_type: str
     body: bytes
 
 
-def probe(
+def probe_target(
     settings: Settings,
     params: Mapping[str, str],
     headers: Mapping[str, str],
     overrides: Mapping[str, Override] = NOBODY,
-    look: Look = look_at,
-) -> Answer:
+    probe: Probe = probe_server,
+) -> ProbeResponse:
     """Look at a target now and answer with its metrics; BadQuestionError says what is wrong.
 
     `params`: `target` is CLUSTER or CLUSTER/SERVER, `module` names of checks with commas between
@@ -68,24 +68,24 @@ def probe(
     left = _left_seconds(headers.get(TIMEOUT_HEADER, ""))
     seconds = min(asked.deadline_seconds, left, MOST_SECONDS)
     began = monotonic()
-    snapshot, seen = _look(asked.within(seconds), overrides, look)
+    snapshot, seen = _probe(asked.within(seconds), overrides, probe)
     verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)
     if params.get("debug") == "true":
-        told = SINKS["text"].tell(
-            replace(snapshot, verdicts=verdicts), Options(width=DEBUG_COLUMNS, verbose=True)
+        told = SINKS["text"].render(
+            replace(snapshot, verdicts=verdicts), SinkOptions(width=DEBUG_COLUMNS, verbose=True)
         )
-        return Answer(PLAIN, f"{told.text}\n".encode())
+        return ProbeResponse(PLAIN, f"{told.text}\n".encode())
     good = all(_is_good(each, seen) for each in verdicts)
     probed = Probed(good, monotonic() - began)
     view = _view(cluster.name, replace(snapshot, verdicts=verdicts), seen)
     body, content_type = exposition_of_probe(view, probed, headers.get("accept", ""))
-    return Answer(content_type, body)
+    return ProbeResponse(content_type, body)
 
 
 def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
     """Return the cluster to look at, always whole, and the IDs of the servers asked about."""
     if not target:
-        raise BadQuestionError("target is missing; it is CLUSTER or CLUSTER/SERVER")
+        raise BadRequestError("target is missing; it is CLUSTER or CLUSTER/SERVER")
     name, _, server = target.partition("/")
     cluster = settings.clusters.get(name)
     known = {each.id for each in cluster.servers} if cluster else set()
@@ -95,7 +95,7 @@ def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
         return cluster, frozenset({target})
     every = [*settings.clusters] + [s.id for c in settings.clusters.values() for s in c.servers]
     hint = near(target, every) if len(target) <= LONGEST_NAME else ""
-    raise BadQuestionError(
+    raise BadRequestError(
         f"no target {target[:LONGEST_NAME]!a}: it is CLUSTER or CLUSTER/SERVER of the "
         f"configuration, never a URL{hint}"
     )
@@ -108,10 +108,10 @@ def _only(cluster: Cluster, module: str) -> Cluster:
     wanted = module.split(",") if module else known
     for name in wanted:
         if name in WRITING:
-            raise BadQuestionError(f"module {name}: a probe changes nothing, so it never writes")
+            raise BadRequestError(f"module {name}: a probe changes nothing, so it never writes")
         if name not in known:
             hint = near(name, known) if len(name) <= LONGEST_NAME else ""
-            raise BadQuestionError(
+            raise BadRequestError(
                 f"no module {name[:LONGEST_NAME]!a}: it is a check of the cluster, or several with "
                 f"commas between{hint}"
             )
@@ -128,7 +128,7 @@ def _left_seconds(header: str) -> float:
     except ValueError:
         seconds = 0.0
     if not isfinite(seconds) or seconds <= 0:
-        raise BadQuestionError(f"{TIMEOUT_HEADER} {header[:32]!a} is no number of seconds")
+        raise BadRequestError(f"{TIMEOUT_HEADER} {header[:32]!a} is no number of seconds")
     return seconds - OFFSET_SECONDS if seconds > 2 * OFFSET_SECONDS else seconds / 2
 
 
@@ -144,19 +144,21 @@ def _is_good(verdict: Verdict, seen: Iterable[Observation]) -> bool:
     return bound and verdict.in_service and verdict.held_by not in KEEPING
 
 
-def _look(
-    cluster: Cluster, overrides: Mapping[str, Override], look: Look
+def _probe(
+    cluster: Cluster, overrides: Mapping[str, Override], probe: Probe
 ) -> tuple[Snapshot, Sequence[Observation]]:
     seen: list[Observation] = []
 
-    def noting(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
-        found = look(server, checks, deadline)
+    def noting(
+        server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
+        found = probe(server, checks, deadline)
         seen.extend(found)
         return found
 
     said = {server: word for server, word in overrides.items() if server in _ids(cluster)}
     memory = {cluster.name: Memory(overrides=said)}
-    snapshot = evaluate([cluster], look=noting, overrides=memory)
+    snapshot = evaluate([cluster], probe=noting, overrides=memory)
     return snapshot, tuple(seen)
 
 
@@ -164,7 +166,7 @@ def _ids(cluster: Cluster) -> frozenset[str]:
     return frozenset(server.id for server in cluster.servers)
 
 
-def _view(cluster: str, snapshot: Snapshot, seen: Iterable[Observation]) -> View:
+def _view(cluster: str, snapshot: Snapshot, seen: Iterable[Observation]) -> LiveView:
     """Return the view of a board that knows this look alone.
 
     A second look opens a session of its own, which must not make the first one look out of date.
@@ -178,6 +180,6 @@ def _view(cluster: str, snapshot: Snapshot, seen: Iterable[Observation]) -> View
                 continue
             opened.add((each.server, each.check))
         kept.append(each)
-    board = Board()
-    board.publish(Decided(cluster, verdicts, dict.fromkeys(verdicts, inf), (), kept))
+    board = LiveState()
+    board.publish(Publication(cluster, verdicts, dict.fromkeys(verdicts, inf), (), kept))
     return board.view

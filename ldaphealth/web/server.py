@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import AgentSettings, HttpSettings
-from ldaphealth.web.access import Readers, readers, tls_context
-from ldaphealth.web.agent_check import AgentCheck, Teller
-from ldaphealth.web.door import Door, Visitor
+from ldaphealth.web.access import HttpCredentials, http_credentials, tls_context
+from ldaphealth.web.agent_check import AgentCheck, AgentCheckAnswers
+from ldaphealth.web.connection_limit import ConnectionLimit, LimitedConnection
 from ldaphealth.web.source import Source
 
 log = logging.getLogger(__name__)
@@ -38,19 +38,19 @@ class WebServer:
         self._source, self._http = source, settings.http
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
-        self._doors: list[Door] = []
+        self._doors: list[ConnectionLimit] = []
         with contextlib.ExitStack() as undo:
             undo.callback(self._loop.close)
             if settings.haproxy:
                 listener = undo.enter_context(_listener("agent.haproxy", settings.haproxy))
-                teller = Teller(source)
-                self._doors.append(Door(listener, lambda: AgentCheck(teller)))
+                teller = AgentCheckAnswers(source)
+                self._doors.append(ConnectionLimit(listener, lambda: AgentCheck(teller)))
                 _warn_if("agent.haproxy", not settings.haproxy.is_loopback, settings.haproxy)
             if settings.http:
                 self._readers, tls = _files_of(settings.http)
                 listener = undo.enter_context(_listener("agent.http", settings.http.listen))
                 visitor = self._http_visitor(is_local=settings.http.listen.is_loopback)
-                self._http_door = Door(listener, visitor, tls)
+                self._http_door = ConnectionLimit(listener, visitor, tls)
                 self._doors.append(self._http_door)
                 _warn_if("agent.http", settings.http.is_exposed, settings.http.listen)
             undo.pop_all()
@@ -72,7 +72,7 @@ class WebServer:
             self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(END_SECONDS)
 
-    def _http_visitor(self, *, is_local: bool) -> Callable[[], Visitor]:
+    def _http_visitor(self, *, is_local: bool) -> Callable[[], LimitedConnection]:
         from ldaphealth.web.app import application  # noqa: PLC0415  heavy, and not for HAProxy
         from ldaphealth.web.http_connection import connections  # noqa: PLC0415
 
@@ -117,8 +117,8 @@ def _warn_if(key: str, exposed: bool, where: Endpoint) -> None:
         log.warning(what, extra={"host": where.host, "port": where.port})
 
 
-def _files_of(settings: HttpSettings) -> tuple[Readers, ssl.SSLContext | None]:
+def _files_of(settings: HttpSettings) -> tuple[HttpCredentials, ssl.SSLContext | None]:
     try:
-        return readers(settings), tls_context(settings)
+        return http_credentials(settings), tls_context(settings)
     except ValueError as error:
         raise ListenError(f"agent.http: {error}") from error

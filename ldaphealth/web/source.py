@@ -13,8 +13,8 @@ from ldaphealth.check import Cluster
 from ldaphealth.config.mistakes import near
 from ldaphealth.guard.memory import Override
 from ldaphealth.ldap.deadline import boot_seconds
-from ldaphealth.live.board import Board
-from ldaphealth.live.health import Health
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server, Verdict
 from ldaphealth.settings import Settings
 
@@ -28,16 +28,16 @@ class UnknownNameError(LookupError):
     """The configuration has no such cluster or server; one line with what was probably meant."""
 
 
-class BadQuestionError(ValueError):
+class BadRequestError(ValueError):
     """A query that means nothing; one line for people."""
 
 
 class Source(Struct, frozen=True):
     """All callables may be called from any thread; times are seconds since the boot."""
 
-    board: Board
+    board: LiveState
     settings: Callable[[], Settings]  # follows reloads
-    health: Callable[[], Health]
+    health: Callable[[], AgentHealth]
     overrides: Callable[[], Mapping[str, Override]]
     ticked_at: Callable[[], float]  # when the agent's loop came round last
     now: Callable[[], float] = boot_seconds

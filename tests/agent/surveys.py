@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from ldaphealth.check import Check, Cluster, Planned, View, no_round
-from ldaphealth.model import Effect, Finding, State
-from ldaphealth.survey import Site, Survey, Surveyed
+from ldaphealth.check import Check, Cluster, ConfiguredCheck, View, not_in_rounds
+from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.survey import Survey, SurveyContext, SurveyResult
 from tests.checks.seen import cluster, planned
 
 NAME = "landscape"
@@ -30,15 +30,15 @@ def judge(view: View, _: Params) -> Iterable[Finding]:
 
 def surveying(survey: Survey, params: Params | None = None, servers: int = 2) -> Cluster:
     """Return a cluster with `connect` and one survey."""
-    check = Check(NAME, Params, no_round, judge, Effect.WATCH, survey=survey)
-    mine = Planned(check, params or Params(), Effect.WATCH)
+    check = Check(NAME, Params, not_in_rounds, judge, CheckEffect.WATCH, survey=survey)
+    mine = ConfiguredCheck(check, params or Params(), CheckEffect.WATCH)
     return cluster(planned("connect"), mine, servers=servers)
 
 
-def then(surveyed: Surveyed, *before: Callable[[Site], object]) -> Survey:
+def then(surveyed: SurveyResult, *before: Callable[[SurveyContext], object]) -> Survey:
     """Return a survey that does this and returns that."""
 
-    def survey(site: Site) -> Surveyed:
+    def survey(site: SurveyContext) -> SurveyResult:
         for each in before:
             each(site)
         return surveyed

@@ -11,27 +11,27 @@ from time import monotonic, sleep
 from msgspec.structs import replace
 
 from ldaphealth.agent.agent import Agent
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, Kind, Observation, Server
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.model import Failure, FailureKind, Observation, Server
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.survey import Found, Site, Surveyed
+from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Params, surveying, then
 from tests.checks.seen import saw
 
 PATIENCE_SECONDS = 10.0
-REFUSED = Failure(Kind.CONNECT, "connection refused")
-BAD = Surveyed({"c/s0": Found({"bad": True}, {"climb": 0.5}), "c/s1": Found({})})
+REFUSED = Failure(FailureKind.CONNECT, "connection refused")
+BAD = SurveyResult({"c/s0": SurveyFacts({"bad": True}, {"climb": 0.5}), "c/s1": SurveyFacts({})})
 
 
 class Told:
     """A publisher that notes everything."""
 
     def __init__(self) -> None:
-        self.decided: list[Decided] = []
+        self.decided: list[Publication] = []
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Note it."""
         self.decided.append(decided)
 
@@ -48,7 +48,9 @@ class Told:
         return [] if verdict is None else [reason.code for reason in verdict.reasons]
 
 
-def well(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+def well(
+    server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+) -> list[Observation]:
     del deadline
     return [replace(saw(each.check.name, at=monotonic()), server=server.id) for each in checks]
 
@@ -60,10 +62,10 @@ def settings(cluster: Cluster | None) -> Settings:
 
 @contextmanager
 def running(
-    cluster: Cluster, look: Callable[..., list[Observation]] = well
+    cluster: Cluster, probe: Callable[..., list[Observation]] = well
 ) -> Iterator[tuple[Agent, Told]]:
     told = Told()
-    agent = Agent(settings(replace(cluster, interval_seconds=0.1)), [told], look=look)
+    agent = Agent(settings(replace(cluster, interval_seconds=0.1)), [told], probe=probe)
     thread = threading.Thread(target=agent.run)
     thread.start()
     try:
@@ -97,11 +99,13 @@ def test_it_is_judged_decided_and_told_once_to_the_publishers() -> None:
 def test_rounds_do_not_have_it() -> None:
     asked: list[str] = []
 
-    def look(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+    def probe(
+        server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
         asked.extend(each.check.name for each in checks)
         return well(server, checks, deadline)
 
-    with running(surveying(then(BAD)), look) as (agent, _):
+    with running(surveying(then(BAD)), probe) as (agent, _):
         until(lambda: agent.counters.rounds > 3)
 
     assert set(asked) == {"connect"}
@@ -123,7 +127,9 @@ def test_one_that_hangs_holds_up_no_round_and_no_end() -> None:
 def test_a_survey_is_no_first_look_and_its_verdict_is_none() -> None:
     release = threading.Event()
 
-    def silent(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+    def silent(
+        server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
         release.wait(60.0)
         return well(server, checks, deadline)
 
@@ -139,12 +145,14 @@ def test_a_survey_is_no_first_look_and_its_verdict_is_none() -> None:
 def test_of_a_server_without_service_the_survey_says_nothing() -> None:
     dead = threading.Event()
 
-    def look(server: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+    def probe(
+        server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
         if dead.is_set() and server.name == "s0":
             return [replace(saw("connect", at=monotonic(), failure=REFUSED), server=server.id)]
         return well(server, checks, deadline)
 
-    with running(surveying(then(BAD)), look) as (_, told):
+    with running(surveying(then(BAD)), probe) as (_, told):
         until(lambda: told.reasons("c/s0") == [f"{NAME}.bad"])
         dead.set()
         until(lambda: told.reasons("c/s0") == ["connect.connect"])
@@ -156,9 +164,11 @@ def test_of_a_server_without_service_the_survey_says_nothing() -> None:
 
 
 def test_a_reload_takes_up_new_settings_and_drops_what_the_old_ones_saw() -> None:
-    def label(site: Site) -> Surveyed:
+    def label(site: SurveyContext) -> SurveyResult:
         site.pause(60.0 if site.params.label == "old" else 0.0)
-        return Surveyed({each.id: Found({"label": site.params.label}) for each in site.servers})
+        return SurveyResult(
+            {each.id: SurveyFacts({"label": site.params.label}) for each in site.servers}
+        )
 
     old = surveying(label, Params(deadline_seconds=60.0, label="old"))
     new = surveying(label, Params(label="new"), servers=3)

@@ -11,14 +11,20 @@ import pytest
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
 from ldaphealth.check import Cluster
-from ldaphealth.control.requests import Answer, Explain, Say, Status, Unsay
+from ldaphealth.control.requests import (
+    ControlResponse,
+    ExplainRequest,
+    OverrideRequest,
+    RemoveOverrideRequest,
+    StatusRequest,
+)
 from ldaphealth.model import Server
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.store.journal import Journal
+from ldaphealth.store.history import HistoryDatabase
 
 PATIENCE_SECONDS = 0.2
 LONG_SECONDS = 10.0
-DRAIN = Say("c/a", "drain", 3600.0, "new kernel")
+DRAIN = OverrideRequest("c/a", "drain", 3600.0, "new kernel")
 
 
 class Stage:
@@ -30,9 +36,9 @@ class Stage:
         self.agent = Agent(
             Settings({"c": cluster}, AgentSettings(directory, directory, threads=2)),
             [],
-            look=lambda *_: [],
+            probe=lambda *_: [],
         )
-        journal = Journal(directory / "history", keep_days=1, max_bytes=4 << 20)
+        journal = HistoryDatabase(directory / "history", keep_days=1, max_bytes=4 << 20)
         self.answers = Answers(
             self.agent, journal, self._save, "0", patience_seconds=patience_seconds
         )
@@ -42,7 +48,7 @@ class Stage:
     def words(self) -> dict[str, str]:
         """Return what operators said, by server."""
         found = self.agent.pools["c"].memory.overrides
-        return {server: word.will for server, word in found.items()}
+        return {server: word.action for server, word in found.items()}
 
     def start(self) -> None:
         """Let the agent work."""
@@ -64,10 +70,14 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     made.stop()
 
 
-@pytest.mark.parametrize("request_", [DRAIN, Unsay("c/a"), Status(), Explain("c/a")], ids=repr)
+@pytest.mark.parametrize(
+    "request_",
+    [DRAIN, RemoveOverrideRequest("c/a"), StatusRequest(), ExplainRequest("c/a")],
+    ids=repr,
+)
 def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: object) -> None:
     answer = stage.answers.answer(request_)  # type: ignore[arg-type]
-    assert answer == Answer(error="the agent is busy; nothing was done; try again")
+    assert answer == ControlResponse(error="the agent is busy; nothing was done; try again")
 
     stage.start()
     stage.stop()
@@ -83,7 +93,7 @@ def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     stage.start()
 
     assert stage.answers.answer(DRAIN).error == ""
-    assert stage.answers.answer(Status()).error == ""
+    assert stage.answers.answer(StatusRequest()).error == ""
     assert stage.words == {"c/a": "drain"}
     assert stage.saved == 1
     stage.stop()
@@ -117,7 +127,7 @@ def test_a_cluster_in_place_of_a_server_is_told_so(tmp_path: Path) -> None:
     stage = Stage(tmp_path, LONG_SECONDS)
     stage.start()
 
-    answer = stage.answers.answer(Say("c", "drain", 3600.0, "new kernel"))
+    answer = stage.answers.answer(OverrideRequest("c", "drain", 3600.0, "new kernel"))
 
     assert answer.error == "'c' is a cluster: name one server of it, CLUSTER/SERVER"
     stage.stop()

@@ -21,13 +21,13 @@ from ldaphealth.control.client import AgentError, ask
 from ldaphealth.control.requests import (
     MAX_ANSWER_BYTES,
     MAX_REQUEST_BYTES,
-    Answer,
-    Explain,
-    History,
-    Request,
-    Say,
-    Status,
-    Unsay,
+    ControlRequest,
+    ControlResponse,
+    ExplainRequest,
+    HistoryRequest,
+    OverrideRequest,
+    RemoveOverrideRequest,
+    StatusRequest,
 )
 from ldaphealth.control.server import MOST_CALLERS, PATIENCE_SECONDS, ControlServer
 
@@ -38,10 +38,12 @@ class Stub:
     """Stands for the agent: what it was asked, and what it answers."""
 
     def __init__(self) -> None:
-        self.asked: list[Request] = []
-        self.answer: Callable[[Request], Answer] = lambda _: Answer({"fine": True})
+        self.asked: list[ControlRequest] = []
+        self.answer: Callable[[ControlRequest], ControlResponse] = lambda _: ControlResponse(
+            {"fine": True}
+        )
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: ControlRequest) -> ControlResponse:
         """Note the request and answer it."""
         self.asked.append(request)
         return self.answer(request)
@@ -103,7 +105,7 @@ def answers_again(path: Path) -> bool:
     until = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < until:
         try:
-            return bool(ask(path, Status()))
+            return bool(ask(path, StatusRequest()))
         except AgentError:
             time.sleep(0.01)
     return False
@@ -113,47 +115,54 @@ def answers_again(path: Path) -> bool:
 @pytest.mark.parametrize(
     "request_",
     [
-        Status(), Explain("c/s"), History(), History("c/s", 1000, 1.5), Unsay("c/s"),
-        Say("c/s", "drain", 3600.0, "neue Platte \N{HARD DISK}"), Say("c/s", "out", 30 * 86400),
-        Say("c/ü", "in", 0.001),
+        StatusRequest(),
+        ExplainRequest("c/s"),
+        HistoryRequest(),
+        HistoryRequest("c/s", 1000, 1.5),
+        RemoveOverrideRequest("c/s"),
+        OverrideRequest("c/s", "drain", 3600.0, "neue Platte \N{HARD DISK}"),
+        OverrideRequest("c/s", "out", 30 * 86400),
+        OverrideRequest("c/ü", "in", 0.001),
     ],
     ids=repr,
-)  # fmt: skip
-def test_every_request_comes_through_as_it_was(path: Path, stub: Stub, request_: Request) -> None:
+)
+def test_every_request_comes_through_as_it_was(
+    path: Path, stub: Stub, request_: ControlRequest
+) -> None:
     assert ask(path, request_) == {"fine": True}
     assert stub.asked == [request_]
 
 
 @pytest.mark.usefixtures("server")
 def test_the_answer_is_one_line(path: Path, stub: Stub) -> None:
-    stub.answer = lambda _: Answer({"text": "two\nlines"})
+    stub.answer = lambda _: ControlResponse({"text": "two\nlines"})
 
     assert raw(path, b'{"type":"status"}\n') == b'{"document":{"text":"two\\nlines"},"error":""}\n'
-    assert ask(path, Status()) == {"text": "two\nlines"}
+    assert ask(path, StatusRequest()) == {"text": "two\nlines"}
 
 
 @pytest.mark.usefixtures("server")
 def test_an_answer_with_an_error_is_an_agent_error(path: Path, stub: Stub) -> None:
-    stub.answer = lambda _: Answer(error="the agent looks at no 'c/x'; did you mean c/s?")
+    stub.answer = lambda _: ControlResponse(error="the agent looks at no 'c/x'; did you mean c/s?")
 
     with pytest.raises(AgentError, match=r"^the agent looks at no 'c/x'; did you mean c/s\?$"):
-        ask(path, Explain("c/x"))
+        ask(path, ExplainRequest("c/x"))
 
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("size", [1 << 10, 1 << 20, MAX_ANSWER_BYTES - 100])
 def test_a_huge_answer_comes_through(path: Path, stub: Stub, size: int) -> None:
-    stub.answer = lambda _: Answer("x" * size)
+    stub.answer = lambda _: ControlResponse("x" * size)
 
-    assert len(ask(path, Status())) == size
+    assert len(ask(path, StatusRequest())) == size
 
 
 @pytest.mark.usefixtures("server")
 def test_an_answer_beyond_all_bounds_is_an_agent_error(path: Path, stub: Stub) -> None:
-    stub.answer = lambda _: Answer("x" * (MAX_ANSWER_BYTES + (1 << 20)))
+    stub.answer = lambda _: ControlResponse("x" * (MAX_ANSWER_BYTES + (1 << 20)))
 
     with pytest.raises(AgentError, match="what answers is no agent"):
-        ask(path, Status())
+        ask(path, StatusRequest())
 
 
 @pytest.mark.usefixtures("server")
@@ -190,26 +199,29 @@ def test_an_answer_beyond_all_bounds_is_an_agent_error(path: Path, stub: Stub) -
             b'{"type":"say","server":"c/s","will":"in","seconds":NaN}\n', "no request", id="NaN"
         ),
         pytest.param(
-            b'{"type":"say","server":"c/s","will":"in","seconds":1,"reason":"%s"}\n'
-            % (b"x" * 201),
+            b'{"type":"say","server":"c/s","will":"in","seconds":1,"reason":"%s"}\n' % (b"x" * 201),
             "reason",
             id="a long reason",
         ),
         pytest.param(b'{"type":"explain","server":"\\ud800"}\n', "no request", id="surrogate"),
         pytest.param(
-            b'{"type":"explain","server":"\xff"}\n', "no request", id="no UTF-8",
+            b'{"type":"explain","server":"\xff"}\n',
+            "no request",
+            id="no UTF-8",
         ),
         pytest.param(
-            b'{"type":"status","x":' + b"[" * 4000 + b"\n", "no request", id="deeply nested",
+            b'{"type":"status","x":' + b"[" * 4000 + b"\n",
+            "no request",
+            id="deeply nested",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_request_is_answered_with_why(
     path: Path, stub: Stub, content: bytes, error: str
 ) -> None:
     assert error in error_of(raw(path, content))
     assert not stub.asked
-    assert ask(path, Status()) == {"fine": True}
+    assert ask(path, StatusRequest()) == {"fine": True}
 
 
 @pytest.mark.usefixtures("server")
@@ -219,7 +231,7 @@ def test_the_longest_request_is_served(path: Path, stub: Stub) -> None:
     answer = raw(path, request.ljust(MAX_REQUEST_BYTES) + b"\n")
 
     assert json.loads(answer)["document"] == {"fine": True}
-    assert stub.asked == [Explain("c/s")]
+    assert stub.asked == [ExplainRequest("c/s")]
 
 
 @pytest.mark.usefixtures("server")
@@ -231,7 +243,7 @@ def test_one_connection_is_one_request(path: Path, stub: Stub) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_a_mistake_of_ours_is_told_to_the_caller(path: Path, stub: Stub) -> None:
-    def fail(_: Request) -> Answer:
+    def fail(_: ControlRequest) -> ControlResponse:
         raise ZeroDivisionError("division by zero")
 
     stub.answer = fail
@@ -241,16 +253,16 @@ def test_a_mistake_of_ours_is_told_to_the_caller(path: Path, stub: Stub) -> None
 
 @pytest.mark.usefixtures("server")
 def test_a_mistake_of_ours_leaves_the_server_at_work(path: Path, stub: Stub) -> None:
-    def fail(_: Request) -> Answer:
+    def fail(_: ControlRequest) -> ControlResponse:
         raise ZeroDivisionError
 
     stub.answer = fail
     for _ in range(2 * MOST_CALLERS):
         with pytest.raises(AgentError):
-            ask(path, Status())
-    stub.answer = lambda _: Answer("well again")
+            ask(path, StatusRequest())
+    stub.answer = lambda _: ControlResponse("well again")
 
-    assert ask(path, Status()) == "well again"
+    assert ask(path, StatusRequest()) == "well again"
 
 
 @pytest.mark.usefixtures("server")
@@ -270,7 +282,7 @@ def test_more_callers_than_allowed_are_turned_away_at_once(path: Path) -> None:
     try:
         began = time.monotonic()
         with pytest.raises(AgentError):
-            ask(path, Status())
+            ask(path, StatusRequest())
         assert time.monotonic() - began < 2.0
     finally:
         for caller in silent:
@@ -283,7 +295,7 @@ def test_a_caller_too_many_is_told_that_the_agent_is_busy(path: Path) -> None:
     silent = [connected(path) for _ in range(MOST_CALLERS)]
     try:
         with pytest.raises(AgentError, match="busy"):
-            ask(path, Status())
+            ask(path, StatusRequest())
     finally:
         for caller in silent:
             caller.close()
@@ -293,14 +305,14 @@ def test_a_caller_too_many_is_told_that_the_agent_is_busy(path: Path) -> None:
 def test_as_many_as_are_allowed_are_served_side_by_side(path: Path, stub: Stub) -> None:
     together = threading.Barrier(MOST_CALLERS)
 
-    def meet(_: Request) -> Answer:
+    def meet(_: ControlRequest) -> ControlResponse:
         together.wait(TIMEOUT_SECONDS)
-        return Answer("met")
+        return ControlResponse("met")
 
     stub.answer = meet
     answers: list[object] = []
     callers = [
-        threading.Thread(target=lambda: answers.append(ask(path, Status())))
+        threading.Thread(target=lambda: answers.append(ask(path, StatusRequest())))
         for _ in range(MOST_CALLERS)
     ]
     for caller in callers:
@@ -339,14 +351,14 @@ def test_a_caller_who_drips_is_hung_up_on(path: Path) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_a_caller_who_takes_no_answer_is_hung_up_on(path: Path, stub: Stub) -> None:
-    stub.answer = lambda _: Answer("x" * (8 << 20))
+    stub.answer = lambda _: ControlResponse("x" * (8 << 20))
     with connected(path) as caller:
         caller.sendall(b'{"type":"status"}\n')
         time.sleep(PATIENCE_SECONDS + 0.5)
         assert len(received(caller)) < 8 << 20
 
-    stub.answer = lambda _: Answer("small")
-    assert ask(path, Status()) == "small"
+    stub.answer = lambda _: ControlResponse("small")
+    assert ask(path, StatusRequest()) == "small"
 
 
 @pytest.mark.parametrize("bits", [0o000, 0o022, 0o077, 0o177])
@@ -373,11 +385,11 @@ def test_a_socket_that_a_dead_agent_left_is_replaced(path: Path, stub: Stub) -> 
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     with pytest.raises(AgentError, match="no agent runs here: nobody listens on"):
-        ask(path, Status())
+        ask(path, StatusRequest())
 
     server = ControlServer(path, "", stub)
     try:
-        assert ask(path, Status()) == {"fine": True}
+        assert ask(path, StatusRequest()) == {"fine": True}
     finally:
         server.close()
 
@@ -389,7 +401,7 @@ def test_close_removes_the_socket_and_ends_the_thread(path: Path, stub: Stub) ->
     assert not path.exists()
     assert "control" not in {thread.name for thread in threading.enumerate() if thread.is_alive()}
     with pytest.raises(AgentError, match="no agent runs here: there is no"):
-        ask(path, Status())
+        ask(path, StatusRequest())
 
 
 def test_close_waits_for_no_silent_caller(path: Path, stub: Stub) -> None:
@@ -453,20 +465,22 @@ def impostor(path: Path) -> Iterator[Callable[[bytes], None]]:
         pytest.param(b"[]\n", id="a list"),
         pytest.param(b'{"error":5}\n', id="a number for an error"),
         pytest.param(
-            b'{"error":"\xff"}\n', id="no UTF-8",
+            b'{"error":"\xff"}\n',
+            id="no UTF-8",
         ),
         pytest.param(
-            b'{"x":' + b"[" * 100_000 + b"\n", id="deeply nested",
+            b'{"x":' + b"[" * 100_000 + b"\n",
+            id="deeply nested",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_answer_is_an_agent_error(
     path: Path, impostor: Callable[[bytes], None], content: bytes
 ) -> None:
     impostor(content)
 
     with pytest.raises(AgentError, match=rf"^{path}: what answers is no agent: "):
-        ask(path, Status())
+        ask(path, StatusRequest())
 
 
 def test_keys_that_a_later_agent_adds_are_left_out(
@@ -474,27 +488,27 @@ def test_keys_that_a_later_agent_adds_are_left_out(
 ) -> None:
     impostor(b'{"document":{"a":1},"error":"","later":true}\n')
 
-    assert ask(path, Status()) == {"a": 1}
+    assert ask(path, StatusRequest()) == {"a": 1}
 
 
 def test_a_path_that_is_no_socket_is_an_agent_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(AgentError, match="nobody listens on"):
-        ask(tmp_path / "file", Status())
+        ask(tmp_path / "file", StatusRequest())
     with pytest.raises(AgentError, match=r"file/agent\.sock: Not a directory"):
-        ask(tmp_path / "file" / "agent.sock", Status())
+        ask(tmp_path / "file" / "agent.sock", StatusRequest())
 
 
 def test_a_path_that_is_too_long_is_told_as_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="too long"):
-        ask(tmp_path / ("x" * 120), Status())
+        ask(tmp_path / ("x" * 120), StatusRequest())
 
 
 @pytest.mark.usefixtures("server")
 def test_a_name_that_is_no_text_is_an_agent_error(path: Path) -> None:
     with pytest.raises(AgentError):
-        ask(path, Explain("c/\udcff"))
+        ask(path, ExplainRequest("c/\udcff"))
 
 
 @pytest.mark.usefixtures("server")
@@ -503,6 +517,6 @@ def test_nothing_of_this_is_logged_as_trouble(path: Path, caplog: pytest.LogCapt
         raw(path, b"nonsense")
         with connected(path) as caller:
             caller.sendall(b"{")
-        ask(path, Status())
+        ask(path, StatusRequest())
 
     assert not caplog.records

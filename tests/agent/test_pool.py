@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import Facts, Planned, View
-from ldaphealth.guard import Memory, Round
+from ldaphealth.check import ConfiguredCheck, Facts, View
+from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import Finding, State
-from ldaphealth.survey import Surveyed
+from ldaphealth.survey import SurveyResult
 from tests.agent.surveys import NAME, surveying, then
 from tests.checks.seen import cluster, planned, saw
 
@@ -24,11 +24,11 @@ def test_a_check_that_cannot_compare_its_reads_ends_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     connect = planned("connect")
-    wrong = Planned(replace(connect.check, covers=stumbles), connect.params, connect.effect)
+    wrong = ConfiguredCheck(replace(connect.check, covers=stumbles), connect.params, connect.effect)
     pool = Pool(cluster(wrong), Memory())
     with caplog.at_level(logging.ERROR):
         for at in range(200):
-            pool.land("c/s0", [saw("connect", at=float(at))], Round(at, at))
+            pool.land("c/s0", [saw("connect", at=float(at))], RoundPeriod(at, at))
 
     assert pool.decide(200.0)[1] == {"c/s0"}
     assert len(pool.history.of_check("connect")["c/s0"]) <= 128
@@ -43,11 +43,11 @@ def test_a_survey_that_lands_is_judged_alone_and_the_other_opinions_stay() -> No
         return [view.finding(State.WARNING, "slow", "a sentence")]
 
     connect = planned("connect")
-    noting = Planned(replace(connect.check, judge=judge), connect.params, connect.effect)
-    asked = surveying(then(Surveyed({})))
+    noting = ConfiguredCheck(replace(connect.check, judge=judge), connect.params, connect.effect)
+    asked = surveying(then(SurveyResult({})))
     pool = Pool(replace(asked, checks=(noting, *asked.surveys)), Memory())
     for name in ("c/s0", "c/s1"):
-        pool.land(name, [replace(saw("connect"), server=name)], Round(0.0, 0.0))
+        pool.land(name, [replace(saw("connect"), server=name)], RoundPeriod(0.0, 0.0))
     pool.decide(1.0)
     for bad in (True, False, True):
         pool.land_survey([saw(NAME, {"bad": bad})])

@@ -10,9 +10,9 @@ import pytest
 from demo import wait
 from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster
-from ldaphealth.live.board import Board
+from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Observation, Server
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, Settings
 from tests.checks.seen import planned
 
@@ -25,7 +25,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def publish(self, _: Decided) -> None:
+    def publish(self, _: Publication) -> None:
         """Fail."""
         raise self.error
 
@@ -40,11 +40,11 @@ def test_others_are_told_all_the_same(
 ) -> None:
     servers = (Server("c", "a", "ldap://192.0.2.1"),)
     cluster = Cluster("c", servers, (planned("connect"),), 0, interval_seconds=0.05)
-    board = Board()
+    board = LiveState()
     agent = Agent(
         Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
         [Failing(error), board],
-        look=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
+        probe=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
     )
     thread = threading.Thread(target=agent.run)
     thread.start()

@@ -11,7 +11,7 @@ import pytest
 from demo import wait
 from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster
-from ldaphealth.live.board import Board
+from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Observation, Server
 from ldaphealth.publishers.track_file import TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
@@ -34,12 +34,12 @@ class Stage:
     """
 
     def __init__(self, directory: Path, *clusters: Cluster) -> None:
-        self.directory, self.board = directory, Board()
+        self.directory, self.board = directory, LiveState()
         self.sees = True
         self.agent = Agent(
             self.settings(*clusters),
             [self.board, VerdictFiles(directory / "v"), TrackFiles(directory / "t")],
-            look=self._look,
+            probe=self._probe,
         )
         self.thread = threading.Thread(target=self.agent.run)
         self.thread.start()
@@ -55,7 +55,7 @@ class Stage:
         asked = self.agent.ask(lambda: self.agent.reconfigure(self.settings(*clusters)))
         asked.result(PATIENCE_SECONDS)
 
-    def _look(self, server: Server, *_: object) -> list[Observation]:
+    def _probe(self, server: Server, *_: object) -> list[Observation]:
         return [Observation(server.id, "connect", 0.0, 0.001, {}, {})] if self.sees else []
 
     def on_the_board(self) -> set[str]:

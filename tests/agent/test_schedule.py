@@ -123,8 +123,12 @@ def test_the_phase_is_kept_over_a_sleep() -> None:
     after = looks(schedule, START + 60 * INTERVAL - 1e-6, cycle([0.0]))
 
     assert [(round(time - START, 6), server) for time, server in after] == [
-        (575.0, "b"), (580.0, "a"), (585.0, "b"), (590.0, "a"), (595.0, "b"),
-    ]  # fmt: skip
+        (575.0, "b"),
+        (580.0, "a"),
+        (585.0, "b"),
+        (590.0, "a"),
+        (595.0, "b"),
+    ]
 
 
 intervals = st.lists(st.sampled_from([0.2, 1.0, 5.0, 7.3, 30.0, 3600.0]), min_size=1, max_size=20)

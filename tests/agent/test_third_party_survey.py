@@ -11,15 +11,15 @@ import pytest
 
 MODULE = """\
 from msgspec import Struct
-from ldaphealth.check import Check, no_round
-from ldaphealth.survey import Surveyed
+from ldaphealth.check import Check, not_in_rounds
+from ldaphealth.survey import SurveyResult
 
 class Params(Struct, frozen=True):
     interval_seconds: float = 60.0
     {field}: float = 5.0
 
 CHECK = Check(
-    "landscape", Params, no_round, lambda view, params: (), survey=lambda site: Surveyed({{}})
+    "landscape", Params, not_in_rounds, lambda view, params: (), survey=lambda site: SurveyResult({{}})
 )
 """
 CONFIG = 'clusters: {c: {servers: {s: "ldap://127.0.0.1:1"}, checks: {landscape: {}}}}'
@@ -44,8 +44,11 @@ def test_a_survey_of_another_package(tmp_path: Path, field: str, status: int, wo
     done = subprocess.run(
         [sys.executable, "-m", "ldaphealth", "config", "check", config],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
     assert done.returncode == status, done.stderr
     assert words in done.stdout + done.stderr

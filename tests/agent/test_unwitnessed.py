@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.guard import Memory, Round
-from ldaphealth.model import Effect, Failure, Kind, Observation, Server
+from ldaphealth.guard import Memory, RoundPeriod
+from ldaphealth.model import CheckEffect, Failure, FailureKind, Observation, Server
 
-PLAN = tuple(Planned(BUILT_IN[name], BUILT_IN[name].params(), Effect.OUT) for name in ("connect",))
+PLAN = tuple(
+    ConfiguredCheck(BUILT_IN[name], BUILT_IN[name].params(), CheckEffect.OUT)
+    for name in ("connect",)
+)
 SERVERS = tuple(Server("c", name, "ldap://127.0.0.1") for name in ("a", "b"))
 GOOD = None
-SOFT = Failure(Kind.BIND, "refused", "invalidCredentials")
-HARD = Failure(Kind.CONNECT, "refused")
-OURS = Failure(Kind.RESOLVE, "no name", ours=True)
+SOFT = Failure(FailureKind.BIND, "refused", "invalidCredentials")
+HARD = Failure(FailureKind.CONNECT, "refused")
+OURS = Failure(FailureKind.RESOLVE, "no name", is_local=True)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def pool() -> Pool:
 
 def land(pool: Pool, name: str, failure: Failure | None, now: float) -> list[str]:
     seen = [Observation(f"c/{name}", "connect", now, 0.01, {}, {"connect": 0.01}, failure)]
-    pool.land(f"c/{name}", seen, Round(now, now + 0.01))
+    pool.land(f"c/{name}", seen, RoundPeriod(now, now + 0.01))
     pool.decide(now + 0.01)
     return pool.unwitnessed()
 

@@ -17,10 +17,17 @@ PROGRAMS = [shutil.which("chromium"), shutil.which("chromedriver")]
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 PATIENCE_SECONDS = 20.0
 OPTIONS = (
-    "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-sandbox",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--disable-dev-shm-usage",
-)  # fmt: skip
+    "--headless",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--disable-dev-shm-usage",
+)
 
 
 def start(profile: Path) -> webdriver.Chrome:

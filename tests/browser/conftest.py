@@ -47,9 +47,13 @@ def chrome(browser: webdriver.Chrome) -> webdriver.Chrome:
 def realistic() -> str:
     """Return the page of two clusters with every kind of server."""
     return page.render(
-        views.realistic(), views.AILING, boot_seconds=views.BOOT, epoch_seconds=views.EPOCH,
-        host="lb1", words=views.WORDS,
-    )  # fmt: skip
+        views.realistic(),
+        views.AILING,
+        boot_seconds=views.BOOT,
+        epoch_seconds=views.EPOCH,
+        host="lb1",
+        words=views.WORDS,
+    )
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from ldaphealth.live.board import View
+from ldaphealth.live.live_state import LiveView
 from ldaphealth.page import page
 from tests.browser.chromium import PATIENCE_SECONDS, complaints, look_like, screenshot
 from tests.browser.site import Site
@@ -45,18 +45,18 @@ def text_of(chrome: webdriver.Chrome, selector: str) -> str:
     )
 
 
-def told(view: View) -> str:
+def told(view: LiveView) -> str:
     return page.render(
         view, views.HEALTH, boot_seconds=views.BOOT, epoch_seconds=views.EPOCH, words=views.WORDS
     )
 
 
-def recovered(view: View) -> View:
+def recovered(view: LiveView) -> LiveView:
     """Return the view after the server that was out came back."""
     example = dict(view.clusters["example"])
     back = replace(views.fine("example/ldap2"), lasted_seconds=0.0)
     example["example/ldap2"] = replace(example["example/ldap2"], verdict=back)
-    return View({**view.clusters, "example": example}, view.changes)
+    return LiveView({**view.clusters, "example": example}, view.changes)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -137,10 +137,14 @@ def test_what_is_new_comes_in_and_what_a_person_did_stays(
         "title": "1 out, 1 unknown - ldaphealth",
         "scroll": True,
         "order": [
-            "branch/b1", "branch/b2", "branch/b3", "example/ldap3", "example/ldap1",
+            "branch/b1",
+            "branch/b2",
+            "branch/b3",
+            "example/ldap3",
+            "example/ldap1",
             "example/ldap2",
         ],
-    }  # fmt: skip
+    }
     assert complaints(chrome) == []
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.check import Cluster, Planned, View
+from ldaphealth.check import Cluster, ConfiguredCheck, View
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.model import Effect, Failure, Finding, Observation, Role, Server, State, Trust
+from ldaphealth.model import CheckEffect, Failure, Finding, Observation, Role, Server, State, Trust
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
-HARD, SOFT, TOLD, OURS = Trust.HARD, Trust.SOFT, Trust.TOLD, Trust.OURS
+HARD, SOFT, TOLD, OURS = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
 
 Opinion = tuple[str, State, Trust]
 FINE: Opinion = ("ok", OK, SOFT)
@@ -65,14 +65,14 @@ def opinions(findings: Iterable[Finding]) -> tuple[Opinion, ...]:
     return tuple((finding.code, finding.state, finding.trust) for finding in findings)
 
 
-def cluster(*checks: Planned, servers: int = 1, **settings: Any) -> Cluster:
+def cluster(*checks: ConfiguredCheck, servers: int = 1, **settings: Any) -> Cluster:
     """Return a cluster `c` of servers s0, s1 and so on."""
     names = tuple(f"s{n}" for n in range(servers))
     return Cluster("c", tuple(map(server, names)), checks, min_in_service=0, **settings)
 
 
-def planned(name: str, params: object = None, effect: Effect | None = None) -> Planned:
+def planned(name: str, params: object = None, effect: CheckEffect | None = None) -> ConfiguredCheck:
     """Return a built-in check, by default with its own settings and effect."""
     check = BUILT_IN[name]
     settings = check.params() if params is None else params
-    return Planned(check, settings, check.effect if effect is None else effect)
+    return ConfiguredCheck(check, settings, check.effect if effect is None else effect)

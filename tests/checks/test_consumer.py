@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.checks.consumer import NEVER, Params, judge, observe, says_the_same
-from ldaphealth.judging.history import History
+from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.codec import Entry
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Finding, Kind, Observation, Server, State
+from ldaphealth.model import Failure, FailureKind, Finding, Observation, Server, State
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -98,7 +98,7 @@ REFRESHING = ("refreshing", WARNING, SOFT)
 LOOP = ("refresh_loop", WARNING, SOFT)
 SILENT = ("silent", WARNING, SOFT)
 MAY_BE_SILENT = Params(silent_seconds=at_most(600, 3600))
-TIMEOUT = Failure(Kind.TIMEOUT, "no answer")
+TIMEOUT = Failure(FailureKind.TIMEOUT, "no answer")
 
 CASES = {
     "connected": case(read(0, link(A), link(B)), expected=(FINE,)),
@@ -345,7 +345,7 @@ HOUR = every(INTERVAL_SECONDS, 3600)
 
 def remembered(reads: Iterable[Observation]) -> Sequence[Finding]:
     """Return what the agent tells after it has seen them all."""
-    history = History(covers={"consumer": says_the_same})
+    history = RecentObservations(covers={"consumer": says_the_same})
     for each in reads:
         history.add(each)
     seen = history.view(server(), "consumer", one_shot=False)
@@ -393,7 +393,7 @@ def test_what_is_spared_of_the_older_reads_changes_nothing_that_is_judged(
         reads.append(
             read(at, link(connected=connected, phase=phase, connect=connect, contact=contact))
         )
-    few = History(keep=2, covers={"consumer": says_the_same}, older=1000)
+    few = RecentObservations(keep=2, covers={"consumer": says_the_same}, older=1000)
     for each in reads:
         few.add(each)
 

@@ -9,8 +9,8 @@ import pytest
 from ldaphealth.checks.content import Params, survey
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Kind
-from ldaphealth.survey import Site
+from ldaphealth.model import Failure, FailureKind
+from ldaphealth.survey import SurveyContext
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -29,9 +29,15 @@ from tests.checks.seen import (
 
 PARAMS = Params(cover_hours=24)
 WELL: dict[str, Any] = {
-    "passes": 0, "part": 0.25, "entries": 100, "odd": 0, "odd_dns": [], "undecided": 0,
-    "undecided_dns": [], "not_compared": "",
-}  # fmt: skip
+    "passes": 0,
+    "part": 0.25,
+    "entries": 100,
+    "odd": 0,
+    "odd_dns": [],
+    "undecided": 0,
+    "undecided_dns": [],
+    "not_compared": "",
+}
 ODD: Opinion = ("diverged", CRITICAL, SOFT)
 UNDECIDED: Opinion = ("diverged", CRITICAL, TOLD)
 LEFT_OUT: Opinion = ("not_compared", UNKNOWN, OURS)
@@ -89,10 +95,10 @@ def test_the_pace_follows_from_the_time_of_a_pass() -> None:
 @pytest.mark.parametrize(("servers", "wanted"), [(2, 5000), (8, 5000), (100, 400)])
 def test_all_servers_together_need_no_more_memory_than_a_few(servers: int, wanted: int) -> None:
     def refused(*_: object) -> Session:
-        raise SessionError(Failure(Kind.RESULT, "refused"))
+        raise SessionError(Failure(FailureKind.RESULT, "refused"))
 
     many = cluster(servers=servers).servers
-    site = Site(many, PARAMS, Deadline.after(60.0), None, refused, lambda _: False)
+    site = SurveyContext(many, PARAMS, Deadline.after(60.0), None, refused, lambda _: False)
     surveyed = survey(site)
 
     assert surveyed.kept.cursor.wanted == wanted

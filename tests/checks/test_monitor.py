@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ldaphealth.checks.monitor import BASE, OPERATIONS, Params, Rate, Ratio, _counter
 from ldaphealth.judging.thresholds import at_most
-from ldaphealth.model import Failure, Kind, Metric, Observation
+from ldaphealth.model import Failure, FailureKind, Metric, Observation
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -33,7 +33,7 @@ TWO = Params((*ONE.ratios, Ratio("bind", "unbind", at_most(1.0, 3.0), min_operat
 COLLECTING, IDLE = ("collecting", OK, SOFT), ("idle", OK, SOFT)
 NO_ACCESS = ("no_access", UNKNOWN, OURS)
 HIGH, TOO_HIGH = ("ratio", WARNING, SOFT), ("ratio", CRITICAL, SOFT)
-FAILED = Failure(Kind.TIMEOUT, "no answer within 5 s: search")
+FAILED = Failure(FailureKind.TIMEOUT, "no answer within 5 s: search")
 
 Counters = Mapping[str, int] | None  # None: the read failed
 

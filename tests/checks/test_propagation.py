@@ -130,11 +130,15 @@ CASES = {
     ),
     "lost the last time, received this time": case("s3", ONE_LACKS, ALL_GOT, expected=(FINE,)),
     "lost and slow": case(
-        "s3", ONE_LACKS, story("s1", GOT, GOT, reader(3.0)),
+        "s3",
+        ONE_LACKS,
+        story("s1", GOT, GOT, reader(3.0)),
         expected=(LOST, ("slow", WARNING, SOFT)),
     ),
     "what is older than a whole turn of all does not count": case(
-        "s3", ONE_LACKS, *(story(each, GOT, GOT, GOT) for each in ("s1", "s2", "s1", "s2")),
+        "s3",
+        ONE_LACKS,
+        *(story(each, GOT, GOT, GOT) for each in ("s1", "s2", "s1", "s2")),
         expected=(FINE,),
     ),
     "a writer that could not write the next time": case(
@@ -154,11 +158,16 @@ CASES = {
     ),
     "nobody to watch": case("s0", ALONE, expected=(("not_applicable", OK, SOFT),)),
     "a survey that failed in between": Case(
-        view(saw("propagation", ONE_LACKS, of="s3"), saw("propagation", of="s3"),
-             saw("propagation", story("s1", GOT, GOT, GOT), of="s3"), of="s3"),
-        PARAMS, (LOST,),
+        view(
+            saw("propagation", ONE_LACKS, of="s3"),
+            saw("propagation", of="s3"),
+            saw("propagation", story("s1", GOT, GOT, GOT), of="s3"),
+            of="s3",
+        ),
+        PARAMS,
+        (LOST,),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.judging.history import History
 from ldaphealth.judging.judge import judge
-from ldaphealth.model import Effect, State
+from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.model import CheckEffect, State
 from tests.checks import (
     test_certificate,
     test_compare,
@@ -71,9 +71,9 @@ def of_failures() -> set[str]:
     """Return the codes of the judge of failures."""
     codes = set()
     for row in test_judge.FAILURES.values():
-        history = History()
+        history = RecentObservations()
         history.add(saw(row.check, failure=row.failure))
-        one = cluster(planned(row.check, params=object(), effect=Effect.OUT))
+        one = cluster(planned(row.check, params=object(), effect=CheckEffect.OUT))
         codes |= {finding.code for finding in judge(one, history, one_shot=True)}
     return codes
 

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.checks.replication import CHECK, OBSERVED, Params
-from ldaphealth.checks.sightings import grew
+from ldaphealth.checks.vector_reads import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
-from ldaphealth.judging.history import History
 from ldaphealth.judging.judge import judge
+from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Kind, Metric, Observation
+from ldaphealth.model import Failure, FailureKind, Metric, Observation
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -44,7 +44,7 @@ from tests.checks.seen import (
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-DEAD = Failure(Kind.CONNECT, "the server closed the connection")
+DEAD = Failure(FailureKind.CONNECT, "the server closed the connection")
 BEHIND, TOO_BEHIND = ("behind", WARNING, SOFT), ("behind", CRITICAL, SOFT)
 ISOLATED, TOO_ISOLATED = ("isolated", WARNING, SOFT), ("isolated", CRITICAL, SOFT)
 SPLIT, TOO_SPLIT = ("split", WARNING, TOLD), ("split", CRITICAL, TOLD)
@@ -400,7 +400,7 @@ def all_findings(
     *seen: Observation, one_shot: bool = False, params: Params | None = None
 ) -> dict[str, tuple[Opinion, ...]]:
     """Return what is found of every server of a cluster of four."""
-    four, history = cluster(planned("replication", params), servers=4), History()
+    four, history = cluster(planned("replication", params), servers=4), RecentObservations()
     for each in seen:
         history.add(each)
     found = judge(four, history, one_shot=one_shot)
@@ -423,8 +423,11 @@ def test_a_dead_server_is_not_judged_itself_and_makes_nobody_late() -> None:
 
 
 def test_a_server_that_cannot_be_reached_any_more_has_no_say_and_is_not_judged_here() -> None:
-    two, remembered = cluster(planned("connect"), planned("replication"), servers=2), History()
-    refused = Failure(Kind.CONNECT, "connection refused")
+    two, remembered = (
+        cluster(planned("connect"), planned("replication"), servers=2),
+        RecentObservations(),
+    )
+    refused = Failure(FailureKind.CONNECT, "connection refused")
     for each in (
         saw("connect", of="s0", at=0),
         read("s0", 1, NEW),
@@ -838,7 +841,7 @@ def test_a_regress_is_told_whatever_the_others_show(seen: list[Observation]) -> 
 def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
     """An hour of reads every 5 s, each another position; s3 was cut off and restored long ago."""
     four = cluster(planned("replication"), servers=4)
-    history = History(covers={"replication": CHECK.covers} if CHECK.covers else {})
+    history = RecentObservations(covers={"replication": CHECK.covers} if CHECK.covers else {})
     for at in range(0, 3600, 5):
         for name in ("s0", "s1", "s2"):
             history.add(read(name, at, csn(1, at)))
@@ -856,12 +859,15 @@ def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
 def test_older_reads_that_are_spared_make_nobody_later(seen: list[Observation], keep: int) -> None:
     """What grew is told as late as it was, or less; who is blamed stays the same."""
     four = cluster(planned("replication", Params(behind=Thresholds())), servers=4)
-    whole, few = History(1000), History(keep, {"replication": grew}, older=1000)
+    whole, few = (
+        RecentObservations(1000),
+        RecentObservations(keep, {"replication": grew}, older=1000),
+    )
     for each in seen:
         whole.add(each)
         few.add(each)
 
-    def behind(history: History) -> dict[tuple[str, str, str], float]:
+    def behind(history: RecentObservations) -> dict[tuple[str, str, str], float]:
         found = judge(four, history, one_shot=False)
         return {(f.server, m.name, m.label): m.value for f in found for m in f.metrics}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.write import Params
-from ldaphealth.model import Failure, Kind, Observation
+from ldaphealth.model import Failure, FailureKind, Observation
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -78,7 +78,7 @@ CASES = {
     ),
     "a round that failed between does not matter": of_two(
         wrote(0, "a"),
-        saw("write", at=5, failure=Failure(Kind.RESULT, "busy", "busy")),
+        saw("write", at=5, failure=Failure(FailureKind.RESULT, "busy", "busy")),
         wrote(10, "b", "a", 2),
         *wrote_twice("s1", 2),
         expected=(FINE, DUPLICATE),

@@ -34,8 +34,11 @@ def refused(config: Path, group: str) -> str:
     config.write_text(CONFIGURATION.format(directory=config.parent, group=group))
     found = subprocess.run(
         [sys.executable, "-X", "dev", "-m", "ldaphealth", "agent", "--config", str(config)],
-        capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
     assert (found.returncode, found.stdout) == (3, "")
     lines = [line for line in found.stderr.splitlines() if line.startswith("ldaphealth: ")]
     assert "ResourceWarning" not in found.stderr

@@ -16,7 +16,7 @@ import click
 import pytest
 
 from ldaphealth.cli.check_ldaphealth import check_ldaphealth
-from ldaphealth.control.requests import Answer, Request
+from ldaphealth.control.requests import ControlRequest, ControlResponse
 from ldaphealth.control.server import ControlServer
 from ldaphealth.model import Snapshot
 from ldaphealth.sinks.json_document import document
@@ -31,9 +31,13 @@ PASSWORD = "geheim und lang"
 
 def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [PLUGIN, *arguments], env=os.environ | environment,
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        [PLUGIN, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -182,9 +186,20 @@ def test_the_timeout_holds_against_any_server(behave: servers.Behaviour, words: 
 def test_a_password_on_the_command_line_is_soon_gone_from_it() -> None:
     with servers.listening(servers.silent) as port:
         command = [
-            str(PLUGIN), "-H", "127.0.0.1", "-p", str(port), "-b", BASE, "-D", "cn=x",
-            "-P", PASSWORD, "-t", "8",
-        ]  # fmt: skip
+            str(PLUGIN),
+            "-H",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-b",
+            BASE,
+            "-D",
+            "cn=x",
+            "-P",
+            PASSWORD,
+            "-t",
+            "8",
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             shown = Path(f"/proc/{process.pid}/cmdline")
             before_seconds = time.monotonic()
@@ -210,8 +225,8 @@ def agent(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
     made: list[ControlServer] = []
 
     def answering(told: Any) -> str:
-        def answer(_: Request) -> Answer:
-            return Answer(told)
+        def answer(_: ControlRequest) -> ControlResponse:
+            return ControlResponse(told)
 
         path = tmp_path / f"{len(made)}.sock"
         made.append(ControlServer(path, "", answer))
@@ -244,17 +259,23 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
         ),
         pytest.param(status_document(HEALTHY, -20), [], 3, "UNKNOWN - ldap1, ldap2,", id="stale"),
         pytest.param(
-            status_document(HEALTHY), ["--cluster", "man"], 3,
-            "UNKNOWN - the agent has no verdict on man; it looks at", id="a typo",
+            status_document(HEALTHY),
+            ["--cluster", "man"],
+            3,
+            "UNKNOWN - the agent has no verdict on man; it looks at",
+            id="a typo",
         ),
         pytest.param(
-            status_document(Snapshot(0.0, ())), [], 3, "UNKNOWN - the agent has no verdict yet",
+            status_document(Snapshot(0.0, ())),
+            [],
+            3,
+            "UNKNOWN - the agent has no verdict yet",
             id="it has just begun",
         ),
         pytest.param({"fine": True}, [], 3, "UNKNOWN - ", id="what answers is none"),
         pytest.param([1], [], 3, "UNKNOWN - ", id="nor is this"),
     ],
-)  # fmt: skip
+)
 def test_the_agent_is_asked(
     agent: Callable[[Any], str], told: Any, options: list[str], status: int, start: str
 ) -> None:
@@ -296,10 +317,20 @@ def test_what_needs_no_session_loads_nothing_heavy(arguments: list[str]) -> None
 
 def test_the_answer_of_an_agent_loads_nothing_heavy_either(agent: Callable[[Any], str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", PLUGIN, "--agent",
-         "--socket", agent(status_document(HEALTHY))],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            PLUGIN,
+            "--agent",
+            "--socket",
+            agent(status_document(HEALTHY)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
     assert done.returncode == 0
     loaded = {
@@ -325,7 +356,7 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "function", "status"),
-    [(["-H", "h", "-b", ""], "evaluated", 2), (["--agent"], "asked", 3)],
+    [(["-H", "h", "-b", ""], "evaluated", 2), (["--agent"], "ask_agent", 3)],
     ids=["a look", "the agent"],
 )
 def test_a_hang_of_ours_ends_with_an_answer_too(
@@ -351,8 +382,10 @@ def test_the_shell_completes_its_options_and_servers(tmp_path: Path) -> None:
     path = tmp_path / "ldaphealth.yaml"
     path.write_text("clusters: {c: {suffix: 'dc=x', servers: {a: 'ldap://127.0.0.1:1'}}}")
     _, out, _ = run(
-        _CHECK_LDAPHEALTH_COMPLETE="bash_complete", COMP_WORDS="check_ldaphealth --cluster c",
-        COMP_CWORD="2", LDAPHEALTH_CONFIG=str(path),
-    )  # fmt: skip
+        _CHECK_LDAPHEALTH_COMPLETE="bash_complete",
+        COMP_WORDS="check_ldaphealth --cluster c",
+        COMP_CWORD="2",
+        LDAPHEALTH_CONFIG=str(path),
+    )
 
     assert {line.partition(",")[2] for line in out.splitlines()} == {"c", "c/a"}

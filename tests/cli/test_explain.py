@@ -32,8 +32,12 @@ def test_the_side_is_told_in_the_words_of_every_other_answer(
     in_service: bool, draining: bool, side: str
 ) -> None:
     verdict = {
-        "server": "c/a", "in_service": in_service, "draining": draining, "weight": 7,
-        "held_by": "", "reasons": [],
-    }  # fmt: skip
+        "server": "c/a",
+        "in_service": in_service,
+        "draining": draining,
+        "weight": 7,
+        "held_by": "",
+        "reasons": [],
+    }
 
     assert _verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]

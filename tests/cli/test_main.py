@@ -27,8 +27,11 @@ def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "ldaphealth", *arguments],
         env=os.environ | environment,
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -150,8 +153,11 @@ def test_config_check_tells_every_mistake_on_a_line_of_its_own(tmp_path: Path) -
 
     assert (status, out) == (3, "")
     assert [line.partition("clusters.")[2].partition(":")[0] for line in err.splitlines()] == [
-        "c.sufix", "c.servers.b.wait", "c.servers.b.uri", "c.servers.a.uri",
-    ]  # fmt: skip
+        "c.sufix",
+        "c.servers.b.wait",
+        "c.servers.b.uri",
+        "c.servers.a.uri",
+    ]
 
 
 @pytest.mark.parametrize(("wrong", "status"), [(False, 0), (True, 3)])
@@ -163,8 +169,10 @@ def test_config_check_answers_programs(config: str, wrong: bool, status: int) ->
 
     document = json.loads(out)
     assert (found, bool(document["problems"]), "example" in document["clusters"]) == (
-        status, wrong, not wrong,
-    )  # fmt: skip
+        status,
+        wrong,
+        not wrong,
+    )
 
 
 def test_config_schema_is_json() -> None:
@@ -192,12 +200,18 @@ def test_canary_plan_answers_programs(config: str) -> None:
 def test_the_shell_completes(config: str, words: str, offered: set[str]) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("ldaphealth")],
-        env=os.environ | {
-            "_LDAPHEALTH_COMPLETE": "bash_complete", "COMP_WORDS": words,
-            "COMP_CWORD": str(len(words.split()) - 1), "LDAPHEALTH_CONFIG": config,
+        env=os.environ
+        | {
+            "_LDAPHEALTH_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+            "LDAPHEALTH_CONFIG": config,
         },
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
     assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered
 
@@ -242,10 +256,20 @@ def test_a_person_who_waits_sees_how_far_it_is() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         done = subprocess.run(
-            [sys.executable, "-m", "ldaphealth", "check", f"ldap://127.0.0.1:{port}",
-             "--deadline", "2.5"],
-            stdout=subprocess.PIPE, stderr=theirs, timeout=30, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "ldaphealth",
+                "check",
+                f"ldap://127.0.0.1:{port}",
+                "--deadline",
+                "2.5",
+            ],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=30,
+            check=False,
+        )
     os.close(theirs)
     shown = os.read(ours, 65536).decode()
     os.close(ours)

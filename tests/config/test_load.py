@@ -10,7 +10,7 @@ from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.yaml_file import MAX_DEPTH, read
 from ldaphealth.judging.thresholds import Range
-from ldaphealth.model import BindMethod, Effect
+from ldaphealth.model import BindMethod, CheckEffect
 
 RIGHT = """\
 credentials:
@@ -56,7 +56,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
     ]
     assert isinstance(search.params, SearchParams)
     assert search.params.entries.critical == Range(1, 30)  # in YAML 1.1 it would be 90
-    assert search.effect is Effect.WEIGHT
+    assert search.effect is CheckEffect.WEIGHT
     assert [(s.weight, s.role.value) for s in cluster.servers[:2]] == [
         (100, "provider"),
         (50, "consumer"),

@@ -9,18 +9,18 @@ from uuid import UUID
 
 import pytest
 
-from ldaphealth.content.comparison import LOOKS, Comparison, Limits, TooFewError
-from ldaphealth.content.difference import Version
-from ldaphealth.content.progress import Progress
-from ldaphealth.content.reader import Part
+from ldaphealth.content.comparison import LOOKS, Comparison, ComparisonLimits, TooFewError
+from ldaphealth.content.difference import EntryVersion
+from ldaphealth.content.progress import ComparisonProgress
+from ldaphealth.content.reader import SliceEntries
 from ldaphealth.content.slices import Cursor, Slice
 from ldaphealth.csn import CSN, Vector
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.survey import StoppedError
 
-REFUSED = Failure(Kind.CONNECT, "connection refused")
-DENIED = Failure(Kind.BIND, "bind: invalidCredentials", "invalidCredentials")
+REFUSED = Failure(FailureKind.CONNECT, "connection refused")
+DENIED = Failure(FailureKind.BIND, "bind: invalidCredentials", "invalidCredentials")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -57,7 +57,7 @@ class Fake:
         self._fail()
         return next(self._vectors)
 
-    def part(self, wanted: Slice, most: int) -> Part:
+    def part(self, wanted: Slice, most: int) -> SliceEntries:
         """Return what is in the slice."""
         self._fail()
         found = {
@@ -66,16 +66,16 @@ class Fake:
             if wanted.low <= uuid <= wanted.high
         }
         if len(found) > most:
-            return Part(dict([*found.items()][: most + 1]), is_whole=False)
-        return Part(found)
+            return SliceEntries(dict([*found.items()][: most + 1]), is_whole=False)
+        return SliceEntries(found)
 
-    def versions(self, dns: Iterable[str]) -> dict[str, Version]:
+    def versions(self, dns: Iterable[str]) -> dict[str, EntryVersion]:
         """Return what there is now."""
         self._fail()
         if self._on_look:
             self._on_look(self.content)
         return {
-            f"cn={uuid}": Version(str(UUID(int=uuid)), csn)
+            f"cn={uuid}": EntryVersion(str(UUID(int=uuid)), csn)
             for uuid, csn in self.content.items()
             if f"cn={uuid}" in set(dns)
         }
@@ -101,9 +101,11 @@ class Clock:
         return self.seconds
 
 
-def compared(*servers: Fake, wanted: int = 100, limits: Limits | None = None) -> Progress:
-    progress, clock = Progress(Cursor(wanted)), Clock()
-    comparison = Comparison(servers, progress, limits or Limits(), clock.pause, clock.now)
+def compared(
+    *servers: Fake, wanted: int = 100, limits: ComparisonLimits | None = None
+) -> ComparisonProgress:
+    progress, clock = ComparisonProgress(Cursor(wanted)), Clock()
+    comparison = Comparison(servers, progress, limits or ComparisonLimits(), clock.pause, clock.now)
     try:
         comparison.begin()
         while not progress.cursor.is_done:
@@ -113,7 +115,7 @@ def compared(*servers: Fake, wanted: int = 100, limits: Limits | None = None) ->
     return progress
 
 
-def dns(progress: Progress) -> list[str]:
+def dns(progress: ComparisonProgress) -> list[str]:
     return [each.dn for each in progress.differences]
 
 
@@ -136,10 +138,10 @@ def test_a_difference_is_found_wherever_it_is() -> None:
 
 
 def test_all_differences_are_counted_and_the_first_are_kept() -> None:
-    progress = Progress(Cursor(100), most=2)
+    progress = ComparisonProgress(Cursor(100), most=2)
     clock = Clock()
     comparison = Comparison(
-        [Fake("a", SAME), Fake("b", {1: "csn"})], progress, Limits(), clock.pause
+        [Fake("a", SAME), Fake("b", {1: "csn"})], progress, ComparisonLimits(), clock.pause
     )
     while not progress.cursor.is_done:
         comparison.step()
@@ -208,24 +210,27 @@ def test_who_does_not_receive_in_time_is_left_out() -> None:
     newest = ({1: position(0), 2: position(1, sid=2)} for _ in count())
     servers = (Fake("a", SAME, vectors=newest), Fake("b", SAME | {3: "old"}), Fake("c", SAME))
 
-    assert compared(*servers, limits=Limits(wait_seconds=5)).not_compared.keys() == {"c/b", "c/c"}
+    assert compared(*servers, limits=ComparisonLimits(wait_seconds=5)).not_compared.keys() == {
+        "c/b",
+        "c/c",
+    }
 
 
 def test_a_retired_server_id_is_waited_for_by_nobody() -> None:
     newest = ({1: position(0), 2: position(1, sid=2)} for _ in count())
     servers = (Fake("a", SAME, vectors=newest), Fake("b", SAME | {3: "old"}))
-    progress = compared(*servers, limits=Limits(retired_server_ids=(2,)))
+    progress = compared(*servers, limits=ComparisonLimits(retired_server_ids=(2,)))
 
     assert (progress.not_compared, dns(progress)) == ({}, ["cn=3"])
 
 
 def test_a_stop_leaves_the_last_whole_slice() -> None:
-    progress = Progress(Cursor(100))
+    progress = ComparisonProgress(Cursor(100))
 
     def stopped(_: float) -> None:
         raise StoppedError
 
-    comparison = Comparison([Fake("a", SAME), Fake("b", {})], progress, Limits(), stopped)
+    comparison = Comparison([Fake("a", SAME), Fake("b", {})], progress, ComparisonLimits(), stopped)
     before = progress.cursor
     with pytest.raises(StoppedError):
         comparison.step()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ldaphealth.content.difference import (
     Difference,
-    Version,
-    Versions,
+    EntryVersion,
+    EntryVersions,
     belongs,
     differing,
     odd,
@@ -24,18 +24,20 @@ OLD, NEW, NEWER = "20260101000000Z#1", "20260101000001Z#1", "20260101000002Z#1"
 DN = "uid=a,dc=x"
 
 
-def version(csn: str, uuid: int = ONE) -> Version:
-    return Version(str(UUID(int=uuid)), csn)
+def version(csn: str, uuid: int = ONE) -> EntryVersion:
+    return EntryVersion(str(UUID(int=uuid)), csn)
 
 
-def looked(*looks: Mapping[str, str | None]) -> tuple[list[Difference], Mapping[str, Versions]]:
+def looked(
+    *looks: Mapping[str, str | None],
+) -> tuple[list[Difference], Mapping[str, EntryVersions]]:
     """Return what the last of some looks at one entry says."""
-    before: Mapping[str, Versions] = {
+    before: Mapping[str, EntryVersions] = {
         DN: {server: version(csn) if csn else None for server, csn in looks[0].items()}
     }
     different: list[Difference] = []
-    for look in looks[1:]:
-        now = {server: {DN: version(csn)} if csn else {} for server, csn in look.items()}
+    for probe in looks[1:]:
+        now = {server: {DN: version(csn)} if csn else {} for server, csn in probe.items()}
         outcome = second_look(before, now)
         different += outcome.different
         before = outcome.moving
@@ -54,18 +56,24 @@ def looked(*looks: Mapping[str, str | None]) -> tuple[list[Difference], Mapping[
         pytest.param([{"a": OLD, "b": NEW}, {"a": OLD, "b": NEWER}], 0, 1, id="on one of them"),
         pytest.param(
             [{"a": OLD, "b": NEW}, {"a": NEW, "b": NEWER}, {"a": NEWER, "b": NEWER}],
-            0, 0, id="it moves on and rests",
+            0,
+            0,
+            id="it moves on and rests",
         ),
         pytest.param(
             [{"a": OLD, "b": NEW}, {"a": OLD, "b": NEWER}, {"a": OLD, "b": NEWER}],
-            1, 0, id="it moves on one and not on the other",
+            1,
+            0,
+            id="it moves on one and not on the other",
         ),
         pytest.param(
             [{"a": OLD, "b": NEW, "c": OLD}, {"a": OLD, "c": OLD}],
-            0, 0, id="the odd one cannot be read any more",
+            0,
+            0,
+            id="the odd one cannot be read any more",
         ),
     ],
-)  # fmt: skip
+)
 def test_only_what_stays_different_in_the_same_way_is_called_so(
     looks: list[Mapping[str, str | None]], different: int, moving: int
 ) -> None:
@@ -125,7 +133,7 @@ def shown(of: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, tuple[str,
     }
 
 
-def by_dn(of: Mapping[str, Mapping[int, str]]) -> dict[str, dict[str, Version]]:
+def by_dn(of: Mapping[str, Mapping[int, str]]) -> dict[str, dict[str, EntryVersion]]:
     return {
         server: {f"cn={uuid}": version(csn, uuid) for uuid, csn in entries.items()}
         for server, entries in of.items()

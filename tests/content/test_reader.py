@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from ldaphealth.content.reader import LONGEST_DN, Access, Reader
+from ldaphealth.content.reader import LONGEST_DN, Reader, ReaderAccess
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
@@ -36,7 +36,7 @@ class Showing:
 
 def reader(dn: str) -> Reader:
     session = cast("Session", Showing(dn))
-    access = Access(lambda *_: session, 1.0, Deadline.after, lambda _: None, 1000.0)
+    access = ReaderAccess(lambda *_: session, 1.0, Deadline.after, lambda _: None, 1000.0)
     return Reader(server(), access)
 
 

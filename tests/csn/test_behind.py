@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.csn import CSN, MAJORITY, Mode, Reference, Sighting, Standing, Vector, assess
+from ldaphealth.csn import (
+    CSN,
+    MAJORITY,
+    Reference,
+    ReferenceMode,
+    Standing,
+    Vector,
+    VectorRead,
+    assess,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -21,8 +30,8 @@ def vector(**seconds: float) -> Vector:
     }
 
 
-def reads(**servers: list[tuple[float, Vector]]) -> dict[str, list[Sighting]]:
-    return {name: [Sighting(at, seen) for at, seen in seen] for name, seen in servers.items()}
+def reads(**servers: list[tuple[float, Vector]]) -> dict[str, list[VectorRead]]:
+    return {name: [VectorRead(at, seen) for at, seen in seen] for name, seen in servers.items()}
 
 
 def summary(standings: dict[str, Standing]) -> dict[str, str]:
@@ -92,7 +101,7 @@ MINE, THEIRS = vector(s1=100.0, s2=0.0), vector(s1=0.0, s2=100.0)
         ),
     ],
 )
-def test_standing(seen: dict[str, list[Sighting]], expected: dict[str, str]) -> None:
+def test_standing(seen: dict[str, list[VectorRead]], expected: dict[str, str]) -> None:
     assert summary(assess(seen)) == expected
 
 
@@ -115,14 +124,14 @@ VECTORS = st.dictionaries(st.sampled_from(["s1", "s2"]), st.sampled_from([0.0, 1
 READS = st.dictionaries(
     st.sampled_from("abcd"),
     st.lists(st.tuples(st.integers(0, 9).map(float), VECTORS), min_size=1, max_size=3).map(
-        lambda seen: [Sighting(at, v) for at, v in sorted(seen, key=lambda each: each[0])]
+        lambda seen: [VectorRead(at, v) for at, v in sorted(seen, key=lambda each: each[0])]
     ),
 )
 
 
 @given(READS, st.permutations("abcd"))
 def test_permuting_servers_permutes_the_result(
-    seen: dict[str, list[Sighting]], order: list[str]
+    seen: dict[str, list[VectorRead]], order: list[str]
 ) -> None:
     moved = {name: seen[name] for name in order if name in seen}
 
@@ -130,16 +139,18 @@ def test_permuting_servers_permutes_the_result(
 
 
 @given(READS)
-def test_with_all_vectors_equal_nobody_is_anything(seen: dict[str, list[Sighting]]) -> None:
-    level = {name: [Sighting(s.seen_at_seconds, NEW) for s in all_] for name, all_ in seen.items()}
+def test_with_all_vectors_equal_nobody_is_anything(seen: dict[str, list[VectorRead]]) -> None:
+    level = {
+        name: [VectorRead(s.seen_at_seconds, NEW) for s in all_] for name, all_ in seen.items()
+    }
 
     assert summary(assess(level)) == {}
 
 
 @given(READS)
-def test_who_lacks_nothing_is_never_behind(seen: dict[str, list[Sighting]]) -> None:
+def test_who_lacks_nothing_is_never_behind(seen: dict[str, list[VectorRead]]) -> None:
     newest = vector(s1=2.0, s2=2.0)
-    with_best = seen | {"best": [Sighting(99.0, newest)]}
+    with_best = seen | {"best": [VectorRead(99.0, newest)]}
 
     assert assess(with_best)["best"].behind_seconds == {}
 
@@ -165,7 +176,7 @@ CUT_OFF = vector(s1=10.0, s3=500.0)
         ),
         pytest.param(
             {
-                name: [Sighting(at + i, vector(**{f"s{i}": at})) for at in (0.0, 100.0)]
+                name: [VectorRead(at + i, vector(**{f"s{i}": at})) for at in (0.0, 100.0)]
                 for i, name in enumerate("abcd", 1)
             },
             {"a": "split 101", "b": "split 99", "c": "split 98", "d": "split 97"},
@@ -175,7 +186,7 @@ CUT_OFF = vector(s1=10.0, s3=500.0)
             reads(a=[(0, vector(s1=9.0, s2=9.0, s3=0.0)), (50, vector(s1=9.0, s2=9.0, s3=0.0))])
             | reads(b=[(0, vector(s1=0.0, s2=9.0, s3=0.0)), (50, vector(s1=0.0, s2=9.0, s3=0.0))])
             | {
-                name: [Sighting(at, vector(s1=0.0, s2=0.0, s3=9.0)) for at in (0.0, 50.0)]
+                name: [VectorRead(at, vector(s1=0.0, s2=0.0, s3=9.0)) for at in (0.0, 50.0)]
                 for name in "cd"
             },
             {
@@ -209,7 +220,7 @@ CUT_OFF = vector(s1=10.0, s3=500.0)
         ),
     ],
 )
-def test_standing_over_time(seen: dict[str, list[Sighting]], expected: dict[str, str]) -> None:
+def test_standing_over_time(seen: dict[str, list[VectorRead]], expected: dict[str, str]) -> None:
     assert summary(assess(seen)) == expected
 
 
@@ -237,17 +248,17 @@ def test_two_of_four_receive_nothing_while_their_own_writes_arrive(
 
 
 def test_a_slow_answer_does_not_make_a_server_late() -> None:
-    slow = Sighting(0.85, OLD, duration_seconds=0.8)
+    slow = VectorRead(0.85, OLD, duration_seconds=0.8)
 
-    assert summary(assess({"a": [Sighting(0.1, NEW)], "b": [slow]})) == {}
+    assert summary(assess({"a": [VectorRead(0.1, NEW)], "b": [slow]})) == {}
 
 
-def under_steady_writes(rounds: int) -> dict[str, list[Sighting]]:
+def under_steady_writes(rounds: int) -> dict[str, list[VectorRead]]:
     """Ten writes a second at a, 50 ms from the others, reads every 5 s; d stopped receiving."""
 
-    def seen(name: str, at: float) -> Sighting:
+    def seen(name: str, at: float) -> VectorRead:
         had_until = {"a": at, "d": 1.0}.get(name, at - 0.05)
-        return Sighting(at, vector(s1=float(int(had_until * 10)) / 10))
+        return VectorRead(at, vector(s1=float(int(had_until * 10)) / 10))
 
     starts = [5.0 * i + 1 for i in range(rounds)]
     return {name: [seen(name, at + 0.01 * i) for at in starts] for i, name in enumerate("abcd")}
@@ -270,12 +281,14 @@ def blamed(standings: dict[str, Standing]) -> set[str]:
 
 
 @given(READS)
-def test_more_than_half_are_never_blamed(seen: dict[str, list[Sighting]]) -> None:
+def test_more_than_half_are_never_blamed(seen: dict[str, list[VectorRead]]) -> None:
     assert 2 * len(blamed(assess(seen))) <= len(seen)
 
 
 @given(READS)
-def test_nobody_is_behind_while_a_majority_lacks_the_same(seen: dict[str, list[Sighting]]) -> None:
+def test_nobody_is_behind_while_a_majority_lacks_the_same(
+    seen: dict[str, list[VectorRead]],
+) -> None:
     for name, standing in assess(seen).items():
         mine = seen[name][-1].vector
         for sid in standing.behind_seconds:
@@ -290,17 +303,17 @@ def test_nobody_is_behind_while_a_majority_lacks_the_same(seen: dict[str, list[S
 
 @given(READS)
 def test_a_read_begun_before_anything_was_seen_elsewhere_proves_nothing(
-    seen: dict[str, list[Sighting]],
+    seen: dict[str, list[VectorRead]],
 ) -> None:
     one_round = {
-        name: [Sighting(s[-1].seen_at_seconds, s[-1].vector, 10.0)] for name, s in seen.items()
+        name: [VectorRead(s[-1].seen_at_seconds, s[-1].vector, 10.0)] for name, s in seen.items()
     }
 
     assert summary(assess(one_round)) == {}
 
 
 @given(READS)
-def test_no_time_is_longer_than_the_agent_has_watched(seen: dict[str, list[Sighting]]) -> None:
+def test_no_time_is_longer_than_the_agent_has_watched(seen: dict[str, list[VectorRead]]) -> None:
     times = [at.seen_at_seconds for sightings in seen.values() for at in sightings]
     for standing in assess(seen).values():
         for kind in (standing.behind_seconds, standing.isolated_seconds, standing.split_seconds):
@@ -309,14 +322,14 @@ def test_no_time_is_longer_than_the_agent_has_watched(seen: dict[str, list[Sight
 
 @given(READS, VECTORS, st.integers(1, 3))
 def test_one_more_that_agrees_with_the_majority_changes_nothing_for_others(
-    seen: dict[str, list[Sighting]], common: Vector, extra: int
+    seen: dict[str, list[VectorRead]], common: Vector, extra: int
 ) -> None:
-    agreeing = {f"m{i}": [Sighting(0.0, common)] for i in range(len(seen) + extra)}
+    agreeing = {f"m{i}": [VectorRead(0.0, common)] for i in range(len(seen) + extra)}
     settled = {
         name: [
             *sightings,
-            Sighting(20.0, sightings[-1].vector),
-            Sighting(30.0, sightings[-1].vector),
+            VectorRead(20.0, sightings[-1].vector),
+            VectorRead(30.0, sightings[-1].vector),
         ]
         for name, sightings in (seen | agreeing).items()
     }
@@ -332,7 +345,7 @@ def test_one_more_that_agrees_with_the_majority_changes_nothing_for_others(
     assert kinds(with_one_more) == kinds(assess(settled))
 
 
-NEWEST, SERVER_A = Reference(Mode.NEWEST), Reference(Mode.SERVER, "a")
+NEWEST, SERVER_A = Reference(ReferenceMode.NEWEST), Reference(ReferenceMode.SERVER, "a")
 REFERENCES = st.sampled_from([MAJORITY, NEWEST, SERVER_A])
 
 
@@ -372,7 +385,7 @@ REFERENCES = st.sampled_from([MAJORITY, NEWEST, SERVER_A])
     ],
 )
 def test_standing_by_another_reference(
-    seen: dict[str, list[Sighting]], newest: dict[str, str], server_a: dict[str, str]
+    seen: dict[str, list[VectorRead]], newest: dict[str, str], server_a: dict[str, str]
 ) -> None:
     assert summary(assess(seen, reference=NEWEST)) == newest
     assert summary(assess(seen, reference=SERVER_A)) == server_a
@@ -380,7 +393,7 @@ def test_standing_by_another_reference(
 
 @given(READS, st.permutations("abcd"), REFERENCES)
 def test_permuting_servers_permutes_the_result_by_any_reference(
-    seen: dict[str, list[Sighting]], order: list[str], reference: Reference
+    seen: dict[str, list[VectorRead]], order: list[str], reference: Reference
 ) -> None:
     moved = {name: seen[name] for name in order if name in seen}
 
@@ -389,19 +402,21 @@ def test_permuting_servers_permutes_the_result_by_any_reference(
 
 @given(READS, REFERENCES)
 def test_with_all_vectors_equal_nobody_is_anything_by_any_reference(
-    seen: dict[str, list[Sighting]], reference: Reference
+    seen: dict[str, list[VectorRead]], reference: Reference
 ) -> None:
-    level = {name: [Sighting(s.seen_at_seconds, NEW) for s in all_] for name, all_ in seen.items()}
+    level = {
+        name: [VectorRead(s.seen_at_seconds, NEW) for s in all_] for name, all_ in seen.items()
+    }
 
     assert summary(assess(level, reference=reference)) == {}
 
 
 @given(READS, REFERENCES, st.floats(1.0, 1e6))
 def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
-    seen: dict[str, list[Sighting]], reference: Reference, later: float
+    seen: dict[str, list[VectorRead]], reference: Reference, later: float
 ) -> None:
     passed = {
-        name: [*sightings, Sighting(9.0 + later, sightings[-1].vector)]
+        name: [*sightings, VectorRead(9.0 + later, sightings[-1].vector)]
         for name, sightings in seen.items()
     }
     heads = {
@@ -416,9 +431,9 @@ def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
 
 @given(READS)
 def test_by_the_newest_who_lacks_it_is_behind_and_nobody_else_is_anything(
-    seen: dict[str, list[Sighting]],
+    seen: dict[str, list[VectorRead]],
 ) -> None:
-    held = {name: [*s, Sighting(20.0, s[-1].vector)] for name, s in seen.items()}
+    held = {name: [*s, VectorRead(20.0, s[-1].vector)] for name, s in seen.items()}
     for name, standing in assess(held, reference=NEWEST).items():
         lacking = {sid for other in seen.values() for sid in other[-1].vector} - {
             sid
@@ -432,7 +447,7 @@ def test_by_the_newest_who_lacks_it_is_behind_and_nobody_else_is_anything(
 
 @given(READS)
 def test_the_named_server_is_never_anything_and_nobody_is_split(
-    seen: dict[str, list[Sighting]],
+    seen: dict[str, list[VectorRead]],
 ) -> None:
     standings = assess(seen, reference=SERVER_A)
 
@@ -443,7 +458,7 @@ def test_the_named_server_is_never_anything_and_nobody_is_split(
 
 @given(READS, st.sampled_from([NEWEST, SERVER_A]), st.sampled_from("abcd"))
 def test_one_more_that_agrees_with_another_changes_nothing_by_an_explicit_reference(
-    seen: dict[str, list[Sighting]], reference: Reference, like: str
+    seen: dict[str, list[VectorRead]], reference: Reference, like: str
 ) -> None:
     if like not in seen:
         return

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from ldaphealth.csn import (
     CSN,
     MAJORITY,
-    Mode,
     Reference,
-    Sighting,
+    ReferenceMode,
+    VectorRead,
     assess,
     essential,
     never_shown,
@@ -30,23 +30,25 @@ READS = st.dictionaries(
     st.sampled_from("abcd"),
     st.lists(st.tuples(st.integers(0, 9), VECTORS, st.integers(0, 3)), max_size=6).map(
         lambda seen: [
-            Sighting(float(at), vector, float(took))
+            VectorRead(float(at), vector, float(took))
             for at, vector, took in sorted(seen, key=lambda each: each[0])
         ]
     ),
 )
-REFERENCES = st.sampled_from([MAJORITY, Reference(Mode.NEWEST), Reference(Mode.SERVER, "a")])
+REFERENCES = st.sampled_from(
+    [MAJORITY, Reference(ReferenceMode.NEWEST), Reference(ReferenceMode.SERVER, "a")]
+)
 
 
 @given(READS, REFERENCES)
 def test_they_give_every_server_the_same_standing(
-    reads: dict[str, list[Sighting]], reference: Reference
+    reads: dict[str, list[VectorRead]], reference: Reference
 ) -> None:
     assert assess(essential(reads), reference=reference) == assess(reads, reference=reference)
 
 
 @given(READS)
-def test_they_show_the_same_of_the_server_itself(reads: dict[str, list[Sighting]]) -> None:
+def test_they_show_the_same_of_the_server_itself(reads: dict[str, list[VectorRead]]) -> None:
     for server, few in essential(reads).items():
         assert never_shown(few, SIDS) == never_shown(reads[server], SIDS)
         if all(each.duration_seconds == 0 for each in reads[server]):
@@ -55,7 +57,7 @@ def test_they_show_the_same_of_the_server_itself(reads: dict[str, list[Sighting]
 
 
 @given(READS)
-def test_they_are_some_of_all_and_the_same_few_again(reads: dict[str, list[Sighting]]) -> None:
+def test_they_are_some_of_all_and_the_same_few_again(reads: dict[str, list[VectorRead]]) -> None:
     few = essential(reads)
 
     assert essential(few) == few
@@ -66,8 +68,8 @@ def test_they_are_some_of_all_and_the_same_few_again(reads: dict[str, list[Sight
 
 
 def test_of_many_level_reads_one_is_kept_and_of_a_late_server_since_when() -> None:
-    def read(at: int, after: int) -> Sighting:
-        return Sighting(float(at), {1: CSN(START + timedelta(seconds=after), 0, 1, 0)})
+    def read(at: int, after: int) -> VectorRead:
+        return VectorRead(float(at), {1: CSN(START + timedelta(seconds=after), 0, 1, 0)})
 
     level = {name: [read(at, 0) for at in range(100)] for name in "abc"}
     late = level | {

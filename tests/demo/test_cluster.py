@@ -128,8 +128,11 @@ def test_start_tls_works_on_the_plain_port(cluster: Cluster) -> None:
     done = subprocess.run(
         ["ldapwhoami", "-x", "-ZZ", "-H", cluster.nodes[1].uri],
         env=os.environ | {"LDAPTLS_CACERT": str(cluster.ca_file)},
-        capture_output=True, text=True, check=False, timeout=10,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
 
     assert (done.returncode, done.stdout) == (0, "anonymous\n"), done.stderr
 
@@ -317,8 +320,11 @@ def test_nobody_gets_what_is_written_to_an_isolated_node(cluster: Cluster) -> No
     cluster.isolate(first)
     first.write()
     second.write()
-    wait.until(lambda: set(second.context_csn()) < {*first.context_csn(), *third.context_csn()},
-               10, "the isolated node does not receive")  # fmt: skip
+    wait.until(
+        lambda: set(second.context_csn()) < {*first.context_csn(), *third.context_csn()},
+        10,
+        "the isolated node does not receive",
+    )
 
     assert second.context_csn() == third.context_csn() != first.context_csn()
     assert first.receives_from() >= {second.uri, third.uri}
@@ -382,8 +388,9 @@ def test_healing_a_slow_node_does_not_wait_for_its_slow_searches(cluster: Cluste
     node.slow_searches(60)
     with subprocess.Popen(
         ["ldapsearch", "-x", "-H", node.ldapi_uri, "-b", PEOPLE],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as search:  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as search:
         with pytest.raises(subprocess.TimeoutExpired):
             search.wait(0.3)
         assert seconds(cluster.heal) < 30
@@ -421,9 +428,12 @@ def test_no_slapd_survives_a_runner_that_is_killed() -> None:
         "    input()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as runner:  # fmt: skip
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as runner:
         assert runner.stdout is not None
         directory, *pids = runner.stdout.readline().split()
         runner.send_signal(signal.SIGKILL)

@@ -139,7 +139,7 @@ class Weights:
     names: dict[int, str]
     changes: list[tuple[float, str, dict[str, int]]] = field(default_factory=list)
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """Note what is new."""
         now = time.monotonic()
         said = {AGENT: _read_verdicts(self.names.values())}
@@ -254,9 +254,12 @@ def clients_of(address: str, server_port: int) -> set[int]:
 def _start(command: str, results: Path) -> subprocess.Popen[bytes]:
     with (results / "daemons").open("ab") as log:
         return subprocess.Popen(
-            shlex.split(command), env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+            shlex.split(command),
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
 
 
 def _read_ip_vs(names: dict[int, str]) -> dict[str, dict[str, int]]:

@@ -79,11 +79,22 @@ def run(
     (results / "status").unlink(missing_ok=True)
     with _claimed_cpu() as cpu, (results / "console").open("wb") as console:
         process = subprocess.Popen(
-            [*_kernel(cpu), *_parameters(results),
-             "--", "-IS", str(INIT), str(results), "noreboot"],
-            stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd="/",
-            env=_environment(results), start_new_session=True,
-        )  # fmt: skip
+            [
+                *_kernel(cpu),
+                *_parameters(results),
+                "--",
+                "-IS",
+                str(INIT),
+                str(results),
+                "noreboot",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+            cwd="/",
+            env=_environment(results),
+            start_new_session=True,
+        )
         try:
             process.wait(seconds + BOOT_SECONDS)
         except subprocess.TimeoutExpired:
@@ -113,10 +124,17 @@ def _kernel(cpu: int) -> list[str]:
         raise CannotRunError("linux.uml is missing: run scripts/install-packages user-mode-linux")
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return [
-        "setpriv", "--pdeathsig", "TERM",
-        "prlimit", "--core=0", f"--nofile={files}:{files}",
-        "taskset", "-c", str(cpu), "linux.uml",
-    ]  # fmt: skip
+        "setpriv",
+        "--pdeathsig",
+        "TERM",
+        "prlimit",
+        "--core=0",
+        f"--nofile={files}:{files}",
+        "taskset",
+        "-c",
+        str(cpu),
+        "linux.uml",
+    ]
 
 
 @contextlib.contextmanager
@@ -146,12 +164,20 @@ def _parameters(results: Path) -> list[str]:
     that reboots ends; before the `--` it would be handed on to Python.
     """
     return [
-        f"mem={MEMORY_BYTES // 2**20}M", "root=/dev/root", "rootfstype=hostfs", "ro",
-        f"init={Path(sys.executable).resolve()}", f"uml_dir={results}/", "umid=guest",
-        "con=null", "con0=null,fd:1", "quiet", "loglevel=1",
+        f"mem={MEMORY_BYTES // 2**20}M",
+        "root=/dev/root",
+        "rootfstype=hostfs",
+        "ro",
+        f"init={Path(sys.executable).resolve()}",
+        f"uml_dir={results}/",
+        "umid=guest",
+        "con=null",
+        "con0=null,fd:1",
+        "quiet",
+        "loglevel=1",
         "initcall_blacklist=raid6_select_algo,init_zswap",
         "pty.legacy_count=0",
-    ]  # fmt: skip
+    ]
 
 
 def _environment(results: Path) -> dict[str, str]:

@@ -70,9 +70,14 @@ def run(command: list[str], environment: dict[str, str], directory: str, seconds
     """Run the command; when its time is over nobody need be killed, for the power goes off."""
     with (RESULTS / "output").open("wb") as output:
         process = subprocess.Popen(
-            command, env=environment, cwd=directory, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        )  # fmt: skip
+            command,
+            env=environment,
+            cwd=directory,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:

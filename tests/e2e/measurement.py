@@ -91,12 +91,17 @@ def measure(stage: Stage, fault: Fault) -> list[Measurement]:
         stage.wait_until_all_in()
     return [
         _measurement(
-            stage, fault, moments, check, server,
+            stage,
+            fault,
+            moments,
+            check,
+            server,
             sent_when_out=len(sent[check, server] - known[check, server]),
             held=held if check == LDAPHEALTH and server == fault.held else [],
         )
-        for check in SERVICES for server in fault.servers or ("",)
-    ]  # fmt: skip
+        for check in SERVICES
+        for server in fault.servers or ("",)
+    ]
 
 
 @contextlib.contextmanager
@@ -123,9 +128,15 @@ def _sent(stage: Stage, fault: Fault) -> dict[tuple[str, str], set[int]]:
 
 
 def _measurement(  # noqa: PLR0913
-    stage: Stage, fault: Fault, moments: _Moments, check: str, server: str,
-    *, sent_when_out: int, held: list[str],
-) -> Measurement:  # fmt: skip
+    stage: Stage,
+    fault: Fault,
+    moments: _Moments,
+    check: str,
+    server: str,
+    *,
+    sent_when_out: int,
+    held: list[str],
+) -> Measurement:
     struck, cured = moments.struck, moments.cured
     history = stage.weights.since(SERVICES[check], struck)
     verdicts = stage.weights.since(AGENT, struck) if any(stage.weights.at(AGENT)) else []
@@ -208,21 +219,48 @@ def _put_back(stage: Stage, check: str, server: str, out: float | None, cured: f
 def table(measurements: list[Measurement]) -> str:
     """Return the measurements as text."""
     head = (
-        "fault", "check", "server", "agent", "out", "how", "in again", "put back", "cured", "back",
-        "full", "searches", "errors", "stale", "when out", "sent", "held", "unchecked",
-    )  # fmt: skip
+        "fault",
+        "check",
+        "server",
+        "agent",
+        "out",
+        "how",
+        "in again",
+        "put back",
+        "cured",
+        "back",
+        "full",
+        "searches",
+        "errors",
+        "stale",
+        "when out",
+        "sent",
+        "held",
+        "unchecked",
+    )
     rows = [
         (
-            m.fault, m.check, m.server or "-", _seconds(m.verdict_after_seconds),
-            _seconds(m.out_after_seconds), m.how or "-", f"{m.in_again_seconds:.1f} s",
+            m.fault,
+            m.check,
+            m.server or "-",
+            _seconds(m.verdict_after_seconds),
+            _seconds(m.out_after_seconds),
+            m.how or "-",
+            f"{m.in_again_seconds:.1f} s",
             str(m.put_back),
-            _seconds(m.cured_after_seconds), _seconds(m.back_after_seconds),
-            _seconds(m.full_after_seconds), str(m.searches), str(m.errors), str(m.stale),
-            str(m.bad_after_out), str(m.sent_when_out),
-            f"{m.held - m.held_errors}/{m.held}" if m.held else "-", str(m.unchecked),
+            _seconds(m.cured_after_seconds),
+            _seconds(m.back_after_seconds),
+            _seconds(m.full_after_seconds),
+            str(m.searches),
+            str(m.errors),
+            str(m.stale),
+            str(m.bad_after_out),
+            str(m.sent_when_out),
+            f"{m.held - m.held_errors}/{m.held}" if m.held else "-",
+            str(m.unchecked),
         )
         for m in measurements
-    ]  # fmt: skip
+    ]
     widths = [max(map(len, column)) + 2 for column in zip(head, *rows, strict=True)]
     return "".join(
         "".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"

@@ -54,7 +54,7 @@ def run(setup: Setup, faults: Sequence[Fault], results: Path) -> list[Measuremen
             setup.delay_loop,
             slowness,
         )
-        running.enter_context(repeating(stage.weights.look, SAMPLE_SECONDS))
+        running.enter_context(repeating(stage.weights.probe, SAMPLE_SECONDS))
         running.enter_context(repeating(cluster.nodes[0].write, WRITE_PAUSE_SECONDS))
         for client in stage.clients.values():
             running.enter_context(repeating(client.search, SEARCH_PAUSE_SECONDS))

@@ -30,10 +30,17 @@ WAYS = {
     "agent": ["--check", CHECK, *AGENT, "crash", "freeze", "cut", "drain", "reload", "clock steps"],
     "files": [*AGENT, "crash", "freeze", "drain", "reload"],
     "agent-away": [
-        "--check", CHECK, "--delay-loop", "8", *AGENT, "agent stops", "agent hangs", "no agent",
+        "--check",
+        CHECK,
+        "--delay-loop",
+        "8",
+        *AGENT,
+        "agent stops",
+        "agent hangs",
+        "no agent",
     ],
     "one-shot": ["--check", CHECK, "--delay-loop", "8", "crash", "freeze", "cut"],
-}  # fmt: skip
+}
 # Between the agent's verdict and keepalived with FILE_CHECK; a slow guest needs some of it.
 FILE_SECONDS = 2.0
 

@@ -118,14 +118,35 @@ def _success(tag: int) -> bytes:
 
 
 # A request and how the answer to it ends.
-BIND = (_message(1, _tlv(
-    0x60, _tlv(0x02, b"\3"), _tlv(0x04, CHECK_DN.encode()), _tlv(0x80, CHECK_PASSWORD.encode()),
-)), _success(0x61))  # fmt: skip
-SEARCH = (_message(2, _tlv(
-    0x63, _tlv(0x04, person(1).encode()), _tlv(0x0A, b"\0"), _tlv(0x0A, b"\0"),
-    _tlv(0x02, b"\0"), _tlv(0x02, b"\0"), _tlv(0x01, b"\0"), _tlv(0x87, b"objectClass"),
-    _tlv(0x30, _tlv(0x04, b"description")),
-)), _success(0x65))  # fmt: skip
+BIND = (
+    _message(
+        1,
+        _tlv(
+            0x60,
+            _tlv(0x02, b"\3"),
+            _tlv(0x04, CHECK_DN.encode()),
+            _tlv(0x80, CHECK_PASSWORD.encode()),
+        ),
+    ),
+    _success(0x61),
+)
+SEARCH = (
+    _message(
+        2,
+        _tlv(
+            0x63,
+            _tlv(0x04, person(1).encode()),
+            _tlv(0x0A, b"\0"),
+            _tlv(0x0A, b"\0"),
+            _tlv(0x02, b"\0"),
+            _tlv(0x02, b"\0"),
+            _tlv(0x01, b"\0"),
+            _tlv(0x87, b"objectClass"),
+            _tlv(0x30, _tlv(0x04, b"description")),
+        ),
+    ),
+    _success(0x65),
+)
 
 
 def _exchange(connection: socket.socket, exchange: tuple[bytes, bytes], until: float) -> bytes:

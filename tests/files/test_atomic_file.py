@@ -165,12 +165,16 @@ def test_a_durable_file_has_its_name_on_disk_too(tmp_path: Path) -> None:
         pytest.skip("strace is not here")
     told = subprocess.run(
         [strace, "-f", "-y", "-o", trace, "-e", "trace=fsync,rename", sys.executable, "-c", body],
-        check=False, timeout=60, capture_output=True,
-    )  # fmt: skip
+        check=False,
+        timeout=60,
+        capture_output=True,
+    )
     if told.returncode:
         pytest.skip("strace may not trace here")
 
     calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
     assert [call.partition("(")[0] for call in calls if "fsync" in call or "rename" in call] == [
-        "fsync", "rename", "fsync",
-    ]  # fmt: skip
+        "fsync",
+        "rename",
+        "fsync",
+    ]

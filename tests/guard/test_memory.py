@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Planned, Settle
+from ldaphealth.check import Cluster, ConfiguredCheck, Settle
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.guard import Memory, Override, Round, decide
-from ldaphealth.model import Effect, Finding, Server, State, Trust, Verdict
+from ldaphealth.guard import Memory, Override, RoundPeriod, decide
+from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
 
-EFFECTS = {"connect": Effect.OUT, "search": Effect.OUT, "latency": Effect.WEIGHT}
-PLAN = tuple(Planned(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
+EFFECTS = {"connect": CheckEffect.OUT, "search": CheckEffect.OUT, "latency": CheckEffect.WEIGHT}
+PLAN = tuple(ConfiguredCheck(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
 SETTLE = Settle(
     fall_hard=1, fall_soft=3, rise=2, min_out_seconds=5.0, ramp_seconds=30.0, believe_seconds=15.0
 )
@@ -37,7 +37,7 @@ SAID = {
 def findings(server: str, state: str) -> list[Finding]:
     connected = Finding(server, "connect", State.OK, "ok", "connected")
     if state == OURS:
-        return [Finding(server, "connect", State.UNKNOWN, "resolve", "", (), Trust.OURS)]
+        return [Finding(server, "connect", State.UNKNOWN, "resolve", "", (), Trust.LOCAL)]
     judged, code, trust = SAID.get(state, SAID[GOOD])
     searched = Finding(server, "search", judged, code, "a sentence", (), trust)
     latency = {GOOD: State.OK, SLOW: State.WARNING, SLOWER: State.CRITICAL}.get(state)
@@ -60,7 +60,7 @@ class Story:
     def round(self, states: Mapping[str, str], after: float = 1.0) -> Story:
         """Land one round of each of these servers, all decided on at once."""
         self.now += after
-        rounds = {f"c/{name}": Round(self.now - 0.1, self.now) for name in states}
+        rounds = {f"c/{name}": RoundPeriod(self.now - 0.1, self.now) for name in states}
         for name, state in states.items():
             self.seen[f"c/{name}"] = findings(f"c/{name}", state)
         return self.decide(rounds)
@@ -69,7 +69,7 @@ class Story:
         """Land one round of every server, all alike."""
         return self.round({each.name: state for each in self.cluster.servers}, after)
 
-    def decide(self, rounds: Mapping[str, Round] = {}) -> Story:
+    def decide(self, rounds: Mapping[str, RoundPeriod] = {}) -> Story:
         """Decide on what was seen."""
         every = [finding for found in self.seen.values() for finding in found]
         decision = decide(self.cluster, every, self.memory, self.now, rounds)
@@ -348,9 +348,9 @@ def test_the_floor_holds_whatever_happens(
             for s, verdict in story.verdicts.items()
             if s not in said
             and not verdict.in_service
-            and all(finding.trust is Trust.OURS for finding in story.seen[s])
+            and all(finding.trust is Trust.LOCAL for finding in story.seen[s])
         }
-        told_out = {s for s, word in said.items() if word.will != "in"}
+        told_out = {s for s, word in said.items() if word.action != "in"}
         least = min(floor, 4 - len(gone | told_out))
         assert sum(verdict.in_service for verdict in story.verdicts.values()) >= least
 
@@ -364,7 +364,7 @@ def test_an_operators_word_always_wins_and_always_expires(
         for server, word in story.memory.overrides.items():
             assert word.until > story.now
             verdict = story.verdicts[server]
-            assert (verdict.in_service, verdict.held_by) == (word.will == "in", "override")
+            assert (verdict.in_service, verdict.held_by) == (word.action == "in", "override")
         rest = set(story.verdicts) - set(story.memory.overrides)
         assert not [s for s in rest if story.verdicts[s].held_by == "override"]
 
@@ -378,7 +378,7 @@ def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
         for server, verdict in story.verdicts.items():
             found = story.seen[server]
             removing = any(
-                finding.state is State.CRITICAL and EFFECTS[finding.check] is Effect.OUT
+                finding.state is State.CRITICAL and EFFECTS[finding.check] is CheckEffect.OUT
                 for finding in found
             )
             known = any(finding.state is not State.UNKNOWN for finding in found)

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import decide
-from ldaphealth.model import Effect, Finding, Server, State, Trust, Verdict
+from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
 
 EFFECTS = {
-    "bind": Effect.OUT,
-    "search": Effect.OUT,
-    "compare": Effect.WEIGHT,
-    "unbind": Effect.WATCH,
+    "bind": CheckEffect.OUT,
+    "search": CheckEffect.OUT,
+    "compare": CheckEffect.WEIGHT,
+    "unbind": CheckEffect.WATCH,
 }
-PLAN = tuple(Planned(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
+PLAN = tuple(ConfiguredCheck(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
 
 
 def cluster(servers: int = 4, min_in_service: int = 2) -> Cluster:
@@ -83,7 +83,7 @@ def told(verdicts: Sequence[Verdict]) -> str:
             id="what all share excuses nothing else",
         ),
         pytest.param(
-            [bad(0, state=State.UNKNOWN, trust=Trust.OURS), bad(1, state=State.WARNING)],
+            [bad(0, state=State.UNKNOWN, trust=Trust.LOCAL), bad(1, state=State.WARNING)],
             "in in in in",
             id="UNKNOWN and WARNING remove nobody",
         ),
@@ -122,7 +122,7 @@ def test_soft_failures_never_break_the_floor(findings: list[Finding], floor: int
     dead = {
         f.server
         for f in findings
-        if (f.trust, f.state, EFFECTS[f.check]) == (Trust.HARD, State.CRITICAL, Effect.OUT)
+        if (f.trust, f.state, EFFECTS[f.check]) == (Trust.HARD, State.CRITICAL, CheckEffect.OUT)
     }
 
     assert sum(v.in_service for v in verdicts) >= min(floor, 4 - len(dead))
@@ -139,7 +139,7 @@ def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
             for f in verdict.findings
             if f.state is State.CRITICAL
             and f.trust in (Trust.HARD, Trust.SOFT)
-            and EFFECTS[f.check] is Effect.OUT
+            and EFFECTS[f.check] is CheckEffect.OUT
         ]
         assert verdict.in_service is (not removing or bool(verdict.held_by))
         assert (verdict.weight > 0) is verdict.in_service
@@ -153,7 +153,7 @@ def test_the_order_of_findings_does_not_matter(findings: list[Finding]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trust", "weight"), [(Trust.SOFT, 25), (Trust.TOLD, 100), (Trust.OURS, 100)]
+    ("trust", "weight"), [(Trust.SOFT, 25), (Trust.INFORMATIVE, 100), (Trust.LOCAL, 100)]
 )
 def test_what_is_only_told_lowers_no_weight(trust: Trust, weight: int) -> None:
     verdicts = decide(cluster(), [bad(1, "compare", trust=trust)]).verdicts

@@ -8,43 +8,45 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Kind, Server, Tls
-from ldaphealth.rounds.probe import probe
+from ldaphealth.model import FailureKind, Server, Tls
+from ldaphealth.rounds.probe import probe_server
 from tests.hostile import servers
 
 DEADLINE_SECONDS = 1.0
 ALLOWED_SECONDS = DEADLINE_SECONDS + 0.2
 ALLOWED_KIB = 64 * 1024
 CHECKS = [
-    Planned(BUILT_IN[name], BUILT_IN[name].params(), BUILT_IN[name].effect)
+    ConfiguredCheck(BUILT_IN[name], BUILT_IN[name].params(), BUILT_IN[name].effect)
     for name in ("connect", "bind", "search", "unbind")
 ]
 
 HOSTILE = [
-    pytest.param(servers.silent, "bind", Kind.TIMEOUT, id="a silent server"),
-    pytest.param(servers.drip, "bind", Kind.TIMEOUT, id="a byte every half second"),
-    pytest.param(servers.slow_answers, "search", Kind.TIMEOUT, id="each answer late but right"),
-    pytest.param(servers.endless, "search", Kind.TOO_LARGE, id="entries without end"),
-    pytest.param(servers.garbage, "bind", Kind.PROTOCOL, id="a web server"),
+    pytest.param(servers.silent, "bind", FailureKind.TIMEOUT, id="a silent server"),
+    pytest.param(servers.drip, "bind", FailureKind.TIMEOUT, id="a byte every half second"),
+    pytest.param(
+        servers.slow_answers, "search", FailureKind.TIMEOUT, id="each answer late but right"
+    ),
+    pytest.param(servers.endless, "search", FailureKind.TOO_LARGE, id="entries without end"),
+    pytest.param(servers.garbage, "bind", FailureKind.PROTOCOL, id="a web server"),
     pytest.param(
         servers.answering(b"\x30\x84\x7f\xff\xff\xff" + b"\0" * 10_000),
         "bind",
-        Kind.TOO_LARGE,
+        FailureKind.TOO_LARGE,
         id="a message of two gibibytes",
     ),
     pytest.param(
         servers.answering(b"\x30\x83\x00\xc3\x55\x02\x83\x00\xc3\x50" + b"\x01" * 50_000),
         "bind",
-        Kind.PROTOCOL,
+        FailureKind.PROTOCOL,
         id="a message ID of 50 kB",
     ),
     pytest.param(
         servers.answering(b"\x30\x82\x4e\x20" + b"\x30\x80" * 10_000),
         "bind",
-        Kind.PROTOCOL,
+        FailureKind.PROTOCOL,
         id="nesting ten thousand deep",
     ),
 ]
@@ -53,7 +55,7 @@ HOSTILE = [
 @pytest.mark.parametrize("tls", [False, True], ids=["in the clear", "inside TLS"])
 @pytest.mark.parametrize(("behave", "check", "kind"), HOSTILE)
 def test_a_hostile_server_ends_the_look_in_time_with_the_right_failure(
-    behave: servers.Behaviour, check: str, kind: Kind, tls: bool, tmp_path: Path
+    behave: servers.Behaviour, check: str, kind: FailureKind, tls: bool, tmp_path: Path
 ) -> None:
     authority = servers.Authority(tmp_path)
     context = authority.context("127.0.0.1") if tls else None
@@ -63,7 +65,7 @@ def test_a_hostile_server_ends_the_look_in_time_with_the_right_failure(
         server = Server("c", "s", uri, tls=Tls(ca_file=authority.ca_file))
         started = time.monotonic()
 
-        seen = probe(server, CHECKS, Deadline.after(DEADLINE_SECONDS))
+        seen = probe_server(server, CHECKS, Deadline.after(DEADLINE_SECONDS))
 
         took = time.monotonic() - started
     last = seen[-1]
@@ -77,10 +79,12 @@ def test_a_handshake_that_never_comes_ends_the_look_in_time() -> None:
     with servers.listening(servers.silent) as port:
         started = time.monotonic()
 
-        seen = probe(
+        seen = probe_server(
             Server("c", "s", f"ldaps://127.0.0.1:{port}"), CHECKS, Deadline.after(DEADLINE_SECONDS)
         )
 
         took = time.monotonic() - started
-    assert [(o.check, o.failure and o.failure.kind) for o in seen] == [("connect", Kind.TIMEOUT)]
+    assert [(o.check, o.failure and o.failure.kind) for o in seen] == [
+        ("connect", FailureKind.TIMEOUT)
+    ]
     assert took < ALLOWED_SECONDS

@@ -8,7 +8,7 @@ import pytest
 
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Kind, Server, Tls
+from ldaphealth.model import FailureKind, Server, Tls
 from tests.hostile import servers
 from tests.hostile.servers import answering, message, result
 
@@ -20,7 +20,7 @@ def connect_and_bind(session: Session) -> None:
     session.bind()
 
 
-def failure_of(uri: str, tls: Tls | None = None) -> tuple[Kind, str, str]:
+def failure_of(uri: str, tls: Tls | None = None) -> tuple[FailureKind, str, str]:
     session = Session(Server("c", "s", uri, tls=tls or Tls()), Deadline.after(2.0))
     with pytest.raises(SessionError) as caught:
         connect_and_bind(session)
@@ -33,26 +33,43 @@ def failure_of(uri: str, tls: Tls | None = None) -> tuple[Kind, str, str]:
 @pytest.mark.parametrize(
     ("behave", "kind", "result_code"),
     [
-        pytest.param(servers.closing, Kind.CONNECT, "", id="closes at accept"),
-        pytest.param(servers.resetting, Kind.CONNECT, "", id="resets"),
-        pytest.param(answering(NOTICE), Kind.CONNECT, "unavailable", id="notice of disconnection"),
-        pytest.param(answering(message(7, result(1, 0))), Kind.PROTOCOL, "", id="another's answer"),
+        pytest.param(servers.closing, FailureKind.CONNECT, "", id="closes at accept"),
+        pytest.param(servers.resetting, FailureKind.CONNECT, "", id="resets"),
         pytest.param(
-            answering(message(1, result(5, 0))), Kind.PROTOCOL, "", id="another operation"
-        ),
-        pytest.param(answering(message(1, b"\x61\x00")), Kind.PROTOCOL, "", id="fields missing"),
-        pytest.param(
-            answering(message(1, result(1, 49))), Kind.BIND, "invalidCredentials", id="refused"
+            answering(NOTICE), FailureKind.CONNECT, "unavailable", id="notice of disconnection"
         ),
         pytest.param(
-            answering(message(1, result(1, 99))), Kind.BIND, "resultCode99", id="unknown code"
+            answering(message(7, result(1, 0))), FailureKind.PROTOCOL, "", id="another's answer"
         ),
         pytest.param(
-            answering(message(1, result(1, 10))), Kind.BIND, "referral", id="referral not followed"
+            answering(message(1, result(5, 0))), FailureKind.PROTOCOL, "", id="another operation"
+        ),
+        pytest.param(
+            answering(message(1, b"\x61\x00")), FailureKind.PROTOCOL, "", id="fields missing"
+        ),
+        pytest.param(
+            answering(message(1, result(1, 49))),
+            FailureKind.BIND,
+            "invalidCredentials",
+            id="refused",
+        ),
+        pytest.param(
+            answering(message(1, result(1, 99))),
+            FailureKind.BIND,
+            "resultCode99",
+            id="unknown code",
+        ),
+        pytest.param(
+            answering(message(1, result(1, 10))),
+            FailureKind.BIND,
+            "referral",
+            id="referral not followed",
         ),
     ],
 )
-def test_a_failed_bind_says_why(behave: servers.Behaviour, kind: Kind, result_code: str) -> None:
+def test_a_failed_bind_says_why(
+    behave: servers.Behaviour, kind: FailureKind, result_code: str
+) -> None:
     with servers.listening(behave) as port:
         assert failure_of(f"ldap://127.0.0.1:{port}")[:2] == (kind, result_code)
 
@@ -68,7 +85,7 @@ def test_a_refused_start_tls_sends_no_password() -> None:
     with servers.listening(answering(message(1, result(24, 2)))) as port:
         found = failure_of(f"ldap://127.0.0.1:{port}", Tls(start_tls=True))
 
-    assert found[:2] == (Kind.RESULT, "protocolError")
+    assert found[:2] == (FailureKind.RESULT, "protocolError")
 
 
 def test_data_in_the_clear_behind_start_tls_is_refused(tmp_path: Path) -> None:
@@ -76,7 +93,7 @@ def test_data_in_the_clear_behind_start_tls_is_refused(tmp_path: Path) -> None:
     with servers.listening(answering(injected)) as port:
         tls = Tls(start_tls=True, ca_file=servers.Authority(tmp_path).ca_file)
 
-        assert failure_of(f"ldap://127.0.0.1:{port}", tls)[0] is Kind.PROTOCOL
+        assert failure_of(f"ldap://127.0.0.1:{port}", tls)[0] is FailureKind.PROTOCOL
 
 
 @pytest.mark.parametrize(
@@ -97,13 +114,13 @@ def test_the_certificate_must_carry_the_name(
 
         kind = failure_of(f"ldaps://127.0.0.1:{port}", tls)[0]
 
-    assert kind is (Kind.CERTIFICATE if fails else Kind.BIND)
+    assert kind is (FailureKind.CERTIFICATE if fails else FailureKind.BIND)
 
 
 def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
     context = servers.Authority(tmp_path).context("127.0.0.1")
     with servers.listening(servers.silent, context) as port:
-        assert failure_of(f"ldaps://127.0.0.1:{port}")[0] is Kind.CERTIFICATE
+        assert failure_of(f"ldaps://127.0.0.1:{port}")[0] is FailureKind.CERTIFICATE
 
 
 def test_a_host_that_does_not_resolve_is_our_trouble() -> None:
@@ -111,4 +128,4 @@ def test_a_host_that_does_not_resolve_is_our_trouble() -> None:
     with pytest.raises(SessionError) as caught:
         session.connect()
 
-    assert (caught.value.failure.kind, caught.value.failure.ours) == (Kind.RESOLVE, True)
+    assert (caught.value.failure.kind, caught.value.failure.is_local) == (FailureKind.RESOLVE, True)

@@ -9,7 +9,7 @@ import pytest
 
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session, open_session
-from ldaphealth.model import Kind, Server
+from ldaphealth.model import FailureKind, Server
 from tests.hostile import servers
 from tests.hostile.servers import answering, entry, message, result
 
@@ -86,5 +86,5 @@ def test_what_is_not_in_form_ends_the_session(answer: bytes) -> None:
             change(session)
         assert not session.alive
 
-    assert caught.value.failure.kind is Kind.PROTOCOL
+    assert caught.value.failure.kind is FailureKind.PROTOCOL
     assert caught.value.failure.detail.isprintable()

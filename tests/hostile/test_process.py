@@ -42,11 +42,26 @@ def check(uri: str, ca_file: str) -> Run:
     """Run `ldaphealth check` on one server."""
     with tempfile.NamedTemporaryFile() as report:
         done = subprocess.run(
-            [sys.executable, "-S", Path(__file__).with_name("measured.py"), report.name,
-             sys.executable, "-m", "ldaphealth",
-             "check", uri, "--ca-file", ca_file, "--deadline", str(DEADLINE_SECONDS)],
-            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-S",
+                Path(__file__).with_name("measured.py"),
+                report.name,
+                sys.executable,
+                "-m",
+                "ldaphealth",
+                "check",
+                uri,
+                "--ca-file",
+                ca_file,
+                "--deadline",
+                str(DEADLINE_SECONDS),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
         measured = json.load(report)
     return Run(**measured, told=done.stdout + done.stderr)
 

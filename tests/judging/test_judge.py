@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from ldaphealth.check import Check, Planned, View
+from ldaphealth.check import Check, ConfiguredCheck, View
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.judging.history import History
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
-from ldaphealth.model import Effect, Failure, Finding, Kind, Metric, Observation, Trust
+from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.model import CheckEffect, Failure, FailureKind, Finding, Metric, Observation, Trust
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -33,8 +33,8 @@ from tests.checks.seen import (
 )
 
 
-def history(*seen: Observation) -> History:
-    remembered = History()
+def history(*seen: Observation) -> RecentObservations:
+    remembered = RecentObservations()
     for each in seen:
         remembered.add(each)
     return remembered
@@ -49,72 +49,90 @@ class Failed(Struct, frozen=True):
 
 
 def failed(  # noqa: PLR0913  the columns of the table
-    check: str, kind: Kind, result_code: str = "", *, ours: bool = False, told: str, by: Trust
+    check: str,
+    kind: FailureKind,
+    result_code: str = "",
+    *,
+    is_local: bool = False,
+    told: str,
+    by: Trust,
 ) -> Failed:
     state = UNKNOWN if by is OURS else CRITICAL
-    return Failed(check, Failure(kind, "a sentence", result_code, ours), (told, state, by))
+    return Failed(check, Failure(kind, "a sentence", result_code, is_local), (told, state, by))
 
 
 FAILURES = {
-    "no connection": failed("connect", Kind.CONNECT, told="connect", by=HARD),
-    "no route from here": failed("connect", Kind.CONNECT, ours=True, told="connect", by=OURS),
+    "no connection": failed("connect", FailureKind.CONNECT, told="connect", by=HARD),
+    "no route from here": failed(
+        "connect", FailureKind.CONNECT, is_local=True, told="connect", by=OURS
+    ),
     "the name does not resolve": failed(
-        "connect", Kind.RESOLVE, ours=True, told="resolve", by=OURS
+        "connect", FailureKind.RESOLVE, is_local=True, told="resolve", by=OURS
     ),
-    "the handshake broke": failed("connect", Kind.TLS, told="tls", by=HARD),
-    "our own TLS files cannot be read": failed("connect", Kind.TLS, ours=True, told="tls", by=OURS),
+    "the handshake broke": failed("connect", FailureKind.TLS, told="tls", by=HARD),
+    "our own TLS files cannot be read": failed(
+        "connect", FailureKind.TLS, is_local=True, told="tls", by=OURS
+    ),
     "the certificate is not trusted": failed(
-        "connect", Kind.CERTIFICATE, told="certificate", by=SOFT
+        "connect", FailureKind.CERTIFICATE, told="certificate", by=SOFT
     ),
-    "no answer in connect": failed("connect", Kind.TIMEOUT, told="timeout", by=HARD),
-    "no answer in bind": failed("bind", Kind.TIMEOUT, told="timeout", by=HARD),
-    "no answer in search": failed("search", Kind.TIMEOUT, told="timeout", by=HARD),
-    "it does not speak LDAP": failed("bind", Kind.PROTOCOL, told="protocol", by=HARD),
-    "the connection broke in bind": failed("bind", Kind.CONNECT, told="disconnected", by=HARD),
-    "the connection broke in write": failed("write", Kind.CONNECT, told="disconnected", by=HARD),
+    "no answer in connect": failed("connect", FailureKind.TIMEOUT, told="timeout", by=HARD),
+    "no answer in bind": failed("bind", FailureKind.TIMEOUT, told="timeout", by=HARD),
+    "no answer in search": failed("search", FailureKind.TIMEOUT, told="timeout", by=HARD),
+    "it does not speak LDAP": failed("bind", FailureKind.PROTOCOL, told="protocol", by=HARD),
+    "the connection broke in bind": failed(
+        "bind", FailureKind.CONNECT, told="disconnected", by=HARD
+    ),
+    "the connection broke in write": failed(
+        "write", FailureKind.CONNECT, told="disconnected", by=HARD
+    ),
     "a notice of disconnection": failed(
-        "search", Kind.CONNECT, "strongerAuthRequired", told="disconnected", by=HARD
+        "search", FailureKind.CONNECT, "strongerAuthRequired", told="disconnected", by=HARD
     ),
     "a notice of disconnection in connect": failed(
-        "connect", Kind.CONNECT, "unavailable", told="connect", by=HARD
+        "connect", FailureKind.CONNECT, "unavailable", told="connect", by=HARD
     ),
-    "too many bytes": failed("search", Kind.TOO_LARGE, told="too_large", by=SOFT),
-    "a mistake of the check": failed("search", Kind.BUG, ours=True, told="bug", by=OURS),
+    "too many bytes": failed("search", FailureKind.TOO_LARGE, told="too_large", by=SOFT),
+    "a mistake of the check": failed("search", FailureKind.BUG, is_local=True, told="bug", by=OURS),
     "credentials refused": failed(
-        "bind", Kind.BIND, "invalidCredentials", told="invalidCredentials", by=SOFT
+        "bind", FailureKind.BIND, "invalidCredentials", told="invalidCredentials", by=SOFT
     ),
-    "bind while busy": failed("bind", Kind.BIND, "busy", told="busy", by=HARD),
-    "bind while unavailable": failed("bind", Kind.BIND, "unavailable", told="unavailable", by=HARD),
-    "no StartTLS": failed("connect", Kind.RESULT, "protocolError", told="protocolError", by=SOFT),
+    "bind while busy": failed("bind", FailureKind.BIND, "busy", told="busy", by=HARD),
+    "bind while unavailable": failed(
+        "bind", FailureKind.BIND, "unavailable", told="unavailable", by=HARD
+    ),
+    "no StartTLS": failed(
+        "connect", FailureKind.RESULT, "protocolError", told="protocolError", by=SOFT
+    ),
     "StartTLS while unavailable": failed(
-        "connect", Kind.RESULT, "unavailable", told="unavailable", by=HARD
+        "connect", FailureKind.RESULT, "unavailable", told="unavailable", by=HARD
     ),
-    "search while busy": failed("search", Kind.RESULT, "busy", told="busy", by=HARD),
+    "search while busy": failed("search", FailureKind.RESULT, "busy", told="busy", by=HARD),
     "search without the entry": failed(
-        "search", Kind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
+        "search", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
     ),
     "compare without a right": failed(
         "compare",
-        Kind.RESULT,
+        FailureKind.RESULT,
         "insufficientAccessRights",
         told="insufficientAccessRights",
         by=SOFT,
     ),
     "write to a database that takes none": failed(
-        "write", Kind.RESULT, "unwillingToPerform", told="unwillingToPerform", by=SOFT
+        "write", FailureKind.RESULT, "unwillingToPerform", told="unwillingToPerform", by=SOFT
     ),
     "replication without the suffix": failed(
-        "replication", Kind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
+        "replication", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
     ),
     "a result code that nobody knows": failed(
-        "search", Kind.RESULT, "resultCode4711", told="resultCode4711", by=SOFT
+        "search", FailureKind.RESULT, "resultCode4711", told="resultCode4711", by=SOFT
     ),
 }
 
 
 @pytest.mark.parametrize("row", FAILURES.values(), ids=FAILURES.keys())
 def test_a_failure_is_told_by_its_code_and_trusted_by_its_kind(row: Failed) -> None:
-    one = cluster(Planned(BUILT_IN[row.check], None, Effect.OUT))
+    one = cluster(ConfiguredCheck(BUILT_IN[row.check], None, CheckEffect.OUT))
     [finding] = judge(one, history(saw(row.check, failure=row.failure)), one_shot=True)
 
     assert opinions([finding]) == (row.expected,)
@@ -122,45 +140,49 @@ def test_a_failure_is_told_by_its_code_and_trusted_by_its_kind(row: Failed) -> N
 
 
 def test_the_table_has_every_kind_of_failure() -> None:
-    assert {row.failure.kind for row in FAILURES.values()} == set(Kind)
+    assert {row.failure.kind for row in FAILURES.values()} == set(FailureKind)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_failure_of_ours_is_never_held_against_a_server(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_failure_of_ours_is_never_held_against_a_server(kind: FailureKind) -> None:
     for result_code in ("", "busy", "unavailable", "noSuchObject"):
-        assert trust(Failure(kind, "a sentence", result_code, ours=True)) is OURS
+        assert trust(Failure(kind, "a sentence", result_code, is_local=True)) is OURS
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        pytest.param(Kind.CONNECT, HARD, id="connect"),
-        pytest.param(Kind.TIMEOUT, HARD, id="timeout"),
-        pytest.param(Kind.TLS, HARD, id="tls"),
-        pytest.param(Kind.PROTOCOL, HARD, id="protocol"),
-        pytest.param(Kind.CERTIFICATE, SOFT, id="certificate"),
-        pytest.param(Kind.BIND, SOFT, id="bind"),
-        pytest.param(Kind.RESULT, SOFT, id="result"),
-        pytest.param(Kind.TOO_LARGE, SOFT, id="too_large"),
+        pytest.param(FailureKind.CONNECT, HARD, id="connect"),
+        pytest.param(FailureKind.TIMEOUT, HARD, id="timeout"),
+        pytest.param(FailureKind.TLS, HARD, id="tls"),
+        pytest.param(FailureKind.PROTOCOL, HARD, id="protocol"),
+        pytest.param(FailureKind.CERTIFICATE, SOFT, id="certificate"),
+        pytest.param(FailureKind.BIND, SOFT, id="bind"),
+        pytest.param(FailureKind.RESULT, SOFT, id="result"),
+        pytest.param(FailureKind.TOO_LARGE, SOFT, id="too_large"),
     ],
 )
-def test_a_kind_means_no_service_or_an_expectation(kind: Kind, expected: Trust) -> None:
+def test_a_kind_means_no_service_or_an_expectation(kind: FailureKind, expected: Trust) -> None:
     assert trust(Failure(kind, "a sentence")) is expected
 
 
 @pytest.mark.parametrize("name", ["Busy", "unavailableCriticalExtension", "other", "canceled"])
 def test_no_other_result_code_means_no_service(name: str) -> None:
-    assert trust(Failure(Kind.RESULT, "a sentence", name)) is SOFT
+    assert trust(Failure(FailureKind.RESULT, "a sentence", name)) is SOFT
 
 
 @pytest.mark.parametrize(
     ("check", "failure", "expected"),
     [
-        pytest.param("bind", Failure(Kind.BIND, ""), "bind", id="a bind without result code"),
-        pytest.param("search", Failure(Kind.RESULT, ""), "result", id="a result without its code"),
+        pytest.param(
+            "bind", Failure(FailureKind.BIND, ""), "bind", id="a bind without result code"
+        ),
+        pytest.param(
+            "search", Failure(FailureKind.RESULT, ""), "result", id="a result without its code"
+        ),
         pytest.param(
             "bind",
-            Failure(Kind.PROTOCOL, "", "protocolError"),
+            Failure(FailureKind.PROTOCOL, "", "protocolError"),
             "protocol",
             id="only an answered operation is told by its result code",
         ),
@@ -174,13 +196,13 @@ def test_a_code_is_the_kind_where_no_result_code_says_more(
 
 def test_a_failure_is_told_with_the_time_of_each_operation() -> None:
     timings = {"resolve": 0.25, "connect": 5.0}
-    seen = saw("connect", timings=timings, failure=Failure(Kind.TIMEOUT, "a sentence"))
+    seen = saw("connect", timings=timings, failure=Failure(FailureKind.TIMEOUT, "a sentence"))
     [finding] = judge(cluster(planned("connect")), history(seen), one_shot=True)
 
     assert finding.metrics == (Metric("resolve_seconds", 0.25), Metric("connect_seconds", 5.0))
 
 
-TIMED_OUT = Failure(Kind.TIMEOUT, "no answer within 5 s: bind")
+TIMED_OUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: bind")
 
 
 @pytest.mark.parametrize(
@@ -233,10 +255,10 @@ Judge = Callable[[View, Any], Iterable[Finding]]
 
 def third_party(
     judge_it: Judge, wants: Callable[[View, Any], bool] = lambda *_: False, params: Any = None
-) -> Planned:
+) -> ConfiguredCheck:
     """Return a planned check of somebody else, named `theirs`."""
-    check = Check("theirs", object, lambda *_: {}, judge_it, Effect.OUT, wants)
-    return Planned(check, params, Effect.OUT)
+    check = Check("theirs", object, lambda *_: {}, judge_it, CheckEffect.OUT, wants)
+    return ConfiguredCheck(check, params, CheckEffect.OUT)
 
 
 def well(view: View, _: object) -> Iterable[Finding]:
@@ -379,21 +401,21 @@ def test_a_second_look_is_asked_about_without_memory() -> None:
 
 
 @given(
-    st.sampled_from(Kind),
+    st.sampled_from(FailureKind),
     st.sampled_from(["", "busy", "unavailable", "noSuchObject", "other"]),
     st.booleans(),
     st.sampled_from(sorted(BUILT_IN)),
 )
 def test_any_failure_is_one_finding_critical_unless_it_is_ours(
-    kind: Kind, result_code: str, ours: bool, check: str
+    kind: FailureKind, result_code: str, ours: bool, check: str
 ) -> None:
     failure = Failure(kind, "a sentence", result_code, ours)
-    one = cluster(Planned(BUILT_IN[check], None, Effect.OUT))
+    one = cluster(ConfiguredCheck(BUILT_IN[check], None, CheckEffect.OUT))
     [finding] = judge(one, history(saw(check, failure=failure)), one_shot=True)
 
     assert (finding.state is UNKNOWN) is (finding.trust is OURS) is ours
     assert finding.state is not WARNING
-    assert finding.trust is not Trust.TOLD
+    assert finding.trust is not Trust.INFORMATIVE
     assert finding.code
     assert finding.code == code(check, failure)
 

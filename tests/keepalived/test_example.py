@@ -39,9 +39,14 @@ def config_test(path: Path, text: str) -> tuple[int, str]:
     assert text.count("script_user ldaphealth\n") == 1
     path.write_text(text.replace("script_user ldaphealth\n", f"script_user {user}\n"))
     done = subprocess.run(
-        [keepalived, "--config-test", "--use-file", path], stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=10, check=False, preexec_fn=ignore_sigterm,
-    )  # fmt: skip
+        [keepalived, "--config-test", "--use-file", path],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+        preexec_fn=ignore_sigterm,
+    )
     return done.returncode, done.stdout + done.stderr
 
 

@@ -37,10 +37,16 @@ def environment(directory: Path, body: str) -> dict[str, str]:
 
 def run(settings: dict[str, str], *arguments: str) -> int:
     return subprocess.run(
-        ["/bin/sh", SCRIPT, *arguments], env=settings, timeout=10, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        umask=KEEPALIVED_UMASK, process_group=0,
-    ).returncode  # fmt: skip
+        ["/bin/sh", SCRIPT, *arguments],
+        env=settings,
+        timeout=10,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        umask=KEEPALIVED_UMASK,
+        process_group=0,
+    ).returncode
 
 
 def logged(directory: Path) -> str:
@@ -206,9 +212,12 @@ def test_a_reader_that_went_away_does_not_change_the_answer(tmp_path: Path) -> N
     os.close(reader)
     try:
         status = subprocess.run(
-            ["/bin/sh", SCRIPT, "--dynamic", "c/s"], env=environment(tmp_path, "echo 77 c/s"),
-            stdout=writer, check=False, restore_signals=True,
-        ).returncode  # fmt: skip
+            ["/bin/sh", SCRIPT, "--dynamic", "c/s"],
+            env=environment(tmp_path, "echo 77 c/s"),
+            stdout=writer,
+            check=False,
+            restore_signals=True,
+        ).returncode
     finally:
         os.close(writer)
 
@@ -261,9 +270,12 @@ def test_help_is_printed() -> None:
 def test_by_hand_the_answer_and_the_cause_of_trouble_are_shown(tmp_path: Path) -> None:
     def told(body: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["/bin/sh", SCRIPT, "c/s"], env=environment(tmp_path, body),
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            ["/bin/sh", SCRIPT, "c/s"],
+            env=environment(tmp_path, body),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     assert told("echo '1 c/s out of service search.timeout'").stdout == (
         "1 c/s out of service search.timeout\n"

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from ldaphealth.guard.reading import WEIGHT_SHARE
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import State, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.server_files import path_of
 from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, VerdictFiles, text
 from ldaphealth.sinks.keepalived import misc_check_status
@@ -64,10 +64,18 @@ class Here:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the script as keepalived does, as another user where one is given."""
         return subprocess.run(
-            [*shell, str(SCRIPT), *arguments], env=self.environment, timeout=20, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True, umask=KEEPALIVED_UMASK, process_group=0,
-            user=user, group=user, extra_groups=None if user is None else [],
-        )  # fmt: skip
+            [*shell, str(SCRIPT), *arguments],
+            env=self.environment,
+            timeout=20,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            umask=KEEPALIVED_UMASK,
+            process_group=0,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,7 +117,9 @@ def line(  # noqa: PLR0913  the fields of the file
 def publish(here: Here, *verdicts: Verdict, until: float | None = None) -> None:
     by_name = {verdict.server: verdict for verdict in verdicts}
     end = boot_seconds() + 100 if until is None else until
-    VerdictFiles(here.verdicts).publish(Decided("c", by_name, dict.fromkeys(by_name, end), (), ()))
+    VerdictFiles(here.verdicts).publish(
+        Publication("c", by_name, dict.fromkeys(by_name, end), (), ())
+    )
 
 
 def weighing(weight: int) -> Verdict:
@@ -128,10 +138,12 @@ VERDICTS = [
     pytest.param(DRAINED, 1, 2, id="drained"),
     pytest.param(replace(silent(SERVER), held_by="override"), 1, 1, id="out by an override"),
     pytest.param(
-        replace(silent(SERVER), in_service=True, weight=100, held_by="blind"), 0, 102,
+        replace(silent(SERVER), in_service=True, weight=100, held_by="blind"),
+        0,
+        102,
         id="held in service",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("verdict", "plain", "weighted"), VERDICTS)
@@ -319,10 +331,15 @@ def a_socket_that_nobody_listens_on(file: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        missing, without_a_directory, a_directory, a_loop, a_dangling_link, a_file_for_the_cluster,
+        missing,
+        without_a_directory,
+        a_directory,
+        a_loop,
+        a_dangling_link,
+        a_file_for_the_cluster,
         a_socket_that_nobody_listens_on,
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_asked_for(
     here: Here, make: Callable[[Path], None], shell: tuple[str, ...]
 ) -> None:
@@ -385,8 +402,11 @@ def test_the_fast_path_starts_no_process(here: Here, shell: tuple[str, ...]) -> 
     publish(here, serving(SERVER))
     told = subprocess.run(
         [strace, "-f", "-o", trace, "-e", "trace=process", *shell, SCRIPT, "--dynamic", SERVER],
-        env=here.environment, timeout=60, check=False, capture_output=True,
-    )  # fmt: skip
+        env=here.environment,
+        timeout=60,
+        check=False,
+        capture_output=True,
+    )
     if "exited with" not in (trace.read_text() if trace.exists() else ""):
         pytest.skip("strace may not trace here")
 
@@ -423,9 +443,13 @@ def test_a_reader_that_went_away_does_not_change_the_answer(
     os.close(reader)
     try:
         status = subprocess.run(
-            [*shell, SCRIPT, "--dynamic", SERVER], env=here.environment, stdout=writer,
-            check=False, timeout=20, restore_signals=True,
-        ).returncode  # fmt: skip
+            [*shell, SCRIPT, "--dynamic", SERVER],
+            env=here.environment,
+            stdout=writer,
+            check=False,
+            timeout=20,
+            restore_signals=True,
+        ).returncode
     finally:
         os.close(writer)
 
@@ -438,9 +462,13 @@ def test_a_full_disk_behind_standard_output_does_not_change_the_answer(
     publish(here, serving(SERVER))
     with Path("/dev/full").open("wb") as full:
         status = subprocess.run(
-            [*shell, SCRIPT, "--dynamic", SERVER], env=here.environment, stdout=full, stderr=full,
-            check=False, timeout=20,
-        ).returncode  # fmt: skip
+            [*shell, SCRIPT, "--dynamic", SERVER],
+            env=here.environment,
+            stdout=full,
+            stderr=full,
+            check=False,
+            timeout=20,
+        ).returncode
 
     assert status == 102
 
@@ -467,10 +495,10 @@ def test_the_end_is_never_later_than_the_agent_said() -> None:
 def test_servers_that_are_looked_at_no_more_lose_their_file(here: Here) -> None:
     files = VerdictFiles(here.verdicts)
     both = {"c/s": serving("c/s"), "c/t": serving("c/t")}
-    files.publish(Decided("c", both, dict.fromkeys(both, 99.0), (), ()))
-    files.publish(Decided("d", {"d/s": serving("d/s")}, {"d/s": 99.0}, (), ()))
+    files.publish(Publication("c", both, dict.fromkeys(both, 99.0), (), ()))
+    files.publish(Publication("d", {"d/s": serving("d/s")}, {"d/s": 99.0}, (), ()))
 
-    files.publish(Decided("c", {"c/t": both["c/t"]}, {}, (), ()))
+    files.publish(Publication("c", {"c/t": both["c/t"]}, {}, (), ()))
 
     left = sorted(str(each.relative_to(here.verdicts)) for each in here.verdicts.glob("*/*"))
     assert left == ["c/t", "d/s"]
@@ -479,7 +507,7 @@ def test_servers_that_are_looked_at_no_more_lose_their_file(here: Here) -> None:
 def test_only_what_is_due_is_written(here: Here) -> None:
     both = {"c/s": serving("c/s"), "c/t": serving("c/t")}
 
-    VerdictFiles(here.verdicts).publish(Decided("c", both, {"c/t": 99.0}, (), ()))
+    VerdictFiles(here.verdicts).publish(Publication("c", both, {"c/t": 99.0}, (), ()))
 
     assert not here.file.exists()
     assert path_of(here.verdicts, "c/t").exists()
@@ -497,7 +525,9 @@ def test_one_file_that_cannot_be_written_does_not_hold_up_the_others(here: Here)
     both = {"c/s": serving("c/s"), "c/t": serving("c/t")}
 
     with pytest.raises(IsADirectoryError):
-        VerdictFiles(here.verdicts).publish(Decided("c", both, dict.fromkeys(both, 99.0), (), ()))
+        VerdictFiles(here.verdicts).publish(
+            Publication("c", both, dict.fromkeys(both, 99.0), (), ())
+        )
 
     assert path_of(here.verdicts, "c/t").exists()
 

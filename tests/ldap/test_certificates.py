@@ -13,7 +13,7 @@ import pytest
 from demo.certificates import Authority, ServerCertificate
 from demo.node import Node
 from ldaphealth.ldap.transport import Certificate
-from ldaphealth.model import Kind, Tls
+from ldaphealth.model import FailureKind, Tls
 from tests.ldap.opening import CHECK, bound, refusal
 
 pytestmark = pytest.mark.slapd
@@ -72,11 +72,11 @@ def test_an_unknown_authority_is_not_trusted(
 ) -> None:
     failure = refusal(uri, CHECK, Tls(start_tls=start_tls, ca_file=str(strangers_file)))
 
-    assert (failure.kind, failure.ours) == (Kind.CERTIFICATE, False)
+    assert (failure.kind, failure.is_local) == (FailureKind.CERTIFICATE, False)
 
 
 def test_without_settings_the_authorities_of_the_system_decide(uri: str, start_tls: bool) -> None:
-    assert refusal(uri, CHECK, Tls(start_tls=start_tls)).kind is Kind.CERTIFICATE
+    assert refusal(uri, CHECK, Tls(start_tls=start_tls)).kind is FailureKind.CERTIFICATE
 
 
 def test_a_host_name_that_is_not_in_the_certificate_is_not_taken(
@@ -86,7 +86,7 @@ def test_a_host_name_that_is_not_in_the_certificate_is_not_taken(
 
     failure = refusal(by_name, CHECK, Tls(start_tls=start_tls, ca_file=trusting.ca_file))
 
-    assert failure.kind is Kind.CERTIFICATE
+    assert failure.kind is FailureKind.CERTIFICATE
     assert "localhost" in failure.detail
 
 
@@ -96,7 +96,7 @@ def test_an_address_that_is_not_in_the_certificate_is_not_taken(
 ) -> None:
     failure = refusal(uri, CHECK, Tls(start_tls=start_tls, ca_file=trusting.ca_file))
 
-    assert failure.kind is Kind.CERTIFICATE
+    assert failure.kind is FailureKind.CERTIFICATE
     assert "127.0.0.1" in failure.detail
 
 
@@ -115,7 +115,7 @@ def test_a_server_name_counts_even_if_the_address_is_in_the_certificate(
 ) -> None:
     tls = Tls(start_tls=start_tls, ca_file=trusting.ca_file, server_name="ldap2.test")
 
-    assert refusal(uri, CHECK, tls).kind is Kind.CERTIFICATE
+    assert refusal(uri, CHECK, tls).kind is FailureKind.CERTIFICATE
 
 
 def test_an_expired_certificate_is_not_trusted(
@@ -126,7 +126,7 @@ def test_an_expired_certificate_is_not_trusted(
     with presenting(node, expired):
         failure = refusal(uri, CHECK, Tls(start_tls=start_tls, ca_file=trusting.ca_file))
 
-    assert failure.kind is Kind.CERTIFICATE
+    assert failure.kind is FailureKind.CERTIFICATE
     assert "expired" in failure.detail
 
 
@@ -147,7 +147,7 @@ def test_a_renewed_authority_file_is_read_again(
     ca_file = tmp_path / "ca.pem"
     ca_file.write_bytes(strangers_file.read_bytes())
     tls = Tls(start_tls=start_tls, ca_file=str(ca_file))
-    assert refusal(uri, CHECK, tls).kind is Kind.CERTIFICATE
+    assert refusal(uri, CHECK, tls).kind is FailureKind.CERTIFICATE
     ca_file.write_bytes(authority.file.read_bytes())
 
     with bound(uri, CHECK, tls) as session:
@@ -157,7 +157,7 @@ def test_a_renewed_authority_file_is_read_again(
 def test_an_authority_file_that_is_not_there_is_our_trouble(uri: str, start_tls: bool) -> None:
     failure = refusal(uri, CHECK, Tls(start_tls=start_tls, ca_file="/none"))
 
-    assert (failure.kind, failure.ours) == (Kind.TLS, True)
+    assert (failure.kind, failure.is_local) == (FailureKind.TLS, True)
 
 
 def test_start_tls_never_falls_back_to_clear_text(node_without_tls: Node, trusting: Tls) -> None:
@@ -165,22 +165,22 @@ def test_start_tls_never_falls_back_to_clear_text(node_without_tls: Node, trusti
 
     failure = refusal(node_without_tls.uri, CHECK, tls)
 
-    assert (failure.kind, failure.result_code) == (Kind.RESULT, "protocolError")
+    assert (failure.kind, failure.result_code) == (FailureKind.RESULT, "protocolError")
     assert "start_tls" in failure.detail
-    assert not failure.ours
+    assert not failure.is_local
 
 
 def test_ldaps_to_a_port_that_speaks_ldap_fails(node: Node, trusting: Tls) -> None:
     failure = refusal(node.uri.replace("ldap:", "ldaps:"), CHECK, trusting)
 
-    assert failure.kind in {Kind.TLS, Kind.CONNECT}
+    assert failure.kind in {FailureKind.TLS, FailureKind.CONNECT}
 
 
 def test_ldap_to_a_port_that_speaks_ldaps_fails(node: Node) -> None:
     assert node.ldaps_uri
     failure = refusal(node.ldaps_uri.replace("ldaps:", "ldap:"), CHECK)
 
-    assert failure.kind in {Kind.PROTOCOL, Kind.CONNECT}
+    assert failure.kind in {FailureKind.PROTOCOL, FailureKind.CONNECT}
 
 
 def test_the_end_of_the_presented_certificate_is_told(

@@ -10,7 +10,7 @@ import pytest
 from demo.node import Node
 from demo.tree import CHECK_DN, ROOT_DN, person
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import BindMethod, Credentials, Kind, Secret, Tls
+from ldaphealth.model import BindMethod, Credentials, FailureKind, Secret, Tls
 from tests.ldap.conftest import CERTIFICATE_DN, SOCKET_DN
 from tests.ldap.opening import ANONYMOUS, CHECK, EXTERNAL, bound, refusal, session_with, simple
 
@@ -58,7 +58,7 @@ def test_an_anonymous_session_is_nobody_and_may_read_the_root_dse(node: Node) ->
         )
         with pytest.raises(SessionError) as caught:
             session.read(person(1), ["sn"])
-    assert caught.value.failure.kind is Kind.RESULT
+    assert caught.value.failure.kind is FailureKind.RESULT
 
 
 def test_an_anonymous_session_sends_neither_dn_nor_password(node: Node) -> None:
@@ -108,7 +108,7 @@ def test_external_without_anything_external_is_refused(
     assert uri
     failure = refusal(uri, EXTERNAL, trusting)
 
-    assert failure.kind is Kind.BIND
+    assert failure.kind is FailureKind.BIND
     assert failure.result_code in {"authMethodNotSupported", "inappropriateAuthentication"}
 
 
@@ -126,8 +126,8 @@ def test_a_server_that_demands_a_certificate_ends_a_session_without(
     with demanding_certificates(node):
         failure = refusal(node.ldaps_uri, CHECK, trusting)
 
-    assert failure.kind in {Kind.CONNECT, Kind.TLS}
-    assert not failure.ours
+    assert failure.kind in {FailureKind.CONNECT, FailureKind.TLS}
+    assert not failure.is_local
 
 
 @pytest.mark.parametrize(
@@ -144,21 +144,21 @@ def test_a_client_certificate_that_is_not_there_is_our_trouble(
     assert node.ldaps_uri
     failure = refusal(node.ldaps_uri, CHECK, tls)
 
-    assert (failure.kind, failure.ours) == (Kind.TLS, True)
+    assert (failure.kind, failure.is_local) == (FailureKind.TLS, True)
     assert "/none" in failure.detail
 
 
 def test_a_bind_with_the_wrong_password_is_refused_as_the_server_says(node: Node) -> None:
     failure = refusal(node.uri, simple(CHECK_DN, "wrong"))
 
-    assert (failure.kind, failure.result_code) == (Kind.BIND, "invalidCredentials")
-    assert not failure.ours
+    assert (failure.kind, failure.result_code) == (FailureKind.BIND, "invalidCredentials")
+    assert not failure.is_local
 
 
 def test_a_dn_that_is_none_is_refused_as_the_server_says(node: Node) -> None:
     failure = refusal(node.uri, simple("no dn", "wrong"))
 
-    assert (failure.kind, failure.result_code) == (Kind.BIND, "invalidDNSyntax")
+    assert (failure.kind, failure.result_code) == (FailureKind.BIND, "invalidDNSyntax")
 
 
 def test_the_times_of_a_refused_bind_are_told(node: Node) -> None:

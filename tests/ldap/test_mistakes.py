@@ -8,12 +8,12 @@ import pytest
 
 from demo.node import Node
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Kind, Server, Tls
-from ldaphealth.rounds.probe import probe
+from ldaphealth.model import Failure, FailureKind, Server, Tls
+from ldaphealth.rounds.probe import probe_server
 from tests.ldap.opening import CHECK, bound, refusal, session_with, simple
 
 pytestmark = pytest.mark.slapd
@@ -55,7 +55,7 @@ def test_what_cannot_be_asked_is_our_trouble_and_the_session_goes_on(
 ) -> None:
     failure = failure_of(lambda: operation(session))
 
-    assert (failure.kind, failure.ours) == (Kind.BUG, True)
+    assert (failure.kind, failure.is_local) == (FailureKind.BUG, True)
     assert session.compare(PEOPLE, "ou", "people")
 
 
@@ -65,30 +65,30 @@ def test_a_size_limit_that_ldap_cannot_say_is_our_trouble(
 ) -> None:
     failure = failure_of(lambda: session.search(PEOPLE, "one", "(cn=*)", ["cn"], size_limit))
 
-    assert failure.kind is Kind.BUG
+    assert failure.kind is FailureKind.BUG
 
 
 def test_a_filter_a_thousand_deep_is_our_trouble(session: Session) -> None:
     filter_text = "(!" * 1000 + "(cn=*)" + ")" * 1000
 
-    assert failure_of(lambda: session.search(PEOPLE, "base", filter_text, ["cn"])).ours
+    assert failure_of(lambda: session.search(PEOPLE, "base", filter_text, ["cn"])).is_local
 
 
 def test_a_dn_that_is_no_text_is_our_trouble(node: Node) -> None:
-    assert refusal(node.uri, simple(f"cn={NOT_TEXT}", "password")).ours
+    assert refusal(node.uri, simple(f"cn={NOT_TEXT}", "password")).is_local
 
 
 def test_a_url_that_is_none_is_our_trouble() -> None:
     session = session_with("http://localhost")
 
-    assert failure_of(session.connect).ours
+    assert failure_of(session.connect).is_local
 
 
 def test_a_server_name_with_a_nul_is_a_failure(node: Node, trusting: Tls) -> None:
     assert node.ldaps_uri
     tls = Tls(ca_file=trusting.ca_file, server_name="ldap1\0.test")
 
-    assert refusal(node.ldaps_uri, CHECK, tls).kind in {Kind.TLS, Kind.CERTIFICATE}
+    assert refusal(node.ldaps_uri, CHECK, tls).kind in {FailureKind.TLS, FailureKind.CERTIFICATE}
 
 
 def test_a_socket_path_with_a_line_end_is_told_in_one_line() -> None:
@@ -100,25 +100,25 @@ def test_a_socket_path_with_a_line_end_is_told_in_one_line() -> None:
 def test_a_socket_that_is_not_there_is_told_by_its_path() -> None:
     failure = refusal("ldapi://%2Fnone%2Fldapi")
 
-    assert failure.kind is Kind.CONNECT
+    assert failure.kind is FailureKind.CONNECT
     assert "/none/ldapi" in failure.detail
 
 
 def test_a_socket_path_that_is_too_long_is_a_failure() -> None:
-    assert refusal(f"ldapi://%2F{'a' * 200}").kind is Kind.CONNECT
+    assert refusal(f"ldapi://%2F{'a' * 200}").kind is FailureKind.CONNECT
 
 
 def test_an_operation_before_connect_is_our_trouble(node: Node) -> None:
     session = session_with(node.uri)
 
-    assert failure_of(lambda: session.compare(PEOPLE, "ou", "people")).ours
-    assert failure_of(session.bind).ours
+    assert failure_of(lambda: session.compare(PEOPLE, "ou", "people")).is_local
+    assert failure_of(session.bind).is_local
 
 
 def test_an_operation_after_unbind_is_our_trouble(session: Session) -> None:
     session.unbind()
 
-    assert failure_of(lambda: session.compare(PEOPLE, "ou", "people")).ours
+    assert failure_of(lambda: session.compare(PEOPLE, "ou", "people")).is_local
 
 
 def test_closing_twice_is_no_failure(session: Session) -> None:
@@ -132,13 +132,15 @@ def test_after_a_bind_that_cannot_be_sent_nothing_is_asked_as_nobody(node: Node)
     credentials = simple(CHECK_DN, "a tab\tin it")
     server = Server(cluster="c", name="s", uri=node.uri, suffix=SUFFIX, credentials=credentials)
     checks = [
-        Planned(check=BUILT_IN[name], params=BUILT_IN[name].params(), effect=BUILT_IN[name].effect)
+        ConfiguredCheck(
+            check=BUILT_IN[name], params=BUILT_IN[name].params(), effect=BUILT_IN[name].effect
+        )
         for name in ("connect", "bind", "search")
     ]
 
-    seen = probe(server, checks, Deadline.after(5.0))
+    seen = probe_server(server, checks, Deadline.after(5.0))
 
-    assert [(each.check, each.failure and each.failure.ours) for each in seen] == [
+    assert [(each.check, each.failure and each.failure.is_local) for each in seen] == [
         ("connect", None),
         ("bind", True),
     ]

@@ -14,12 +14,12 @@ from demo.node import DATABASE, Node
 from demo.tree import CHECK_DN, PEOPLE, PEOPLE_COUNT, SUFFIX, person
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Kind, Server
+from ldaphealth.model import Failure, FailureKind, Server
 from tests.hostile.servers import Behaviour, entry, listening, message, result
 from tests.ldap.opening import CHECK, bound
 
 ALL = "(objectClass=*)"
-FAR_ENOUGH = Failure(Kind.BUG, "the test has seen enough")
+FAR_ENOUGH = Failure(FailureKind.BUG, "the test has seen enough")
 PAGED = b"1.2.840.113556.1.4.319"
 
 
@@ -101,7 +101,9 @@ def test_the_session_goes_on_in_the_middle(node: Node) -> None:
     assert not {dn for dn, _ in first} & {dn for dn, _ in second}
 
 
-def session_with(behave: Behaviour, seconds: float, use: Callable[[Session], object]) -> Kind:
+def session_with(
+    behave: Behaviour, seconds: float, use: Callable[[Session], object]
+) -> FailureKind:
     """Use an unbound session with such a server; return why it failed."""
     with listening(behave) as port:
         session = Session(Server("c", "s", f"ldap://127.0.0.1:{port}"), Deadline.after(seconds))
@@ -136,19 +138,21 @@ def paging(*parts: bytes, cookie: bytes = b"more") -> Behaviour:
 
 
 def test_empty_pages_without_end_are_no_ldap() -> None:
-    assert session_with(paging(), 5.0, drain) is Kind.PROTOCOL
+    assert session_with(paging(), 5.0, drain) is FailureKind.PROTOCOL
 
 
 def test_pages_without_end_end_with_the_deadline_or_the_budget() -> None:
     began = monotonic()
     kind = session_with(paging(entry(padding=1000)), 1.0, drain)
 
-    assert kind in (Kind.TOO_LARGE, Kind.TIMEOUT)
+    assert kind in (FailureKind.TOO_LARGE, FailureKind.TIMEOUT)
     assert monotonic() - began < 2.0
 
 
 def test_renewed_one_page_is_bounded_like_a_session() -> None:
-    assert session_with(paging(*[entry(padding=1000)] * 100), 1.0, renewing) is Kind.TOO_LARGE
+    assert (
+        session_with(paging(*[entry(padding=1000)] * 100), 1.0, renewing) is FailureKind.TOO_LARGE
+    )
 
 
 def test_renewed_the_pages_may_take_longer_and_be_more() -> None:
@@ -186,4 +190,4 @@ def test_a_control_that_is_none_is_no_ldap(answer: bytes) -> None:
         peer.sendall(message(1, answer))
         peer.recv(4096)
 
-    assert session_with(behave, 2.0, drain) is Kind.PROTOCOL
+    assert session_with(behave, 2.0, drain) is FailureKind.PROTOCOL

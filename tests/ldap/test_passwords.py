@@ -16,12 +16,12 @@ from demo.client import Client
 from demo.client import Credentials as ToolCredentials
 from demo.node import Node
 from demo.tree import CHECK_DN, CHECK_PASSWORD, SERVICES
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.files.secret_file import read_secret
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.model import BindMethod, Credentials, Kind, Observation, Server, Tls
-from ldaphealth.rounds.probe import probe
+from ldaphealth.model import BindMethod, Credentials, FailureKind, Observation, Server, Tls
+from ldaphealth.rounds.probe import probe_server
 from tests.hostile.servers import listening
 from tests.ldap.opening import bound, refusal, session_with, simple
 
@@ -146,7 +146,7 @@ def test_what_would_be_an_unauthenticated_bind_or_none_at_all_is_never_sent(
         session.bind()
     session.close()
 
-    assert (caught.value.failure.kind, caught.value.failure.ours) == (Kind.BUG, True)
+    assert (caught.value.failure.kind, caught.value.failure.is_local) == (FailureKind.BUG, True)
     assert not listener.received
 
 
@@ -214,13 +214,13 @@ def test_no_observation_and_no_log_shows_the_password(node: Node) -> None:
         seen = [
             observation
             for credentials in (simple(CHECK_DN, SECRET), simple("cn=\ud800", SECRET))
-            for observation in _look(node.uri, credentials)
+            for observation in _probe(node.uri, credentials)
         ]
     finally:
         logging.getLogger().removeHandler(handler)
 
     kinds = [each.failure and each.failure.kind for each in seen if each.check == "bind"]
-    assert kinds == [Kind.BIND, Kind.BUG]
+    assert kinds == [FailureKind.BIND, FailureKind.BUG]
     assert SECRET not in f"{seen} {log.getvalue()}"
 
 
@@ -234,10 +234,12 @@ def test_the_password_is_in_no_cache_of_requests(node: Node) -> None:
     assert not hasattr(module.bind_request, "cache_info")
 
 
-def _look(uri: str, credentials: Credentials) -> list[Observation]:
+def _probe(uri: str, credentials: Credentials) -> list[Observation]:
     server = Server(cluster="c", name="s", uri=uri, credentials=credentials)
     checks = [
-        Planned(check=BUILT_IN[name], params=BUILT_IN[name].params(), effect=BUILT_IN[name].effect)
+        ConfiguredCheck(
+            check=BUILT_IN[name], params=BUILT_IN[name].params(), effect=BUILT_IN[name].effect
+        )
         for name in ("connect", "bind")
     ]
-    return probe(server, checks, Deadline.after(5.0))
+    return probe_server(server, checks, Deadline.after(5.0))

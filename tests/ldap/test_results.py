@@ -14,7 +14,7 @@ from demo.tree import CHECK_DN, PEOPLE, PEOPLE_COUNT, SUFFIX, person
 from ldaphealth.ldap.codec import Scope
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, Kind
+from ldaphealth.model import Failure, FailureKind
 from tests.hostile.servers import listening
 from tests.ldap.opening import ANONYMOUS, CHECK, bound
 
@@ -42,8 +42,8 @@ def failure_of_search(session: Session, base: str, scope: Scope = "base", size: 
 def test_a_base_that_is_not_there_is_told_by_its_result_code(session: Session) -> None:
     failure = failure_of_search(session, f"ou=nowhere,{SUFFIX}")
 
-    assert (failure.kind, failure.result_code, failure.ours) == (
-        Kind.RESULT,
+    assert (failure.kind, failure.result_code, failure.is_local) == (
+        FailureKind.RESULT,
         "noSuchObject",
         False,
     )
@@ -67,7 +67,7 @@ def test_what_anonymous_may_not_read_is_a_result_not_a_lost_session(node: Node) 
             session.read(SUFFIX, ["contextCSN"])
         assert session.alive
 
-    assert caught.value.failure.kind is Kind.RESULT
+    assert caught.value.failure.kind is FailureKind.RESULT
 
 
 def test_after_a_refused_operation_the_session_goes_on(session: Session) -> None:
@@ -88,7 +88,7 @@ def test_a_write_without_the_right_to_is_a_failure(session: Session) -> None:
     with pytest.raises(SessionError) as caught:
         session.replace(person(1), "description", "not allowed")
 
-    assert caught.value.failure.kind is Kind.RESULT
+    assert caught.value.failure.kind is FailureKind.RESULT
     assert caught.value.failure.result_code == "insufficientAccessRights"
 
 
@@ -107,7 +107,7 @@ def test_a_filter_that_is_none_is_our_trouble_and_sends_nothing(session: Session
     with pytest.raises(SessionError) as caught:
         session.search(PEOPLE, "one", "(cn=", ["cn"])
 
-    assert (caught.value.failure.kind, caught.value.failure.ours) == (Kind.BUG, True)
+    assert (caught.value.failure.kind, caught.value.failure.is_local) == (FailureKind.BUG, True)
     assert session.compare(person(1), "sn", "1")
 
 
@@ -147,7 +147,7 @@ def test_a_search_at_or_below_a_referral_is_refused_and_not_followed(
 ) -> None:
     failure = failure_of_search(session, base)
 
-    assert (failure.kind, failure.result_code) == (Kind.RESULT, "referral")
+    assert (failure.kind, failure.result_code) == (FailureKind.RESULT, "referral")
     assert not elsewhere.visits
 
 
@@ -211,7 +211,7 @@ def test_the_limit_of_the_server_is_a_failure_when_we_set_none(
     with limited(node, 3):
         failure = failure_of_search(session, PEOPLE, "one")
 
-    assert (failure.kind, failure.result_code) == (Kind.RESULT, "sizeLimitExceeded")
+    assert (failure.kind, failure.result_code) == (FailureKind.RESULT, "sizeLimitExceeded")
 
 
 def test_the_limit_of_the_server_is_a_failure_when_ours_is_higher(
@@ -220,7 +220,7 @@ def test_the_limit_of_the_server_is_a_failure_when_ours_is_higher(
     with limited(node, 3):
         failure = failure_of_search(session, PEOPLE, "one", 10)
 
-    assert failure.kind is Kind.RESULT
+    assert failure.kind is FailureKind.RESULT
     assert failure.result_code in {"sizeLimitExceeded", "adminLimitExceeded"}
 
 

@@ -34,9 +34,13 @@ def running(command: Sequence[str], environment: Mapping[str, str], log: Path) -
     """
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         yield
     finally:

@@ -56,16 +56,22 @@ def environment(main: Path) -> dict[str, str]:
     """Return who Icinga runs as: ourselves."""
     no_agent = str(main.parent / "no-agent.sock")
     return os.environ | {
-        "ICINGA2_USER": USER, "ICINGA2_GROUP": GROUP, "LDAPHEALTH_SOCKET": no_agent,
-    }  # fmt: skip
+        "ICINGA2_USER": USER,
+        "ICINGA2_GROUP": GROUP,
+        "LDAPHEALTH_SOCKET": no_agent,
+    }
 
 
 def validated(main: Path) -> tuple[int, str]:
     """Return what Icinga says of a configuration."""
     done = subprocess.run(
-        command(main, "-C"), env=environment(main),
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        command(main, "-C"),
+        env=environment(main),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     return done.returncode, done.stdout
 
 

@@ -103,8 +103,9 @@ class Nagios:
         """Wait until the service is in this state, and return its status."""
         wait.until(
             lambda: self.service(description).get("current_state") == state,
-            PATIENCE_SECONDS, f"{description} is not {state}: {self.service(description)}",
-        )  # fmt: skip
+            PATIENCE_SECONDS,
+            f"{description} is not {state}: {self.service(description)}",
+        )
         return self.service(description)
 
 

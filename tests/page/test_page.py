@@ -15,11 +15,11 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.guard.rules import RULES
-from ldaphealth.live.board import Board, View
-from ldaphealth.live.health import Health
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.page import page
-from ldaphealth.page.server_card import HELD, KINDS, Word, card
-from ldaphealth.publishers.decided import Change, Decided
+from ldaphealth.page.server_card import HELD, KINDS, CardOverride, card
+from ldaphealth.publishers.publication import Publication, VerdictChange
 from tests.page import views
 from tests.sinks.nasty import NASTY, nasty_snapshot
 
@@ -68,18 +68,18 @@ class Parsed(HTMLParser):
         return " ".join(self.words)
 
 
-def rendered(view: View, health: Health = views.HEALTH, **more: object) -> str:
+def rendered(view: LiveView, health: AgentHealth = views.HEALTH, **more: object) -> str:
     arguments = {"boot_seconds": views.BOOT, "epoch_seconds": views.EPOCH, **more}
     return page.render(view, health, **arguments)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def realistic() -> View:
+def realistic() -> LiveView:
     return views.realistic()
 
 
 @pytest.fixture(scope="module")
-def parsed(realistic: View) -> Parsed:
+def parsed(realistic: LiveView) -> Parsed:
     return Parsed(rendered(realistic, host="lb1", words=views.WORDS))
 
 
@@ -104,7 +104,7 @@ def test_it_says(parsed: Parsed, words: str) -> None:
     assert words in parsed.text
 
 
-def test_the_worst_server_comes_first(realistic: View) -> None:
+def test_the_worst_server_comes_first(realistic: LiveView) -> None:
     text = rendered(realistic)
     order = ["example/ldap2", "example/ldap3", "example/ldap1", "branch/b1", "branch/b2"]
     places = [text.index(f'id="{server}"') for server in order]
@@ -116,24 +116,24 @@ def test_the_worst_server_comes_first(realistic: View) -> None:
     ("view", "title"),
     [
         pytest.param(views.realistic(), "2 out, 1 unknown - ldaphealth", id="some are out"),
-        pytest.param(View(), "nothing seen yet - ldaphealth", id="just begun"),
+        pytest.param(LiveView(), "nothing seen yet - ldaphealth", id="just begun"),
         pytest.param(
-            View({"c": {"c/a": views.known(views.fine("c/a"))}}),
+            LiveView({"c": {"c/a": views.known(views.fine("c/a"))}}),
             "1 in service - ldaphealth",
             id="all is well",
         ),
     ],
 )
-def test_the_tab_of_the_browser_tells(view: View, title: str) -> None:
+def test_the_tab_of_the_browser_tells(view: LiveView, title: str) -> None:
     assert f"<title>{title}</title>" in rendered(view)
 
 
-def test_a_server_that_was_not_looked_at_yet_is_counted(realistic: View) -> None:
+def test_a_server_that_was_not_looked_at_yet_is_counted(realistic: LiveView) -> None:
     assert "94 not looked at yet" in rendered(realistic, replace(views.HEALTH, servers=100))
-    assert "No server was looked at yet" in rendered(View())
+    assert "No server was looked at yet" in rendered(LiveView())
 
 
-def test_a_verdict_that_is_not_fresh_is_in_service_no_more(realistic: View) -> None:
+def test_a_verdict_that_is_not_fresh_is_in_service_no_more(realistic: LiveView) -> None:
     text = Parsed(rendered(realistic, boot_seconds=views.BOOT + 3_600)).text
 
     assert "0 of 6 servers in service" in text
@@ -148,20 +148,20 @@ def test_every_link_leads_to_something_on_the_page(parsed: Parsed) -> None:
     assert len(parsed.ids) == len(set(parsed.ids))
 
 
-def test_it_leads_to_other_pages_of_the_agent(realistic: View) -> None:
+def test_it_leads_to_other_pages_of_the_agent(realistic: LiveView) -> None:
     links = [("api/v1/status", "all of it as JSON")]
 
     assert '<a href="api/v1/status">all of it as JSON</a>' in rendered(realistic, links=links)
 
 
-def test_what_the_agent_suffers_from_is_said(realistic: View) -> None:
+def test_what_the_agent_suffers_from_is_said(realistic: LiveView) -> None:
     text = Parsed(rendered(realistic, views.AILING)).text
 
     for words in ("not ended: 12", "written or sent: 3", "that failed: 1", "on disk: 2"):
         assert words in text
 
 
-def test_what_is_wrong_with_the_agent_now_is_said(realistic: View) -> None:
+def test_what_is_wrong_with_the_agent_now_is_said(realistic: LiveView) -> None:
     assert "has not come round" not in Parsed(rendered(realistic)).text
     text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7, threads=64))).text
     assert "7 looks wait for one of 64 threads" in text
@@ -176,34 +176,34 @@ def test_every_rule_of_the_guard_is_explained() -> None:
 
 def test_every_kind_has_a_shape_of_its_own() -> None:
     shapes = (page.TEMPLATES / "shapes.html").read_text()
-    drawn = re.findall(r'id=":shape-(\w+)" viewBox="0 0 16 16">(.*)</symbol>', shapes)
+    table = re.findall(r'id=":shape-(\w+)" viewBox="0 0 16 16">(.*)</symbol>', shapes)
 
-    assert {name for name, _ in drawn} == set(KINDS)
-    assert len({picture for _, picture in drawn}) == len(KINDS)
+    assert {name for name, _ in table} == set(KINDS)
+    assert len({picture for _, picture in table}) == len(KINDS)
 
 
 def test_an_operators_word_without_a_reason() -> None:
     known = views.known(views.draining("c/a"))
 
-    assert card(known, views.BOOT, Word("drain", 61.0)).brief == "1 min 1 s left"
+    assert card(known, views.BOOT, CardOverride("drain", 61.0)).brief == "1 min 1 s left"
     assert card(known, views.BOOT).held_sentence.startswith("An operator drains it")
 
 
-def nasty_view(text: str) -> View:
+def nasty_view(text: str) -> LiveView:
     """Return a view that says the text wherever a server or a third party's check can."""
-    board = Board(clock=lambda: views.EPOCH)
+    board = LiveState(clock=lambda: views.EPOCH)
     verdicts = nasty_snapshot(text).verdicts
-    changes = [Change(verdicts[0], each) for each in verdicts]
+    changes = [VerdictChange(verdicts[0], each) for each in verdicts]
     held = replace(verdicts[1], server=f"{text}/{text}", in_service=True, findings=())
     for name, each in (("main", verdicts), (text, (held,))):
         by_server = {verdict.server: verdict for verdict in each}
         due = dict.fromkeys(by_server, views.BOOT + 1)
-        board.publish(Decided(name, by_server, due, changes, ()))
+        board.publish(Publication(name, by_server, due, changes, ()))
     return board.view
 
 
 def nasty_page(text: str) -> str:
-    word = Word(text, 10.0, text)
+    word = CardOverride(text, 10.0, text)
     words = {server: word for server, _ in nasty_view(text).servers()}
     return rendered(nasty_view(text), replace(views.HEALTH, version=text), host=text, words=words)
 
@@ -226,7 +226,7 @@ def test_a_page_is_bounded_and_can_be_sent(text: str) -> None:
     assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", sent)
 
 
-def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(realistic: View) -> None:
+def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(realistic: LiveView) -> None:
     text = rendered(realistic)
     policy = page.HEADERS["Content-Security-Policy"]
     for tag in ("style", "script"):
@@ -239,7 +239,7 @@ def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(realistic: V
     assert not re.search(r'(?:src|href)="(?!#|data:image/svg|\?)', text)
 
 
-def test_the_build_changes_with_the_version(realistic: View) -> None:
+def test_the_build_changes_with_the_version(realistic: LiveView) -> None:
     other = rendered(realistic, replace(views.HEALTH, version="9"))
 
     assert re.findall('data-build="[0-9a-f]{12}"', rendered(realistic)) != re.findall(

@@ -7,13 +7,13 @@ from math import inf, nan
 
 import pytest
 
-from ldaphealth.live.minutes import Hour, Point, added
+from ldaphealth.live.recent_times import LastHour, MinutePoint, added
 from ldaphealth.page.plot import HEIGHT, LEFT, WIDTH, newest, plots
 
 
-def hour(**minutes: float) -> Hour:
+def hour(**minutes: float) -> LastHour:
     """Return an hour with one look in each minute: m0=0.001 took a millisecond in minute 0."""
-    found = Hour()
+    found = LastHour()
     for minute, seconds in minutes.items():
         found = added(found, 60.0 * int(minute[1:]), [seconds])
     return found
@@ -62,8 +62,8 @@ def test_the_newest_minute_of_nothing_is_a_number() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-12, 1.0, 86_400.0, 1e300, inf, nan])
 def test_whatever_was_measured_stays_within_the_drawing(seconds: float) -> None:
-    over = (Point(60, 1, seconds, seconds, seconds),)
-    (plot,) = plots({"bind": Hour(over)}, 60)
+    over = (MinutePoint(60, 1, seconds, seconds, seconds),)
+    (plot,) = plots({"bind": LastHour(over)}, 60)
     numbers = [int(each) for each in re.findall(r"-?\d+", plot.middle_path)]
 
     assert re.fullmatch(r"M\d+ \d+", plot.middle_path)

@@ -11,13 +11,13 @@ from random import Random
 from msgspec import convert
 from msgspec.structs import replace
 
-from ldaphealth.live.board import Board, Known, View
-from ldaphealth.live.health import Health
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.live.live_state import LiveServer, LiveState, LiveView
 from ldaphealth.model import (
-    Effect,
+    CheckEffect,
     Failure,
+    FailureKind,
     Finding,
-    Kind,
     Metric,
     Observation,
     Reason,
@@ -25,8 +25,8 @@ from ldaphealth.model import (
     Trust,
     Verdict,
 )
-from ldaphealth.page.server_card import Word
-from ldaphealth.publishers.decided import Change, Decided
+from ldaphealth.page.server_card import CardOverride
+from ldaphealth.publishers.publication import Publication, VerdictChange
 
 EPOCH = 1_795_400_000.25  # 2026-11-23T02:13:20.250Z
 BOOT = 500_000.0
@@ -34,16 +34,16 @@ ROUND_SECONDS = 20.0
 HOUR_SECONDS = 3_600.0
 HOLDS_SECONDS = 16.0
 CHECKS = {"connect": 0.0004, "bind": 0.0011, "search": 0.0017, "write": 0.0042}
-TIMEOUT = Failure(Kind.TIMEOUT, "no answer within 5 s: bind")
+TIMEOUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: bind")
 SLOW_SINCE_SECONDS = 900.0  # before the end, on the one that is slow
 
 HEALTH = convert(
-    dict.fromkeys(Health.__struct_fields__, 0)
+    dict.fromkeys(AgentHealth.__struct_fields__, 0)
     | {"version": "0.1.0", "up_seconds": 273_300.0, "servers": 6, "rounds": 81_422, "in_flight": 4},
-    Health,
+    AgentHealth,
 )
 AILING = replace(HEALTH, overruns=12, publish_errors=3, history_errors=1, history_lost=2)
-WORDS = {"example/ldap3": Word("drain", 4_325.0, "new kernel")}
+WORDS = {"example/ldap3": CardOverride("drain", 4_325.0, "new kernel")}
 
 
 def fine(
@@ -70,7 +70,9 @@ def fine(
     )
 
 
-def with_finding(verdict: Verdict, finding: Finding, effect: Effect = Effect.OUT) -> Verdict:
+def with_finding(
+    verdict: Verdict, finding: Finding, effect: CheckEffect = CheckEffect.OUT
+) -> Verdict:
     """Return the verdict with that finding in place of what its check said before."""
     reason = Reason(finding.reason, finding.summary, finding.state, effect)
     kept = tuple(each for each in verdict.findings if each.check != finding.check)
@@ -136,9 +138,9 @@ def observations(
     return found
 
 
-def realistic() -> View:
+def realistic() -> LiveView:
     """Return two clusters of servers: out, drained and well; stale, held and behind."""
-    board = Board(clock=lambda: EPOCH - 252.0)
+    board = LiveState(clock=lambda: EPOCH - 252.0)
     last = {
         "example": [fine("example/ldap1"), silent("example/ldap2"), draining("example/ldap3")],
         "branch": [fine("branch/b1"), held("branch/b2"), behind("branch/b3")],
@@ -158,9 +160,9 @@ def realistic() -> View:
     return _with_changes(board.view, changes, stale="branch/b1")
 
 
-def many(servers: int, *, healthy: bool = True) -> View:
+def many(servers: int, *, healthy: bool = True) -> LiveView:
     """Return one large cluster with an hour behind it; every tenth server has trouble, or all."""
-    board = Board(clock=lambda: EPOCH)
+    board = LiveState(clock=lambda: EPOCH)
     kinds = (silent, held, behind, draining)
     ids = [f"example/ldap{number:03d}" for number in range(1, servers + 1)]
     verdicts = [
@@ -172,7 +174,7 @@ def many(servers: int, *, healthy: bool = True) -> View:
 
 
 def _an_hour(
-    board: Board, last: Mapping[str, Sequence[Verdict]], hung: str, slow: str = ""
+    board: LiveState, last: Mapping[str, Sequence[Verdict]], hung: str, slow: str = ""
 ) -> None:
     random = Random(20261123)  # noqa: S311  the same picture each time
     at = BOOT - HOUR_SECONDS
@@ -182,32 +184,37 @@ def _an_hour(
                 each
                 for verdict in verdicts
                 for each in observations(
-                    verdict.server, at, random,
+                    verdict.server,
+                    at,
+                    random,
                     slow=30.0 if verdict.server == slow and BOOT - at < SLOW_SINCE_SECONDS else 1.0,
                     hangs=verdict.server == hung and BOOT - at < 252.0,
                 )
-            ]  # fmt: skip
+            ]
             by_server = {verdict.server: verdict for verdict in verdicts}
             due = dict.fromkeys(by_server, at + ROUND_SECONDS + HOLDS_SECONDS)
-            board.publish(Decided(cluster, by_server, due, (), seen))
+            board.publish(Publication(cluster, by_server, due, (), seen))
         at += ROUND_SECONDS
 
 
 def _with_changes(
-    view: View,
+    view: LiveView,
     changes: Mapping[str, Sequence[tuple[float, Verdict | None, Verdict]]],
     stale: str,
-) -> View:
+) -> LiveView:
     moment = [EPOCH]
-    board = Board(clock=lambda: moment[0])
+    board = LiveState(clock=lambda: moment[0])
     told = sorted(
-        ((ago, cluster, Change(before, after)) for cluster, each in changes.items()
-         for ago, before, after in each),
+        (
+            (ago, cluster, VerdictChange(before, after))
+            for cluster, each in changes.items()
+            for ago, before, after in each
+        ),
         key=lambda each: -each[0],
-    )  # fmt: skip
+    )
     for ago, cluster, change in told:
         moment[0] = EPOCH - ago
-        board.publish(Decided(cluster, {}, {}, [change], ()))
+        board.publish(Publication(cluster, {}, {}, [change], ()))
     clusters = {
         name: {
             server: replace(known, valid_until=BOOT - 73.0) if server == stale else known
@@ -215,9 +222,9 @@ def _with_changes(
         }
         for name, servers in view.clusters.items()
     }
-    return View(clusters, board.view.changes)
+    return LiveView(clusters, board.view.changes)
 
 
-def known(verdict: Verdict) -> Known:
+def known(verdict: Verdict) -> LiveServer:
     """Return a fresh verdict, and nothing more that is known."""
-    return Known(verdict, BOOT + HOLDS_SECONDS)
+    return LiveServer(verdict, BOOT + HOLDS_SECONDS)

@@ -49,12 +49,16 @@ class Prometheus:
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    program("prometheus"), f"--config.file={self.config}",
+                    program("prometheus"),
+                    f"--config.file={self.config}",
                     f"--storage.tsdb.path={self.directory / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                    "--log.level=warn",
                 ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         try:
             wait.until(self._is_ready, START_SECONDS, f"Prometheus is not ready: {self.log()}")
         except BaseException:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ldaphealth.prometheus import METRICS, Kind, exposition
+from ldaphealth.prometheus import METRICS, MetricType, exposition
 from tests.prometheus.server import program
 from tests.sinks.healthy import HEALTH, NOW, cluster, view
 from tests.sinks.nasty import NASTY, nasty_snapshot
@@ -20,7 +20,7 @@ from tests.sinks.nasty import NASTY, nasty_snapshot
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "examples" / "prometheus" / "ldaphealth.rules.yml"
 DASHBOARD = ROOT / "examples" / "grafana" / "ldaphealth.json"
-SUFFIXES = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
+SUFFIXES = {MetricType.HISTOGRAM: ("_bucket", "_sum", "_count")}
 LABELS = {
     family.name + suffix: {*family.labels, "job", "instance"}
     for family in METRICS

@@ -18,12 +18,12 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from ldaphealth.guard.rules import RULES
-from ldaphealth.live import spread
-from ldaphealth.live.board import Known, View
-from ldaphealth.model import Effect, Finding, Metric, Observation, Reason, State, Verdict
+from ldaphealth.live.histogram import histogram_of
+from ldaphealth.live.live_state import LiveServer, LiveView
+from ldaphealth.model import CheckEffect, Finding, Metric, Observation, Reason, State, Verdict
 from ldaphealth.prometheus import METRICS, Probed, exposition, exposition_of_probe
 from ldaphealth.prometheus.exposition import MOST_SERIES, cumulative
-from ldaphealth.prometheus.family import EXPONENTS, Family, Kind
+from ldaphealth.prometheus.family import EXPONENTS, Family, MetricType
 from ldaphealth.prometheus.readings import HELD_BY
 from tests.sinks.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
 from tests.sinks.nasty import NASTY, nasty_snapshot
@@ -56,7 +56,7 @@ def parsed(body: bytes) -> Iterable[Parsed]:
     return found
 
 
-def scraped(shown: View, now: float = NOW) -> Samples:
+def scraped(shown: LiveView, now: float = NOW) -> Samples:
     """Return what the text form says, once OpenMetrics was seen to say the same."""
     body, _ = exposition(shown, HEALTH, now)
     other, _ = exposition(shown, HEALTH, now, OPENMETRICS)
@@ -112,7 +112,7 @@ def said() -> Samples:
         (OPERATION + "_count", {"operation": "unbind"}, None),
         ("ldaphealth_slapd_operations_completed_total", {"operation": "own"}, None),
     ],
-)  # fmt: skip
+)
 def test_a_healthy_server(
     said: Samples, name: str, labels: dict[str, str], wanted: float | None
 ) -> None:
@@ -139,7 +139,7 @@ def test_the_agent(said: Samples, name: str, labels: dict[str, str], wanted: flo
     assert said[name, frozenset(labels.items())] == wanted
 
 
-SPLIT = Reason("replication.split", "one half lacks", State.WARNING, Effect.OUT)
+SPLIT = Reason("replication.split", "one half lacks", State.WARNING, CheckEffect.OUT)
 
 
 @pytest.mark.parametrize(
@@ -189,10 +189,13 @@ def test_nothing_of_an_expired_verdict_is_told_but_counts_go_on() -> None:
     of_server = {name for name, labels in said if ("server", "ldap1") in labels}
 
     assert of_server == {
-        "ldaphealth_server_verdict_valid", "ldaphealth_server_rounds_total",
-        "ldaphealth_server_failed_rounds_total", OPERATION + "_bucket",
-        OPERATION + "_count", OPERATION + "_sum",
-    }  # fmt: skip
+        "ldaphealth_server_verdict_valid",
+        "ldaphealth_server_rounds_total",
+        "ldaphealth_server_failed_rounds_total",
+        OPERATION + "_bucket",
+        OPERATION + "_count",
+        OPERATION + "_sum",
+    }
     assert value(said, "ldaphealth_server_verdict_valid") == 0
 
 
@@ -200,7 +203,7 @@ def test_facts_of_an_earlier_session_are_not_told() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
     refused = Observation("example/ldap1", "connect", NOW, 0.1)
     later = replace(known, seen={**known.seen, "connect": refused})
-    said = scraped(View({"example": {"example/ldap1": later}}))
+    said = scraped(LiveView({"example": {"example/ldap1": later}}))
 
     assert value(said, "ldaphealth_server_in_service") == 1
     assert not [name for name, _ in said if name.startswith("ldaphealth_slapd_")]
@@ -213,8 +216,8 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
     )
     shown = view(replace(broken, findings=(*broken.findings, arrived)))
     known = shown.clusters["example"]["example/ldap1"]
-    times = {**known.times, "from ldap2": spread.of([0.02, 3.0])}
-    shown = View({"example": {"example/ldap1": replace(known, times=times)}})
+    times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
+    shown = LiveView({"example": {"example/ldap1": replace(known, times=times)}})
     bodies = [exposition(shown, HEALTH, NOW)[0], exposition_of_probe(shown, Probed(True, 0.1))[0]]
     types = {
         (family.name + ("_total" if family.type == "counter" else ""), family.type)
@@ -222,7 +225,7 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
         for family in parsed(body)
     }
     kinds = {
-        (family.name, "gauge" if family.kind is Kind.INFO else family.kind.value)
+        (family.name, "gauge" if family.kind is MetricType.INFO else family.kind.value)
         for family in METRICS
     }
 
@@ -231,8 +234,8 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
 
 def test_the_time_until_a_change_arrived_is_no_time_of_an_operation() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
-    times = {**known.times, "from ldap2": spread.of([0.02, 3.0])}
-    said = scraped(View({"example": {"example/ldap1": replace(known, times=times)}}))
+    times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
+    said = scraped(LiveView({"example": {"example/ldap1": replace(known, times=times)}}))
     name = "ldaphealth_replication_propagation_duration_seconds"
 
     assert value(said, name + "_count", provider="ldap2") == 2
@@ -251,8 +254,8 @@ def test_names_follow_the_guidelines(family: Family[Any]) -> None:
     last = family.name.rpartition("_")[2]
 
     assert re.fullmatch(r"(ldaphealth|probe)_[a-z_]+[a-z]", family.name)
-    assert (last == "total") == (family.kind is Kind.COUNTER)
-    assert (last == "info") == (family.kind is Kind.INFO)
+    assert (last == "total") == (family.kind is MetricType.COUNTER)
+    assert (last == "info") == (family.kind is MetricType.INFO)
     assert family.help.endswith(".")
     assert not set(family.labels) & {"le", "quantile", "type", "job", "instance", "dn"}
 
@@ -267,8 +270,15 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     }
     seen = {check: Observation(server, check, NOW, 0.1, of) for check, of in facts.items()}
     verdicts = nasty_snapshot(text).verdicts
-    known = Known(replace(verdicts[0], server=server), UNTIL, seen, {text: spread.of((0.1,))}, 1, 0)
-    shown = View({"example": {server: known, server + "\n": known}})
+    known = LiveServer(
+        replace(verdicts[0], server=server),
+        UNTIL,
+        seen,
+        {text: histogram_of((0.1,))},
+        1,
+        0,
+    )
+    shown = LiveView({"example": {server: known, server + "\n": known}})
     body, _ = exposition(shown, HEALTH, NOW)
     said = scraped(shown)
     values = [label for _, labels in said for _, label in labels]
@@ -283,7 +293,7 @@ def test_a_server_that_claims_a_thousand_links_is_cut_short_and_it_is_said() -> 
     known = cluster(1).clusters["example"]["example/ldap1"]
     links = [{"name": f"ldap://{number}", "connected": True} for number in range(1000)]
     seen = Observation("example/ldap1", "consumer", NOW, 0.1, {"links": links})
-    shown = View({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
+    shown = LiveView({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
     said = scraped(shown)
 
     assert sum(name == "ldaphealth_consumer_link_connected" for name, _ in said) == MOST_SERIES
@@ -302,7 +312,7 @@ def test_a_server_that_claims_a_thousand_links_is_cut_short_and_it_is_said() -> 
         ("application/openmetrics-text;version=1.0.é", TEXT),
         ("application/openmetrics-text;version=" + "9" * 5000, TEXT),
     ],
-)  # fmt: skip
+)
 def test_the_form_is_the_one_that_was_asked_for(accept: str, wanted: str) -> None:
     body, content_type = exposition(cluster(1), HEALTH, NOW, accept)
 
@@ -312,7 +322,7 @@ def test_the_form_is_the_one_that_was_asked_for(accept: str, wanted: str) -> Non
 
 @given(st.text(max_size=200))
 def test_any_accept_header_is_answered(accept: str) -> None:
-    body, content_type = exposition(View(), HEALTH, NOW, accept)
+    body, content_type = exposition(LiveView(), HEALTH, NOW, accept)
 
     assert b"ldaphealth_build_info" in body
     assert content_type.isascii()
@@ -332,7 +342,7 @@ def test_there_are_no_timestamps() -> None:
 def test_buckets_count_what_is_below_their_bounds(numbers: list[float]) -> None:
     bounds = {2.0**exponent for exponent in EXPONENTS}
     apart = [each for each in numbers if each not in bounds]
-    counts = cumulative(spread.of(apart), EXPONENTS)
+    counts = cumulative(histogram_of(apart), EXPONENTS)
 
     assert counts == [
         *(sum(number < 2.0**exponent for number in apart) for exponent in EXPONENTS),
@@ -346,31 +356,42 @@ METRIC_NAMES = st.sampled_from(["behind_seconds", "csn_gap_seconds", "silent_sec
 
 
 @st.composite
-def knowns(draw: st.DrawFn) -> Known:
+def knowns(draw: st.DrawFn) -> LiveServer:
     """Draw what no board would hold, but some check of somebody might have left there."""
     metrics = st.builds(Metric, METRIC_NAMES, NUMBERS, label=NAMES)
     findings = st.builds(
-        Finding, st.just("s"), st.sampled_from(["replication", "consumer"]) | NAMES,
-        st.sampled_from(State), NAMES, NAMES, st.lists(metrics, max_size=4).map(tuple),
-    )  # fmt: skip
-    reasons = st.builds(Reason, NAMES, NAMES, st.sampled_from(State), st.sampled_from(Effect))
+        Finding,
+        st.just("s"),
+        st.sampled_from(["replication", "consumer"]) | NAMES,
+        st.sampled_from(State),
+        NAMES,
+        NAMES,
+        st.lists(metrics, max_size=4).map(tuple),
+    )
+    reasons = st.builds(Reason, NAMES, NAMES, st.sampled_from(State), st.sampled_from(CheckEffect))
     verdict = Verdict(
-        "s", draw(st.sampled_from(State)), draw(st.booleans()), draw(st.integers(0, 253)),
+        "s",
+        draw(st.sampled_from(State)),
+        draw(st.booleans()),
+        draw(st.integers(0, 253)),
         draw(st.lists(reasons, max_size=3).map(tuple)),
         draw(st.sampled_from(["", *HELD_BY]) | NAMES),
-        draw(st.lists(findings, max_size=4).map(tuple)), lasted_seconds=draw(NUMBERS),
-    )  # fmt: skip
-    times = st.lists(st.floats(0, 1e6), max_size=9).map(spread.of)
-    return Known(
-        verdict, draw(st.floats(NOW - 9, NOW + 9)),
+        draw(st.lists(findings, max_size=4).map(tuple)),
+        lasted_seconds=draw(NUMBERS),
+    )
+    times = st.lists(st.floats(0, 1e6), max_size=9).map(histogram_of)
+    return LiveServer(
+        verdict,
+        draw(st.floats(NOW - 9, NOW + 9)),
         {each.check: each for each in observations("s")} if draw(st.booleans()) else {},
-        draw(st.dictionaries(NAMES, times, max_size=3)), draw(st.integers(0, 2**60)),
-    )  # fmt: skip
+        draw(st.dictionaries(NAMES, times, max_size=3)),
+        draw(st.integers(0, 2**60)),
+    )
 
 
 @given(st.dictionaries(NAMES, knowns(), max_size=4))
-def test_whatever_is_known_can_be_read_back(servers: dict[str, Known]) -> None:
-    said = scraped(View({"c": {f"c/{name}": known for name, known in servers.items()}}))
+def test_whatever_is_known_can_be_read_back(servers: dict[str, LiveServer]) -> None:
+    said = scraped(LiveView({"c": {f"c/{name}": known for name, known in servers.items()}}))
     valid = [each for each in servers.values() if not each.is_stale(NOW)]
     weights = sorted(v for (name, _), v in said.items() if name == "ldaphealth_server_weight")
 

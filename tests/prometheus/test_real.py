@@ -45,8 +45,10 @@ def write_config(directory: Path, agent_port: int) -> Path:
         text.replace("127.0.0.1:8389", f"127.0.0.1:{agent_port}")
     )
     config["global"] = {
-        "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"
-    }  # fmt: skip
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "evaluation_interval": "1s",
+    }
     probing = config["scrape_configs"][1]
     probing |= {"scrape_interval": "2s", "scrape_timeout": "2s"}
     probing["static_configs"] = [{"targets": [f"c/{node}" for node in NODES]}]
@@ -105,7 +107,10 @@ def _lint(url: str) -> None:
     status, content_type, body = get(url)
     assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
     linted = subprocess.run(
-        [program("promtool"), "check", "metrics"], input=body, capture_output=True,
-        timeout=30, check=False,
-    )  # fmt: skip
+        [program("promtool"), "check", "metrics"],
+        input=body,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
     assert (linted.returncode, linted.stdout + linted.stderr) == (0, b"")

@@ -9,7 +9,7 @@ import pytest
 
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Finding, State, Trust, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.track_file import BalancerFile, TrackFiles, fault, weight
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-fit"
@@ -19,14 +19,14 @@ def verdict(in_service: bool, its_weight: int, *, draining: bool = False) -> Ver
     return Verdict("c/s", State.OK, in_service=in_service, weight=its_weight, draining=draining)
 
 
-def decided(*findings: Finding, server: str = "c/s", seconds: float = 60.0) -> Decided:
+def decided(*findings: Finding, server: str = "c/s", seconds: float = 60.0) -> Publication:
     said = Verdict(server, State.OK, in_service=True, weight=100, findings=findings)
-    return Decided("c", {server: said}, {server: boot_seconds() + seconds}, (), ())
+    return Publication("c", {server: said}, {server: boot_seconds() + seconds}, (), ())
 
 
 ANSWERS = Finding("c/s", "connect", State.OK, "ok", "connected")
 DEAD = Finding("c/s", "connect", State.CRITICAL, "connect", "refused", (), Trust.HARD)
-BLIND = Finding("c/s", "connect", State.UNKNOWN, "resolve", "no route", (), Trust.OURS)
+BLIND = Finding("c/s", "connect", State.UNKNOWN, "resolve", "no route", (), Trust.LOCAL)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_one_cluster_that_answers_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "balancer"
     file = BalancerFile(path)
     file.publish(decided(ANSWERS))
-    file.publish(Decided("d", {}, {"d/s": boot_seconds() + 60}, (), ()))
+    file.publish(Publication("d", {}, {"d/s": boot_seconds() + 60}, (), ()))
 
     assert fit(path)
 
@@ -106,7 +106,7 @@ def test_a_decision_without_a_round_leaves_the_balancer_fit(tmp_path: Path) -> N
     publisher = BalancerFile(tmp_path / "balancer")
     publisher.publish(decided(ANSWERS))
     before = decided(ANSWERS)
-    publisher.publish(Decided("c", before.verdicts, {}, (), ()))  # `drain` said a second time
+    publisher.publish(Publication("c", before.verdicts, {}, (), ()))  # `drain` said a second time
 
     assert fit(tmp_path / "balancer")
 
@@ -116,7 +116,7 @@ def test_a_cluster_that_a_reload_removed_keeps_nobody_fit(tmp_path: Path) -> Non
     clock = iter([now, now + 61])
     publisher = BalancerFile(tmp_path / "balancer", lambda: next(clock))
     gone = decided(ANSWERS, server="gone/s")
-    publisher.publish(Decided("gone", gone.verdicts, gone.due, (), ()))
+    publisher.publish(Publication("gone", gone.verdicts, gone.due, (), ()))
     publisher.publish(decided(DEAD, seconds=200.0))
 
     assert not fit(tmp_path / "balancer")

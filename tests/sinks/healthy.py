@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ldaphealth.live.board import Board, View
-from ldaphealth.live.health import Health
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import Finding, Metric, Observation, State, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 
 NOW = 1_000.0  # seconds since the boot
 UNTIL = 1_016.0
-HEALTH = Health("1.2.3", 600.0, 4, 480, 1, 5, 2, 64, 1, 3, 0, 0, 0, 0.5)
+HEALTH = AgentHealth("1.2.3", 600.0, 4, 480, 1, 5, 2, 64, 1, 3, 0, 0, 0, 0.5)
 OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")
 TIMINGS = {
     "connect": {"resolve": 0.00001, "connect": 0.0004},
@@ -81,17 +81,17 @@ def healthy(server: str) -> Verdict:
     return Verdict(server, State.OK, True, 100, findings=findings(server), lasted_seconds=3600.0)
 
 
-def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> View:
+def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> LiveView:
     """Return the view after so many rounds of healthy sessions with these verdicts."""
-    board = Board(clock=lambda: 0.0)
+    board = LiveState(clock=lambda: 0.0)
     for _ in range(rounds):
         for cluster in dict.fromkeys(each.server.partition("/")[0] for each in verdicts):
             of = {v.server: v for v in verdicts if v.server.partition("/")[0] == cluster}
             seen = [each for server in of for each in observations(server)]
-            board.publish(Decided(cluster, of, dict.fromkeys(of, until), (), seen))
+            board.publish(Publication(cluster, of, dict.fromkeys(of, until), (), seen))
     return board.view
 
 
-def cluster(servers: int = 4, name: str = "example") -> View:
+def cluster(servers: int = 4, name: str = "example") -> LiveView:
     """Return the view of one healthy cluster."""
     return view(*(healthy(f"{name}/ldap{number}") for number in range(1, servers + 1)))

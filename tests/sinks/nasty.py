@@ -5,7 +5,7 @@ One table for the tests of everything that tells what servers said: every sink, 
 
 from __future__ import annotations
 
-from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Verdict
+from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Verdict
 
 TAKEN_AT = 1_795_400_000.25  # 2026-11-23T02:13:20.250Z
 
@@ -55,8 +55,8 @@ def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
                 weight=0,
                 held_by=text,
                 reasons=(
-                    Reason("bind.invalidCredentials", text, State.CRITICAL, Effect.OUT),
-                    Reason(text, text, State.WARNING, Effect.WATCH),
+                    Reason("bind.invalidCredentials", text, State.CRITICAL, CheckEffect.OUT),
+                    Reason(text, text, State.WARNING, CheckEffect.WATCH),
                 ),
                 findings=(
                     Finding(id_, "search", State.CRITICAL, text, text, metrics),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
+from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
 from tests.sinks.nasty import NASTY, TAKEN_AT, nasty_snapshot
 
 __all__ = ["NASTY", "TAKEN_AT", "nasty_snapshot"]
@@ -39,7 +39,7 @@ def troubled(  # noqa: PLR0913
     verdict: Verdict,
     finding: Finding,
     *,
-    effect: Effect = Effect.OUT,
+    effect: CheckEffect = CheckEffect.OUT,
     in_service: bool = False,
     weight: int = 0,
     held_by: str = "",
@@ -76,7 +76,7 @@ def no_entry(server: str) -> Finding:
 
 def unresolved(server: str) -> Finding:
     summary = "the name ldap1.example.com does not resolve: no answer from the DNS servers"
-    return Finding(server, "connect", State.UNKNOWN, "resolve", summary, trust=Trust.OURS)
+    return Finding(server, "connect", State.UNKNOWN, "resolve", summary, trust=Trust.LOCAL)
 
 
 def slow(server: str) -> Finding:

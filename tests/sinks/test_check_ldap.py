@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import Effect, Finding, Metric, Reason, Snapshot, State, Verdict
-from ldaphealth.sinks.check_ldap import Asked, stale, tell
+from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Verdict
+from ldaphealth.sinks.check_ldap import PluginOptions, render, stale
 from tests.sinks.nasty import NASTY, TAKEN_AT, nasty_snapshot
 from tests.sinks.snapshots import HEALTHY, ONE_OUT, UNKNOWN, serving, silent
 from tests.sinks.test_sinks import is_plugin_output
@@ -26,9 +26,9 @@ ONE = Snapshot(TAKEN_AT, (complete(serving("ldap/h")),))
 TWO = Snapshot(TAKEN_AT, (*ONE.verdicts, complete(serving("ldap/i"), connect=0.5)))
 
 
-def first_line(snapshot: Snapshot, asked: Asked) -> tuple[str, list[str], int]:
+def first_line(snapshot: Snapshot, asked: PluginOptions) -> tuple[str, list[str], int]:
     """Return the words, the first two items of perfdata, and the exit status."""
-    told = tell(snapshot, asked)
+    told = render(snapshot, asked)
     words, _, perfdata = told.text.partition("\n")[0].partition(" | ")
     return words, perfdata.split(" ")[:2], told.exit_status
 
@@ -39,23 +39,32 @@ def first_line(snapshot: Snapshot, asked: Asked) -> tuple[str, list[str], int]:
         pytest.param(Thresholds(), "OK - 0.007", "time=0.0074s;;;0", 0, id="not judged"),
         pytest.param(at_most(1, 2), "OK - 0.007", "time=0.0074s;1;2;0", 0, id="fast"),
         pytest.param(
-            at_most(0.001, 2), "WARNING - h: time.slow; 0.007", "time=0.0074s;0.001;2;0", 1,
+            at_most(0.001, 2),
+            "WARNING - h: time.slow; 0.007",
+            "time=0.0074s;0.001;2;0",
+            1,
             id="slow",
         ),
         pytest.param(
-            at_most(0.001, 0.002), "CRITICAL - h: time.slow; 0.007", "time=0.0074s;0.001;0.002;0",
-            2, id="too slow",
+            at_most(0.001, 0.002),
+            "CRITICAL - h: time.slow; 0.007",
+            "time=0.0074s;0.001;0.002;0",
+            2,
+            id="too slow",
         ),
         pytest.param(
-            Thresholds(Range(0.5, 1)), "WARNING - h: time.slow; 0.007", "time=0.0074s;0.5:1;;0", 1,
+            Thresholds(Range(0.5, 1)),
+            "WARNING - h: time.slow; 0.007",
+            "time=0.0074s;0.5:1;;0",
+            1,
             id="a range",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_response_time_is_told_and_judged_as_check_ldap_does(
     seconds: Thresholds, words: str, time: str, status: int
 ) -> None:
-    said, perfdata, exit_status = first_line(ONE, Asked(seconds))
+    said, perfdata, exit_status = first_line(ONE, PluginOptions(seconds))
 
     assert (said, perfdata[0]) == (f"LDAP {words} seconds response time", time)
     assert exit_status == status
@@ -63,14 +72,16 @@ def test_the_response_time_is_told_and_judged_as_check_ldap_does(
 
 def test_entries_are_told_where_they_are_counted() -> None:
     counted = Snapshot(TAKEN_AT, (complete(serving("ldap/h"), entries=25),))
-    said, perfdata, _ = first_line(counted, Asked(entries=Thresholds(critical=Range(start=10))))
+    said, perfdata, _ = first_line(
+        counted, PluginOptions(entries=Thresholds(critical=Range(start=10)))
+    )
 
     assert said == "LDAP OK - found 25 entries in 0.007 seconds"
     assert perfdata == ["time=0.0074s;;;0", "entries=25;;10:;0"]
 
 
 def test_of_many_servers_the_slowest_is_the_time() -> None:
-    said, perfdata, status = first_line(TWO, Asked(at_most(0.1, 2)))
+    said, perfdata, status = first_line(TWO, PluginOptions(at_most(0.1, 2)))
 
     assert said == "LDAP WARNING - i: time.slow; 2 of 2 in service"
     assert (perfdata[0], status) == ("time=0.5055s;0.1;2;0", 1)
@@ -78,7 +89,7 @@ def test_of_many_servers_the_slowest_is_the_time() -> None:
 
 def test_a_server_that_did_not_answer_has_no_time() -> None:
     said, perfdata, status = first_line(
-        Snapshot(TAKEN_AT, (silent("ldap/h"),)), Asked(at_most(1, 2))
+        Snapshot(TAKEN_AT, (silent("ldap/h"),)), PluginOptions(at_most(1, 2))
     )
 
     assert said.startswith("LDAP CRITICAL - h out: bind.timeout; no answer to the bind within 5 s")
@@ -86,7 +97,7 @@ def test_a_server_that_did_not_answer_has_no_time() -> None:
 
 
 def test_a_name_that_does_not_resolve_is_critical() -> None:
-    told = tell(UNKNOWN, Asked())
+    told = render(UNKNOWN, PluginOptions())
 
     assert told.exit_status == 2
     assert told.text.startswith("LDAP CRITICAL - ldap1, ldap2: connect.resolve; 2 of 2 in service")
@@ -94,10 +105,10 @@ def test_a_name_that_does_not_resolve_is_critical() -> None:
 
 def test_other_trouble_of_our_own_is_unknown() -> None:
     bug = Finding("c/s", "search", State.UNKNOWN, "bug", "invalid filter")
-    reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, Effect.OUT),)
+    reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, CheckEffect.OUT),)
     verdict = replace(serving("c/s"), state=State.UNKNOWN, findings=(bug,), reasons=reasons)
 
-    told = tell(Snapshot(TAKEN_AT, (verdict,)), Asked())
+    told = render(Snapshot(TAKEN_AT, (verdict,)), PluginOptions())
 
     assert told.exit_status == 3
     assert told.text.startswith("LDAP UNKNOWN - s: search.bug; invalid filter")
@@ -112,23 +123,23 @@ def test_other_trouble_of_our_own_is_unknown() -> None:
     ],
 )
 def test_only_the_checks_that_are_asked_for_decide(checks: set[str], status: int) -> None:
-    assert tell(ONE_OUT, Asked(checks=frozenset(checks))).exit_status == status
+    assert render(ONE_OUT, PluginOptions(checks=frozenset(checks))).exit_status == status
 
 
 def test_a_server_that_a_check_did_not_reach_is_named() -> None:
-    told = tell(ONE_OUT, Asked(checks=frozenset({"search"})))
+    told = render(ONE_OUT, PluginOptions(checks=frozenset({"search"})))
 
     assert "ldap3: not reached by the checks asked for" in told.text.split("\n")
 
 
 def test_a_check_that_nobody_did_is_no_answer() -> None:
     with pytest.raises(LookupError, match="nothing was seen of write; seen were bind, search"):
-        tell(HEALTHY, Asked(checks=frozenset({"write"})))
+        render(HEALTHY, PluginOptions(checks=frozenset({"write"})))
 
 
 def test_a_stale_verdict_is_unknown_even_if_it_was_good_or_bad() -> None:
     valid_seconds = {"main/ldap1": 3.0, "main/ldap2": -12.4, "main/ldap3": -9.0}
-    told = tell(stale(ONE_OUT, valid_seconds), Asked())
+    told = render(stale(ONE_OUT, valid_seconds), PluginOptions())
 
     assert told.exit_status == 3
     assert told.text.startswith("LDAP UNKNOWN - ")
@@ -139,7 +150,7 @@ def test_a_stale_verdict_is_unknown_even_if_it_was_good_or_bad() -> None:
 def test_nothing_of_a_stale_verdict_is_told_but_that_it_is_stale() -> None:
     drained = replace(serving("main/ldap4"), in_service=False, held_by="override", draining=True)
     snapshot = replace(ONE_OUT, verdicts=(*ONE_OUT.verdicts[:3], drained))
-    told = tell(stale(snapshot, {"main/ldap1": 3.0}), Asked(verbose=True))
+    told = render(stale(snapshot, {"main/ldap1": 3.0}), PluginOptions(verbose=True))
 
     first, *lines = told.text.splitlines()
     assert first.startswith("LDAP UNKNOWN - ldap2, ldap3, ldap4: agent.stale; 1 of 4 in service | ")
@@ -149,16 +160,18 @@ def test_nothing_of_a_stale_verdict_is_told_but_that_it_is_stale() -> None:
 
 
 def test_verbose_tells_what_is_well() -> None:
-    assert "h bind.ok OK: bind took 0.002 s" not in tell(ONE, Asked()).text
-    assert "h bind.ok OK: bind took 0.002 s" in tell(ONE, Asked(verbose=True)).text.split("\n")
+    assert "h bind.ok OK: bind took 0.002 s" not in render(ONE, PluginOptions()).text
+    assert "h bind.ok OK: bind took 0.002 s" in render(ONE, PluginOptions(verbose=True)).text.split(
+        "\n"
+    )
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_whatever_a_server_says_the_answer_is_plugin_output(text: str) -> None:
     snapshot = nasty_snapshot(text)
-    is_plugin_output(tell(snapshot, Asked(at_most(1, 2))).text)
+    is_plugin_output(render(snapshot, PluginOptions(at_most(1, 2))).text)
     one = replace(snapshot, verdicts=snapshot.verdicts[:1])
-    words = tell(one, Asked(at_most(1, 2))).text.partition(" | ")[0].partition("\n")[0]
+    words = render(one, PluginOptions(at_most(1, 2))).text.partition(" | ")[0].partition("\n")[0]
 
     assert len(words) < 80
     assert not set('"`<>&$|') & set(words)

@@ -8,12 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.model import Finding, Metric, Snapshot, State
-from ldaphealth.sinks import Options
-from ldaphealth.sinks.checkmk import tell
+from ldaphealth.sinks import SinkOptions
+from ldaphealth.sinks.checkmk import render
 from tests.sinks.snapshots import SNAPSHOTS, TAKEN_AT, serving
 
 GOLDEN = [
-    pytest.param("one_out", """
+    pytest.param(
+        "one_out",
+        """
         0 LDAP_main/ldap1 bind_seconds=0.0021;0.5;2|search_seconds=0.0034;0.5;2 \
 in service, weight 100
         0 LDAP_main/ldap2 bind_seconds=0.012;0.5;2|search_seconds=0.118;0.5;2 in service, weight 100
@@ -21,26 +23,36 @@ in service, weight 100
 no answer to the bind within 5 s: the deadline of the whole session has passed
         0 LDAP_main/ldap4 bind_seconds=0.0021;0.5;2|search_seconds=0.0034;0.5;2 \
 in service, weight 100
-        """, id="one out"),
-    pytest.param("drained", """
+        """,
+        id="one out",
+    ),
+    pytest.param(
+        "drained",
+        """
         0 LDAP_main/ldap1 bind_seconds=0.0021;0.5;2|search_seconds=0.0034;0.5;2 \
 in service, weight 100
         1 LDAP_main/ldap2 bind_seconds=0.0021;0.5;2|search_seconds=0.0034;0.5;2 draining, \
 weight 0, held by override
-        """, id="a drain is WARN"),
-    pytest.param("unknown", """
+        """,
+        id="a drain is WARN",
+    ),
+    pytest.param(
+        "unknown",
+        """
         3 LDAP_main/ldap1 - in service, weight 100; connect.resolve: the name ldap1.example.com \
 does not resolve: no answer from the DNS servers
         3 LDAP_main/ldap2 - in service, weight 100; connect.resolve: the name ldap1.example.com \
 does not resolve: no answer from the DNS servers
-        """, id="our own trouble is UNKNOWN"),
+        """,
+        id="our own trouble is UNKNOWN",
+    ),
     pytest.param("empty", "", id="no server, no line"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "expected"), GOLDEN)
 def test_the_lines_read(name: str, expected: str) -> None:
-    assert tell(SNAPSHOTS[name], Options()).text == dedent(expected).strip("\n")
+    assert render(SNAPSHOTS[name], SinkOptions()).text == dedent(expected).strip("\n")
 
 
 @pytest.mark.parametrize(
@@ -63,4 +75,4 @@ def test_a_metric_is_one_that_checkmk_reads(metric: Metric, expected: str) -> No
     finding = Finding("c/s", "custom", State.OK, "ok", "fine", (metric, metric))
     snapshot = Snapshot(TAKEN_AT, (replace(serving("c/s"), findings=(finding,)),))
 
-    assert tell(snapshot, Options()).text == f"0 LDAP_c/s {expected} in service, weight 100"
+    assert render(snapshot, SinkOptions()).text == f"0 LDAP_c/s {expected} in service, weight 100"

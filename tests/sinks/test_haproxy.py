@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.model import Effect, Reason, State, Verdict
+from ldaphealth.model import CheckEffect, Reason, State, Verdict
 from ldaphealth.sinks.haproxy import MAX_CHARACTERS, line
 
 # What tcpcheck_agent_expect_reply understands, of which only this is ever said.
@@ -16,7 +16,7 @@ GRAMMAR = re.compile(r"up (?:0|[1-9][0-9]?|100)%\n|down #[\x20-\x7e]*\n")
 
 
 def out(*codes: str, held_by: str = "") -> Verdict:
-    reasons = tuple(Reason(code, "sentence", State.CRITICAL, Effect.OUT) for code in codes)
+    reasons = tuple(Reason(code, "sentence", State.CRITICAL, CheckEffect.OUT) for code in codes)
     return Verdict("c/a", State.CRITICAL, False, 0, reasons, held_by)
 
 
@@ -51,7 +51,7 @@ def test_a_verdict_is_said_in_haproxys_words(verdict: Verdict, configured: int, 
 def test_nothing_else_is_ever_said(
     code: str, in_service: bool, draining: bool, weight: int, configured: int
 ) -> None:
-    reasons = (Reason(code, code, State.CRITICAL, Effect.OUT),)
+    reasons = (Reason(code, code, State.CRITICAL, CheckEffect.OUT),)
     verdict = Verdict("c/a", State.OK, in_service, weight, reasons, draining=draining)
     said = line(verdict, configured)
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from ldaphealth.model import Effect, Snapshot, State, Trust
-from ldaphealth.sinks import Options
-from ldaphealth.sinks.json_document import VERSION, snapshot_of, tell
+from ldaphealth.model import CheckEffect, Snapshot, State, Trust
+from ldaphealth.sinks import SinkOptions
+from ldaphealth.sinks.json_document import VERSION, render, snapshot_of
 from tests.sinks.nasty import NASTY, nasty_snapshot
 from tests.sinks.snapshots import HELD_BY_FLOOR, ONE_OUT, SNAPSHOTS
 
@@ -28,7 +28,7 @@ def document(snapshot: Snapshot) -> Any:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    return json.loads(tell(snapshot, Options()).text, parse_constant=refuse)
+    return json.loads(render(snapshot, SinkOptions()).text, parse_constant=refuse)
 
 
 def strict(schema: Any) -> Any:
@@ -120,7 +120,7 @@ def test_every_key_of_the_schema_has_a_description_and_is_required() -> None:
     ("definition", "key", "words"),
     [
         pytest.param("verdict", "state", [s.name for s in State], id="states"),
-        pytest.param("reason", "effect", [e.value for e in Effect], id="effects"),
+        pytest.param("reason", "effect", [e.value for e in CheckEffect], id="effects"),
         pytest.param("finding", "trust", [t.value for t in Trust], id="trust"),
     ],
 )
@@ -154,7 +154,7 @@ def test_a_number_that_json_does_not_know_becomes_null(value: float) -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("healthy", 0), ("one_out", 1), ("unknown", 0)])
 def test_the_exit_status_tells_whether_every_server_is_in_service(name: str, status: int) -> None:
-    assert tell(SNAPSHOTS[name], Options()).exit_status == status
+    assert render(SNAPSHOTS[name], SinkOptions()).exit_status == status
 
 
 @pytest.mark.parametrize("snapshot", EVERY.values(), ids=EVERY)

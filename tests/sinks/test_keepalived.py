@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ldaphealth.model import Effect, Snapshot, Verdict
-from ldaphealth.sinks import SINKS, Options
-from ldaphealth.sinks.keepalived import misc_check_status, tell
+from ldaphealth.model import CheckEffect, Snapshot, Verdict
+from ldaphealth.sinks import SINKS, SinkOptions
+from ldaphealth.sinks.keepalived import misc_check_status, render
 from tests.sinks import snapshots
 from tests.sinks.snapshots import TAKEN_AT, no_entry, serving, silent, troubled
 
@@ -35,15 +35,18 @@ def weighing(weight: int) -> Verdict:
         pytest.param(weighing(9999), True, 255, "main/ldap1 in service", id="a larger one is cut"),
         pytest.param(weighing(-5), True, 2, "main/ldap1 in service", id="so is a negative one"),
         pytest.param(
-            HELD, False, 0, "main/ldap1 in service held by floor search.noSuchObject",
+            HELD,
+            False,
+            0,
+            "main/ldap1 in service held by floor search.noSuchObject",
             id="held in service is in service, and says why",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_verdict_becomes_status_and_line(
     verdict: Verdict, dynamic: bool, status: int, rest: str
 ) -> None:
-    told = tell(Snapshot(TAKEN_AT, (verdict,)), Options(dynamic=dynamic))
+    told = render(Snapshot(TAKEN_AT, (verdict,)), SinkOptions(dynamic=dynamic))
 
     assert told.exit_status == status
     assert told.text == f"{status} {rest}"
@@ -69,8 +72,8 @@ def test_only_a_server_out_of_service_exits_with_1(
 )
 def test_anything_but_one_verdict_is_refused(snapshot: Snapshot) -> None:
     with pytest.raises(ValueError, match="one server"):
-        tell(snapshot, Options())
+        render(snapshot, SinkOptions())
 
 
 def test_checks_that_are_only_told_need_not_run_for_it() -> None:
-    assert SINKS["keepalived"].effects == {Effect.OUT, Effect.WEIGHT}
+    assert SINKS["keepalived"].effects == {CheckEffect.OUT, CheckEffect.WEIGHT}

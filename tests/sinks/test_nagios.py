@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
-from ldaphealth.sinks import Options
-from ldaphealth.sinks.nagios import tell
+from ldaphealth.sinks import SinkOptions
+from ldaphealth.sinks.nagios import render
 from ldaphealth.sinks.summary import nagios_state
 from tests.sinks import snapshots
 from tests.sinks.nasty import NASTY, TAKEN_AT, nasty_snapshot
@@ -40,11 +40,14 @@ def with_metrics(*metrics: Metric, server: str = "main/ldap1") -> Snapshot:
 
 
 def perfdata(metric: Metric) -> str:
-    return tell(with_metrics(metric), Options()).text.split("\n")[0].partition(" | ")[2]
+    return render(with_metrics(metric), SinkOptions()).text.split("\n")[0].partition(" | ")[2]
 
 
 GOLDEN = [
-    pytest.param("healthy", 0, """
+    pytest.param(
+        "healthy",
+        0,
+        """
         LDAP OK - 4 of 4 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
 'ldap3 bind_seconds'=0.0021s;0.5;2 'ldap4 bind_seconds'=0.0021s;0.5;2 \
@@ -54,8 +57,13 @@ GOLDEN = [
         ldap2 OK: in service, weight 100
         ldap3 OK: in service, weight 100
         ldap4 OK: in service, weight 100
-        """, id="all is well"),
-    pytest.param("one_out", 2, """
+        """,
+        id="all is well",
+    ),
+    pytest.param(
+        "one_out",
+        2,
+        """
         LDAP CRITICAL - ldap3 out: bind.timeout; 3 of 4 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.012s;0.5;2 \
 'ldap4 bind_seconds'=0.0021s;0.5;2 'ldap1 search_seconds'=0.0034s;0.5;2 \
@@ -66,30 +74,50 @@ the deadline of the whole session has passed
         ldap1 OK: in service, weight 100
         ldap2 OK: in service, weight 100
         ldap4 OK: in service, weight 100
-        """, id="one out is CRITICAL"),
-    pytest.param("held_by_floor", 2, """
+        """,
+        id="one out is CRITICAL",
+    ),
+    pytest.param(
+        "held_by_floor",
+        2,
+        """
         LDAP CRITICAL - ldap2 out: search.noSuchObject; ldap1 hel...; 1 of 2 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2
         ldap1 CRITICAL: in service, weight 100, held by floor; search.noSuchObject: \
 search below 'cn=test,dc=example,dc=com' was answered with noSuchObject
         ldap2 CRITICAL: OUT of service, weight 0; search.noSuchObject: \
 search below 'cn=test,dc=example,dc=com' was answered with noSuchObject
-        """, id="held in service is CRITICAL and names the rule"),
-    pytest.param("unknown", 3, """
+        """,
+        id="held in service is CRITICAL and names the rule",
+    ),
+    pytest.param(
+        "unknown",
+        3,
+        """
         LDAP UNKNOWN - ldap1, ldap2: connect.resolve; 2 of 2 in service
         ldap1 UNKNOWN: in service, weight 100; connect.resolve: \
 the name ldap1.example.com does not resolve: no answer from the DNS servers
         ldap2 UNKNOWN: in service, weight 100; connect.resolve: \
 the name ldap1.example.com does not resolve: no answer from the DNS servers
-        """, id="our own trouble is UNKNOWN"),
-    pytest.param("drained", 1, """
+        """,
+        id="our own trouble is UNKNOWN",
+    ),
+    pytest.param(
+        "drained",
+        1,
+        """
         LDAP WARNING - ldap2 draining; 1 of 2 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
 'ldap1 search_seconds'=0.0034s;0.5;2 'ldap2 search_seconds'=0.0034s;0.5;2
         ldap2 WARNING: draining, weight 0, held by override
         ldap1 OK: in service, weight 100
-        """, id="a drain is WARNING"),
-    pytest.param("eight", 2, """
+        """,
+        id="a drain is WARNING",
+    ),
+    pytest.param(
+        "eight",
+        2,
+        """
         LDAP CRITICAL - ldap3, ldap6 out: bind.timeout; 6 of 8 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
 'ldap4 bind_seconds'=0.0021s;0.5;2 'ldap5 bind_seconds'=0.0021s;0.5;2 \
@@ -108,16 +136,23 @@ the deadline of the whole session has passed
         ldap5 OK: in service, weight 100
         ldap7 OK: in service, weight 100
         ldap8 OK: in service, weight 100
-        """, id="the same trouble of two servers is told once"),
-    pytest.param("empty", 3, """
+        """,
+        id="the same trouble of two servers is told once",
+    ),
+    pytest.param(
+        "empty",
+        3,
+        """
         LDAP UNKNOWN - no server was checked
-        """, id="no server is UNKNOWN"),
-]  # fmt: skip
+        """,
+        id="no server is UNKNOWN",
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "status", "expected"), GOLDEN)
 def test_the_answer_reads(name: str, status: int, expected: str) -> None:
-    told = tell(SNAPSHOTS[name], Options())
+    told = render(SNAPSHOTS[name], SinkOptions())
 
     assert told.text == dedent(expected).strip("\n")
     assert told.exit_status == status
@@ -157,7 +192,7 @@ def test_a_verdict_has_one_state(verdict: Verdict, expected: State) -> None:
 
 def test_the_first_line_names_the_cause_rather_than_every_server() -> None:
     names = (f"main/ldap{n}.example" for n in range(5))
-    text = tell(Snapshot(TAKEN_AT, tuple(map(snapshots.silent, names))), Options()).text
+    text = render(Snapshot(TAKEN_AT, tuple(map(snapshots.silent, names))), SinkOptions()).text
 
     assert text.startswith(
         "LDAP CRITICAL - ldap0.example and 4 more out: bind.timeout; 0 of 5 in service |"
@@ -167,7 +202,7 @@ def test_the_first_line_names_the_cause_rather_than_every_server() -> None:
 def test_critical_outranks_unknown_although_its_number_is_smaller() -> None:
     both = Snapshot(TAKEN_AT, (*snapshots.UNKNOWN.verdicts, snapshots.silent("main/ldap9")))
 
-    assert tell(both, Options()).exit_status == 2
+    assert render(both, SinkOptions()).exit_status == 2
 
 
 @pytest.mark.parametrize(
@@ -208,7 +243,7 @@ def test_labels_differ_in_their_first_19_characters_whatever_servers_are_called(
     found = [
         label
         for verdict in verdicts
-        for label in labels(tell(Snapshot(TAKEN_AT, (verdict,)), Options()).text)
+        for label in labels(render(Snapshot(TAKEN_AT, (verdict,)), SinkOptions()).text)
     ]
 
     assert len({label[:19] for label in found}) == len(verdicts) * len(USUAL)
@@ -216,15 +251,16 @@ def test_labels_differ_in_their_first_19_characters_whatever_servers_are_called(
 
 def test_metrics_whose_names_begin_alike_are_still_told_apart() -> None:
     alike = [Metric(f"database_pages_{what}", 1) for what in ("used", "free", "max")]
-    found = labels(tell(with_metrics(*alike), Options()).text)
+    found = labels(render(with_metrics(*alike), SinkOptions()).text)
 
     assert len({label[:19] for label in found}) == 3
 
 
 def test_a_label_does_not_depend_on_what_else_was_measured() -> None:
-    whole = labels(tell(with_metrics(*USUAL, server=LONG.format(1)), Options()).text)
+    whole = labels(render(with_metrics(*USUAL, server=LONG.format(1)), SinkOptions()).text)
     alone = [
-        labels(tell(with_metrics(each, server=LONG.format(1)), Options()).text)[0] for each in USUAL
+        labels(render(with_metrics(each, server=LONG.format(1)), SinkOptions()).text)[0]
+        for each in USUAL
     ]
 
     assert sorted(alone) == sorted(whole)
@@ -235,7 +271,7 @@ def test_too_much_perfdata_loses_whole_items_that_nobody_judges_and_says_so() ->
         TAKEN_AT,
         tuple(with_metrics(*USUAL, server=f"main/ldap{n}").verdicts[0] for n in range(8)),
     )
-    first, note, *_ = tell(many, Options()).text.split("\n")
+    first, note, *_ = render(many, SinkOptions()).text.split("\n")
     shown = labels(first)
 
     assert note == f"{8 * len(USUAL) - len(shown)} perfdata items left out: no room"
@@ -249,7 +285,7 @@ def test_the_answer_stays_below_what_nagios_reads(count: int) -> None:
         replace(each, findings=(*each.findings, Finding("", "x", State.OK, "ok", "", USUAL)))
         for each in map(snapshots.silent, (f"main/ldap{n}.example.com" for n in range(count)))
     )
-    text = tell(Snapshot(TAKEN_AT, verdicts), Options()).text
+    text = render(Snapshot(TAKEN_AT, verdicts), SinkOptions()).text
     first, *rest = text.split("\n")
 
     assert len(text.encode()) < 4096
@@ -264,7 +300,7 @@ def test_the_answer_stays_below_what_nagios_reads(count: int) -> None:
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 @pytest.mark.parametrize("value", [0.5, float("nan"), 1e308, -1e-300])
 def test_nothing_that_a_server_says_leaves_its_place(text: str, value: float) -> None:
-    told = tell(nasty_snapshot(text, value), Options())
+    told = render(nasty_snapshot(text, value), SinkOptions())
     first, *rest = told.text.split("\n")
     words, pipe, _ = first.partition(" | ")
 
@@ -277,7 +313,7 @@ def test_nothing_that_a_server_says_leaves_its_place(text: str, value: float) ->
 
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_any_text_at_all_keeps_to_the_guidelines(text: str) -> None:
-    told = tell(nasty_snapshot(text), Options()).text
+    told = render(nasty_snapshot(text), SinkOptions()).text
     found = labels(told)
 
     assert len({label[:19] for label in found}) == len(found)

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.model import Snapshot
-from ldaphealth.sinks import SINKS, Options, exit_status
+from ldaphealth.sinks import SINKS, SinkOptions, exit_status
 from tests.sinks.nasty import NASTY, nasty_snapshot
 from tests.sinks.snapshots import SNAPSHOTS
 
@@ -21,10 +21,10 @@ MAX_CHARACTERS = 64 * 1024
 LIBRARIES = {"text": {"rich"}, "nagios": {"nagiosplugin"}}  # all others: none
 
 
-def told(sink: str, snapshot: Snapshot, options: Options) -> str:
+def told(sink: str, snapshot: Snapshot, options: SinkOptions) -> str:
     if sink == "keepalived":  # it takes one verdict
         snapshot = replace(snapshot, verdicts=snapshot.verdicts[:1])
-    return SINKS[sink].tell(snapshot, options).text
+    return SINKS[sink].render(snapshot, options).text
 
 
 @pytest.mark.parametrize("sink", SINKS)
@@ -32,13 +32,13 @@ def told(sink: str, snapshot: Snapshot, options: Options) -> str:
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(Options(), id="plain"),
-        pytest.param(Options(width=60, verbose=True), id="narrow and verbose"),
-        pytest.param(Options(colour=True, width=160, verbose=True), id="wide and coloured"),
+        pytest.param(SinkOptions(), id="plain"),
+        pytest.param(SinkOptions(width=60, verbose=True), id="narrow and verbose"),
+        pytest.param(SinkOptions(colour=True, width=160, verbose=True), id="wide and coloured"),
     ],
 )
 def test_nothing_that_a_server_says_can_harm_the_reader(
-    sink: str, text: str, options: Options
+    sink: str, text: str, options: SinkOptions
 ) -> None:
     answer = told(sink, nasty_snapshot(text), options)
     lines = COLOUR.sub("", answer).split("\n") if options.colour else answer.split("\n")
@@ -131,7 +131,7 @@ GRAMMARS = {
 @pytest.mark.parametrize("sink", SINKS)
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_whatever_a_server_says_the_answer_keeps_its_grammar(sink: str, text: str) -> None:
-    GRAMMARS[sink](told(sink, nasty_snapshot(text), Options(width=60)))
+    GRAMMARS[sink](told(sink, nasty_snapshot(text), SinkOptions(width=60)))
 
 
 @pytest.mark.parametrize("sink", SINKS)

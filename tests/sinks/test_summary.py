@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.model import Effect, Reason, Snapshot, State
+from ldaphealth.model import CheckEffect, Reason, Snapshot, State
 from ldaphealth.sinks.summary import names, summary, troubles
 from tests.sinks import snapshots
 from tests.sinks.snapshots import TAKEN_AT, serving
@@ -41,8 +41,8 @@ def test_of_many_servers_with_one_trouble_the_first_are_named() -> None:
 
 def test_only_the_reasons_that_remove_a_server_are_named_for_it() -> None:
     silent = snapshots.silent("main/ldap1")
-    watched = Reason("monitor.ratio", "too many writes", State.CRITICAL, Effect.WATCH)
-    slow = Reason("search.slow", "slow", State.WARNING, Effect.OUT)
+    watched = Reason("monitor.ratio", "too many writes", State.CRITICAL, CheckEffect.WATCH)
+    slow = Reason("search.slow", "slow", State.WARNING, CheckEffect.OUT)
     verdict = replace(silent, reasons=(watched, slow, *silent.reasons))
 
     assert troubles(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1 out: bind.timeout"]

@@ -11,15 +11,19 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.model import Snapshot
-from ldaphealth.sinks import Options
-from ldaphealth.sinks.text import tell
+from ldaphealth.sinks import SinkOptions
+from ldaphealth.sinks.text import render
 from tests.sinks.nasty import NASTY, nasty_snapshot
 from tests.sinks.snapshots import DRAINED, SNAPSHOTS, TAKEN_AT
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 GOLDEN = [
-    pytest.param("healthy", 100, 0, """
+    pytest.param(
+        "healthy",
+        100,
+        0,
+        """
                                            BIND  SEARCH
         SERVER  VERDICT     STATE  WEIGHT    ms      ms
         ldap1   in service  OK        100   2.1     3.4
@@ -28,8 +32,14 @@ GOLDEN = [
         ldap4   in service  OK        100   2.1     3.4
 
         4 of 4 servers in service
-        """, id="a healthy cluster has no column for reasons"),
-    pytest.param("one_out", 160, 1, """
+        """,
+        id="a healthy cluster has no column for reasons",
+    ),
+    pytest.param(
+        "one_out",
+        160,
+        1,
+        """
                                                   BIND  SEARCH
         SERVER  VERDICT         STATE     WEIGHT    ms      ms  WHY
         ldap1   in service      OK           100   2.1     3.4
@@ -38,8 +48,14 @@ GOLDEN = [
         ldap4   in service      OK           100   2.1     3.4
 
         3 of 4 servers in service; ldap3 out: bind.timeout
-        """, id="one out on a wide terminal"),
-    pytest.param("one_out", 100, 1, """
+        """,
+        id="one out on a wide terminal",
+    ),
+    pytest.param(
+        "one_out",
+        100,
+        1,
+        """
                                                   BIND  SEARCH
         SERVER  VERDICT         STATE     WEIGHT    ms      ms  WHY
         ldap1   in service      OK           100   2.1     3.4
@@ -50,8 +66,14 @@ GOLDEN = [
         ldap4   in service      OK           100   2.1     3.4
 
         3 of 4 servers in service; ldap3 out: bind.timeout
-        """, id="one out, its reason wraps"),
-    pytest.param("one_out", 60, 1, """
+        """,
+        id="one out, its reason wraps",
+    ),
+    pytest.param(
+        "one_out",
+        60,
+        1,
+        """
         ldap1  in service  OK  weight 100
                bind 2.1 ms, search 3.4 ms
         ldap2  in service  OK  weight 100
@@ -63,8 +85,14 @@ GOLDEN = [
                bind 2.1 ms, search 3.4 ms
 
         3 of 4 servers in service; ldap3 out: bind.timeout
-        """, id="one out on a narrow terminal"),
-    pytest.param("held_by_floor", 120, 1, """
+        """,
+        id="one out on a narrow terminal",
+    ),
+    pytest.param(
+        "held_by_floor",
+        120,
+        1,
+        """
                                                   BIND
         SERVER  VERDICT         STATE     WEIGHT    ms  HELD BY  WHY
         ldap1   in service      CRITICAL     100   2.1  floor    search.noSuchObject: search below 'cn=test,dc=example,dc=com'
@@ -73,15 +101,27 @@ GOLDEN = [
                                                                  was answered with noSuchObject
 
         1 of 2 servers in service; ldap2 out: search.noSuchObject; ldap1 held in by floor: search.noSuchObject
-        """, id="the rule that holds a server in is named"),
-    pytest.param("unknown", 160, 0, """
+        """,
+        id="the rule that holds a server in is named",
+    ),
+    pytest.param(
+        "unknown",
+        160,
+        0,
+        """
         SERVER  VERDICT     STATE    WEIGHT  WHY
         ldap1   in service  UNKNOWN     100  connect.resolve: the name ldap1.example.com does not resolve: no answer from the DNS servers
         ldap2   in service  UNKNOWN     100  connect.resolve: the name ldap1.example.com does not resolve: no answer from the DNS servers
 
         2 of 2 servers in service; ldap1, ldap2: connect.resolve
-        """, id="our own trouble removes nobody"),
-    pytest.param("eight", 60, 1, """
+        """,
+        id="our own trouble removes nobody",
+    ),
+    pytest.param(
+        "eight",
+        60,
+        1,
+        """
         ldap1  in service  OK  weight 100
                bind 2.1 ms, search 3.4 ms
         ldap2  in service  OK  weight 100
@@ -102,16 +142,24 @@ GOLDEN = [
                bind 2.1 ms, search 3.4 ms
 
         6 of 8 servers in service; ldap3, ldap6 out: bind.timeout
-        """, id="eight servers, two of them out for the same reason"),
-    pytest.param("empty", 100, 1, """
+        """,
+        id="eight servers, two of them out for the same reason",
+    ),
+    pytest.param(
+        "empty",
+        100,
+        1,
+        """
         no server was checked
-        """, id="nobody"),
-]  # fmt: skip
+        """,
+        id="nobody",
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "width", "status", "expected"), GOLDEN)
 def test_the_table_reads(name: str, width: int, status: int, expected: str) -> None:
-    told = tell(SNAPSHOTS[name], Options(width=width))
+    told = render(SNAPSHOTS[name], SinkOptions(width=width))
 
     assert told.text == dedent(expected).strip("\n")
     assert told.exit_status == status
@@ -120,8 +168,8 @@ def test_the_table_reads(name: str, width: int, status: int, expected: str) -> N
 @pytest.mark.parametrize("name", SNAPSHOTS)
 @pytest.mark.parametrize("width", [60, 100, 160])
 def test_colour_says_nothing_that_words_do_not(name: str, width: int) -> None:
-    plain = tell(SNAPSHOTS[name], Options(width=width, verbose=True)).text
-    coloured = tell(SNAPSHOTS[name], Options(colour=True, width=width, verbose=True)).text
+    plain = render(SNAPSHOTS[name], SinkOptions(width=width, verbose=True)).text
+    coloured = render(SNAPSHOTS[name], SinkOptions(colour=True, width=width, verbose=True)).text
     words = "\n".join(line.rstrip() for line in COLOUR.sub("", coloured).split("\n"))
 
     assert "\x1b" not in plain
@@ -129,29 +177,29 @@ def test_colour_says_nothing_that_words_do_not(name: str, width: int) -> None:
 
 
 def test_colour_is_used_when_it_is_wanted() -> None:
-    assert COLOUR.search(tell(SNAPSHOTS["one_out"], Options(colour=True)).text)
+    assert COLOUR.search(render(SNAPSHOTS["one_out"], SinkOptions(colour=True)).text)
 
 
 @pytest.mark.parametrize("snapshot", SNAPSHOTS.values(), ids=SNAPSHOTS)
 @pytest.mark.parametrize("width", [1, 40, 60, 89, 90, 100, 160])
 def test_no_line_is_wider_than_the_terminal(snapshot: Snapshot, width: int) -> None:
-    lines = tell(snapshot, Options(width=width, verbose=True)).text.split("\n")
+    lines = render(snapshot, SinkOptions(width=width, verbose=True)).text.split("\n")
 
     assert max(map(len, lines)) <= max(width, 40)
 
 
 def test_a_reason_that_cannot_remove_a_server_says_so() -> None:
-    assert "x (only told): x" in tell(nasty_snapshot("x"), Options(width=160)).text
+    assert "x (only told): x" in render(nasty_snapshot("x"), SinkOptions(width=160)).text
 
 
 def test_markup_in_a_server_s_text_is_not_obeyed() -> None:
-    text = tell(nasty_snapshot(NASTY["rich markup"]), Options(colour=True, width=400)).text
+    text = render(nasty_snapshot(NASTY["rich markup"]), SinkOptions(colour=True, width=400)).text
 
     assert "[bold red]OK[/] [/] [link=http://x]y[/link] :smile: [" in COLOUR.sub("", text)
 
 
 def test_verbose_adds_every_finding_with_its_numbers() -> None:
-    text = tell(SNAPSHOTS["warned"], Options(width=60, verbose=True)).text
+    text = render(SNAPSHOTS["warned"], SinkOptions(width=60, verbose=True)).text
 
     assert (
         dedent("""
@@ -170,6 +218,6 @@ def test_verbose_adds_every_finding_with_its_numbers() -> None:
 
 def test_a_server_that_drains_is_not_called_out_of_service() -> None:
     drained = replace(DRAINED.verdicts[1], draining=True)
-    text = tell(Snapshot(TAKEN_AT, (drained,)), Options()).text
+    text = render(Snapshot(TAKEN_AT, (drained,)), SinkOptions()).text
 
     assert ("draining  " in text, "OUT of service" in text) == (True, False)

@@ -19,7 +19,7 @@ from demo.cluster import Cluster
 from ldaphealth import check
 from ldaphealth.agent.agent import Agent
 from ldaphealth.model import Finding, State, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, Settings
 from tests.slapd.watched import watched
 
@@ -47,14 +47,17 @@ class Recorded:
             replace(each, params=params.get(each.check.name, each.params)) for each in asked.checks
         )
         self.asked = replace(
-            asked, checks=planned, min_in_service=1, interval_seconds=interval_seconds,
+            asked,
+            checks=planned,
+            min_in_service=1,
+            interval_seconds=interval_seconds,
             settle=AT_ONCE,
-        )  # fmt: skip
+        )
         self.decided: list[tuple[float, Mapping[str, Verdict]]] = []
         self.agent = Agent(Settings({"c": self.asked}, NO_FILES), [self])
         self._thread = threading.Thread(target=self.agent.run, name="agent")
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Remember what was decided, and when, once every server was looked at."""
         if len(decided.verdicts) == len(self.asked.servers):
             self.decided.append((monotonic(), decided.verdicts))

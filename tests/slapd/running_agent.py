@@ -79,14 +79,20 @@ class RunningAgent:
         nodes = self.cluster.nodes[:servers]
         self.config.write_text(
             CONFIG.format(
-                run=self.directory / "run", state=self.directory / "state", dn=CHECK_DN,
-                password_file=self.cluster.accounts.check.password_file, suffix=SUFFIX,
-                interval=self.interval_seconds, deadline=self.deadline_seconds, people=PEOPLE,
+                run=self.directory / "run",
+                state=self.directory / "state",
+                dn=CHECK_DN,
+                password_file=self.cluster.accounts.check.password_file,
+                suffix=SUFFIX,
+                interval=self.interval_seconds,
+                deadline=self.deadline_seconds,
+                people=PEOPLE,
                 servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
-                canaries=CANARIES, more=self.more,
+                canaries=CANARIES,
+                more=self.more,
             )
             + f"      {self.more_checks}\n"
-        )  # fmt: skip
+        )
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -132,16 +138,23 @@ class RunningAgent:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the program as a person does."""
         return subprocess.run(
-            [PROGRAM, *arguments], env=self.environment,
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
+            [PROGRAM, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
 
     def script(self, server: str, *options: str) -> int:
         """Return what keepalived's script answers."""
         return subprocess.run(
-            ["/bin/sh", SCRIPT, *options, f"c/{server}"], env=self.environment,
-            capture_output=True, timeout=30, check=False,
-        ).returncode  # fmt: skip
+            ["/bin/sh", SCRIPT, *options, f"c/{server}"],
+            env=self.environment,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        ).returncode
 
     def script_answers(self) -> dict[str, int]:
         """Return the script's answers on all nodes."""
@@ -160,8 +173,9 @@ class RunningAgent:
         """Wait until the script answers so on one node."""
         wait.until(
             lambda: self.script(server) == answer,
-            seconds, f"{server} is not {answer}; the log: {self.log()}",
-        )  # fmt: skip
+            seconds,
+            f"{server} is not {answer}; the log: {self.log()}",
+        )
 
     def _is_ready(self) -> bool:
         assert self.process is not None

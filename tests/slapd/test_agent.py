@@ -145,8 +145,9 @@ def test_a_new_configuration_is_taken_and_keeps_what_is_known(agent: RunningAgen
     wait.until(lambda: agent.status()["agent"]["servers"] == 3, 5.0, "it is not taken")
     wait.until(
         lambda: not (agent.directory / "run" / "verdicts" / "c" / "ldap4").exists(),
-        5.0, "the verdict on a server that is gone stays",
-    )  # fmt: skip
+        5.0,
+        "the verdict on a server that is gone stays",
+    )
 
     assert all(each["lasted_seconds"] > 0 for each in agent.status()["verdicts"])
 
@@ -213,8 +214,11 @@ def test_a_server_that_moved_is_a_new_server(agent: RunningAgent) -> None:
     agent.reload()
 
     wait.until(
-        lambda: {"c/ldap2": True}.items()
-        <= {each["server"]: each["in_service"] for each in agent.status()["verdicts"]}.items(),
-        5.0, agent.log(),
-    )  # fmt: skip
+        lambda: (
+            {"c/ldap2": True}.items()
+            <= {each["server"]: each["in_service"] for each in agent.status()["verdicts"]}.items()
+        ),
+        5.0,
+        agent.log(),
+    )
     assert agent.verdict("ldap2")["held_by"] == ""

@@ -43,11 +43,23 @@ def write(path: Path, cluster: Cluster, container: str) -> None:
 def apply(config: Path, *arguments: str) -> tuple[int, list[str]]:
     done = subprocess.run(
         [
-            sys.executable, "-m", "ldaphealth", "canary", "apply", "c",
-            "--config", config, "--format", "json", *arguments,
+            sys.executable,
+            "-m",
+            "ldaphealth",
+            "canary",
+            "apply",
+            "c",
+            "--config",
+            config,
+            "--format",
+            "json",
+            *arguments,
         ],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.stderr == ""
     return done.returncode, [each["outcome"] for each in json.loads(done.stdout)]
 

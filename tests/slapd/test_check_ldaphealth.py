@@ -26,9 +26,13 @@ CHECK_LDAP = Path("/usr/lib/nagios/plugins/check_ldap")
 
 def run(program: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
-        [program, *arguments], env=os.environ | environment,
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        [program, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     return done.returncode, done.stdout
 
 
@@ -68,7 +72,7 @@ def test_a_service_goes_on_with_another_program_name(
     ours, after = run(PLUGIN, *command)
 
     assert (theirs, ours) == (status, status), before + after
-    expected, found = drawn(before), drawn(after)
+    expected, found = table(before), table(after)
     assert found.keys() >= expected.keys()  # ours has a time of an answer that is an error, too
     for label, shown in expected.items():
         # check_ldap leaves out a time limit below a second, which is a mistake of its own.
@@ -77,7 +81,7 @@ def test_a_service_goes_on_with_another_program_name(
         ] == shown
 
 
-def drawn(answer: str) -> dict[str, list[str]]:
+def table(answer: str) -> dict[str, list[str]]:
     """Return by label what a graph is made by: unit, thresholds and minimum, without zeros."""
     items = re.findall(r"\b(time|entries)=([-.0-9]+)([a-z]*);([^;\s]*);([^;\s]*);([^;\s]*)", answer)
     return {
@@ -141,8 +145,9 @@ def test_the_plugin_tells_what_the_agent_decides(cluster: Cluster, agent: Runnin
     dead = "LDAP CRITICAL - ldap3 out: connect."
     wait.until(
         lambda: asked(agent, "--cluster", "c/ldap3")[1].startswith(dead),
-        10.0, "the plugin does not tell of a dead server",
-    )  # fmt: skip
+        10.0,
+        "the plugin does not tell of a dead server",
+    )
     assert asked(agent)[0] == 2
     assert asked(agent, "--cluster", "c/ldap1")[0] == 0
 

@@ -9,14 +9,14 @@ import pytest
 
 from demo.cluster import Cluster
 from demo.node import DATABASE, Node
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks.consumer import CHECK, Params
-from ldaphealth.judging.history import History
 from ldaphealth.judging.judge import judge_server
+from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Finding, State
-from ldaphealth.rounds.probe import probe
+from ldaphealth.rounds.probe import probe_server
 from tests.slapd.breaking_proxy import BreakingProxy
 from tests.slapd.watched import watched
 
@@ -36,13 +36,17 @@ class Watcher:
     def __init__(self, cluster: Cluster, node: Node, params: Params = PARAMS) -> None:
         asked = watched(cluster, checks=("connect", "bind", "unbind"), nodes=(node,))
         self.cluster = asked
-        self.checks = (*asked.checks[:2], Planned(CHECK, params, CHECK.effect), asked.checks[2])
-        self.history = History()
+        self.checks = (
+            *asked.checks[:2],
+            ConfiguredCheck(CHECK, params, CHECK.effect),
+            asked.checks[2],
+        )
+        self.history = RecentObservations()
 
-    def look(self, *, one_shot: bool = False) -> list[Finding]:
+    def probe(self, *, one_shot: bool = False) -> list[Finding]:
         """Look once more and judge all that was seen."""
         server = self.cluster.servers[0]
-        for seen in probe(server, self.checks, Deadline.after(4.0)):
+        for seen in probe_server(server, self.checks, Deadline.after(4.0)):
             self.history.add(seen)
         view = self.history.view(server, CHECK.name, one_shot=one_shot)
         assert view.latest.failure is None
@@ -51,7 +55,7 @@ class Watcher:
     def until(self, says_so: Callable[[Told], bool]) -> Told:
         """Look twice a second until it tells that, and return what it told."""
         end = monotonic() + WITHIN
-        while not says_so(told := wrong(self.look())):
+        while not says_so(told := wrong(self.probe())):
             assert monotonic() < end, told
             sleep(0.5)
         return told
@@ -74,7 +78,7 @@ def watcher(cluster: Cluster) -> Watcher:
 def test_healthy_links_are_well_while_others_write(cluster: Cluster, watcher: Watcher) -> None:
     for _ in range(8):
         cluster.nodes[1].write(3)
-        findings = watcher.look()
+        findings = watcher.probe()
         assert [(found.code, found.summary) for found in findings] == [
             ("ok", "3 of 3 replication links connected")
         ]
@@ -82,14 +86,14 @@ def test_healthy_links_are_well_while_others_write(cluster: Cluster, watcher: Wa
 
     labels = {metric.label for found in findings for metric in found.metrics}
     assert labels == {node.uri for node in cluster.nodes[1:]}
-    assert wrong(Watcher(cluster, cluster.nodes[0]).look(one_shot=True)) == []
+    assert wrong(Watcher(cluster, cluster.nodes[0]).probe(one_shot=True)) == []
 
 
 def test_a_killed_provider_is_told_of_all_who_receive_from_it(cluster: Cluster) -> None:
     killed = cluster.nodes[1]
     watchers = [Watcher(cluster, node) for node in cluster.nodes if node is not killed]
     for each in watchers:
-        each.look()
+        each.probe()
     killed.kill()
 
     for each in watchers:
@@ -108,8 +112,8 @@ def test_a_cut_link_is_told_by_the_server_that_lost_it_alone(cluster: Cluster) -
     told = cut.until(bool)
 
     assert told == [("not_connected", State.WARNING, cluster.nodes[0].links[-1].nowhere)]
-    assert wrong(other.look()) == []
-    one_read = Watcher(cluster, cluster.nodes[0]).look(one_shot=True)
+    assert wrong(other.probe()) == []
+    one_read = Watcher(cluster, cluster.nodes[0]).probe(one_shot=True)
     assert [found.code for found in one_read] == ["not_connected", "ok"]
     assert one_read[1].summary == "2 of 3 replication links connected"
 
@@ -137,7 +141,7 @@ def test_a_link_that_polls_is_well(
 
     for _ in range(12):
         cluster.nodes[1].write()
-        assert wrong(watcher.look()) == []
+        assert wrong(watcher.probe()) == []
         sleep(0.5)
 
 
@@ -150,12 +154,12 @@ def test_a_refused_password_is_a_link_without_connection(
 
 
 def test_a_restarted_server_has_its_links_at_once(cluster: Cluster, watcher: Watcher) -> None:
-    watcher.look()
+    watcher.probe()
     cluster.nodes[0].stop()
     cluster.nodes[0].start()
     cluster.wait_until_linked()
 
-    assert wrong(watcher.look()) == []
+    assert wrong(watcher.probe()) == []
     server = watcher.cluster.servers[0]
     asked = type(watcher.cluster)("c", (server,), watcher.checks, min_in_service=0)
     assert {

@@ -23,13 +23,13 @@ from demo.cluster import Cluster
 from demo.node import DATABASE, Node
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, ROOT_DN, SUFFIX, person
 from ldaphealth.checks.content import Params, survey
-from ldaphealth.content.progress import Progress
+from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.resume_file import load, save
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
-from ldaphealth.survey import Site, Surveyed
+from ldaphealth.survey import SurveyContext, SurveyResult
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 
 pytestmark = pytest.mark.slapd
@@ -315,18 +315,22 @@ def test_a_size_limit_of_the_server_only_makes_slices_narrower(
 def test_interrupted_it_goes_on_from_there(cluster: Cluster, config: Path, tmp_path: Path) -> None:
     resume_file = tmp_path / "resume"
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
-    save(resume_file, Progress(Cursor(wanted=4)), servers, SUFFIX)  # slices of four entries
+    save(
+        resume_file, ComparisonProgress(Cursor(wanted=4)), servers, SUFFIX
+    )  # slices of four entries
     options = ("--resume", str(resume_file), "--format", "json")
 
-    def progress() -> Progress:
+    def progress() -> ComparisonProgress:
         found = load(resume_file, servers, SUFFIX)
         assert found is not None
         return found
 
     first = subprocess.Popen(
-        command(config, *options, "--entries-per-second", "4"), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command(config, *options, "--entries-per-second", "4"),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     wait.until(lambda: progress().entries.get("c/ldap1", 0) >= 4, 20.0, "no slice is done")
     first.send_signal(signal.SIGINT)
     stdout, stderr = first.communicate(timeout=10)
@@ -347,7 +351,7 @@ def test_what_was_found_before_the_interruption_is_kept(
 ) -> None:
     resume_file = tmp_path / "resume"
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
-    half = Progress(Cursor(wanted=4))
+    half = ComparisonProgress(Cursor(wanted=4))
     half.not_compared["c/ldap3"] = "it was down"
     save(resume_file, half, servers, SUFFIX)
     status, report = compared(config, "--resume", str(resume_file))
@@ -386,8 +390,11 @@ def test_the_rate_is_kept(config: Path) -> None:
 def test_a_server_is_no_cluster(config: Path) -> None:
     done = subprocess.run(
         [PROGRAM, "content", "diff", "c/ldap1", "--config", config],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
     assert (done.returncode, done.stdout) == (3, "")
     assert "name its cluster, c" in done.stderr
@@ -459,7 +466,7 @@ def test_the_agent_tells_who_is_odd_until_it_is_mended(cluster: Cluster, tmp_pat
     assert reasons == {"ldap1": [], "ldap2": [], "ldap3": [sentence]}
 
 
-def surveyed(cluster: Cluster, kept: Any = None) -> Surveyed:
+def surveyed(cluster: Cluster, kept: Any = None) -> SurveyResult:
     """Do one survey of all there is."""
     credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
     servers = tuple(
@@ -468,7 +475,7 @@ def surveyed(cluster: Cluster, kept: Any = None) -> Surveyed:
     params = Params(cover_hours=1, wait_seconds=1)
     deadline = Deadline.after(params.deadline_seconds)
     stop = threading.Event().wait
-    return survey(Site(servers, params, deadline, kept, open_session, stop))
+    return survey(SurveyContext(servers, params, deadline, kept, open_session, stop))
 
 
 def test_a_survey_of_two_that_differ_takes_no_side(cluster: Cluster) -> None:

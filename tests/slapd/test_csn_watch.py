@@ -34,10 +34,24 @@ def config(cluster: Cluster, tmp_path: Path) -> Path:
 
 def watched(config: Path, *options: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "ldaphealth", "csn", "watch", "c", "--config", config,
-         "--every", "0.5", *options],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "ldaphealth",
+            "csn",
+            "watch",
+            "c",
+            "--config",
+            config,
+            "--every",
+            "0.5",
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -62,18 +62,25 @@ def config(strict: Cluster, tmp_path: Path) -> Path:
     password_file = strict.accounts.check.password_file
     path.write_text(
         CONFIG.format(
-            dn=CHECK_DN, password_file=password_file, suffix=SUFFIX, servers=servers,
-            people=PEOPLE, canaries=CANARIES,
+            dn=CHECK_DN,
+            password_file=password_file,
+            suffix=SUFFIX,
+            servers=servers,
+            people=PEOPLE,
+            canaries=CANARIES,
         )
-    )  # fmt: skip
+    )
     return path
 
 
 def run(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROGRAM, *arguments, "--config", config],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_every_command_and_check_works_with_them(strict: Cluster, config: Path) -> None:

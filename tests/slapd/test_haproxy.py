@@ -120,8 +120,11 @@ def test_without_the_agent_everything_stays_as_it_is(agent: RunningAgent, haprox
 
     rows = [haproxy.server(node.name) for node in agent.cluster.nodes]
     assert [(row["status"], row["weight"]) for row in rows] == [
-        ("UP", "0"), ("DOWN (agent)", "100"), ("UP", "100"), ("UP", "100"),
-    ]  # fmt: skip
+        ("UP", "0"),
+        ("DOWN (agent)", "100"),
+        ("UP", "100"),
+        ("UP", "100"),
+    ]
     agent.cluster.nodes[3].kill()  # HAProxy's own check goes on
     haproxy.wait_for("ldap4", "DOWN", SOON_SECONDS)
 

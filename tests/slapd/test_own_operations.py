@@ -7,7 +7,7 @@ import pytest
 from demo.cluster import Cluster
 from ldaphealth.checks.monitor import OPERATIONS, _done
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.rounds.probe import probe
+from ldaphealth.rounds.probe import probe_server
 from tests.slapd.watched import CHECKS, make_canaries, watched
 
 pytestmark = pytest.mark.slapd
@@ -22,7 +22,7 @@ def test_the_agents_own_rounds_count_for_nothing(cluster: Cluster) -> None:
     seen = [
         each
         for _ in range(5)
-        for each in probe(asked.servers[0], asked.checks, Deadline.after(5.0))
+        for each in probe_server(asked.servers[0], asked.checks, Deadline.after(5.0))
         if each.check == "monitor"
     ]
     reads = [each.facts for each in seen]
@@ -34,9 +34,9 @@ def test_the_agents_own_rounds_count_for_nothing(cluster: Cluster) -> None:
 def test_what_others_do_is_counted(cluster: Cluster) -> None:
     make_canaries(cluster, "lb1")
     asked = watched(cluster, checks=ORDER)
-    first = probe(asked.servers[0], asked.checks, Deadline.after(5.0))
+    first = probe_server(asked.servers[0], asked.checks, Deadline.after(5.0))
     cluster.nodes[0].write(7)
-    second = probe(asked.servers[0], asked.checks, Deadline.after(5.0))
+    second = probe_server(asked.servers[0], asked.checks, Deadline.after(5.0))
 
     reads = [each.facts for each in [*first, *second] if each.check == "monitor"]
     assert _done(reads, "modify") == 7

@@ -17,14 +17,14 @@ from demo import wait
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES
-from ldaphealth.checks.canary import canary, canary_dn
+from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.propagation import CHECK, Params, survey
 from ldaphealth.csn import parse
-from ldaphealth.judging.history import History
+from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import Observation, Role, Server, State
-from ldaphealth.survey import Site
+from ldaphealth.survey import SurveyContext
 from tests.hostile import servers as hostile
 from tests.slapd.running_agent import RunningAgent
 from tests.slapd.watched import watched
@@ -48,10 +48,14 @@ class Watch:
     def survey(self) -> Mapping[str, Any]:
         """Do one turn, and return its story."""
         deadline = Deadline.after(self.params.deadline_seconds)
-        site = Site(
-            self.servers, self.params, deadline, self.kept, open_session,
+        site = SurveyContext(
+            self.servers,
+            self.params,
+            deadline,
+            self.kept,
+            open_session,
             threading.Event().wait,
-        )  # fmt: skip
+        )
         surveyed = survey(site)
         self.kept = surveyed.kept
         for server, found in surveyed.found.items():
@@ -63,7 +67,7 @@ class Watch:
 
     def codes(self) -> dict[str, list[str]]:
         """Return the codes of what is not well, by server."""
-        history = History()
+        history = RecentObservations()
         for observation in itertools.chain(*self.seen.values()):
             history.add(replace(observation, check="connect"))
             history.add_surveyed(observation)
@@ -90,7 +94,7 @@ def make_canaries(cluster: Cluster, *names: str) -> None:
     for server in servers_of(cluster):
         dn = canary_dn(CANARIES, AGENT, server, "propagation")
         if server.name in names and dn not in there:
-            attributes = canary(AGENT, server, "propagation").items()
+            attributes = canary_entry(AGENT, server, "propagation").items()
             root.add(dn, "\n".join(f"{name}: {v}" for name, values in attributes for v in values))
     cluster.wait_until_level()
 
@@ -126,8 +130,12 @@ def test_a_token_arrives_everywhere_from_each_provider_in_turn(watch: Watch) -> 
     assert watch.codes() == {}
     assert watch.survey()["writer"] == "c/ldap1"
     assert [list(seen.timings) for seen in watch.seen["c/ldap2"]] == [
-        ["from ldap1"], [], ["from ldap3"], ["from ldap4"], ["from ldap1"],
-    ]  # fmt: skip
+        ["from ldap1"],
+        [],
+        ["from ldap3"],
+        ["from ldap4"],
+        ["from ldap1"],
+    ]
 
 
 def test_a_reader_whose_links_are_cut_has_lost_it(cluster: Cluster, watch: Watch) -> None:
@@ -212,7 +220,7 @@ def somebody_elses_entry(cluster: Cluster) -> Iterator[str]:
     root = cluster.nodes[0].root
     dn = canary_dn(CANARIES, "foreign", servers_of(cluster)[0], "propagation")
     # With the mark of the write check: that is another entry's.
-    mark = canary("foreign", servers_of(cluster)[0])["ou"][0]
+    mark = canary_entry("foreign", servers_of(cluster)[0])["ou"][0]
     root.add(dn, f"objectClass: applicationProcess\nou: {mark}\ndescription: precious")
     yield dn
     root.delete(dn)

@@ -35,10 +35,13 @@ def test_an_old_backup_takes_the_server_out_until_it_caught_up(
         shutil.copytree(backup, node.database)
         node.start()
         wait.until(
-            lambda: "replication.regressed"
-            in [reason["code"] for reason in agent.verdict("ldap4")["reasons"]],
-            10.0, agent.log(),
-        )  # fmt: skip
+            lambda: (
+                "replication.regressed"
+                in [reason["code"] for reason in agent.verdict("ldap4")["reasons"]]
+            ),
+            10.0,
+            agent.log(),
+        )
         agent.wait_for("ldap4", 1, 5.0)
         others = {server: agent.script(server) for server in ("ldap1", "ldap2", "ldap3")}
         cluster.heal()

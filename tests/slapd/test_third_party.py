@@ -53,8 +53,11 @@ def test_a_check_of_another_package_decides(
     done = subprocess.run(
         [sys.executable, "-m", "ldaphealth", "check", "--config", config, "--format", "json"],
         env=os.environ | {"PYTHONPATH": str(installed)},
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
     verdict = json.loads(done.stdout)["verdicts"][0]
     assert {r["code"].partition(".")[0] for r in verdict["reasons"]} == out, done.stderr

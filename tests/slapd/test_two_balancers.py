@@ -105,10 +105,10 @@ def run_at_once(balancers: dict[str, Balancer], seconds: float) -> None:
             done, running = wait(running, PROGRESS_SECONDS)
             for each in done:
                 each.result()
-            tell(balancers, time.monotonic() - started_at)
+            render(balancers, time.monotonic() - started_at)
 
 
-def tell(balancers: dict[str, Balancer], seconds: float) -> None:
+def render(balancers: dict[str, Balancer], seconds: float) -> None:
     """Print what has been done so far; pytest -s shows it."""
     for agent, balancer in balancers.items():
         print(f"[{seconds:5.1f} s] {agent}: {balancer}", flush=True)  # noqa: T201  the numbers of make soak

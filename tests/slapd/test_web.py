@@ -107,9 +107,12 @@ def test_a_port_in_use_is_one_clear_line(asked: Asked, tmp_path: Path) -> None:
     text = agent.config.read_text().replace(str(tmp_path / "run"), str(tmp_path / "run2"))
     other.write_text(text.replace(str(tmp_path / "state"), str(tmp_path / "state2")))
     done = subprocess.run(
-        [PROGRAM, "agent", "--config", other], capture_output=True, text=True, timeout=20,
+        [PROGRAM, "agent", "--config", other],
+        capture_output=True,
+        text=True,
+        timeout=20,
         check=False,
-    )  # fmt: skip
+    )
 
     assert done.returncode == 3
     assert done.stderr == (
@@ -155,8 +158,15 @@ def test_asking_brings_no_ldap_traffic(tmp_path: Path) -> None:
             wait.until(lambda: is_ready(http), SOON_SECONDS, "no verdict")
             before = came
             assert before > 0
-            for path in ("/", "/live", "/ready", "/health/c", "/health/c/a", "/api/v1/status",
-                         "/metrics"):  # fmt: skip
+            for path in (
+                "/",
+                "/live",
+                "/ready",
+                "/health/c",
+                "/health/c/a",
+                "/api/v1/status",
+                "/metrics",
+            ):
                 for _ in range(20):
                     get(http, path)
             assert came == before

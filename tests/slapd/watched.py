@@ -12,11 +12,11 @@ from demo.node import Node
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
 from ldaphealth import check
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.checks.canary import canary, canary_dn
+from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import BindMethod, Credentials, Effect, Secret, Server, Snapshot
+from ldaphealth.model import BindMethod, CheckEffect, Credentials, Secret, Server, Snapshot
 
 CHECKS = ("connect", "bind", "search", "write", "monitor", "replication", "unbind")
 
@@ -47,7 +47,7 @@ def make_canaries(cluster: Cluster, agent: str) -> None:
     for server in watched(cluster).servers:
         dn = canary_dn(CANARIES, agent, server)
         if dn not in there:
-            attributes = canary(agent, server).items()
+            attributes = canary_entry(agent, server).items()
             root.add(
                 dn, "\n".join(f"{name}: {each}" for name, values in attributes for each in values)
             )
@@ -57,7 +57,7 @@ def make_canaries(cluster: Cluster, agent: str) -> None:
 def out(snapshot: Snapshot) -> dict[str, list[str]]:
     """Return the servers out of service, each with the reasons of checks that may do that."""
     return {
-        verdict.server: [r.code for r in verdict.reasons if r.effect is Effect.OUT]
+        verdict.server: [r.code for r in verdict.reasons if r.effect is CheckEffect.OUT]
         for verdict in snapshot.verdicts
         if not verdict.in_service
     }
@@ -68,7 +68,7 @@ def _server(node: Node, password: str) -> Server:
     return Server("c", node.name, node.uri, SUFFIX, credentials=credentials)
 
 
-def _planned(name: str, agent: str) -> check.Planned:
+def _planned(name: str, agent: str) -> check.ConfiguredCheck:
     built_in = BUILT_IN[name]
     match name:
         case "search":
@@ -82,4 +82,4 @@ def _planned(name: str, agent: str) -> check.Planned:
             params = WriteParams(container=CANARIES, agent=agent)
         case _:
             params = built_in.params()
-    return check.Planned(built_in, params, built_in.effect)
+    return check.ConfiguredCheck(built_in, params, built_in.effect)

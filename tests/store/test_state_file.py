@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ldaphealth.guard import Memory, Override, Past
+from ldaphealth.guard import Memory, Override, ServerMemory
 from ldaphealth.store.state_file import (
     MAX_BYTES,
     SELDOM_SECONDS,
     VERSION,
     YOUNG_SECONDS,
-    Keeper,
+    StateSaver,
     boot_id,
     load,
     path_in,
@@ -24,13 +24,20 @@ from ldaphealth.store.state_file import (
 )
 
 NOW = 5000.0
-PAST = Past(
-    in_service=False, since=4000.5, good=1, bad=7, fell=(3000.0, 4000.5), returned=False,
-    began=4990.0, answered=4980.0, silent_since=4985.0,
-)  # fmt: skip
+PAST = ServerMemory(
+    in_service=False,
+    since=4000.5,
+    good=1,
+    bad=7,
+    fell=(3000.0, 4000.5),
+    returned=False,
+    began=4990.0,
+    answered=4980.0,
+    silent_since=4985.0,
+)
 DRAIN = Override("drain", NOW + 600.0, "new disk, häßlich \N{HARD DISK}")
 MEMORIES = {
-    "main": Memory({"main/a": PAST, "main/b": Past(True, 1.0)}, {"main/a": DRAIN}),
+    "main": Memory({"main/a": PAST, "main/b": ServerMemory(True, 1.0)}, {"main/a": DRAIN}),
     "empty": Memory(),
 }
 
@@ -89,7 +96,7 @@ def test_an_override_has_the_right_time_left_after_another_boot(
 
     assert memory.servers == {}
     word = memory.overrides["main/a"]
-    assert (word.will, word.reason) == (DRAIN.will, DRAIN.reason)
+    assert (word.action, word.reason) == (DRAIN.action, DRAIN.reason)
     assert word.until - up_seconds == pytest.approx(600 - away_seconds, abs=2)
 
 
@@ -146,7 +153,7 @@ def test_a_clone_of_the_machine_with_the_same_boot_id_and_a_younger_clock_is_ano
             id="deeply nested in an unknown field",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_broken_file_is_a_value_error(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
@@ -260,14 +267,14 @@ def overridden() -> dict[str, Memory]:
 
 def another_round() -> dict[str, Memory]:
     """Return what changes with every round."""
-    past = Past(in_service=False, since=4000.5, bad=8, began=4995.0)
-    servers = {"main/a": past, "main/b": Past(True, 1.0)}
+    past = ServerMemory(in_service=False, since=4000.5, bad=8, began=4995.0)
+    servers = {"main/a": past, "main/b": ServerMemory(True, 1.0)}
     return {"main": Memory(servers, {"main/a": DRAIN}), "empty": Memory()}
 
 
 def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> None:
     running = Running()
-    keeper = Keeper(path, running.remembers, running.clock)
+    keeper = StateSaver(path, running.remembers, running.clock)
     try:
         assert comes_true(path.exists)
         first = path.stat().st_ino, path.stat().st_mtime_ns
@@ -285,10 +292,12 @@ def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> No
 
 def test_a_verdict_that_changes_is_saved_at_once(path: Path) -> None:
     running = Running()
-    keeper = Keeper(path, running.remembers, running.clock)
+    keeper = StateSaver(path, running.remembers, running.clock)
     try:
         assert comes_true(path.exists)
-        running.memories = {"main": Memory({"main/a": Past(True, 4999.0)}, {"main/a": DRAIN})}
+        running.memories = {
+            "main": Memory({"main/a": ServerMemory(True, 4999.0)}, {"main/a": DRAIN})
+        }
         assert comes_true(lambda: load(path, running.now) == running.memories, 2.5)
     finally:
         keeper.close()
@@ -296,7 +305,7 @@ def test_a_verdict_that_changes_is_saved_at_once(path: Path) -> None:
 
 def test_close_saves_a_last_time_and_ends_the_thread(path: Path) -> None:
     running = Running()
-    keeper = Keeper(path, running.remembers, running.clock)
+    keeper = StateSaver(path, running.remembers, running.clock)
     running.memories = overridden()
 
     keeper.close()
@@ -308,7 +317,7 @@ def test_close_saves_a_last_time_and_ends_the_thread(path: Path) -> None:
 def test_save_is_done_when_it_returns_or_says_why_not(tmp_path: Path) -> None:
     running = Running()
     path = path_in(tmp_path / "later")
-    keeper = Keeper(path, running.remembers, running.clock)
+    keeper = StateSaver(path, running.remembers, running.clock)
     try:
         with pytest.raises(FileNotFoundError):
             keeper.save()
@@ -322,7 +331,7 @@ def test_save_is_done_when_it_returns_or_says_why_not(tmp_path: Path) -> None:
 def test_the_keeper_goes_on_after_errors(tmp_path: Path) -> None:
     running = Running()
     path = path_in(tmp_path / "later")
-    keeper = Keeper(path, running.remembers, running.clock)
+    keeper = StateSaver(path, running.remembers, running.clock)
     try:
         assert comes_true(lambda: keeper.errors > 0)
         path.parent.mkdir()
@@ -337,7 +346,7 @@ def test_trouble_that_comes_again_is_told_again(
 ) -> None:
     running = Running()
     path = path_in(tmp_path / "later")
-    keeper = Keeper(path, running.remembers, running.clock)
+    keeper = StateSaver(path, running.remembers, running.clock)
     try:
         assert comes_true(lambda: keeper.errors > 0)
         path.parent.mkdir()
@@ -361,7 +370,7 @@ def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_
         asked.append(running.now)
         raise OSError("no room")
 
-    keeper = Keeper(path, running.remembers, running.clock, beside)
+    keeper = StateSaver(path, running.remembers, running.clock, beside)
     assert comes_true(lambda: len(asked) == 1)
     running.now += SELDOM_SECONDS
     assert comes_true(lambda: len(asked) == 2)

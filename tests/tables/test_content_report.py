@@ -8,22 +8,24 @@ from typing import Any
 
 import pytest
 
-from ldaphealth.content.difference import Difference, Version
-from ldaphealth.content.progress import Progress
+from ldaphealth.content.difference import Difference, EntryVersion
+from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import Cursor
 from ldaphealth.tables.content_report import document, ldif
-from ldaphealth.tables.content_table import HINT, drawn
+from ldaphealth.tables.content_table import HINT, drawn_differences
 from ldaphealth.tables.terminal import as_text
 
 SERVERS = ["c/a", "c/b", "c/d"]
-OLD, NEW = Version("uuid", "csn-old"), Version("uuid", "csn-new")
+OLD, NEW = EntryVersion("uuid", "csn-old"), EntryVersion("uuid", "csn-new")
 CHANGED = Difference("cn=x,dc=y", {"c/a": OLD, "c/b": OLD, "c/d": NEW})
 MISSING = Difference("cn=z,dc=y", {"c/a": OLD}, ("c/b", "c/d"))
-TWINS = Difference("cn=t,dc=y", {"c/a": OLD, "c/b": Version("other", "csn-old")}, ("c/d",))
+TWINS = Difference("cn=t,dc=y", {"c/a": OLD, "c/b": EntryVersion("other", "csn-old")}, ("c/d",))
 
 
 def report(*found: Difference, **changes: Any) -> dict[str, Any]:
-    progress = Progress(Cursor(1), most=10, entries={"c/a": 1000, "c/b": 1000, "c/d": 999})
+    progress = ComparisonProgress(
+        Cursor(1), most=10, entries={"c/a": 1000, "c/b": 1000, "c/d": 999}
+    )
     progress.add_differences(found)
     for name, value in changes.items():
         setattr(progress, name, value)
@@ -31,7 +33,7 @@ def report(*found: Difference, **changes: Any) -> dict[str, Any]:
 
 
 def table(*found: Difference, **changes: Any) -> list[str]:
-    text = as_text(drawn(report(*found, **changes)), width=120, colour=False)
+    text = as_text(drawn_differences(report(*found, **changes)), width=120, colour=False)
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
@@ -113,11 +115,16 @@ def test_the_ldif_encodes_what_is_not_safe(dn: str) -> None:
 
     wanted = f"dn:: {encoded}" if dn else "dn: "
     assert lines == [
-        "version: 1", "", "# c/a: csn-old", "# c/b: lacks it", wanted, "entryUUID: uuid",
-    ]  # fmt: skip
+        "version: 1",
+        "",
+        "# c/a: csn-old",
+        "# c/b: lacks it",
+        wanted,
+        "entryUUID: uuid",
+    ]
 
 
 def test_a_comment_of_the_ldif_is_one_line() -> None:
-    wicked = Difference("cn=x", {"c/a": Version("u", "a\ndn: cn=evil")}, ())
+    wicked = Difference("cn=x", {"c/a": EntryVersion("u", "a\ndn: cn=evil")}, ())
 
     assert "# c/a: a\\ndn: cn=evil" in ldif(report(wicked)).splitlines()

@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from ldaphealth.sinks.json_document import document
-from ldaphealth.tables.status_table import drawn
+from ldaphealth.tables.status_table import drawn_status
 from ldaphealth.tables.terminal import as_text
 from tests.page.views import HEALTH
 from tests.sinks.snapshots import HEALTHY, ONE_OUT, serving
@@ -16,9 +16,12 @@ from tests.sinks.snapshots import HEALTHY, ONE_OUT, serving
 
 def text(told: Any, valid_seconds: dict[str, float]) -> str:
     whole = told | {
-        "valid_seconds": valid_seconds, "overrides": {}, "agent": to_builtins(HEALTH), "listens": {}
-    }  # fmt: skip
-    return as_text(drawn(whole), width=160, colour=False)
+        "valid_seconds": valid_seconds,
+        "overrides": {},
+        "agent": to_builtins(HEALTH),
+        "listens": {},
+    }
+    return as_text(drawn_status(whole), width=160, colour=False)
 
 
 def test_fresh_verdicts_are_counted() -> None:

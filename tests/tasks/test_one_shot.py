@@ -11,30 +11,30 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ldaphealth.check import Check, Cluster, Planned, View
+from ldaphealth.check import Check, Cluster, ConfiguredCheck, View
 from ldaphealth.checks.monitor import Params as MonitorParams
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.csn import ATTRIBUTE
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import (
-    Effect,
+    CheckEffect,
     Failure,
+    FailureKind,
     Finding,
-    Kind,
     Observation,
     Server,
     Snapshot,
     State,
     Verdict,
 )
-from ldaphealth.survey import Surveyed
+from ldaphealth.survey import SurveyResult
 from ldaphealth.tasks.one_shot import MAX_THREADS, evaluate
 from tests.agent.surveys import surveying, then
 from tests.checks.seen import CRITICAL, OK, UNKNOWN, cluster, planned, saw
 
-TIMED_OUT = Failure(Kind.TIMEOUT, "no answer within 5 s: search")
-REFUSED = Failure(Kind.CONNECT, "connection refused")
-BUSY = Failure(Kind.RESULT, "search: busy", "busy")
+TIMED_OUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: search")
+REFUSED = Failure(FailureKind.CONNECT, "connection refused")
+BUSY = Failure(FailureKind.RESULT, "search: busy", "busy")
 PATIENCE_SECONDS = 20.0  # a wait that takes so long has failed
 
 Script = Callable[[str, str, int], Observation]  # server, check, number of the look from 1
@@ -48,8 +48,8 @@ class Looks(Struct):
     deadlines: list[Deadline] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
 
-    def look(
-        self, server: Server, checks: Sequence[Planned], deadline: Deadline
+    def probe(
+        self, server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
     ) -> list[Observation]:
         """Return what the script says, one observation for each check that is asked for."""
         names = tuple(each.check.name for each in checks)
@@ -63,12 +63,14 @@ class Looks(Struct):
         """Return how often a server was looked at."""
         return [called for called, _ in self.calls].count(server)
 
-    def evaluate(self, *clusters: Cluster, effects: Iterable[Effect] = Effect) -> Snapshot:
+    def evaluate(
+        self, *clusters: Cluster, effects: Iterable[CheckEffect] = CheckEffect
+    ) -> Snapshot:
         """Run the whole flow on this script, without pauses."""
         return evaluate(
             clusters,
             effects=frozenset(effects),
-            look=self.look,
+            probe=self.probe,
             pause=self.pauses.append,
             now=lambda: 1_000_000.0,
         )
@@ -82,17 +84,17 @@ def count(view: View, _: object) -> Iterable[Finding]:
     return [view.finding(OK, f"seen_{len(view.mine)}", "as often as that")]
 
 
-def again(wanted: Callable[[str], bool] = lambda _: True, name: str = "again") -> Planned:
+def again(wanted: Callable[[str], bool] = lambda _: True, name: str = "again") -> ConfiguredCheck:
     """Return a check that wants a second look at some servers, and tells how often it looked."""
     check = Check(
         name,
         object,
         lambda *_: {},
         count,
-        Effect.OUT,
+        CheckEffect.OUT,
         lambda view, _: len(view.mine) == 1 and wanted(view.server.name),
     )
-    return Planned(check, None, Effect.OUT)
+    return ConfiguredCheck(check, None, CheckEffect.OUT)
 
 
 CONNECT, BIND, UNBIND = planned("connect"), planned("bind"), planned("unbind")
@@ -122,8 +124,8 @@ def test_a_snapshot_has_the_verdicts_in_the_order_of_the_servers() -> None:
     assert looks.pauses == []
 
 
-WATCHED = planned("search", SearchParams(), Effect.WATCH)
-WEIGHED = planned("search", SearchParams(), Effect.WEIGHT)
+WATCHED = planned("search", SearchParams(), CheckEffect.WATCH)
+WEIGHED = planned("search", SearchParams(), CheckEffect.WEIGHT)
 PLAN = (CONNECT, BIND, again(lambda _: False), WEIGHED, MONITOR, UNBIND)
 
 
@@ -131,13 +133,15 @@ PLAN = (CONNECT, BIND, again(lambda _: False), WEIGHED, MONITOR, UNBIND)
     ("effects", "expected"),
     [
         pytest.param(
-            Effect, ("connect", "bind", "again", "search", "monitor", "unbind"), id="all of them"
+            CheckEffect,
+            ("connect", "bind", "again", "search", "monitor", "unbind"),
+            id="all of them",
         ),
-        pytest.param([Effect.OUT], ("connect", "bind", "again", "unbind"), id="out"),
-        pytest.param([Effect.WEIGHT], ("connect", "bind", "search", "unbind"), id="weight"),
-        pytest.param([Effect.WATCH], ("connect", "bind", "monitor", "unbind"), id="watch"),
+        pytest.param([CheckEffect.OUT], ("connect", "bind", "again", "unbind"), id="out"),
+        pytest.param([CheckEffect.WEIGHT], ("connect", "bind", "search", "unbind"), id="weight"),
+        pytest.param([CheckEffect.WATCH], ("connect", "bind", "monitor", "unbind"), id="watch"),
         pytest.param(
-            [Effect.OUT, Effect.WEIGHT],
+            [CheckEffect.OUT, CheckEffect.WEIGHT],
             ("connect", "bind", "again", "search", "unbind"),
             id="out and weight",
         ),
@@ -145,7 +149,7 @@ PLAN = (CONNECT, BIND, again(lambda _: False), WEIGHED, MONITOR, UNBIND)
     ],
 )
 def test_checks_whose_effect_is_not_wanted_are_left_out_but_for_the_session(
-    effects: Iterable[Effect], expected: tuple[str, ...]
+    effects: Iterable[CheckEffect], expected: tuple[str, ...]
 ) -> None:
     looks = Looks(all_well)
 
@@ -158,7 +162,7 @@ def test_checks_whose_effect_is_not_wanted_are_left_out_but_for_the_session(
 def test_the_effect_that_counts_is_the_one_of_the_cluster() -> None:
     looks = Looks(all_well)
 
-    looks.evaluate(cluster(WATCHED), effects=[Effect.OUT])
+    looks.evaluate(cluster(WATCHED), effects=[CheckEffect.OUT])
 
     assert looks.calls == [("c/s0", ())]
 
@@ -185,9 +189,9 @@ def test_each_server_is_looked_at_again_for_what_it_wants_itself() -> None:
 
 def test_there_is_no_third_look() -> None:
     looks = Looks(all_well)
-    never_enough = Check("more", object, lambda *_: {}, count, Effect.OUT, lambda *_: True)
+    never_enough = Check("more", object, lambda *_: {}, count, CheckEffect.OUT, lambda *_: True)
 
-    snapshot = looks.evaluate(cluster(Planned(never_enough, None, Effect.OUT)))
+    snapshot = looks.evaluate(cluster(ConfiguredCheck(never_enough, None, CheckEffect.OUT)))
 
     assert looks.calls == [("c/s0", ("more",))] * 2
     assert told(snapshot, "more") == {"c/s0": "seen_2"}
@@ -199,10 +203,10 @@ def test_a_check_that_is_left_out_asks_for_no_second_look() -> None:
 
     looks = Looks(counters)
     plan = (CONNECT, MONITOR)
-    looks.evaluate(cluster(*plan), effects=[Effect.OUT])
+    looks.evaluate(cluster(*plan), effects=[CheckEffect.OUT])
     assert looks.pauses == []
 
-    looks.evaluate(cluster(*plan), effects=[Effect.WATCH])
+    looks.evaluate(cluster(*plan), effects=[CheckEffect.WATCH])
     assert looks.pauses == [1.0]
 
 
@@ -290,7 +294,7 @@ def test_a_server_of_which_nothing_was_seen_is_unknown_and_stays_in_service() ->
     def nothing(*_: object) -> list[Observation]:
         return []
 
-    snapshot = evaluate([cluster(CONNECT, SEARCH)], look=nothing, now=lambda: 7.0)
+    snapshot = evaluate([cluster(CONNECT, SEARCH)], probe=nothing, now=lambda: 7.0)
 
     assert snapshot == Snapshot(7.0, (Verdict("c/s0", UNKNOWN, True, 100),))
 
@@ -426,6 +430,6 @@ def test_exactly_who_wants_a_second_look_gets_one(wanting: set[int]) -> None:
 def test_surveys_have_no_part_in_one_look() -> None:
     looks = Looks(all_well)
 
-    looks.evaluate(surveying(then(Surveyed({}))))
+    looks.evaluate(surveying(then(SurveyResult({}))))
 
     assert {names for _, names in looks.calls} == {("connect",)}

@@ -18,10 +18,10 @@ from demo import ports
 from ldaphealth.check import Cluster
 from ldaphealth.guard.memory import Override
 from ldaphealth.ldap.endpoint import Endpoint
-from ldaphealth.live.board import Board
-from ldaphealth.live.health import Health
-from ldaphealth.model import Effect, Reason, Server, State, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.live.live_state import LiveState
+from ldaphealth.model import CheckEffect, Reason, Server, State, Verdict
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, HttpSettings, Settings
 from ldaphealth.web.server import WebServer
 from ldaphealth.web.source import Source
@@ -42,7 +42,7 @@ def cluster(name: str, *servers: str, min_in_service: int = 1, weight: int = 100
 
 def verdict(server: str, code: str = "", **changes: object) -> Verdict:
     """Return a verdict: in service, or out for a reason."""
-    reason = Reason(code, NASTY, State.CRITICAL, Effect.OUT)
+    reason = Reason(code, NASTY, State.CRITICAL, CheckEffect.OUT)
     good = Verdict(server, State.OK, True, 100)
     bad = Verdict(server, State.CRITICAL, False, 0, (reason,))
     return replace(bad if code else good, **changes)
@@ -66,7 +66,7 @@ class Listening:
     now: float = NOW
     ticked_at: float = NOW
     overrides: dict[str, Override] = field(default_factory=dict)
-    board: Board = field(default_factory=Board)
+    board: LiveState = field(default_factory=LiveState)
     tls: ssl.SSLContext | None = None
     port: int = 0
     slow_seconds: float = 0.0  # that the status takes
@@ -76,9 +76,11 @@ class Listening:
         self.port, self.haproxy_port = self._ports.ports
         where = Endpoint("tcp", HOST, self.port)
         self.settings = AgentSettings(
-            Path("/nowhere"), Path("/nowhere"), http=replace(self.http, listen=where),
+            Path("/nowhere"),
+            Path("/nowhere"),
+            http=replace(self.http, listen=where),
             haproxy=Endpoint("tcp", HOST, self.haproxy_port),
-        )  # fmt: skip
+        )
         try:
             self.server = WebServer(self.source, self.settings)
         except BaseException:
@@ -108,16 +110,16 @@ class Listening:
             listens={"http": f"http://{HOST}:{self.port}"},
         )
 
-    def _health(self) -> Health:
+    def _health(self) -> AgentHealth:
         time.sleep(self.slow_seconds)
-        return Health("0.1.0", 60.0, 2, 24, 0, 0, 1, 64, 1, 0, 0, 0, 0, 0.5)
+        return AgentHealth("0.1.0", 60.0, 2, 24, 0, 0, 1, 64, 1, 0, 0, 0, 0, 0.5)
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
         """Have the board know these verdicts on one cluster."""
         by_server = {each.server: each for each in verdicts}
         due = dict.fromkeys(by_server, self.now + holds_seconds)
         name = verdicts[0].server.partition("/")[0]
-        self.board.publish(Decided(name, by_server, due, (), ()))
+        self.board.publish(Publication(name, by_server, due, (), ()))
 
     def connected(self, port: int | None = None) -> socket.socket:
         """Return a bare connection to the HTTP port, or another."""

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.model import Secret
-from ldaphealth.web.access import Access, Readers
+from ldaphealth.web.access import Access, HttpCredentials
 
-BOTH = Readers(Secret("anna:geheim:ä"), Secret("t0ken"))
+BOTH = HttpCredentials(Secret("anna:geheim:ä"), Secret("t0ken"))
 
 
 def basic(text: str) -> str:
@@ -53,19 +53,19 @@ def test_no_header_breaks_it(header: str) -> None:
 
 
 def test_a_scheme_that_is_not_configured_lets_nobody_in() -> None:
-    assert not Readers(token=Secret("t")).admits(Access.READER, basic(""))
-    assert not Readers(basic=Secret("u:p")).admits(Access.READER, "Bearer ")
+    assert not HttpCredentials(token=Secret("t")).admits(Access.READER, basic(""))
+    assert not HttpCredentials(basic=Secret("u:p")).admits(Access.READER, "Bearer ")
 
 
 def test_health_can_be_open_while_the_rest_is_not() -> None:
-    open_ = Readers(token=Secret("t"), open_health=True)
+    open_ = HttpCredentials(token=Secret("t"), open_health=True)
 
     assert open_.admits(Access.HEALTH, "")
     assert not open_.admits(Access.READER, "")
 
 
 def test_without_credentials_everybody_may_read() -> None:
-    assert Readers().admits(Access.READER, "")
+    assert HttpCredentials().admits(Access.READER, "")
 
 
 def test_no_secret_can_be_printed() -> None:

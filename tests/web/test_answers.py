@@ -91,12 +91,19 @@ def test_a_cluster_is_healthy_with_enough_servers_in_service(web: Listening) -> 
 
     assert web.get("/health/c").body == "c 2 of 3 in service, 1 wanted\n"
     assert {n: web.get(f"/health/c?min={n}").status for n in range(1, 5)} == {
-        1: 200, 2: 200, 3: 503, 4: 503,
-    }  # fmt: skip
+        1: 200,
+        2: 200,
+        3: 503,
+        4: 503,
+    }
     document = json.loads(web.get("/health/c", Accept="application/json").body)
     assert document == {
-        "cluster": "c", "in_service": 2, "servers": 3, "wanted": 1, "without_verdict": [],
-    }  # fmt: skip
+        "cluster": "c",
+        "in_service": 2,
+        "servers": 3,
+        "wanted": 1,
+        "without_verdict": [],
+    }
 
 
 def test_a_cluster_without_a_floor_still_needs_one_server(web: Listening) -> None:
@@ -108,10 +115,18 @@ def test_a_cluster_without_a_floor_still_needs_one_server(web: Listening) -> Non
 @pytest.mark.parametrize(
     "query",
     [
-        "c?min=x", "c?min=-1", "c?min=0", "c?min=000", "c?min=", "c?min=99999999", "c?min=%C2%B2",
-        "c?format=xml", "c/nothing?format=xml", "nothing?format=xml",
+        "c?min=x",
+        "c?min=-1",
+        "c?min=0",
+        "c?min=000",
+        "c?min=",
+        "c?min=99999999",
+        "c?min=%C2%B2",
+        "c?format=xml",
+        "c/nothing?format=xml",
+        "nothing?format=xml",
     ],
-)  # fmt: skip
+)
 def test_a_question_that_means_nothing_is_refused(web: Listening, query: str) -> None:
     answer = web.get(f"/health/{query}")
 

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ldaphealth.web.access import Readers
-from ldaphealth.web.app import Row, application
+from ldaphealth.web.access import HttpCredentials
+from ldaphealth.web.app import RouteRow, application
 from ldaphealth.web.in_thread import MOST_THREADS
 from ldaphealth.web.source import Source
 from tests.web.listening import Listening
@@ -29,9 +29,16 @@ async def asked(app: object, path: str) -> tuple[int, bytes, dict[bytes, bytes]]
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": [],
-        "query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": "",
-    }  # fmt: skip
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "headers": [],
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
+    }
     await app(scope, receive, send)  # type: ignore[operator]
     return sent[0]["status"], sent[1]["body"], dict(sent[0]["headers"])  # type: ignore[return-value,call-overload]
 
@@ -45,10 +52,10 @@ def test_a_slow_answer_holds_up_nobody() -> None:
     def quick(_: Source, __: Request) -> Response:
         return PlainTextResponse("quick")
 
-    rows = (Row("/slow", slow, in_thread=True), Row("/quick", quick))
+    rows = (RouteRow("/slow", slow, in_thread=True), RouteRow("/quick", quick))
 
     async def run() -> None:
-        app = application(Listening().source, Readers, rows)
+        app = application(Listening().source, HttpCredentials, rows)
         waiting = [asyncio.create_task(asked(app, "/slow")) for _ in range(MOST_THREADS)]
         await asyncio.sleep(0.05)
         assert (await asked(app, "/quick"))[:2] == (200, b"quick")
@@ -67,7 +74,9 @@ def test_a_defect_of_ours_is_one_line_and_logged_once(
     def broken(_: Source, __: Request) -> Response:
         raise KeyError(SECRET)
 
-    app = application(Listening().source, Readers, (Row("/x", broken, in_thread=in_thread),))
+    app = application(
+        Listening().source, HttpCredentials, (RouteRow("/x", broken, in_thread=in_thread),)
+    )
     status, body, headers = asyncio.run(asked(app, "/x"))
 
     assert (status, body) == (500, b"a defect of the agent; its log has more\n")

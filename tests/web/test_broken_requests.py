@@ -32,14 +32,28 @@ BODIES = {
 UPGRADES = ("websocket", "h2c")
 
 STRANGE_PATHS = [
-    b"GET //api/v1/status", b"GET /API/V1/STATUS", b"GET /live/../api/v1/status",
-    b"GET /live;/api/v1/status", b"GET http://localhost/api/v1/status", b"GET /metrics%00",
-    b"GET /api%2fv1%2fstatus/", b"OPTIONS *", b"CONNECT localhost:80", b"PRI *",
-]  # fmt: skip
+    b"GET //api/v1/status",
+    b"GET /API/V1/STATUS",
+    b"GET /live/../api/v1/status",
+    b"GET /live;/api/v1/status",
+    b"GET http://localhost/api/v1/status",
+    b"GET /metrics%00",
+    b"GET /api%2fv1%2fstatus/",
+    b"OPTIONS *",
+    b"CONNECT localhost:80",
+    b"PRI *",
+]
 SAME_PAGE = [
-    b"GET /api/v1/status", b"HEAD /api/v1/status", b"GET /%61pi/v1/status", b"GET /metrics?x=/live",
-    b"GET /", b"HEAD /metrics", b"GET /probe?target=c", b"GET /health/c", b"GET /ready",
-]  # fmt: skip
+    b"GET /api/v1/status",
+    b"HEAD /api/v1/status",
+    b"GET /%61pi/v1/status",
+    b"GET /metrics?x=/live",
+    b"GET /",
+    b"HEAD /metrics",
+    b"GET /probe?target=c",
+    b"GET /health/c",
+    b"GET /ready",
+]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ldaphealth.check import Cluster
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Observation, Server
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.store.journal import Journal
+from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.web.source import Source
 from tests.checks.seen import planned
 from tests.web.listening import Listening
@@ -30,7 +30,7 @@ class Frozen(Listening):
 
     later_seconds = 0.0
 
-    def of(self, agent: Agent, journal: Journal) -> Frozen:
+    def of(self, agent: Agent, journal: HistoryDatabase) -> Frozen:
         """Take what is told from there; the time of who asks may run ahead."""
         self.agent, self.journal = agent, journal
         return self
@@ -55,12 +55,13 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
     cluster = Cluster("c", servers, (planned("connect"),), 1, interval_seconds=0.1)
     web = Frozen()
     agent = Agent(
-        Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)), [web.board],
-        look=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
-    )  # fmt: skip
+        Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
+        [web.board],
+        probe=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
+    )
     thread, release = threading.Thread(target=agent.run), threading.Event()
     thread.start()
-    journal = Journal(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
+    journal = HistoryDatabase(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
     with web.of(agent, journal):
         wait.until(lambda: web.get("/ready").status == 200, PATIENCE_SECONDS, "no verdicts")
         agent.ask(lambda: release.wait(PATIENCE_SECONDS))

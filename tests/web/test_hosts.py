@@ -13,15 +13,33 @@ from ldaphealth.web.access import is_ours
 from tests.web.listening import HOST, Listening, received, verdict
 
 OURS = [
-    "127.0.0.1:8389", "127.0.0.1", "[::1]:8389", "[::1]", "localhost:8389", "LocalHost",
-    "localhost.", "lb1.localhost:80", "192.0.2.1:8389",
-]  # fmt: skip
+    "127.0.0.1:8389",
+    "127.0.0.1",
+    "[::1]:8389",
+    "[::1]",
+    "localhost:8389",
+    "LocalHost",
+    "localhost.",
+    "lb1.localhost:80",
+    "192.0.2.1:8389",
+]
 THEIRS = [
-    "evil.example:8389", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example",
-    "evillocalhost", "127.0.0.1@evil.example", "evil.example#localhost", "[::1",
-    "[::1].evil.example", "a b", "x/localhost", "2130706433", "0x7f.1", ":8389",
+    "evil.example:8389",
+    "evil.example",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "evillocalhost",
+    "127.0.0.1@evil.example",
+    "evil.example#localhost",
+    "[::1",
+    "[::1].evil.example",
+    "a b",
+    "x/localhost",
+    "2130706433",
+    "0x7f.1",
+    ":8389",
     "localhost:8389:evil.example",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("host", [*OURS, ""])

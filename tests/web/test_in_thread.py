@@ -7,14 +7,14 @@ import threading
 
 import pytest
 
-from ldaphealth.web.in_thread import MOST_THREADS, BusyError, Threads
+from ldaphealth.web.in_thread import MOST_THREADS, AnswerThreads, BusyError
 
 
 def test_at_most_so_many_at_a_time_and_who_comes_then_is_told_at_once() -> None:
     gate = threading.Event()
 
     async def ask() -> list[object]:
-        threads = Threads()
+        threads = AnswerThreads()
         waiting = [
             asyncio.create_task(threads.run(lambda: gate.wait(10))) for _ in range(MOST_THREADS)
         ]
@@ -30,7 +30,7 @@ def test_at_most_so_many_at_a_time_and_who_comes_then_is_told_at_once() -> None:
 
 def test_an_error_is_raised_where_it_was_asked_for_and_frees_the_thread() -> None:
     async def ask() -> str:
-        threads = Threads(1)
+        threads = AnswerThreads(1)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await threads.run(lambda: 1 // 0)
@@ -43,7 +43,7 @@ def test_who_has_gone_still_frees_the_thread() -> None:
     gate = threading.Event()
 
     async def ask() -> str:
-        threads = Threads(1)
+        threads = AnswerThreads(1)
         asked = asyncio.create_task(threads.run(lambda: gate.wait(10)))
         await asyncio.sleep(0.05)
         asked.cancel()

@@ -10,9 +10,9 @@ import pytest
 from demo import ports
 from ldaphealth.check import Cluster
 from ldaphealth.ldap.endpoint import Endpoint
-from ldaphealth.live.board import Board
+from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, HttpSettings, Settings
 from ldaphealth.web.server import WebServer
 from ldaphealth.web.source import Source
@@ -34,8 +34,8 @@ def address(tmp_path: Path) -> Iterator[str]:
     watched = Cluster("c", (unreachable,), (planned("connect"),), 0, deadline_seconds=1.0)
     http = HttpSettings(listen, token_file=str(tmp_path / "token"))
     settings = Settings({"c": watched}, AgentSettings(tmp_path, tmp_path, http=http))
-    board = Board()
-    board.publish(Decided("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
+    board = LiveState()
+    board.publish(Publication("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
     source = Source(board, lambda: settings, lambda: HEALTH, dict, lambda: NOW, lambda: NOW)
     server = WebServer(source, settings.agent)
     yield f"http://127.0.0.1:{reserved.ports[0]}"

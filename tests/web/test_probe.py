@@ -13,19 +13,25 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.cluster import Cluster as Nodes
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.guard import Override
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, Kind, Observation, Server
+from ldaphealth.model import Failure, FailureKind, Observation, Server
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.web.http_connection import ANSWER_SECONDS
-from ldaphealth.web.probe import MOST_SECONDS, OFFSET_SECONDS, TIMEOUT_HEADER, Answer, probe
-from ldaphealth.web.source import BadQuestionError
+from ldaphealth.web.probe import (
+    MOST_SECONDS,
+    OFFSET_SECONDS,
+    TIMEOUT_HEADER,
+    ProbeResponse,
+    probe_target,
+)
+from ldaphealth.web.source import BadRequestError
 from tests.checks.seen import cluster, planned
 from tests.slapd.watched import watched
 
-REFUSED = Failure(Kind.CONNECT, "connection refused")
+REFUSED = Failure(FailureKind.CONNECT, "connection refused")
 CHECKS = (
     planned("connect"),
     planned("bind"),
@@ -42,8 +48,8 @@ class Network(Struct):
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
-    def look(
-        self, server: Server, checks: Sequence[Planned], deadline: Deadline
+    def probe(
+        self, server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
     ) -> list[Observation]:
         """Return what there is to see."""
         names = tuple(each.check.name for each in checks)
@@ -54,11 +60,15 @@ class Network(Struct):
             return [Observation(server.id, "connect", at, 0.1, failure=REFUSED)]
         return [
             Observation(
-                server.id, name, at + place / 10, 0.1, {"search": 7} if name == "monitor" else {},
+                server.id,
+                name,
+                at + place / 10,
+                0.1,
+                {"search": 7} if name == "monitor" else {},
                 {name: 0.1},
             )
             for place, name in enumerate(names)
-        ]  # fmt: skip
+        ]
 
 
 def settings_of(*clusters: Cluster) -> Settings:
@@ -72,11 +82,11 @@ SETTINGS = settings_of(cluster(*CHECKS, servers=2, second_look_seconds=0.001))
 
 def asked(
     network: Network, params: Mapping[str, str], headers: Mapping[str, str] | None = None
-) -> Answer:
-    return probe(SETTINGS, params, headers or {}, look=network.look)
+) -> ProbeResponse:
+    return probe_target(SETTINGS, params, headers or {}, probe=network.probe)
 
 
-def metrics(answer: Answer) -> dict[str, float]:
+def metrics(answer: ProbeResponse) -> dict[str, float]:
     """Return the values by name, and by name and server."""
     found: dict[str, float] = {}
     assert answer.content_type.partition(";")[0] == "text/plain"
@@ -108,8 +118,8 @@ def test_success_is_that_every_server_of_the_target_serves(
     assert network.asked.keys() == {"c/s0", "c/s1"}, "a server is judged among its whole cluster"
 
 
-UNRESOLVED = Failure(Kind.RESOLVE, "the name does not resolve", ours=True)
-WRONG_PASSWORD = Failure(Kind.BIND, "bind: invalidCredentials", "invalidCredentials")
+UNRESOLVED = Failure(FailureKind.RESOLVE, "the name does not resolve", is_local=True)
+WRONG_PASSWORD = Failure(FailureKind.BIND, "bind: invalidCredentials", "invalidCredentials")
 
 
 @pytest.mark.parametrize(
@@ -121,13 +131,13 @@ def test_a_server_that_nothing_is_known_against_is_no_success(
 ) -> None:
     """All servers fail alike, by our fault: they stay in, but the probe did not succeed."""
 
-    def look(server: Server, checks: Sequence[Planned], _: Deadline) -> list[Observation]:
+    def probe(server: Server, checks: Sequence[ConfiguredCheck], _: Deadline) -> list[Observation]:
         names = [each.check.name for each in checks]
         before = names[: names.index(check)]
         seen = [Observation(server.id, name, 1.0, 0.1) for name in before]
         return [*seen, Observation(server.id, check, 1.5, 0.1, failure=failure)]
 
-    told = metrics(probe(SETTINGS, S0, {}, look=look))
+    told = metrics(probe_target(SETTINGS, S0, {}, probe=probe))
 
     assert told["ldaphealth_server_in_service c s0"] == 1
     assert told["probe_success"] == 0
@@ -135,18 +145,21 @@ def test_a_server_that_nothing_is_known_against_is_no_success(
 
 
 def test_a_server_that_the_floor_keeps_is_no_success() -> None:
-    def look(server: Server, checks: Sequence[Planned], _: Deadline) -> list[Observation]:
+    def probe(server: Server, checks: Sequence[ConfiguredCheck], _: Deadline) -> list[Observation]:
         failed = WRONG_PASSWORD if server.id == "c/s0" else None
         return [
             Observation(
-                server.id, each.check.name, 1.0, 0.1,
+                server.id,
+                each.check.name,
+                1.0,
+                0.1,
                 failure=failed if each.check.name == "bind" else None,
             )
             for each in checks
-        ]  # fmt: skip
+        ]
 
     kept = settings_of(replace(cluster(*CHECKS, servers=2), min_in_service=2))
-    told = metrics(probe(kept, S0, {}, look=look))
+    told = metrics(probe_target(kept, S0, {}, probe=probe))
 
     assert told["ldaphealth_server_held c floor s0"] == 1
     assert told["probe_success"] == 0
@@ -205,7 +218,7 @@ def test_a_bad_question_is_told_in_one_line_and_nobody_is_looked_at(
     params: dict[str, str], why: str
 ) -> None:
     network = Network()
-    with pytest.raises(BadQuestionError) as refused:
+    with pytest.raises(BadRequestError) as refused:
         asked(network, params)
 
     assert why in str(refused.value)
@@ -234,7 +247,7 @@ def test_the_look_ends_before_the_connection_does(header: str) -> None:
     network = Network()
     patient = replace(SETTINGS.clusters["c"], deadline_seconds=300.0)
     headers = {TIMEOUT_HEADER: header} if header else {}
-    probe(settings_of(patient), S0, headers, look=network.look)
+    probe_target(settings_of(patient), S0, headers, probe=network.probe)
 
     assert set(network.seconds) == {MOST_SECONDS}
     assert MOST_SECONDS + OFFSET_SECONDS < ANSWER_SECONDS
@@ -242,7 +255,7 @@ def test_the_look_ends_before_the_connection_does(header: str) -> None:
 
 @pytest.mark.parametrize("header", ["soon", "-1", "0", "nan", "inf", "1e999", "\udcff" * 999])
 def test_a_timeout_that_is_none_is_told(header: str) -> None:
-    with pytest.raises(BadQuestionError, match="is no number of seconds"):
+    with pytest.raises(BadRequestError, match="is no number of seconds"):
         asked(Network(), S0, {TIMEOUT_HEADER: header})
 
 
@@ -262,7 +275,7 @@ def test_a_person_is_told_every_finding() -> None:
 
 def test_an_operators_word_holds_here_too() -> None:
     words = {"c/s0": Override("drain", 1e18), "other/x": Override("out", 1e18)}
-    told = metrics(probe(SETTINGS, S0, {}, words, Network().look))
+    told = metrics(probe_target(SETTINGS, S0, {}, words, Network().probe))
 
     assert told["ldaphealth_server_draining c s0"] == 1
     assert told["probe_success"] == 0
@@ -274,8 +287,8 @@ WORDS = st.sampled_from(["c", "c/s0", "bind", "monitor", "true"]) | st.text(max_
 @given(st.dictionaries(st.sampled_from(["target", "module", "debug"]), WORDS))
 def test_any_question_is_answered(params: dict[str, str]) -> None:
     try:
-        said = probe(SETTINGS, params, {}, look=Network().look).body.decode()
-    except BadQuestionError as refused:
+        said = probe_target(SETTINGS, params, {}, probe=Network().probe).body.decode()
+    except BadRequestError as refused:
         said = f"{refused}\n"
 
     assert said.endswith("\n")
@@ -286,8 +299,8 @@ def test_any_question_is_answered(params: dict[str, str]) -> None:
 def test_real_servers_and_their_counters(cluster: Nodes) -> None:
     settings = settings_of(watched(cluster))
     target = {"target": f"c/{cluster.nodes[0].name}"}
-    told = metrics(probe(settings, target, {TIMEOUT_HEADER: "4"}))
-    again = metrics(probe(settings, target, {TIMEOUT_HEADER: "4"}))
+    told = metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))
+    again = metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))
     counter = f"ldaphealth_slapd_operations_completed_total c {cluster.nodes[0].name} search"
 
     assert told["probe_success"] == 1
@@ -295,4 +308,4 @@ def test_real_servers_and_their_counters(cluster: Nodes) -> None:
     assert again[counter] > told[counter] > 0
 
     cluster.nodes[0].kill()
-    assert metrics(probe(settings, target, {TIMEOUT_HEADER: "4"}))["probe_success"] == 0
+    assert metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))["probe_success"] == 0

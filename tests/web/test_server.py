@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from demo import ports
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 from ldaphealth.settings import HttpSettings
-from ldaphealth.web.app import ROWS, Row, application
+from ldaphealth.web.app import ROUTES, RouteRow, application
 from ldaphealth.web.server import ListenError, WebServer
 from tests.web.listening import HOST, Listening, received, verdict
 
@@ -39,9 +39,11 @@ def basic(text: str) -> str:
 
 def test_credentials_guard_all_but_whether_it_lives(tmp_path: Path) -> None:
     http = HttpSettings(
-        LOOPBACK, user="anna", password_file=secret(tmp_path / "password", "geheim\n"),
+        LOOPBACK,
+        user="anna",
+        password_file=secret(tmp_path / "password", "geheim\n"),
         token_file=secret(tmp_path / "token", "t0ken\n"),
-    )  # fmt: skip
+    )
     with Listening(http=http) as web:
         web.publish(verdict("c/a"), verdict("c/b"))
         refused = web.get("/api/v1/status")
@@ -169,9 +171,25 @@ def test_where_to_listen_is_read(text: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "8389", ":8389", "host", "host:", "host:0", "host:65536", "host:x", "a@b:1",
-             "h:1/x", "h:1?x", "::1:80", "[::1]", "h\n:1", "http://h:1"],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "8389",
+        ":8389",
+        "host",
+        "host:",
+        "host:0",
+        "host:65536",
+        "host:x",
+        "a@b:1",
+        "h:1/x",
+        "h:1?x",
+        "::1:80",
+        "[::1]",
+        "h\n:1",
+        "http://h:1",
+    ],
+)
 def test_what_is_no_place_to_listen_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no HOST:PORT"):
         parse_listen(text)
@@ -200,6 +218,6 @@ def test_what_others_can_reach_needs_tls_and_credentials(
 
 
 def test_every_route_is_asked_for_credentials_unless_its_row_says_otherwise() -> None:
-    assert {row.path for row in ROWS if row.access.name == "ANYBODY"} == {"/live"}
-    assert Row("/x", ROWS[0].answer).access.name == "READER"
+    assert {row.path for row in ROUTES if row.access.name == "ANYBODY"} == {"/live"}
+    assert RouteRow("/x", ROUTES[0].answer).access.name == "READER"
     assert callable(application)

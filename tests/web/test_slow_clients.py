@@ -23,7 +23,7 @@ from demo import wait
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
 from ldaphealth.web.agent_check import PATIENCE_SECONDS
-from ldaphealth.web.door import HANDSHAKE_SECONDS, MOST_VISITORS
+from ldaphealth.web.connection_limit import HANDSHAKE_SECONDS, MOST_VISITORS
 from ldaphealth.web.http_connection import (
     HEAD_SECONDS,
     IDLE_SECONDS,

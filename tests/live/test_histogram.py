@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.live.spread import LEAST, Spread, merged, of
+from ldaphealth.live.histogram import LEAST, Histogram, histogram_of, merged
 
 seconds = st.floats(0, 1e6)
 numbers = st.lists(seconds, max_size=50)
 WIDTH = 2**0.25
 
 
-def same(one: Spread, other: Spread) -> bool:
+def same(one: Histogram, other: Histogram) -> bool:
     """Tell whether two spreads say the same, but for the rounding of sums."""
     return (
         (one.count, one.least, one.most, dict(one.buckets))
@@ -29,13 +29,16 @@ def same(one: Spread, other: Spread) -> bool:
 
 @given(numbers, numbers)
 def test_merging_is_commutative(one: list[float], other: list[float]) -> None:
-    assert same(merged([of(one), of(other)]), merged([of(other), of(one)]))
+    assert same(
+        merged([histogram_of(one), histogram_of(other)]),
+        merged([histogram_of(other), histogram_of(one)]),
+    )
 
 
 @given(numbers, numbers, numbers)
 def test_merging_is_associative(a: list[float], b: list[float], c: list[float]) -> None:
-    left = merged([merged([of(a), of(b)]), of(c)])
-    right = merged([of(a), merged([of(b), of(c)])])
+    left = merged([merged([histogram_of(a), histogram_of(b)]), histogram_of(c)])
+    right = merged([histogram_of(a), merged([histogram_of(b), histogram_of(c)])])
 
     assert same(left, right)
 
@@ -44,8 +47,11 @@ def test_merging_is_associative(a: list[float], b: list[float], c: list[float]) 
 def test_merged_parts_are_the_whole(parts: list[list[float]]) -> None:
     whole = [number for part in parts for number in part]
 
-    assert same(merged(map(of, parts)), of(whole))
-    assert same(reduce(lambda x, y: merged([x, y]), map(of, parts), Spread()), of(whole))
+    assert same(merged(map(histogram_of, parts)), histogram_of(whole))
+    assert same(
+        reduce(lambda x, y: merged([x, y]), map(histogram_of, parts), Histogram()),
+        histogram_of(whole),
+    )
 
 
 @given(st.lists(seconds, min_size=1, max_size=200), st.floats(0.01, 1))
@@ -55,7 +61,7 @@ def test_a_quantile_is_at_most_a_bucket_above_the_true_one(
     ordered = sorted(found)
     rank = ceil(share * len(found))
 
-    told = of(found).quantile(share)
+    told = histogram_of(found).quantile(share)
 
     assert ordered[rank - 1] * (1 - 1e-9) <= told
     assert told <= max(ordered[rank - 1], LEAST) * WIDTH * (1 + 1e-9)
@@ -64,7 +70,7 @@ def test_a_quantile_is_at_most_a_bucket_above_the_true_one(
 
 @given(st.lists(seconds, min_size=1, max_size=50))
 def test_quantiles_grow_with_the_share_and_end_at_the_most(found: list[float]) -> None:
-    spread = of(found)
+    spread = histogram_of(found)
     told = [spread.quantile(share / 10) for share in range(11)]
 
     assert told == sorted(told)
@@ -73,11 +79,11 @@ def test_quantiles_grow_with_the_share_and_end_at_the_most(found: list[float]) -
 
 @given(numbers)
 def test_merging_with_nothing_changes_nothing(found: list[float]) -> None:
-    assert same(merged([Spread(), of(found), Spread()]), of(found))
+    assert same(merged([Histogram(), histogram_of(found), Histogram()]), histogram_of(found))
 
 
 def test_a_spread_of_nothing_has_no_quantile_and_no_buckets() -> None:
-    for nothing in (of([]), merged([]), Spread()):
+    for nothing in (histogram_of([]), merged([]), Histogram()):
         assert (nothing.count, nothing.sum, nothing.sum_of_squares) == (0, 0.0, 0.0)
         assert (nothing.least, nothing.most) == (inf, -inf)
         assert nothing.buckets == {}
@@ -85,7 +91,7 @@ def test_a_spread_of_nothing_has_no_quantile_and_no_buckets() -> None:
 
 
 def test_what_is_less_than_a_microsecond_counts_as_one() -> None:
-    spread = of([0.0, 1e-300, 5e-324])
+    spread = histogram_of([0.0, 1e-300, 5e-324])
 
     assert len(spread.buckets) == 1
     assert (spread.least, spread.most) == (0.0, 1e-300)
@@ -93,22 +99,22 @@ def test_what_is_less_than_a_microsecond_counts_as_one() -> None:
 
 
 def test_merging_leaves_its_parts_as_they_were() -> None:
-    one, other = of([1.0]), of([1.0, 2.0])
+    one, other = histogram_of([1.0]), histogram_of([1.0, 2.0])
     merged([one, other])
     merged([one, other])
 
-    assert same(one, of([1.0]))
-    assert same(other, of([1.0, 2.0]))
+    assert same(one, histogram_of([1.0]))
+    assert same(other, histogram_of([1.0, 2.0]))
 
 
 @given(st.lists(seconds, min_size=1, max_size=20))
 def test_a_spread_survives_being_stored(found: list[float]) -> None:
-    stored = msgspec.json.encode(of(found))
+    stored = msgspec.json.encode(histogram_of(found))
 
-    assert msgspec.json.decode(stored, type=Spread) == of(found)
+    assert msgspec.json.decode(stored, type=Histogram) == histogram_of(found)
 
 
 def test_a_minute_of_a_thousand_numbers_stays_small() -> None:
-    minute = of([0.001 * (1 + number % 97) for number in range(1000)])
+    minute = histogram_of([0.001 * (1 + number % 97) for number in range(1000)])
 
     assert len(msgspec.json.encode(minute)) < 1000

@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.live import spread
+from ldaphealth.live.histogram import histogram_of
 from ldaphealth.model import Observation, Verdict
-from ldaphealth.publishers.decided import Change, Decided
-from ldaphealth.store.journal import (
+from ldaphealth.publishers.publication import Publication, VerdictChange
+from ldaphealth.store.history import (
     CLEAN_SECONDS,
     DAY_SECONDS,
     MAX_WAITING,
     RETRY_SECONDS,
     SCHEMA,
     SCHEMA_VERSION,
-    Journal,
-    JournalError,
+    HistoryDatabase,
+    HistoryError,
 )
 from tests.sinks.snapshots import serving, silent
 
@@ -71,9 +71,11 @@ class Disk:
         self.clock = Clock()
         self._stack = stack
 
-    def open(self, keep_days: int = 60, max_bytes: int = 64 << 20) -> Journal:
+    def open(self, keep_days: int = 60, max_bytes: int = 64 << 20) -> HistoryDatabase:
         """Open the history; another time without the memory of the first."""
-        journal = Journal(self.path, keep_days=keep_days, max_bytes=max_bytes, clock=self.clock)
+        journal = HistoryDatabase(
+            self.path, keep_days=keep_days, max_bytes=max_bytes, clock=self.clock
+        )
         self._stack.callback(journal.close)
         return journal
 
@@ -85,19 +87,19 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    logging.getLogger("ldaphealth.store.journal").setLevel(logging.CRITICAL)
+    logging.getLogger("ldaphealth.store.history").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         yield Disk(tmp_path / "state", stack)
-    logging.getLogger("ldaphealth.store.journal").setLevel(logging.NOTSET)
+    logging.getLogger("ldaphealth.store.history").setLevel(logging.NOTSET)
 
 
-def changed(after: Verdict, before: Verdict | None = None) -> Decided:
-    return Decided("main", {after.server: after}, {}, (Change(before, after),), ())
+def changed(after: Verdict, before: Verdict | None = None) -> Publication:
+    return Publication("main", {after.server: after}, {}, (VerdictChange(before, after),), ())
 
 
-def timed(seconds: float, check: str = "search") -> Decided:
+def timed(seconds: float, check: str = "search") -> Publication:
     seen = Observation(SERVER, check, 0.0, seconds, timings={"search": seconds})
-    return Decided("main", {}, {}, (), (seen,))
+    return Publication("main", {}, {}, (), (seen,))
 
 
 NAME = "search.search_seconds"
@@ -110,23 +112,23 @@ def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS)
     return condition()
 
 
-def stored(journal: Journal, server: str = "", limit: int = 1000) -> list[str]:
+def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> list[str]:
     """Return the servers of the changes on disk, newest first; none where it cannot be read."""
     try:
         found = journal.changes(server, limit, None)
-    except JournalError:
+    except HistoryError:
         return []
     return [change["verdict"]["server"] for change in found]
 
 
-def goes_on(journal: Journal, disk: Disk, server: str = "main/later") -> bool:
+def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") -> bool:
     """Tell whether the history is kept again, a while after some trouble."""
     disk.clock.now += RETRY_SECONDS + 1
     journal.publish(changed(serving(server)))
     return comes_true(lambda: stored(journal, server) == [server], 2.5)
 
 
-def publishes_at_once(journal: Journal, number: int = 100) -> bool:
+def publishes_at_once(journal: HistoryDatabase, number: int = 100) -> bool:
     began = time.monotonic()
     for _ in range(number):
         journal.publish(changed(silent(SERVER)))
@@ -204,7 +206,7 @@ def test_the_numbers_of_a_minute_add_up_over_restarts(disk: Disk) -> None:
 
     told = disk.open().spread(SERVER, NAME, START)
 
-    whole = spread.of(numbers)
+    whole = histogram_of(numbers)
     assert (told.count, told.least, told.most) == (30, whole.least, whole.most)
     assert told.buckets == whole.buckets
     assert told.sum == pytest.approx(whole.sum)
@@ -247,12 +249,12 @@ def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
 SMALL_BYTES = 128 << 10
 
 
-def fails(journal: Journal, errors: int, seconds: float = 0.01) -> bool:
+def fails(journal: HistoryDatabase, errors: int, seconds: float = 0.01) -> bool:
     """Tell whether there are more errors than there were."""
     return comes_true(lambda: journal.errors > errors, seconds)
 
 
-def fill(journal: Journal, disk: Disk) -> None:
+def fill(journal: HistoryDatabase, disk: Disk) -> None:
     """Publish until not even one change more fits."""
     for size in (50, 1):
         errors = journal.errors
@@ -388,7 +390,7 @@ def test_a_directory_that_is_not_there_yet_is_waited_for(disk: Disk) -> None:
 
     assert publishes_at_once(journal)
     assert comes_true(lambda: journal.errors > 0)
-    with pytest.raises(JournalError, match=r"history\.sqlite3"):
+    with pytest.raises(HistoryError, match=r"history\.sqlite3"):
         journal.changes("", 1, None)
 
     disk.directory.mkdir()
@@ -402,7 +404,7 @@ def test_a_directory_that_vanishes_stops_nobody(disk: Disk) -> None:
     shutil.rmtree(disk.directory)
 
     assert publishes_at_once(journal)
-    with pytest.raises(JournalError):
+    with pytest.raises(HistoryError):
         journal.changes("", 1, None)
     assert journal._writer.is_alive()
 
@@ -503,7 +505,7 @@ def test_a_row_that_is_broken_is_told_to_who_asks(disk: Disk) -> None:
     assert comes_true(lambda: bool(stored(journal)))
     disk.sql("UPDATE change SET document = x'00ff'")
 
-    with pytest.raises(JournalError):
+    with pytest.raises(HistoryError):
         journal.changes("", 10, None)
 
 
@@ -526,5 +528,5 @@ def test_a_broken_file_that_cannot_be_set_aside_does_not_end_the_writer(disk: Di
 
 
 def test_a_history_that_nobody_wrote_yet_cannot_be_read(disk: Disk) -> None:
-    with pytest.raises(JournalError, match=r"history\.sqlite3: "):
+    with pytest.raises(HistoryError, match=r"history\.sqlite3: "):
         disk.open().changes("", 10, None)

@@ -20,10 +20,9 @@ from typing import Any
 
 import msgspec
 
-from ldaphealth.live import spread
-from ldaphealth.live.spread import Spread
+from ldaphealth.live.histogram import Histogram, histogram_of, merged
 from ldaphealth.model import Observation, Verdict
-from ldaphealth.publishers.decided import Change, Decided
+from ldaphealth.publishers.publication import Publication, VerdictChange
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 
 log = logging.getLogger(__name__)
@@ -56,11 +55,11 @@ PAGE_BYTES = 4096
 Folded = dict[tuple[int, str, str], list[float]]
 
 
-class JournalError(Exception):
+class HistoryError(Exception):
     """Why the history cannot be read, in one line."""
 
 
-class Journal:
+class HistoryDatabase:
     """One SQLite file (WAL), written by one thread. `lost` counts decisions not written."""
 
     def __init__(
@@ -73,9 +72,9 @@ class Journal:
     ) -> None:
         self._path, self._keep_days, self._max_bytes = path, keep_days, max_bytes
         self._clock = clock
-        self._waiting: Queue[tuple[float, Decided] | None] = Queue(MAX_WAITING)
+        self._waiting: Queue[tuple[float, Publication] | None] = Queue(MAX_WAITING)
         self._folding: Folded = defaultdict(list)
-        self._changes: list[tuple[float, Change]] = []
+        self._changes: list[tuple[float, VerdictChange]] = []
         self._connection: sqlite3.Connection | None = None
         self._retry_at = self._clean_at = -inf
         self.lost = 0
@@ -83,7 +82,7 @@ class Journal:
         self._writer = threading.Thread(target=self._write_for_ever, name="journal", daemon=True)
         self._writer.start()
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Note what is new; without waiting, whatever the disk does."""
         try:
             self._waiting.put_nowait((self._clock(), decided))
@@ -108,17 +107,17 @@ class Journal:
         try:
             return [msgspec.json.decode(document) for (document,) in rows]
         except ValueError as error:
-            raise JournalError(f"{self._path}: {error}") from error
+            raise HistoryError(f"{self._path}: {error}") from error
 
-    def spread(self, server: str, name: str, since_epoch: float) -> Spread:
+    def spread(self, server: str, name: str, since_epoch: float) -> Histogram:
         """Return how the numbers of one name were spread since then; JournalError."""
         query = "SELECT spread FROM minute WHERE server = ? AND name = ? AND epoch >= ?"
         with self._reading() as connection:
             rows = connection.execute(query, (server, name, since_epoch)).fetchall()
         try:
-            return spread.merged(msgspec.json.decode(each, type=Spread) for (each,) in rows)
+            return merged(msgspec.json.decode(each, type=Histogram) for (each,) in rows)
         except ValueError as error:
-            raise JournalError(f"{self._path}: {error}") from error
+            raise HistoryError(f"{self._path}: {error}") from error
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -127,7 +126,7 @@ class Journal:
             with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as found:
                 yield found
         except sqlite3.Error as error:
-            raise JournalError(f"{self._path}: {error}") from error
+            raise HistoryError(f"{self._path}: {error}") from error
 
     def _write_for_ever(self) -> None:
         while True:
@@ -192,7 +191,7 @@ class Journal:
                 ],
             )
             for key in done:
-                self._add(connection, key, spread.of(self._folding[key]))
+                self._add(connection, key, histogram_of(self._folding[key]))
 
     def _forget_a_removed_file(self) -> None:
         """Close a file that is not at its path any more: nobody would ever read it."""
@@ -225,13 +224,13 @@ class Journal:
                 connection.execute("DELETE FROM minute WHERE epoch < ?", (oldest,))
 
     def _add(
-        self, connection: sqlite3.Connection, key: tuple[int, str, str], point: Spread
+        self, connection: sqlite3.Connection, key: tuple[int, str, str], point: Histogram
     ) -> None:
         where = "WHERE epoch = ? AND server = ? AND name = ?"
         row = connection.execute(f"SELECT spread FROM minute {where}", key).fetchone()  # noqa: S608
         if row:  # the agent was restarted within the minute
             with contextlib.suppress(ValueError):  # a broken one is replaced
-                point = spread.merged((msgspec.json.decode(row[0], type=Spread), point))
+                point = merged((msgspec.json.decode(row[0], type=Histogram), point))
         connection.execute(
             "INSERT OR REPLACE INTO minute VALUES (?, ?, ?, ?)", (*key, msgspec.json.encode(point))
         )
@@ -310,7 +309,7 @@ def _refuse_others(connection: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(f"the table {table!r} is not ours")
 
 
-def _document(epoch: float, change: Change) -> dict[str, Any]:
+def _document(epoch: float, change: VerdictChange) -> dict[str, Any]:
     before: Verdict | None = change.before
     return {
         "at": rfc3339(epoch),

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.check import View
-from ldaphealth.judging.history import LARGEST_GAP, History
-from ldaphealth.model import Failure, Finding, Kind, Metric, Observation, Trust
+from ldaphealth.judging.recent_observations import LARGEST_GAP, RecentObservations
+from ldaphealth.model import Failure, FailureKind, Finding, Metric, Observation, Trust
 from tests.checks.seen import CRITICAL, SOFT, saw, server
 
 S0, S1 = server("s0"), server("s1")
-HARD_FAILURE = Failure(Kind.CONNECT, "connection refused")
+HARD_FAILURE = Failure(FailureKind.CONNECT, "connection refused")
 
 
-def shown(history: History, of: str = "s0", check: str = "search") -> list[float]:
+def shown(history: RecentObservations, of: str = "s0", check: str = "search") -> list[float]:
     """Return the times of what a judge sees of one server, in its order."""
     seen = history.view(server(of), check, one_shot=False).mine
     return [each.started_at for each in seen]
@@ -39,7 +39,7 @@ def shown(history: History, of: str = "s0", check: str = "search") -> list[float
 def test_the_oldest_beyond_the_bound_is_forgotten(
     keep: int, added: int, first: int | None, count: int
 ) -> None:
-    history = History(keep)
+    history = RecentObservations(keep)
     for at in range(added):
         history.add(saw("search", at=float(at)))
 
@@ -47,7 +47,7 @@ def test_the_oldest_beyond_the_bound_is_forgotten(
 
 
 def test_the_bound_is_64_unless_another_is_said() -> None:
-    history = History()
+    history = RecentObservations()
     for at in range(65):
         history.add(saw("search", at=float(at)))
 
@@ -55,7 +55,7 @@ def test_the_bound_is_64_unless_another_is_said() -> None:
 
 
 def test_the_bound_is_of_one_server_and_check_and_not_of_all() -> None:
-    history = History(2)
+    history = RecentObservations(2)
     for at in range(4):
         history.add(saw("bind", at=float(at)))
     history.add(saw("search", at=10.0))
@@ -67,7 +67,7 @@ def test_the_bound_is_of_one_server_and_check_and_not_of_all() -> None:
 
 
 def test_a_view_has_all_servers_of_which_its_check_was_seen_and_no_other() -> None:
-    history = History()
+    history = RecentObservations()
     for of, check in (("s0", "search"), ("s1", "search"), ("s2", "bind")):
         history.add(saw(check, of=of))
     look = history.view(S0, "search", one_shot=True)
@@ -78,7 +78,7 @@ def test_a_view_has_all_servers_of_which_its_check_was_seen_and_no_other() -> No
 
 
 def test_a_check_that_was_never_seen_has_an_empty_view() -> None:
-    assert History().view(S0, "search", one_shot=False).observations == {}
+    assert RecentObservations().view(S0, "search", one_shot=False).observations == {}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_check_that_was_never_seen_has_an_empty_view() -> None:
 def test_a_server_that_is_gone_is_forgotten_with_all_its_checks(
     kept: set[str], expected: tuple[list[float], ...]
 ) -> None:
-    history = History()
+    history = RecentObservations()
     history.add(saw("search", at=0.0))
     history.add(saw("search", of="s1", at=1.0))
     history.add(saw("bind", at=2.0))
@@ -103,7 +103,7 @@ def test_a_server_that_is_gone_is_forgotten_with_all_its_checks(
 
 
 def test_a_server_that_came_back_is_remembered_anew() -> None:
-    history = History()
+    history = RecentObservations()
     history.add(saw("search", at=1.0))
     history.forget({"c/s1"})
     history.add(saw("search", at=2.0))
@@ -112,7 +112,7 @@ def test_a_server_that_came_back_is_remembered_anew() -> None:
 
 
 def test_a_judge_may_slice_what_it_sees() -> None:
-    history = History()
+    history = RecentObservations()
     for at in (1.0, 2.0, 3.0):
         history.add(saw("search", at=at))
 
@@ -122,7 +122,7 @@ def test_a_judge_may_slice_what_it_sees() -> None:
 
 
 def test_the_latest_is_what_was_added_last() -> None:
-    history = History()
+    history = RecentObservations()
     for at in (5.0, 1.0):
         history.add(saw("search", at=at))
 
@@ -135,11 +135,17 @@ def test_a_server_that_is_not_in_the_view_was_not_seen() -> None:
 
 def test_a_finding_of_a_view_is_of_its_server_and_check() -> None:
     found = View(S1, "search", {}).finding(
-        CRITICAL, "entries", "none", (Metric("search_entries", n) for n in (0, 1)), Trust.TOLD
+        CRITICAL,
+        "entries",
+        "none",
+        (Metric("search_entries", n) for n in (0, 1)),
+        Trust.INFORMATIVE,
     )
 
     metrics = (Metric("search_entries", 0), Metric("search_entries", 1))
-    assert found == Finding("c/s1", "search", CRITICAL, "entries", "none", metrics, Trust.TOLD)
+    assert found == Finding(
+        "c/s1", "search", CRITICAL, "entries", "none", metrics, Trust.INFORMATIVE
+    )
     assert View(S1, "search", {}).finding(CRITICAL, "entries", "none").trust is SOFT
 
 
@@ -157,7 +163,7 @@ SEEN = st.lists(
 def test_a_view_is_the_newest_that_were_added_in_their_order(
     seen: list[Observation], keep: int
 ) -> None:
-    history = History(keep)
+    history = RecentObservations(keep)
     added: dict[tuple[str, str], list[Observation]] = defaultdict(list)
     for each in seen:
         history.add(each)
@@ -187,7 +193,7 @@ def test_a_view_is_the_newest_that_were_added_in_their_order(
 def test_what_a_survey_saw_counts_while_the_sessions_of_the_rounds_run_through(
     session: list[Observation], is_shown: bool
 ) -> None:
-    history = History()
+    history = RecentObservations()
     history.add_surveyed(saw("landscape", at=5.0))
     for each in session:
         history.add(each)
@@ -197,7 +203,7 @@ def test_what_a_survey_saw_counts_while_the_sessions_of_the_rounds_run_through(
 
 
 def test_a_survey_does_not_pass_for_a_session() -> None:
-    history = History()
+    history = RecentObservations()
     history.add(saw("connect", at=1.0))
     history.add(saw("search", at=1.1))
     history.add(saw("connect", at=2.0, failure=HARD_FAILURE))
@@ -213,11 +219,11 @@ def grows(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
     return float(str(earlier["n"])) <= float(str(later["n"]))
 
 
-def long_history(keep: int = 4, older: int = 8) -> History:
-    return History(keep, {"search": grows}, older)
+def long_history(keep: int = 4, older: int = 8) -> RecentObservations:
+    return RecentObservations(keep, {"search": grows}, older)
 
 
-def numbers(history: History) -> list[tuple[float, object]]:
+def numbers(history: RecentObservations) -> list[tuple[float, object]]:
     seen = history.view(S0, "search", one_shot=False).mine
     return [(each.started_at, each.facts.get("n")) for each in seen]
 
@@ -243,7 +249,7 @@ def test_a_check_that_cannot_tell_has_no_older_reads() -> None:
 
 def test_failures_are_forgotten_when_they_are_old() -> None:
     history = long_history()
-    failure = Failure(Kind.TIMEOUT, "no answer")
+    failure = Failure(FailureKind.TIMEOUT, "no answer")
     for at in range(20):
         failed = at in (3, 18)
         history.add(saw("search", {"n": 0}, at=float(at), failure=failure if failed else None))
@@ -252,7 +258,7 @@ def test_failures_are_forgotten_when_they_are_old() -> None:
 
 
 def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ago() -> None:
-    history = History(64, {"search": grows})
+    history = RecentObservations(64, {"search": grows})
     for at in range(100_000):
         history.add(saw("search", {"n": at}, at=float(at)))
     times = [at for at, _ in numbers(history)]
@@ -318,6 +324,6 @@ def test_what_was_remembered_before_a_restart_counts_at_once_only_if_it_is_curre
 def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
     history = long_history()
     history.recall([saw("search", {"n": 0}, at=1.0)], current=True)
-    history.add(saw("connect", at=3.0, failure=Failure(Kind.CONNECT, "refused")))
+    history.add(saw("connect", at=3.0, failure=Failure(FailureKind.CONNECT, "refused")))
 
     assert numbers(history) == []

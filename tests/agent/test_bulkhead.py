@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 from msgspec.structs import fields
 
-from ldaphealth.agent.lanes import LEAST_THREADS, Lanes
+from ldaphealth.agent.bulkhead import LEAST_THREADS, Bulkheads
 from ldaphealth.config.shape import Agent
 
 PATIENCE_SECONDS = 10.0
@@ -49,7 +49,7 @@ def hang() -> Iterator[Hang]:
 
 @pytest.mark.parametrize("threads", [2, 4, 64])
 def test_servers_that_hang_do_not_starve_healthy_ones(threads: int, hang: Hang) -> None:
-    lanes = Lanes(threads)
+    lanes = Bulkheads(threads)
     hung = [lanes.submit(hang, hung=True) for _ in range(10 * threads)]
     began = monotonic()
 
@@ -64,7 +64,7 @@ def test_servers_that_hang_do_not_starve_healthy_ones(threads: int, hang: Hang) 
 
 
 def test_a_server_that_hung_is_still_looked_at_while_the_others_are_busy(hang: Hang) -> None:
-    lanes = Lanes(4)
+    lanes = Bulkheads(4)
     for _ in range(100):
         lanes.submit(hang, hung=False)
 
@@ -75,7 +75,7 @@ def test_a_server_that_hung_is_still_looked_at_while_the_others_are_busy(hang: H
 
 @pytest.mark.parametrize("threads", [2, 3, 8, 64, 256])
 def test_no_more_run_side_by_side_than_allowed(threads: int, hang: Hang) -> None:
-    lanes = Lanes(threads)
+    lanes = Bulkheads(threads)
     for number in range(4 * threads):
         lanes.submit(hang, hung=number % 2 == 0)
 
@@ -85,7 +85,7 @@ def test_no_more_run_side_by_side_than_allowed(threads: int, hang: Hang) -> None
 
 
 def test_the_fault_of_one_look_stays_its_own() -> None:
-    lanes = Lanes(2)
+    lanes = Bulkheads(2)
 
     def fail() -> None:
         raise ZeroDivisionError
@@ -98,7 +98,7 @@ def test_the_fault_of_one_look_stays_its_own() -> None:
 
 
 def test_close_does_not_wait_and_starts_nothing_more(hang: Hang) -> None:
-    lanes = Lanes(2)
+    lanes = Bulkheads(2)
     running = [lanes.submit(hang, hung=hung) for hung in (False, True)]
     assert hang.count(2) == 2
     waiting = [lanes.submit(hang, hung=hung) for hung in (False, True)]
@@ -115,7 +115,7 @@ def test_close_does_not_wait_and_starts_nothing_more(hang: Hang) -> None:
 
 
 def test_what_runs_and_what_waits_is_counted_by_lane(hang: Hang) -> None:
-    lanes = Lanes(8)
+    lanes = Bulkheads(8)
     assert (lanes.threads, lanes.busy, lanes.waiting) == (8, 0, 0)
     looks = [lanes.submit(hang, hung=number < 5) for number in range(15)]
     assert hang.count(8) == 8
@@ -130,7 +130,7 @@ def test_what_runs_and_what_waits_is_counted_by_lane(hang: Hang) -> None:
 
 
 def test_a_look_that_fails_is_busy_no_more() -> None:
-    lanes = Lanes(2)
+    lanes = Bulkheads(2)
 
     def fail() -> None:
         raise ZeroDivisionError
@@ -142,7 +142,7 @@ def test_a_look_that_fails_is_busy_no_more() -> None:
 
 
 def test_nothing_waits_after_close(hang: Hang) -> None:
-    lanes = Lanes(2)
+    lanes = Bulkheads(2)
     for _ in range(5):
         lanes.submit(hang, hung=True)
     assert hang.count(1) == 1
@@ -153,10 +153,10 @@ def test_nothing_waits_after_close(hang: Hang) -> None:
 
 
 def test_numbers_never_go_wrong_while_others_read_them() -> None:
-    lanes = Lanes(4)
+    lanes = Bulkheads(4)
     looks = [lanes.submit(lambda: None, hung=number % 3 == 0) for number in range(2000)]
     seen = set()
-    while not all(look.done() for look in looks):
+    while not all(probe.done() for probe in looks):
         seen.add(0 <= lanes.busy <= lanes.threads and 0 <= lanes.waiting <= len(looks))
     wait(looks, PATIENCE_SECONDS)
 
@@ -167,13 +167,13 @@ def test_numbers_never_go_wrong_while_others_read_them() -> None:
 
 def test_one_thread_is_refused_as_the_configuration_refuses_it() -> None:
     with pytest.raises(ValueError, match="max_workers"):
-        Lanes(LEAST_THREADS - 1)
+        Bulkheads(LEAST_THREADS - 1)
     (threads,) = (each for each in fields(Agent) if each.name == "threads")
     assert any(getattr(part, "ge", None) == LEAST_THREADS for part in get_args(threads.type))
 
 
 def test_where_the_system_gives_no_thread_those_that_there_are_do_the_work(hang: Hang) -> None:
-    lanes = Lanes(4)
+    lanes = Bulkheads(4)
     first = lanes.submit(hang, hung=False)
     assert hang.count(1) == 1
     ran = Event()

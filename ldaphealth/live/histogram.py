@@ -15,7 +15,7 @@ BUCKETS_PER_OCTAVE = 4  # each bucket is 19 % wide, which bounds the error of a 
 LEAST = 2.0**-20  # a microsecond; smaller ones count as this
 
 
-class Spread(Struct, frozen=True):
+class Histogram(Struct, frozen=True):
     """Count, sum, sum of squares, extremes, and counts in buckets of equal ratio."""
 
     count: int = 0
@@ -38,29 +38,37 @@ class Spread(Struct, frozen=True):
         return self.most
 
 
-def of(numbers: Iterable[float]) -> Spread:
+def histogram_of(numbers: Iterable[float]) -> Histogram:
     """Return the spread of numbers that are not negative."""
     found = [*numbers]
     buckets: dict[int, int] = {}
     for number in found:
         bucket = floor(log2(max(number, LEAST)) * BUCKETS_PER_OCTAVE)
         buckets[bucket] = buckets.get(bucket, 0) + 1
-    return Spread(
-        len(found), sum(found), sum(each * each for each in found),
-        min(found, default=inf), max(found, default=-inf), buckets,
-    )  # fmt: skip
+    return Histogram(
+        len(found),
+        sum(found),
+        sum(each * each for each in found),
+        min(found, default=inf),
+        max(found, default=-inf),
+        buckets,
+    )
 
 
-def merged(spreads: Iterable[Spread]) -> Spread:
-    """Return what `of` would say of all their numbers together."""
-    return reduce(_both, spreads, Spread())
+def merged(spreads: Iterable[Histogram]) -> Histogram:
+    """Return what `histogram_of` would say of all their numbers together."""
+    return reduce(_both, spreads, Histogram())
 
 
-def _both(one: Spread, other: Spread) -> Spread:
+def _both(one: Histogram, other: Histogram) -> Histogram:
     buckets = dict(one.buckets)
     for bucket, count in other.buckets.items():
         buckets[bucket] = buckets.get(bucket, 0) + count
-    return Spread(
-        one.count + other.count, one.sum + other.sum, one.sum_of_squares + other.sum_of_squares,
-        min(one.least, other.least), max(one.most, other.most), buckets,
-    )  # fmt: skip
+    return Histogram(
+        one.count + other.count,
+        one.sum + other.sum,
+        one.sum_of_squares + other.sum_of_squares,
+        min(one.least, other.least),
+        max(one.most, other.most),
+        buckets,
+    )

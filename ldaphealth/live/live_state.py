@@ -12,18 +12,17 @@ from time import time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.live import minutes, spread
-from ldaphealth.live.minutes import Hour
-from ldaphealth.live.spread import Spread
+from ldaphealth.live.histogram import Histogram, histogram_of, merged
+from ldaphealth.live.recent_times import LastHour, added
 from ldaphealth.model import Observation, Verdict
-from ldaphealth.publishers.decided import Change, Decided
+from ldaphealth.publishers.publication import Publication, VerdictChange
 
 KEPT_CHANGES = 100
 FIRST = "connect"  # the check that every round begins with
 BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; each point costs memory
 
 
-class Known(Struct, frozen=True):
+class LiveServer(Struct, frozen=True):
     """What is known of one server.
 
     The verdict holds until `valid_until`, in seconds since the boot (`deadline.boot_seconds`);
@@ -35,45 +34,45 @@ class Known(Struct, frozen=True):
     verdict: Verdict
     valid_until: float
     seen: Mapping[str, Observation] = {}
-    times: Mapping[str, Spread] = {}
+    times: Mapping[str, Histogram] = {}
     rounds: int = 0
     failed_rounds: int = 0
-    hours: Mapping[str, Hour] = {}
+    hours: Mapping[str, LastHour] = {}
 
     def is_stale(self, now: float) -> bool:
         """Tell whether the verdict holds no more."""
         return now >= self.valid_until
 
 
-class Dated(Struct, frozen=True):
+class DatedChange(Struct, frozen=True):
     """A change of a verdict, and when it was made: seconds since the epoch, for people."""
 
     epoch_seconds: float
-    change: Change
+    change: VerdictChange
 
 
-class View(Struct, frozen=True):
+class LiveView(Struct, frozen=True):
     """Everything at one moment: the servers by ID within clusters by name; newest changes first."""
 
-    clusters: Mapping[str, Mapping[str, Known]] = {}
-    changes: tuple[Dated, ...] = ()
+    clusters: Mapping[str, Mapping[str, LiveServer]] = {}
+    changes: tuple[DatedChange, ...] = ()
 
-    def servers(self) -> Iterable[tuple[str, Known]]:
+    def servers(self) -> Iterable[tuple[str, LiveServer]]:
         """Yield the servers of all clusters, in their order."""
         for servers in self.clusters.values():
             yield from servers.items()
 
 
-class Board:
+class LiveState:
     """A publisher (decided.py) that keeps the latest; bounded by the number of servers."""
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
         self._clock = clock
-        self._clusters: Mapping[str, Mapping[str, Known]] = {}
-        self._changes: deque[Dated] = deque(maxlen=KEPT_CHANGES)
-        self.view = View()
+        self._clusters: Mapping[str, Mapping[str, LiveServer]] = {}
+        self._changes: deque[DatedChange] = deque(maxlen=KEPT_CHANGES)
+        self.view = LiveView()
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Take what was decided on one cluster."""
         before = self._clusters.get(decided.cluster, {})
         seen: dict[str, list[Observation]] = {}
@@ -87,30 +86,30 @@ class Board:
         if not now:  # a reload took it away
             del clusters[decided.cluster]
         self._clusters = clusters
-        self._changes.extendleft(Dated(self._clock(), change) for change in decided.changes)
-        self.view = View(self._clusters, tuple(self._changes))
+        self._changes.extendleft(DatedChange(self._clock(), change) for change in decided.changes)
+        self.view = LiveView(self._clusters, tuple(self._changes))
 
     def close(self) -> None:
         """Leave everything: what was valid stays so until it expires."""
 
 
 def _updated(
-    before: Known | None,
+    before: LiveServer | None,
     verdict: Verdict,
     valid_until: float | None,
     seen: list[Observation] | None,
-) -> Known:
-    known = before or Known(verdict, 0.0)
+) -> LiveServer:
+    known = before or LiveServer(verdict, 0.0)
     holds = known.valid_until if valid_until is None else valid_until
     if not seen:
         return replace(known, verdict=verdict, valid_until=holds)
     newest = {each.check: each for each in seen}  # of a round with a confirmation, what counts
     times = dict(known.times)
     for operation, seconds in _times(seen).items():
-        times[operation] = spread.merged((times.get(operation, Spread()), spread.of(seconds)))
+        times[operation] = merged((times.get(operation, Histogram()), histogram_of(seconds)))
     is_round = FIRST in newest  # else a survey ended, which is none
     failed = is_round and any(each.failure is not None for each in newest.values())
-    return Known(
+    return LiveServer(
         verdict,
         holds,
         {**known.seen, **newest},
@@ -129,11 +128,11 @@ def _times(seen: Iterable[Observation]) -> dict[str, list[float]]:
     return times
 
 
-def _hours(before: Mapping[str, Hour], seen: Iterable[Observation]) -> Mapping[str, Hour]:
+def _hours(before: Mapping[str, LastHour], seen: Iterable[Observation]) -> Mapping[str, LastHour]:
     hours = dict(before)
     for each in seen:
         if each.check in BY_THE_MINUTE and each.timings:
             seconds = [sum(each.timings.values())]
-            hour = hours.get(each.check, Hour())
-            hours[each.check] = minutes.added(hour, each.ended_at, seconds)
+            hour = hours.get(each.check, LastHour())
+            hours[each.check] = added(hour, each.ended_at, seconds)
     return hours

@@ -13,19 +13,19 @@ from msgspec.structs import replace
 
 from ldaphealth.content.difference import (
     Difference,
-    Version,
+    EntryVersion,
     belongs,
     narrowed_to,
     second_look,
 )
-from ldaphealth.content.progress import Progress
+from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import Cursor
 
 MOST_KNOWN = 1000
 LOOKED_AT = 100  # known ones that are read again in one survey
 
 
-class Patrol(Struct, frozen=True):
+class ContinuousComparison(Struct, frozen=True):
     """Where it is, since when (monotonic seconds), and the differences that are known.
 
     A difference is known from when it is found until a look shows that it is gone, be it a look at
@@ -42,18 +42,22 @@ class Patrol(Struct, frozen=True):
         """Tell whether more of the tree than lies before the cursor should be done by now."""
         return cursor.part * cover_seconds <= now - self.began_at and not cursor.is_done
 
-    def at(self, now: float, cover_seconds: float) -> Patrol:
+    def at(self, now: float, cover_seconds: float) -> ContinuousComparison:
         """Return the same, or the beginning of the next pass when its time has come."""
         if not self.cursor.is_done or now - self.began_at < cover_seconds:
             return self
-        return Patrol(Cursor(self.cursor.wanted), now, self.passes + 1, {}, self.known)
+        return ContinuousComparison(
+            Cursor(self.cursor.wanted), now, self.passes + 1, {}, self.known
+        )
 
-    def among(self, servers: Collection[str]) -> Patrol:
+    def among(self, servers: Collection[str]) -> ContinuousComparison:
         """Return it with what is known of these servers alone; a reload took the others away."""
         narrowed = (narrowed_to(each, servers) for each in self.known)
         return replace(self, known=tuple(each for each in narrowed if each is not None))
 
-    def after(self, progress: Progress, compared: Collection[str]) -> Patrol:
+    def after(
+        self, progress: ComparisonProgress, compared: Collection[str]
+    ) -> ContinuousComparison:
         """Return it with what a comparison of these servers from here on has found."""
         low, high = self.cursor.low, progress.cursor.low - 1
         again = {each.dn for each in progress.differences}
@@ -69,15 +73,17 @@ class Patrol(Struct, frozen=True):
             for server, count in progress.entries.items()
         }
         return replace(
-            self, cursor=progress.cursor, entries={**self.entries, **entries},
+            self,
+            cursor=progress.cursor,
+            entries={**self.entries, **entries},
             known=(*kept, *found)[:MOST_KNOWN],
-        )  # fmt: skip
+        )
 
     def to_look_at(self) -> tuple[Difference, ...]:
         """Return the known ones that were not read again for longest."""
         return self.known[:LOOKED_AT]
 
-    def looked(self, now: Mapping[str, Mapping[str, Version]]) -> Patrol:
+    def looked(self, now: Mapping[str, Mapping[str, EntryVersion]]) -> ContinuousComparison:
         """Return it without those that are gone by what the servers show; the others go last."""
         looked, rest = self.known[:LOOKED_AT], self.known[LOOKED_AT:]
         before = {each.dn: each.all_versions for each in looked}

@@ -18,7 +18,7 @@ from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.guard import Memory
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.model import Observation
-from ldaphealth.store.reads_file import VERSION, Reads, load, path_in, save
+from ldaphealth.store.kept_observations import VERSION, KeptObservations, load, path_in, save
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS
 from tests.checks.seen import cluster, planned, saw
 
@@ -76,7 +76,7 @@ def restarted(path: Path, at: float, asked: Cluster = FOUR) -> Pool:
 
 
 def saved(pool: Pool, path: Path) -> None:
-    save(path, [(pool.cluster, pool.essence())], lambda: NOW)
+    save(path, [(pool.cluster, pool.select_kept())], lambda: NOW)
 
 
 def doctored(path: Path, **changes: object) -> None:
@@ -85,7 +85,7 @@ def doctored(path: Path, **changes: object) -> None:
 
 
 def test_without_a_file_nothing_is_known(path: Path) -> None:
-    assert load(path) == Reads()
+    assert load(path) == KeptObservations()
 
 
 def test_behind_goes_on_after_a_restart_and_does_not_begin_anew(pool: Pool, path: Path) -> None:
@@ -168,7 +168,7 @@ def test_what_belongs_to_no_cluster_or_check_any_more_is_left(pool: Pool, path: 
 def test_the_file_is_small_whatever_was_read(pool: Pool, path: Path) -> None:
     saved(pool, path)
 
-    assert sum(len(seen) for seen in pool.essence()["replication"].values()) <= 10
+    assert sum(len(seen) for seen in pool.select_kept()["replication"].values()) <= 10
     assert path.stat().st_size < 4096
     assert path.stat().st_mode & 0o777 == 0o640
 

@@ -11,21 +11,21 @@ from msgspec import Struct
 
 from ldaphealth.csn import (
     CSN,
-    Mode,
     Reference,
-    Regress,
-    Sighting,
+    ReferenceMode,
+    Regression,
     Standing,
     Vector,
+    VectorRead,
     never_shown,
 )
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Metric, State, Trust
 
-Judged = tuple[State, str, str, tuple[Metric, ...], Trust]  # as View.finding takes it
+FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # as View.finding takes it
 
 
-class Asked(Struct, frozen=True):
+class StandingContext(Struct, frozen=True):
     """What a standing is told of: the thresholds, the reference, and which naming context.
 
     `base` is empty where there is only one, and then nothing names it.
@@ -44,7 +44,7 @@ class Asked(Struct, frozen=True):
         return f"{self.base}: {text}" if self.base else text
 
 
-def standing_metrics(asked: Asked, standing: Standing) -> Iterator[Metric]:
+def standing_metrics(asked: StandingContext, standing: Standing) -> Iterator[Metric]:
     """Yield for how long and by how much a server lacks changes, by server ID."""
     behind, gaps = standing.behind_seconds, standing.csn_gap_seconds
     for sid in sorted({*behind, *gaps}):
@@ -54,20 +54,23 @@ def standing_metrics(asked: Asked, standing: Standing) -> Iterator[Metric]:
 
 
 FINE = {
-    Mode.MAJORITY: "has what the others have",
-    Mode.NEWEST: "has the newest that is known",
-    Mode.SERVER: "has what {} has",
+    ReferenceMode.MAJORITY: "has what the others have",
+    ReferenceMode.NEWEST: "has the newest that is known",
+    ReferenceMode.SERVER: "has what {} has",
 }
 HAVE = {
-    Mode.MAJORITY: "most others have",
-    Mode.NEWEST: "another server has",
-    Mode.SERVER: "{} has",
+    ReferenceMode.MAJORITY: "most others have",
+    ReferenceMode.NEWEST: "another server has",
+    ReferenceMode.SERVER: "{} has",
 }
 
 
-def standing_told(
-    asked: Asked, standing: Standing, metrics: tuple[Metric, ...], own: Sequence[Sighting]
-) -> Iterator[Judged]:
+def standing_findings(
+    asked: StandingContext,
+    standing: Standing,
+    metrics: tuple[Metric, ...],
+    own: Sequence[VectorRead],
+) -> Iterator[FindingParts]:
     """Yield that a server is behind, isolated, or one of a split."""
     limits, reference = asked.limits, asked.reference
     behind, isolated, split = (
@@ -91,7 +94,7 @@ def standing_told(
             f"{max(split.values()):.1f} s, and the other half lacks others; nobody is removed for "
             "it"
         )
-        yield limits.state(max(split.values())), "split", summary, metrics, Trust.TOLD
+        yield limits.state(max(split.values())), "split", summary, metrics, Trust.INFORMATIVE
 
 
 def _behind_sentence(
@@ -110,7 +113,9 @@ def _behind_sentence(
     return f"{' and '.join(parts)}; {HAVE[reference.mode].format(name(reference))}"
 
 
-def regress_told(found: Mapping[int, Regress], metrics: tuple[Metric, ...]) -> Iterator[Judged]:
+def regression_findings(
+    found: Mapping[int, Regression], metrics: tuple[Metric, ...]
+) -> Iterator[FindingParts]:
     """Yield that a server lacks what it had."""
     if found:
         moves = "; ".join(f"server ID {sid:03x} {_move(each)}" for sid, each in found.items())
@@ -121,7 +126,7 @@ def regress_told(found: Mapping[int, Regress], metrics: tuple[Metric, ...]) -> I
         yield State.CRITICAL, "regressed", summary, metrics, Trust.SOFT
 
 
-def _move(each: Regress) -> str:
+def _move(each: Regression) -> str:
     if each.has is None:
         return f"went from {_when(each.had)} to nothing"
     was, now = _when(each.had), _when(each.has)
@@ -130,13 +135,13 @@ def _move(each: Regress) -> str:
     return f"went back from {was} to {now}"
 
 
-def future_told(
-    asked: Asked,
+def future_findings(
+    asked: StandingContext,
     mine: Vector,
     observed: object,
     limits: Thresholds,
     retired: Collection[int],
-) -> Iterator[Judged]:
+) -> Iterator[FindingParts]:
     """Compare each position with the time of day that the read carries; none carries no opinion."""
     if not isinstance(observed, float):
         return
@@ -156,7 +161,7 @@ def future_told(
         metrics = tuple(
             limits.metric("future_seconds", ahead[sid], asked.label(sid)) for sid in bad
         )
-        yield limits.state(ahead[worst]), "future", summary, metrics, Trust.TOLD
+        yield limits.state(ahead[worst]), "future", summary, metrics, Trust.INFORMATIVE
 
 
 def _when(position: CSN) -> str:

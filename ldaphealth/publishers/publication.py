@@ -10,14 +10,14 @@ from msgspec import Struct
 from ldaphealth.model import Observation, Verdict
 
 
-class Change(Struct, frozen=True):
+class VerdictChange(Struct, frozen=True):
     """A verdict that says something else than the one before it; `before` is None for a first."""
 
     before: Verdict | None
     after: Verdict
 
 
-class Decided(Struct, frozen=True):
+class Publication(Struct, frozen=True):
     """The verdicts on one cluster by server ID, and what is new.
 
     `due` are the servers whose reader expects a word now, each with the seconds since the boot
@@ -28,14 +28,14 @@ class Decided(Struct, frozen=True):
     cluster: str
     verdicts: Mapping[str, Verdict]
     due: Mapping[str, float]
-    changes: Sequence[Change]
+    changes: Sequence[VerdictChange]
     seen: Sequence[Observation]
 
 
 class Publisher(Protocol):
     """Somebody who tells verdicts on; its trouble is its own and never stops the agent."""
 
-    def publish(self, decided: Decided) -> None:
+    def publish(self, decided: Publication) -> None:
         """Tell what is new; an OSError is logged by the agent."""
 
     def close(self) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 from msgspec import Struct
 
 from ldaphealth.agent.schedule import Schedule
-from ldaphealth.check import Cluster, Planned
+from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
-from ldaphealth.model import Failure, Kind, Observation
-from ldaphealth.survey import Found, Site, StoppedError, Surveyed
+from ldaphealth.model import Failure, FailureKind, Observation
+from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)
@@ -27,43 +27,43 @@ AIR_SECONDS = 1.0  # a survey that keeps its deadline may need a moment more to 
 LEAST_INTERVAL_SECONDS = 0.1  # whatever the settings of a third party say
 
 
-class Errand:
+class SurveyRun:
     """One survey under way. `is_given_up`: its deadline passed, and its thread still hangs."""
 
-    def __init__(self, key: str, cluster: Cluster, planned: Planned) -> None:
+    def __init__(self, key: str, cluster: Cluster, planned: ConfiguredCheck) -> None:
         self.key, self.cluster, self.planned = key, cluster, planned
         self.deadline = Deadline.after(planned.params.deadline_seconds)
         self.began = self.deadline.now()
         self.stop = threading.Event()
         self.is_given_up = False
 
-    def is_of(self, cluster: Cluster, planned: Planned) -> bool:
+    def is_of(self, cluster: Cluster, planned: ConfiguredCheck) -> bool:
         """Tell whether it was begun with these servers and settings."""
         return self.cluster.servers == cluster.servers and self.planned == planned
 
 
-class Report(Struct, frozen=True):
+class SurveyEnded(Struct, frozen=True):
     """A letter: what a survey brought. `has_ended` is False where its thread hangs."""
 
-    errand: Errand
+    errand: SurveyRun
     seen: tuple[Observation, ...]
     kept: Any = None
     has_ended: bool = True
 
 
-class Surveyors:
+class SurveyRunner:
     """Which surveys there are, when each is due, and which are under way."""
 
     def __init__(
         self,
-        deliver: Callable[[Report], None],
+        deliver: Callable[[SurveyEnded], None],
         random: Callable[[], float],
     ) -> None:
         self._deliver = deliver
-        self._wanted: dict[str, tuple[Cluster, Planned]] = {}
+        self._wanted: dict[str, tuple[Cluster, ConfiguredCheck]] = {}
         self._schedule = Schedule({}, 0.0, random)
         self._kept: dict[str, Any] = {}
-        self._under_way: dict[str, Errand] = {}
+        self._under_way: dict[str, SurveyRun] = {}
 
     @property
     def under_way(self) -> int:
@@ -104,7 +104,7 @@ class Surveyors:
         """Return when a survey is due next."""
         return self._schedule.next_at()
 
-    def land(self, report: Report) -> tuple[Observation, ...]:
+    def land(self, report: SurveyEnded) -> tuple[Observation, ...]:
         """Take a letter, and return what counts of it."""
         errand = report.errand
         if report.has_ended:
@@ -125,7 +125,7 @@ class Surveyors:
             errand.stop.set()
 
     def _begin(self, key: str) -> None:
-        errand = self._under_way[key] = Errand(key, *self._wanted[key])
+        errand = self._under_way[key] = SurveyRun(key, *self._wanted[key])
         args = errand, self._kept.get(key)
         try:
             threading.Thread(
@@ -134,20 +134,20 @@ class Surveyors:
         except RuntimeError as error:  # the system gives us no more threads
             log.error("a survey cannot begin", extra={"survey": key, "error": str(error)})  # noqa: TRY400
             seen = _failed(errand, f"the check itself failed: {error}")
-            self._deliver(Report(errand, seen, self._kept.get(key)))
+            self._deliver(SurveyEnded(errand, seen, self._kept.get(key)))
 
-    def _is_wanted(self, errand: Errand) -> bool:
+    def _is_wanted(self, errand: SurveyRun) -> bool:
         return errand.key in self._wanted and errand.is_of(*self._wanted[errand.key])
 
-    def _give_up(self, errand: Errand) -> None:
+    def _give_up(self, errand: SurveyRun) -> None:
         if not errand.is_given_up:
             errand.is_given_up = True
             errand.stop.set()
             detail = f"the check itself failed: no end within {errand.deadline.seconds:g} s"
             log.error("a survey hangs", extra={"survey": errand.key})
-            self._deliver(Report(errand, _failed(errand, detail), has_ended=False))
+            self._deliver(SurveyEnded(errand, _failed(errand, detail), has_ended=False))
 
-    def _work(self, errand: Errand, kept: Any) -> None:
+    def _work(self, errand: SurveyRun, kept: Any) -> None:
         """Do one survey in a thread of its own; whatever happens, a letter says that it ended."""
         seen: tuple[Observation, ...] = ()
         try:
@@ -159,10 +159,12 @@ class Surveyors:
             log.exception("a survey failed", extra={"survey": errand.key})
             seen = _failed(errand, f"the check itself failed: {type(error).__name__}: {error}")
         finally:
-            self._deliver(Report(errand, seen, kept))
+            self._deliver(SurveyEnded(errand, seen, kept))
 
 
-def _is_about_another(before: tuple[Cluster, Planned], after: tuple[Cluster, Planned]) -> bool:
+def _is_about_another(
+    before: tuple[Cluster, ConfiguredCheck], after: tuple[Cluster, ConfiguredCheck]
+) -> bool:
     """Tell whether what was kept may be about other settings, or another server of that name."""
     (cluster, planned), (cluster_now, planned_now) = before, after
     was = {server.id: (server.uri, server.suffix) for server in cluster.servers}
@@ -173,21 +175,25 @@ def _is_about_another(before: tuple[Cluster, Planned], after: tuple[Cluster, Pla
     )
 
 
-def _survey(errand: Errand, kept: Any) -> Surveyed:
+def _survey(errand: SurveyRun, kept: Any) -> SurveyResult:
     survey = errand.planned.check.survey
     if survey is None:
         raise TypeError(f"check {errand.planned.check.name} is no survey")
-    site = Site(
-        errand.cluster.servers, errand.planned.params, errand.deadline, kept,
-        open_session, errand.stop.wait,
-    )  # fmt: skip
+    site = SurveyContext(
+        errand.cluster.servers,
+        errand.planned.params,
+        errand.deadline,
+        kept,
+        open_session,
+        errand.stop.wait,
+    )
     surveyed: object = survey(site)
-    if not isinstance(surveyed, Surveyed):  # a third party may return anything
+    if not isinstance(surveyed, SurveyResult):  # a third party may return anything
         raise TypeError(f"{type(surveyed).__name__} is no Surveyed")
     return surveyed
 
 
-def _observations(errand: Errand, surveyed: Surveyed) -> tuple[Observation, ...]:
+def _observations(errand: SurveyRun, surveyed: SurveyResult) -> tuple[Observation, ...]:
     return tuple(
         _observation(errand, server.id, surveyed.found[server.id])
         for server in errand.cluster.servers
@@ -195,18 +201,24 @@ def _observations(errand: Errand, surveyed: Surveyed) -> tuple[Observation, ...]
     )
 
 
-def _failed(errand: Errand, detail: str) -> tuple[Observation, ...]:
-    failure = Failure(Kind.BUG, printable(detail), ours=True)
+def _failed(errand: SurveyRun, detail: str) -> tuple[Observation, ...]:
+    failure = Failure(FailureKind.BUG, printable(detail), is_local=True)
     return tuple(
-        _observation(errand, server.id, Found({}), failure) for server in errand.cluster.servers
+        _observation(errand, server.id, SurveyFacts({}), failure)
+        for server in errand.cluster.servers
     )
 
 
 def _observation(
-    errand: Errand, server: str, found: Found, failure: Failure | None = None
+    errand: SurveyRun, server: str, found: SurveyFacts, failure: Failure | None = None
 ) -> Observation:
     took_seconds = errand.deadline.now() - errand.began
     return Observation(
-        server, errand.planned.check.name, errand.began, took_seconds,
-        dict(found.facts), dict(found.timings), failure,
-    )  # fmt: skip
+        server,
+        errand.planned.check.name,
+        errand.began,
+        took_seconds,
+        dict(found.facts),
+        dict(found.timings),
+        failure,
+    )

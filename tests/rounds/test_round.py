@@ -8,27 +8,27 @@ from time import monotonic, sleep
 
 import pytest
 
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, Kind, Observation, Server
-from ldaphealth.rounds.screening import (
+from ldaphealth.model import Failure, FailureKind, Observation, Server
+from ldaphealth.rounds.round import (
     PATIENCE_PART,
     PAUSE_SECONDS,
-    Look,
-    Round,
-    Trouble,
-    run,
-    troubles,
+    FailedCheck,
+    Probe,
+    RoundPlan,
+    failed_checks,
+    run_round,
 )
 from tests.checks.seen import planned, saw, server
 
 DEADLINE_SECONDS = 60.0
 CHECKS = (planned("connect"), planned("search"))
 
-REFUSED = Failure(Kind.CONNECT, "connection refused")
-NO_ENTRY = Failure(Kind.RESULT, "noSuchObject", "noSuchObject")
-SILENT = Failure(Kind.TIMEOUT, "no answer")
-UNRESOLVED = Failure(Kind.RESOLVE, "no such name", ours=True)
+REFUSED = Failure(FailureKind.CONNECT, "connection refused")
+NO_ENTRY = Failure(FailureKind.RESULT, "noSuchObject", "noSuchObject")
+SILENT = Failure(FailureKind.TIMEOUT, "no answer")
+UNRESOLVED = Failure(FailureKind.RESOLVE, "no such name", is_local=True)
 
 
 def well() -> list[Observation]:
@@ -45,10 +45,10 @@ class Looks:
     def __init__(self, *answers: list[Observation]) -> None:
         self.answers = answers
         self.deadlines: list[Deadline] = []
-        self.asked: list[tuple[Server, Sequence[Planned]]] = []
+        self.asked: list[tuple[Server, Sequence[ConfiguredCheck]]] = []
 
     def __call__(
-        self, at: Server, checks: Sequence[Planned], deadline: Deadline
+        self, at: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
     ) -> list[Observation]:
         """Note what was asked, and give the next answer."""
         self.asked.append((at, checks))
@@ -56,105 +56,107 @@ class Looks:
         return self.answers[min(len(self.asked), len(self.answers)) - 1]
 
 
-def looked(look: Look, *known: Trouble, confirm_seconds: float = 0.0) -> list[Observation]:
-    wanted = Round(server(), CHECKS, DEADLINE_SECONDS, confirm_seconds, frozenset(known))
-    return run(wanted, look)
+def looked(probe: Probe, *known: FailedCheck, confirm_seconds: float = 0.0) -> list[Observation]:
+    wanted = RoundPlan(server(), CHECKS, DEADLINE_SECONDS, confirm_seconds, frozenset(known))
+    return run_round(wanted, probe)
 
 
 def test_a_server_that_is_well_is_looked_at_once() -> None:
-    look = Looks(well())
+    probe = Looks(well())
 
-    assert looked(look, confirm_seconds=1.5) == well()
-    assert look.asked == [(server(), CHECKS)]
+    assert looked(probe, confirm_seconds=1.5) == well()
+    assert probe.asked == [(server(), CHECKS)]
 
 
 @pytest.mark.parametrize("failure", [REFUSED, NO_ENTRY, SILENT])
 def test_a_failure_that_is_gone_at_a_second_look_is_no_trouble(failure: Failure) -> None:
-    look = Looks(failing("search", failure), well())
+    probe = Looks(failing("search", failure), well())
 
-    seen = looked(look)
+    seen = looked(probe)
 
     assert seen == [*failing("search", failure), *well()]
-    assert not troubles(seen)
+    assert not failed_checks(seen)
 
 
 def test_a_failure_that_is_still_there_is_confirmed_and_both_looks_are_told() -> None:
-    look = Looks(failing("search", SILENT), failing("search", NO_ENTRY))
+    probe = Looks(failing("search", SILENT), failing("search", NO_ENTRY))
 
-    seen = looked(look)
+    seen = looked(probe)
 
     assert seen == [*failing("search", SILENT), *failing("search", NO_ENTRY)]
-    assert troubles(seen) == {("search", Kind.RESULT)}
-    assert look.asked == [(server(), CHECKS)] * 2
+    assert failed_checks(seen) == {("search", FailureKind.RESULT)}
+    assert probe.asked == [(server(), CHECKS)] * 2
 
 
 def test_a_broken_expectation_is_looked_at_once_more_and_no_longer() -> None:
-    look = Looks(failing("search", NO_ENTRY))
+    probe = Looks(failing("search", NO_ENTRY))
 
-    looked(look, confirm_seconds=10.0)
+    looked(probe, confirm_seconds=10.0)
 
-    assert len(look.asked) == 2
+    assert len(probe.asked) == 2
 
 
 def test_a_server_that_is_restarted_within_the_time_stays_in() -> None:
-    look = Looks(failing("connect", REFUSED), failing("connect", REFUSED), well())
+    probe = Looks(failing("connect", REFUSED), failing("connect", REFUSED), well())
 
-    seen = looked(look, confirm_seconds=1.5 * PAUSE_SECONDS)
+    seen = looked(probe, confirm_seconds=1.5 * PAUSE_SECONDS)
 
-    assert len(look.asked) == 3
-    assert not troubles(seen)
+    assert len(probe.asked) == 3
+    assert not failed_checks(seen)
 
 
 def test_a_server_that_stays_away_is_not_looked_at_for_longer_than_asked() -> None:
-    look = Looks(failing("connect", REFUSED))
+    probe = Looks(failing("connect", REFUSED))
     began = monotonic()
 
-    seen = looked(look, confirm_seconds=1.5 * PAUSE_SECONDS)
+    seen = looked(probe, confirm_seconds=1.5 * PAUSE_SECONDS)
 
     assert monotonic() - began < 1.5 * PAUSE_SECONDS + 0.5
-    assert len(look.asked) == 3
-    assert troubles(seen) == {("connect", Kind.CONNECT)}
+    assert len(probe.asked) == 3
+    assert failed_checks(seen) == {("connect", FailureKind.CONNECT)}
 
 
 def test_known_trouble_is_not_looked_at_twice() -> None:
-    look = Looks(failing("search", NO_ENTRY))
+    probe = Looks(failing("search", NO_ENTRY))
 
-    assert looked(look, ("search", Kind.RESULT)) == failing("search", NO_ENTRY)
-    assert len(look.asked) == 1
+    assert looked(probe, ("search", FailureKind.RESULT)) == failing("search", NO_ENTRY)
+    assert len(probe.asked) == 1
 
 
 def test_a_server_that_recovers_from_known_trouble_is_looked_at_once() -> None:
-    look = Looks(well())
+    probe = Looks(well())
 
-    assert looked(look, ("search", Kind.RESULT)) == well()
+    assert looked(probe, ("search", FailureKind.RESULT)) == well()
 
 
-@pytest.mark.parametrize("known", [("search", Kind.TIMEOUT), ("bind", Kind.RESULT)])
-def test_other_trouble_than_the_known_is_confirmed(known: Trouble) -> None:
-    look = Looks(failing("search", NO_ENTRY), well())
+@pytest.mark.parametrize("known", [("search", FailureKind.TIMEOUT), ("bind", FailureKind.RESULT)])
+def test_other_trouble_than_the_known_is_confirmed(known: FailedCheck) -> None:
+    probe = Looks(failing("search", NO_ENTRY), well())
 
-    assert len(looked(look, known)) == 4
+    assert len(looked(probe, known)) == 4
 
 
 def test_our_own_failures_are_not_confirmed() -> None:
-    look = Looks(failing("connect", UNRESOLVED))
+    probe = Looks(failing("connect", UNRESOLVED))
 
-    assert looked(look, confirm_seconds=10.0) == failing("connect", UNRESOLVED)
-    assert not troubles(failing("connect", UNRESOLVED))
+    assert looked(probe, confirm_seconds=10.0) == failing("connect", UNRESOLVED)
+    assert not failed_checks(failing("connect", UNRESOLVED))
 
 
 def test_a_look_that_saw_nothing_is_not_repeated() -> None:
-    look = Looks([])
+    probe = Looks([])
 
-    assert looked(look) == []
-    assert len(look.asked) == 1
+    assert looked(probe) == []
+    assert len(probe.asked) == 1
 
 
 def test_a_mistake_of_ours_in_the_look_is_raised_once_and_leaves_no_thread() -> None:
     asked = []
     before = threading.active_count()
 
-    def broken(at: Server, checks: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+    def broken(
+        at: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
         asked.append((at, checks, deadline))
         raise ZeroDivisionError
 
@@ -172,14 +174,14 @@ def comes_down_to(threads: int) -> bool:
 
 
 def test_all_looks_have_the_one_deadline_of_the_round() -> None:
-    look = Looks(failing("connect", REFUSED), well())
+    probe = Looks(failing("connect", REFUSED), well())
     before = monotonic()
 
-    looked(look)
+    looked(probe)
 
-    assert [each.seconds for each in look.deadlines] == [DEADLINE_SECONDS] * 2
-    assert len({each.at for each in look.deadlines}) == 1
-    assert look.deadlines[0].at == pytest.approx(before + DEADLINE_SECONDS, abs=1.0)
+    assert [each.seconds for each in probe.deadlines] == [DEADLINE_SECONDS] * 2
+    assert len({each.at for each in probe.deadlines}) == 1
+    assert probe.deadlines[0].at == pytest.approx(before + DEADLINE_SECONDS, abs=1.0)
 
 
 def test_troubles_are_what_the_latest_look_at_each_check_says() -> None:
@@ -193,8 +195,8 @@ def test_troubles_are_what_the_latest_look_at_each_check_says() -> None:
         saw("monitor", failure=UNRESOLVED),
     ]
 
-    assert troubles(seen) == {("search", Kind.RESULT)}
-    assert troubles([]) == frozenset()
+    assert failed_checks(seen) == {("search", FailureKind.RESULT)}
+    assert failed_checks([]) == frozenset()
 
 
 SHORT_SECONDS = 0.5
@@ -207,7 +209,9 @@ class Slow:
         self.parts, self.then = parts, then
         self.left: list[float] = []
 
-    def __call__(self, _: Server, __: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+    def __call__(
+        self, _: Server, __: Sequence[ConfiguredCheck], deadline: Deadline
+    ) -> list[Observation]:
         """Take the time, or the deadline if that comes first."""
         left = deadline.at - monotonic()
         self.left.append(left)
@@ -216,32 +220,34 @@ class Slow:
         return self.then() if takes < left else [saw("connect", failure=SILENT)]
 
 
-def hurried(look: Look, *known: Trouble) -> frozenset[Trouble]:
-    return troubles(run(Round(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), look))
+def hurried(probe: Probe, *known: FailedCheck) -> frozenset[FailedCheck]:
+    return failed_checks(
+        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe)
+    )
 
 
 def test_all_looks_at_a_server_that_hangs_end_within_the_deadline() -> None:
-    look = Slow(100)
+    probe = Slow(100)
     before, began = threading.active_count(), monotonic()
 
-    assert hurried(look) == {("connect", Kind.TIMEOUT)}
+    assert hurried(probe) == {("connect", FailureKind.TIMEOUT)}
     assert SHORT_SECONDS - 0.01 <= monotonic() - began < SHORT_SECONDS + 0.5
-    assert len(look.left) == 2
+    assert len(probe.left) == 2
     assert comes_down_to(before)
 
 
 def test_a_connection_that_hangs_removes_no_server_that_answers_on_another() -> None:
-    look = Slow(100, 0.01)
+    probe = Slow(100, 0.01)
 
-    assert not hurried(look)
-    assert look.left[1] == pytest.approx(PATIENCE_PART * SHORT_SECONDS, abs=0.2)
+    assert not hurried(probe)
+    assert probe.left[1] == pytest.approx(PATIENCE_PART * SHORT_SECONDS, abs=0.2)
 
 
 def test_a_server_that_hung_before_gets_no_second_connection() -> None:
-    look = Slow(100)
+    probe = Slow(100)
 
-    assert hurried(look, ("connect", Kind.TIMEOUT)) == {("connect", Kind.TIMEOUT)}
-    assert len(look.left) == 1
+    assert hurried(probe, ("connect", FailureKind.TIMEOUT)) == {("connect", FailureKind.TIMEOUT)}
+    assert len(probe.left) == 1
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.8])
@@ -251,34 +257,36 @@ def test_a_server_that_answers_within_its_deadline_is_not_told_as_silent(part: f
 
 def test_a_second_look_always_has_time_to_see_something() -> None:
     for parts in ((0.1,), (0.45,), (0.6,), (100,)):
-        for known in ((), (("monitor", Kind.RESULT),)):
-            look = Slow(*parts, then=lambda: failing("search", NO_ENTRY))
-            hurried(look, *known)
-            assert all(left > 0.3 * SHORT_SECONDS for left in look.left)
+        for known in ((), (("monitor", FailureKind.RESULT),)):
+            probe = Slow(*parts, then=lambda: failing("search", NO_ENTRY))
+            hurried(probe, *known)
+            assert all(left > 0.3 * SHORT_SECONDS for left in probe.left)
 
 
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.8])
 def test_a_soft_failure_of_a_slow_server_does_not_become_a_hard_one(part: float) -> None:
-    look = Slow(part, then=lambda: failing("search", NO_ENTRY))
+    probe = Slow(part, then=lambda: failing("search", NO_ENTRY))
 
-    assert hurried(look) == {("search", Kind.RESULT)}
+    assert hurried(probe) == {("search", FailureKind.RESULT)}
 
 
 def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_be_wrong() -> None:
-    look = Slow(100, 0.01)
+    probe = Slow(100, 0.01)
 
-    assert not hurried(look, ("monitor", Kind.RESULT))
+    assert not hurried(probe, ("monitor", FailureKind.RESULT))
 
 
 def test_a_standstill_of_this_machine_blames_nobody() -> None:
     asked: list[Deadline] = []
 
-    def look(_: Server, __: Sequence[Planned], deadline: Deadline) -> list[Observation]:
+    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[Observation]:
         asked.append(deadline)
         if len(asked) == 1:
             sleep(SHORT_SECONDS * 2)  # the virtual machine is stopped
         return failing("search", SILENT) if monotonic() > deadline.at else well()
 
-    known = ("search", Kind.TIMEOUT)  # else a look beside it helps, too
-    assert not troubles(run(Round(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), look))
+    known = ("search", FailureKind.TIMEOUT)  # else a look beside it helps, too
+    assert not failed_checks(
+        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), probe)
+    )
     assert len(asked) == 2

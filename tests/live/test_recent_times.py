@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.live.board import BY_THE_MINUTE, Board
-from ldaphealth.live.minutes import KEPT_MINUTES, MINUTE_SECONDS, Hour, added
+from ldaphealth.live.live_state import BY_THE_MINUTE, LiveState
+from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
 from ldaphealth.model import Observation, State, Verdict
-from ldaphealth.publishers.decided import Decided
+from ldaphealth.publishers.publication import Publication
 
 
-def hour(*looks: tuple[float, float]) -> Hour:
+def hour(*looks: tuple[float, float]) -> LastHour:
     """Return the hour of looks, each the moment and the seconds that it took."""
-    found = Hour()
+    found = LastHour()
     for at, seconds in looks:
         found = added(found, at, [seconds])
     return found
@@ -46,7 +46,7 @@ def test_what_is_older_is_not_since() -> None:
 
 
 def test_nothing_was_seen_yet() -> None:
-    assert Hour().points() == ()
+    assert LastHour().points() == ()
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 600)), max_size=200))
@@ -60,13 +60,13 @@ def test_no_more_than_an_hour_is_kept_in_order(looks: list[tuple[float, float]])
 
 
 def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look() -> None:
-    board = Board()
+    board = LiveState()
     seen = [
         Observation("c/a", "write", 59.0, 2.0, {}, {"modify": 0.25, "compare": 0.5}),
         Observation("c/a", "monitor", 59.0, 2.0, {}, {"search": 0.5}),
         Observation("c/a", "bind", 59.0, 2.0),  # nothing was timed
     ]
-    board.publish(Decided("c", {"c/a": Verdict("c/a", State.OK, True, 100)}, {}, (), seen))
+    board.publish(Publication("c", {"c/a": Verdict("c/a", State.OK, True, 100)}, {}, (), seen))
     hours = board.view.clusters["c"]["c/a"].hours
 
     assert {check: each.points()[0].most for check, each in hours.items()} == {"write": 0.75}

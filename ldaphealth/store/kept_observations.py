@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ldaphealth.check import Cluster, Seen
+from ldaphealth.check import Cluster, ObservationsByServer
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import Observation
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS, boot_id
@@ -39,7 +39,7 @@ class _Saved(msgspec.Struct, frozen=True):
     clusters: Remembered
 
 
-class Reads(msgspec.Struct, frozen=True):
+class KeptObservations(msgspec.Struct, frozen=True):
     """What was remembered, on this boot's clock; `current`: so lately that it still counts."""
 
     clusters: Remembered = {}
@@ -48,7 +48,7 @@ class Reads(msgspec.Struct, frozen=True):
     def of(self, cluster: Cluster) -> list[Observation]:
         """Return what still belongs to the servers and the checks of a cluster, oldest first."""
         uris = {server.id: server.uri for server in cluster.servers}
-        checks = {each.check.name for each in cluster.checks if each.check.essence is not None}
+        checks = {each.check.name for each in cluster.checks if each.check.select_kept is not None}
         return [
             each
             for check, servers in self.clusters.get(cluster.name, {}).items()
@@ -65,7 +65,7 @@ def path_in(state_directory: Path) -> Path:
 
 def save(
     path: Path,
-    clusters: Iterable[tuple[Cluster, Mapping[str, Seen]]],
+    clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer]]],
     now: Callable[[], float] = monotonic,
 ) -> None:
     """Write the file; OSError leaves the old one."""
@@ -79,12 +79,12 @@ def save(
     write(path, content, 0o640, durable=False)
 
 
-def _of(cluster: Cluster, seen: Seen) -> dict[str, _Of]:
+def _of(cluster: Cluster, seen: ObservationsByServer) -> dict[str, _Of]:
     uris = {server.id: server.uri for server in cluster.servers}
     return {server: _Of(uris[server], reads) for server, reads in seen.items() if server in uris}
 
 
-def load(path: Path, now: Callable[[], float] = monotonic) -> Reads:
+def load(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
     """Return what was saved; nothing where there is no file.
 
     After another boot the order of the reads is known, and not when they were: all of them are as
@@ -95,14 +95,14 @@ def load(path: Path, now: Callable[[], float] = monotonic) -> Reads:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES)
     except FileNotFoundError:
-        return Reads()
+        return KeptObservations()
     try:
         return _reads(path, msgspec.json.decode(content, type=_Saved), now())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _reads(path: Path, saved: _Saved, at: float) -> Reads:
+def _reads(path: Path, saved: _Saved, at: float) -> KeptObservations:
     if saved.version != VERSION:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
     same_boot = saved.boot_id == boot_id() and saved.at <= at
@@ -116,7 +116,7 @@ def _reads(path: Path, saved: _Saved, at: float) -> Reads:
         }
         for name, checks in saved.clusters.items()
     }
-    return Reads(clusters, same_boot and at - saved.at <= YOUNG_SECONDS)
+    return KeptObservations(clusters, same_boot and at - saved.at <= YOUNG_SECONDS)
 
 
 def _believable(of: _Of, server: str, check: str, saved_at: float) -> _Of:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ldaphealth.agent.log_lines import configure
+from ldaphealth.agent.log_format import configure
 from tests.sinks.nasty import NASTY
 
 log = logging.getLogger("ldaphealth.tests")
@@ -62,9 +62,12 @@ def test_json_has_every_key_with_its_type(capsys: pytest.CaptureFixture[str]) ->
     document = json.loads(line)
     assert document.pop("timestamp").endswith("Z")
     assert document == {
-        "level": "warning", "event": "verdict", "server": "c/s",
-        "weight": 50, "was_in_service": None,
-    }  # fmt: skip
+        "level": "warning",
+        "event": "verdict",
+        "server": "c/s",
+        "weight": 50,
+        "was_in_service": None,
+    }
 
 
 def test_arguments_of_a_message_are_filled_in(capsys: pytest.CaptureFixture[str]) -> None:

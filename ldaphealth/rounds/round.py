@@ -14,16 +14,16 @@ from time import sleep
 from msgspec import Struct
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
-from ldaphealth.check import Planned
+from ldaphealth.check import ConfiguredCheck
 from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Kind, Observation, Server, Trust
+from ldaphealth.model import FailureKind, Observation, Server, Trust
 
 log = logging.getLogger(__name__)
 
-Look = Callable[[Server, Sequence[Planned], Deadline], list[Observation]]
-Seen = list[Observation]
-Trouble = tuple[str, Kind]  # which check failed, and how
+Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[Observation]]
+Observations = list[Observation]
+FailedCheck = tuple[str, FailureKind]  # which check failed, and how
 
 # A look that has not ended by this part of the deadline gets company on a fresh connection. It must
 # not be cut short for that: a server that needs most of its deadline is slow, and not dead.
@@ -32,21 +32,23 @@ PAUSE_SECONDS = 0.3
 STANDSTILL_SECONDS = 0.2
 
 
-class Round(Struct, frozen=True):
+class RoundPlan(Struct, frozen=True):
     """What to look at, for how long, and what is known to be wrong there."""
 
     server: Server
-    checks: Sequence[Planned]
+    checks: Sequence[ConfiguredCheck]
     deadline_seconds: float
     confirm_seconds: float
-    known: frozenset[Trouble] = frozenset()
+    known: frozenset[FailedCheck] = frozenset()
 
     def news(self, latest: Iterable[Observation]) -> bool:
         """Tell whether something failed that did not fail in the round before."""
-        return bool(troubles(latest) - self.known)
+        return bool(failed_checks(latest) - self.known)
 
 
-def run(round_: Round, look: Look, pause: Callable[[float], None] = sleep) -> Seen:
+def run_round(
+    round_: RoundPlan, probe: Probe, pause: Callable[[float], None] = sleep
+) -> Observations:
     """Return what was seen, what counts last.
 
     What failed before needs no second opinion: a wrong password that is tried twice as often locks
@@ -55,19 +57,19 @@ def run(round_: Round, look: Look, pause: Callable[[float], None] = sleep) -> Se
     """
     for _ in range(2):
         deadline = Deadline.after(round_.deadline_seconds)
-        seen = _confirmed(round_, look, deadline, pause)
-        if not troubles(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
+        seen = _confirmed(round_, probe, deadline, pause)
+        if not failed_checks(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
             break
         log.warning("this machine stood still", extra={"server": round_.server.id})
     return seen
 
 
 def _confirmed(
-    round_: Round, look: Look, deadline: Deadline, pause: Callable[[float], None]
-) -> Seen:
-    company = _Company(round_, look, deadline)
+    round_: RoundPlan, probe: Probe, deadline: Deadline, pause: Callable[[float], None]
+) -> Observations:
+    company = _Company(round_, probe, deadline)
     try:
-        first = look(round_.server, round_.checks, deadline)
+        first = probe(round_.server, round_.checks, deadline)
     finally:
         company.cancel()
     if not round_.news(first):
@@ -76,34 +78,38 @@ def _confirmed(
         second = company.seen()
         # It had less time: that it timed out says something only where the first one did, too.
         return first if _timed_out(second) and not _timed_out(first) else first + second
-    return first + _confirmations(round_, look, deadline, first, pause)
+    return first + _confirmations(round_, probe, deadline, first, pause)
 
 
-def troubles(seen: Iterable[Observation]) -> frozenset[Trouble]:
+def failed_checks(seen: Iterable[Observation]) -> frozenset[FailedCheck]:
     """Return what failed by the fault of the server, and was not better when looked at again."""
     latest = {each.check: each for each in seen}
     return frozenset(
         (each.check, each.failure.kind)
         for each in latest.values()
-        if each.failure is not None and not each.failure.ours
+        if each.failure is not None and not each.failure.is_local
     )
 
 
 def _confirmations(
-    round_: Round, look: Look, deadline: Deadline, first: Seen, pause: Callable[[float], None]
-) -> Seen:
+    round_: RoundPlan,
+    probe: Probe,
+    deadline: Deadline,
+    first: Observations,
+    pause: Callable[[float], None],
+) -> Observations:
     """Look again until all is well, or the failure has lasted `confirm_seconds`.
 
     So a server that is restarted within that time stays in. A broken expectation is looked at once
     more and no longer: it takes several rounds to be believed.
     """
-    seen: Seen = []
+    seen: Observations = []
     until = deadline.now() + (round_.confirm_seconds if _is_hard(first) else 0.0)
     # What is left must be enough to be fair: else our own hurry would look like a silent server.
     last = min(until, deadline.at - PATIENCE_PART * round_.deadline_seconds)
 
-    def again() -> Seen:
-        latest = look(round_.server, round_.checks, deadline)
+    def again() -> Observations:
+        latest = probe(round_.server, round_.checks, deadline)
         seen.extend(latest)
         return latest
 
@@ -127,28 +133,30 @@ def _is_hard(seen: Iterable[Observation]) -> bool:
 
 
 def _timed_out(seen: Iterable[Observation]) -> bool:
-    return any(each.failure is not None and each.failure.kind is Kind.TIMEOUT for each in seen)
+    return any(
+        each.failure is not None and each.failure.kind is FailureKind.TIMEOUT for each in seen
+    )
 
 
 class _Company:
     """A second look beside a first one that takes long; it begins when that has lost patience."""
 
-    def __init__(self, round_: Round, look: Look, deadline: Deadline) -> None:
+    def __init__(self, round_: RoundPlan, probe: Probe, deadline: Deadline) -> None:
         self.came = False
-        self._round, self._look, self._deadline = round_, look, deadline
-        self._seen: Seen = []
+        self._round, self._probe, self._deadline = round_, probe, deadline
+        self._seen: Observations = []
         self._ended = threading.Event()
         self._timer = threading.Timer(PATIENCE_PART * round_.deadline_seconds, self._run)
         self._timer.daemon = True
         # A wrong password is not tried twice; a server that hung before is not waited for twice.
-        if not any(kind in (Kind.TIMEOUT, Kind.BIND) for _, kind in round_.known):
+        if not any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
             self._timer.start()
 
     def cancel(self) -> None:
         """Begin no more."""
         self._timer.cancel()
 
-    def seen(self) -> Seen:
+    def seen(self) -> Observations:
         """Wait for what the second look sees; a look that hangs is not waited for."""
         self._ended.wait(max(0.0, self._deadline.at - self._deadline.now()))
         return self._seen
@@ -156,6 +164,6 @@ class _Company:
     def _run(self) -> None:
         self.came = True
         try:
-            self._seen = self._look(self._round.server, self._round.checks, self._deadline)
+            self._seen = self._probe(self._round.server, self._round.checks, self._deadline)
         finally:
             self._ended.set()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from ldaphealth.content.difference import Difference, Version
-from ldaphealth.content.patrol import MOST_KNOWN, Patrol
-from ldaphealth.content.progress import Progress
+from ldaphealth.content.continuous import MOST_KNOWN, ContinuousComparison
+from ldaphealth.content.difference import Difference, EntryVersion
+from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import END, Cursor
 
 HOUR = 3600.0
@@ -15,16 +15,18 @@ BOTH = ("c/a", "c/b")
 
 
 def difference(uuid: int, dn: str = "") -> Difference:
-    version = Version(str(UUID(int=uuid)), "csn")
+    version = EntryVersion(str(UUID(int=uuid)), "csn")
     return Difference(dn or f"cn={uuid}", {"c/a": version}, ("c/b",))
 
 
-def patrol(*known: Difference, low: int = 0) -> Patrol:
-    return Patrol(Cursor(10, low), began_at=100.0, known=known)
+def patrol(*known: Difference, low: int = 0) -> ContinuousComparison:
+    return ContinuousComparison(Cursor(10, low), began_at=100.0, known=known)
 
 
-def walked(before: Patrol, to: int, *found: Difference, compared: Collection[str] = BOTH) -> Patrol:
-    progress = Progress(Cursor(10, to), entries={"c/a": 7})
+def walked(
+    before: ContinuousComparison, to: int, *found: Difference, compared: Collection[str] = BOTH
+) -> ContinuousComparison:
+    progress = ComparisonProgress(Cursor(10, to), entries={"c/a": 7})
     progress.add_differences(found)
     return before.after(progress, compared)
 
@@ -71,17 +73,17 @@ def test_one_that_is_found_again_is_known_once() -> None:
 
 
 def test_what_is_known_is_bounded() -> None:
-    progress = Progress(Cursor(10, END), most=2 * MOST_KNOWN)
+    progress = ComparisonProgress(Cursor(10, END), most=2 * MOST_KNOWN)
     progress.add_differences(map(difference, range(2 * MOST_KNOWN)))
 
     assert len(patrol().after(progress, BOTH).known) == MOST_KNOWN
 
 
 def test_a_look_takes_away_what_somebody_mended_and_nothing_else() -> None:
-    same, other = Version(str(UUID(int=1)), "csn"), Version(str(UUID(int=1)), "newer")
+    same, other = EntryVersion(str(UUID(int=1)), "csn"), EntryVersion(str(UUID(int=1)), "newer")
     before = patrol(*map(difference, (1, 2, 3, 4)))
     now = {
-        "c/a": {"cn=1": same, "cn=2": Version(str(UUID(int=2)), "csn"), "cn=3": other},
+        "c/a": {"cn=1": same, "cn=2": EntryVersion(str(UUID(int=2)), "csn"), "cn=3": other},
         "c/b": {"cn=1": same},
     }
 
@@ -91,7 +93,7 @@ def test_a_look_takes_away_what_somebody_mended_and_nothing_else() -> None:
 
 def test_all_that_is_known_is_looked_at_in_turn() -> None:
     before = patrol(*map(difference, range(250)))
-    nothing: dict[str, dict[str, Version]] = {"c/a": {}}
+    nothing: dict[str, dict[str, EntryVersion]] = {"c/a": {}}
     looked: set[str] = set()
     for _ in range(3):
         looked |= {each.dn for each in before.to_look_at()}
@@ -103,8 +105,8 @@ def test_all_that_is_known_is_looked_at_in_turn() -> None:
 THREE = ("c/a", "c/b", "c/c")
 
 
-def shown(csn: str) -> dict[str, Version]:
-    return {"cn=1": Version(str(UUID(int=1)), csn)}
+def shown(csn: str) -> dict[str, EntryVersion]:
+    return {"cn=1": EntryVersion(str(UUID(int=1)), csn)}
 
 
 def odd_one(*odd: str, servers: Collection[str] = THREE) -> Difference:

@@ -27,7 +27,7 @@ class _Kept:
         self.older = 0
 
 
-class History:
+class RecentObservations:
     """The newest observations of every server and check of one cluster, in memory.
 
     `keep` bounds the newest of one server and check, and `older` those before them, which there are

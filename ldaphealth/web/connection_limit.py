@@ -18,7 +18,7 @@ GOODBYE_SECONDS = 2.0  # for the close_notify of TLS
 PAUSE_SECONDS = 0.02  # when the process has no descriptor left
 
 
-class Visitor(asyncio.Protocol):
+class LimitedConnection(asyncio.Protocol):
     """One connection: a protocol of asyncio that ends by its own deadlines.
 
     `closed` is done when the connection is; `is_busy` while an answer is being made.
@@ -32,7 +32,7 @@ class Visitor(asyncio.Protocol):
         raise NotImplementedError
 
 
-class Door:
+class ConnectionLimit:
     """At the bound, the visitor who has been here longest without being served goes.
 
     So neither silence nor dripping keeps a newcomer out who says at once what he wants: it takes
@@ -42,14 +42,14 @@ class Door:
     def __init__(
         self,
         listener: socket.socket,
-        welcome: Callable[[], Visitor],
+        welcome: Callable[[], LimitedConnection],
         tls: ssl.SSLContext | None = None,
         most: int = MOST_VISITORS,
     ) -> None:
         listener.setblocking(False)
         self.tls = tls  # may be exchanged at any time; who is inside stays
         self._listener, self._welcome, self._most = listener, welcome, most
-        self._visits: dict[asyncio.Task[None], Visitor] = {}  # the oldest first
+        self._visits: dict[asyncio.Task[None], LimitedConnection] = {}  # the oldest first
 
     def open(self) -> None:
         """Let in whoever comes, from within the running event loop, until `close`."""
@@ -101,7 +101,7 @@ class Door:
                 return True
         return False
 
-    async def _visit(self, peer: socket.socket, visitor: Visitor) -> None:
+    async def _visit(self, peer: socket.socket, visitor: LimitedConnection) -> None:
         """Stay until the connection is closed; being cancelled closes it."""
         loop = asyncio.get_running_loop()
         bounds = (

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ldaphealth.live.board import KEPT_CHANGES, Board
-from ldaphealth.model import Failure, Kind, Observation, State, Verdict
-from ldaphealth.publishers.decided import Change, Decided
+from ldaphealth.live.live_state import KEPT_CHANGES, LiveState
+from ldaphealth.model import Failure, FailureKind, Observation, State, Verdict
+from ldaphealth.publishers.publication import Publication, VerdictChange
 
-CONNECT = Failure(Kind.CONNECT, "refused")
+CONNECT = Failure(FailureKind.CONNECT, "refused")
 
 
 def verdict(server: str, *, in_service: bool = True) -> Verdict:
@@ -25,28 +25,28 @@ def decided(
     *verdicts: Verdict,
     due: Mapping[str, float],
     observations: Sequence[Observation] = (),
-    changes: Sequence[Change] = (),
-) -> Decided:
+    changes: Sequence[VerdictChange] = (),
+) -> Publication:
     by_server = {each.server: each for each in verdicts}
-    return Decided(verdicts[0].server.partition("/")[0], by_server, due, changes, observations)
+    return Publication(verdicts[0].server.partition("/")[0], by_server, due, changes, observations)
 
 
 @pytest.fixture
-def board() -> Board:
-    board = Board(clock=lambda: 1_000.0)
+def board() -> LiveState:
+    board = LiveState(clock=lambda: 1_000.0)
     round_ = [seen("c/a", "connect", 0.25), seen("c/a", "bind", 0.5)]
     board.publish(decided(verdict("c/a"), due={"c/a": 20.0}, observations=round_))
     return board
 
 
-def test_a_verdict_is_shown_until_it_holds_no_more(board: Board) -> None:
+def test_a_verdict_is_shown_until_it_holds_no_more(board: LiveState) -> None:
     known = board.view.clusters["c"]["c/a"]
 
     assert known.verdict == verdict("c/a")
     assert [known.is_stale(now) for now in (19.9, 20.0)] == [False, True]
 
 
-def test_times_add_up_over_rounds(board: Board) -> None:
+def test_times_add_up_over_rounds(board: LiveState) -> None:
     again = [seen("c/a", "connect", 0.75)]
     board.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=again))
     known = board.view.clusters["c"]["c/a"]
@@ -60,7 +60,7 @@ def test_times_add_up_over_rounds(board: Board) -> None:
     }
 
 
-def test_a_failure_that_was_gone_on_a_second_look_is_no_failed_round(board: Board) -> None:
+def test_a_failure_that_was_gone_on_a_second_look_is_no_failed_round(board: LiveState) -> None:
     confirmed = [seen("c/a", "connect", 0.1, CONNECT), seen("c/a", "connect", 0.1)]
     board.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=confirmed))
     assert board.view.clusters["c"]["c/a"].failed_rounds == 0
@@ -70,14 +70,14 @@ def test_a_failure_that_was_gone_on_a_second_look_is_no_failed_round(board: Boar
     assert board.view.clusters["c"]["c/a"].failed_rounds == 1
 
 
-def test_a_decision_without_a_round_of_a_server_renews_nothing_of_it(board: Board) -> None:
+def test_a_decision_without_a_round_of_a_server_renews_nothing_of_it(board: LiveState) -> None:
     board.publish(decided(verdict("c/a"), verdict("c/b"), due={"c/b": 30.0}))
     known = board.view.clusters["c"]["c/a"]
 
     assert (known.valid_until, known.rounds) == (20.0, 1)
 
 
-def test_a_survey_that_ended_is_no_round(board: Board) -> None:
+def test_a_survey_that_ended_is_no_round(board: LiveState) -> None:
     for failure in (None, CONNECT):
         surveyed = [seen("c/a", "propagation", 0.5, failure)]
         board.publish(decided(verdict("c/a"), due={}, observations=surveyed))
@@ -87,7 +87,7 @@ def test_a_survey_that_ended_is_no_round(board: Board) -> None:
     assert known.seen["propagation"].failure == CONNECT
 
 
-def test_a_view_that_was_taken_does_not_change(board: Board) -> None:
+def test_a_view_that_was_taken_does_not_change(board: LiveState) -> None:
     before = board.view
     board.publish(decided(verdict("c/a", in_service=False), due={"c/a": 30.0}))
 
@@ -95,18 +95,18 @@ def test_a_view_that_was_taken_does_not_change(board: Board) -> None:
     assert not board.view.clusters["c"]["c/a"].verdict.in_service
 
 
-def test_servers_and_clusters_that_are_gone_are_not_shown(board: Board) -> None:
+def test_servers_and_clusters_that_are_gone_are_not_shown(board: LiveState) -> None:
     board.publish(decided(verdict("c/b"), due={"c/b": 30.0}))
     assert list(board.view.clusters["c"]) == ["c/b"]
 
     board.publish(decided(verdict("d/x"), due={"d/x": 30.0}))
-    board.publish(Decided("c", {}, {}, (), ()))
+    board.publish(Publication("c", {}, {}, (), ()))
     assert [server for server, _ in board.view.servers()] == ["d/x"]
 
 
-def test_the_newest_changes_are_kept_and_no_more(board: Board) -> None:
+def test_the_newest_changes_are_kept_and_no_more(board: LiveState) -> None:
     for number in range(KEPT_CHANGES + 1):
-        change = Change(None, verdict("c/a", in_service=bool(number % 2)))
+        change = VerdictChange(None, verdict("c/a", in_service=bool(number % 2)))
         board.publish(decided(change.after, due={}, changes=[change]))
 
     assert len(board.view.changes) == KEPT_CHANGES

@@ -1,7 +1,7 @@
 """How long each check took in each of the last minutes: what a plot of the last hour needs.
 
-board.py keeps one `Hour` for each server and check. Nothing here ever changes, so a view that was
-taken can be read by any thread. Pure.
+live_state.py keeps one `LastHour` for each server and check. Nothing here ever changes, so a view
+that was taken can be read by any thread. Pure.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ldaphealth.live import spread
-from ldaphealth.live.spread import Spread
+from ldaphealth.live.histogram import Histogram, histogram_of, merged
 
 KEPT_MINUTES = 60
 MINUTE_SECONDS = 60
 
 
-class Point(Struct, frozen=True, gc=False):
+class MinutePoint(Struct, frozen=True, gc=False):
     """One minute: its number on the monotonic clock, how many looks, and their seconds.
 
-    The quantiles are upper bounds, too large by 19 % at most (spread.py).
+    The quantiles are upper bounds, too large by 19 % at most (histogram.py).
     """
 
     minute: int
@@ -30,33 +29,33 @@ class Point(Struct, frozen=True, gc=False):
     most: float
 
 
-class Hour(Struct, frozen=True):
+class LastHour(Struct, frozen=True):
     """The minutes that are over, oldest first, and the one that is not.
 
     A minute without a look has no point, so the oldest may be more than an hour ago: `since` tells
     them apart.
     """
 
-    over: tuple[Point, ...] = ()
+    over: tuple[MinutePoint, ...] = ()
     minute: int = -1
-    current: Spread = Spread()
+    current: Histogram = Histogram()
 
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[MinutePoint, ...]:
         """Return the points of all minutes with a look, oldest first."""
         return (*self.over, _point(self.minute, self.current)) if self.current.count else self.over
 
-    def since(self, minute: int) -> tuple[Point, ...]:
+    def since(self, minute: int) -> tuple[MinutePoint, ...]:
         """Return the points of that minute and later ones."""
         return tuple(point for point in self.points() if point.minute >= minute)
 
 
-def added(hour: Hour, at_seconds: float, seconds: Iterable[float]) -> Hour:
+def added(hour: LastHour, at_seconds: float, seconds: Iterable[float]) -> LastHour:
     """Return the hour with durations that were measured at that moment (monotonic seconds)."""
-    minute, found = int(at_seconds // MINUTE_SECONDS), spread.of(seconds)
+    minute, found = int(at_seconds // MINUTE_SECONDS), histogram_of(seconds)
     if minute <= hour.minute:  # rounds may land a little late
-        return Hour(hour.over, hour.minute, spread.merged((hour.current, found)))
-    return Hour(hour.points()[-(KEPT_MINUTES - 1) :], minute, found)
+        return LastHour(hour.over, hour.minute, merged((hour.current, found)))
+    return LastHour(hour.points()[-(KEPT_MINUTES - 1) :], minute, found)
 
 
-def _point(minute: int, of: Spread) -> Point:
-    return Point(minute, of.count, of.quantile(0.5), of.quantile(0.95), of.most)
+def _point(minute: int, of: Histogram) -> MinutePoint:
+    return MinutePoint(minute, of.count, of.quantile(0.5), of.quantile(0.95), of.most)

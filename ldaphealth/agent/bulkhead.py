@@ -16,7 +16,7 @@ HUNG_PART = 4
 LEAST_THREADS = 2  # one a lane
 
 
-class Lane:
+class Bulkhead:
     """Some threads, and what waits for one. Any thread may read its numbers."""
 
     def __init__(self, name: str, threads: int) -> None:
@@ -53,14 +53,14 @@ class Lane:
                 self.busy -= 1
 
 
-class Lanes:
+class Bulkheads:
     """Two lanes; none of their threads outlives the process, however it hangs."""
 
     def __init__(self, threads: int) -> None:
         """ValueError: fewer than LEAST_THREADS."""
         hung = max(1, threads // HUNG_PART)
-        self.quick = Lane("look", threads - hung)
-        self.hung = Lane("hung", hung)
+        self.quick = Bulkhead("look", threads - hung)
+        self.hung = Bulkhead("hung", hung)
 
     @property
     def threads(self) -> int:

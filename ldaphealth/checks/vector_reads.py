@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
 
-from ldaphealth.csn import ATTRIBUTE, CSNError, Sighting, Vector, essential, parse_vector
+from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, VectorRead, essential, parse_vector
 from ldaphealth.model import Observation
 
 
@@ -26,35 +26,35 @@ def vector(seen: Observation, base: str) -> Vector:
     return _parsed(_values(seen.facts, base))
 
 
-def sighting(seen: Observation, base: str) -> Sighting | None:
+def sighting(seen: Observation, base: str) -> VectorRead | None:
     """Return a read as far as it is one: not a failure, nothing, or what is no CSN."""
     try:
         found = vector(seen, base)
     except CSNError:
         return None
-    return Sighting(seen.ended_at, found, seen.duration_seconds) if found else None
+    return VectorRead(seen.ended_at, found, seen.duration_seconds) if found else None
 
 
-def sightings(seen: Iterable[Observation], base: str) -> list[Sighting]:
+def sightings(seen: Iterable[Observation], base: str) -> list[VectorRead]:
     """Return the reads that are any, in their order."""
     found = (sighting(each, base) for each in seen)
     return [each for each in found if each is not None]
 
 
-class _Backwards(Reversible[Sighting]):
+class _Backwards(Reversible[VectorRead]):
     """The reads of one server from the newest back; mostly nobody asks for more than a few."""
 
     __slots__ = ("_known", "_rest")
 
     def __init__(self, seen: Sequence[Observation], base: str) -> None:
-        self._known: list[Sighting] = []
+        self._known: list[VectorRead] = []
         found = (sighting(each, base) for each in reversed(seen))
         self._rest = (each for each in found if each is not None)
 
-    def __iter__(self) -> Iterator[Sighting]:
+    def __iter__(self) -> Iterator[VectorRead]:
         return reversed([*reversed(self)])
 
-    def __reversed__(self) -> Iterator[Sighting]:
+    def __reversed__(self) -> Iterator[VectorRead]:
         place = 0
         while place < len(self._known) or self._one_more():
             yield self._known[place]
@@ -69,7 +69,7 @@ class _Backwards(Reversible[Sighting]):
 
 def reads_now(
     observations: Mapping[str, Sequence[Observation]], base: str
-) -> dict[str, Reversible[Sighting]]:
+) -> dict[str, Reversible[VectorRead]]:
     """Return the reads of the servers that can be read now; another has no say any more."""
     latest = {
         server: found
@@ -82,7 +82,7 @@ def reads_now(
     return {server: _Backwards(observations[server], base) for server in latest}
 
 
-def own_reads(seen: Sequence[Observation], base: str) -> list[Sighting]:
+def own_reads(seen: Sequence[Observation], base: str) -> list[VectorRead]:
     """Return the reads of one server; the newest alone while they all show the same."""
     latest = _values(seen[-1].facts, base)
     same = all(_values(each.facts, base) == latest for each in seen)
@@ -107,7 +107,7 @@ def _grew(earlier: Mapping[str, object], later: Mapping[str, object], base: str)
     return all(sid in after and after[sid] >= position for sid, position in before.items())
 
 
-def essence(
+def select_kept(
     observations: Mapping[str, Sequence[Observation]],
 ) -> dict[str, list[Observation]]:
     """Return the reads that later ones are compared with.

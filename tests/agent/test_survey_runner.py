@@ -12,22 +12,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.agent.surveyors import AIR_SECONDS, Report, Surveyors
+from ldaphealth.agent.survey_runner import AIR_SECONDS, SurveyEnded, SurveyRunner
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import Kind, Observation
-from ldaphealth.survey import Found, Site, Surveyed
+from ldaphealth.model import FailureKind, Observation
+from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Params, surveying, then
 
 PATIENCE_SECONDS = 10.0
-FINE = Surveyed({"c/s0": Found({"height_metres": 1}, {"climb": 0.5}), "c/s1": Found({})})
+FINE = SurveyResult(
+    {"c/s0": SurveyFacts({"height_metres": 1}, {"climb": 0.5}), "c/s1": SurveyFacts({})}
+)
 
 
 class Base:
     """Where the surveys of one cluster are sent from, on a clock that the test turns."""
 
     def __init__(self, survey: Any, params: Params | None = None) -> None:
-        self.letters: SimpleQueue[Report] = SimpleQueue()
-        self.surveyors = Surveyors(self.letters.put, lambda: 0.0)
+        self.letters: SimpleQueue[SurveyEnded] = SimpleQueue()
+        self.surveyors = SurveyRunner(self.letters.put, lambda: 0.0)
         self.cluster = surveying(survey, params)
         self.surveyors.plan([self.cluster], 0.0)
 
@@ -48,7 +50,7 @@ class Base:
         return False
 
 
-def pausing(site: Site) -> None:
+def pausing(site: SurveyContext) -> None:
     while True:
         site.pause(60.0)
 
@@ -66,7 +68,7 @@ def test_what_was_found_becomes_one_observation_a_server() -> None:
 
 
 def test_of_a_server_that_was_not_found_or_is_not_configured_nothing_is_said() -> None:
-    base = Base(then(Surveyed({"c/s1": Found({}), "c/s7": Found({})})))
+    base = Base(then(SurveyResult({"c/s1": SurveyFacts({}), "c/s7": SurveyFacts({})})))
     base.at(0.0)
 
     assert [each.server for each in base.seen()] == ["c/s1"]
@@ -86,7 +88,7 @@ def test_a_survey_is_due_at_its_own_interval() -> None:
 
 def test_a_survey_never_overlaps_with_itself() -> None:
     go_on = threading.Event()
-    started: list[Site] = []
+    started: list[SurveyContext] = []
     base = Base(then(FINE, started.append, lambda _: go_on.wait(PATIENCE_SECONDS)))
     for now in (0.0, 1.0, 2.0):
         base.at(now)
@@ -100,9 +102,9 @@ def test_a_survey_never_overlaps_with_itself() -> None:
 
 
 def test_what_a_survey_keeps_is_given_to_the_next() -> None:
-    def count(site: Site) -> Surveyed:
+    def count(site: SurveyContext) -> SurveyResult:
         turn = 0 if site.kept is None else site.kept + 1
-        return Surveyed({"c/s0": Found({"turn": turn})}, turn if turn < 2 else None)
+        return SurveyResult({"c/s0": SurveyFacts({"turn": turn})}, turn if turn < 2 else None)
 
     base = Base(count)
     turns = []
@@ -117,7 +119,7 @@ def test_what_a_survey_keeps_is_given_to_the_next() -> None:
     "survey", [then(FINE, lambda _: 1 / 0), lambda _: {"c/s0": {}}], ids=["raises", "no Surveyed"]
 )
 def test_a_survey_that_fails_is_logged_once_and_is_our_own_trouble(
-    survey: Callable[[Site], Surveyed], caplog: pytest.LogCaptureFixture
+    survey: Callable[[SurveyContext], SurveyResult], caplog: pytest.LogCaptureFixture
 ) -> None:
     base = Base(survey)
     with caplog.at_level(logging.ERROR):
@@ -125,19 +127,19 @@ def test_a_survey_that_fails_is_logged_once_and_is_our_own_trouble(
         seen = base.seen()
 
     assert [(each.server, each.failure and each.failure.kind) for each in seen] == [
-        ("c/s0", Kind.BUG),
-        ("c/s1", Kind.BUG),
+        ("c/s0", FailureKind.BUG),
+        ("c/s1", FailureKind.BUG),
     ]
-    assert all(each.failure is not None and each.failure.ours for each in seen)
+    assert all(each.failure is not None and each.failure.is_local for each in seen)
     assert [bool(record.exc_info) for record in caplog.records] == [True]
 
 
 def test_what_was_kept_outlasts_a_survey_that_fails() -> None:
-    def fail_once(site: Site) -> Surveyed:
+    def fail_once(site: SurveyContext) -> SurveyResult:
         if site.kept == "cursor" and not failed:
             failed.append(True)
             raise ValueError
-        return Surveyed({"c/s0": Found({"kept": site.kept})}, "cursor")
+        return SurveyResult({"c/s0": SurveyFacts({"kept": site.kept})}, "cursor")
 
     failed: list[bool] = []
     base = Base(fail_once)
@@ -161,7 +163,7 @@ def test_one_that_hangs_past_its_deadline_is_told_once_and_not_begun_again(
     told = base.seen()
     assert base.is_quiet()
 
-    assert [each.failure and each.failure.kind for each in told] == [Kind.BUG] * 2
+    assert [each.failure and each.failure.kind for each in told] == [FailureKind.BUG] * 2
     assert "no end within 0.05 s" in str(told[0].failure)
     assert [record.message for record in caplog.records] == ["a survey hangs"]
     release.set()
@@ -193,7 +195,7 @@ def test_a_pause_is_no_longer_than_the_deadline() -> None:
 def test_a_session_is_bounded_by_the_deadline_of_the_survey() -> None:
     bounds: list[float] = []
 
-    def note(site: Site) -> None:
+    def note(site: SurveyContext) -> None:
         asked = replace(site, opening=lambda _, deadline, __: bounds.append(deadline.seconds))
         asked.open(site.servers[0])
         asked.open(site.servers[0], seconds=0.5)
@@ -209,7 +211,7 @@ def test_a_session_is_bounded_by_the_deadline_of_the_survey() -> None:
 def test_a_server_that_refuses_is_the_business_of_the_survey() -> None:
     troubles: list[str] = []
 
-    def knock(site: Site) -> None:
+    def knock(site: SurveyContext) -> None:
         with pytest.raises(SessionError) as refused:
             site.open(site.servers[0])
         troubles.append(refused.value.failure.kind)
@@ -218,7 +220,7 @@ def test_a_server_that_refuses_is_the_business_of_the_survey() -> None:
     base.at(0.0)
 
     assert base.seen()
-    assert troubles == [Kind.CONNECT]
+    assert troubles == [FailureKind.CONNECT]
 
 
 def test_a_reload_that_changes_nothing_lets_it_go_on() -> None:
@@ -248,20 +250,20 @@ def test_a_reload_that_changes_it_ends_it_and_drops_what_it_saw(change: str) -> 
 
 
 def test_other_settings_forget_what_was_kept() -> None:
-    def tell(site: Site) -> Surveyed:
-        return Surveyed({"c/s0": Found({"kept": site.kept})}, "cursor")
+    def render(site: SurveyContext) -> SurveyResult:
+        return SurveyResult({"c/s0": SurveyFacts({"kept": site.kept})}, "cursor")
 
-    base = Base(tell)
+    base = Base(render)
     base.at(0.0)
     base.seen()
-    base.surveyors.plan([surveying(tell, Params(label="other"))], 1.0)
+    base.surveyors.plan([surveying(render, Params(label="other"))], 1.0)
     base.at(2.0)
 
     assert base.seen()[0].facts["kept"] is None
 
 
-def keeping(site: Site) -> Surveyed:
-    return Surveyed({"c/s0": Found({"kept": site.kept})}, "cursor")
+def keeping(site: SurveyContext) -> SurveyResult:
+    return SurveyResult({"c/s0": SurveyFacts({"kept": site.kept})}, "cursor")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +286,7 @@ def test_another_server_under_an_old_name_forgets_what_was_kept(
 def test_the_surveys_of_many_clusters_do_not_begin_together() -> None:
     base = Base(then(FINE))
     clusters = [
-        replace(surveying(then(Surveyed({})), Params(interval_seconds=60.0)), name=f"c{n}")
+        replace(surveying(then(SurveyResult({})), Params(interval_seconds=60.0)), name=f"c{n}")
         for n in range(60)
     ]
     base.surveyors.plan(clusters, 0.0)
@@ -308,6 +310,6 @@ def test_a_survey_without_a_thread_is_our_own_trouble_and_begun_again() -> None:
     finally:
         threading.stack_size(usual)
 
-    assert [each.failure and each.failure.ours for each in base.seen()] == [True, True]
+    assert [each.failure and each.failure.is_local for each in base.seen()] == [True, True]
     base.at(1.0)
     assert [each.failure for each in base.seen()] == [None, None]
