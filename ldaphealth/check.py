@@ -1,48 +1,59 @@
-"""What a check is, and how a cluster says which checks it wants.
+"""What a check is, what its judge sees, and which checks a cluster wants.
 
-Authors of checks import `Check`; config.py and probe.py use `ConfiguredCheck` and `Cluster`.
+Authors of checks find all of it in `ldaphealth.plugin`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.model import CheckEffect, Finding, Metric, Observation, Server, State, Trust
+from ldaphealth.model import CheckEffect, F, Finding, Metric, Observation, Server, State, Trust
 
 if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
     from ldaphealth.ldap.session import Session
-    from ldaphealth.survey import Survey
+    from ldaphealth.survey import SurveyContext, SurveyResult
 
-Facts = Mapping[str, object]
-ObservationsByServer = Mapping[str, Sequence[Observation]]  # by server ID, oldest first
+P = TypeVar("P", bound=Struct)  # the settings of one check
+ObservationsByServer = Mapping[str, Sequence[Observation[F]]]  # by server ID, oldest first
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
 
 
-class View(Struct, frozen=True):
-    """All that one judge may look at: its check's observations of the whole cluster.
+class View(Struct, Generic[F], frozen=True):
+    """What the judge of one check sees: the observations of that check on the whole cluster.
 
-    `one_shot` says that nothing was remembered before this process: two reads a moment apart are
-    all there is. Observations are oldest first, failed ones included.
+    Observations are oldest first, failed ones included. `one_shot` is true in a process that
+    remembers nothing from before: two observations a moment apart are all that it has.
     """
 
     server: Server
     check: str
-    observations: Mapping[str, Sequence[Observation]]  # by server ID; all servers of the cluster
+    observations: ObservationsByServer[F]
     one_shot: bool = False
 
     @property
-    def mine(self) -> Sequence[Observation]:
+    def own(self) -> Sequence[Observation[F]]:
         """Return the observations of the server that is judged, oldest first."""
         return self.observations.get(self.server.id, ())
 
     @property
-    def latest(self) -> Observation:
-        """Return the newest observation of the server; a judge runs only when there is one."""
-        return self.mine[-1]
+    def latest(self) -> Observation[F]:
+        """Return the newest observation of the server that is judged; IndexError without one."""
+        return self.own[-1]
+
+    @property
+    def facts(self) -> F:
+        """Return the facts of the newest observation; ValueError if it failed.
+
+        A judge runs only when there are facts.
+        """
+        facts = self.latest.facts
+        if facts is None:
+            raise ValueError(f"the newest observation of {self.check} on {self.server.id} failed")
+        return facts
 
     def finding(
         self,
@@ -52,56 +63,66 @@ class View(Struct, frozen=True):
         metrics: Iterable[Metric] = (),
         trust: Trust = Trust.SOFT,
     ) -> Finding:
-        """Return an opinion on the server that is judged."""
-        return Finding(self.server.id, self.check, state, code, summary, tuple(metrics), trust)
+        """Return a finding on the server that is judged."""
+        return Finding(
+            server=self.server.id,
+            check=self.check,
+            state=state,
+            code=code,
+            summary=summary,
+            metrics=tuple(metrics),
+            trust=trust,
+        )
 
 
-def _never(view: View, params: Any) -> bool:  # noqa: ARG001
-    return False
-
-
-def not_in_rounds(session: Session, params: Any) -> Facts:  # noqa: ARG001
-    """Stand for `observe` in a check that is a survey: no round ever asks it."""
-    raise TypeError("a survey is no part of a round")
-
-
-class Check(Struct, frozen=True):
+class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     """One kind of check.
 
-    `observe(session, params)` does I/O on one server and returns facts, JSON-able and without
-    opinion; SessionError passes through. `judge(view, params)` is pure and returns findings: at
-    least one, and only OK ones when all is well; it runs only when the newest observation is no
-    failure. `second_look(view, params)` says that a process without memory must observe again a
-    moment later before it judges.
+    `params` is a frozen msgspec Struct whose fields are the settings in the configuration file.
+    `facts` is the frozen msgspec Struct that holds what the check sees.
 
-    A judge sees the newest 64 reads. With `covers(earlier, later)`, which tells that the facts of
-    the later read say all that those of the earlier do, it sees older ones as well: of three in a
-    row the middle one may be forgotten when each covers the one before it. `essence` returns the
-    few observations of all servers that a restart of the agent must not forget.
+    `observe(session, params)` does the I/O on one server and returns the facts. It has no opinion;
+    SessionError passes through it. `judge(view, params)` is a pure function and returns findings:
+    at least one, and only OK ones when all is well. It runs only when the newest observation did
+    not fail. `second_look(view, params)` returns true when a process without memory must observe
+    the server again a moment later before it can judge.
 
-    `params` is a frozen msgspec Struct; its fields are the settings
-    in the configuration file.
+    A judge sees the newest 64 observations of each server. `covers(earlier, later)` returns true
+    when the later facts say all that the earlier ones do. With it the judge sees older
+    observations too: of three in a row the middle one may be dropped when each covers the one
+    before it. `select_kept` returns the few observations that a restart of the agent must not
+    forget.
 
-    A check with `survey` watches several servers over a longer time (survey.py). It has no part in
-    rounds, so its `observe` is `not_in_rounds`; the agent alone runs it, and its `params` also have
+    A check has either `observe` or `survey`. A survey watches several servers for a longer time
+    (ldaphealth/survey.py). Rounds leave it out, only the agent runs it, and its `params` also have
     `interval_seconds` and `deadline_seconds`.
     """
 
     name: str
-    params: type[Any]
-    observe: Callable[[Session, Any], Facts]
-    judge: Callable[[View, Any], Iterable[Finding]]
+    params: type[P]
+    facts: type[F]
+    judge: Callable[[View[F], P], Iterable[Finding]]
+    observe: Callable[[Session, P], F] | None = None
+    survey: Callable[[SurveyContext[P, Any]], SurveyResult[F, Any]] | None = None
     effect: CheckEffect = CheckEffect.WATCH
-    second_look: Callable[[View, Any], bool] = _never
-    survey: Survey | None = None
-    covers: Callable[[Facts, Facts], bool] | None = None
-    select_kept: Callable[[ObservationsByServer], ObservationsByServer] | None = None
+    second_look: Callable[[View[F], P], bool] | None = None
+    covers: Callable[[F, F], bool] | None = None
+    select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.observe is None) is (self.survey is None):
+            raise TypeError(f"check {self.name} needs either observe or survey")
+
+
+# Where it does not matter which check it is.
+AnyView = View[Any]
+AnyCheck = Check[Any, Any]
 
 
 class ConfiguredCheck(Struct, frozen=True):
     """One check as a cluster wants it: with its settings and its effect on the verdict."""
 
-    check: Check
+    check: AnyCheck
     params: Any
     effect: CheckEffect
 

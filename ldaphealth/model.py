@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, field
+
+F = TypeVar("F", bound=Struct)  # the facts of one check
 
 
 class State(Enum):
@@ -134,21 +137,28 @@ class Failure(Struct, frozen=True):
     is_local: bool = field(default=False, name="ours")
 
 
-class Observation(Struct, frozen=True):
-    """What one check saw of one server; no opinion in it. Times are monotonic seconds."""
+class Observation(Struct, Generic[F], frozen=True, kw_only=True):
+    """What one check saw of one server; no opinion in it. Times are monotonic seconds.
+
+    `facts` are those of the check; an observation that failed has a `failure` in place of them.
+    `timings` are the seconds that each operation took.
+    """
 
     server: str
     check: str
     started_at: float
     duration_seconds: float
-    facts: Mapping[str, object] = {}
-    timings: Mapping[str, float] = {}  # operation -> seconds
+    facts: F | None = None
+    timings: Mapping[str, float] = {}
     failure: Failure | None = None
 
     @property
     def ended_at(self) -> float:
         """Monotonic seconds when the observation was complete."""
         return self.started_at + self.duration_seconds
+
+
+AnyObservation = Observation[Any]  # where it does not matter of which check it is
 
 
 class Metric(Struct, frozen=True):
@@ -173,7 +183,7 @@ class Trust(Enum):
     LOCAL = "ours"  # our own trouble: says nothing about the server
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, kw_only=True):
     """An opinion on one check of one server; `code` is stable and part of the product."""
 
     server: str

@@ -1,87 +1,79 @@
-"""What a survey is: a check that watches several servers of a cluster over a longer time.
+"""What a survey is: a check that watches several servers of a cluster for a longer time.
 
-Authors of such checks import this. The agent runs surveys beside its rounds (surveyors.py); what
-one finds becomes one observation a server, which the check's `judge` gets like any other.
+The agent runs surveys beside its rounds (agent/survey_runner.py). The result becomes one
+observation of each server, and the check's `judge` gets it like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from msgspec import Struct
 
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Server
+from ldaphealth.model import F, Server
 
 if TYPE_CHECKING:  # loading it would load ldap3
     from ldaphealth.ldap.session import Session
 
+P = TypeVar("P", bound=Struct)  # the settings of the survey
+K = TypeVar("K")  # what it keeps from one run to the next
+
 
 class StoppedError(Exception):
-    """The agent ends, or a reload changed the cluster: nobody waits for the survey any more."""
+    """The survey must end: the agent stops, or a reload changed the cluster."""
 
 
-class Pace(Protocol):
-    """What the settings of a survey must say, as fields or as properties."""
-
-    @property
-    def interval_seconds(self) -> float:
-        """Return the time from one survey to the next."""
-
-    @property
-    def deadline_seconds(self) -> float:
-        """Return after how long a survey has failed, whatever it waits for."""
-
-
-class SurveyContext(Struct, frozen=True):
+class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     """All that a survey works with.
 
-    `kept` is what the survey before this one returned as such, None for the first of a process.
-    `deadline` is the hard one of the whole survey.
+    `kept` is what the previous run returned as such, None in the first run of a process.
+    `deadline` is the hard deadline of the whole run. `open_session` opens a session with a byte
+    budget; `wait` waits for some seconds and returns true at once when the survey must end.
     """
 
     servers: tuple[Server, ...]
-    params: Any
+    params: P
     deadline: Deadline
-    kept: Any
-    opening: Callable[[Server, Deadline, int | None], Session]
-    stopping: Callable[[float], bool]  # wait so many seconds; True at once when all must end
+    kept: K | None
+    open_session: Callable[[Server, Deadline, int | None], Session]
+    wait: Callable[[float], bool]
 
     def open(
         self, server: Server, seconds: float | None = None, budget_bytes: int | None = None
     ) -> Session:
-        """Return a session that is connected and bound, for whoever asks to close; SessionError.
+        """Return a connected and bound session, which the caller must close; SessionError.
 
-        It ends with the survey's deadline, or after so many seconds if that is sooner.
-        `budget_bytes` is what it may receive, by default what a session of a round may.
+        It ends with the survey's deadline, or after `seconds` if that is sooner. `budget_bytes` is
+        how much it may receive, by default as much as a session of a round.
         """
-        own = self.deadline
-        if seconds is not None and own.now() + seconds < own.at:
-            own = Deadline.after(seconds, own.now)
-        return self.opening(server, own, budget_bytes)
+        deadline = self.deadline
+        if seconds is not None and deadline.now() + seconds < deadline.at:
+            deadline = Deadline.after(seconds, deadline.now)
+        return self.open_session(server, deadline, budget_bytes)
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not past the deadline; StoppedError when all must end. 0 only asks."""
-        if self.stopping(max(0.0, min(seconds, self.deadline.at - self.deadline.now()))):
+        """Wait, but not past the deadline; StoppedError when the survey must end.
+
+        With 0 it returns at once, or raises.
+        """
+        if self.wait(max(0.0, min(seconds, self.deadline.at - self.deadline.now()))):
             raise StoppedError
 
 
-class SurveyFacts(Struct, frozen=True):
-    """What a survey saw of one server: JSON-able facts without opinion, and seconds by operation.
+class SurveyFacts(Struct, Generic[F], frozen=True):
+    """What a survey saw of one server: its facts, and the seconds that each operation took.
 
-    Another server's trouble belongs into the facts: a survey has no failures but its own.
+    A failure of another server belongs into the facts: a survey fails only as a whole.
     """
 
-    facts: Mapping[str, object]
+    facts: F
     timings: Mapping[str, float] = {}
 
 
-class SurveyResult(Struct, frozen=True):
-    """What a survey saw, by server ID, and what it wants to be given the next time."""
+class SurveyResult(Struct, Generic[F, K], frozen=True):
+    """What a survey saw, by server ID, and what the next run gets as `kept`."""
 
-    found: Mapping[str, SurveyFacts]
-    kept: Any = None
-
-
-Survey = Callable[[SurveyContext], SurveyResult]
+    found: Mapping[str, SurveyFacts[F]]
+    kept: K | None = None

@@ -6,17 +6,10 @@ set up for another, does not list the suffix.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from typing import Annotated
 
-from msgspec import Meta, Struct
-
-from ldaphealth.check import Check
-from ldaphealth.model import CheckEffect, Finding, State
-
-if TYPE_CHECKING:
-    from ldaphealth.check import View
-    from ldaphealth.ldap.session import Session
+from ldaphealth.plugin import Check, CheckEffect, Finding, Meta, Session, State, Struct, View
 
 
 class Params(Struct, frozen=True):
@@ -25,20 +18,33 @@ class Params(Struct, frozen=True):
     suffix: Annotated[str, Meta(description="the naming context; empty: the cluster's suffix")] = ""
 
 
-def observe(session: Session, params: Params) -> Mapping[str, object]:
-    """See: facts without opinion. Errors of the session are somebody else's business."""
+class Facts(Struct, frozen=True):
+    """What is wanted, and what the server lists."""
+
+    wanted: str
+    held: tuple[str, ...]
+
+
+def observe(session: Session, params: Params) -> Facts:
+    """Read the root DSE. There is no opinion here, and errors of the session pass through."""
     entry = session.read("", ("namingContexts",))
-    wanted = params.suffix or session.server.suffix
-    return {"wanted": wanted, "held": entry.get("namingcontexts", ())}
+    return Facts(params.suffix or session.server.suffix, entry.get("namingcontexts", ()))
 
 
-def judge(view: View, _: Params) -> Iterable[Finding]:
-    """Judge: pure, from what was seen, with a stable code and a sentence for a tired person."""
-    wanted, held = view.latest.facts["wanted"], view.latest.facts["held"]
-    if wanted in held:  # type: ignore[operator]  facts are what observe made them
-        yield view.finding(State.OK, "ok", f"holds {wanted}")
+def judge(view: View[Facts], _: Params) -> Iterable[Finding]:
+    """Judge what was seen: a stable code, and a sentence for a person at night. It does no I/O."""
+    facts = view.facts
+    if facts.wanted in facts.held:
+        yield view.finding(State.OK, "ok", f"holds {facts.wanted}")
     else:
-        yield view.finding(State.CRITICAL, "missing", f"does not hold {wanted}")
+        yield view.finding(State.CRITICAL, "missing", f"does not hold {facts.wanted}")
 
 
-CHECK = Check("naming_context", Params, observe, judge, CheckEffect.OUT)
+CHECK = Check(
+    name="naming_context",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    effect=CheckEffect.OUT,
+)

@@ -24,7 +24,7 @@ from ldaphealth.agent.schedule import Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.ldap.deadline import boot_seconds
-from ldaphealth.model import Observation, Server
+from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import Probe, RoundPlan, run_round
@@ -53,7 +53,7 @@ class RoundEnded(Struct, frozen=True):
 
     target: Server
     round: RoundPeriod
-    seen: Sequence[Observation]
+    seen: Sequence[AnyObservation]
 
 
 class CallRequested(Struct, frozen=True):
@@ -221,10 +221,10 @@ class Agent:
         except RuntimeError as error:  # it waits for one of the threads that there are
             log.warning("no thread for a look", extra={"server": server_id, "error": str(error)})
 
-    def _fly(self, server: Server, run: Callable[[], list[Observation]]) -> None:
+    def _fly(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
         """Do one round in a thread of its own; whatever happens, a letter says that it ended."""
         began = self._clock()
-        seen: list[Observation] = []
+        seen: list[AnyObservation] = []
         try:
             seen = run()
         except Exception:
@@ -267,7 +267,7 @@ class Agent:
 
     def _land_survey(self, report: SurveyEnded) -> None:
         seen = self._surveyors.land(report)
-        pool = self.pools.get(report.errand.cluster.name)
+        pool = self.pools.get(report.run.cluster.name)
         if pool is not None and seen:
             pool.land_survey(seen)
             self.decide(pool)

@@ -30,7 +30,7 @@ from ldaphealth.guard import Override, ServerMemory
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import Observation, Server, Snapshot
+from ldaphealth.model import AnyObservation, Server, Snapshot
 from ldaphealth.sinks.json_document import document, finding_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError
 
@@ -217,13 +217,13 @@ def _past_document(past: ServerMemory, now: float) -> dict[str, Any]:
     }
 
 
-def _observation_document(observation: Observation) -> dict[str, Any]:
+def _observation_document(observation: AnyObservation) -> dict[str, Any]:
     failure = observation.failure
     return {
         "check": observation.check,
         "duration_seconds": observation.duration_seconds,
         "timings": dict(observation.timings),
-        "facts": msgspec.to_builtins(dict(observation.facts), enc_hook=str),
+        "facts": msgspec.to_builtins(observation.facts, enc_hook=str) if observation.facts else {},
         "failure": msgspec.to_builtins(failure) if failure else None,
     }
 

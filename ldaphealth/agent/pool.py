@@ -8,14 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Facts, ObservationsByServer
+from ldaphealth.check import Cluster, ObservationsByServer
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
-from ldaphealth.model import FailureKind, Finding, Observation, Server, Verdict
+from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
 from ldaphealth.publishers.publication import VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
 
@@ -30,10 +32,10 @@ class Pool:
         self.memory = memory
         self.history = RecentObservations(covers=_covers(cluster))
         self.verdicts: dict[str, Verdict] = {}
-        self.latest: dict[str, tuple[Observation, ...]] = {}
+        self.latest: dict[str, tuple[AnyObservation, ...]] = {}
         self.hung: set[str] = set()
-        self.surveyed: dict[str, dict[str, Observation]] = {}  # by server and check, the newest
-        self._surveyed: list[Observation] = []  # since the last decision
+        self.surveyed: dict[str, dict[str, AnyObservation]] = {}  # by server and check, the newest
+        self._surveyed: list[AnyObservation] = []  # since the last decision
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
 
@@ -46,7 +48,7 @@ class Pool:
         """Return what failed in the latest round: the same again is no news."""
         return failed_checks(self.latest.get(server, ()))
 
-    def land(self, server: str, seen: Sequence[Observation], took: RoundPeriod) -> None:
+    def land(self, server: str, seen: Sequence[AnyObservation], took: RoundPeriod) -> None:
         """Take what a round saw, and judge it."""
         configured = {each.id: each for each in self.cluster.servers}
         if server not in configured:  # a reload removed it meanwhile
@@ -60,7 +62,7 @@ class Pool:
         self._rounds[server] = took
         self._judge(configured[server])
 
-    def land_survey(self, seen: Sequence[Observation]) -> None:
+    def land_survey(self, seen: Sequence[AnyObservation]) -> None:
         """Take what a survey saw, and judge it where a round was: no survey is a first look."""
         configured = {each.id: each for each in self.cluster.servers}
         here = [each for each in seen if each.server in configured]
@@ -72,7 +74,7 @@ class Pool:
         for server in self.latest.keys() & {each.server for each in here}:
             self._judge_again(configured[server], checks)
 
-    def take_surveyed(self) -> tuple[Observation, ...]:
+    def take_surveyed(self) -> tuple[AnyObservation, ...]:
         """Return what surveys saw since this was last asked."""
         taken, self._surveyed = tuple(self._surveyed), []
         return taken
@@ -123,7 +125,7 @@ class Pool:
             if past.silent_since is None and past.answered and past.began < latest
         ]
 
-    def select_kept(self) -> dict[str, ObservationsByServer]:
+    def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
         """Return by check what a restart must not forget; any thread may ask."""
         return {
             each.check.name: each.check.select_kept(self.history.of_check(each.check.name))
@@ -170,7 +172,7 @@ def _covers(cluster: Cluster) -> dict[str, Covers]:
     }
 
 
-def _covered(check: str, covers: Covers, earlier: Facts, later: Facts) -> bool:
+def _covered(check: str, covers: Covers, earlier: Struct, later: Struct) -> bool:
     """Ask a check, whose mistake must not end the agent; then both reads are kept."""
     try:
         return covers(earlier, later)

@@ -17,7 +17,7 @@ from ldaphealth.agent.schedule import Schedule
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
-from ldaphealth.model import Failure, FailureKind, Observation
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
 from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 
@@ -45,8 +45,8 @@ class SurveyRun:
 class SurveyEnded(Struct, frozen=True):
     """A letter: what a survey brought. `has_ended` is False where its thread hangs."""
 
-    errand: SurveyRun
-    seen: tuple[Observation, ...]
+    run: SurveyRun
+    seen: tuple[AnyObservation, ...]
     kept: Any = None
     has_ended: bool = True
 
@@ -87,15 +87,15 @@ class SurveyRunner:
             if key in before and _is_about_another(before[key], wanted):
                 self._kept.pop(key, None)
         self._kept = {key: each for key, each in self._kept.items() if key in self._wanted}
-        for errand in self._under_way.values():
-            if not self._is_wanted(errand):
-                errand.stop.set()
+        for run in self._under_way.values():
+            if not self._is_wanted(run):
+                run.stop.set()
 
     def start_due(self, now: float) -> None:
         """Begin what is due, and give up what is past its deadline."""
-        for errand in self._under_way.values():
-            if errand.deadline.now() > errand.deadline.at + AIR_SECONDS:
-                self._give_up(errand)
+        for run in self._under_way.values():
+            if run.deadline.now() > run.deadline.at + AIR_SECONDS:
+                self._give_up(run)
         for key in self._schedule.take(now):
             if key not in self._under_way:
                 self._begin(key)
@@ -104,62 +104,62 @@ class SurveyRunner:
         """Return when a survey is due next."""
         return self._schedule.next_at()
 
-    def land(self, report: SurveyEnded) -> tuple[Observation, ...]:
+    def land(self, report: SurveyEnded) -> tuple[AnyObservation, ...]:
         """Take a letter, and return what counts of it."""
-        errand = report.errand
+        run = report.run
         if report.has_ended:
-            del self._under_way[errand.key]
-            if errand.is_given_up:
+            del self._under_way[run.key]
+            if run.is_given_up:
                 return ()
-        if not self._is_wanted(errand):  # a reload came between
+        if not self._is_wanted(run):  # a reload came between
             return ()
         if report.has_ended:
-            self._kept[errand.key] = report.kept
+            self._kept[run.key] = report.kept
         return report.seen
 
     def close(self) -> None:
         """Begin nothing any more, and ask what is under way to end; nobody waits for it."""
         self._wanted = {}
         self._schedule.plan({}, 0.0)
-        for errand in self._under_way.values():
-            errand.stop.set()
+        for run in self._under_way.values():
+            run.stop.set()
 
     def _begin(self, key: str) -> None:
-        errand = self._under_way[key] = SurveyRun(key, *self._wanted[key])
-        args = errand, self._kept.get(key)
+        run = self._under_way[key] = SurveyRun(key, *self._wanted[key])
+        args = run, self._kept.get(key)
         try:
             threading.Thread(
                 target=self._work, args=args, name=f"survey {key}", daemon=True
             ).start()
         except RuntimeError as error:  # the system gives us no more threads
             log.error("a survey cannot begin", extra={"survey": key, "error": str(error)})  # noqa: TRY400
-            seen = _failed(errand, f"the check itself failed: {error}")
-            self._deliver(SurveyEnded(errand, seen, self._kept.get(key)))
+            seen = _failed(run, f"the check itself failed: {error}")
+            self._deliver(SurveyEnded(run, seen, self._kept.get(key)))
 
-    def _is_wanted(self, errand: SurveyRun) -> bool:
-        return errand.key in self._wanted and errand.is_of(*self._wanted[errand.key])
+    def _is_wanted(self, run: SurveyRun) -> bool:
+        return run.key in self._wanted and run.is_of(*self._wanted[run.key])
 
-    def _give_up(self, errand: SurveyRun) -> None:
-        if not errand.is_given_up:
-            errand.is_given_up = True
-            errand.stop.set()
-            detail = f"the check itself failed: no end within {errand.deadline.seconds:g} s"
-            log.error("a survey hangs", extra={"survey": errand.key})
-            self._deliver(SurveyEnded(errand, _failed(errand, detail), has_ended=False))
+    def _give_up(self, run: SurveyRun) -> None:
+        if not run.is_given_up:
+            run.is_given_up = True
+            run.stop.set()
+            detail = f"the check itself failed: no end within {run.deadline.seconds:g} s"
+            log.error("a survey hangs", extra={"survey": run.key})
+            self._deliver(SurveyEnded(run, _failed(run, detail), has_ended=False))
 
-    def _work(self, errand: SurveyRun, kept: Any) -> None:
+    def _work(self, run: SurveyRun, kept: Any) -> None:
         """Do one survey in a thread of its own; whatever happens, a letter says that it ended."""
-        seen: tuple[Observation, ...] = ()
+        seen: tuple[AnyObservation, ...] = ()
         try:
-            surveyed = _survey(errand, kept)
-            seen, kept = _observations(errand, surveyed), surveyed.kept
+            surveyed = _survey(run, kept)
+            seen, kept = _observations(run, surveyed), surveyed.kept
         except StoppedError:
             pass
         except Exception as error:  # a check's mistake says nothing about the servers
-            log.exception("a survey failed", extra={"survey": errand.key})
-            seen = _failed(errand, f"the check itself failed: {type(error).__name__}: {error}")
+            log.exception("a survey failed", extra={"survey": run.key})
+            seen = _failed(run, f"the check itself failed: {type(error).__name__}: {error}")
         finally:
-            self._deliver(SurveyEnded(errand, seen, kept))
+            self._deliver(SurveyEnded(run, seen, kept))
 
 
 def _is_about_another(
@@ -175,50 +175,54 @@ def _is_about_another(
     )
 
 
-def _survey(errand: SurveyRun, kept: Any) -> SurveyResult:
-    survey = errand.planned.check.survey
-    if survey is None:
-        raise TypeError(f"check {errand.planned.check.name} is no survey")
-    site = SurveyContext(
-        errand.cluster.servers,
-        errand.planned.params,
-        errand.deadline,
-        kept,
-        open_session,
-        errand.stop.wait,
+def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
+    check = run.planned.check
+    if check.survey is None:
+        raise TypeError(f"check {check.name} is no survey")
+    context = SurveyContext(
+        servers=run.cluster.servers,
+        params=run.planned.params,
+        deadline=run.deadline,
+        kept=kept,
+        open_session=open_session,
+        wait=run.stop.wait,
     )
-    surveyed: object = survey(site)
-    if not isinstance(surveyed, SurveyResult):  # a third party may return anything
-        raise TypeError(f"{type(surveyed).__name__} is no Surveyed")
-    return surveyed
+    result: object = check.survey(context)
+    if not isinstance(result, SurveyResult):  # a third party may return anything
+        raise TypeError(f"{type(result).__name__} is no SurveyResult")
+    wrong = [
+        each.facts for each in result.found.values() if not isinstance(each.facts, check.facts)
+    ]
+    if wrong:
+        raise TypeError(f"{type(wrong[0]).__name__} is not the facts of {check.name}")
+    return result
 
 
-def _observations(errand: SurveyRun, surveyed: SurveyResult) -> tuple[Observation, ...]:
+def _observations(run: SurveyRun, result: SurveyResult[Any, Any]) -> tuple[AnyObservation, ...]:
     return tuple(
-        _observation(errand, server.id, surveyed.found[server.id])
-        for server in errand.cluster.servers
-        if server.id in surveyed.found
+        _observation(run, server.id, result.found[server.id])
+        for server in run.cluster.servers
+        if server.id in result.found
     )
 
 
-def _failed(errand: SurveyRun, detail: str) -> tuple[Observation, ...]:
+def _failed(run: SurveyRun, detail: str) -> tuple[AnyObservation, ...]:
     failure = Failure(FailureKind.BUG, printable(detail), is_local=True)
-    return tuple(
-        _observation(errand, server.id, SurveyFacts({}), failure)
-        for server in errand.cluster.servers
-    )
+    return tuple(_observation(run, server.id, None, failure) for server in run.cluster.servers)
 
 
 def _observation(
-    errand: SurveyRun, server: str, found: SurveyFacts, failure: Failure | None = None
-) -> Observation:
-    took_seconds = errand.deadline.now() - errand.began
+    run: SurveyRun,
+    server: str,
+    found: SurveyFacts[Any] | None,
+    failure: Failure | None = None,
+) -> AnyObservation:
     return Observation(
-        server,
-        errand.planned.check.name,
-        errand.began,
-        took_seconds,
-        dict(found.facts),
-        dict(found.timings),
-        failure,
+        server=server,
+        check=run.planned.check.name,
+        started_at=run.began,
+        duration_seconds=run.deadline.now() - run.began,
+        facts=None if found is None else found.facts,
+        timings={} if found is None else dict(found.timings),
+        failure=failure,
     )

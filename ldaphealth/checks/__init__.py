@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
-from ldaphealth.check import Check
+from ldaphealth.check import AnyCheck, Check
 
 
-class CheckTable(Mapping[str, Check]):
+class CheckTable(Mapping[str, AnyCheck]):
     """Checks by name; the module of one is loaded when it is looked up.
 
     A process that looks once is short, and half of what it costs is loading.
@@ -20,8 +20,8 @@ class CheckTable(Mapping[str, Check]):
     def __init__(self, modules: Mapping[str, str]) -> None:
         self._modules = modules
 
-    def __getitem__(self, name: str) -> Check:
-        check: Check = import_module(self._modules[name]).CHECK
+    def __getitem__(self, name: str) -> AnyCheck:
+        check: AnyCheck = import_module(self._modules[name]).CHECK
         return check
 
     def __contains__(self, name: object) -> bool:
@@ -65,7 +65,7 @@ GROUP = "ldaphealth.checks"
 PACE = ("interval_seconds", "deadline_seconds")  # what the settings of a survey say (survey.py)
 
 
-def find(name: str) -> Check:
+def find(name: str) -> AnyCheck:
     """Return a check by its name; LookupError says what there is instead."""
     if name in BUILT_IN:
         return BUILT_IN[name]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding
@@ -26,15 +26,26 @@ class Params(Struct, frozen=True):
     seconds: Annotated[Thresholds, Meta(description="the time of the bind")] = at_most(1.0, 3.0)
 
 
+class Facts(Struct, frozen=True):
+    """Nothing: the times of the step are all that there is to see."""
+
+
 def observe(session: Session, _: Params) -> Facts:
-    """Do the step; its times are all there is to see."""
+    """Do the step."""
     session.bind()
-    return {}
+    return Facts()
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the time."""
     return judge_seconds(view, params.seconds)
 
 
-CHECK = Check("bind", Params, observe, judge, CheckEffect.OUT)
+CHECK = Check(
+    name="bind",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    effect=CheckEffect.OUT,
+)

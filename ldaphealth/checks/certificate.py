@@ -8,11 +8,11 @@ So this is only told, whatever the effect: it rests on the time of day here, whi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
-EXPIRES, OBSERVED = "expires_epoch_seconds", "observed_epoch_seconds"
 DAY_SECONDS = 86400.0
 MOST_NAMES, LONGEST_NAME = 8, 80
 
@@ -35,39 +34,47 @@ class Params(Struct, frozen=True):
     ] = Thresholds(Range(start=21), Range(start=7))
 
 
+class Facts(Struct, frozen=True, omit_defaults=True):
+    """The certificate of the handshake: its names, its end, and the time of day at that moment.
+
+    Both times are seconds since the epoch; there are none unless the certificate was verified.
+    """
+
+    certificate: Literal["none", "not_verified", "verified"]
+    names: tuple[str, ...] = ()
+    expires_epoch_seconds: float | None = None
+    observed_epoch_seconds: float | None = None
+
+
 def observe(session: Session, _: Params) -> Facts:
-    """Look at what the handshake left; nothing is sent."""
+    """Read what the handshake left; nothing is sent."""
     presented = session.certificate()
     if presented is None:
-        return {"certificate": "none"}
+        return Facts("none")
     if presented.expires_epoch_seconds is None:
-        return {"certificate": "not_verified"}
-    names = [printable(name, LONGEST_NAME) for name in presented.names[:MOST_NAMES]]
-    return {
-        "certificate": "verified",
-        "names": names,
-        EXPIRES: presented.expires_epoch_seconds,
-        OBSERVED: epoch_seconds(),
-    }
+        return Facts("not_verified")
+    names = tuple(printable(name, LONGEST_NAME) for name in presented.names[:MOST_NAMES])
+    return Facts("verified", names, presented.expires_epoch_seconds, epoch_seconds())
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
-    """Compare the end of the certificate with the time of day that the look carries."""
-    facts = view.latest.facts
-    expires, observed = facts.get(EXPIRES), facts.get(OBSERVED)
-    if not (isinstance(expires, float) and isinstance(observed, float)):
-        why = {
-            "none": "no TLS, so there is no certificate",
-            "not_verified": "not looked at, because certificates are not verified here",
-        }
-        summary = why.get(str(facts.get("certificate")), "no certificate was seen")
-        yield view.finding(State.OK, "not_applicable", summary)
+NOT_APPLICABLE = {
+    "none": "no TLS, so there is no certificate",
+    "not_verified": "not looked at, because certificates are not verified here",
+    "verified": "no certificate was seen",
+}
+
+
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
+    """Compare the end of the certificate with the time of day that the facts carry."""
+    facts = view.facts
+    expires, observed = facts.expires_epoch_seconds, facts.observed_epoch_seconds
+    if expires is None or observed is None:
+        yield view.finding(State.OK, "not_applicable", NOT_APPLICABLE[facts.certificate])
         return
     days = (expires - observed) / DAY_SECONDS
     state = params.days_left.state(days)
     metric = params.days_left.metric("days_left", days)
-    shown = facts.get("names")
-    names = ", ".join(map(str, shown)) if isinstance(shown, (list, tuple)) else ""
+    names = ", ".join(facts.names)
     summary = f"the certificate of {names or 'no name'} expires in {days:.0f} days"
     if days < 0:
         summary = f"the certificate of {names or 'no name'} expired {-days:.0f} days ago"
@@ -77,4 +84,4 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         yield view.finding(state, "expires", summary, (metric,), Trust.INFORMATIVE)
 
 
-CHECK = Check("certificate", Params, observe, judge)
+CHECK = Check(name="certificate", params=Params, facts=Facts, observe=observe, judge=judge)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, State
@@ -30,17 +30,23 @@ class Params(Struct, frozen=True):
     seconds: Annotated[Thresholds, Meta(description="the time of the compare")] = at_most(0.5, 2.0)
 
 
+class Facts(Struct, frozen=True):
+    """Whether the entry holds the value."""
+
+    is_true: bool = field(name="true")
+
+
 def observe(session: Session, params: Params) -> Facts:
     """Compare."""
-    return {"true": session.compare(params.dn, params.attribute, params.value)}
+    return Facts(session.compare(params.dn, params.attribute, params.value))
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the answer and its time."""
-    if not view.latest.facts["true"]:
+    if not view.facts.is_true:
         summary = printable(f"{params.dn} does not hold {params.attribute}: {params.value}")
         yield view.finding(State.CRITICAL, "compareFalse", summary)
     yield from judge_seconds(view, params.seconds)
 
 
-CHECK = Check("compare", Params, observe, judge)
+CHECK = Check(name="compare", params=Params, facts=Facts, observe=observe, judge=judge)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding
@@ -28,15 +28,26 @@ class Params(Struct, frozen=True):
     ] = at_most(1.0, 3.0)
 
 
+class Facts(Struct, frozen=True):
+    """Nothing: the times of the step are all that there is to see."""
+
+
 def observe(session: Session, _: Params) -> Facts:
-    """Do the step; its times are all there is to see."""
+    """Do the step."""
     session.connect()
-    return {}
+    return Facts()
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the time."""
     return judge_seconds(view, params.seconds)
 
 
-CHECK = Check("connect", Params, observe, judge, CheckEffect.OUT)
+CHECK = Check(
+    name="connect",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    effect=CheckEffect.OUT,
+)

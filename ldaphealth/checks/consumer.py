@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta, Struct, convert, to_builtins
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.text.printable import printable
@@ -71,7 +71,7 @@ class Params(Struct, frozen=True):
     ] = Thresholds()
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, kw_only=True):
     """One link as one read shows it."""
 
     dn: str
@@ -114,19 +114,26 @@ class Link(Struct, frozen=True):
         return self.connected and self.phase in REFRESH
 
 
+class Facts(Struct, frozen=True):
+    """The links that the server shows; `entries` counts those too that hide their attributes."""
+
+    entries: int
+    links: tuple[Link, ...]
+
+
 Reads = Sequence[tuple[float, Link]]  # when each ended, oldest first; never empty
 
 
 def observe(session: Session, _: Params) -> Facts:
-    """Read the links; `entries` counts those as well that hide their attributes from us."""
+    """Read the links."""
     found = session.search(BASE, "sub", FILTER, ATTRIBUTES)
     readable = [(dn, entry) for dn, entry in found if "olmsrconnection" in entry]
     uris = [_uris(dn, entry) for dn, entry in readable]
-    links = [
+    links = tuple(
         _link(dn, entry, uri if uris.count(uri) == 1 else f"{uri} ({_name(dn)})")
         for (dn, entry), uri in zip(readable, uris, strict=True)
-    ]
-    return {"entries": len(found), "links": to_builtins(links)}
+    )
+    return Facts(len(found), links)
 
 
 def _link(dn: str, entry: Mapping[str, tuple[str, ...]], name: str) -> Link:
@@ -134,9 +141,9 @@ def _link(dn: str, entry: Mapping[str, tuple[str, ...]], name: str) -> Link:
         return printable("".join(entry.get(attribute, ())[:1]), LONGEST_VALUE)
 
     return Link(
-        printable(dn.lower(), LONGEST_NAME),
-        value("createtimestamp"),
-        name,
+        dn=printable(dn.lower(), LONGEST_NAME),
+        started=value("createtimestamp"),
+        name=name,
         connected=bool(value("olmsrconnection")),
         phase=value("olmsrsyncphase"),
         connect=value("olmsrlastconnect"),
@@ -154,11 +161,13 @@ def _name(dn: str) -> str:
     return printable(dn.partition(",")[0].partition("=")[2], LONGEST_VALUE)
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge each link by how long it has been seen so, and by how often it connected anew."""
-    history = [(seen.ended_at, links_of(seen.facts)) for seen in view.mine]
-    latest = history[-1][1]
-    if not view.latest.facts.get("entries"):
+    history = [
+        (seen.ended_at, facts.links) for seen in view.own if (facts := seen.facts) is not None
+    ]
+    latest = view.facts.links
+    if not view.facts.entries:
         summary = "slapd shows no links: it receives from nobody, or is older than OpenLDAP 2.5"
         yield view.finding(State.OK, "not_applicable", summary)
         return
@@ -183,11 +192,6 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", _count(latest), fine)
 
 
-def links_of(facts: Facts) -> Sequence[Link]:
-    """Return the links that one read shows."""
-    return convert(facts.get("links", ()), tuple[Link, ...])
-
-
 def _count(links: Sequence[Link]) -> str:
     connected = sum(link.connected for link in links)
     waiting = sum(link.waits for link in links)
@@ -195,7 +199,7 @@ def _count(links: Sequence[Link]) -> str:
     return text + (f", {waiting} waiting for the next poll" if waiting else "")
 
 
-def _findings(view: View, params: Params, reads: Reads) -> Iterator[Finding]:
+def _findings(view: View[Facts], params: Params, reads: Reads) -> Iterator[Finding]:
     link = reads[-1][1]
 
     def finding(  # noqa: PLR0913  all of one number
@@ -251,14 +255,14 @@ def _findings(view: View, params: Params, reads: Reads) -> Iterator[Finding]:
     )
 
 
-def _state(view: View, limits: Thresholds, value: float) -> State:
+def _state(view: View[Facts], limits: Thresholds, value: float) -> State:
     """Judge a number; in a process without memory that it is so at all is a WARNING at most."""
     if view.one_shot:
         return State.OK if limits == Thresholds() else State.WARNING
     return limits.state(value)
 
 
-def _for(view: View, seconds: float) -> str:
+def _for(view: View[Facts], seconds: float) -> str:
     return " at this moment" if view.one_shot else f" for at least {seconds:.0f} s"
 
 
@@ -299,8 +303,15 @@ def says_the_same(earlier: Facts, later: Facts) -> bool:
 def _steady(facts: Facts) -> list[Link]:
     return [
         replace(link, connect="") if link.lost else replace(link, contact="")
-        for link in links_of(facts)
+        for link in facts.links
     ]
 
 
-CHECK = Check("consumer", Params, observe, judge, covers=says_the_same)
+CHECK = Check(
+    name="consumer",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    covers=says_the_same,
+)

@@ -7,12 +7,12 @@ that is told was seen twice, with every server having received in between what t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, not_in_rounds
-from ldaphealth.model import CheckEffect, Finding, Metric, State, Trust
+from ldaphealth.check import Check
+from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 
@@ -69,14 +69,35 @@ class Params(Struct, frozen=True):
         return 900.0 + 4 * SLICE_ENTRIES / self.entries_per_second
 
 
-def survey(site: SurveyContext) -> SurveyResult:
+class Facts(Struct, frozen=True, kw_only=True):
+    """How far the comparison is, and what is known of one server.
+
+    `passes` are whole ones and `part` (0 to 1) is that of the present one, in which `entries` were
+    read. `odd` entries are not as on most servers; of `undecided` ones no majority says which is
+    right; some of both are named. `not_compared` says why the server was left out, if it was.
+    """
+
+    passes: int
+    part: float
+    entries: int
+    odd: int
+    odd_dns: tuple[str, ...]
+    undecided: int
+    undecided_dns: tuple[str, ...]
+    not_compared: str
+
+
+Context = SurveyContext[Params, "ContinuousComparison"]
+
+
+def survey(site: Context) -> SurveyResult[Facts, ContinuousComparison]:
     """Compare as much as is due by now. Kept: the `ContinuousComparison`."""
     from ldaphealth.content.continuous import ContinuousComparison  # noqa: PLC0415  the agent alone needs it
     from ldaphealth.content.slices import Cursor  # noqa: PLC0415
 
     now, cover_seconds = site.deadline.now(), site.params.cover_seconds
     wanted = min(SLICE_ENTRIES, max(1, ALL_ENTRIES // len(site.servers)))
-    patrol: ContinuousComparison = site.kept or ContinuousComparison(Cursor(wanted), now)
+    patrol = site.kept or ContinuousComparison(Cursor(wanted), now)
     patrol = patrol.at(now, cover_seconds).among({each.id for each in site.servers})
     not_compared: Mapping[str, str] = {}
     if patrol.known or patrol.is_due(patrol.cursor, now, cover_seconds):
@@ -86,7 +107,7 @@ def survey(site: SurveyContext) -> SurveyResult:
 
 
 def _patrolled(
-    site: SurveyContext, patrol: ContinuousComparison
+    site: Context, patrol: ContinuousComparison
 ) -> tuple[ContinuousComparison, Mapping[str, str]]:
     """Return it as far as it is due, and why some servers were not compared."""
     from ldaphealth.content.comparison import Comparison, TooFewError  # noqa: PLC0415
@@ -110,7 +131,7 @@ def _patrolled(
     return patrol.after(progress, compared), progress.not_compared
 
 
-def _readers(site: SurveyContext) -> list[Reader]:
+def _readers(site: Context) -> list[Reader]:
     from ldaphealth.content.reader import Reader, ReaderAccess  # noqa: PLC0415  the agent alone needs it
     from ldaphealth.ldap.deadline import Deadline  # noqa: PLC0415
 
@@ -119,7 +140,7 @@ def _readers(site: SurveyContext) -> list[Reader]:
         return own if own.at < site.deadline.at else site.deadline
 
     rate = site.params.entries_per_second
-    access = ReaderAccess(site.opening, OPEN_SECONDS, deadline, site.pause, rate)
+    access = ReaderAccess(site.open_session, OPEN_SECONDS, deadline, site.pause, rate)
     return [Reader(server, access) for server in site.servers]
 
 
@@ -129,49 +150,47 @@ def _limits(params: Params) -> ComparisonLimits:
     return ComparisonLimits(params.wait_seconds, params.retired_server_ids)
 
 
-def _facts(
-    patrol: ContinuousComparison, server: str, not_compared: Mapping[str, str]
-) -> dict[str, object]:
+def _facts(patrol: ContinuousComparison, server: str, not_compared: Mapping[str, str]) -> Facts:
     """Return what is known of one server."""
     mine = [each for each in patrol.known if server in each.odd]
     nobodys = [each for each in patrol.known if server in each.servers and not each.odd]
-    return {
-        "passes": patrol.passes,
-        "part": round(patrol.cursor.part, 4),
-        "entries": patrol.entries.get(server, 0),
-        "odd": len(mine),
-        "odd_dns": _listed(mine),
-        "undecided": len(nobodys),
-        "undecided_dns": _listed(nobodys),
-        "not_compared": not_compared.get(server, ""),
-    }
-
-
-def _listed(differences: Sequence[Difference]) -> list[str]:
-    return [printable(each.dn) for each in differences[:LISTED]]
-
-
-def judge(view: View, params: Params) -> Iterable[Finding]:  # noqa: ARG001  there is no threshold
-    """Judge one server: what it alone has differently may take it out, if the effect is so."""
-    facts: Mapping[str, Any] = view.latest.facts
-    metrics = (
-        Metric("content_odd_entries", facts["odd"]),
-        Metric("content_undecided_entries", facts["undecided"]),
+    return Facts(
+        passes=patrol.passes,
+        part=round(patrol.cursor.part, 4),
+        entries=patrol.entries.get(server, 0),
+        odd=len(mine),
+        odd_dns=_listed(mine),
+        undecided=len(nobodys),
+        undecided_dns=_listed(nobodys),
+        not_compared=not_compared.get(server, ""),
     )
-    if facts["odd"]:
-        summary = f"{_entries(facts['odd'], facts['odd_dns'])} not as on most servers"
+
+
+def _listed(differences: Sequence[Difference]) -> tuple[str, ...]:
+    return tuple(printable(each.dn) for each in differences[:LISTED])
+
+
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:  # noqa: ARG001  there is no threshold
+    """Judge one server: what it alone has differently may take it out, if the effect is so."""
+    facts = view.facts
+    metrics = (
+        Metric("content_odd_entries", facts.odd),
+        Metric("content_undecided_entries", facts.undecided),
+    )
+    if facts.odd:
+        summary = f"{_entries(facts.odd, facts.odd_dns)} not as on most servers"
         yield view.finding(State.CRITICAL, "diverged", summary, metrics)
-    if facts["undecided"]:
+    if facts.undecided:
         summary = (
-            f"{_entries(facts['undecided'], facts['undecided_dns'])} not the same on all servers, "
+            f"{_entries(facts.undecided, facts.undecided_dns)} not the same on all servers, "
             "and no majority says which is right"
         )
         yield view.finding(State.CRITICAL, "diverged", summary, metrics, Trust.INFORMATIVE)
-    if facts["not_compared"]:
-        summary = f"not compared this time: {facts['not_compared']}"
+    if facts.not_compared:
+        summary = f"not compared this time: {facts.not_compared}"
         yield view.finding(State.UNKNOWN, "not_compared", summary, metrics, Trust.LOCAL)
-    elif not facts["odd"] and not facts["undecided"]:
-        summary = f"no difference; {facts['part']:.0%} of the tree in pass {facts['passes'] + 1}"
+    elif not facts.odd and not facts.undecided:
+        summary = f"no difference; {facts.part:.0%} of the tree in pass {facts.passes + 1}"
         yield view.finding(State.OK, "ok", summary, metrics)
 
 
@@ -181,4 +200,4 @@ def _entries(count: int, dns: Sequence[str]) -> str:
     return f"{count} entries, the first {dns[0]}, are"
 
 
-CHECK = Check("content", Params, not_in_rounds, judge, CheckEffect.WATCH, survey=survey)
+CHECK = Check(name="content", params=Params, facts=Facts, judge=judge, survey=survey)

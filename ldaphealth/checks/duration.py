@@ -12,10 +12,11 @@ from ldaphealth.model import Finding, Metric, State
 
 if TYPE_CHECKING:
     from ldaphealth.check import View
+    from ldaphealth.model import F
 
 
 def judge_seconds(
-    view: View, thresholds: Thresholds, what: str = "", besides: tuple[Metric, ...] = ()
+    view: View[F], thresholds: Thresholds, what: str = "", besides: tuple[Metric, ...] = ()
 ) -> list[Finding]:
     """Return one finding on the time of all operations of the newest observation together.
 

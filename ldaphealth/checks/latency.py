@@ -6,13 +6,13 @@ window is judged: one slow operation changes nothing, a server that is slow for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, State
 
@@ -48,28 +48,33 @@ class Params(Struct, frozen=True):
     ] = 0.05
 
 
+class Facts(Struct, frozen=True):
+    """The seconds that the session spent on each operation."""
+
+    seconds: Mapping[str, float]
+
+
 def observe(session: Session, params: Params) -> Facts:
     """Return the times of the session's operations so far."""
-    return {
-        operation: session.totals[operation]
-        for operation in params.operations
-        if operation in session.totals
-    }
+    totals = session.totals
+    return Facts({each: totals[each] for each in params.operations if each in totals})
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge each operation over the window."""
     for operation in params.operations:
-        seconds = _quantile(view.mine, operation, params)
+        seconds = _quantile(view.own, operation, params)
         if seconds is None:
-            count = len(_times(view.mine, operation, params))
+            count = len(_times(view.own, operation, params))
             summary = f"{operation}: {count} times in the window, too few to judge"
             yield view.finding(State.OK, "collecting", summary)
         else:
             yield from _judge_one(view, params, operation, seconds)
 
 
-def _judge_one(view: View, params: Params, operation: str, seconds: float) -> Iterator[Finding]:
+def _judge_one(
+    view: View[Facts], params: Params, operation: str, seconds: float
+) -> Iterator[Finding]:
     share = f"{params.quantile:.0%} of {operation} operations take at most {seconds:.3f} s"
     metrics = [params.seconds.metric("latency_seconds", seconds, operation)]
     state = params.seconds.state(seconds)
@@ -83,7 +88,7 @@ def _judge_one(view: View, params: Params, operation: str, seconds: float) -> It
     yield view.finding(state, code, summary, metrics)
 
 
-def _to_pool(view: View, params: Params, operation: str, seconds: float) -> float | None:
+def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) -> float | None:
     from statistics import median  # noqa: PLC0415  rarely needed, and slow to load
 
     others = [
@@ -94,22 +99,31 @@ def _to_pool(view: View, params: Params, operation: str, seconds: float) -> floa
     return seconds / median(others) if others and median(others) > 0 else None
 
 
-def _quantile(seen: Sequence[Observation], operation: str, params: Params) -> float | None:
+def _quantile(seen: Sequence[Observation[Facts]], operation: str, params: Params) -> float | None:
     times = sorted(_times(seen, operation, params))
     if len(times) < params.min_operations:
         return None
     return times[max(0, ceil(params.quantile * len(times)) - 1)]
 
 
-def _times(seen: Sequence[Observation], operation: str, params: Params) -> list[float]:
+def _times(seen: Sequence[Observation[Facts]], operation: str, params: Params) -> list[float]:
     if not seen:
         return []
     since = seen[-1].ended_at - params.window_seconds
     return [
-        float(str(each.facts[operation]))
+        facts.seconds[operation]
         for each in seen
-        if each.ended_at >= since and operation in each.facts
+        if each.ended_at >= since
+        and (facts := each.facts) is not None
+        and operation in facts.seconds
     ]
 
 
-CHECK = Check("latency", Params, observe, judge, CheckEffect.WEIGHT)
+CHECK = Check(
+    name="latency",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    effect=CheckEffect.WEIGHT,
+)

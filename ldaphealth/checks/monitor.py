@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Finding, State, Trust
 
@@ -70,15 +70,25 @@ class Params(Struct, frozen=True):
     rates: Annotated[tuple[Rate, ...], Meta(description="the rates to judge")] = ()
 
 
+class Facts(Struct, frozen=True):
+    """The operations that slapd completed since it started, and those of this session, by kind.
+
+    `completed` is empty where cn=Monitor cannot be read.
+    """
+
+    completed: Mapping[str, int] = {}
+    own: Mapping[str, int] = {}
+
+
 def observe(session: Session, _: Params) -> Facts:
     """Read how many operations of each kind were completed since slapd started."""
     own = {name: session.counts.get(name, 0) for name in OPERATIONS}
     found = session.search(BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,))
-    completed: dict[str, object] = {
+    completed = {
         dn.partition(",")[0].partition("=")[2].lower(): _counter(entry.get(COMPLETED.lower(), ()))
         for dn, entry in found
     }
-    return completed | {"own": own} if completed else {}
+    return Facts(completed, own) if completed else Facts()
 
 
 def _counter(values: tuple[str, ...]) -> int:
@@ -87,14 +97,18 @@ def _counter(values: tuple[str, ...]) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge each ratio and each rate over the time that was seen."""
-    if not view.latest.facts:
+    if not view.facts.completed:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
         return
-    seen = [each for each in view.mine if each.facts]
-    since = _since_restart([each.facts for each in seen])
+    seen = [
+        (each.ended_at, each.facts)
+        for each in view.own
+        if each.facts is not None and each.facts.completed
+    ]
+    since = _since_restart([facts for _, facts in seen])
     if len(since) == 1:
         why = "slapd was restarted" if len(seen) > 1 else "read once so far"
         yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
@@ -103,13 +117,13 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     done = {name: _done(since, name) for name in asked | {rate.of for rate in params.rates}}
     for ratio in params.ratios:
         yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
-    seconds = seen[-1].ended_at - seen[-len(since)].ended_at
+    seconds = seen[-1][0] - seen[-len(since)][0]
     if seconds > 0 and params.rates:
         yield from _judge_rates(view, params.rates, done, seconds)
 
 
 def _judge_rates(
-    view: View, rates: Sequence[Rate], done: Mapping[str, int], seconds: float
+    view: View[Facts], rates: Sequence[Rate], done: Mapping[str, int], seconds: float
 ) -> Iterable[Finding]:
     """Return a finding for each rate out of its range, or one that has them all."""
     metrics = []
@@ -132,29 +146,24 @@ def _done(reads: Sequence[Facts], name: str) -> int:
     Our own between two reads: the search that read the counters and the unbind of the one session,
     and what the other session did before it read them. Another agent's are not known to us.
     """
-    all_of_them = _int(reads[-1], name) - _int(reads[0], name)
-    ours = sum(_own(read, name) for read in reads[1:])
-    return max(0, all_of_them - ours)
-
-
-def _own(read: Facts, name: str) -> int:
-    own = read.get("own")
-    return _int(own, name) + (name in AFTER) if isinstance(own, Mapping) else 0
+    all_of_them = reads[-1].completed.get(name, 0) - reads[0].completed.get(name, 0)
+    own = sum(read.own.get(name, 0) + (name in AFTER) for read in reads[1:] if read.own)
+    return max(0, all_of_them - own)
 
 
 def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:
     """Return the newest reads between which no counter fell: slapd ran all the time."""
     first = len(reads) - 1
-    after = [_int(reads[first], name) for name in OPERATIONS]
+    after = [reads[first].completed.get(name, 0) for name in OPERATIONS]
     while first:
-        before = [_int(reads[first - 1], name) for name in OPERATIONS]
+        before = [reads[first - 1].completed.get(name, 0) for name in OPERATIONS]
         if not all(map(le, before, after)):
             break
         first, after = first - 1, before
     return reads[first:]
 
 
-def _judge_ratio(view: View, ratio: Ratio, of: int, to: int) -> Finding:
+def _judge_ratio(view: View[Facts], ratio: Ratio, of: int, to: int) -> Finding:
     name = f"{ratio.of}_to_{ratio.to}_ratio"
     if to < max(1, ratio.min_operations):
         return view.finding(State.OK, "idle", f"only {to} {ratio.to} operations: {name} not judged")
@@ -164,14 +173,16 @@ def _judge_ratio(view: View, ratio: Ratio, of: int, to: int) -> Finding:
     return view.finding(state, code, f"{name} {value:.3g}", (ratio.ratio.metric(name, value),))
 
 
-def _int(facts: Mapping[str, object], name: str) -> int:
-    value = facts.get(name, 0)
-    return value if isinstance(value, int) else 0
-
-
-def second_look(view: View, _: Params) -> bool:
+def second_look(view: View[Facts], _: Params) -> bool:
     """Tell whether there is no difference to judge yet."""
-    return bool(view.latest.facts) and len(view.mine) == 1
+    return bool(view.facts.completed) and len(view.own) == 1
 
 
-CHECK = Check("monitor", Params, observe, judge, second_look=second_look)
+CHECK = Check(
+    name="monitor",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    second_look=second_look,
+)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.checks.standing_findings import (
     FINE,
     FindingParts,
@@ -24,6 +24,7 @@ from ldaphealth.checks.standing_findings import (
     standing_metrics,
 )
 from ldaphealth.checks.vector_reads import (
+    Facts,
     grew,
     own_reads,
     reads_now,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
-OBSERVED = "observed_epoch_seconds"  # the fact: the time of day here when the read was complete
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
 # What a process without memory believes; half of the pause where that is shorter than a second.
 SECOND_LOOK = Thresholds(critical=Range(end=0.5))
@@ -126,7 +126,7 @@ def observe(session: Session, params: Params) -> Facts:
         base: _bounded(session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ()))
         for base in params.contexts(session.server)
     }
-    return {ATTRIBUTE: found, OBSERVED: epoch_seconds()}
+    return Facts(found, epoch_seconds())
 
 
 def _bounded(values: Sequence[str]) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ def _bounded(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the standing of one server among all that could be read, by naming context."""
     bases = params.contexts(view.server)
     reference = params.compared_with(view.server.cluster)
@@ -146,25 +146,26 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
 
 
 def _judged(
-    view: View, params: Params, base: str, asked: StandingContext
+    view: View[Facts], params: Params, base: str, asked: StandingContext
 ) -> Sequence[FindingParts]:
     try:
-        mine = vector(view.latest, base)
+        mine = vector(view.facts, base)
     except CSNError as error:
         return [(State.WARNING, "bad_csn", str(error), (), Trust.SOFT)]
     if not mine:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
         return [(State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL)]
     retired, reference = frozenset(params.retired_server_ids), asked.reference
-    reads, own = reads_now(view.observations, base), own_reads(view.mine, base)
+    reads, own = reads_now(view.observations, base), own_reads(view.own, base)
     standings = assess(reads, retired, _tolerance_seconds(asked.limits), reference)
     standing = standings[view.server.id]
     metrics = tuple(standing_metrics(asked, standing))
-    observed = view.latest.facts.get(OBSERVED)
     told = [
         *standing_findings(asked, standing, metrics, own),
         *regression_findings(regressed(own, retired), metrics),
-        *future_findings(asked, mine, observed, params.future_seconds, retired),
+        *future_findings(
+            asked, mine, view.facts.observed_epoch_seconds, params.future_seconds, retired
+        ),
     ]
     if reference.mode is ReferenceMode.SERVER and reference.server not in reads:
         summary = (
@@ -176,7 +177,7 @@ def _judged(
     return [each for each in told if each[0] is not State.OK] or [fine]
 
 
-def second_look(view: View, params: Params) -> bool:
+def second_look(view: View[Facts], params: Params) -> bool:
     """Tell whether this server lacked anything that was seen of another."""
     for base in params.contexts(view.server):
         reads = reads_now(view.observations, base)
@@ -189,11 +190,11 @@ def second_look(view: View, params: Params) -> bool:
     return False
 
 
-def _limits(view: View, params: Params, base: str) -> Thresholds:
+def _limits(view: View[Facts], params: Params, base: str) -> Thresholds:
     """Return what judges lateness; a short pause between two looks must be enough to prove it."""
     if not view.one_shot:
         return params.behind
-    reads = sightings(view.mine, base)
+    reads = sightings(view.own, base)
     if params.behind_second_look != SECOND_LOOK or len(reads) < 2:  # noqa: PLR2004  looks
         return params.behind_second_look
     pause = reads[-1].seen_at_seconds - reads[-1].duration_seconds - reads[0].seen_at_seconds
@@ -207,12 +208,13 @@ def _tolerance_seconds(limits: Thresholds) -> float:
 
 
 CHECK = Check(
-    "replication",
-    Params,
-    observe,
-    judge,
-    CheckEffect.OUT,
-    second_look,
+    name="replication",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    effect=CheckEffect.OUT,
+    second_look=second_look,
     covers=grew,
     select_kept=select_kept,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
@@ -62,36 +62,56 @@ class Params(Struct, frozen=True):
     ] = Thresholds(warning=Range(end=20))
 
 
+class Database(Struct, frozen=True):
+    """One MDB database: its naming contexts, and the used parts of its pages and reader slots."""
+
+    name: str
+    database_ratio: float
+    readers_ratio: float
+
+
+class Facts(Struct, frozen=True, omit_defaults=True):
+    """What is in use; a server without cn=Monitor, or that hides it from the account, shows none.
+
+    `connections_ratio` is the part of the descriptors that slapd may have; `pending_operations`
+    are those that wait for a thread.
+    """
+
+    connections_ratio: float | None = None
+    pending_operations: int | None = None
+    databases: tuple[Database, ...] = ()
+
+
+NOTHING = Facts()
+
+
 def observe(session: Session, _: Params) -> Facts:
-    """Read the counters; a server without cn=Monitor, or that hides it from us, shows none."""
+    """Read the counters."""
     found = {dn.lower(): entry for dn, entry in session.search(BASE, "sub", FILTER, ATTRIBUTES)}
-    facts: dict[str, object] = {}
     connections, descriptors = (
         _number(_entry(found, dn), "monitorcounter") for dn in (CONNECTIONS, DESCRIPTORS)
     )
-    if connections is not None and descriptors:
-        facts["connections_ratio"] = connections / descriptors
-    pending = _number(_entry(found, PENDING), "monitoredinfo")
-    if pending is not None:
-        facts["pending_operations"] = pending
-    databases = [*_databases(found.values())]
-    return facts | {"databases": databases} if databases else facts
+    return Facts(
+        connections / descriptors if connections is not None and descriptors else None,
+        _number(_entry(found, PENDING), "monitoredinfo"),
+        tuple(_databases(found.values())),
+    )
 
 
 def _databases(
     entries: Iterable[Attributes],
-) -> Iterator[dict[str, object]]:
+) -> Iterator[Database]:
     for entry in entries:
         largest, used = _number(entry, "olmmdbpagesmax"), _number(entry, "olmmdbpagesused")
         if not largest or used is None:
             continue
         free = _number(entry, "olmmdbpagesfree") or 0
         seats, taken = _number(entry, "olmmdbreadersmax"), _number(entry, "olmmdbreadersused")
-        yield {
-            "name": printable(", ".join(entry.get("namingcontexts", ())), 64),
-            "database_ratio": max(0, used - free) / largest,
-            "readers_ratio": (taken or 0) / seats if seats else 0.0,
-        }
+        yield Database(
+            name=printable(", ".join(entry.get("namingcontexts", ())), 64),
+            database_ratio=max(0, used - free) / largest,
+            readers_ratio=(taken or 0) / seats if seats else 0.0,
+        )
 
 
 def _entry(found: Mapping[str, Attributes], dn: str) -> Attributes:
@@ -105,10 +125,9 @@ def _number(entry: Attributes, name: str) -> int | None:
     return int(text)
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge what is used of what there is."""
-    facts = view.latest.facts
-    if not facts:
+    if view.facts == NOTHING:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
         return
@@ -120,42 +139,48 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", "nothing is short", metrics)
 
 
-def _findings(view: View, params: Params) -> Iterator[Finding]:
-    facts = view.latest.facts
-    databases = facts.get("databases")
-    for each in databases if isinstance(databases, (list, tuple)) else ():
-        for name, code, what in (
-            ("database_ratio", "database_full", "of its database's largest size is in use"),
-            ("readers_ratio", "readers", "of its database's reader slots are in use"),
-        ):
-            limits: Thresholds = getattr(params, name)
-            yield _share(view, limits, name, code, float(each[name]), what, str(each["name"]))
-    if "connections_ratio" in facts:
-        share = float(str(facts["connections_ratio"]))
+def _findings(view: View[Facts], params: Params) -> Iterator[Finding]:
+    facts = view.facts
+    for each in facts.databases:
+        what = "of its database's largest size is in use"
+        share = _Share("database_ratio", "database_full", what, params.database_ratio, each.name)
+        yield share.finding(view, each.database_ratio)
+        what = "of its database's reader slots are in use"
+        share = _Share("readers_ratio", "readers", what, params.readers_ratio, each.name)
+        yield share.finding(view, each.readers_ratio)
+    if facts.connections_ratio is not None:
         what = "of its descriptors are taken by connections"
-        yield _share(
-            view, params.connections_ratio, "connections_ratio", "connections", share, what
-        )
+        share = _Share("connections_ratio", "connections", what, params.connections_ratio)
+        yield share.finding(view, facts.connections_ratio)
+    yield from _pending(view, params.pending_operations)
+
+
+class _Share(Struct, frozen=True):
+    """A part of what there is: its metric, the reason code, the sentence and the thresholds."""
+
+    name: str
+    code: str
+    what: str
+    limits: Thresholds
+    label: str = ""
+
+    def finding(self, view: View[Facts], share: float) -> Finding:
+        summary = f"{share:.0%} {self.what}" + (f" ({self.label})" if self.label else "")
+        metric = self.limits.metric(self.name, share, self.label)
+        return view.finding(self.limits.state(share), self.code, summary, (metric,))
+
+
+def _pending(view: View[Facts], limits: Thresholds) -> Iterator[Finding]:
     waited = [
-        int(str(seen.facts["pending_operations"]))
-        for seen in [*view.mine][-LASTING:]
-        if "pending_operations" in seen.facts
+        facts.pending_operations
+        for seen in [*view.own][-LASTING:]
+        if (facts := seen.facts) is not None and facts.pending_operations is not None
     ]
     if waited:
-        limits = params.pending_operations
         lasting = min(waited) if len(waited) == LASTING else 0
-        state = limits.state(lasting)
         metric = limits.metric("pending_operations", waited[-1])
         summary = f"at least {lasting} operations have been waiting for a thread"
-        yield view.finding(state, "threads", summary, (metric,))
+        yield view.finding(limits.state(lasting), "threads", summary, (metric,))
 
 
-def _share(  # noqa: PLR0913, PLR0917  all of one number
-    view: View, limits: Thresholds, name: str, code: str, share: float, what: str, label: str = ""
-) -> Finding:
-    summary = f"{share:.0%} {what}" + (f" ({label})" if label else "")
-    metric = limits.metric(name, share, label)
-    return view.finding(limits.state(share), code, summary, (metric,))
-
-
-CHECK = Check("resources", Params, observe, judge)
+CHECK = Check(name="resources", params=Params, facts=Facts, observe=observe, judge=judge)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, State
@@ -45,6 +45,13 @@ class Params(Struct, frozen=True):
             raise ValueError("value needs attribute: which attribute must hold it?")
 
 
+class Facts(Struct, frozen=True):
+    """How many entries were found, and how many of them hold the value."""
+
+    entries: int
+    matching: int
+
+
 def observe(session: Session, params: Params) -> Facts:
     """Search; count the entries and those that hold the value."""
     attributes = (params.attribute,) if params.attribute else ("1.1",)  # RFC 4511 4.5.1.8: none
@@ -52,16 +59,15 @@ def observe(session: Session, params: Params) -> Facts:
     found = session.search(base, params.scope, params.filter, attributes, params.size_limit)
     values = [entry.get(params.attribute.lower(), ()) for _, entry in found]
     matching = [held for held in values if held and (not params.value or params.value in held)]
-    return {"entries": len(found), "matching": len(matching)}
+    return Facts(len(found), len(matching))
 
 
-def judge(view: View, params: Params) -> Iterable[Finding]:
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the number of entries, the value, and the time."""
-    facts = view.latest.facts
-    count = int(str(facts["entries"]))
+    count = view.facts.entries
     metrics = (params.entries.metric("search_entries", count),)
     state = params.entries.state(count)
-    no_value = params.attribute and not facts["matching"]
+    no_value = params.attribute and not view.facts.matching
     if state is not State.OK:
         asked = params.entries.critical if state is State.CRITICAL else params.entries.warning
         summary = f"the search found {count} entries, wanted is {asked}"
@@ -73,4 +79,11 @@ def judge(view: View, params: Params) -> Iterable[Finding]:
     yield from judge_seconds(view, params.seconds, f", {count} entries", () if told else metrics)
 
 
-CHECK = Check("search", Params, observe, judge, CheckEffect.OUT)
+CHECK = Check(
+    name="search",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    effect=CheckEffect.OUT,
+)

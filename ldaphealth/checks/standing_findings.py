@@ -138,15 +138,15 @@ def _move(each: Regression) -> str:
 def future_findings(
     asked: StandingContext,
     mine: Vector,
-    observed: object,
+    observed_epoch_seconds: float | None,
     limits: Thresholds,
     retired: Collection[int],
 ) -> Iterator[FindingParts]:
     """Compare each position with the time of day that the read carries; none carries no opinion."""
-    if not isinstance(observed, float):
+    if observed_epoch_seconds is None:
         return
     ahead = {
-        sid: max(0.0, position.time.timestamp() - observed)
+        sid: max(0.0, position.time.timestamp() - observed_epoch_seconds)
         for sid, position in sorted(mine.items())
         if sid not in retired
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -16,10 +16,10 @@ from ldaphealth.checks.own_entry import fresh_token, read_own
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import FailureKind, Server
+from ldaphealth.survey import SurveyContext
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
-    from ldaphealth.survey import SurveyContext
 
 WRITE_SECONDS = 5.0  # for all that comes before the watching, the write included
 PREPARE_SECONDS = 2.0  # the writer waits so long for its readers, and not for one that hangs
@@ -28,13 +28,34 @@ FIRST_STEP_SECONDS, GROWTH, MOST_STEP_SECONDS = 0.05, 1.25, 0.5
 BUDGET_BYTES = 1 << 20  # of one reader: about 40 looks of 0.5 KiB for ten seconds
 ENTRY_CSN = "entryCSN"
 LAST_SECONDS = 1.0  # for the threads to come home
-NOTHING_SEEN: Mapping[str, object] = {
-    "seconds": None,
-    "csn_seconds": None,
-    "watched_seconds": 0.0,
-    "is_there": False,
-    "trouble": "no answer in time",
-}
+Outcome = Literal["written", "unwritten", "missing", "foreign"]
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """What was seen of a token at one server.
+
+    `seconds` is the time until its value was there and `csn_seconds` until contextCSN covered it,
+    None where that was not seen; `watched_seconds` is how long the server was read for it.
+    `is_there`: the entry can be read. `trouble` is why the last read failed.
+    """
+
+    seconds: float | None = None
+    csn_seconds: float | None = None
+    watched_seconds: float = 0.0
+    is_there: bool = False
+    trouble: str = ""
+
+
+NOTHING_SEEN = Arrival(trouble="no answer in time")
+
+
+class TokenResult(Struct, frozen=True, kw_only=True):
+    """What became of one write, and of the token at each reader by server ID."""
+
+    outcome: Outcome
+    detail: str = ""
+    csn: str = ""
+    readers: Mapping[str, Arrival] = {}
 
 
 def longest_seconds(lost_seconds: float) -> float:
@@ -59,6 +80,9 @@ class Token(Struct, frozen=True):
     at: float
 
 
+Context = SurveyContext[Any, Any]
+
+
 class _Slate:
     """Where the writer leaves the token for its readers; `done` without one: there is none."""
 
@@ -69,9 +93,9 @@ class _Slate:
 
 
 def write_and_watch(
-    site: SurveyContext, assignment: TokenPlan, writer: Server, readers: Sequence[Server]
-) -> dict[str, object]:
-    """Return the story of one token: what became of the write, and of it at each reader."""
+    site: Context, assignment: TokenPlan, writer: Server, readers: Sequence[Server]
+) -> TokenResult:
+    """Write a token at one server and watch the others for it."""
     # Imported here: whoever loads the checks only to read a configuration must not pay for it.
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
@@ -81,17 +105,17 @@ def write_and_watch(
         try:
             session = site.open(writer, WRITE_SECONDS)
         except SessionError as error:
-            return {"outcome": "unwritten", "detail": error.failure.detail}
+            return TokenResult(outcome="unwritten", detail=error.failure.detail)
         try:
             found, _ = read_own(session, assignment.dn, assignment.mark)
             if found != "ours":
-                return {"outcome": found}
+                return TokenResult(outcome=found)
             eyes = [_Reader(site, assignment, reader, slate) for reader in readers]
             watching = [threads.submit(each.watch) for each in eyes]
             _wait_for_readers(site, slate, len(readers))
             token = slate.token = _written(site, session, assignment)
         except SessionError as error:
-            return {"outcome": "unwritten", "detail": error.failure.detail}
+            return TokenResult(outcome="unwritten", detail=error.failure.detail)
         finally:
             session.close()
             slate.done.set()
@@ -105,17 +129,17 @@ def write_and_watch(
     finally:
         slate.done.set()
         threads.shutdown(wait=False, cancel_futures=True)
-    return {"outcome": "written", "csn": str(token.csn or ""), "readers": told}
+    return TokenResult(outcome="written", csn=str(token.csn or ""), readers=told)
 
 
-def _wait_for_readers(site: SurveyContext, slate: _Slate, count: int) -> None:
+def _wait_for_readers(site: Context, slate: _Slate, count: int) -> None:
     until = site.deadline.now() + PREPARE_SECONDS
     for _ in range(count):
         slate.ready.acquire(timeout=max(0.0, until - site.deadline.now()))
     site.pause(0.0)
 
 
-def _written(site: SurveyContext, session: Session, assignment: TokenPlan) -> Token:
+def _written(site: Context, session: Session, assignment: TokenPlan) -> Token:
     value = fresh_token()
     entry = session.replace_and_read(assignment.dn, TOKEN_ATTRIBUTE, value, (ENTRY_CSN,))
     at = site.deadline.now()
@@ -129,9 +153,7 @@ def _written(site: SurveyContext, session: Session, assignment: TokenPlan) -> To
 class _Reader:
     """One server that is watched for the token, on a connection of its own."""
 
-    def __init__(
-        self, site: SurveyContext, assignment: TokenPlan, server: Server, slate: _Slate
-    ) -> None:
+    def __init__(self, site: Context, assignment: TokenPlan, server: Server, slate: _Slate) -> None:
         self._site, self._assignment, self._server, self._slate = site, assignment, server, slate
         self._session: Session | None = None
         self._is_refused = False
@@ -142,7 +164,7 @@ class _Reader:
         self._is_there = False
         self._trouble = ""
 
-    def watch(self) -> dict[str, object]:
+    def watch(self) -> Arrival:
         """Return the seconds until the token was here, None where it was not."""
         try:
             seconds = WRITE_SECONDS + self._assignment.lost_seconds + READ_SECONDS
@@ -153,13 +175,13 @@ class _Reader:
                 self._watch(self._slate.token)
         finally:
             self._close()
-        return {
-            "seconds": self._seconds,
-            "csn_seconds": self._csn_seconds,
-            "watched_seconds": self._watched_seconds,
-            "is_there": self._is_there,
-            "trouble": self._trouble,
-        }
+        return Arrival(
+            seconds=self._seconds,
+            csn_seconds=self._csn_seconds,
+            watched_seconds=self._watched_seconds,
+            is_there=self._is_there,
+            trouble=self._trouble,
+        )
 
     def _watch(self, token: Token) -> None:
         now, step = self._site.deadline.now, FIRST_STEP_SECONDS

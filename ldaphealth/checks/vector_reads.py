@@ -7,35 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
 
+from msgspec import Struct, field
+
 from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, VectorRead, essential, parse_vector
 from ldaphealth.model import Observation
 
 
-def _values(facts: Mapping[str, object], base: str) -> object:
-    """Return what was read of one naming context; nothing where it was not asked for."""
-    by_base = facts.get(ATTRIBUTE)
-    return by_base.get(base, ()) if isinstance(by_base, Mapping) else ()
+class Facts(Struct, frozen=True):
+    """The values of contextCSN by naming context, and the time of day when they were complete.
+
+    `observed_epoch_seconds` are seconds since the epoch by the clock of this machine.
+    """
+
+    context_csn: Mapping[str, tuple[str, ...]] = field(name=ATTRIBUTE)
+    observed_epoch_seconds: float | None = None
 
 
-def _parsed(values: object) -> Vector:
-    return parse_vector(map(str, values)) if isinstance(values, (tuple, list)) else {}
+def vector(facts: Facts, base: str) -> Vector:
+    """Return the positions of one naming context; CSNError quotes a value that is no CSN."""
+    return parse_vector(facts.context_csn.get(base, ()))
 
 
-def vector(seen: Observation, base: str) -> Vector:
-    """Return the positions; CSNError quotes a value that is no CSN."""
-    return _parsed(_values(seen.facts, base))
-
-
-def sighting(seen: Observation, base: str) -> VectorRead | None:
-    """Return a read as far as it is one: not a failure, nothing, or what is no CSN."""
+def sighting(seen: Observation[Facts], base: str) -> VectorRead | None:
+    """Return the read of one observation, None if it failed or shows no CSN."""
+    if seen.facts is None:
+        return None
     try:
-        found = vector(seen, base)
+        found = vector(seen.facts, base)
     except CSNError:
         return None
     return VectorRead(seen.ended_at, found, seen.duration_seconds) if found else None
 
 
-def sightings(seen: Iterable[Observation], base: str) -> list[VectorRead]:
+def sightings(seen: Iterable[Observation[Facts]], base: str) -> list[VectorRead]:
     """Return the reads that are any, in their order."""
     found = (sighting(each, base) for each in seen)
     return [each for each in found if each is not None]
@@ -46,7 +50,7 @@ class _Backwards(Reversible[VectorRead]):
 
     __slots__ = ("_known", "_rest")
 
-    def __init__(self, seen: Sequence[Observation], base: str) -> None:
+    def __init__(self, seen: Sequence[Observation[Facts]], base: str) -> None:
         self._known: list[VectorRead] = []
         found = (sighting(each, base) for each in reversed(seen))
         self._rest = (each for each in found if each is not None)
@@ -68,7 +72,7 @@ class _Backwards(Reversible[VectorRead]):
 
 
 def reads_now(
-    observations: Mapping[str, Sequence[Observation]], base: str
+    observations: Mapping[str, Sequence[Observation[Facts]]], base: str
 ) -> dict[str, Reversible[VectorRead]]:
     """Return the reads of the servers that can be read now; another has no say any more."""
     latest = {
@@ -82,34 +86,37 @@ def reads_now(
     return {server: _Backwards(observations[server], base) for server in latest}
 
 
-def own_reads(seen: Sequence[Observation], base: str) -> list[VectorRead]:
+def own_reads(seen: Sequence[Observation[Facts]], base: str) -> list[VectorRead]:
     """Return the reads of one server; the newest alone while they all show the same."""
-    latest = _values(seen[-1].facts, base)
-    same = all(_values(each.facts, base) == latest for each in seen)
+    latest = _values(seen[-1], base)
+    same = all(_values(each, base) == latest for each in seen)
     return sightings(seen[-1:] if same else seen, base)
 
 
-def grew(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
-    """Tell whether the later read has all that the earlier one had, of the same contexts."""
-    before, after = earlier.get(ATTRIBUTE), later.get(ATTRIBUTE)
+def _values(seen: Observation[Facts], base: str) -> Sequence[str]:
+    """Return the values of one naming context, none if the observation failed."""
+    return () if seen.facts is None else seen.facts.context_csn.get(base, ())
+
+
+def grew(earlier: Facts, later: Facts) -> bool:
+    """Return whether the later facts hold all positions of the earlier ones, or newer ones."""
+    before, after = earlier.context_csn, later.context_csn
     if before == after:
         return True
-    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return False
     return before.keys() == after.keys() and all(_grew(earlier, later, base) for base in before)
 
 
-def _grew(earlier: Mapping[str, object], later: Mapping[str, object], base: str) -> bool:
+def _grew(earlier: Facts, later: Facts, base: str) -> bool:
     try:
-        before, after = _parsed(_values(earlier, base)), _parsed(_values(later, base))
+        before, after = vector(earlier, base), vector(later, base)
     except CSNError:
         return False
     return all(sid in after and after[sid] >= position for sid, position in before.items())
 
 
 def select_kept(
-    observations: Mapping[str, Sequence[Observation]],
-) -> dict[str, list[Observation]]:
+    observations: Mapping[str, Sequence[Observation[Facts]]],
+) -> dict[str, list[Observation[Facts]]]:
     """Return the reads that later ones are compared with.
 
     Positions only ever grow while a database lives, so they stay true while nobody looks.
@@ -129,10 +136,9 @@ def select_kept(
     }
 
 
-def _bases(seen: Sequence[Observation]) -> Iterable[str]:
-    """Return the naming contexts that the newest read shows; a failed one shows none."""
+def _bases(seen: Sequence[Observation[Facts]]) -> Iterable[str]:
+    """Return the naming contexts that the newest successful observation shows."""
     for each in reversed(seen):
-        by_base = each.facts.get(ATTRIBUTE)
-        if isinstance(by_base, Mapping):
-            return map(str, by_base)
+        if each.facts is not None:
+            return each.facts.context_csn
     return ()

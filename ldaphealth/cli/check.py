@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ldaphealth.check import Cluster, ConfiguredCheck
     from ldaphealth.guard import Memory
     from ldaphealth.ldap.deadline import Deadline
-    from ldaphealth.model import CheckEffect, Observation, Server, Snapshot
+    from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
     from ldaphealth.settings import Settings
 
 BACKSTOP_SECONDS = 2.0
@@ -188,7 +188,7 @@ def evaluated(chosen: Selection, effects: frozenset[CheckEffect]) -> Snapshot:
 
     def probe(
         server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         seen = probe_server(server, tuple(checks), deadline)
         progress.note(server.id)
         return seen

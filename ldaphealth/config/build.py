@@ -24,7 +24,7 @@ SECOND_LOOK_SECONDS = 1.0
 OFF = ("off", False)
 ON = (None, True)  # a check with nothing to say of it
 
-Finder = Callable[[str], check.Check]
+Finder = Callable[[str], check.AnyCheck]
 
 
 def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, check.Cluster]:
@@ -247,7 +247,7 @@ def _checks(
 
 
 def _planned(
-    found: check.Check, settings: Any, path: str, problems: Problems
+    found: check.AnyCheck, settings: Any, path: str, problems: Problems
 ) -> check.ConfiguredCheck:
     settings = {} if settings in ON else settings
     params = fill_struct(found.params, settings, path, problems, beside=["effect"])

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import json
 from msgspec.structs import fields
 
-from ldaphealth.check import Check
+from ldaphealth.check import AnyCheck
 from ldaphealth.config.shape import File
 from ldaphealth.judging.thresholds import Range
 from ldaphealth.model import CheckEffect
@@ -26,7 +26,7 @@ RANGE = {
 RANGE_KEYS = {each.name for each in fields(Range)}
 
 
-def schema(checks: Iterable[Check]) -> dict[str, Any]:
+def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
     """Return the schema with the settings of these checks; those of others are not checked."""
     checks = list(checks)
     kinds = [File, CheckEffect, *(check.params for check in checks)]
@@ -47,7 +47,9 @@ def schema(checks: Iterable[Check]) -> dict[str, Any]:
     return written
 
 
-def _settings(definition: dict[str, Any], effect: dict[str, Any], check: Check) -> dict[str, Any]:
+def _settings(
+    definition: dict[str, Any], effect: dict[str, Any], check: AnyCheck
+) -> dict[str, Any]:
     """Return the schema of one check: its settings and its effect, or a word that it is off."""
     properties = definition["properties"] | {
         "effect": effect

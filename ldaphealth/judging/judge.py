@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable, Iterator
 
-from ldaphealth.check import Cluster, ConfiguredCheck, View
+from ldaphealth.check import AnyView, Cluster, ConfiguredCheck
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
 from ldaphealth.text.printable import printable
@@ -53,8 +53,8 @@ def judge_server(
     ]
 
 
-def _judge_one(view: View, planned: ConfiguredCheck) -> Iterable[Finding]:
-    if not view.mine:  # not planned for this look, or the session had ended before
+def _judge_one(view: AnyView, planned: ConfiguredCheck) -> Iterable[Finding]:
+    if not view.own:  # not planned for this look, or the session had ended before
         return ()
     if view.latest.failure is not None:
         return (_failed(view, view.latest.failure),)
@@ -66,7 +66,7 @@ def _judge_one(view: View, planned: ConfiguredCheck) -> Iterable[Finding]:
         return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.LOCAL),)
 
 
-def _checked(view: View, found: object) -> Finding:
+def _checked(view: AnyView, found: object) -> Finding:
     """Refuse what is no opinion on the server and the check that were asked about."""
     if not isinstance(found, Finding):
         raise TypeError(f"{type(found).__name__} is no Finding")
@@ -84,14 +84,14 @@ def trust(failure: Failure) -> Trust:
     return Trust.SOFT
 
 
-def _failed(view: View, failure: Failure) -> Finding:
+def _failed(view: AnyView, failure: Failure) -> Finding:
     believed = trust(failure)
     state = State.UNKNOWN if believed is Trust.LOCAL else State.CRITICAL
     metrics = tuple(_timings(view))
     return view.finding(state, code(view.check, failure), failure.detail, metrics, believed)
 
 
-def _timings(view: View) -> Iterator[Metric]:
+def _timings(view: AnyView) -> Iterator[Metric]:
     for operation, seconds in view.latest.timings.items():
         yield Metric(f"{operation}_seconds", seconds)
 
@@ -118,11 +118,12 @@ def second_look(cluster: Cluster, history: RecentObservations) -> dict[str, tupl
     return {server: checks for server, checks in wanted.items() if checks}
 
 
-def _wants_more(view: View, planned: ConfiguredCheck) -> bool:
-    if not view.mine or view.latest.failure is not None:
+def _wants_more(view: AnyView, planned: ConfiguredCheck) -> bool:
+    second_look = planned.check.second_look
+    if second_look is None or not view.own or view.latest.failure is not None:
         return False
     try:
-        return planned.check.second_look(view, planned.params)
+        return second_look(view, planned.params)
     except Exception:  # as above; the judge will say it
         log.exception("check %s failed", view.check)
         return False

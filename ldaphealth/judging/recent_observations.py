@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
-from ldaphealth.check import View
-from ldaphealth.model import Observation, Server
+from ldaphealth.check import AnyView, View
+from ldaphealth.model import AnyObservation, Server
 
-Covers = Callable[[Mapping[str, object], Mapping[str, object]], bool]  # as Check.covers
-
+Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it gets no None
 
 LARGEST_GAP = 0.25  # between two older reads, as a part of their age
 
@@ -23,7 +23,7 @@ class _Kept:
     __slots__ = ("older", "reads")
 
     def __init__(self) -> None:
-        self.reads: list[Observation] = []
+        self.reads: list[AnyObservation] = []
         self.older = 0
 
 
@@ -37,10 +37,10 @@ class RecentObservations:
     def __init__(self, keep: int = 64, covers: Mapping[str, Covers] = {}, older: int = 64) -> None:
         self.keep, self.covers, self.older = keep, covers, older
         self._seen: dict[str, dict[str, _Kept]] = {}
-        self._session: dict[str, list[Observation]] = {}  # by server, of its newest session
+        self._session: dict[str, list[AnyObservation]] = {}  # by server, of its newest session
         self._surveys: set[str] = set()  # checks whose observations belong to no session
 
-    def add(self, observation: Observation) -> None:
+    def add(self, observation: AnyObservation) -> None:
         """Remember one observation, and forget what is beyond the bounds."""
         self._keep(observation)
         if observation.check == "connect":  # every session begins with it
@@ -48,18 +48,18 @@ class RecentObservations:
         self._session.setdefault(observation.server, []).append(observation)
         del self._session[observation.server][1:-1]  # its first and its latest are enough
 
-    def add_surveyed(self, observation: Observation) -> None:
+    def add_surveyed(self, observation: AnyObservation) -> None:
         """Remember what a survey saw, which belongs to no session."""
         self._surveys.add(observation.check)
         self._keep(observation)
 
-    def _keep(self, observation: Observation) -> None:
+    def _keep(self, observation: AnyObservation) -> None:
         kept = self._seen.setdefault(observation.check, {}).setdefault(observation.server, _Kept())
         kept.reads.append(observation)
         if len(kept.reads) - kept.older > self.keep:
             self._age(kept, self.covers.get(observation.check))
 
-    def recall(self, observations: Iterable[Observation], *, current: bool) -> None:
+    def recall(self, observations: Iterable[AnyObservation], *, current: bool) -> None:
         """Take what an agent before this one remembered, oldest first.
 
         Unless it is `current`, a server is in no view until it is looked at again.
@@ -71,7 +71,7 @@ class RecentObservations:
             else:
                 del self._session[each.server]
 
-    def of_check(self, check: str) -> dict[str, Sequence[Observation]]:
+    def of_check(self, check: str) -> dict[str, Sequence[AnyObservation]]:
         """Return a copy of what is remembered, by server; any thread may ask.
 
         list() of a dict and tuple() of a list are one step each for other threads.
@@ -87,7 +87,7 @@ class RecentObservations:
         for server in [each for each in self._session if each not in servers]:
             del self._session[server]
 
-    def view(self, server: Server, check: str, *, one_shot: bool) -> View:
+    def view(self, server: Server, check: str, *, one_shot: bool) -> AnyView:
         """Return what the judge of one check of one server may see; it must not keep it.
 
         A server whose newest session failed before it reached this check is not in it: what it
@@ -105,7 +105,7 @@ class RecentObservations:
     def _ran_through(self, server: str) -> bool:
         return server in self._session and self._session[server][-1].failure is None
 
-    def _is_reached(self, server: str, last: Observation) -> bool:
+    def _is_reached(self, server: str, last: AnyObservation) -> bool:
         session = self._session.get(server)
         if not session:
             return False
@@ -114,7 +114,7 @@ class RecentObservations:
     def _age(self, kept: _Kept, covers: Covers | None) -> None:
         """Let the oldest of the newest become an older one, or forget it."""
         reads, at = kept.reads, kept.older
-        if covers is None or reads[at].failure is not None:
+        if covers is None or reads[at].facts is None:
             del reads[at]
             return
         if at > 1 and _is_run(covers, reads[at - 2 : at + 1]):
@@ -128,17 +128,26 @@ class RecentObservations:
             kept.older = len(thin)
 
 
-def _is_run(covers: Covers, reads: Sequence[Observation]) -> bool:
-    facts = [each.facts for each in reads]
-    return all(covers(one, other) and covers(other, one) for one, other in pairwise(facts))
+def _is_run(covers: Covers, reads: Sequence[AnyObservation]) -> bool:
+    return all(
+        _covers(covers, one, other) and _covers(covers, other, one)
+        for one, other in pairwise(reads)
+    )
 
 
-def _thinned(covers: Covers, reads: Sequence[Observation], now: float) -> list[Observation]:
+def _covers(covers: Covers, earlier: AnyObservation, later: AnyObservation) -> bool:
+    """Return whether the later observation says all that the earlier one does; none failed."""
+    if earlier.facts is None or later.facts is None:
+        return False
+    return covers(earlier.facts, later.facts)
+
+
+def _thinned(covers: Covers, reads: Sequence[AnyObservation], now: float) -> list[AnyObservation]:
     """Forget what can be spared, as long as the gap that it leaves is a small part of its age."""
     kept = [reads[0]]
     for each, after in pairwise(reads[1:]):
         gap, age = after.started_at - kept[-1].started_at, now - after.started_at
         small = gap <= LARGEST_GAP * age
-        if not (small and covers(kept[-1].facts, each.facts) and covers(each.facts, after.facts)):
+        if not (small and _covers(covers, kept[-1], each) and _covers(covers, each, after)):
             kept.append(each)
     return [*kept, reads[-1]]

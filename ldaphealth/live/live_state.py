@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ldaphealth.live.histogram import Histogram, histogram_of, merged
 from ldaphealth.live.recent_times import LastHour, added
-from ldaphealth.model import Observation, Verdict
+from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 
 KEPT_CHANGES = 100
@@ -33,7 +33,7 @@ class LiveServer(Struct, frozen=True):
 
     verdict: Verdict
     valid_until: float
-    seen: Mapping[str, Observation] = {}
+    seen: Mapping[str, AnyObservation] = {}
     times: Mapping[str, Histogram] = {}
     rounds: int = 0
     failed_rounds: int = 0
@@ -75,7 +75,7 @@ class LiveState:
     def publish(self, decided: Publication) -> None:
         """Take what was decided on one cluster."""
         before = self._clusters.get(decided.cluster, {})
-        seen: dict[str, list[Observation]] = {}
+        seen: dict[str, list[AnyObservation]] = {}
         for observation in decided.seen:
             seen.setdefault(observation.server, []).append(observation)
         now = {
@@ -97,7 +97,7 @@ def _updated(
     before: LiveServer | None,
     verdict: Verdict,
     valid_until: float | None,
-    seen: list[Observation] | None,
+    seen: list[AnyObservation] | None,
 ) -> LiveServer:
     known = before or LiveServer(verdict, 0.0)
     holds = known.valid_until if valid_until is None else valid_until
@@ -120,7 +120,7 @@ def _updated(
     )
 
 
-def _times(seen: Iterable[Observation]) -> dict[str, list[float]]:
+def _times(seen: Iterable[AnyObservation]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {}
     for observation in seen:
         for operation, seconds in observation.timings.items():
@@ -128,7 +128,9 @@ def _times(seen: Iterable[Observation]) -> dict[str, list[float]]:
     return times
 
 
-def _hours(before: Mapping[str, LastHour], seen: Iterable[Observation]) -> Mapping[str, LastHour]:
+def _hours(
+    before: Mapping[str, LastHour], seen: Iterable[AnyObservation]
+) -> Mapping[str, LastHour]:
     hours = dict(before)
     for each in seen:
         if each.check in BY_THE_MINUTE and each.timings:

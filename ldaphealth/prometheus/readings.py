@@ -6,10 +6,10 @@ it broke says nothing of it now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from ldaphealth.checks.certificate import EXPIRES
-from ldaphealth.checks.monitor import OPERATIONS
+from ldaphealth.checks import certificate, consumer, monitor, resources
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
 from ldaphealth.prometheus.family import ScrapedServer, Series
@@ -18,6 +18,9 @@ HELD_BY = ("blind", "settle", "override", "floor")  # the rules of guard/rules.p
 # Not the server's: a name is resolved on our side, and an unbind has no response (RFC 4511 4.3).
 ARRIVED = "from "  # and the provider: what the check propagation calls these times
 NOT_ANSWERED = frozenset({"resolve", "unbind"})
+
+# How the series of one metric are read from what is known of a server.
+Reading = Callable[[LiveServer], Iterator[Series]]
 
 
 def one(value: float) -> Iterable[Series]:
@@ -63,7 +66,7 @@ def reasons(known: LiveServer) -> Iterator[Series]:
         yield (code,), float(severity)
 
 
-def measured(check: str, name: str) -> Callable[[LiveServer], Iterator[Series]]:
+def measured(check: str, name: str) -> Reading:
     """Return the reading of one metric of a check's findings, which the metric's label labels."""
 
     def read(known: LiveServer) -> Iterator[Series]:
@@ -80,7 +83,7 @@ def measured(check: str, name: str) -> Callable[[LiveServer], Iterator[Series]]:
     return read
 
 
-def of_server_ids(name: str) -> Callable[[LiveServer], Iterator[Series]]:
+def of_server_ids(name: str) -> Reading:
     """Return the reading of a metric of replication by server ID and naming context.
 
     Its label is the server ID, and the naming context after it where a cluster has several.
@@ -117,60 +120,52 @@ def times_of_one_look(known: LiveServer) -> Iterator[Series]:
 
 def completed_operations(known: LiveServer) -> Iterator[Series]:
     """Yield the operations that slapd says it completed since it started."""
-    facts = _facts(known, "monitor")
-    for operation in sorted(OPERATIONS & facts.keys()):
-        value = _number(facts[operation])
-        if value is not None:
-            yield (operation,), value
+    facts: monitor.Facts | None = _facts(known, "monitor")
+    if facts is not None:
+        for operation in sorted(monitor.OPERATIONS & facts.completed.keys()):
+            yield (operation,), float(facts.completed[operation])
 
 
-def resource(name: str) -> Callable[[LiveServer], Iterator[Series]]:
+def resource(read: Callable[[resources.Facts], float | None]) -> Reading:
     """Return the reading of one number that the check `resources` saw."""
 
-    def read(known: LiveServer) -> Iterator[Series]:
-        value = _number(_facts(known, "resources").get(name))
+    def series(known: LiveServer) -> Iterator[Series]:
+        facts: resources.Facts | None = _facts(known, "resources")
+        value = None if facts is None else read(facts)
         if value is not None:
-            yield (), value
+            yield (), float(value)
 
-    return read
+    return series
 
 
-def database(name: str) -> Callable[[LiveServer], Iterator[Series]]:
+def database(read: Callable[[resources.Database], float]) -> Reading:
     """Return the reading of one number of each database that the check `resources` saw."""
 
-    def read(known: LiveServer) -> Iterator[Series]:
-        for each in _mappings(_facts(known, "resources").get("databases")):
-            value = _number(each.get(name))
-            if value is not None:
-                yield (str(each.get("name", "")),), value
+    def series(known: LiveServer) -> Iterator[Series]:
+        facts: resources.Facts | None = _facts(known, "resources")
+        for each in facts.databases if facts is not None else ():
+            yield (each.name,), read(each)
 
-    return read
+    return series
 
 
 def links(known: LiveServer) -> Iterator[Series]:
-    """Yield for each link that the server replicates by whether it is connected."""
-    for link in _mappings(_facts(known, "consumer").get("links")):
-        yield (str(link.get("name", "")),), float(link.get("connected") is True)
+    """Yield whether each link is connected by which the server replicates."""
+    facts: consumer.Facts | None = _facts(known, "consumer")
+    for link in facts.links if facts is not None else ():
+        yield (link.name,), float(link.connected)
 
 
 def certificate_expiry(known: LiveServer) -> Iterator[Series]:
     """Yield the end of the certificate, in seconds since the epoch."""
-    value = _number(_facts(known, "certificate").get(EXPIRES))
-    if value is not None:
-        yield (), value
+    facts: certificate.Facts | None = _facts(known, "certificate")
+    if facts is not None and facts.expires_epoch_seconds is not None:
+        yield (), facts.expires_epoch_seconds
 
 
-def _facts(known: LiveServer, check: str) -> Mapping[str, object]:
+def _facts(known: LiveServer, check: str) -> Any:
+    """Return the facts of a check, None where the newest session did not see any."""
     seen, session = known.seen.get(check), known.seen.get("connect")
     if seen is None or (session is not None and seen.started_at < session.started_at):
-        return {}
+        return None
     return seen.facts
-
-
-def _mappings(found: object) -> Iterator[Mapping[str, object]]:
-    if isinstance(found, list | tuple):
-        yield from (each for each in found if isinstance(each, Mapping))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ldaphealth.model import Observation, Verdict
+from ldaphealth.model import AnyObservation, Verdict
 
 
 class VerdictChange(Struct, frozen=True):
@@ -29,7 +29,7 @@ class Publication(Struct, frozen=True):
     verdicts: Mapping[str, Verdict]
     due: Mapping[str, float]
     changes: Sequence[VerdictChange]
-    seen: Sequence[Observation]
+    seen: Sequence[AnyObservation]
 
 
 class Publisher(Protocol):

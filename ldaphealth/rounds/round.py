@@ -17,12 +17,12 @@ from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 from ldaphealth.check import ConfiguredCheck
 from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import FailureKind, Observation, Server, Trust
+from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
 
 log = logging.getLogger(__name__)
 
-Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[Observation]]
-Observations = list[Observation]
+Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
+Observations = list[AnyObservation]
 FailedCheck = tuple[str, FailureKind]  # which check failed, and how
 
 # A look that has not ended by this part of the deadline gets company on a fresh connection. It must
@@ -41,7 +41,7 @@ class RoundPlan(Struct, frozen=True):
     confirm_seconds: float
     known: frozenset[FailedCheck] = frozenset()
 
-    def news(self, latest: Iterable[Observation]) -> bool:
+    def news(self, latest: Iterable[AnyObservation]) -> bool:
         """Tell whether something failed that did not fail in the round before."""
         return bool(failed_checks(latest) - self.known)
 
@@ -81,7 +81,7 @@ def _confirmed(
     return first + _confirmations(round_, probe, deadline, first, pause)
 
 
-def failed_checks(seen: Iterable[Observation]) -> frozenset[FailedCheck]:
+def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:
     """Return what failed by the fault of the server, and was not better when looked at again."""
     latest = {each.check: each for each in seen}
     return frozenset(
@@ -128,11 +128,11 @@ def _confirmations(
     return seen
 
 
-def _is_hard(seen: Iterable[Observation]) -> bool:
+def _is_hard(seen: Iterable[AnyObservation]) -> bool:
     return any(each.failure is not None and trust(each.failure) is Trust.HARD for each in seen)
 
 
-def _timed_out(seen: Iterable[Observation]) -> bool:
+def _timed_out(seen: Iterable[AnyObservation]) -> bool:
     return any(
         each.failure is not None and each.failure.kind is FailureKind.TIMEOUT for each in seen
     )

@@ -83,7 +83,14 @@ def stale(snapshot: Snapshot, valid_seconds: Mapping[str, float]) -> Snapshot:
 
 def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
     summary = f"the agent looks no more: its verdict is {late_seconds:.0f} s past its time"
-    finding = Finding(verdict.server, "agent", State.UNKNOWN, "stale", summary, trust=Trust.LOCAL)
+    finding = Finding(
+        server=verdict.server,
+        check="agent",
+        state=State.UNKNOWN,
+        code="stale",
+        summary=summary,
+        trust=Trust.LOCAL,
+    )
     reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH)
     return Verdict(verdict.server, State.UNKNOWN, True, 0, (reason,), findings=(finding,))
 
@@ -123,7 +130,13 @@ def _timed(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> V
     limit = thresholds.critical if state is State.CRITICAL else thresholds.warning
     slow = f", wanted is {limit}" if state is not State.OK else ""
     summary = f"{seconds:.3f} seconds response time{slow}"
-    finding = Finding(verdict.server, TIME, state, "slow" if slow else "ok", summary)
+    finding = Finding(
+        server=verdict.server,
+        check=TIME,
+        state=state,
+        code="slow" if slow else "ok",
+        summary=summary,
+    )
     reasons = verdict.reasons
     if slow:
         reason = Reason(finding.reason, summary, state, CheckEffect.WATCH)

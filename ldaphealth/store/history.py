@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from ldaphealth.live.histogram import Histogram, histogram_of, merged
-from ldaphealth.model import Observation, Verdict
+from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 
@@ -153,7 +153,7 @@ class HistoryDatabase:
             return True
         return False
 
-    def _fold(self, epoch: float, observation: Observation) -> None:
+    def _fold(self, epoch: float, observation: AnyObservation) -> None:
         minute = int(epoch) // MINUTE_SECONDS * MINUTE_SECONDS
         for operation, seconds in observation.timings.items():
             name = f"{observation.check}.{operation}_seconds"

@@ -7,55 +7,85 @@ beginning of a delay, and never an operator's word.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, ObservationsByServer
+from ldaphealth.check import AnyCheck, Cluster, ObservationsByServer
 from ldaphealth.files.atomic_file import write
-from ldaphealth.model import Observation
+from ldaphealth.model import AnyObservation, Observation
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS, boot_id
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 
 
-class _Of(msgspec.Struct, frozen=True):
-    """What is remembered of one server; at another URI is another server, whatever its name."""
+class _OfServer(msgspec.Struct, frozen=True):
+    """The observations of one server; at another URI is another server, whatever its name."""
 
     uri: str
-    reads: Sequence[Observation]
+    reads: Sequence[msgspec.Raw]  # each an Observation; the check says of which facts
 
 
-Remembered = Mapping[str, Mapping[str, Mapping[str, _Of]]]  # by cluster, check, server ID
+_Clusters = Mapping[str, Mapping[str, Mapping[str, _OfServer]]]  # by cluster, check, server ID
 
 
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     boot_id: str
     at: float  # monotonic seconds
-    clusters: Remembered
+    clusters: _Clusters
 
 
-class KeptObservations(msgspec.Struct, frozen=True):
-    """What was remembered, on this boot's clock; `current`: so lately that it still counts."""
+class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file holds.
 
-    clusters: Remembered = {}
+    `current`: it was saved so lately that it still counts. `saved_at` is on the clock of the boot
+    that saved it. Without `same_boot` nothing is known of when the observations were made: all of
+    them count as made at `loaded_at`.
+    """
+
+    clusters: _Clusters = {}
     current: bool = False
+    saved_at: float = 0.0
+    loaded_at: float = 0.0
+    same_boot: bool = False
 
-    def of(self, cluster: Cluster) -> list[Observation]:
+    def of(self, cluster: Cluster) -> list[AnyObservation]:
         """Return what still belongs to the servers and the checks of a cluster, oldest first."""
+        checks = [each.check for each in cluster.checks if each.check.select_kept is not None]
+        return [observation for check in checks for observation in self._of_check(cluster, check)]
+
+    def _of_check(self, cluster: Cluster, check: AnyCheck) -> Iterator[AnyObservation]:
         uris = {server.id: server.uri for server in cluster.servers}
-        checks = {each.check.name for each in cluster.checks if each.check.select_kept is not None}
-        return [
-            each
-            for check, servers in self.clusters.get(cluster.name, {}).items()
-            for server, of in servers.items()
-            for each in of.reads
-            if check in checks and uris.get(server) == of.uri
-        ]
+        decoder = msgspec.json.Decoder(Observation[check.facts])  # type: ignore[name-defined]
+        for server, kept in self.clusters.get(cluster.name, {}).get(check.name, {}).items():
+            if uris.get(server) != kept.uri:
+                continue
+            try:
+                reads: list[AnyObservation] = [decoder.decode(each) for each in kept.reads]
+            except (msgspec.MsgspecError, RecursionError) as error:
+                extra = {"server": server, "check": check.name, "error": str(error)}
+                log.warning("kept observations cannot be read", extra=extra)
+                continue
+            for each in reads:
+                # What this program never wrote: of another server, or later than the file.
+                if (each.server, each.check) == (
+                    server,
+                    check.name,
+                ) and each.ended_at <= self.saved_at:
+                    yield self._on_this_clock(each)
+
+    def _on_this_clock(self, observation: AnyObservation) -> AnyObservation:
+        if self.same_boot:
+            return observation
+        return replace(observation, started_at=self.loaded_at, duration_seconds=0.0)
 
 
 def path_in(state_directory: Path) -> Path:
@@ -65,12 +95,12 @@ def path_in(state_directory: Path) -> Path:
 
 def save(
     path: Path,
-    clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer]]],
+    clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer[Any]]]],
     now: Callable[[], float] = monotonic,
 ) -> None:
     """Write the file; OSError leaves the old one."""
     remembered = {
-        cluster.name: {check: _of(cluster, seen) for check, seen in checks.items()}
+        cluster.name: {check: _of_servers(cluster, seen) for check, seen in checks.items()}
         for cluster, checks in clusters
     }
     content = msgspec.json.encode(_Saved(VERSION, boot_id(), now(), remembered))
@@ -79,9 +109,13 @@ def save(
     write(path, content, 0o640, durable=False)
 
 
-def _of(cluster: Cluster, seen: ObservationsByServer) -> dict[str, _Of]:
+def _of_servers(cluster: Cluster, seen: ObservationsByServer[Any]) -> dict[str, _OfServer]:
     uris = {server.id: server.uri for server in cluster.servers}
-    return {server: _Of(uris[server], reads) for server, reads in seen.items() if server in uris}
+    return {
+        server: _OfServer(uris[server], [msgspec.Raw(msgspec.json.encode(each)) for each in reads])
+        for server, reads in seen.items()
+        if server in uris
+    }
 
 
 def load(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
@@ -97,55 +131,19 @@ def load(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
     except FileNotFoundError:
         return KeptObservations()
     try:
-        return _reads(path, msgspec.json.decode(content, type=_Saved), now())
+        return _loaded(path, msgspec.json.decode(content, type=_Saved), now())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _reads(path: Path, saved: _Saved, at: float) -> KeptObservations:
+def _loaded(path: Path, saved: _Saved, at: float) -> KeptObservations:
     if saved.version != VERSION:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
     same_boot = saved.boot_id == boot_id() and saved.at <= at
-    clusters = {
-        name: {
-            check: {
-                server: _recalled(_believable(of, server, check, saved.at), at, same_boot)
-                for server, of in servers.items()
-            }
-            for check, servers in checks.items()
-        }
-        for name, checks in saved.clusters.items()
-    }
-    return KeptObservations(clusters, same_boot and at - saved.at <= YOUNG_SECONDS)
-
-
-def _believable(of: _Of, server: str, check: str, saved_at: float) -> _Of:
-    """Leave out what we never wrote: reads of another, or from after the file was written."""
-    reads = [
-        each
-        for each in of.reads
-        if (each.server, each.check) == (server, check) and each.ended_at <= saved_at
-    ]
-    return _Of(of.uri, reads)
-
-
-def _recalled(of: _Of, at: float, same_boot: bool) -> _Of:
-    reads = [
-        msgspec.structs.replace(
-            each,
-            facts={name: _frozen(value) for name, value in each.facts.items()},
-            started_at=each.started_at if same_boot else at,
-            duration_seconds=each.duration_seconds if same_boot else 0.0,
-        )
-        for each in of.reads
-    ]
-    return _Of(of.uri, reads)
-
-
-def _frozen(value: Any) -> object:
-    """Return facts as a check made them: JSON has no tuples."""
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return value
+    return KeptObservations(
+        clusters=saved.clusters,
+        current=same_boot and at - saved.at <= YOUNG_SECONDS,
+        saved_at=saved.at,
+        loaded_at=at,
+        same_boot=same_boot,
+    )

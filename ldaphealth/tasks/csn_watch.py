@@ -14,17 +14,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from ldaphealth.check import Cluster
-from ldaphealth.checks.consumer import Link, links_of
+from ldaphealth.checks.consumer import Link
 from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import sighting, vector
 from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Observation, Server
+from ldaphealth.model import AnyObservation, Server
 from ldaphealth.rounds.probe import probe_server
 
 CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
 MOST_THREADS = 64
-KEPT = 256  # looks
+KEPT = 256  # reads of each server
+UNREADABLE = f"no {ATTRIBUTE} can be read"
 
 
 class CSNWatch:
@@ -76,25 +77,28 @@ class CSNWatch:
             ],
         }
 
-    def _note(self, server: Server, observations: list[Observation]) -> None:
+    def _note(self, server: Server, observations: list[AnyObservation]) -> None:
         self._trouble.pop(server.id, None)
         self._links.pop(server.id, None)
         by_check = {each.check: each for each in observations}
-        seen = by_check.get("replication", observations[-1])
-        if seen.failure is not None:
-            self._trouble[server.id] = seen.failure.detail
+        failure = observations[-1].failure
+        seen = by_check.get("replication")
+        if seen is None or seen.facts is None:
+            failure = seen.failure if seen else failure
+            self._trouble[server.id] = failure.detail if failure else UNREADABLE
             return
-        if "consumer" in by_check:  # cn=Monitor may be closed to us: then nothing is told of links
-            self._links[server.id] = tuple(links_of(by_check["consumer"].facts))
+        consumer = by_check.get("consumer")
+        if consumer is not None and consumer.facts is not None:  # the account may read cn=Monitor
+            self._links[server.id] = consumer.facts.links
         base = self._base(server)
         try:
-            vector(seen, base)
+            vector(seen.facts, base)
         except CSNError as error:
             self._trouble[server.id] = str(error)
             return
         read = sighting(seen, base)
         if read is None:
-            self._trouble[server.id] = f"no {ATTRIBUTE} can be read"
+            self._trouble[server.id] = UNREADABLE
             return
         reads = self._reads.setdefault(server.id, [])
         reads.append(read)

@@ -18,7 +18,14 @@ from ldaphealth.guard import Memory, decide
 from ldaphealth.judging.judge import judge, second_look
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.deadline import Deadline, boot_seconds
-from ldaphealth.model import CheckEffect, FailureKind, Observation, Server, Snapshot, Verdict
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    FailureKind,
+    Server,
+    Snapshot,
+    Verdict,
+)
 from ldaphealth.rounds.probe import probe_server
 
 log = logging.getLogger(__name__)
@@ -28,7 +35,7 @@ MAX_THREADS = 256
 SHARE = 0.25
 NOTHING: Mapping[str, Memory] = {}
 
-Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[Observation]]
+Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
 
 
 def evaluate(  # noqa: PLR0913  what a test passes in
@@ -86,7 +93,7 @@ def _round(
     for observation in first:
         history.add(observation)
     wanted = second_look(cluster, history)
-    again: list[Future[list[Observation]]] = []
+    again: list[Future[list[AnyObservation]]] = []
     if wanted:
         pause(cluster.second_look_seconds)
         again = [
@@ -105,11 +112,13 @@ def _chosen(cluster: Cluster, names: Sequence[str]) -> list[ConfiguredCheck]:
     return [p for p in cluster.checks if p.check.name in SESSION or p.check.name in names]
 
 
-def _seen(done: Iterable[Future[list[Observation]]]) -> list[Observation]:
+def _seen(done: Iterable[Future[list[AnyObservation]]]) -> list[AnyObservation]:
     return [observation for future in done for observation in _result(future)]
 
 
-def _counting(second: Iterable[Observation], first: Iterable[Observation]) -> Iterator[Observation]:
+def _counting(
+    second: Iterable[AnyObservation], first: Iterable[AnyObservation]
+) -> Iterator[AnyObservation]:
     """Yield what counts of second looks.
 
     They had less time than a server is given, so a timeout cannot blame; and one quick connect or
@@ -127,7 +136,7 @@ def _counting(second: Iterable[Observation], first: Iterable[Observation]) -> It
             yield each
 
 
-def _result(future: Future[list[Observation]]) -> list[Observation]:
+def _result(future: Future[list[AnyObservation]]) -> list[AnyObservation]:
     error = future.exception()
     if error is None:
         return future.result()

@@ -21,7 +21,7 @@ from ldaphealth.config.mistakes import near
 from ldaphealth.guard import Memory, Override
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.live.live_state import LiveState, LiveView
-from ldaphealth.model import Observation, Server, Snapshot, Verdict
+from ldaphealth.model import AnyObservation, Server, Snapshot, Verdict
 from ldaphealth.prometheus import Probed, exposition_of_probe
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.rounds.probe import probe_server
@@ -132,7 +132,7 @@ def _left_seconds(header: str) -> float:
     return seconds - OFFSET_SECONDS if seconds > 2 * OFFSET_SECONDS else seconds / 2
 
 
-def _is_good(verdict: Verdict, seen: Iterable[Observation]) -> bool:
+def _is_good(verdict: Verdict, seen: Iterable[AnyObservation]) -> bool:
     """Tell whether a server serves by what was seen of it: nothing learned is no success here.
 
     A rule for the pool may keep a server in that is sick, or of which nothing is known.
@@ -146,12 +146,12 @@ def _is_good(verdict: Verdict, seen: Iterable[Observation]) -> bool:
 
 def _probe(
     cluster: Cluster, overrides: Mapping[str, Override], probe: Probe
-) -> tuple[Snapshot, Sequence[Observation]]:
-    seen: list[Observation] = []
+) -> tuple[Snapshot, Sequence[AnyObservation]]:
+    seen: list[AnyObservation] = []
 
     def noting(
         server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         found = probe(server, checks, deadline)
         seen.extend(found)
         return found
@@ -166,14 +166,14 @@ def _ids(cluster: Cluster) -> frozenset[str]:
     return frozenset(server.id for server in cluster.servers)
 
 
-def _view(cluster: str, snapshot: Snapshot, seen: Iterable[Observation]) -> LiveView:
+def _view(cluster: str, snapshot: Snapshot, seen: Iterable[AnyObservation]) -> LiveView:
     """Return the view of a board that knows this look alone.
 
     A second look opens a session of its own, which must not make the first one look out of date.
     """
     verdicts = {each.server: each for each in snapshot.verdicts}
     opened: set[tuple[str, str]] = set()
-    kept: list[Observation] = []
+    kept: list[AnyObservation] = []
     for each in seen:
         if each.check in SESSION:
             if (each.server, each.check) in opened:

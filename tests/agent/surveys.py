@@ -1,17 +1,19 @@
-"""A survey for the tests of the agent: it does what it is told, and notes when it is asked."""
+"""A survey for the tests of the agent: it does what a test wants, and notes when it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.check import Check, Cluster, ConfiguredCheck, View, not_in_rounds
+from ldaphealth.check import Check, Cluster, ConfiguredCheck, View
 from ldaphealth.model import CheckEffect, Finding, State
-from ldaphealth.survey import Survey, SurveyContext, SurveyResult
+from ldaphealth.survey import SurveyContext, SurveyResult
 from tests.checks.seen import cluster, planned
 
 NAME = "landscape"
+AnySurvey = Callable[[SurveyContext[Any, Any]], SurveyResult[Any, Any]]
 
 
 class Params(Struct, frozen=True):
@@ -22,23 +24,35 @@ class Params(Struct, frozen=True):
     label: str = ""
 
 
-def judge(view: View, _: Params) -> Iterable[Finding]:
+class Facts(Struct, frozen=True):
+    """Whatever a test wants to see again."""
+
+    bad: bool = False
+    label: str = ""
+    turn: int = 0
+    height_metres: int = 0
+    kept: Any = None
+
+
+def judge(view: View[Facts], _: Params) -> Iterable[Finding]:
     """Call bad what the survey calls bad."""
-    is_bad = view.latest.facts.get("bad", False)
+    is_bad = view.facts.bad
     yield view.finding(State.CRITICAL if is_bad else State.OK, "bad" if is_bad else "ok", "seen")
 
 
-def surveying(survey: Survey, params: Params | None = None, servers: int = 2) -> Cluster:
+def surveying(survey: AnySurvey, params: Params | None = None, servers: int = 2) -> Cluster:
     """Return a cluster with `connect` and one survey."""
-    check = Check(NAME, Params, not_in_rounds, judge, CheckEffect.WATCH, survey=survey)
+    check = Check(name=NAME, params=Params, facts=Facts, judge=judge, survey=survey)
     mine = ConfiguredCheck(check, params or Params(), CheckEffect.WATCH)
     return cluster(planned("connect"), mine, servers=servers)
 
 
-def then(surveyed: SurveyResult, *before: Callable[[SurveyContext], object]) -> Survey:
+def then(
+    surveyed: SurveyResult[Any, Any], *before: Callable[[SurveyContext[Any, Any]], object]
+) -> AnySurvey:
     """Return a survey that does this and returns that."""
 
-    def survey(site: SurveyContext) -> SurveyResult:
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
         for each in before:
             each(site)
         return surveyed

@@ -7,22 +7,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 from msgspec.structs import replace
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, FailureKind, Observation, Server
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
-from tests.agent.surveys import NAME, Params, surveying, then
+from tests.agent.surveys import NAME, Facts, Params, surveying, then
 from tests.checks.seen import saw
 
 PATIENCE_SECONDS = 10.0
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
-BAD = SurveyResult({"c/s0": SurveyFacts({"bad": True}, {"climb": 0.5}), "c/s1": SurveyFacts({})})
+BAD: SurveyResult[Facts, Any] = SurveyResult(
+    {"c/s0": SurveyFacts(Facts(bad=True), {"climb": 0.5}), "c/s1": SurveyFacts(Facts())}
+)
 
 
 class Told:
@@ -38,7 +41,7 @@ class Told:
     def close(self) -> None:
         """Nothing to end."""
 
-    def surveyed(self) -> list[Observation]:
+    def surveyed(self) -> list[AnyObservation]:
         """Return all that was told of what surveys saw."""
         return [seen for each in self.decided for seen in each.seen if seen.check == NAME]
 
@@ -50,7 +53,7 @@ class Told:
 
 def well(
     server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-) -> list[Observation]:
+) -> list[AnyObservation]:
     del deadline
     return [replace(saw(each.check.name, at=monotonic()), server=server.id) for each in checks]
 
@@ -62,7 +65,7 @@ def settings(cluster: Cluster | None) -> Settings:
 
 @contextmanager
 def running(
-    cluster: Cluster, probe: Callable[..., list[Observation]] = well
+    cluster: Cluster, probe: Callable[..., list[AnyObservation]] = well
 ) -> Iterator[tuple[Agent, Told]]:
     told = Told()
     agent = Agent(settings(replace(cluster, interval_seconds=0.1)), [told], probe=probe)
@@ -101,7 +104,7 @@ def test_rounds_do_not_have_it() -> None:
 
     def probe(
         server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         asked.extend(each.check.name for each in checks)
         return well(server, checks, deadline)
 
@@ -129,7 +132,7 @@ def test_a_survey_is_no_first_look_and_its_verdict_is_none() -> None:
 
     def silent(
         server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         release.wait(60.0)
         return well(server, checks, deadline)
 
@@ -147,7 +150,7 @@ def test_of_a_server_without_service_the_survey_says_nothing() -> None:
 
     def probe(
         server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         if dead.is_set() and server.name == "s0":
             return [replace(saw("connect", at=monotonic(), failure=REFUSED), server=server.id)]
         return well(server, checks, deadline)
@@ -164,10 +167,10 @@ def test_of_a_server_without_service_the_survey_says_nothing() -> None:
 
 
 def test_a_reload_takes_up_new_settings_and_drops_what_the_old_ones_saw() -> None:
-    def label(site: SurveyContext) -> SurveyResult:
+    def label(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
         site.pause(60.0 if site.params.label == "old" else 0.0)
         return SurveyResult(
-            {each.id: SurveyFacts({"label": site.params.label}) for each in site.servers}
+            {each.id: SurveyFacts(Facts(label=site.params.label)) for each in site.servers}
         )
 
     old = surveying(label, Params(deadline_seconds=60.0, label="old"))
@@ -177,7 +180,7 @@ def test_a_reload_takes_up_new_settings_and_drops_what_the_old_ones_saw() -> Non
         agent.ask(lambda: agent.reconfigure(settings(new))).result(PATIENCE_SECONDS)
         until(lambda: len({each.server for each in told.surveyed()}) == 3)
 
-        assert {each.facts["label"] for each in told.surveyed()} == {"new"}
+        assert {each.facts.label for each in told.surveyed() if each.facts} == {"new"}
 
 
 def test_a_reload_without_it_forgets_its_opinion() -> None:

@@ -8,16 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import ConfiguredCheck, Facts, View
+from ldaphealth.check import AnyView, ConfiguredCheck
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import Finding, State
 from ldaphealth.survey import SurveyResult
-from tests.agent.surveys import NAME, surveying, then
+from tests.agent.surveys import NAME, Facts, surveying, then
 from tests.checks.seen import cluster, planned, saw
 
 
-def stumbles(earlier: Facts, later: Facts) -> bool:
-    raise KeyError(earlier["none"], later)
+def stumbles(earlier: object, later: object) -> bool:
+    raise KeyError(earlier, later)
 
 
 def test_a_check_that_cannot_compare_its_reads_ends_nothing(
@@ -38,7 +38,7 @@ def test_a_check_that_cannot_compare_its_reads_ends_nothing(
 def test_a_survey_that_lands_is_judged_alone_and_the_other_opinions_stay() -> None:
     judged: list[str] = []
 
-    def judge(view: View, _: object) -> list[Finding]:
+    def judge(view: AnyView, _: object) -> list[Finding]:
         judged.append(view.server.id)
         return [view.finding(State.WARNING, "slow", "a sentence")]
 
@@ -50,7 +50,7 @@ def test_a_survey_that_lands_is_judged_alone_and_the_other_opinions_stay() -> No
         pool.land(name, [replace(saw("connect"), server=name)], RoundPeriod(0.0, 0.0))
     pool.decide(1.0)
     for bad in (True, False, True):
-        pool.land_survey([saw(NAME, {"bad": bad})])
+        pool.land_survey([saw(NAME, Facts(bad=bad))])
         pool.decide(2.0)
 
     assert judged == ["c/s0", "c/s1"]

@@ -44,7 +44,15 @@ def test_others_are_told_all_the_same(
     agent = Agent(
         Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
         [Failing(error), board],
-        probe=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
+        probe=lambda server, *_: [
+            Observation(
+                server=server.id,
+                check="connect",
+                started_at=0.0,
+                duration_seconds=0.001,
+                timings={},
+            )
+        ],
     )
     thread = threading.Thread(target=agent.run)
     thread.start()

@@ -12,7 +12,7 @@ from demo import wait
 from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster
 from ldaphealth.live.live_state import LiveState
-from ldaphealth.model import Observation, Server
+from ldaphealth.model import AnyObservation, Observation, Server
 from ldaphealth.publishers.track_file import TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
@@ -55,8 +55,20 @@ class Stage:
         asked = self.agent.ask(lambda: self.agent.reconfigure(self.settings(*clusters)))
         asked.result(PATIENCE_SECONDS)
 
-    def _probe(self, server: Server, *_: object) -> list[Observation]:
-        return [Observation(server.id, "connect", 0.0, 0.001, {}, {})] if self.sees else []
+    def _probe(self, server: Server, *_: object) -> list[AnyObservation]:
+        return (
+            [
+                Observation(
+                    server=server.id,
+                    check="connect",
+                    started_at=0.0,
+                    duration_seconds=0.001,
+                    timings={},
+                )
+            ]
+            if self.sees
+            else []
+        )
 
     def on_the_board(self) -> set[str]:
         """Return the servers of which the board tells something."""

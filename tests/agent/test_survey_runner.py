@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from ldaphealth.agent.survey_runner import AIR_SECONDS, SurveyEnded, SurveyRunner
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import FailureKind, Observation
+from ldaphealth.model import AnyObservation, FailureKind
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
-from tests.agent.surveys import NAME, Params, surveying, then
+from tests.agent.surveys import NAME, Facts, Params, surveying, then
 
 PATIENCE_SECONDS = 10.0
-FINE = SurveyResult(
-    {"c/s0": SurveyFacts({"height_metres": 1}, {"climb": 0.5}), "c/s1": SurveyFacts({})}
+FINE: SurveyResult[Facts, Any] = SurveyResult(
+    {"c/s0": SurveyFacts(Facts(height_metres=1), {"climb": 0.5}), "c/s1": SurveyFacts(Facts())}
 )
 
 
@@ -37,7 +37,7 @@ class Base:
         """Begin what is due then."""
         self.surveyors.start_due(now)
 
-    def seen(self) -> tuple[Observation, ...]:
+    def seen(self) -> tuple[AnyObservation, ...]:
         """Wait for the next letter and take it."""
         return self.surveyors.land(self.letters.get(timeout=PATIENCE_SECONDS))
 
@@ -50,7 +50,13 @@ class Base:
         return False
 
 
-def pausing(site: SurveyContext) -> None:
+def seen_facts(base: Base) -> Facts:
+    facts = base.seen()[0].facts
+    assert isinstance(facts, Facts)
+    return facts
+
+
+def pausing(site: SurveyContext[Any, Any]) -> None:
     while True:
         site.pause(60.0)
 
@@ -61,14 +67,14 @@ def test_what_was_found_becomes_one_observation_a_server() -> None:
 
     one, other = base.seen()
 
-    assert (one.server, one.check, one.facts) == ("c/s0", NAME, {"height_metres": 1})
+    assert (one.server, one.check, one.facts) == ("c/s0", NAME, Facts(height_metres=1))
     assert one.timings == {"climb": 0.5}
     assert (other.server, other.failure) == ("c/s1", None)
     assert one.started_at <= one.ended_at <= monotonic()
 
 
 def test_of_a_server_that_was_not_found_or_is_not_configured_nothing_is_said() -> None:
-    base = Base(then(SurveyResult({"c/s1": SurveyFacts({}), "c/s7": SurveyFacts({})})))
+    base = Base(then(SurveyResult({"c/s1": SurveyFacts(Facts()), "c/s7": SurveyFacts(Facts())})))
     base.at(0.0)
 
     assert [each.server for each in base.seen()] == ["c/s1"]
@@ -88,7 +94,7 @@ def test_a_survey_is_due_at_its_own_interval() -> None:
 
 def test_a_survey_never_overlaps_with_itself() -> None:
     go_on = threading.Event()
-    started: list[SurveyContext] = []
+    started: list[SurveyContext[Any, Any]] = []
     base = Base(then(FINE, started.append, lambda _: go_on.wait(PATIENCE_SECONDS)))
     for now in (0.0, 1.0, 2.0):
         base.at(now)
@@ -102,15 +108,15 @@ def test_a_survey_never_overlaps_with_itself() -> None:
 
 
 def test_what_a_survey_keeps_is_given_to_the_next() -> None:
-    def count(site: SurveyContext) -> SurveyResult:
+    def count(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
         turn = 0 if site.kept is None else site.kept + 1
-        return SurveyResult({"c/s0": SurveyFacts({"turn": turn})}, turn if turn < 2 else None)
+        return SurveyResult({"c/s0": SurveyFacts(Facts(turn=turn))}, turn if turn < 2 else None)
 
     base = Base(count)
     turns = []
     for now in range(4):
         base.at(float(now))
-        turns.append(base.seen()[0].facts["turn"])
+        turns.append(seen_facts(base).turn)
 
     assert turns == [0, 1, 2, 0]
 
@@ -119,7 +125,8 @@ def test_what_a_survey_keeps_is_given_to_the_next() -> None:
     "survey", [then(FINE, lambda _: 1 / 0), lambda _: {"c/s0": {}}], ids=["raises", "no Surveyed"]
 )
 def test_a_survey_that_fails_is_logged_once_and_is_our_own_trouble(
-    survey: Callable[[SurveyContext], SurveyResult], caplog: pytest.LogCaptureFixture
+    survey: Callable[[SurveyContext[Any, Any]], SurveyResult[Any, Any]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     base = Base(survey)
     with caplog.at_level(logging.ERROR):
@@ -135,18 +142,18 @@ def test_a_survey_that_fails_is_logged_once_and_is_our_own_trouble(
 
 
 def test_what_was_kept_outlasts_a_survey_that_fails() -> None:
-    def fail_once(site: SurveyContext) -> SurveyResult:
+    def fail_once(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
         if site.kept == "cursor" and not failed:
             failed.append(True)
             raise ValueError
-        return SurveyResult({"c/s0": SurveyFacts({"kept": site.kept})}, "cursor")
+        return SurveyResult({"c/s0": SurveyFacts(Facts(kept=site.kept))}, "cursor")
 
     failed: list[bool] = []
     base = Base(fail_once)
     kept = []
     for now in range(3):
         base.at(float(now))
-        kept.append(base.seen()[0].facts.get("kept", "failed"))
+        kept.append(facts.kept if (facts := base.seen()[0].facts) else "failed")
 
     assert kept == [None, "failed", "cursor"]
 
@@ -195,8 +202,8 @@ def test_a_pause_is_no_longer_than_the_deadline() -> None:
 def test_a_session_is_bounded_by_the_deadline_of_the_survey() -> None:
     bounds: list[float] = []
 
-    def note(site: SurveyContext) -> None:
-        asked = replace(site, opening=lambda _, deadline, __: bounds.append(deadline.seconds))
+    def note(site: SurveyContext[Any, Any]) -> None:
+        asked = replace(site, open_session=lambda _, deadline, __: bounds.append(deadline.seconds))
         asked.open(site.servers[0])
         asked.open(site.servers[0], seconds=0.5)
         asked.open(site.servers[0], seconds=500.0)
@@ -211,7 +218,7 @@ def test_a_session_is_bounded_by_the_deadline_of_the_survey() -> None:
 def test_a_server_that_refuses_is_the_business_of_the_survey() -> None:
     troubles: list[str] = []
 
-    def knock(site: SurveyContext) -> None:
+    def knock(site: SurveyContext[Any, Any]) -> None:
         with pytest.raises(SessionError) as refused:
             site.open(site.servers[0])
         troubles.append(refused.value.failure.kind)
@@ -250,8 +257,8 @@ def test_a_reload_that_changes_it_ends_it_and_drops_what_it_saw(change: str) -> 
 
 
 def test_other_settings_forget_what_was_kept() -> None:
-    def render(site: SurveyContext) -> SurveyResult:
-        return SurveyResult({"c/s0": SurveyFacts({"kept": site.kept})}, "cursor")
+    def render(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+        return SurveyResult({"c/s0": SurveyFacts(Facts(kept=site.kept))}, "cursor")
 
     base = Base(render)
     base.at(0.0)
@@ -259,11 +266,11 @@ def test_other_settings_forget_what_was_kept() -> None:
     base.surveyors.plan([surveying(render, Params(label="other"))], 1.0)
     base.at(2.0)
 
-    assert base.seen()[0].facts["kept"] is None
+    assert seen_facts(base).kept is None
 
 
-def keeping(site: SurveyContext) -> SurveyResult:
-    return SurveyResult({"c/s0": SurveyFacts({"kept": site.kept})}, "cursor")
+def keeping(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+    return SurveyResult({"c/s0": SurveyFacts(Facts(kept=site.kept))}, "cursor")
 
 
 @pytest.mark.parametrize(
@@ -280,7 +287,7 @@ def test_another_server_under_an_old_name_forgets_what_was_kept(
     base.surveyors.plan([base.cluster], 1.0)
     base.at(2.0)
 
-    assert base.seen()[0].facts["kept"] == kept
+    assert seen_facts(base).kept == kept
 
 
 def test_the_surveys_of_many_clusters_do_not_begin_together() -> None:

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 MODULE = """\
-from msgspec import Struct
-from ldaphealth.check import Check, not_in_rounds
-from ldaphealth.survey import SurveyResult
+from ldaphealth.plugin import Check, Struct, SurveyResult
 
 class Params(Struct, frozen=True):
     interval_seconds: float = 60.0
     {field}: float = 5.0
 
+class Facts(Struct, frozen=True):
+    pass
+
 CHECK = Check(
-    "landscape", Params, not_in_rounds, lambda view, params: (), survey=lambda site: SurveyResult({{}})
+    name="landscape", params=Params, facts=Facts, judge=lambda view, params: (),
+    survey=lambda context: SurveyResult({{}}),
 )
 """
 CONFIG = 'clusters: {c: {servers: {s: "ldap://127.0.0.1:1"}, checks: {landscape: {}}}}'

@@ -8,7 +8,7 @@ from ldaphealth.agent.pool import Pool
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, RoundPeriod
-from ldaphealth.model import CheckEffect, Failure, FailureKind, Observation, Server
+from ldaphealth.model import AnyObservation, CheckEffect, Failure, FailureKind, Observation, Server
 
 PLAN = tuple(
     ConfiguredCheck(BUILT_IN[name], BUILT_IN[name].params(), CheckEffect.OUT)
@@ -30,7 +30,16 @@ def pool() -> Pool:
 
 
 def land(pool: Pool, name: str, failure: Failure | None, now: float) -> list[str]:
-    seen = [Observation(f"c/{name}", "connect", now, 0.01, {}, {"connect": 0.01}, failure)]
+    seen: list[AnyObservation] = [
+        Observation(
+            server=f"c/{name}",
+            check="connect",
+            started_at=now,
+            duration_seconds=0.01,
+            timings={"connect": 0.01},
+            failure=failure,
+        )
+    ]
     pool.land(f"c/{name}", seen, RoundPeriod(now, now + 0.01))
     pool.decide(now + 0.01)
     return pool.unwitnessed()

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, convert
+from msgspec.structs import fields
 
-from ldaphealth.check import Cluster, ConfiguredCheck, View
+from ldaphealth.check import AnyView, Cluster, ConfiguredCheck, View
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.model import CheckEffect, Failure, Finding, Observation, Role, Server, State, Trust
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    Failure,
+    Finding,
+    Observation,
+    Role,
+    Server,
+    State,
+    Trust,
+)
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
 HARD, SOFT, TOLD, OURS = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
@@ -21,7 +32,7 @@ FINE: Opinion = ("ok", OK, SOFT)
 class Case(Struct, frozen=True):
     """One row of a table: what was seen, the settings, and the opinions it must give."""
 
-    view: View
+    view: AnyView
     params: Any
     expected: tuple[Opinion, ...]
 
@@ -30,35 +41,60 @@ def server(name: str = "s0", role: Role = Role.PROVIDER) -> Server:
     return Server("c", name, "ldap://127.0.0.1", role=role)
 
 
+class Nothing(Struct, frozen=True):
+    """The settings, or the facts, of a check of the tests that has none."""
+
+
+def facts_of(check: str, given: Mapping[str, object] | Struct | None) -> Struct | None:
+    """Return the facts of a check; a mapping is filled into those of a built-in one."""
+    if isinstance(given, Struct):
+        return given
+    if check not in BUILT_IN:
+        return Nothing()
+    kind: type[Struct] = BUILT_IN[check].facts
+    if given is None and any(each.required for each in fields(kind)):
+        return None
+    return convert(dict(given or {}), kind)
+
+
 def saw(  # noqa: PLR0913  the fields of an observation
     check: str,
-    facts: Mapping[str, object] | None = None,
+    facts: Mapping[str, object] | Struct | None = None,
     *,
     of: str = "s0",
     at: float = 0.0,
     took: float = 0.0,
     timings: Mapping[str, float] | None = None,
     failure: Failure | None = None,
-) -> Observation:
-    return Observation(f"c/{of}", check, at, took, facts or {}, timings or {}, failure)
+) -> AnyObservation:
+    return Observation(
+        server=f"c/{of}",
+        check=check,
+        started_at=at,
+        duration_seconds=took,
+        facts=None if failure else facts_of(check, facts),
+        timings=timings or {},
+        failure=failure,
+    )
 
 
-def view(*observations: Observation, of: str = "s0", one_shot: bool = False) -> View:
+def view(*observations: AnyObservation, of: str = "s0", one_shot: bool = False) -> AnyView:
     """Return the view of one server on observations of one check, in the order they were made."""
-    seen: dict[str, tuple[Observation, ...]] = {}
+    seen: dict[str, tuple[AnyObservation, ...]] = {}
     for each in observations:
         seen[each.server] = (*seen.get(each.server, ()), each)
     return View(server(of), observations[0].check, seen, one_shot)
 
 
-def judged(seen: View, params: object) -> tuple[Finding, ...]:
+def judged(seen: AnyView, params: object) -> tuple[Finding, ...]:
     """Return what the built-in check of the view's name finds."""
     return tuple(BUILT_IN[seen.check].judge(seen, params))
 
 
-def wants_more(seen: View, params: object) -> bool:
+def wants_more(seen: AnyView, params: object) -> bool:
     """Tell whether that check wants a second look."""
-    return BUILT_IN[seen.check].second_look(seen, params)
+    second_look = BUILT_IN[seen.check].second_look
+    return second_look is not None and second_look(seen, params)
 
 
 def opinions(findings: Iterable[Finding]) -> tuple[Opinion, ...]:

@@ -15,7 +15,14 @@ from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.codec import Entry
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, FailureKind, Finding, Observation, Server, State
+from ldaphealth.model import (
+    AnyObservation,
+    Failure,
+    FailureKind,
+    Finding,
+    Server,
+    State,
+)
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -61,7 +68,7 @@ def link(  # noqa: PLR0913  the attributes of a link
     }
 
 
-def read(at: float, *links: Fact) -> Observation:
+def read(at: float, *links: Fact) -> AnyObservation:
     return saw("consumer", {"entries": len(links), "links": links}, at=at)
 
 
@@ -81,7 +88,7 @@ def refreshes(at: int) -> Fact:
 
 
 def case(
-    *seen: Observation,
+    *seen: AnyObservation,
     expected: tuple[Opinion, ...],
     params: Params = PARAMS,
     one_shot: bool = False,
@@ -343,18 +350,18 @@ INTERVAL_SECONDS = 5
 HOUR = every(INTERVAL_SECONDS, 3600)
 
 
-def remembered(reads: Iterable[Observation]) -> Sequence[Finding]:
+def remembered(reads: Iterable[AnyObservation]) -> Sequence[Finding]:
     """Return what the agent tells after it has seen them all."""
     history = RecentObservations(covers={"consumer": says_the_same})
     for each in reads:
         history.add(each)
     seen = history.view(server(), "consumer", one_shot=False)
-    assert len(seen.mine) < 130
+    assert len(seen.own) < 130
     return judged(seen, PARAMS)
 
 
 def test_the_default_thresholds_of_a_refresh_are_reached() -> None:
-    def refreshing(at: int) -> Observation:
+    def refreshing(at: int) -> AnyObservation:
         return read(at, link(phase="Refresh", connect=1000, contact=at))
 
     found = remembered([*(read(at, link()) for at in every(5, 995)), *map(refreshing, HOUR[200:])])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ldaphealth.checks.content import Params, survey
+from ldaphealth.content.continuous import ContinuousComparison
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import Failure, FailureKind
@@ -98,8 +99,16 @@ def test_all_servers_together_need_no_more_memory_than_a_few(servers: int, wante
         raise SessionError(Failure(FailureKind.RESULT, "refused"))
 
     many = cluster(servers=servers).servers
-    site = SurveyContext(many, PARAMS, Deadline.after(60.0), None, refused, lambda _: False)
+    site: SurveyContext[Params, ContinuousComparison] = SurveyContext(
+        servers=many,
+        params=PARAMS,
+        deadline=Deadline.after(60.0),
+        kept=None,
+        open_session=refused,
+        wait=lambda _: False,
+    )
     surveyed = survey(site)
 
+    assert surveyed.kept is not None
     assert surveyed.kept.cursor.wanted == wanted
-    assert {each.facts["not_compared"] for each in surveyed.found.values()} == {"refused"}
+    assert {each.facts.not_compared for each in surveyed.found.values()} == {"refused"}

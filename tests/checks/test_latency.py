@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ldaphealth.checks.latency import Params
-from ldaphealth.model import Observation
+from ldaphealth.checks.latency import Facts, Params
+from ldaphealth.model import AnyObservation
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -27,9 +27,9 @@ COLLECTING, SLOW = ("collecting", OK, SOFT), ("slow", CRITICAL, SOFT)
 SLOWISH, BEHIND_POOL = ("slow", WARNING, SOFT), ("slower_than_pool", WARNING, SOFT)
 
 
-def times(*seconds: float, of: str = "s0", every: float = 5.0) -> list[Observation]:
+def times(*seconds: float, of: str = "s0", every: float = 5.0) -> list[AnyObservation]:
     return [
-        saw("latency", {"search": each}, of=of, at=number * every)
+        saw("latency", Facts({"search": each}), of=of, at=number * every)
         for number, each in enumerate(seconds)
     ]
 
@@ -65,12 +65,12 @@ def test_times_are_judged_over_the_window(case: Case) -> None:
 
 
 def test_each_operation_is_judged_by_itself() -> None:
-    seen = [saw("latency", {"bind": 2.0, "search": 0.01}, at=n * 5.0) for n in range(12)]
+    seen = [saw("latency", Facts({"bind": 2.0, "search": 0.01}), at=n * 5.0) for n in range(12)]
 
     assert opinions(judged(view(*seen), Params())) == (SLOW, FINE)
 
 
 def test_an_operation_that_the_session_did_not_do_is_not_judged() -> None:
-    seen = [saw("latency", {"bind": 0.01}, at=n * 5.0) for n in range(12)]
+    seen = [saw("latency", Facts({"bind": 0.01}), at=n * 5.0) for n in range(12)]
 
     assert opinions(judged(view(*seen), Params())) == (FINE, COLLECTING)

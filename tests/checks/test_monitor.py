@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.monitor import BASE, OPERATIONS, Params, Rate, Ratio, _counter
+from ldaphealth.checks.monitor import BASE, OPERATIONS, Facts, Params, Rate, Ratio, _counter
 from ldaphealth.judging.thresholds import at_most
-from ldaphealth.model import Failure, FailureKind, Metric, Observation
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -38,10 +38,15 @@ FAILED = Failure(FailureKind.TIMEOUT, "no answer within 5 s: search")
 Counters = Mapping[str, int] | None  # None: the read failed
 
 
-def reads(*counters: Counters) -> list[Observation]:
+def reads(*counters: Counters) -> list[AnyObservation]:
     return [
-        saw("monitor", facts, at=float(at), failure=FAILED if facts is None else None)
-        for at, facts in enumerate(counters)
+        saw(
+            "monitor",
+            Facts(counted or {}),
+            at=float(at),
+            failure=FAILED if counted is None else None,
+        )
+        for at, counted in enumerate(counters)
     ]
 
 
@@ -220,20 +225,18 @@ def test_a_counter_of_hundreds_of_digits_is_no_bug_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    "values",
     [
-        pytest.param({"modify": "many", "search": 100}, FINE, id="a word counts as none"),
-        pytest.param({"modify": None, "search": 100}, FINE, id="null counts as none"),
-        pytest.param({"modify": 1.5, "search": 100}, FINE, id="a fraction counts as none"),
-        pytest.param({"modify": 5, "search": "100"}, IDLE, id="a text of digits counts as none"),
+        pytest.param(("many",), id="a word"),
+        pytest.param((), id="nothing"),
+        pytest.param(("1.5",), id="a fraction"),
+        pytest.param(("-7",), id="less than nothing"),
     ],
 )
-def test_facts_that_are_no_numbers_count_as_none(
-    facts: dict[str, object], expected: Opinion
-) -> None:
-    seen = view(saw("monitor", counted(0, 0)), saw("monitor", facts))
+def test_values_that_are_no_counters_count_as_none(values: tuple[str, ...]) -> None:
+    seen = view(*reads(counted(0, 0), {"modify": _counter(values), "search": 100}))
 
-    assert opinions(judged(seen, ONE)) == (expected,)
+    assert opinions(judged(seen, ONE)) == (FINE,)
 
 
 def test_the_first_read_after_access_was_granted_is_no_difference() -> None:

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.replication import CHECK, OBSERVED, Params
+from ldaphealth.checks.replication import CHECK, Params, observe
 from ldaphealth.checks.vector_reads import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import Failure, FailureKind, Metric, Observation
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -59,22 +59,22 @@ def csn(sid: int, after: float) -> str:
     return str(CSN(START + timedelta(seconds=after), 0, sid, 0))
 
 
-def read(of: str, at: float, *values: str, took: float = 0.0) -> Observation:
+def read(of: str, at: float, *values: str, took: float = 0.0) -> AnyObservation:
     return saw("replication", {ATTRIBUTE: {"": values}}, of=of, at=at, took=took)
 
 
-def read_when(of: str, epoch_seconds: float, *values: str) -> Observation:
+def read_when(of: str, epoch_seconds: float, *values: str) -> AnyObservation:
     """Return a read that carries the agent's time of day, in seconds after the start."""
-    facts = {ATTRIBUTE: {"": values}, OBSERVED: START.timestamp() + epoch_seconds}
+    facts = {ATTRIBUTE: {"": values}, "observed_epoch_seconds": START.timestamp() + epoch_seconds}
     return saw("replication", facts, of=of)
 
 
-def died(of: str, at: float) -> Observation:
+def died(of: str, at: float) -> AnyObservation:
     return saw("replication", of=of, at=at, failure=DEAD)
 
 
 def case(
-    *seen: Observation,
+    *seen: AnyObservation,
     expected: Opinion | tuple[Opinion, ...],
     of: str = "s3",
     one_shot: bool = False,
@@ -92,12 +92,12 @@ MINE, THEIRS = (csn(1, 100), csn(2, 0)), (csn(1, 0), csn(2, 100))
 TWO_IDS = [read(name, 0, NEW, csn(2, 0)) for name in ("s0", "s1", "s2")]
 
 
-def others_lack_until(seconds: float) -> list[Observation]:
+def others_lack_until(seconds: float) -> list[AnyObservation]:
     """Return reads of all four: s3 had the change at 0, the others lacked it until then."""
     return [read("s3", 0, NEW), *(read(name, seconds, OLD) for name in ("s0", "s1", "s2"))]
 
 
-def halves_until(seconds: float) -> list[Observation]:
+def halves_until(seconds: float) -> list[AnyObservation]:
     """Return reads of all four: two halves that each lacked writes of the other until then."""
     return [
         read(name, at, *vector)
@@ -106,7 +106,7 @@ def halves_until(seconds: float) -> list[Observation]:
     ]
 
 
-def three_late_at(seconds: float) -> list[Observation]:
+def three_late_at(seconds: float) -> list[AnyObservation]:
     """Return reads of all four: each but the first lacks the newest write of another server."""
     return [
         read("s0", seconds, NEW, csn(2, 100), csn(3, 100)),
@@ -397,7 +397,7 @@ def test_the_standing_of_a_server_is_judged(case: Case) -> None:
 
 
 def all_findings(
-    *seen: Observation, one_shot: bool = False, params: Params | None = None
+    *seen: AnyObservation, one_shot: bool = False, params: Params | None = None
 ) -> dict[str, tuple[Opinion, ...]]:
     """Return what is found of every server of a cluster of four."""
     four, history = cluster(planned("replication", params), servers=4), RecentObservations()
@@ -497,7 +497,7 @@ def test_a_sentence_names_all_server_ids_and_the_longest_time() -> None:
     )
 
 
-def sentences(*seen: Observation, **settings: Any) -> list[str]:
+def sentences(*seen: AnyObservation, **settings: Any) -> list[str]:
     """Return what is told of s3."""
     return [finding.summary for finding in judged(view(*seen, of="s3"), Params(**settings))]
 
@@ -584,7 +584,7 @@ def test_thresholds_that_alert_on_what_is_level_are_refused(wrong: Range) -> Non
         Params(behind_second_look=Thresholds(warning=wrong))
 
 
-def of_two_bases(of: str, at: float, a: str, b: str) -> Observation:
+def of_two_bases(of: str, at: float, a: str, b: str) -> AnyObservation:
     """Return a read of two naming contexts; an empty text is none."""
     shown = {"dc=a": (a,) if a else (), "dc=b": (b,) if b else ()}
     return saw("replication", {ATTRIBUTE: shown}, of=of, at=at)
@@ -710,7 +710,7 @@ def test_a_server_that_shows_no_csn_any_more_has_no_say() -> None:
     ],
 )
 def test_a_second_look_is_wanted_of_who_lacks_something(
-    seen: list[Observation], expected: bool
+    seen: list[AnyObservation], expected: bool
 ) -> None:
     assert wants_more(view(*seen, of="s3", one_shot=True), Params()) is expected
 
@@ -747,17 +747,21 @@ SIGHTINGS = st.lists(st.tuples(st.sampled_from(NAMES), VECTORS | st.none()), min
 
 
 @given(FIRST_LOOKS)
-def test_who_wants_no_second_look_was_not_proven_behind(seen: list[Observation]) -> None:
+def test_who_wants_no_second_look_was_not_proven_behind(seen: list[AnyObservation]) -> None:
     strict = Params(behind_second_look=Thresholds(critical=Range(end=0)))
     for each in seen:
         look = view(*seen, of=each.server.removeprefix("c/"), one_shot=True)
+        if look.latest.failure is not None:  # then the judge of the check does not run
+            continue
         codes = {finding.code for finding in judged(look, strict)}
         if not wants_more(look, strict):
             assert "behind" not in codes
 
 
 @given(SIGHTINGS)
-def test_a_server_is_ok_once_or_told_what_is_wrong_and_never_both(seen: list[Observation]) -> None:
+def test_a_server_is_ok_once_or_told_what_is_wrong_and_never_both(
+    seen: list[AnyObservation],
+) -> None:
     for name, found in all_findings(*seen).items():
         codes = [code for code, _, _ in found]
         dead = [each for each in seen if each.server == f"c/{name}"][-1:]
@@ -772,7 +776,7 @@ def test_a_server_is_ok_once_or_told_what_is_wrong_and_never_both(seen: list[Obs
 
 
 @given(SIGHTINGS, st.integers(0, 10**6))
-def test_only_differences_of_times_count(seen: list[Observation], later: int) -> None:
+def test_only_differences_of_times_count(seen: list[AnyObservation], later: int) -> None:
     moved = [
         died(each.server[2:], each.started_at + later)
         if each.failure
@@ -797,7 +801,7 @@ REFERENCES = st.sampled_from(["majority", "newest", "server:s1"])
 
 @given(SIGHTINGS, st.permutations(NAMES), REFERENCES)
 def test_servers_of_other_names_are_found_the_same(
-    seen: list[Observation], names: list[str], reference: str
+    seen: list[AnyObservation], names: list[str], reference: str
 ) -> None:
     new = dict(zip(NAMES, names, strict=True))
     moved = [
@@ -815,7 +819,7 @@ def test_servers_of_other_names_are_found_the_same(
 
 @given(SIGHTINGS, REFERENCES, st.integers(1, 10**6))
 def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
-    seen: list[Observation], reference: str, later: int
+    seen: list[AnyObservation], reference: str, later: int
 ) -> None:
     params = Params(reference=reference)
     last = {each.server[2:]: each for each in seen if not each.failure}
@@ -831,7 +835,7 @@ def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
 
 
 @given(SIGHTINGS)
-def test_a_regress_is_told_whatever_the_others_show(seen: list[Observation]) -> None:
+def test_a_regress_is_told_whatever_the_others_show(seen: list[AnyObservation]) -> None:
     for name, found in all_findings(*seen).items():
         alone = [each for each in seen if each.server == f"c/{name}"]
         if alone:
@@ -856,7 +860,9 @@ def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
 
 
 @given(SIGHTINGS, st.integers(1, 3))
-def test_older_reads_that_are_spared_make_nobody_later(seen: list[Observation], keep: int) -> None:
+def test_older_reads_that_are_spared_make_nobody_later(
+    seen: list[AnyObservation], keep: int
+) -> None:
     """What grew is told as late as it was, or less; who is blamed stays the same."""
     four = cluster(planned("replication", Params(behind=Thresholds())), servers=4)
     whole, few = (
@@ -887,7 +893,7 @@ class Endless:
 
 def test_of_a_server_that_says_too_much_little_is_remembered() -> None:
     params = Params(base="dc=x")
-    facts = CHECK.observe(cast("Session", Endless()), params)
+    facts = observe(cast("Session", Endless()), params)
 
     assert len(str(facts)) < 4000
     (finding,) = judged(view(saw("replication", facts)), params)

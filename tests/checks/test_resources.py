@@ -79,12 +79,11 @@ def test_a_real_server_shows_all_of_them(cluster: Cluster) -> None:
     session.connect()
     session.bind()
 
-    seen = dict(observe(session, PARAMS))
+    seen = observe(session, PARAMS)
     session.close()
 
-    databases = seen["databases"]
-    assert isinstance(databases, list)
-    assert [each["name"] for each in databases] == [SUFFIX]
-    assert 0 < databases[0]["database_ratio"] < 0.1
-    assert 0 < float(str(seen["connections_ratio"])) < 0.1
-    assert isinstance(seen["pending_operations"], int)
+    assert [each.name for each in seen.databases] == [SUFFIX]
+    assert 0 < seen.databases[0].database_ratio < 0.1
+    assert seen.connections_ratio is not None
+    assert 0 < seen.connections_ratio < 0.1
+    assert seen.pending_operations is not None

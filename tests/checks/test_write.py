@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.write import Params
-from ldaphealth.model import Failure, FailureKind, Observation
+from ldaphealth.model import AnyObservation, Failure, FailureKind
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -41,19 +41,19 @@ def case(facts: dict[str, object], *expected: Opinion, seconds: float = 0.0) -> 
 
 def wrote(  # noqa: PLR0913  what one round shows
     at: float, token: str, found: str = "", sid: int = 1, *, of: str = "s0", csn: str | None = None
-) -> Observation:
+) -> AnyObservation:
     """Return a round that found one token, written under that server ID, and wrote another."""
     made = f"20260101000000.000000Z#000000#{sid:03x}#000000" if csn is None else csn
     seen = {**WRITTEN, "token": token, "found_token": found, "found_csn": made}
     return saw("write", seen, of=of, at=at)
 
 
-def wrote_twice(of: str, sid: int) -> list[Observation]:
+def wrote_twice(of: str, sid: int) -> list[AnyObservation]:
     """Return two rounds at a server that writes under that server ID."""
     return [wrote(0, f"{of} 1", of=of), wrote(5, f"{of} 2", f"{of} 1", sid, of=of)]
 
 
-def of_two(*seen: Observation, expected: tuple[Opinion, ...]) -> Case:
+def of_two(*seen: AnyObservation, expected: tuple[Opinion, ...]) -> Case:
     return Case(view(*seen), PARAMS, expected)
 
 

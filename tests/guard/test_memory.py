@@ -35,15 +35,39 @@ SAID = {
 
 
 def findings(server: str, state: str) -> list[Finding]:
-    connected = Finding(server, "connect", State.OK, "ok", "connected")
+    connected = Finding(
+        server=server, check="connect", state=State.OK, code="ok", summary="connected"
+    )
     if state == OURS:
-        return [Finding(server, "connect", State.UNKNOWN, "resolve", "", (), Trust.LOCAL)]
+        return [
+            Finding(
+                server=server,
+                check="connect",
+                state=State.UNKNOWN,
+                code="resolve",
+                summary="",
+                metrics=(),
+                trust=Trust.LOCAL,
+            )
+        ]
     judged, code, trust = SAID.get(state, SAID[GOOD])
-    searched = Finding(server, "search", judged, code, "a sentence", (), trust)
+    searched = Finding(
+        server=server,
+        check="search",
+        state=judged,
+        code=code,
+        summary="a sentence",
+        metrics=(),
+        trust=trust,
+    )
     latency = {GOOD: State.OK, SLOW: State.WARNING, SLOWER: State.CRITICAL}.get(state)
     if latency is None:
         return [connected, searched]
-    return [connected, searched, Finding(server, "latency", latency, "slow", "a sentence")]
+    return [
+        connected,
+        searched,
+        Finding(server=server, check="latency", state=latency, code="slow", summary="a sentence"),
+    ]
 
 
 class Story:

@@ -38,7 +38,15 @@ def bad(
     trust: Trust = Trust.SOFT,
     state: State = State.CRITICAL,
 ) -> Finding:
-    return Finding(f"c/s{server}", check, state, code, "a sentence", (), trust)
+    return Finding(
+        server=f"c/s{server}",
+        check=check,
+        state=state,
+        code=code,
+        summary="a sentence",
+        metrics=(),
+        trust=trust,
+    )
 
 
 def told(verdicts: Sequence[Verdict]) -> str:

@@ -11,11 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from ldaphealth.check import Check, ConfiguredCheck, View
+from ldaphealth.check import AnyView, Check, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
 from ldaphealth.judging.recent_observations import RecentObservations
-from ldaphealth.model import CheckEffect, Failure, FailureKind, Finding, Metric, Observation, Trust
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    Failure,
+    FailureKind,
+    Finding,
+    Metric,
+    Trust,
+)
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -25,6 +33,7 @@ from tests.checks.seen import (
     SOFT,
     UNKNOWN,
     WARNING,
+    Nothing,
     Opinion,
     cluster,
     opinions,
@@ -33,7 +42,7 @@ from tests.checks.seen import (
 )
 
 
-def history(*seen: Observation) -> RecentObservations:
+def history(*seen: AnyObservation) -> RecentObservations:
     remembered = RecentObservations()
     for each in seen:
         remembered.add(each)
@@ -223,7 +232,7 @@ TIMED_OUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: bind")
     ],
 )
 def test_the_newest_observation_decides_between_the_two_judges(
-    seen: list[Observation], expected: tuple[Opinion, ...]
+    seen: list[AnyObservation], expected: tuple[Opinion, ...]
 ) -> None:
     assert opinions(judge(cluster(planned("bind")), history(*seen), one_shot=True)) == expected
 
@@ -250,18 +259,26 @@ def test_a_server_of_which_nothing_was_seen_has_no_findings() -> None:
     assert [each.server for each in found] == ["c/s1"]
 
 
-Judge = Callable[[View, Any], Iterable[Finding]]
+Judge = Callable[[AnyView, Any], Iterable[Finding]]
 
 
 def third_party(
-    judge_it: Judge, wants: Callable[[View, Any], bool] = lambda *_: False, params: Any = None
+    judge_it: Judge, wants: Callable[[AnyView, Any], bool] = lambda *_: False, params: Any = None
 ) -> ConfiguredCheck:
     """Return a planned check of somebody else, named `theirs`."""
-    check = Check("theirs", object, lambda *_: {}, judge_it, CheckEffect.OUT, wants)
+    check = Check(
+        name="theirs",
+        params=Nothing,
+        facts=Nothing,
+        observe=lambda *_: Nothing(),
+        judge=judge_it,
+        effect=CheckEffect.OUT,
+        second_look=wants,
+    )
     return ConfiguredCheck(check, params, CheckEffect.OUT)
 
 
-def well(view: View, _: object) -> Iterable[Finding]:
+def well(view: AnyView, _: object) -> Iterable[Finding]:
     return [view.finding(OK, "ok", "well")]
 
 
@@ -269,7 +286,7 @@ def raises(*_: object) -> Iterable[Finding]:
     raise KeyError("cn")
 
 
-def raises_after_a_finding(view: View, _: object) -> Iterable[Finding]:
+def raises_after_a_finding(view: AnyView, _: object) -> Iterable[Finding]:
     yield view.finding(CRITICAL, "down", "remove it")
     raise ZeroDivisionError("division by zero")
 
@@ -309,7 +326,17 @@ def test_a_judge_that_fails_is_a_bug_of_ours_and_says_nothing_of_the_server(
     with caplog.at_level(logging.ERROR):
         found = judge(cluster(third_party(judge_it)), history(saw("theirs")), one_shot=True)
 
-    assert found == [Finding("c/s0", "theirs", UNKNOWN, "bug", summary, (), OURS)]
+    assert found == [
+        Finding(
+            server="c/s0",
+            check="theirs",
+            state=UNKNOWN,
+            code="bug",
+            summary=summary,
+            metrics=(),
+            trust=OURS,
+        )
+    ]
     assert caplog.messages == ["the judge of check theirs failed"]
 
 
@@ -323,7 +350,7 @@ def test_a_judge_that_fails_does_not_keep_the_others_from_judging() -> None:
 def test_a_judge_gets_its_settings_and_all_servers_and_whether_there_is_memory() -> None:
     got: list[tuple[str, object, set[str], bool]] = []
 
-    def notes(view: View, params: object) -> Iterable[Finding]:
+    def notes(view: AnyView, params: object) -> Iterable[Finding]:
         got.append((view.server.id, params, set(view.observations), view.one_shot))
         return well(view, params)
 
@@ -365,14 +392,14 @@ def test_one_server_can_be_judged_alone_among_all() -> None:
             id="two of three",
         ),
         pytest.param(
-            [saw("theirs"), saw("monitor", {"search": 1})],
+            [saw("theirs"), saw("monitor", {"completed": {"search": 1}})],
             {"c/s0": ("monitor", "theirs")},
             id="two checks, in the order of the session",
         ),
     ],
 )
 def test_a_second_look_is_at_what_was_seen_and_cannot_be_judged_yet(
-    seen: list[Observation], expected: dict[str, tuple[str, ...]]
+    seen: list[AnyObservation], expected: dict[str, tuple[str, ...]]
 ) -> None:
     checks = (planned("bind"), planned("monitor"), third_party(well, lambda *_: True))
 
@@ -420,12 +447,18 @@ def test_any_failure_is_one_finding_critical_unless_it_is_ours(
     assert finding.code == code(check, failure)
 
 
-def speaks_of_another_server(view: View, _: object) -> Iterable[Finding]:
-    return [Finding("c/s9", view.check, CRITICAL, "down", "remove it")]
+def speaks_of_another_server(view: AnyView, _: object) -> Iterable[Finding]:
+    return [
+        Finding(server="c/s9", check=view.check, state=CRITICAL, code="down", summary="remove it")
+    ]
 
 
-def speaks_for_another_check(view: View, _: object) -> Iterable[Finding]:
-    return [Finding(view.server.id, "bind", CRITICAL, "down", "remove it")]
+def speaks_for_another_check(view: AnyView, _: object) -> Iterable[Finding]:
+    return [
+        Finding(
+            server=view.server.id, check="bind", state=CRITICAL, code="down", summary="remove it"
+        )
+    ]
 
 
 def returns_text(*_: object) -> Any:

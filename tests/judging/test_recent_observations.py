@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from ldaphealth.check import View
 from ldaphealth.judging.recent_observations import LARGEST_GAP, RecentObservations
-from ldaphealth.model import Failure, FailureKind, Finding, Metric, Observation, Trust
+from ldaphealth.model import (
+    AnyObservation,
+    Failure,
+    FailureKind,
+    Finding,
+    Metric,
+    Trust,
+)
 from tests.checks.seen import CRITICAL, SOFT, saw, server
 
 S0, S1 = server("s0"), server("s1")
@@ -21,7 +28,7 @@ HARD_FAILURE = Failure(FailureKind.CONNECT, "connection refused")
 
 def shown(history: RecentObservations, of: str = "s0", check: str = "search") -> list[float]:
     """Return the times of what a judge sees of one server, in its order."""
-    seen = history.view(server(of), check, one_shot=False).mine
+    seen = history.view(server(of), check, one_shot=False).own
     return [each.started_at for each in seen]
 
 
@@ -116,7 +123,7 @@ def test_a_judge_may_slice_what_it_sees() -> None:
     for at in (1.0, 2.0, 3.0):
         history.add(saw("search", at=at))
 
-    newest_two = history.view(S0, "search", one_shot=False).mine[-2:]
+    newest_two = history.view(S0, "search", one_shot=False).own[-2:]
 
     assert [each.started_at for each in newest_two] == [2.0, 3.0]
 
@@ -130,7 +137,7 @@ def test_the_latest_is_what_was_added_last() -> None:
 
 
 def test_a_server_that_is_not_in_the_view_was_not_seen() -> None:
-    assert View(S0, "search", {}).mine == ()
+    assert View(S0, "search", {}).own == ()
 
 
 def test_a_finding_of_a_view_is_of_its_server_and_check() -> None:
@@ -144,7 +151,13 @@ def test_a_finding_of_a_view_is_of_its_server_and_check() -> None:
 
     metrics = (Metric("search_entries", 0), Metric("search_entries", 1))
     assert found == Finding(
-        "c/s1", "search", CRITICAL, "entries", "none", metrics, Trust.INFORMATIVE
+        server="c/s1",
+        check="search",
+        state=CRITICAL,
+        code="entries",
+        summary="none",
+        metrics=metrics,
+        trust=Trust.INFORMATIVE,
     )
     assert View(S1, "search", {}).finding(CRITICAL, "entries", "none").trust is SOFT
 
@@ -161,10 +174,10 @@ SEEN = st.lists(
 
 @given(SEEN, st.integers(1, 5))
 def test_a_view_is_the_newest_that_were_added_in_their_order(
-    seen: list[Observation], keep: int
+    seen: list[AnyObservation], keep: int
 ) -> None:
     history = RecentObservations(keep)
-    added: dict[tuple[str, str], list[Observation]] = defaultdict(list)
+    added: dict[tuple[str, str], list[AnyObservation]] = defaultdict(list)
     for each in seen:
         history.add(each)
         added[each.server, each.check].append(each)
@@ -172,7 +185,7 @@ def test_a_view_is_the_newest_that_were_added_in_their_order(
     for of in (S0, S1):
         for check in ("bind", "search"):
             look = history.view(of, check, one_shot=False)
-            assert list(look.mine) == added[of.id, check][-keep:]
+            assert list(look.own) == added[of.id, check][-keep:]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +204,7 @@ def test_a_view_is_the_newest_that_were_added_in_their_order(
     ],
 )
 def test_what_a_survey_saw_counts_while_the_sessions_of_the_rounds_run_through(
-    session: list[Observation], is_shown: bool
+    session: list[AnyObservation], is_shown: bool
 ) -> None:
     history = RecentObservations()
     history.add_surveyed(saw("landscape", at=5.0))
@@ -215,8 +228,14 @@ def test_a_survey_does_not_pass_for_a_session() -> None:
 # The older part, of checks that say which reads can be spared
 
 
-def grows(earlier: Mapping[str, object], later: Mapping[str, object]) -> bool:
-    return float(str(earlier["n"])) <= float(str(later["n"]))
+class Numbered(Struct, frozen=True):
+    """The facts of these tests: a number."""
+
+    n: int
+
+
+def grows(earlier: Numbered, later: Numbered) -> bool:
+    return earlier.n <= later.n
 
 
 def long_history(keep: int = 4, older: int = 8) -> RecentObservations:
@@ -224,14 +243,14 @@ def long_history(keep: int = 4, older: int = 8) -> RecentObservations:
 
 
 def numbers(history: RecentObservations) -> list[tuple[float, object]]:
-    seen = history.view(S0, "search", one_shot=False).mine
-    return [(each.started_at, each.facts.get("n")) for each in seen]
+    seen = history.view(S0, "search", one_shot=False).own
+    return [(each.started_at, each.facts.n if each.facts else None) for each in seen]
 
 
 def test_of_older_reads_that_say_the_same_the_first_and_the_last_are_kept() -> None:
     history = long_history()
     for at in range(1000):
-        history.add(saw("search", {"n": 1 if at >= 500 else 0}, at=float(at)))
+        history.add(saw("search", Numbered(1 if at >= 500 else 0), at=float(at)))
 
     assert numbers(history) == [
         *((0.0, 0), (499.0, 0), (500.0, 1), (995.0, 1)),
@@ -242,7 +261,7 @@ def test_of_older_reads_that_say_the_same_the_first_and_the_last_are_kept() -> N
 def test_a_check_that_cannot_tell_has_no_older_reads() -> None:
     history = long_history()
     for at in range(1000):
-        history.add(saw("bind", {"n": 0}, at=float(at)))
+        history.add(saw("bind", Numbered(0), at=float(at)))
 
     assert shown(history, check="bind") == [996.0, 997.0, 998.0, 999.0]
 
@@ -252,7 +271,7 @@ def test_failures_are_forgotten_when_they_are_old() -> None:
     failure = Failure(FailureKind.TIMEOUT, "no answer")
     for at in range(20):
         failed = at in (3, 18)
-        history.add(saw("search", {"n": 0}, at=float(at), failure=failure if failed else None))
+        history.add(saw("search", Numbered(0), at=float(at), failure=failure if failed else None))
 
     assert [at for at, _ in numbers(history)] == [0.0, 15.0, 16.0, 17.0, 18.0, 19.0]
 
@@ -260,7 +279,7 @@ def test_failures_are_forgotten_when_they_are_old() -> None:
 def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ago() -> None:
     history = RecentObservations(64, {"search": grows})
     for at in range(100_000):
-        history.add(saw("search", {"n": at}, at=float(at)))
+        history.add(saw("search", Numbered(at), at=float(at)))
     times = [at for at, _ in numbers(history)]
 
     assert times[0] < 40_000  # at an interval of 5 s more than three days ago
@@ -272,7 +291,7 @@ def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ag
 def test_where_nothing_can_be_spared_the_oldest_are_forgotten() -> None:
     history = long_history()
     for at in range(1000):
-        history.add(saw("search", {"n": at % 2}, at=float(at)))
+        history.add(saw("search", Numbered(at % 2), at=float(at)))
     times = [at for at, _ in numbers(history)]
 
     assert times == [float(at) for at in range(1000 - len(times), 1000)]
@@ -286,7 +305,7 @@ def test_the_newest_are_whole_and_the_older_ones_bounded_and_in_order(
     history = long_history(keep, older)
     added = [(float(at), n) for at, n in enumerate(said)]
     for at, n in added:
-        history.add(saw("search", {"n": n}, at=at))
+        history.add(saw("search", Numbered(n), at=at))
     seen = numbers(history)
 
     assert seen[-keep:] == added[-keep:]
@@ -299,7 +318,7 @@ def test_of_what_grows_nothing_older_is_told_than_there_was(said: list[int], lea
     """Since when it was at least so much is told late perhaps, and never too early."""
     history = long_history(2, 4)
     for at, n in enumerate(said):
-        history.add(saw("search", {"n": n}, at=float(at)))
+        history.add(saw("search", Numbered(n), at=float(at)))
     true = [at for at, n in enumerate(said) if n >= least]
     known = [at for at, n in numbers(history) if int(str(n)) >= least]
 
@@ -308,14 +327,14 @@ def test_of_what_grows_nothing_older_is_told_than_there_was(said: list[int], lea
 
 
 def test_what_was_remembered_before_a_restart_counts_at_once_only_if_it_is_current() -> None:
-    recalled = [saw("search", {"n": 0}, at=1.0), saw("search", {"n": 1}, at=2.0)]
+    recalled = [saw("search", Numbered(0), at=1.0), saw("search", Numbered(1), at=2.0)]
     current, old = long_history(), long_history()
     current.recall(recalled, current=True)
     old.recall(recalled, current=False)
     before = numbers(current), numbers(old)
     for history in (current, old):
         history.add(saw("connect", at=3.0))
-        history.add(saw("search", {"n": 2}, at=4.0))
+        history.add(saw("search", Numbered(2), at=4.0))
 
     assert before == ([(1.0, 0), (2.0, 1)], [])
     assert numbers(current) == numbers(old) == [(1.0, 0), (2.0, 1), (4.0, 2)]
@@ -323,7 +342,7 @@ def test_what_was_remembered_before_a_restart_counts_at_once_only_if_it_is_curre
 
 def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
     history = long_history()
-    history.recall([saw("search", {"n": 0}, at=1.0)], current=True)
+    history.recall([saw("search", Numbered(0), at=1.0)], current=True)
     history.add(saw("connect", at=3.0, failure=Failure(FailureKind.CONNECT, "refused")))
 
     assert numbers(history) == []

@@ -20,7 +20,14 @@ from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.files.secret_file import read_secret
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.model import BindMethod, Credentials, FailureKind, Observation, Server, Tls
+from ldaphealth.model import (
+    AnyObservation,
+    BindMethod,
+    Credentials,
+    FailureKind,
+    Server,
+    Tls,
+)
 from ldaphealth.rounds.probe import probe_server
 from tests.hostile.servers import listening
 from tests.ldap.opening import bound, refusal, session_with, simple
@@ -234,7 +241,7 @@ def test_the_password_is_in_no_cache_of_requests(node: Node) -> None:
     assert not hasattr(module.bind_request, "cache_info")
 
 
-def _probe(uri: str, credentials: Credentials) -> list[Observation]:
+def _probe(uri: str, credentials: Credentials) -> list[AnyObservation]:
     server = Server(cluster="c", name="s", uri=uri, credentials=credentials)
     checks = [
         ConfiguredCheck(

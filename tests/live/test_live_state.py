@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from ldaphealth.live.live_state import KEPT_CHANGES, LiveState
-from ldaphealth.model import Failure, FailureKind, Observation, State, Verdict
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 
 CONNECT = Failure(FailureKind.CONNECT, "refused")
@@ -17,14 +17,22 @@ def verdict(server: str, *, in_service: bool = True) -> Verdict:
     return Verdict(server, State.OK if in_service else State.CRITICAL, in_service, 100 * in_service)
 
 
-def seen(server: str, check: str, seconds: float, failure: Failure | None = None) -> Observation:
-    return Observation(server, check, 10.0, seconds, {}, {check: seconds}, failure)
+def seen(server: str, check: str, seconds: float, failure: Failure | None = None) -> AnyObservation:
+    return Observation(
+        server=server,
+        check=check,
+        started_at=10.0,
+        duration_seconds=seconds,
+        facts={},
+        timings={check: seconds},
+        failure=failure,
+    )
 
 
 def decided(
     *verdicts: Verdict,
     due: Mapping[str, float],
-    observations: Sequence[Observation] = (),
+    observations: Sequence[AnyObservation] = (),
     changes: Sequence[VerdictChange] = (),
 ) -> Publication:
     by_server = {each.server: each for each in verdicts}

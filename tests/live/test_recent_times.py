@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ldaphealth.live.live_state import BY_THE_MINUTE, LiveState
 from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
-from ldaphealth.model import Observation, State, Verdict
+from ldaphealth.model import AnyObservation, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication
 
 
@@ -61,10 +61,24 @@ def test_no_more_than_an_hour_is_kept_in_order(looks: list[tuple[float, float]])
 
 def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look() -> None:
     board = LiveState()
-    seen = [
-        Observation("c/a", "write", 59.0, 2.0, {}, {"modify": 0.25, "compare": 0.5}),
-        Observation("c/a", "monitor", 59.0, 2.0, {}, {"search": 0.5}),
-        Observation("c/a", "bind", 59.0, 2.0),  # nothing was timed
+    seen: list[AnyObservation] = [
+        Observation(
+            server="c/a",
+            check="write",
+            started_at=59.0,
+            duration_seconds=2.0,
+            timings={"modify": 0.25, "compare": 0.5},
+        ),
+        Observation(
+            server="c/a",
+            check="monitor",
+            started_at=59.0,
+            duration_seconds=2.0,
+            timings={"search": 0.5},
+        ),
+        Observation(
+            server="c/a", check="bind", started_at=59.0, duration_seconds=2.0
+        ),  # nothing was timed
     ]
     board.publish(Publication("c", {"c/a": Verdict("c/a", State.OK, True, 100)}, {}, (), seen))
     hours = board.view.clusters["c"]["c/a"].hours

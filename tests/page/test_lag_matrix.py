@@ -13,7 +13,9 @@ from tests.page import views
 
 
 def verdict(server: str, *metrics: Metric) -> Verdict:
-    finding = Finding(server, "replication", State.OK, "ok", "", metrics)
+    finding = Finding(
+        server=server, check="replication", state=State.OK, code="ok", summary="", metrics=metrics
+    )
     return Verdict(server, State.OK, True, 100, findings=(finding,))
 
 

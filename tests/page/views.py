@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveServer, LiveState, LiveView
 from ldaphealth.model import (
+    AnyObservation,
     CheckEffect,
     Failure,
     FailureKind,
@@ -60,10 +61,23 @@ def fine(
     )
     findings = (
         *(
-            Finding(server, check, State.OK, "ok", f"{check} took {seconds:.4f} s")
+            Finding(
+                server=server,
+                check=check,
+                state=State.OK,
+                code="ok",
+                summary=f"{check} took {seconds:.4f} s",
+            )
             for check, seconds in CHECKS.items()
         ),
-        Finding(server, "replication", State.OK, "ok", "has what the others have", replication),
+        Finding(
+            server=server,
+            check="replication",
+            state=State.OK,
+            code="ok",
+            summary="has what the others have",
+            metrics=replication,
+        ),
     )
     return Verdict(
         server, State.OK, in_service=True, weight=100, findings=findings, lasted_seconds=lasted
@@ -84,9 +98,17 @@ def with_finding(
 def silent(server: str) -> Verdict:
     """Return the verdict on a server that accepts connections and says nothing."""
     finding = Finding(
-        server, "bind", State.CRITICAL, "timeout", "no answer within 5 s: bind", (), Trust.HARD
+        server=server,
+        check="bind",
+        state=State.CRITICAL,
+        code="timeout",
+        summary="no answer within 5 s: bind",
+        metrics=(),
+        trust=Trust.HARD,
     )
-    connected = Finding(server, "connect", State.OK, "ok", "connect took 0.0004 s")
+    connected = Finding(
+        server=server, check="connect", state=State.OK, code="ok", summary="connect took 0.0004 s"
+    )
     bare = Verdict(server, State.OK, False, 0, findings=(connected,), lasted_seconds=252.0)
     return with_finding(bare, finding)
 
@@ -94,7 +116,9 @@ def silent(server: str) -> Verdict:
 def held(server: str) -> Verdict:
     """Return the verdict on a server that should be out, but too few would be left."""
     summary = "search below ou=people,dc=example,dc=com was answered with noSuchObject"
-    finding = Finding(server, "search", State.CRITICAL, "noSuchObject", summary)
+    finding = Finding(
+        server=server, check="search", state=State.CRITICAL, code="noSuchObject", summary=summary
+    )
     return replace(with_finding(fine(server, 88_000.0), finding), held_by="floor")
 
 
@@ -116,25 +140,53 @@ def behind(server: str) -> Verdict:
         Metric("csn_gap_seconds", 0.4, label="003"),
     )
     summary = "has not received changes of server ID 002 for 41.7 s; most others have"
-    finding = Finding(server, "replication", State.WARNING, "behind", summary, metrics)
+    finding = Finding(
+        server=server,
+        check="replication",
+        state=State.WARNING,
+        code="behind",
+        summary=summary,
+        metrics=metrics,
+    )
     return with_finding(fine(server), finding)
 
 
 def observations(
     server: str, at: float, random: Random, *, slow: float = 1.0, hangs: bool = False
-) -> list[Observation]:
+) -> list[AnyObservation]:
     """Return what a round at that moment saw."""
     if hangs:
         took = CHECKS["connect"] * random.lognormvariate(0, 0.3)
         return [
-            Observation(server, "connect", at, took, {}, {"connect": took}),
-            Observation(server, "bind", at, 5.0, {}, {"bind": 5.0}, TIMEOUT),
+            Observation(
+                server=server,
+                check="connect",
+                started_at=at,
+                duration_seconds=took,
+                timings={"connect": took},
+            ),
+            Observation(
+                server=server,
+                check="bind",
+                started_at=at,
+                duration_seconds=5.0,
+                timings={"bind": 5.0},
+                failure=TIMEOUT,
+            ),
         ]
-    found = []
+    found: list[AnyObservation] = []
     for check, seconds in CHECKS.items():
         took = seconds * slow * random.lognormvariate(0, 0.35)
         took *= 8 if random.random() < 0.01 else 1
-        found.append(Observation(server, check, at, took, {}, {check: took}))
+        found.append(
+            Observation(
+                server=server,
+                check=check,
+                started_at=at,
+                duration_seconds=took,
+                timings={check: took},
+            )
+        )
     return found
 
 

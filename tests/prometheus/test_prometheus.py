@@ -12,15 +12,27 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 from msgspec.structs import replace
 from prometheus_client.metrics_core import Metric as Parsed
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
+from ldaphealth.checks import consumer, monitor, resources
+from ldaphealth.checks.consumer import Link
 from ldaphealth.guard.rules import RULES
 from ldaphealth.live.histogram import histogram_of
 from ldaphealth.live.live_state import LiveServer, LiveView
-from ldaphealth.model import CheckEffect, Finding, Metric, Observation, Reason, State, Verdict
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    Finding,
+    Metric,
+    Observation,
+    Reason,
+    State,
+    Verdict,
+)
 from ldaphealth.prometheus import METRICS, Probed, exposition, exposition_of_probe
 from ldaphealth.prometheus.exposition import MOST_SERIES, cumulative
 from ldaphealth.prometheus.family import EXPONENTS, Family, MetricType
@@ -164,7 +176,10 @@ def test_what_a_verdict_says(
 def test_the_worst_finding_of_a_check_counts() -> None:
     server = "example/ldap1"
     states = (State.WARNING, State.UNKNOWN, State.OK)
-    findings = tuple(Finding(server, "replication", each, "x", "x") for each in states)
+    findings = tuple(
+        Finding(server=server, check="replication", state=each, code="x", summary="x")
+        for each in states
+    )
     said = one(replace(healthy(server), findings=findings))
 
     assert value(said, "ldaphealth_check_severity", check="replication") == 2
@@ -176,7 +191,9 @@ def test_naming_contexts_are_told_apart() -> None:
         Metric("behind_seconds", 1.0, label="001 dc=a"),
         Metric("behind_seconds", 2.0, label="001 dc=b,dc=c d"),
     )
-    finding = Finding(server, "replication", State.OK, "ok", "", metrics)
+    finding = Finding(
+        server=server, check="replication", state=State.OK, code="ok", summary="", metrics=metrics
+    )
     said = one(replace(healthy(server), findings=(finding,)))
 
     behind = "ldaphealth_replication_behind_seconds"
@@ -201,7 +218,9 @@ def test_nothing_of_an_expired_verdict_is_told_but_counts_go_on() -> None:
 
 def test_facts_of_an_earlier_session_are_not_told() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
-    refused = Observation("example/ldap1", "connect", NOW, 0.1)
+    refused: AnyObservation = Observation(
+        server="example/ldap1", check="connect", started_at=NOW, duration_seconds=0.1
+    )
     later = replace(known, seen={**known.seen, "connect": refused})
     said = scraped(LiveView({"example": {"example/ldap1": later}}))
 
@@ -212,7 +231,12 @@ def test_facts_of_an_earlier_session_are_not_told() -> None:
 def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None:
     broken = replace(healthy("example/ldap1"), reasons=(SPLIT,))
     arrived = Finding(
-        "example/ldap1", "propagation", State.OK, "ok", "", (Metric("propagation_seconds", 0.2),)
+        server="example/ldap1",
+        check="propagation",
+        state=State.OK,
+        code="ok",
+        summary="",
+        metrics=(Metric("propagation_seconds", 0.2),),
     )
     shown = view(replace(broken, findings=(*broken.findings, arrived)))
     known = shown.clusters["example"]["example/ldap1"]
@@ -263,12 +287,20 @@ def test_names_follow_the_guidelines(family: Family[Any]) -> None:
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     server = f"example/{text[:50]}"
-    facts: dict[str, dict[str, object]] = {
-        "resources": {"databases": [{"name": text, "database_ratio": 0.5}] * 3},
-        "consumer": {"links": [{"name": text, "connected": True}, "x", None]},
-        "monitor": {text: 1, "search": "7", "bind": 3, "own": text},
+    link = Link(
+        dn=text, started=text, name=text, connected=True, phase=text, connect=text, contact=text
+    )
+    facts: dict[str, Struct] = {
+        "resources": resources.Facts(databases=(resources.Database(text, 0.5, 0.5),) * 3),
+        "consumer": consumer.Facts(1, (link,)),
+        "monitor": monitor.Facts({text: 1, "search": 7, "bind": 3}, {text: 1}),
     }
-    seen = {check: Observation(server, check, NOW, 0.1, of) for check, of in facts.items()}
+    seen: dict[str, AnyObservation] = {
+        check: Observation(
+            server=server, check=check, started_at=NOW, duration_seconds=0.1, facts=of
+        )
+        for check, of in facts.items()
+    }
     verdicts = nasty_snapshot(text).verdicts
     known = LiveServer(
         replace(verdicts[0], server=server),
@@ -291,8 +323,25 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
 
 def test_a_server_that_claims_a_thousand_links_is_cut_short_and_it_is_said() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
-    links = [{"name": f"ldap://{number}", "connected": True} for number in range(1000)]
-    seen = Observation("example/ldap1", "consumer", NOW, 0.1, {"links": links})
+    links = tuple(
+        Link(
+            dn=f"cn=Consumer {number}",
+            started="",
+            name=f"ldap://{number}",
+            connected=True,
+            phase="Persist",
+            connect="",
+            contact="",
+        )
+        for number in range(1000)
+    )
+    seen: AnyObservation = Observation(
+        server="example/ldap1",
+        check="consumer",
+        started_at=NOW,
+        duration_seconds=0.1,
+        facts=consumer.Facts(1000, links),
+    )
     shown = LiveView({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
     said = scraped(shown)
 
@@ -361,12 +410,12 @@ def knowns(draw: st.DrawFn) -> LiveServer:
     metrics = st.builds(Metric, METRIC_NAMES, NUMBERS, label=NAMES)
     findings = st.builds(
         Finding,
-        st.just("s"),
-        st.sampled_from(["replication", "consumer"]) | NAMES,
-        st.sampled_from(State),
-        NAMES,
-        NAMES,
-        st.lists(metrics, max_size=4).map(tuple),
+        server=st.just("s"),
+        check=st.sampled_from(["replication", "consumer"]) | NAMES,
+        state=st.sampled_from(State),
+        code=NAMES,
+        summary=NAMES,
+        metrics=st.lists(metrics, max_size=4).map(tuple),
     )
     reasons = st.builds(Reason, NAMES, NAMES, st.sampled_from(State), st.sampled_from(CheckEffect))
     verdict = Verdict(

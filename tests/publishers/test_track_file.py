@@ -24,9 +24,25 @@ def decided(*findings: Finding, server: str = "c/s", seconds: float = 60.0) -> P
     return Publication("c", {server: said}, {server: boot_seconds() + seconds}, (), ())
 
 
-ANSWERS = Finding("c/s", "connect", State.OK, "ok", "connected")
-DEAD = Finding("c/s", "connect", State.CRITICAL, "connect", "refused", (), Trust.HARD)
-BLIND = Finding("c/s", "connect", State.UNKNOWN, "resolve", "no route", (), Trust.LOCAL)
+ANSWERS = Finding(server="c/s", check="connect", state=State.OK, code="ok", summary="connected")
+DEAD = Finding(
+    server="c/s",
+    check="connect",
+    state=State.CRITICAL,
+    code="connect",
+    summary="refused",
+    metrics=(),
+    trust=Trust.HARD,
+)
+BLIND = Finding(
+    server="c/s",
+    check="connect",
+    state=State.UNKNOWN,
+    code="resolve",
+    summary="no route",
+    metrics=(),
+    trust=Trust.LOCAL,
+)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, FailureKind, Observation, Server
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
 from ldaphealth.rounds.round import (
     PATIENCE_PART,
     PAUSE_SECONDS,
@@ -31,32 +31,32 @@ SILENT = Failure(FailureKind.TIMEOUT, "no answer")
 UNRESOLVED = Failure(FailureKind.RESOLVE, "no such name", is_local=True)
 
 
-def well() -> list[Observation]:
+def well() -> list[AnyObservation]:
     return [saw("connect"), saw("search")]
 
 
-def failing(check: str, failure: Failure) -> list[Observation]:
+def failing(check: str, failure: Failure) -> list[AnyObservation]:
     return [saw("connect"), saw(check, failure=failure)]
 
 
 class Looks:
     """Stands for the network: gives these answers, the last one for ever, and notes who asks."""
 
-    def __init__(self, *answers: list[Observation]) -> None:
+    def __init__(self, *answers: list[AnyObservation]) -> None:
         self.answers = answers
         self.deadlines: list[Deadline] = []
         self.asked: list[tuple[Server, Sequence[ConfiguredCheck]]] = []
 
     def __call__(
         self, at: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         """Note what was asked, and give the next answer."""
         self.asked.append((at, checks))
         self.deadlines.append(deadline)
         return self.answers[min(len(self.asked), len(self.answers)) - 1]
 
 
-def looked(probe: Probe, *known: FailedCheck, confirm_seconds: float = 0.0) -> list[Observation]:
+def looked(probe: Probe, *known: FailedCheck, confirm_seconds: float = 0.0) -> list[AnyObservation]:
     wanted = RoundPlan(server(), CHECKS, DEADLINE_SECONDS, confirm_seconds, frozenset(known))
     return run_round(wanted, probe)
 
@@ -156,7 +156,7 @@ def test_a_mistake_of_ours_in_the_look_is_raised_once_and_leaves_no_thread() -> 
 
     def broken(
         at: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         asked.append((at, checks, deadline))
         raise ZeroDivisionError
 
@@ -205,13 +205,13 @@ SHORT_SECONDS = 0.5
 class Slow:
     """Stands for a server whose sessions take these parts of the deadline, one after another."""
 
-    def __init__(self, *parts: float, then: Callable[[], list[Observation]] = well) -> None:
+    def __init__(self, *parts: float, then: Callable[[], list[AnyObservation]] = well) -> None:
         self.parts, self.then = parts, then
         self.left: list[float] = []
 
     def __call__(
         self, _: Server, __: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         """Take the time, or the deadline if that comes first."""
         left = deadline.at - monotonic()
         self.left.append(left)
@@ -279,7 +279,7 @@ def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_b
 def test_a_standstill_of_this_machine_blames_nobody() -> None:
     asked: list[Deadline] = []
 
-    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[Observation]:
+    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
         asked.append(deadline)
         if len(asked) == 1:
             sleep(SHORT_SECONDS * 2)  # the virtual machine is stopped

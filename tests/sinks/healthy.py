@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
+from ldaphealth.checks import certificate, consumer, monitor, resources
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
-from ldaphealth.model import Finding, Metric, Observation, State, Verdict
+from ldaphealth.model import AnyObservation, Finding, Metric, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication
 
 NOW = 1_000.0  # seconds since the boot
@@ -28,30 +31,37 @@ TIMINGS = {
 }
 
 
-def observations(server: str, nodes: int = 4) -> Iterable[Observation]:
+def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     """Yield what one round sees of a healthy server with so many server IDs."""
-    facts: dict[str, dict[str, object]] = {
-        "monitor": {name: 100 + place for place, name in enumerate(OPERATIONS)}
-        | {"extended": 0, "own": {"search": 3}},
-        "resources": {
-            "connections_ratio": 0.02,
-            "pending_operations": 0,
-            "databases": [
-                {"name": "dc=example,dc=com", "database_ratio": 0.4, "readers_ratio": 0.1}
-            ],
-        },
-        "certificate": {"certificate": "verified", "expires_epoch_seconds": 1.8e9},
-        "consumer": {
-            "entries": nodes - 1,
-            "links": [
-                {"name": f"ldap://192.0.2.{10 + each}", "connected": True}
-                for each in range(nodes - 1)
-            ],
-        },
+    links = tuple(
+        consumer.Link(
+            dn=f"cn=Consumer 00{each},cn=Database 1,cn=Databases,cn=Monitor",
+            started="20261124000000Z",
+            name=f"ldap://192.0.2.{10 + each}",
+            connected=True,
+            phase="Persist",
+            connect="20261124000001Z",
+            contact="20261124000002Z",
+        )
+        for each in range(nodes - 1)
+    )
+    counted = {name: 100 + place for place, name in enumerate(OPERATIONS)} | {"extended": 0}
+    facts: dict[str, Struct] = {
+        "monitor": monitor.Facts(counted, {"search": 3}),
+        "resources": resources.Facts(0.02, 0, (resources.Database("dc=example,dc=com", 0.4, 0.1),)),
+        "certificate": certificate.Facts("verified", expires_epoch_seconds=1.8e9),
+        "consumer": consumer.Facts(nodes - 1, links),
     }
     for place, (check, timings) in enumerate(TIMINGS.items()):
         began = NOW - 1 + place / 100
-        yield Observation(server, check, began, 0.005, facts.get(check, {}), timings)
+        yield Observation(
+            server=server,
+            check=check,
+            started_at=began,
+            duration_seconds=0.005,
+            facts=facts.get(check),
+            timings=timings,
+        )
 
 
 def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
@@ -71,7 +81,14 @@ def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
         ),
     }
     return tuple(
-        Finding(server, check, State.OK, "ok", "all is well", metrics.get(check, ()))
+        Finding(
+            server=server,
+            check=check,
+            state=State.OK,
+            code="ok",
+            summary="all is well",
+            metrics=metrics.get(check, ()),
+        )
         for check in TIMINGS
     )
 

@@ -59,8 +59,15 @@ def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
                     Reason(text, text, State.WARNING, CheckEffect.WATCH),
                 ),
                 findings=(
-                    Finding(id_, "search", State.CRITICAL, text, text, metrics),
-                    Finding(id_, text, State.OK, text, text),
+                    Finding(
+                        server=id_,
+                        check="search",
+                        state=State.CRITICAL,
+                        code=text,
+                        summary=text,
+                        metrics=metrics,
+                    ),
+                    Finding(server=id_, check=text, state=State.OK, code=text, summary=text),
                 ),
             )
             for id_ in ids

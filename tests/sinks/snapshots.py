@@ -21,15 +21,20 @@ def serving(server: str, bind: float = 0.0021, search: float = 0.0034) -> Verdic
     """Return the verdict on a server that is well; times are seconds."""
     findings = (
         Finding(
-            server, "bind", State.OK, "ok", "bind took 0.002 s", (seconds("bind_seconds", bind),)
+            server=server,
+            check="bind",
+            state=State.OK,
+            code="ok",
+            summary="bind took 0.002 s",
+            metrics=(seconds("bind_seconds", bind),),
         ),
         Finding(
-            server,
-            "search",
-            State.OK,
-            "ok",
-            "search took 0.003 s, 1 entries",
-            (seconds("search_seconds", search),),
+            server=server,
+            check="search",
+            state=State.OK,
+            code="ok",
+            summary="search took 0.003 s, 1 entries",
+            metrics=(seconds("search_seconds", search),),
         ),
     )
     return Verdict(server, State.OK, in_service=True, weight=100, findings=findings)
@@ -60,7 +65,15 @@ def troubled(  # noqa: PLR0913
 def bind_timeout(server: str) -> Finding:
     summary = "no answer to the bind within 5 s: the deadline of the whole session has passed"
     metrics = (Metric("connect_seconds", 0.0004),)
-    return Finding(server, "bind", State.CRITICAL, "timeout", summary, metrics, Trust.HARD)
+    return Finding(
+        server=server,
+        check="bind",
+        state=State.CRITICAL,
+        code="timeout",
+        summary=summary,
+        metrics=metrics,
+        trust=Trust.HARD,
+    )
 
 
 def silent(server: str) -> Verdict:
@@ -71,17 +84,33 @@ def silent(server: str) -> Verdict:
 
 def no_entry(server: str) -> Finding:
     summary = "search below 'cn=test,dc=example,dc=com' was answered with noSuchObject"
-    return Finding(server, "search", State.CRITICAL, "noSuchObject", summary)
+    return Finding(
+        server=server, check="search", state=State.CRITICAL, code="noSuchObject", summary=summary
+    )
 
 
 def unresolved(server: str) -> Finding:
     summary = "the name ldap1.example.com does not resolve: no answer from the DNS servers"
-    return Finding(server, "connect", State.UNKNOWN, "resolve", summary, trust=Trust.LOCAL)
+    return Finding(
+        server=server,
+        check="connect",
+        state=State.UNKNOWN,
+        code="resolve",
+        summary=summary,
+        trust=Trust.LOCAL,
+    )
 
 
 def slow(server: str) -> Finding:
     metrics = (seconds("search_seconds", 0.734),)
-    return Finding(server, "search", State.WARNING, "slow", "search took 0.734 s", metrics)
+    return Finding(
+        server=server,
+        check="search",
+        state=State.WARNING,
+        code="slow",
+        summary="search took 0.734 s",
+        metrics=metrics,
+    )
 
 
 IDS = tuple(f"main/ldap{number}" for number in range(1, 9))

@@ -17,8 +17,22 @@ def complete(verdict: Verdict, connect: float = 0.0019, entries: int = 1) -> Ver
     """Return a verdict with all steps of check_ldap: 0.0074 s with the times of `serving`."""
     metrics = (Metric("connect_seconds", connect),)
     counted = (Metric("search_entries", entries),)
-    first = Finding(verdict.server, "connect", State.OK, "ok", "fine", metrics)
-    last = Finding(verdict.server, "search", State.OK, "ok", "fine", counted)
+    first = Finding(
+        server=verdict.server,
+        check="connect",
+        state=State.OK,
+        code="ok",
+        summary="fine",
+        metrics=metrics,
+    )
+    last = Finding(
+        server=verdict.server,
+        check="search",
+        state=State.OK,
+        code="ok",
+        summary="fine",
+        metrics=counted,
+    )
     return replace(verdict, findings=(first, *verdict.findings, last))
 
 
@@ -104,7 +118,9 @@ def test_a_name_that_does_not_resolve_is_critical() -> None:
 
 
 def test_other_trouble_of_our_own_is_unknown() -> None:
-    bug = Finding("c/s", "search", State.UNKNOWN, "bug", "invalid filter")
+    bug = Finding(
+        server="c/s", check="search", state=State.UNKNOWN, code="bug", summary="invalid filter"
+    )
     reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, CheckEffect.OUT),)
     verdict = replace(serving("c/s"), state=State.UNKNOWN, findings=(bug,), reasons=reasons)
 

@@ -72,7 +72,14 @@ def test_the_lines_read(name: str, expected: str) -> None:
     ],
 )
 def test_a_metric_is_one_that_checkmk_reads(metric: Metric, expected: str) -> None:
-    finding = Finding("c/s", "custom", State.OK, "ok", "fine", (metric, metric))
+    finding = Finding(
+        server="c/s",
+        check="custom",
+        state=State.OK,
+        code="ok",
+        summary="fine",
+        metrics=(metric, metric),
+    )
     snapshot = Snapshot(TAKEN_AT, (replace(serving("c/s"), findings=(finding,)),))
 
     assert render(snapshot, SinkOptions()).text == f"0 LDAP_c/s {expected} in service, weight 100"

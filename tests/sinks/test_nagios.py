@@ -35,7 +35,9 @@ def labels(text: str) -> list[str]:
 
 
 def with_metrics(*metrics: Metric, server: str = "main/ldap1") -> Snapshot:
-    finding = Finding(server, "custom", State.OK, "ok", "fine", metrics)
+    finding = Finding(
+        server=server, check="custom", state=State.OK, code="ok", summary="fine", metrics=metrics
+    )
     return Snapshot(TAKEN_AT, (replace(serving(server), findings=(finding,)),))
 
 
@@ -282,7 +284,13 @@ def test_too_much_perfdata_loses_whole_items_that_nobody_judges_and_says_so() ->
 @pytest.mark.parametrize("count", [1, 4, 20, 300])
 def test_the_answer_stays_below_what_nagios_reads(count: int) -> None:
     verdicts = tuple(
-        replace(each, findings=(*each.findings, Finding("", "x", State.OK, "ok", "", USUAL)))
+        replace(
+            each,
+            findings=(
+                *each.findings,
+                Finding(server="", check="x", state=State.OK, code="ok", summary="", metrics=USUAL),
+            ),
+        )
         for each in map(snapshots.silent, (f"main/ldap{n}.example.com" for n in range(count)))
     )
     text = render(Snapshot(TAKEN_AT, verdicts), SinkOptions()).text

@@ -466,7 +466,7 @@ def test_the_agent_tells_who_is_odd_until_it_is_mended(cluster: Cluster, tmp_pat
     assert reasons == {"ldap1": [], "ldap2": [], "ldap3": [sentence]}
 
 
-def surveyed(cluster: Cluster, kept: Any = None) -> SurveyResult:
+def surveyed(cluster: Cluster, kept: Any = None) -> SurveyResult[Any, Any]:
     """Do one survey of all there is."""
     credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
     servers = tuple(
@@ -475,7 +475,16 @@ def surveyed(cluster: Cluster, kept: Any = None) -> SurveyResult:
     params = Params(cover_hours=1, wait_seconds=1)
     deadline = Deadline.after(params.deadline_seconds)
     stop = threading.Event().wait
-    return survey(SurveyContext(servers, params, deadline, kept, open_session, stop))
+    return survey(
+        SurveyContext(
+            servers=servers,
+            params=params,
+            deadline=deadline,
+            kept=kept,
+            open_session=open_session,
+            wait=stop,
+        )
+    )
 
 
 def test_a_survey_of_two_that_differ_takes_no_side(cluster: Cluster) -> None:
@@ -485,14 +494,15 @@ def test_a_survey_of_two_that_differ_takes_no_side(cluster: Cluster) -> None:
         found = surveyed(cluster).found
 
     facts = {server: each.facts for server, each in found.items()}
-    assert [facts[server]["odd"] for server in facts] == [0, 0, 0]
-    assert [facts[server]["undecided_dns"] for server in facts] == [[dn], [dn], []]
-    assert str(facts["c/ldap3"]["not_compared"]).startswith("cannot connect")
+    assert [facts[server].odd for server in facts] == [0, 0, 0]
+    assert [facts[server].undecided_dns for server in facts] == [(dn,), (dn,), ()]
+    assert str(facts["c/ldap3"].not_compared).startswith("cannot connect")
 
 
 def test_a_survey_does_no_more_than_is_due(cluster: Cluster) -> None:
     first = surveyed(cluster)
     second = surveyed(cluster, first.kept)
 
+    assert first.kept is not None
     assert 0 < first.kept.cursor.part < 0.1  # 1 of 256 parts of an hour
     assert second.kept == first.kept

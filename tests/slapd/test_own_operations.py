@@ -25,7 +25,7 @@ def test_the_agents_own_rounds_count_for_nothing(cluster: Cluster) -> None:
         for each in probe_server(asked.servers[0], asked.checks, Deadline.after(5.0))
         if each.check == "monitor"
     ]
-    reads = [each.facts for each in seen]
+    reads = [each.facts for each in seen if each.facts]
 
     assert len(reads) == 5
     assert {name: _done(reads, name) for name in OPERATIONS} == dict.fromkeys(OPERATIONS, 0)
@@ -38,5 +38,5 @@ def test_what_others_do_is_counted(cluster: Cluster) -> None:
     cluster.nodes[0].write(7)
     second = probe_server(asked.servers[0], asked.checks, Deadline.after(5.0))
 
-    reads = [each.facts for each in [*first, *second] if each.check == "monitor"]
+    reads = [each.facts for each in [*first, *second] if each.check == "monitor" and each.facts]
     assert _done(reads, "modify") == 7

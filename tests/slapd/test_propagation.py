@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,12 @@ from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES
 from ldaphealth.checks.canary import canary_dn, canary_entry
-from ldaphealth.checks.propagation import CHECK, Params, survey
+from ldaphealth.checks.propagation import CHECK, Facts, Params, survey
 from ldaphealth.csn import parse
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
-from ldaphealth.model import Observation, Role, Server, State
+from ldaphealth.model import AnyObservation, Observation, Role, Server, State
 from ldaphealth.survey import SurveyContext
 from tests.hostile import servers as hostile
 from tests.slapd.running_agent import RunningAgent
@@ -42,26 +42,33 @@ class Watch:
     def __init__(self, servers: tuple[Server, ...], params: Params = PARAMS) -> None:
         self.servers, self.params = servers, params
         self.kept: Any = None
-        self.seen: dict[str, list[Observation]] = {each.id: [] for each in servers}
-        self.story: Mapping[str, Any] = {}
+        self.seen: dict[str, list[AnyObservation]] = {each.id: [] for each in servers}
+        self.story = Facts(writer="", outcome="alone", turns=1)
 
-    def survey(self) -> Mapping[str, Any]:
+    def survey(self) -> Facts:
         """Do one turn, and return its story."""
         deadline = Deadline.after(self.params.deadline_seconds)
         site = SurveyContext(
-            self.servers,
-            self.params,
-            deadline,
-            self.kept,
-            open_session,
-            threading.Event().wait,
+            servers=self.servers,
+            params=self.params,
+            deadline=deadline,
+            kept=self.kept,
+            open_session=open_session,
+            wait=threading.Event().wait,
         )
         surveyed = survey(site)
         self.kept = surveyed.kept
         for server, found in surveyed.found.items():
             self.story = found.facts
             self.seen[server].append(
-                Observation(server, CHECK.name, 0.0, 0.0, found.facts, found.timings)
+                Observation(
+                    server=server,
+                    check=CHECK.name,
+                    started_at=0.0,
+                    duration_seconds=0.0,
+                    facts=found.facts,
+                    timings=found.timings,
+                )
             )
         return self.story
 
@@ -114,21 +121,23 @@ def token_of(node: Node, of: Node | None = None) -> tuple[str, ...]:
 def test_a_token_arrives_everywhere_from_each_provider_in_turn(watch: Watch) -> None:
     for number in (1, 2, 3, 4):
         story = watch.survey()
-        assert story["writer"] == f"c/ldap{number}", story
-        assert story["outcome"] == "written", story
-        assert parse(story["csn"]).sid == number
-        assert len(story["readers"]) == 3
-        for reader, seen in story["readers"].items():
+        assert story.writer == f"c/ldap{number}", story
+        assert story.outcome == "written", story
+        assert parse(story.csn).sid == number
+        assert len(story.readers) == 3
+        for reader, seen in story.readers.items():
+            assert seen.seconds is not None
+            assert seen.csn_seconds is not None
             print(  # noqa: T201  the numbers of the run
-                f"{story['writer']} -> {reader}: {seen['seconds'] * 1000:.1f} ms, "
-                f"contextCSN {seen['csn_seconds'] * 1000:.1f} ms"
+                f"{story.writer} -> {reader}: {seen.seconds * 1000:.1f} ms, "
+                f"contextCSN {seen.csn_seconds * 1000:.1f} ms"
             )
-            assert 0 <= seen["seconds"] < LOST_SECONDS
-            assert 0 <= seen["csn_seconds"] < LOST_SECONDS
-            assert seen["trouble"] == ""
+            assert 0 <= seen.seconds < LOST_SECONDS
+            assert 0 <= seen.csn_seconds < LOST_SECONDS
+            assert seen.trouble == ""
 
     assert watch.codes() == {}
-    assert watch.survey()["writer"] == "c/ldap1"
+    assert watch.survey().writer == "c/ldap1"
     assert [list(seen.timings) for seen in watch.seen["c/ldap2"]] == [
         ["from ldap1"],
         [],
@@ -144,8 +153,10 @@ def test_a_reader_whose_links_are_cut_has_lost_it(cluster: Cluster, watch: Watch
     story = watch.survey()
 
     assert watch.codes() == {"c/ldap4": ["lost"]}
-    assert story["readers"]["c/ldap2"]["seconds"] < LOST_SECONDS
-    assert story["readers"]["c/ldap4"]["watched_seconds"] >= LOST_SECONDS
+    seconds = story.readers["c/ldap2"].seconds
+    assert seconds is not None
+    assert seconds < LOST_SECONDS
+    assert story.readers["c/ldap4"].watched_seconds >= LOST_SECONDS
     assert LOST_SECONDS <= time.monotonic() - began < LOST_SECONDS + 2.0
 
     cluster.heal()
@@ -173,7 +184,7 @@ def test_a_dead_reader_is_its_own_trouble(cluster: Cluster, watch: Watch, fault:
 
     assert time.monotonic() - began < PARAMS.deadline_seconds
     assert watch.codes() == {"c/ldap2": ["unread"]}
-    assert {reader for reader, seen in story["readers"].items() if seen["seconds"] is not None} == {
+    assert {reader for reader, seen in story.readers.items() if seen.seconds is not None} == {
         "c/ldap3",
         "c/ldap4",
     }
@@ -188,20 +199,22 @@ def test_a_writer_that_cannot_be_written_to_is_told_and_passes_its_turn(
     fault(cluster.nodes[0])
     story = watch.survey()
 
-    assert (story["outcome"], story["readers"]) == ("unwritten", {})
+    assert (story.outcome, story.readers) == ("unwritten", {})
     assert watch.codes() == {"c/ldap1": ["unwritten"]}
-    assert watch.survey()["writer"] == "c/ldap2"
+    assert watch.survey().writer == "c/ldap2"
 
 
 def test_a_consumer_is_watched_and_never_written_to(cluster: Cluster, watch: Watch) -> None:
     before = token_of(cluster.nodes[0])
     first, *rest = watch.servers
     watch = Watch((replace(first, role=Role.CONSUMER), *rest))
-    writers = {watch.survey()["writer"] for _ in range(4)}
+    writers = {watch.survey().writer for _ in range(4)}
 
     assert writers == {"c/ldap2", "c/ldap3", "c/ldap4"}
     assert token_of(cluster.nodes[0]) == before
-    assert {seen.facts["writer"] for seen in watch.seen["c/ldap1"] if seen.timings} == writers
+    assert {
+        seen.facts.writer for seen in watch.seen["c/ldap1"] if seen.facts and seen.timings
+    } == writers
 
 
 def test_without_a_canary_nothing_is_written(cluster: Cluster, watch: Watch) -> None:
@@ -263,7 +276,7 @@ def test_no_hostile_server_holds_it_past_its_deadline(
 
     assert time.monotonic() - began < params.deadline_seconds
     assert watch.codes() == {"c/ldap1": [code]}
-    assert len([seen for seen in story["readers"].values() if seen["seconds"] is not None]) == (
+    assert len([seen for seen in story.readers.values() if seen.seconds is not None]) == (
         0 if place == "writer" else 3 - 1
     )
 

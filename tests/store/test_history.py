@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.live.histogram import histogram_of
-from ldaphealth.model import Observation, Verdict
+from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 from ldaphealth.store.history import (
     CLEAN_SECONDS,
@@ -98,7 +98,13 @@ def changed(after: Verdict, before: Verdict | None = None) -> Publication:
 
 
 def timed(seconds: float, check: str = "search") -> Publication:
-    seen = Observation(SERVER, check, 0.0, seconds, timings={"search": seconds})
+    seen: AnyObservation = Observation(
+        server=SERVER,
+        check=check,
+        started_at=0.0,
+        duration_seconds=seconds,
+        timings={"search": seconds},
+    )
     return Publication("main", {}, {}, (), (seen,))
 
 

@@ -13,11 +13,10 @@ from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
 from ldaphealth.check import Cluster
-from ldaphealth.checks.replication import OBSERVED
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.guard import Memory
 from ldaphealth.judging.judge import judge_server
-from ldaphealth.model import Observation
+from ldaphealth.model import AnyObservation
 from ldaphealth.store.kept_observations import VERSION, KeptObservations, load, path_in, save
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS
 from tests.checks.seen import cluster, planned, saw
@@ -31,8 +30,8 @@ def csn(after: float) -> str:
     return str(CSN(START + timedelta(seconds=after), 0, 1, 0))
 
 
-def read(of: str, at: float, after: float) -> Observation:
-    facts = {ATTRIBUTE: {"": (csn(after),)}, OBSERVED: START.timestamp() + at}
+def read(of: str, at: float, after: float) -> AnyObservation:
+    facts = {ATTRIBUTE: {"": (csn(after),)}, "observed_epoch_seconds": START.timestamp() + at}
     return saw("replication", facts, of=of, at=at)
 
 
@@ -194,7 +193,7 @@ def test_a_foreign_version_is_told(pool: Pool, path: Path) -> None:
 
 
 def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
-    huge = saw("replication", {"x": "y" * (MAX_BYTES + 1)})
+    huge = saw("replication", {ATTRIBUTE: {"": ["y" * (MAX_BYTES + 1)]}})
 
     with pytest.raises(OSError, match="more than can be read again"):
         save(path, [(FOUR, {"replication": {"c/s0": [huge]}})])

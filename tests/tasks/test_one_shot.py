@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ldaphealth.check import Check, Cluster, ConfiguredCheck, View
+from ldaphealth.check import AnyView, Check, Cluster, ConfiguredCheck
 from ldaphealth.checks.monitor import Params as MonitorParams
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.csn import ATTRIBUTE
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import (
+    AnyObservation,
     CheckEffect,
     Failure,
     FailureKind,
     Finding,
-    Observation,
     Server,
     Snapshot,
     State,
@@ -30,14 +30,14 @@ from ldaphealth.model import (
 from ldaphealth.survey import SurveyResult
 from ldaphealth.tasks.one_shot import MAX_THREADS, evaluate
 from tests.agent.surveys import surveying, then
-from tests.checks.seen import CRITICAL, OK, UNKNOWN, cluster, planned, saw
+from tests.checks.seen import CRITICAL, OK, UNKNOWN, Nothing, cluster, planned, saw
 
 TIMED_OUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: search")
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
 BUSY = Failure(FailureKind.RESULT, "search: busy", "busy")
 PATIENCE_SECONDS = 20.0  # a wait that takes so long has failed
 
-Script = Callable[[str, str, int], Observation]  # server, check, number of the look from 1
+Script = Callable[[str, str, int], AnyObservation]  # server, check, number of the look from 1
 
 
 class Looks(Struct):
@@ -50,7 +50,7 @@ class Looks(Struct):
 
     def probe(
         self, server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         """Return what the script says, one observation for each check that is asked for."""
         names = tuple(each.check.name for each in checks)
         self.calls.append((server.id, names))
@@ -76,23 +76,24 @@ class Looks(Struct):
         )
 
 
-def all_well(_: str, check: str, __: int) -> Observation:
+def all_well(_: str, check: str, __: int) -> AnyObservation:
     return saw(check, {"entries": 1, "matching": 0} if check == "search" else {})
 
 
-def count(view: View, _: object) -> Iterable[Finding]:
-    return [view.finding(OK, f"seen_{len(view.mine)}", "as often as that")]
+def count(view: AnyView, _: object) -> Iterable[Finding]:
+    return [view.finding(OK, f"seen_{len(view.own)}", "as often as that")]
 
 
 def again(wanted: Callable[[str], bool] = lambda _: True, name: str = "again") -> ConfiguredCheck:
     """Return a check that wants a second look at some servers, and tells how often it looked."""
     check = Check(
-        name,
-        object,
-        lambda *_: {},
-        count,
-        CheckEffect.OUT,
-        lambda view, _: len(view.mine) == 1 and wanted(view.server.name),
+        name=name,
+        params=Nothing,
+        facts=Nothing,
+        observe=lambda *_: Nothing(),
+        judge=count,
+        effect=CheckEffect.OUT,
+        second_look=lambda view, _: len(view.own) == 1 and wanted(view.server.name),
     )
     return ConfiguredCheck(check, None, CheckEffect.OUT)
 
@@ -189,7 +190,15 @@ def test_each_server_is_looked_at_again_for_what_it_wants_itself() -> None:
 
 def test_there_is_no_third_look() -> None:
     looks = Looks(all_well)
-    never_enough = Check("more", object, lambda *_: {}, count, CheckEffect.OUT, lambda *_: True)
+    never_enough = Check(
+        name="more",
+        params=Nothing,
+        facts=Nothing,
+        observe=lambda *_: Nothing(),
+        judge=count,
+        effect=CheckEffect.OUT,
+        second_look=lambda *_: True,
+    )
 
     snapshot = looks.evaluate(cluster(ConfiguredCheck(never_enough, None, CheckEffect.OUT)))
 
@@ -198,8 +207,8 @@ def test_there_is_no_third_look() -> None:
 
 
 def test_a_check_that_is_left_out_asks_for_no_second_look() -> None:
-    def counters(_: str, check: str, __: int) -> Observation:
-        return saw(check, {"search": 1})
+    def counters(_: str, check: str, __: int) -> AnyObservation:
+        return saw(check, {"completed": {"search": 1}} if check == "monitor" else {})
 
     looks = Looks(counters)
     plan = (CONNECT, MONITOR)
@@ -223,7 +232,7 @@ def test_both_looks_have_the_one_deadline_of_the_cluster() -> None:
 def failing(failure: Failure, check: str, number: int) -> Script:
     """Return a script in which one check fails in one of the looks."""
 
-    def script(_: str, name: str, looked: int) -> Observation:
+    def script(_: str, name: str, looked: int) -> AnyObservation:
         failed = name == check and looked == number
         return saw(name, failure=failure if failed else None)
 
@@ -279,7 +288,7 @@ def test_a_timeout_of_a_second_look_leaves_what_the_first_look_saw() -> None:
 def test_of_two_looks_the_slower_step_of_the_session_is_judged(
     first_seconds: float, second_seconds: float, expected: str
 ) -> None:
-    def script(server: str, check: str, number: int) -> Observation:
+    def script(server: str, check: str, number: int) -> AnyObservation:
         seconds = first_seconds if number == 1 else second_seconds
         observation = all_well(server, check, number)
         return replace(observation, timings={check: seconds}) if check == "bind" else observation
@@ -291,7 +300,7 @@ def test_of_two_looks_the_slower_step_of_the_session_is_judged(
 
 
 def test_a_server_of_which_nothing_was_seen_is_unknown_and_stays_in_service() -> None:
-    def nothing(*_: object) -> list[Observation]:
+    def nothing(*_: object) -> list[AnyObservation]:
         return []
 
     snapshot = evaluate([cluster(CONNECT, SEARCH)], probe=nothing, now=lambda: 7.0)
@@ -318,7 +327,7 @@ def named(name: str, given: Cluster) -> Cluster:
 def test_clusters_are_looked_at_together_and_told_in_their_order() -> None:
     last_is_done = Event()
 
-    def script(server: str, check: str, _: int) -> Observation:
+    def script(server: str, check: str, _: int) -> AnyObservation:
         if check == "connect":  # the first cluster waits for the last
             assert last_is_done.wait(PATIENCE_SECONDS)
         else:
@@ -347,7 +356,7 @@ def test_each_cluster_pauses_for_its_own_time_and_only_if_it_wants_to() -> None:
 
 
 def test_what_is_seen_in_one_cluster_is_not_seen_in_another_with_the_same_server_names() -> None:
-    def counted(_: str, check: str, number: int) -> Observation:
+    def counted(_: str, check: str, number: int) -> AnyObservation:
         return saw(check, {"search": 100 * number})
 
     snapshot = Looks(counted).evaluate(
@@ -360,7 +369,7 @@ def test_what_is_seen_in_one_cluster_is_not_seen_in_another_with_the_same_server
 def test_a_server_that_hangs_keeps_nobody_from_a_second_look_and_is_waited_for() -> None:
     second_look_began = Event()
 
-    def script(server: str, check: str, number: int) -> Observation:
+    def script(server: str, check: str, number: int) -> AnyObservation:
         if server == "s0":
             assert second_look_began.wait(PATIENCE_SECONDS)
         elif number == 2:
@@ -401,7 +410,7 @@ OLD, NEW = "20260101000000.000000Z#000000#001#000000", "20260101000100.000000Z#0
 def test_replication_is_judged_by_what_is_still_missing_at_the_second_look(
     second: str, in_service: bool, reasons: list[str]
 ) -> None:
-    def script(server: str, check: str, number: int) -> Observation:
+    def script(server: str, check: str, number: int) -> AnyObservation:
         first = OLD if server == "s2" else NEW
         values = (first if number == 1 else second,)
         return saw(check, {ATTRIBUTE: {"": values}}, at=100.0 + number)

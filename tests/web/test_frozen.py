@@ -57,7 +57,15 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
     agent = Agent(
         Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
         [web.board],
-        probe=lambda server, *_: [Observation(server.id, "connect", 0.0, 0.001, {}, {})],
+        probe=lambda server, *_: [
+            Observation(
+                server=server.id,
+                check="connect",
+                started_at=0.0,
+                duration_seconds=0.001,
+                timings={},
+            )
+        ],
     )
     thread, release = threading.Thread(target=agent.run), threading.Event()
     thread.start()

@@ -17,7 +17,7 @@ from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.guard import Override
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, FailureKind, Observation, Server
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.web.http_connection import ANSWER_SECONDS
 from ldaphealth.web.probe import (
@@ -28,7 +28,7 @@ from ldaphealth.web.probe import (
     probe_target,
 )
 from ldaphealth.web.source import BadRequestError
-from tests.checks.seen import cluster, planned
+from tests.checks.seen import cluster, facts_of, planned
 from tests.slapd.watched import watched
 
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
@@ -50,22 +50,30 @@ class Network(Struct):
 
     def probe(
         self, server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[Observation]:
+    ) -> list[AnyObservation]:
         """Return what there is to see."""
         names = tuple(each.check.name for each in checks)
         self.asked.setdefault(server.id, names)
         self.seconds.append(deadline.seconds)
         at = float(len(self.seconds))
         if server.id in self.dead:
-            return [Observation(server.id, "connect", at, 0.1, failure=REFUSED)]
+            return [
+                Observation(
+                    server=server.id,
+                    check="connect",
+                    started_at=at,
+                    duration_seconds=0.1,
+                    failure=REFUSED,
+                )
+            ]
         return [
             Observation(
-                server.id,
-                name,
-                at + place / 10,
-                0.1,
-                {"search": 7} if name == "monitor" else {},
-                {name: 0.1},
+                server=server.id,
+                check=name,
+                started_at=at + place / 10,
+                duration_seconds=0.1,
+                facts=facts_of(name, {"completed": {"search": 7}} if name == "monitor" else None),
+                timings={name: 0.1},
             )
             for place, name in enumerate(names)
         ]
@@ -131,11 +139,21 @@ def test_a_server_that_nothing_is_known_against_is_no_success(
 ) -> None:
     """All servers fail alike, by our fault: they stay in, but the probe did not succeed."""
 
-    def probe(server: Server, checks: Sequence[ConfiguredCheck], _: Deadline) -> list[Observation]:
+    def probe(
+        server: Server, checks: Sequence[ConfiguredCheck], _: Deadline
+    ) -> list[AnyObservation]:
         names = [each.check.name for each in checks]
         before = names[: names.index(check)]
-        seen = [Observation(server.id, name, 1.0, 0.1) for name in before]
-        return [*seen, Observation(server.id, check, 1.5, 0.1, failure=failure)]
+        seen: list[AnyObservation] = [
+            Observation(server=server.id, check=name, started_at=1.0, duration_seconds=0.1)
+            for name in before
+        ]
+        return [
+            *seen,
+            Observation(
+                server=server.id, check=check, started_at=1.5, duration_seconds=0.1, failure=failure
+            ),
+        ]
 
     told = metrics(probe_target(SETTINGS, S0, {}, probe=probe))
 
@@ -145,14 +163,16 @@ def test_a_server_that_nothing_is_known_against_is_no_success(
 
 
 def test_a_server_that_the_floor_keeps_is_no_success() -> None:
-    def probe(server: Server, checks: Sequence[ConfiguredCheck], _: Deadline) -> list[Observation]:
+    def probe(
+        server: Server, checks: Sequence[ConfiguredCheck], _: Deadline
+    ) -> list[AnyObservation]:
         failed = WRONG_PASSWORD if server.id == "c/s0" else None
         return [
             Observation(
-                server.id,
-                each.check.name,
-                1.0,
-                0.1,
+                server=server.id,
+                check=each.check.name,
+                started_at=1.0,
+                duration_seconds=0.1,
                 failure=failed if each.check.name == "bind" else None,
             )
             for each in checks

@@ -1,0 +1,71 @@
+"""All that the author of a check needs, in one place; docs/write-a-check.md is the tutorial.
+
+What is named here stays, and keeps its meaning, within one major version of ldaphealth. Importing
+it does not load the LDAP library: `Session` is only a name for annotations until it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Meta, Struct, field
+
+from ldaphealth.check import Check, ObservationsByServer, View
+from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.model import (
+    CheckEffect,
+    Failure,
+    FailureKind,
+    Finding,
+    Metric,
+    Observation,
+    Role,
+    Server,
+    State,
+    Trust,
+)
+from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
+from ldaphealth.text.printable import printable
+
+if TYPE_CHECKING:
+    from ldaphealth.ldap.session import Session
+
+__all__ = [
+    "Check",
+    "CheckEffect",
+    "Deadline",
+    "Failure",
+    "FailureKind",
+    "Finding",
+    "Meta",
+    "Metric",
+    "Observation",
+    "ObservationsByServer",
+    "Range",
+    "Role",
+    "Server",
+    "Session",
+    "SessionError",
+    "State",
+    "StoppedError",
+    "Struct",
+    "SurveyContext",
+    "SurveyFacts",
+    "SurveyResult",
+    "Thresholds",
+    "Trust",
+    "View",
+    "at_most",
+    "field",
+    "printable",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load the session, and the LDAP library with it, when it is first asked for."""
+    if name == "Session":
+        from ldaphealth.ldap.session import Session  # noqa: PLC0415
+
+        return Session
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
