@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from demo import ports, wait
 from demo.client import ENVIRONMENT
 from demo.cluster import Cluster
 from demo.programs import find
+from demo.running_program import RunningProgram
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX, person
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
@@ -100,14 +102,14 @@ class Story:
     def agent(self) -> Iterator[None]:
         """Run the agent meanwhile."""
         print("$ ldaphealth agent &", flush=True)
-        with (self.cluster.directory / "agent.log").open("w") as log:
-            process = subprocess.Popen([PROGRAM, "agent"], env=self.environment, stderr=log)
-        try:
-            wait.until(lambda: self.script("demo/ldap4") == 0, 10.0, "the agent says nothing")
+        log = self.cluster.directory / "agent.log"
+        with RunningProgram([PROGRAM, "agent"], log, self.environment, stop_seconds=5.0) as agent:
+            agent.wait_until_ready(
+                lambda: self.script("demo/ldap4") == 0, 10.0, "the agent says nothing"
+            )
             yield
-        finally:
-            process.terminate()
-            process.wait(5.0)
+        if agent.status == -signal.SIGKILL:
+            raise TimeoutError(f"the agent does not end: {agent.log_tail()}")
 
     def script(self, server: str) -> int:
         """Return the exit status of the script that keepalived runs, and keep its words."""
