@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,6 +22,7 @@ from demo.cluster import Cluster
 from demo.programs import find
 from demo.running_program import RunningProgram
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX, person
+from demo.writes import steady_writes
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
@@ -205,16 +205,10 @@ def render(story: Story) -> None:
     cluster.nodes[2].cut_replication()
     cluster.nodes[1].freeze()
     cluster.nodes[0].write()  # before the first change after the cut nobody can be behind
-    done = threading.Event()
-    writer = threading.Thread(target=_keep_writing, args=(cluster, done))
-    writer.start()
-    try:
+    with steady_writes(cluster.nodes[0], pause_seconds=0.1):
         story.show({"demo/ldap2": ["bind.timeout"], "demo/ldap3": ["replication.behind"]})
         story.keepalived("demo/ldap2", 1)
         story.keepalived("demo/ldap1", 0)
-    finally:
-        done.set()
-        writer.join()
     say("healing both")
     cluster.heal()
     story.show({})
@@ -250,11 +244,6 @@ def tell_of_content(story: Story) -> None:
     positions = {each.context_csn() for each in story.cluster.nodes}
     story.expect("by their contextCSNs all servers are level", len(positions), 1)
     story.content(dn, "demo/ldap3")
-
-
-def _keep_writing(cluster: Cluster, done: threading.Event) -> None:
-    while not done.wait(0.1):
-        cluster.nodes[0].write()
 
 
 def say(text: str) -> None:

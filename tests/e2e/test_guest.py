@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo import wait
 from tests.e2e import guest
 
 pytestmark = pytest.mark.e2e
@@ -83,16 +84,11 @@ guest.run(["sh", "-c", "echo >/run/results/started; sleep 60"], Path({str(tmp_pa
     runner = subprocess.Popen([sys.executable, "-c", code])
     started = tmp_path / "started"
     try:
-        give_up_at = time.monotonic() + 20
-        while not started.exists() and runner.poll() is None and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        wait.comes_true(lambda: started.exists() or runner.poll() is not None, 20.0)
         if not started.exists():
             run(tmp_path, "true")  # which skips where no guest runs
         assert kernels(tmp_path)
     finally:
         runner.send_signal(signal.SIGKILL)
         runner.wait()
-    give_up_at = time.monotonic() + 5
-    while kernels(tmp_path) and time.monotonic() < give_up_at:
-        time.sleep(0.05)
-    assert kernels(tmp_path) == []
+    assert wait.comes_true(lambda: not kernels(tmp_path), 5.0)
