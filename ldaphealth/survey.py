@@ -1,13 +1,14 @@
 """What a survey is: a check that watches several servers of a cluster over a longer time.
 
-Authors of such checks import this. The agent runs surveys beside its rounds (surveyors.py); what
-one finds becomes one observation a server, which the check's `judge` gets like any other.
+Authors of such checks import this. The agent runs surveys beside its rounds
+(agent/survey_runner.py); what one finds becomes one observation a server, which the check's `judge`
+gets like any other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -20,18 +21,6 @@ if TYPE_CHECKING:  # loading it would load ldap3
 
 class StoppedError(Exception):
     """The agent ends, or a reload changed the cluster: nobody waits for the survey any more."""
-
-
-class Pace(Protocol):
-    """What the settings of a survey must say, as fields or as properties."""
-
-    @property
-    def interval_seconds(self) -> float:
-        """Return the time from one survey to the next."""
-
-    @property
-    def deadline_seconds(self) -> float:
-        """Return after how long a survey has failed, whatever it waits for."""
 
 
 class SurveyContext(Struct, frozen=True):
