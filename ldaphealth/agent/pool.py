@@ -37,11 +37,6 @@ class Pool:
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
 
-    @property
-    def is_fresh(self) -> bool:
-        """Tell whether rounds have landed that are not decided on."""
-        return bool(self._rounds)
-
     def known_troubles(self, server: str) -> frozenset[FailedCheck]:
         """Return what failed in the latest round: the same again is no news."""
         return failed_checks(self.latest.get(server, ()))
