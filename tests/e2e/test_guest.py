@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ import psutil
 import pytest
 
 from demo import wait
+from demo.running_program import RunningProgram
 from tests.e2e import guest
 
 pytestmark = pytest.mark.e2e
@@ -81,14 +80,14 @@ from pathlib import Path
 from tests.e2e import guest
 guest.run(["sh", "-c", "echo >/run/results/started; sleep 60"], Path({str(tmp_path)!r}))
 """
-    runner = subprocess.Popen([sys.executable, "-c", code])
+    runner = RunningProgram([sys.executable, "-c", code], tmp_path / "runner")
     started = tmp_path / "started"
     try:
-        wait.comes_true(lambda: started.exists() or runner.poll() is not None, 20.0)
+        runner.launch()
+        wait.comes_true(lambda: started.exists() or runner.has_ended(), 20.0)
         if not started.exists():
             run(tmp_path, "true")  # which skips where no guest runs
         assert kernels(tmp_path)
     finally:
-        runner.send_signal(signal.SIGKILL)
-        runner.wait()
+        runner.kill()
     assert wait.comes_true(lambda: not kernels(tmp_path), 5.0)
