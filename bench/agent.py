@@ -31,8 +31,7 @@ def measured(cluster: Cluster, more: str, http: int | None = None) -> tuple[floa
             cluster, Path(directory), interval_seconds=1.0, deadline_seconds=5.0, more=more
         )
         with agent:
-            assert agent.process is not None
-            process = psutil.Process(agent.process.pid)
+            process = psutil.Process(agent.program.pid)
             first, before = agent.status()["agent"]["rounds"], sum(process.cpu_times()[:2])
             until = time.monotonic() + SECONDS
             while time.monotonic() < until:

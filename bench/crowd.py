@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import psutil
 from demo import ports
 from demo.cluster import Cluster
 from demo.node import Node
+from demo.running_program import RunningProgram
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
@@ -48,8 +47,9 @@ def main() -> None:
         config = Path(directory) / "ldaphealth.yaml"
         password_file = cluster.accounts.check.password_file
         config.write_text(json.dumps(_settings(directory, http, port, password_file, wanted)))
-        with _agent(config) as process:
-            _measure(process, node, http, wanted)
+        log = Path(directory) / "log"
+        with RunningProgram([PROGRAM, "agent", "--config", config], log) as agent:
+            _measure(psutil.Process(agent.pid), node, http, wanted)
     reservation.release()
 
 
@@ -86,17 +86,6 @@ def _settings(
             for first in range(0, wanted.servers, IN_A_CLUSTER)
         },
     }
-
-
-@contextmanager
-def _agent(config: Path) -> Iterator[psutil.Process]:
-    with subprocess.Popen(
-        [PROGRAM, "agent", "--config", config], stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
 
 
 def _measure(process: psutil.Process, node: Node, http: int, wanted: argparse.Namespace) -> None:

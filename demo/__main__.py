@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +20,9 @@ from demo import ports, wait
 from demo.client import ENVIRONMENT
 from demo.cluster import Cluster
 from demo.programs import find
+from demo.running_program import RunningProgram
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX, person
+from demo.writes import steady_writes
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
@@ -100,14 +102,14 @@ class Story:
     def agent(self) -> Iterator[None]:
         """Run the agent meanwhile."""
         print("$ ldaphealth agent &", flush=True)
-        with (self.cluster.directory / "agent.log").open("w") as log:
-            process = subprocess.Popen([PROGRAM, "agent"], env=self.environment, stderr=log)
-        try:
-            wait.until(lambda: self.script("demo/ldap4") == 0, 10.0, "the agent says nothing")
+        log = self.cluster.directory / "agent.log"
+        with RunningProgram([PROGRAM, "agent"], log, self.environment, stop_seconds=5.0) as agent:
+            agent.wait_until_ready(
+                lambda: self.script("demo/ldap4") == 0, 10.0, "the agent says nothing"
+            )
             yield
-        finally:
-            process.terminate()
-            process.wait(5.0)
+        if agent.status == -signal.SIGKILL:
+            raise TimeoutError(f"the agent does not end: {agent.log_tail()}")
 
     def script(self, server: str) -> int:
         """Return the exit status of the script that keepalived runs, and keep its words."""
@@ -203,16 +205,10 @@ def render(story: Story) -> None:
     cluster.nodes[2].cut_replication()
     cluster.nodes[1].freeze()
     cluster.nodes[0].write()  # before the first change after the cut nobody can be behind
-    done = threading.Event()
-    writer = threading.Thread(target=_keep_writing, args=(cluster, done))
-    writer.start()
-    try:
+    with steady_writes(cluster.nodes[0], pause_seconds=0.1):
         story.show({"demo/ldap2": ["bind.timeout"], "demo/ldap3": ["replication.behind"]})
         story.keepalived("demo/ldap2", 1)
         story.keepalived("demo/ldap1", 0)
-    finally:
-        done.set()
-        writer.join()
     say("healing both")
     cluster.heal()
     story.show({})
@@ -248,11 +244,6 @@ def tell_of_content(story: Story) -> None:
     positions = {each.context_csn() for each in story.cluster.nodes}
     story.expect("by their contextCSNs all servers are level", len(positions), 1)
     story.content(dn, "demo/ldap3")
-
-
-def _keep_writing(cluster: Cluster, done: threading.Event) -> None:
-    while not done.wait(0.1):
-        cluster.nodes[0].write()
 
 
 def say(text: str) -> None:

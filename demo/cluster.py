@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from demo import ports, tree, wait
@@ -63,7 +62,7 @@ class Cluster:
         """Start, with other ports if a stranger is faster; return when all are linked and level.
 
         Raises FileNotFoundError that names the packages if a program is missing, and
-        demo.slapd.StartError.
+        demo.running_program.StartError.
         """
         for program in ("slapd", "ldapsearch", "ldapmodify", "ldapwhoami", "setpriv", "prlimit"):
             find(program)
@@ -81,12 +80,7 @@ class Cluster:
                 break
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End every process and remove the directory."""
         self._open.close()
 

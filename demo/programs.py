@@ -1,7 +1,4 @@
-"""Where OpenLDAP's programs are on this machine.
-
-The process of a node and the command line client look here before they start anything.
-"""
+"""Finds the programs of this machine that the demo, the tests and bench/ start."""
 
 from __future__ import annotations
 
@@ -9,16 +6,17 @@ import os
 import shutil
 from pathlib import Path
 
-# slapd and its tools lie in /usr/sbin, which is not on every user's PATH.
+# slapd, haproxy and others lie in /usr/sbin, which is not on every user's PATH.
 SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+OPENLDAP = "slapd ldap-utils"
 APPARMOR_PROFILE = Path("/etc/apparmor.d/usr.sbin.slapd")
 
 
-def find(name: str, search_path: str = SEARCH_PATH) -> Path:
+def find(name: str, packages: str = OPENLDAP, search_path: str = SEARCH_PATH) -> Path:
     """Return the path of a program; FileNotFoundError names the Debian packages that bring it."""
     found = shutil.which(name, path=search_path)
     if found is None:
-        raise FileNotFoundError(f"{name} is missing: run scripts/install-packages slapd ldap-utils")
+        raise FileNotFoundError(f"{name} is missing: run scripts/install-packages {packages}")
     return Path(found)
 
 
@@ -45,7 +43,7 @@ def slapd_for(
     Ubuntu's AppArmor profile is attached to the path /usr/sbin/slapd and confines it to
     /etc/ldap, /var/lib/ldap and the like; a copy elsewhere is not confined (apparmor.d(5)).
     """
-    installed = find("slapd", search_path)
+    installed = find("slapd", search_path=search_path)
     if not apparmor_profile.exists():
         return installed
     return Path(shutil.copy(installed, directory / "slapd"))

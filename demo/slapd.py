@@ -14,19 +14,14 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-from demo import wait
 from demo.programs import find
+from demo.running_program import RunningProgram, StartError
 from demo.tree import SUFFIX
 
 START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 TOOL_SECONDS = 30.0
 OPEN_FILES = 4096
-LOG_TAIL_BYTES = 2000
-
-
-class StartError(Exception):
-    """Slapd did not start; the text holds the end of its log."""
 
 
 class PortTakenError(StartError):
@@ -45,7 +40,9 @@ class Slapd:
         self._socket = directory / "s"
         self.ldapi_uri = f"ldapi://{quote(str(self._socket), safe='')}"
         self._urls = (*urls, self.ldapi_uri)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program = RunningProgram(
+            (), directory / "log", own_session=True, stop_seconds=STOP_SECONDS
+        )
         self.environment: dict[str, str] = {}
 
     @property
@@ -61,7 +58,7 @@ class Slapd:
     @property
     def pid(self) -> int | None:
         """The process ID of slapd itself, or None if it does not run."""
-        return self._process.pid if self._process and self._process.poll() is None else None
+        return self._program.pid
 
     def load(self, conf: str, ldif: str) -> None:
         """Turn a slapd.conf(5) into slapd.d and fill the database, before the first start.
@@ -105,41 +102,24 @@ class Slapd:
           a thousand million.
         """
         files = min(OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        with (self.directory / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    find("setpriv"),
-                    "--pdeathsig",
-                    "KILL",
-                    find("prlimit"),
-                    f"--nofile={files}:{files}",
-                    self._binary,
-                    "-d",
-                    "none",
-                    "-F",
-                    self.config,
-                    "-h",
-                    " ".join(self._urls),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=os.environ | {"LDAPNOINIT": "1"} | self.environment,
-                start_new_session=True,  # a Ctrl-C at the terminal is for us to handle
-            )
+        limited = (find("prlimit"), f"--nofile={files}:{files}")
+        slapd = (self._binary, "-d", "none", "-F", self.config, "-h", " ".join(self._urls))
+        self._program.command = (find("setpriv"), "--pdeathsig", "KILL", *limited, *slapd)
+        self._program.environment = os.environ | {"LDAPNOINIT": "1"} | self.environment
+        self._program.launch()
 
     def wait_until_ready(self) -> None:
         """Wait until slapd takes connections; it listens only after its databases are open.
 
         Raises StartError with the tail of the log, PortTakenError if another run was faster.
         """
+        complaint = "slapd takes no connections"
         try:
-            wait.until(self._has_answered_or_ended, START_SECONDS, "slapd takes no connections")
-        except TimeoutError as error:
-            raise StartError(f"{error}: {self.log_tail()}") from error
-        if self.pid is None:
-            kind = PortTakenError if "errno=98" in self.log_tail() else StartError  # EADDRINUSE
-            raise kind(f"slapd ended at its start: {self.log_tail()}")
+            self._program.wait_until_ready(self._takes_connections, START_SECONDS, complaint)
+        except StartError as error:
+            if self.pid is None and "errno=98" in self.log_tail():  # EADDRINUSE
+                raise PortTakenError(str(error)) from error
+            raise
 
     def start(self) -> None:
         """Start slapd, unless it runs, and wait until it takes connections."""
@@ -149,23 +129,15 @@ class Slapd:
 
     def terminate(self) -> None:
         """Ask slapd to end, and do not wait."""
-        if self._process:
-            self._process.terminate()
-            self._process.send_signal(signal.SIGCONT)  # a frozen process would not hear it
+        self._program.terminate()
 
     def stop(self) -> None:
         """End slapd as an administrator does; by force if it takes more than STOP_SECONDS."""
-        self.terminate()
-        if self._process:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
-        self.kill()
+        self._program.stop()
 
     def kill(self) -> None:
         """End slapd as a crash does (SIGKILL)."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+        self._program.kill()
 
     def freeze(self) -> None:
         """Stop slapd without ending it (SIGSTOP): the kernel still takes its connections."""
@@ -176,19 +148,13 @@ class Slapd:
 
     def thaw(self) -> None:
         """Let a frozen slapd go on (SIGCONT)."""
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGCONT)
+        self._program.send(signal.SIGCONT)
 
     def log_tail(self) -> str:
         """Return the end of what slapd has logged since its last start."""
-        with contextlib.suppress(FileNotFoundError):
-            log = (self.directory / "log").read_bytes()
-            return log[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
-        return ""
+        return self._program.log_tail()
 
-    def _has_answered_or_ended(self) -> bool:
-        if self.pid is None:
-            return True
+    def _takes_connections(self) -> bool:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
             client.connect(str(self._socket))
             return True

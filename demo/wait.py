@@ -1,6 +1,6 @@
-"""Waiting for something to become true, for a bounded time.
+"""Waits for something to become true, for a bounded time.
 
-The cluster and its nodes wait here, because replication and processes have no event to wait for.
+For replication, processes and threads, which have no event to wait for.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from collections.abc import Callable
 PAUSE_SECONDS = 0.02
 
 
-def until(condition: Callable[[], bool], timeout_seconds: float, complaint: str) -> None:
+def until(condition: Callable[[], object], timeout_seconds: float, complaint: str) -> None:
     """Ask `condition` again and again; raise TimeoutError with `complaint` if it stays false."""
+    if not comes_true(condition, timeout_seconds):
+        raise TimeoutError(f"after {timeout_seconds:g} s {complaint}")
+
+
+def comes_true(condition: Callable[[], object], timeout_seconds: float) -> bool:
+    """Ask `condition` again and again; return whether it has become true in time."""
     give_up_at = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > give_up_at:
-            raise TimeoutError(f"after {timeout_seconds:g} s {complaint}")
+            return False
         time.sleep(PAUSE_SECONDS)
+    return True

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from written_document import below_mark, write_or_check
+
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.config.json_schema import schema
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
-MARK = "<!-- the rest is written by `make docs` -->\n"
 SECTIONS = {
     "File": "The file",
     "Credentials": "`credentials.NAME`",
@@ -116,15 +117,5 @@ LINKS = {
 }
 
 
-def main() -> int:
-    """Write or check the document."""
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = before.partition(MARK)[0] + MARK + "\n" + reference()
-    if "--check" in sys.argv[1:]:
-        return int(before != after)
-    DOCUMENT.write_text(after, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(DOCUMENT, below_mark(DOCUMENT, reference())))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from written_document import write_or_check
 
 from ldaphealth.prometheus import METRICS, Family, MetricType
 
@@ -194,14 +195,5 @@ def _drawn(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
     }
 
 
-def main() -> int:
-    """Write or check the file."""
-    after = json.dumps(dashboard(), indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
-        return int(not DOCUMENT.exists() or DOCUMENT.read_text(encoding="utf-8") != after)
-    DOCUMENT.write_text(after, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(DOCUMENT, json.dumps(dashboard(), indent=1) + "\n"))

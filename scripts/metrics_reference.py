@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from written_document import below_mark, write_or_check
+
 from ldaphealth.prometheus import Family
 from ldaphealth.prometheus.table import (
     AGENT,
@@ -21,7 +23,6 @@ from ldaphealth.prometheus.table import (
 )
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "metrics.md"
-MARK = "<!-- the rest is written by `make docs` -->\n"
 SECTIONS: tuple[tuple[str, Iterable[Family[Any]]], ...] = (
     ("Of a server, while its verdict holds", VERDICT),
     ("Of a server, always", ALWAYS),
@@ -43,15 +44,5 @@ def _section(title: str, families: Iterable[Family[Any]]) -> Iterator[str]:
     yield ""
 
 
-def main() -> int:
-    """Write or check the document."""
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = before.partition(MARK)[0] + MARK + "\n" + reference()
-    if "--check" in sys.argv[1:]:
-        return int(before != after)
-    DOCUMENT.write_text(after, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(DOCUMENT, below_mark(DOCUMENT, reference())))

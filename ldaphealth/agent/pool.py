@@ -30,7 +30,7 @@ class Pool:
     def __init__(self, cluster: Cluster, memory: Memory) -> None:
         self.cluster = cluster
         self.memory = memory
-        self.history = RecentObservations(covers=_covers(cluster))
+        self.recent = RecentObservations(covers=_covers(cluster))
         self.verdicts: dict[str, Verdict] = {}
         self.latest: dict[str, tuple[AnyObservation, ...]] = {}
         self.hung: set[str] = set()
@@ -38,11 +38,6 @@ class Pool:
         self._surveyed: list[AnyObservation] = []  # since the last decision
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
-
-    @property
-    def is_fresh(self) -> bool:
-        """Tell whether rounds have landed that are not decided on."""
-        return bool(self._rounds)
 
     def known_troubles(self, server: str) -> frozenset[FailedCheck]:
         """Return what failed in the latest round: the same again is no news."""
@@ -54,7 +49,7 @@ class Pool:
         if server not in configured:  # a reload removed it meanwhile
             return
         for observation in seen:
-            self.history.add(observation)
+            self.recent.add(observation)
         self.latest[server] = tuple(seen)
         self.hung.discard(server)
         if any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen):
@@ -67,7 +62,7 @@ class Pool:
         configured = {each.id: each for each in self.cluster.servers}
         here = [each for each in seen if each.server in configured]
         for observation in here:
-            self.history.add_surveyed(observation)
+            self.recent.add_surveyed(observation)
             self.surveyed.setdefault(observation.server, {})[observation.check] = observation
         self._surveyed += here
         checks = {each.check for each in here}
@@ -80,12 +75,12 @@ class Pool:
         return taken
 
     def _judge(self, server: Server) -> None:
-        found = judge_server(self.cluster, server, self.history, one_shot=False)
+        found = judge_server(self.cluster, server, self.recent, one_shot=False)
         self._findings[server.id] = found
 
     def _judge_again(self, server: Server, checks: Collection[str]) -> None:
         """Judge some checks alone: all of many servers at once would hold up the rounds."""
-        found = judge_server(self.cluster, server, self.history, one_shot=False, only=checks)
+        found = judge_server(self.cluster, server, self.recent, one_shot=False, only=checks)
         rest = (each for each in self._findings[server.id] if each.check not in checks)
         self._findings[server.id] = [*rest, *found]
 
@@ -128,7 +123,7 @@ class Pool:
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
         """Return by check what a restart must not forget; any thread may ask."""
         return {
-            each.check.name: each.check.select_kept(self.history.of_check(each.check.name))
+            each.check.name: each.check.select_kept(self.recent.of_check(each.check.name))
             for each in self.cluster.checks
             if each.check.select_kept is not None
         }
@@ -144,10 +139,10 @@ class Pool:
         """Go on with other settings, and forget servers that are gone."""
         where = {server.id: server.uri for server in self.cluster.servers}
         self.cluster = cluster
-        self.history.covers = _covers(cluster)
+        self.recent.covers = _covers(cluster)
         # Another URI is another server, whatever its name.
         here = {each.id for each in cluster.servers if where.get(each.id, each.uri) == each.uri}
-        self.history.forget(here)
+        self.recent.forget(here)
         kept = {key: each for key, each in self.memory.servers.items() if key in here}
         self.memory = replace(self.memory, servers=kept)
         for by_server in (self.verdicts, self.latest, self.surveyed, self._findings, self._rounds):

@@ -65,11 +65,6 @@ class SurveyRunner:
         self._kept: dict[str, Any] = {}
         self._under_way: dict[str, SurveyRun] = {}
 
-    @property
-    def under_way(self) -> int:
-        """Return how many have begun and not ended, those that hang included."""
-        return len(self._under_way)
-
     def plan(self, clusters: Iterable[Cluster], now: float) -> None:
         """Do the surveys of these clusters from now on; one that stays as it is goes on."""
         before = self._wanted

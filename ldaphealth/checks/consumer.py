@@ -9,9 +9,9 @@ judged while the last attempt was answered.
 Silence is measured, within the newest 64 reads, and not judged: slapd sends no change back to the
 server it came from, so in a healthy cluster one link may hear of every write and another of none.
 
-Durations are what was seen: they reach back as far as the history, which keeps of older reads the
-first and the last of those that say the same. The server's own times are only compared with each
-other, never with a clock of ours.
+Durations are what was seen: they reach back as far as the recent observations, which keep of older
+reads the first and the last of those that say the same. The server's own times are only compared
+with each other, never with a clock of ours.
 """
 
 from __future__ import annotations
@@ -163,9 +163,7 @@ def _name(dn: str) -> str:
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge each link by how long it has been seen so, and by how often it connected anew."""
-    history = [
-        (seen.ended_at, facts.links) for seen in view.own if (facts := seen.facts) is not None
-    ]
+    shown = [(seen.ended_at, facts.links) for seen in view.own if (facts := seen.facts) is not None]
     latest = view.facts.links
     if not view.facts.entries:
         summary = "slapd shows no links: it receives from nobody, or is older than OpenLDAP 2.5"
@@ -178,7 +176,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     fine: list[Metric] = []
     well = 0
     for link in latest:
-        reads = [(at, each) for at, links in history for each in links if each.key == link.key]
+        reads = [(at, each) for at, links in shown for each in links if each.key == link.key]
         found = [*_findings(view, params, reads)]
         metrics = [metric for each in found for metric in each.metrics]
         wrong = [each for each in found if each.state is not State.OK]

@@ -203,7 +203,7 @@ def _recall(running: Agent, path: Path) -> None:
         log.warning("since when servers lack changes is not known", extra={"error": str(error)})
         return
     for pool in running.pools.values():
-        pool.history.recall(remembered.of(pool.cluster), current=remembered.current)
+        pool.recent.recall(remembered.of(pool.cluster), current=remembered.current)
 
 
 def _save_reads(running: Agent, path: Path) -> None:

@@ -22,19 +22,19 @@ HARD_KINDS = frozenset(
 HARD_RESULT_CODES = frozenset({"busy", "unavailable"})
 
 
-def judge(cluster: Cluster, history: RecentObservations, *, one_shot: bool) -> list[Finding]:
+def judge(cluster: Cluster, recent: RecentObservations, *, one_shot: bool) -> list[Finding]:
     """Return the findings on every server of which something was seen."""
     return [
         finding
         for server in cluster.servers
-        for finding in judge_server(cluster, server, history, one_shot=one_shot)
+        for finding in judge_server(cluster, server, recent, one_shot=one_shot)
     ]
 
 
 def judge_server(
     cluster: Cluster,
     server: Server,
-    history: RecentObservations,
+    recent: RecentObservations,
     *,
     one_shot: bool,
     only: Container[str] | None = None,
@@ -48,7 +48,7 @@ def judge_server(
         for planned in cluster.checks
         if only is None or planned.check.name in only
         for finding in _judge_one(
-            history.view(server, planned.check.name, one_shot=one_shot), planned
+            recent.view(server, planned.check.name, one_shot=one_shot), planned
         )
     ]
 
@@ -105,13 +105,13 @@ def code(check: str, failure: Failure) -> str:
     return failure.kind.value
 
 
-def second_look(cluster: Cluster, history: RecentObservations) -> dict[str, tuple[str, ...]]:
+def second_look(cluster: Cluster, recent: RecentObservations) -> dict[str, tuple[str, ...]]:
     """Return which checks of which servers (by ID) cannot be judged yet after a first look."""
     wanted = {
         server.id: tuple(
             planned.check.name
             for planned in cluster.checks
-            if _wants_more(history.view(server, planned.check.name, one_shot=True), planned)
+            if _wants_more(recent.view(server, planned.check.name, one_shot=True), planned)
         )
         for server in cluster.servers
     }

@@ -31,7 +31,6 @@ try:
     from ldap3.protocol.rfc2696 import paged_search_control
     from ldap3.protocol.rfc4527 import post_read_control
     from ldap3.utils import asn1
-    from ldap3.utils.conv import escape_filter_chars
 finally:
     gc.enable()
 
@@ -222,9 +221,3 @@ def add_request(dn: str, attributes: Mapping[str, Sequence[str]]) -> bytes:
 def start_tls_request() -> bytes:
     """Encode the request for StartTLS (RFC 4511 4.14.1)."""
     return _encode(extended_operation(START_TLS_OID))
-
-
-def escape_filter(value: str) -> str:
-    """Escape a value for a filter (RFC 4515 3)."""
-    escaped: str = escape_filter_chars(value)
-    return escaped

@@ -84,15 +84,15 @@ def _round(
     """Look at one cluster, again where a judge must see more, and return its verdicts."""
     deadline = Deadline.after(cluster.deadline_seconds)
     again_at = deadline.at - cluster.second_look_seconds - SHARE * cluster.deadline_seconds
-    history = RecentObservations()
+    recent = RecentObservations()
     pending = {
         pool.submit(probe, server, cluster.checks, deadline): server for server in cluster.servers
     }
     done, running = wait(pending, timeout=max(0.0, again_at - monotonic()))
     first = _seen(done)
     for observation in first:
-        history.add(observation)
-    wanted = second_look(cluster, history)
+        recent.add(observation)
+    wanted = second_look(cluster, recent)
     again: list[Future[list[AnyObservation]]] = []
     if wanted:
         pause(cluster.second_look_seconds)
@@ -102,8 +102,8 @@ def _round(
             if server.id in wanted
         ]
     for observation in (*_seen(wait(running).done), *_counting(_seen(wait(again).done), first)):
-        history.add(observation)
-    findings = judge(cluster, history, one_shot=True)
+        recent.add(observation)
+    findings = judge(cluster, recent, one_shot=True)
     memory = overrides.get(cluster.name, Memory())
     return decide(cluster, findings, memory, boot_seconds()).verdicts
 

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from msgspec.structs import replace
 
+from demo import wait
 from ldaphealth.agent.agent import Agent
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
@@ -80,10 +81,7 @@ def running(
 
 
 def until(condition: Callable[[], object]) -> None:
-    limit = monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert monotonic() < limit
-        sleep(0.01)
+    assert wait.comes_true(condition, PATIENCE_SECONDS)
 
 
 def test_it_is_judged_decided_and_told_once_to_the_publishers() -> None:

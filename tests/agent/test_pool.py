@@ -31,7 +31,7 @@ def test_a_check_that_cannot_compare_its_reads_ends_nothing(
             pool.land("c/s0", [saw("connect", at=float(at))], RoundPeriod(at, at))
 
     assert pool.decide(200.0)[1] == {"c/s0"}
-    assert len(pool.history.of_check("connect")["c/s0"]) <= 128
+    assert len(pool.recent.of_check("connect")["c/s0"]) <= 128
     assert "check connect cannot compare two reads" in caplog.text
 
 

@@ -301,7 +301,7 @@ def test_the_surveys_of_many_clusters_do_not_begin_together() -> None:
     for now in range(60):
         base.at(float(now))
         begun.append(0)
-        while base.surveyors.under_way:
+        while base.surveyors._under_way:
             base.seen()
             begun[-1] += 1
 

@@ -18,6 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from demo import wait
 from ldaphealth.live.live_state import LiveView
 from ldaphealth.page import page
 from tests.browser.chromium import PATIENCE_SECONDS, complaints, look_like, screenshot
@@ -31,10 +32,7 @@ LOOK = "document.dispatchEvent(new Event('visibilitychange'))"  # as if the tab 
 
 def eventually(holds: Callable[[], object], what: str) -> None:
     """Wait until it holds."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.05)
+    assert wait.comes_true(holds, PATIENCE_SECONDS), what
 
 
 def text_of(chrome: webdriver.Chrome, selector: str) -> str:

@@ -352,10 +352,10 @@ HOUR = every(INTERVAL_SECONDS, 3600)
 
 def remembered(reads: Iterable[AnyObservation]) -> Sequence[Finding]:
     """Return what the agent tells after it has seen them all."""
-    history = RecentObservations(covers={"consumer": says_the_same})
+    recent = RecentObservations(covers={"consumer": says_the_same})
     for each in reads:
-        history.add(each)
-    seen = history.view(server(), "consumer", one_shot=False)
+        recent.add(each)
+    seen = recent.view(server(), "consumer", one_shot=False)
     assert len(seen.own) < 130
     return judged(seen, PARAMS)
 

@@ -71,10 +71,10 @@ def of_failures() -> set[str]:
     """Return the codes of the judge of failures."""
     codes = set()
     for row in test_judge.FAILURES.values():
-        history = RecentObservations()
-        history.add(saw(row.check, failure=row.failure))
+        recent = RecentObservations()
+        recent.add(saw(row.check, failure=row.failure))
         one = cluster(planned(row.check, params=object(), effect=CheckEffect.OUT))
-        codes |= {finding.code for finding in judge(one, history, one_shot=True)}
+        codes |= {finding.code for finding in judge(one, recent, one_shot=True)}
     return codes
 
 

@@ -400,10 +400,10 @@ def all_findings(
     *seen: AnyObservation, one_shot: bool = False, params: Params | None = None
 ) -> dict[str, tuple[Opinion, ...]]:
     """Return what is found of every server of a cluster of four."""
-    four, history = cluster(planned("replication", params), servers=4), RecentObservations()
+    four, recent = cluster(planned("replication", params), servers=4), RecentObservations()
     for each in seen:
-        history.add(each)
-    found = judge(four, history, one_shot=one_shot)
+        recent.add(each)
+    found = judge(four, recent, one_shot=one_shot)
     return {
         server.name: opinions(finding for finding in found if finding.server == server.id)
         for server in four.servers
@@ -845,18 +845,18 @@ def test_a_regress_is_told_whatever_the_others_show(seen: list[AnyObservation]) 
 def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
     """An hour of reads every 5 s, each another position; s3 was cut off and restored long ago."""
     four = cluster(planned("replication"), servers=4)
-    history = RecentObservations(covers={"replication": CHECK.covers} if CHECK.covers else {})
+    recent = RecentObservations(covers={"replication": CHECK.covers} if CHECK.covers else {})
     for at in range(0, 3600, 5):
         for name in ("s0", "s1", "s2"):
-            history.add(read(name, at, csn(1, at)))
+            recent.add(read(name, at, csn(1, at)))
         own = at if at < 600 else 100
-        history.add(read("s3", at, csn(1, own), csn(4, at)))
-    found = [each for each in judge(four, history, one_shot=False) if each.server == "c/s3"]
+        recent.add(read("s3", at, csn(1, own), csn(4, at)))
+    found = [each for each in judge(four, recent, one_shot=False) if each.server == "c/s3"]
 
     assert [each.code for each in found] == ["behind", "isolated", "regressed"]
     behind = max(m.value for m in found[0].metrics if m.name == "behind_seconds")
     assert 0.75 * 3000 < behind <= 3000  # never more than is true, and most of it
-    assert len(history.of_check("replication")["c/s0"]) < 130
+    assert len(recent.of_check("replication")["c/s0"]) < 130
 
 
 @given(SIGHTINGS, st.integers(1, 3))
@@ -873,8 +873,8 @@ def test_older_reads_that_are_spared_make_nobody_later(
         whole.add(each)
         few.add(each)
 
-    def behind(history: RecentObservations) -> dict[tuple[str, str, str], float]:
-        found = judge(four, history, one_shot=False)
+    def behind(recent: RecentObservations) -> dict[tuple[str, str, str], float]:
+        found = judge(four, recent, one_shot=False)
         return {(f.server, m.name, m.label): m.value for f in found for m in f.metrics}
 
     assert behind(few) == behind(whole)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo import ports
+from demo.running_program import RunningProgram
 from tests.cli.test_main import run
 
 CLUSTERS = 'clusters: {c: {servers: {a: "ldap://127.0.0.1:1"}}}\n'
@@ -76,11 +75,12 @@ def test_an_agent_that_cannot_listen_says_why(tmp_path: Path) -> None:
 def imported(config: str) -> tuple[set[str], str]:
     """Return what an agent loads in its first second or two, and what it logs."""
     command = [sys.executable, "-X", "importtime", "-m", "ldaphealth", "agent", "--config", config]
-    agent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.0)
-    agent.send_signal(signal.SIGTERM)
-    said = agent.communicate(timeout=5)[1]
-    assert agent.returncode == 0, said
+    log = Path(config).with_suffix(".log")
+    log.unlink(missing_ok=True)
+    with RunningProgram(command, log, stop_seconds=5.0) as agent:
+        time.sleep(2.0)
+    said = agent.log()
+    assert agent.status == 0, said
     return set(IMPORTED.findall(said)), said
 
 

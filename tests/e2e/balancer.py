@@ -21,6 +21,7 @@ from typing import Any
 
 from demo import wait
 from demo.cluster import Cluster
+from demo.running_program import RunningProgram
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 
 REPOSITORY = Path(__file__).parents[2]
@@ -125,8 +126,8 @@ class Setup:
 class Processes:
     """What runs until the guest ends."""
 
-    daemons: tuple[subprocess.Popen[bytes], ...]
-    keepalived: subprocess.Popen[bytes]
+    daemons: tuple[RunningProgram, ...]
+    keepalived: RunningProgram
 
 
 @dataclass(eq=False, slots=True)
@@ -251,15 +252,10 @@ def clients_of(address: str, server_port: int) -> set[int]:
     return ports
 
 
-def _start(command: str, results: Path) -> subprocess.Popen[bytes]:
-    with (results / "daemons").open("ab") as log:
-        return subprocess.Popen(
-            shlex.split(command),
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+def _start(command: str, results: Path) -> RunningProgram:
+    program = RunningProgram(shlex.split(command), results / "daemons", ENVIRONMENT)
+    program.launch()
+    return program
 
 
 def _read_ip_vs(names: dict[int, str]) -> dict[str, dict[str, int]]:

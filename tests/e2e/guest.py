@@ -18,14 +18,15 @@ import os
 import random
 import resource
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from demo import wait
+from demo.running_program import RunningProgram
 
 INIT = Path(__file__).with_name("guest_init.py")
 BOOT_SECONDS = 15.0
@@ -77,37 +78,26 @@ def run(
     results = results.resolve()
     (results / "job.json").write_text(json.dumps(job))
     (results / "status").unlink(missing_ok=True)
-    with _claimed_cpu() as cpu, (results / "console").open("wb") as console:
-        process = subprocess.Popen(
-            [
-                *_kernel(cpu),
-                *_parameters(results),
-                "--",
-                "-IS",
-                str(INIT),
-                str(results),
-                "noreboot",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            cwd="/",
-            env=_environment(results),
-            start_new_session=True,
+    (results / "console").unlink(missing_ok=True)
+    init = ("--", "-IS", str(INIT), str(results), "noreboot")
+    with _claimed_cpu() as cpu:
+        kernel = RunningProgram(
+            [*_kernel(cpu), *_parameters(results), *init],
+            results / "console",
+            _environment(results),
+            directory=Path("/"),
+            own_session=True,
+            stop_seconds=STOP_SECONDS,
         )
-        try:
-            process.wait(seconds + BOOT_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            _end(process)
+        with kernel, contextlib.suppress(TimeoutError):
+            wait.until(kernel.has_ended, seconds + BOOT_SECONDS, "the guest runs")
     try:
         status = int((results / "status").read_text())
     except (FileNotFoundError, ValueError):
-        text = (results / "console").read_text(errors="replace").partition("Call Trace:")[0]
+        text = kernel.log().partition("Call Trace:")[0]
         # 1 is for what linux.uml finds amiss before it boots, such as a host without ptrace(2) or
         # memory; when a guest panics it aborts.
-        error = CannotRunError if process.returncode == 1 else GuestDiedError
+        error = CannotRunError if kernel.status == 1 else GuestDiedError
         raise error(text) from None
     return Finished(status, (results / "output").read_text(errors="replace"))
 
@@ -189,16 +179,6 @@ def _environment(results: Path) -> dict[str, str]:
     fits = shared and shared.f_bavail * shared.f_frsize > MEMORY_BYTES
     usable = fits and shared and not shared.f_flag & os.ST_NOEXEC
     return {"PATH": os.defpath, "TMPDIR": str(SHARED_MEMORY if usable else results)}
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def main() -> None:

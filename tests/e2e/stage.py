@@ -99,7 +99,7 @@ class Stage:
     def stop_daemons(self) -> None:
         """Let them hang, and wait until what they said holds no more."""
         for daemon in self.processes.daemons:
-            daemon.send_signal(signal.SIGSTOP)
+            daemon.send(signal.SIGSTOP)
         wait.until(
             lambda: not balancer.holding(self.cluster),
             self.slowness * EXPIRED_SECONDS,
@@ -138,7 +138,7 @@ class Stage:
     def continue_daemons(self) -> None:
         """Let them go on where they were stopped."""
         for daemon in self.processes.daemons:
-            daemon.send_signal(signal.SIGCONT)
+            daemon.send(signal.SIGCONT)
 
     def kill_daemons(self) -> None:
         """End them."""
@@ -147,7 +147,7 @@ class Stage:
 
     def reload_keepalived(self) -> None:
         """Let it read its configuration again, which is the same."""
-        self.processes.keepalived.send_signal(signal.SIGHUP)
+        self.processes.keepalived.send(signal.SIGHUP)
 
 
 def _durations(status: Any) -> dict[str, float]:

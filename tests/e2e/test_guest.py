@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from demo import wait
+from demo.running_program import RunningProgram
 from tests.e2e import guest
 
 pytestmark = pytest.mark.e2e
@@ -80,19 +80,14 @@ from pathlib import Path
 from tests.e2e import guest
 guest.run(["sh", "-c", "echo >/run/results/started; sleep 60"], Path({str(tmp_path)!r}))
 """
-    runner = subprocess.Popen([sys.executable, "-c", code])
+    runner = RunningProgram([sys.executable, "-c", code], tmp_path / "runner")
     started = tmp_path / "started"
     try:
-        give_up_at = time.monotonic() + 20
-        while not started.exists() and runner.poll() is None and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        runner.launch()
+        wait.comes_true(lambda: started.exists() or runner.has_ended(), 20.0)
         if not started.exists():
             run(tmp_path, "true")  # which skips where no guest runs
         assert kernels(tmp_path)
     finally:
-        runner.send_signal(signal.SIGKILL)
-        runner.wait()
-    give_up_at = time.monotonic() + 5
-    while kernels(tmp_path) and time.monotonic() < give_up_at:
-        time.sleep(0.05)
-    assert kernels(tmp_path) == []
+        runner.kill()
+    assert wait.comes_true(lambda: not kernels(tmp_path), 5.0)

@@ -42,7 +42,7 @@ from tests.checks.seen import (
 )
 
 
-def history(*seen: AnyObservation) -> RecentObservations:
+def recent(*seen: AnyObservation) -> RecentObservations:
     remembered = RecentObservations()
     for each in seen:
         remembered.add(each)
@@ -142,7 +142,7 @@ FAILURES = {
 @pytest.mark.parametrize("row", FAILURES.values(), ids=FAILURES.keys())
 def test_a_failure_is_told_by_its_code_and_trusted_by_its_kind(row: Failed) -> None:
     one = cluster(ConfiguredCheck(BUILT_IN[row.check], None, CheckEffect.OUT))
-    [finding] = judge(one, history(saw(row.check, failure=row.failure)), one_shot=True)
+    [finding] = judge(one, recent(saw(row.check, failure=row.failure)), one_shot=True)
 
     assert opinions([finding]) == (row.expected,)
     assert (finding.server, finding.check, finding.summary) == ("c/s0", row.check, "a sentence")
@@ -206,7 +206,7 @@ def test_a_code_is_the_kind_where_no_result_code_says_more(
 def test_a_failure_is_told_with_the_time_of_each_operation() -> None:
     timings = {"resolve": 0.25, "connect": 5.0}
     seen = saw("connect", timings=timings, failure=Failure(FailureKind.TIMEOUT, "a sentence"))
-    [finding] = judge(cluster(planned("connect")), history(seen), one_shot=True)
+    [finding] = judge(cluster(planned("connect")), recent(seen), one_shot=True)
 
     assert finding.metrics == (Metric("resolve_seconds", 0.25), Metric("connect_seconds", 5.0))
 
@@ -234,14 +234,14 @@ TIMED_OUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: bind")
 def test_the_newest_observation_decides_between_the_two_judges(
     seen: list[AnyObservation], expected: tuple[Opinion, ...]
 ) -> None:
-    assert opinions(judge(cluster(planned("bind")), history(*seen), one_shot=True)) == expected
+    assert opinions(judge(cluster(planned("bind")), recent(*seen), one_shot=True)) == expected
 
 
 def test_findings_are_in_the_order_of_servers_and_then_of_checks() -> None:
     two = cluster(planned("connect"), planned("bind"), servers=2)
     seen = [saw(check, of=of) for of in ("s1", "s0") for check in ("bind", "connect")]
 
-    found = judge(two, history(*seen), one_shot=True)
+    found = judge(two, recent(*seen), one_shot=True)
 
     assert [(each.server, each.check) for each in found] == [
         ("c/s0", "connect"),
@@ -254,7 +254,7 @@ def test_findings_are_in_the_order_of_servers_and_then_of_checks() -> None:
 def test_a_server_of_which_nothing_was_seen_has_no_findings() -> None:
     two = cluster(planned("connect"), servers=2)
 
-    found = judge(two, history(saw("connect", of="s1")), one_shot=True)
+    found = judge(two, recent(saw("connect", of="s1")), one_shot=True)
 
     assert [each.server for each in found] == ["c/s1"]
 
@@ -324,7 +324,7 @@ def test_a_judge_that_fails_is_a_bug_of_ours_and_says_nothing_of_the_server(
     judge_it: Judge, summary: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        found = judge(cluster(third_party(judge_it)), history(saw("theirs")), one_shot=True)
+        found = judge(cluster(third_party(judge_it)), recent(saw("theirs")), one_shot=True)
 
     assert found == [
         Finding(
@@ -342,7 +342,7 @@ def test_a_judge_that_fails_is_a_bug_of_ours_and_says_nothing_of_the_server(
 
 def test_a_judge_that_fails_does_not_keep_the_others_from_judging() -> None:
     checks = (third_party(raises), planned("bind"))
-    found = judge(cluster(*checks), history(saw("theirs"), saw("bind")), one_shot=True)
+    found = judge(cluster(*checks), recent(saw("theirs"), saw("bind")), one_shot=True)
 
     assert [each.reason for each in found] == ["theirs.bug", "bind.ok"]
 
@@ -357,7 +357,7 @@ def test_a_judge_gets_its_settings_and_all_servers_and_whether_there_is_memory()
     two = cluster(third_party(notes, params="settings"), servers=2)
     both = {"c/s0", "c/s1"}
     for one_shot in (True, False):
-        judge(two, history(saw("theirs"), saw("theirs", of="s1")), one_shot=one_shot)
+        judge(two, recent(saw("theirs"), saw("theirs", of="s1")), one_shot=one_shot)
 
     assert got == [
         ("c/s0", "settings", both, True),
@@ -369,7 +369,7 @@ def test_a_judge_gets_its_settings_and_all_servers_and_whether_there_is_memory()
 
 def test_one_server_can_be_judged_alone_among_all() -> None:
     two = cluster(planned("connect"), planned("bind"), servers=2)
-    seen = history(*(saw(check, of=of) for of in ("s0", "s1") for check in ("bind", "connect")))
+    seen = recent(*(saw(check, of=of) for of in ("s0", "s1") for check in ("bind", "connect")))
 
     found = judge_server(two, two.servers[1], seen, one_shot=False)
 
@@ -403,7 +403,7 @@ def test_a_second_look_is_at_what_was_seen_and_cannot_be_judged_yet(
 ) -> None:
     checks = (planned("bind"), planned("monitor"), third_party(well, lambda *_: True))
 
-    assert second_look(cluster(*checks, servers=3), history(*seen)) == expected
+    assert second_look(cluster(*checks, servers=3), recent(*seen)) == expected
 
 
 def test_who_cannot_say_whether_it_wants_a_second_look_gets_none(
@@ -413,7 +413,7 @@ def test_who_cannot_say_whether_it_wants_a_second_look_gets_none(
         raise KeyError("cn")
 
     with caplog.at_level(logging.ERROR):
-        wanted = second_look(cluster(third_party(well, fails)), history(saw("theirs")))
+        wanted = second_look(cluster(third_party(well, fails)), recent(saw("theirs")))
 
     assert wanted == {}
     assert caplog.messages == ["check theirs failed"]
@@ -421,7 +421,7 @@ def test_who_cannot_say_whether_it_wants_a_second_look_gets_none(
 
 def test_a_second_look_is_asked_about_without_memory() -> None:
     wanted = second_look(
-        cluster(third_party(well, lambda view, _: view.one_shot)), history(saw("theirs"))
+        cluster(third_party(well, lambda view, _: view.one_shot)), recent(saw("theirs"))
     )
 
     assert wanted == {"c/s0": ("theirs",)}
@@ -438,7 +438,7 @@ def test_any_failure_is_one_finding_critical_unless_it_is_ours(
 ) -> None:
     failure = Failure(kind, "a sentence", result_code, ours)
     one = cluster(ConfiguredCheck(BUILT_IN[check], None, CheckEffect.OUT))
-    [finding] = judge(one, history(saw(check, failure=failure)), one_shot=True)
+    [finding] = judge(one, recent(saw(check, failure=failure)), one_shot=True)
 
     assert (finding.state is UNKNOWN) is (finding.trust is OURS) is ours
     assert finding.state is not WARNING
@@ -474,6 +474,6 @@ def returns_text(*_: object) -> Any:
     ],
 )
 def test_a_judge_that_speaks_of_what_it_was_not_asked_is_a_bug_of_ours(judge_it: Judge) -> None:
-    found = judge(cluster(third_party(judge_it)), history(saw("theirs")), one_shot=True)
+    found = judge(cluster(third_party(judge_it)), recent(saw("theirs")), one_shot=True)
 
     assert [getattr(each, "reason", None) for each in found] == ["theirs.bug"]

@@ -26,9 +26,9 @@ S0, S1 = server("s0"), server("s1")
 HARD_FAILURE = Failure(FailureKind.CONNECT, "connection refused")
 
 
-def shown(history: RecentObservations, of: str = "s0", check: str = "search") -> list[float]:
+def shown(recent: RecentObservations, of: str = "s0", check: str = "search") -> list[float]:
     """Return the times of what a judge sees of one server, in its order."""
-    seen = history.view(server(of), check, one_shot=False).own
+    seen = recent.view(server(of), check, one_shot=False).own
     return [each.started_at for each in seen]
 
 
@@ -46,42 +46,42 @@ def shown(history: RecentObservations, of: str = "s0", check: str = "search") ->
 def test_the_oldest_beyond_the_bound_is_forgotten(
     keep: int, added: int, first: int | None, count: int
 ) -> None:
-    history = RecentObservations(keep)
+    recent = RecentObservations(keep)
     for at in range(added):
-        history.add(saw("search", at=float(at)))
+        recent.add(saw("search", at=float(at)))
 
-    assert shown(history) == ([] if first is None else [float(first + n) for n in range(count)])
+    assert shown(recent) == ([] if first is None else [float(first + n) for n in range(count)])
 
 
 def test_the_bound_is_64_unless_another_is_said() -> None:
-    history = RecentObservations()
+    recent = RecentObservations()
     for at in range(65):
-        history.add(saw("search", at=float(at)))
+        recent.add(saw("search", at=float(at)))
 
-    assert shown(history) == [float(at) for at in range(1, 65)]
+    assert shown(recent) == [float(at) for at in range(1, 65)]
 
 
 def test_the_bound_is_of_one_server_and_check_and_not_of_all() -> None:
-    history = RecentObservations(2)
+    recent = RecentObservations(2)
     for at in range(4):
-        history.add(saw("bind", at=float(at)))
-    history.add(saw("search", at=10.0))
-    history.add(saw("search", of="s1", at=11.0))
+        recent.add(saw("bind", at=float(at)))
+    recent.add(saw("search", at=10.0))
+    recent.add(saw("search", of="s1", at=11.0))
 
-    assert shown(history, "s0", "bind") == [2.0, 3.0]
-    assert shown(history, "s0", "search") == [10.0]
-    assert shown(history, "s1", "search") == [11.0]
+    assert shown(recent, "s0", "bind") == [2.0, 3.0]
+    assert shown(recent, "s0", "search") == [10.0]
+    assert shown(recent, "s1", "search") == [11.0]
 
 
 def test_a_view_has_all_servers_of_which_its_check_was_seen_and_no_other() -> None:
-    history = RecentObservations()
+    recent = RecentObservations()
     for of, check in (("s0", "search"), ("s1", "search"), ("s2", "bind")):
-        history.add(saw(check, of=of))
-    look = history.view(S0, "search", one_shot=True)
+        recent.add(saw(check, of=of))
+    look = recent.view(S0, "search", one_shot=True)
 
     assert set(look.observations) == {"c/s0", "c/s1"}
     assert (look.server, look.check, look.one_shot) == (S0, "search", True)
-    assert history.view(S0, "search", one_shot=False).one_shot is False
+    assert recent.view(S0, "search", one_shot=False).one_shot is False
 
 
 def test_a_check_that_was_never_seen_has_an_empty_view() -> None:
@@ -99,41 +99,41 @@ def test_a_check_that_was_never_seen_has_an_empty_view() -> None:
 def test_a_server_that_is_gone_is_forgotten_with_all_its_checks(
     kept: set[str], expected: tuple[list[float], ...]
 ) -> None:
-    history = RecentObservations()
-    history.add(saw("search", at=0.0))
-    history.add(saw("search", of="s1", at=1.0))
-    history.add(saw("bind", at=2.0))
+    recent = RecentObservations()
+    recent.add(saw("search", at=0.0))
+    recent.add(saw("search", of="s1", at=1.0))
+    recent.add(saw("bind", at=2.0))
 
-    history.forget(kept)
+    recent.forget(kept)
 
-    assert (shown(history), shown(history, "s1"), shown(history, "s0", "bind")) == expected
+    assert (shown(recent), shown(recent, "s1"), shown(recent, "s0", "bind")) == expected
 
 
 def test_a_server_that_came_back_is_remembered_anew() -> None:
-    history = RecentObservations()
-    history.add(saw("search", at=1.0))
-    history.forget({"c/s1"})
-    history.add(saw("search", at=2.0))
+    recent = RecentObservations()
+    recent.add(saw("search", at=1.0))
+    recent.forget({"c/s1"})
+    recent.add(saw("search", at=2.0))
 
-    assert shown(history) == [2.0]
+    assert shown(recent) == [2.0]
 
 
 def test_a_judge_may_slice_what_it_sees() -> None:
-    history = RecentObservations()
+    recent = RecentObservations()
     for at in (1.0, 2.0, 3.0):
-        history.add(saw("search", at=at))
+        recent.add(saw("search", at=at))
 
-    newest_two = history.view(S0, "search", one_shot=False).own[-2:]
+    newest_two = recent.view(S0, "search", one_shot=False).own[-2:]
 
     assert [each.started_at for each in newest_two] == [2.0, 3.0]
 
 
 def test_the_latest_is_what_was_added_last() -> None:
-    history = RecentObservations()
+    recent = RecentObservations()
     for at in (5.0, 1.0):
-        history.add(saw("search", at=at))
+        recent.add(saw("search", at=at))
 
-    assert history.view(S0, "search", one_shot=False).latest.started_at == 1.0
+    assert recent.view(S0, "search", one_shot=False).latest.started_at == 1.0
 
 
 def test_a_server_that_is_not_in_the_view_was_not_seen() -> None:
@@ -176,15 +176,15 @@ SEEN = st.lists(
 def test_a_view_is_the_newest_that_were_added_in_their_order(
     seen: list[AnyObservation], keep: int
 ) -> None:
-    history = RecentObservations(keep)
+    recent = RecentObservations(keep)
     added: dict[tuple[str, str], list[AnyObservation]] = defaultdict(list)
     for each in seen:
-        history.add(each)
+        recent.add(each)
         added[each.server, each.check].append(each)
 
     for of in (S0, S1):
         for check in ("bind", "search"):
-            look = history.view(of, check, one_shot=False)
+            look = recent.view(of, check, one_shot=False)
             assert list(look.own) == added[of.id, check][-keep:]
 
 
@@ -206,23 +206,23 @@ def test_a_view_is_the_newest_that_were_added_in_their_order(
 def test_what_a_survey_saw_counts_while_the_sessions_of_the_rounds_run_through(
     session: list[AnyObservation], is_shown: bool
 ) -> None:
-    history = RecentObservations()
-    history.add_surveyed(saw("landscape", at=5.0))
+    recent = RecentObservations()
+    recent.add_surveyed(saw("landscape", at=5.0))
     for each in session:
-        history.add(each)
-    history.add_surveyed(saw("landscape", at=6.0))
+        recent.add(each)
+    recent.add_surveyed(saw("landscape", at=6.0))
 
-    assert shown(history, check="landscape") == ([5.0, 6.0] if is_shown else [])
+    assert shown(recent, check="landscape") == ([5.0, 6.0] if is_shown else [])
 
 
 def test_a_survey_does_not_pass_for_a_session() -> None:
-    history = RecentObservations()
-    history.add(saw("connect", at=1.0))
-    history.add(saw("search", at=1.1))
-    history.add(saw("connect", at=2.0, failure=HARD_FAILURE))
-    history.add_surveyed(saw("landscape", at=3.0))
+    recent = RecentObservations()
+    recent.add(saw("connect", at=1.0))
+    recent.add(saw("search", at=1.1))
+    recent.add(saw("connect", at=2.0, failure=HARD_FAILURE))
+    recent.add_surveyed(saw("landscape", at=3.0))
 
-    assert shown(history, check="search") == []
+    assert shown(recent, check="search") == []
 
 
 # The older part, of checks that say which reads can be spared
@@ -242,45 +242,45 @@ def long_history(keep: int = 4, older: int = 8) -> RecentObservations:
     return RecentObservations(keep, {"search": grows}, older)
 
 
-def numbers(history: RecentObservations) -> list[tuple[float, object]]:
-    seen = history.view(S0, "search", one_shot=False).own
+def numbers(recent: RecentObservations) -> list[tuple[float, object]]:
+    seen = recent.view(S0, "search", one_shot=False).own
     return [(each.started_at, each.facts.n if each.facts else None) for each in seen]
 
 
 def test_of_older_reads_that_say_the_same_the_first_and_the_last_are_kept() -> None:
-    history = long_history()
+    recent = long_history()
     for at in range(1000):
-        history.add(saw("search", Numbered(1 if at >= 500 else 0), at=float(at)))
+        recent.add(saw("search", Numbered(1 if at >= 500 else 0), at=float(at)))
 
-    assert numbers(history) == [
+    assert numbers(recent) == [
         *((0.0, 0), (499.0, 0), (500.0, 1), (995.0, 1)),
         *((float(at), 1) for at in range(996, 1000)),
     ]
 
 
 def test_a_check_that_cannot_tell_has_no_older_reads() -> None:
-    history = long_history()
+    recent = long_history()
     for at in range(1000):
-        history.add(saw("bind", Numbered(0), at=float(at)))
+        recent.add(saw("bind", Numbered(0), at=float(at)))
 
-    assert shown(history, check="bind") == [996.0, 997.0, 998.0, 999.0]
+    assert shown(recent, check="bind") == [996.0, 997.0, 998.0, 999.0]
 
 
 def test_failures_are_forgotten_when_they_are_old() -> None:
-    history = long_history()
+    recent = long_history()
     failure = Failure(FailureKind.TIMEOUT, "no answer")
     for at in range(20):
         failed = at in (3, 18)
-        history.add(saw("search", Numbered(0), at=float(at), failure=failure if failed else None))
+        recent.add(saw("search", Numbered(0), at=float(at), failure=failure if failed else None))
 
-    assert [at for at, _ in numbers(history)] == [0.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+    assert [at for at, _ in numbers(recent)] == [0.0, 15.0, 16.0, 17.0, 18.0, 19.0]
 
 
 def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ago() -> None:
-    history = RecentObservations(64, {"search": grows})
+    recent = RecentObservations(64, {"search": grows})
     for at in range(100_000):
-        history.add(saw("search", Numbered(at), at=float(at)))
-    times = [at for at, _ in numbers(history)]
+        recent.add(saw("search", Numbered(at), at=float(at)))
+    times = [at for at, _ in numbers(recent)]
 
     assert times[0] < 40_000  # at an interval of 5 s more than three days ago
     assert len(times) <= 128
@@ -289,10 +289,10 @@ def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ag
 
 
 def test_where_nothing_can_be_spared_the_oldest_are_forgotten() -> None:
-    history = long_history()
+    recent = long_history()
     for at in range(1000):
-        history.add(saw("search", Numbered(at % 2), at=float(at)))
-    times = [at for at, _ in numbers(history)]
+        recent.add(saw("search", Numbered(at % 2), at=float(at)))
+    times = [at for at, _ in numbers(recent)]
 
     assert times == [float(at) for at in range(1000 - len(times), 1000)]
     assert 8 <= len(times) <= 12
@@ -302,11 +302,11 @@ def test_where_nothing_can_be_spared_the_oldest_are_forgotten() -> None:
 def test_the_newest_are_whole_and_the_older_ones_bounded_and_in_order(
     said: list[int], keep: int, older: int
 ) -> None:
-    history = long_history(keep, older)
+    recent = long_history(keep, older)
     added = [(float(at), n) for at, n in enumerate(said)]
     for at, n in added:
-        history.add(saw("search", Numbered(n), at=at))
-    seen = numbers(history)
+        recent.add(saw("search", Numbered(n), at=at))
+    seen = numbers(recent)
 
     assert seen[-keep:] == added[-keep:]
     assert len(seen) <= keep + older
@@ -316,11 +316,11 @@ def test_the_newest_are_whole_and_the_older_ones_bounded_and_in_order(
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60).map(sorted), st.integers(0, 3))
 def test_of_what_grows_nothing_older_is_told_than_there_was(said: list[int], least: int) -> None:
     """Since when it was at least so much is told late perhaps, and never too early."""
-    history = long_history(2, 4)
+    recent = long_history(2, 4)
     for at, n in enumerate(said):
-        history.add(saw("search", Numbered(n), at=float(at)))
+        recent.add(saw("search", Numbered(n), at=float(at)))
     true = [at for at, n in enumerate(said) if n >= least]
-    known = [at for at, n in numbers(history) if int(str(n)) >= least]
+    known = [at for at, n in numbers(recent) if int(str(n)) >= least]
 
     assert bool(known) is bool(true)
     assert not true or known[0] >= true[0]
@@ -332,17 +332,17 @@ def test_what_was_remembered_before_a_restart_counts_at_once_only_if_it_is_curre
     current.recall(recalled, current=True)
     old.recall(recalled, current=False)
     before = numbers(current), numbers(old)
-    for history in (current, old):
-        history.add(saw("connect", at=3.0))
-        history.add(saw("search", Numbered(2), at=4.0))
+    for recent in (current, old):
+        recent.add(saw("connect", at=3.0))
+        recent.add(saw("search", Numbered(2), at=4.0))
 
     assert before == ([(1.0, 0), (2.0, 1)], [])
     assert numbers(current) == numbers(old) == [(1.0, 0), (2.0, 1), (4.0, 2)]
 
 
 def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
-    history = long_history()
-    history.recall([saw("search", Numbered(0), at=1.0)], current=True)
-    history.add(saw("connect", at=3.0, failure=Failure(FailureKind.CONNECT, "refused")))
+    recent = long_history()
+    recent.recall([saw("search", Numbered(0), at=1.0)], current=True)
+    recent.add(saw("connect", at=3.0, failure=Failure(FailureKind.CONNECT, "refused")))
 
-    assert numbers(history) == []
+    assert numbers(recent) == []

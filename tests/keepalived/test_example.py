@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from demo.programs import find
 
 FOLDER = Path(__file__).parents[2] / "keepalived"
 EXAMPLE = FOLDER / "keepalived.conf.example"
@@ -33,8 +34,7 @@ def config_test(path: Path, text: str) -> tuple[int, str]:
 
     The script's user is one that every machine has; a script need not exist for this test.
     """
-    keepalived = shutil.which("keepalived", path="/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
-    assert keepalived, "keepalived is missing; install the Debian package keepalived"
+    keepalived = find("keepalived", "keepalived")
     user = pwd.getpwuid(os.getuid()).pw_name if os.getuid() else "nobody"
     assert text.count("script_user ldaphealth\n") == 1
     path.write_text(text.replace("script_user ldaphealth\n", f"script_user {user}\n"))

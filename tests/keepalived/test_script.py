@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
+
+from demo import wait
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
 LIMIT_SECONDS = 4  # the least that the script accepts
@@ -63,18 +65,14 @@ def is_running(pid: str) -> bool:
 
 def ends(pid: str) -> bool:
     """Say whether a process has ended, or does so soon: a SIGKILL takes a moment."""
-    until = monotonic() + 1
-    while is_running(pid) and monotonic() < until:
-        sleep(0.01)
-    return not is_running(pid)
+    return wait.comes_true(lambda: not is_running(pid), 1.0)
 
 
 def wait_for(mark: Path) -> str:
     """Return what a program wrote there, once it has."""
-    until = monotonic() + 5
-    while not (mark.exists() and mark.read_text().endswith("\n")):
-        assert monotonic() < until, f"{mark} was never written"
-        sleep(0.01)
+    wait.until(
+        lambda: mark.exists() and mark.read_text().endswith("\n"), 5.0, f"{mark} is not written"
+    )
     return mark.read_text().strip()
 
 

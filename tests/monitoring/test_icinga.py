@@ -11,8 +11,9 @@ import pytest
 
 from demo import wait
 from demo.cluster import Cluster
+from demo.programs import find
 from demo.tree import CHECK_DN, PEOPLE
-from tests.monitoring.programs import EXAMPLES, GROUP, PLUGIN_DIRECTORY, USER, find, running
+from tests.monitoring.programs import EXAMPLES, GROUP, PLUGIN_DIRECTORY, USER, running
 
 EXAMPLE = (EXAMPLES / "icinga2" / "ldaphealth.conf").read_text()
 PATIENCE_SECONDS = 40.0
@@ -47,7 +48,7 @@ def configured(directory: Path, example: str) -> Path:
 
 def command(main: Path, *options: str) -> list[str]:
     """Return the command line of Icinga with all that it writes beside the configuration."""
-    icinga = find("icinga2", "icinga2-bin")
+    icinga = str(find("icinga2", "icinga2-bin"))
     defined = [f"--define={name}={main.parent}" for name in DIRECTORIES]
     return [icinga, "daemon", *options, "-c", str(main), *defined]
 

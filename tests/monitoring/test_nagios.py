@@ -11,8 +11,9 @@ import pytest
 
 from demo import wait
 from demo.cluster import Cluster
+from demo.programs import find
 from demo.tree import CHECK_DN
-from tests.monitoring.programs import EXAMPLES, GROUP, PLUGIN_DIRECTORY, USER, find, running
+from tests.monitoring.programs import EXAMPLES, GROUP, PLUGIN_DIRECTORY, USER, running
 
 OBJECTS = Path("/etc/nagios4/objects")  # generic-host and what it needs, from the package
 EXAMPLE = (EXAMPLES / "nagios" / "ldaphealth.cfg").read_text()
@@ -121,7 +122,7 @@ def test_nagios_sees_a_server_live_and_die(cluster: Cluster, tmp_path: Path) -> 
     main = configured(tmp_path, here)
     environment = os.environ | {"LDAPHEALTH_SOCKET": str(tmp_path / "no-agent.sock")}
     nagios = Nagios(tmp_path)
-    with running([find("nagios4", "nagios4-core"), str(main)], environment, tmp_path / "log"):
+    with running([str(find("nagios4", "nagios4-core")), str(main)], environment, tmp_path / "log"):
         alive = nagios.wait_for("LDAP people", OK)
         no_agent = nagios.wait_for("LDAP cluster", UNKNOWN)
         node.terminate()

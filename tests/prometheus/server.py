@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from demo import wait
+from demo.programs import find
+from demo.running_program import RunningProgram
 
 START_SECONDS = 20.0
 
 
-def program(name: str) -> str:
+def program(name: str) -> Path:
     """Return the path of a program of the Debian package prometheus."""
-    found = shutil.which(name)
-    assert found, f"{name} is missing: run scripts/install-packages prometheus"
-    return found
+    return find(name, "prometheus")
 
 
 def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str, bytes]:
@@ -43,55 +39,26 @@ class Prometheus:
     config: Path
     directory: Path
     port: int
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    running: RunningProgram = field(init=False)
 
     def __enter__(self) -> Self:
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    program("prometheus"),
-                    f"--config.file={self.config}",
-                    f"--storage.tsdb.path={self.directory / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{self.port}",
-                    "--log.level=warn",
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            wait.until(self._is_ready, START_SECONDS, f"Prometheus is not ready: {self.log()}")
-        except BaseException:
-            self.stop()
-            raise
+        command: list[str | Path] = [
+            program("prometheus"),
+            f"--config.file={self.config}",
+            f"--storage.tsdb.path={self.directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=warn",
+        ]
+        self.running = RunningProgram(command, self.directory / "prometheus.log")
+        self.running.start(self._is_ready, START_SECONDS, "Prometheus is not ready")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @property
-    def log_path(self) -> Path:
-        """Return where it logs."""
-        return self.directory / "prometheus.log"
+    def __exit__(self, *_: object) -> None:
+        self.running.stop()
 
     def log(self) -> str:
         """Return what it has logged: warnings and worse."""
-        return self.log_path.read_text()
-
-    def stop(self) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(10.0)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        return self.running.log()
 
     def api(self, path: str, **query: str) -> Any:
         """Return the data of an answer of https://prometheus.io/docs/prometheus/latest/querying/api/."""
@@ -117,8 +84,6 @@ class Prometheus:
         }
 
     def _is_ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log()
         try:
             return get(f"http://127.0.0.1:{self.port}/-/ready")[0] == 200
         except OSError:

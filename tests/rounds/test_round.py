@@ -8,6 +8,7 @@ from time import monotonic, sleep
 
 import pytest
 
+from demo import wait
 from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
@@ -167,10 +168,7 @@ def test_a_mistake_of_ours_in_the_look_is_raised_once_and_leaves_no_thread() -> 
 
 
 def comes_down_to(threads: int) -> bool:
-    until = monotonic() + 5
-    while threading.active_count() > threads and monotonic() < until:
-        sleep(0.01)
-    return threading.active_count() <= threads
+    return wait.comes_true(lambda: threading.active_count() <= threads, 5.0)
 
 
 def test_all_looks_have_the_one_deadline_of_the_round() -> None:

@@ -8,7 +8,6 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from time import monotonic
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -38,12 +37,7 @@ class BreakingProxy:
         self._open.callback(self._done.set)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     @property

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
-import shutil
 import socket
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from demo import ports, wait
 from demo.cluster import Cluster
+from demo.programs import find
+from demo.running_program import RunningProgram
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "haproxy.cfg"
 HOST = "127.0.0.1"
 
 
-def program() -> str:
+def program() -> Path:
     """Return where HAProxy is."""
-    found = shutil.which("haproxy", path="/usr/sbin:" + os.environ.get("PATH", ""))
-    assert found, "haproxy is missing; install the Debian package haproxy"
-    return found
+    return find("haproxy", "haproxy")
 
 
 @dataclass
@@ -34,33 +30,24 @@ class Haproxy:
     cluster: Cluster
     directory: Path
     agent_port: int
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    running: RunningProgram = field(init=False)
 
     def __enter__(self) -> Self:
         self._ports = ports.reserve(1, (HOST,))
         config = self.directory / "haproxy.cfg"
         config.write_text(self._config())
-        with (self.directory / "haproxy.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [program(), "-db", "-f", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        wait.until((self.directory / "admin.sock").exists, 10.0, f"HAProxy: {self.log()}")
+        log = self.directory / "haproxy.log"
+        self.running = RunningProgram([program(), "-db", "-f", config], log)
+        self.running.start((self.directory / "admin.sock").exists, 10.0, "HAProxy has no socket")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+    def __exit__(self, *_: object) -> None:
+        self.running.kill()
         self._ports.release()
 
     def log(self) -> str:
         """Return what it has logged."""
-        return (self.directory / "haproxy.log").read_text()
+        return self.running.log()
 
     def say(self, command: str) -> str:
         """Say something to its socket, and return what it answers."""

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 from msgspec.structs import replace
@@ -70,12 +69,7 @@ class Recorded:
         wait.until(lambda: bool(self.decided), 10.0, "no verdicts")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.agent.stop()
         self._thread.join()
 

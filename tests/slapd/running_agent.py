@@ -13,11 +13,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
-from demo import wait
 from demo.cluster import Cluster
+from demo.running_program import RunningProgram
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, SUFFIX
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
@@ -52,7 +51,11 @@ class RunningAgent:
     deadline_seconds: float = DEADLINE_SECONDS
     more: str = ""  # settings of the agent, beginning with a comma
     more_checks: str = ""
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    program: RunningProgram = field(init=False)
+
+    def __post_init__(self) -> None:
+        log = self.directory / "log"
+        self.program = RunningProgram([PROGRAM, "agent"], log, self.environment, stop_seconds=5.0)
 
     @property
     def config(self) -> Path:
@@ -66,12 +69,7 @@ class RunningAgent:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
 
     def configure(self, servers: int | None = None) -> None:
@@ -107,33 +105,26 @@ class RunningAgent:
 
     def start(self) -> None:
         """Start the agent, and wait until it has a verdict on every server."""
-        with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "agent"], env=self.environment, stdin=subprocess.DEVNULL, stderr=log
-            )
-        wait.until(self._is_ready, 10.0, f"no verdicts; the log: {self.log()}")
+        self.program.start(self._is_ready, 10.0, "no verdicts")
 
     def stop(self) -> int:
         """Ask it to end, as a service manager does; return its exit status."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(5.0)
+        status = self.program.stop()
+        assert status is not None
+        assert status != -signal.SIGKILL, self.log()
+        return status
 
     def kill(self) -> None:
         """End it as the kernel does when memory runs out."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        self.program.kill()
 
     def reload(self) -> None:
         """Have it read its configuration again."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGHUP)
+        self.program.send(signal.SIGHUP)
 
     def log(self) -> str:
         """Return what it has logged."""
-        path = self.directory / "log"
-        return path.read_text() if path.exists() else ""
+        return self.program.log()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the program as a person does."""
@@ -171,14 +162,10 @@ class RunningAgent:
 
     def wait_for(self, server: str, answer: int, seconds: float) -> None:
         """Wait until the script answers so on one node."""
-        wait.until(
-            lambda: self.script(server) == answer,
-            seconds,
-            f"{server} is not {answer}; the log: {self.log()}",
+        self.program.wait_until(
+            lambda: self.script(server) == answer, seconds, f"{server} is not {answer}"
         )
 
     def _is_ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, self.log()
         answer = self.run("status", "--format", "json").stdout
         return bool(answer) and len(json.loads(answer)["verdicts"]) == len(self.cluster.nodes)

@@ -86,8 +86,7 @@ def test_a_dead_agent_removes_nobody_and_hides_nobody(agent: RunningAgent) -> No
 
 
 def test_a_frozen_agent_is_as_good_as_a_dead_one(agent: RunningAgent) -> None:
-    assert agent.process is not None
-    agent.process.send_signal(signal.SIGSTOP)
+    agent.program.send(signal.SIGSTOP)
     agent.cluster.nodes[2].freeze()
     agent.wait_for("ldap3", OUT, 15.0)
 

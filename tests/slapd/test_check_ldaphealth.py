@@ -153,12 +153,11 @@ def test_the_plugin_tells_what_the_agent_decides(cluster: Cluster, agent: Runnin
 
 
 def test_an_agent_that_is_frozen_or_dead_is_unknown_in_time(agent: RunningAgent) -> None:
-    assert agent.process is not None
-    agent.process.send_signal(signal.SIGSTOP)
+    agent.program.send(signal.SIGSTOP)
     started = time.monotonic()
     frozen = asked(agent, "-t", "2")
     took = time.monotonic() - started
-    agent.process.send_signal(signal.SIGCONT)
+    agent.program.send(signal.SIGCONT)
     agent.kill()
     dead = asked(agent)
 

@@ -41,14 +41,14 @@ class Watcher:
             ConfiguredCheck(CHECK, params, CHECK.effect),
             asked.checks[2],
         )
-        self.history = RecentObservations()
+        self.recent = RecentObservations()
 
     def probe(self, *, one_shot: bool = False) -> list[Finding]:
         """Look once more and judge all that was seen."""
         server = self.cluster.servers[0]
         for seen in probe_server(server, self.checks, Deadline.after(4.0)):
-            self.history.add(seen)
-        view = self.history.view(server, CHECK.name, one_shot=one_shot)
+            self.recent.add(seen)
+        view = self.recent.view(server, CHECK.name, one_shot=one_shot)
         assert view.latest.failure is None
         return [*CHECK.judge(view, self.checks[2].params)]
 
@@ -163,7 +163,7 @@ def test_a_restarted_server_has_its_links_at_once(cluster: Cluster, watcher: Wat
     server = watcher.cluster.servers[0]
     asked = type(watcher.cluster)("c", (server,), watcher.checks, min_in_service=0)
     assert {
-        found.state for found in judge_server(asked, server, watcher.history, one_shot=False)
+        found.state for found in judge_server(asked, server, watcher.recent, one_shot=False)
     } == {State.OK}
 
 

@@ -57,19 +57,6 @@ def running_cluster() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture
-def config(cluster: Cluster, tmp_path: Path) -> Path:
-    path = tmp_path / "ldaphealth.yaml"
-    servers = ", ".join(f"{node.name}: '{node.uri}'" for node in cluster.nodes)
-    password_file = cluster.accounts.check.password_file
-    path.write_text(
-        f"credentials: {{probe: {{dn: '{CHECK_DN}', password_file: {password_file}}}}}\n"
-        f"clusters:\n  c:\n    suffix: {SUFFIX}\n    credentials: probe\n"
-        f"    deadline_seconds: 2\n    servers: {{{servers}}}\n"
-    )
-    return path
-
-
 def command(config: Path, *options: str) -> list[str]:
     return [str(PROGRAM), "content", "diff", "c", "--config", str(config), *options]
 

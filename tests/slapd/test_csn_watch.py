@@ -5,31 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.cluster import Cluster
-from demo.tree import CHECK_DN, SUFFIX
+from demo.writes import steady_writes
 
 pytestmark = pytest.mark.slapd
-
-
-@pytest.fixture
-def config(cluster: Cluster, tmp_path: Path) -> Path:
-    path = tmp_path / "ldaphealth.yaml"
-    servers = ", ".join(f"{node.name}: '{node.uri}'" for node in cluster.nodes)
-    password_file = cluster.accounts.check.password_file
-    path.write_text(
-        f"credentials: {{probe: {{dn: '{CHECK_DN}', password_file: {password_file}}}}}\n"
-        f"clusters:\n  c:\n    suffix: {SUFFIX}\n    credentials: probe\n"
-        f"    deadline_seconds: 2\n    servers: {{{servers}}}\n"
-    )
-    return path
 
 
 def watched(config: Path, *options: str) -> str:
@@ -56,23 +40,6 @@ def watched(config: Path, *options: str) -> str:
     return done.stdout
 
 
-@contextmanager
-def writing(cluster: Cluster) -> Iterator[None]:
-    done = threading.Event()
-
-    def write() -> None:
-        while not done.wait(0.1):
-            cluster.nodes[0].write()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        yield
-    finally:
-        done.set()
-        writer.join()
-
-
 def of(matrix: dict[str, Any], server: str) -> dict[str, Any]:
     found: dict[str, Any] = next(e for e in matrix["servers"] if e["server"] == f"c/{server}")
     return found
@@ -93,7 +60,7 @@ def test_one_that_is_cut_off_is_behind_and_one_that_is_dead_says_why(
     cluster.nodes[3].cut_replication()
     cluster.nodes[2].kill()
     cluster.nodes[0].write()
-    with writing(cluster):
+    with steady_writes(cluster.nodes[0], pause_seconds=0.1):
         matrix = json.loads(watched(config, "--count", "4", "--format", "json"))
 
     assert of(matrix, "ldap4")["positions"]["001"]["behind_seconds"] > 0.5

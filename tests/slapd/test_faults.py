@@ -9,10 +9,10 @@ import pytest
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES, PEOPLE
+from demo.writes import steady_writes
 from ldaphealth.checks.canary import canary_dn
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.watched import make_canaries, out, watched
-from tests.slapd.writes import steady_writes
 
 pytestmark = pytest.mark.slapd
 

@@ -136,13 +136,12 @@ def test_without_the_agent_everything_stays_as_it_is(agent: RunningAgent, haprox
 
 
 def test_a_frozen_agent_changes_nothing(agent: RunningAgent, haproxy: Haproxy) -> None:
-    assert agent.process is not None
-    agent.process.send_signal(signal.SIGSTOP)
+    agent.program.send(signal.SIGSTOP)
     try:
         time.sleep(A_FEW_ROUNDS_SECONDS)
         assert {haproxy.server(node.name)["status"] for node in agent.cluster.nodes} == {"UP"}
     finally:
-        agent.process.send_signal(signal.SIGCONT)
+        agent.program.send(signal.SIGCONT)
 
 
 def test_a_word_of_haproxys_operator_is_never_taken_back(

@@ -74,15 +74,15 @@ class Watch:
 
     def codes(self) -> dict[str, list[str]]:
         """Return the codes of what is not well, by server."""
-        history = RecentObservations()
+        recent = RecentObservations()
         for observation in itertools.chain(*self.seen.values()):
-            history.add(replace(observation, check="connect"))
-            history.add_surveyed(observation)
+            recent.add(replace(observation, check="connect"))
+            recent.add_surveyed(observation)
         told = {
             server.id: [
                 finding.code
                 for finding in CHECK.judge(
-                    history.view(server, CHECK.name, one_shot=False), self.params
+                    recent.view(server, CHECK.name, one_shot=False), self.params
                 )
                 if finding.state is not State.OK
             ]

@@ -11,13 +11,13 @@ from demo import wait
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES
+from demo.writes import steady_writes
 from ldaphealth.checks.canary import canary_dn
 from ldaphealth.checks.replication import Params
 from ldaphealth.judging.thresholds import at_most
 from ldaphealth.model import State
 from tests.slapd.recorded import Recorded
 from tests.slapd.watched import make_canaries
-from tests.slapd.writes import steady_writes
 
 pytestmark = pytest.mark.slapd
 

@@ -9,8 +9,8 @@ import pytest
 
 from demo import wait
 from demo.cluster import Cluster
+from demo.writes import steady_writes
 from tests.slapd.running_agent import RunningAgent
-from tests.slapd.writes import steady_writes
 
 pytestmark = pytest.mark.slapd
 

@@ -15,6 +15,7 @@ import pytest
 from demo import ports, wait
 from demo.cluster import Cluster
 from demo.node import Node
+from demo.running_program import RunningProgram
 from tests.prometheus.server import get as ask
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 
@@ -153,26 +154,28 @@ def test_asking_brings_no_ldap_traffic(tmp_path: Path) -> None:
     with socket.create_server((HOST, port)) as listener:
         thread = threading.Thread(target=count, args=(listener,))
         thread.start()
-        agent = subprocess.Popen([PROGRAM, "agent", "--config", config], stderr=subprocess.DEVNULL)
+        agent = RunningProgram(
+            [PROGRAM, "agent", "--config", config], tmp_path / "log", stop_seconds=5.0
+        )
         try:
-            wait.until(lambda: is_ready(http), SOON_SECONDS, "no verdict")
-            before = came
-            assert before > 0
-            for path in (
-                "/",
-                "/live",
-                "/ready",
-                "/health/c",
-                "/health/c/a",
-                "/api/v1/status",
-                "/metrics",
-            ):
-                for _ in range(20):
-                    get(http, path)
-            assert came == before
+            with agent:
+                agent.wait_until_ready(lambda: is_ready(http), SOON_SECONDS, "no verdict")
+                before = came
+                assert before > 0
+                for path in (
+                    "/",
+                    "/live",
+                    "/ready",
+                    "/health/c",
+                    "/health/c/a",
+                    "/api/v1/status",
+                    "/metrics",
+                ):
+                    for _ in range(20):
+                        get(http, path)
+                assert came == before
+            assert agent.status == 0
         finally:
-            agent.terminate()
-            agent.wait(5)
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
             reserved.release()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from demo import wait
 from ldaphealth.live.histogram import histogram_of
 from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
@@ -112,10 +113,7 @@ NAME = "search.search_seconds"
 
 
 def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.005)
-    return condition()
+    return wait.comes_true(condition, seconds)
 
 
 def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> list[str]:

@@ -38,7 +38,7 @@ def read(of: str, at: float, after: float) -> AnyObservation:
 def looked(pool: Pool, of: str, at: float, after: float) -> None:
     """Let a pool see what a round at one server saw."""
     for each in (saw("connect", of=of, at=at), read(of, at, after)):
-        pool.history.add(each)
+        pool.recent.add(each)
 
 
 def told(pool: Pool, of: str) -> dict[str, float]:
@@ -46,7 +46,7 @@ def told(pool: Pool, of: str) -> dict[str, float]:
     server = next(each for each in FOUR.servers if each.name == of)
     return {
         found.code: max((m.value for m in found.metrics if m.name == "behind_seconds"), default=0)
-        for found in judge_server(pool.cluster, server, pool.history, one_shot=False)
+        for found in judge_server(pool.cluster, server, pool.recent, one_shot=False)
         if found.check == "replication"
     }
 
@@ -70,7 +70,7 @@ def pool() -> Pool:
 def restarted(path: Path, at: float, asked: Cluster = FOUR) -> Pool:
     """Return a pool as the next agent has it."""
     pool, remembered = Pool(asked, Memory()), load(path, lambda: at)
-    pool.history.recall(remembered.of(asked), current=remembered.current)
+    pool.recent.recall(remembered.of(asked), current=remembered.current)
     return pool
 
 

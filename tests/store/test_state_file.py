@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from demo import wait
 from ldaphealth.guard import Memory, Override, ServerMemory
 from ldaphealth.store.state_file import (
     MAX_BYTES,
@@ -255,10 +256,7 @@ class Running:
 
 
 def comes_true(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.01)
-    return condition()
+    return wait.comes_true(condition, seconds)
 
 
 def overridden() -> dict[str, Memory]:

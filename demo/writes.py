@@ -1,4 +1,4 @@
-"""Writes to a node for as long as a test wants: replication shows only where changes come by."""
+"""Writes to a node while a block lasts: replication shows only where changes come by."""
 
 from __future__ import annotations
 
