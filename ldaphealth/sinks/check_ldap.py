@@ -84,7 +84,7 @@ def stale(snapshot: Snapshot, valid_seconds: Mapping[str, float]) -> Snapshot:
 def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
     summary = f"the agent looks no more: its verdict is {late_seconds:.0f} s past its time"
     finding = Finding(verdict.server, "agent", State.UNKNOWN, "stale", summary, trust=Trust.LOCAL)
-    reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH)
+    reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH, removes=False)
     return Verdict(verdict.server, State.UNKNOWN, True, 0, (reason,), findings=(finding,))
 
 
@@ -126,7 +126,7 @@ def _timed(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> V
     finding = Finding(verdict.server, TIME, state, "slow" if slow else "ok", summary)
     reasons = verdict.reasons
     if slow:
-        reason = Reason(finding.reason, summary, state, CheckEffect.WATCH)
+        reason = Reason(finding.reason, summary, state, CheckEffect.WATCH, removes=False)
         reasons = tuple(sorted((*reasons, reason), key=lambda each: -each.state.severity))
     findings = (*verdict.findings, finding)
     return replace(verdict, state=worst((verdict.state, state)), findings=findings, reasons=reasons)

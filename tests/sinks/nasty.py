@@ -55,13 +55,20 @@ def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
                 weight=0,
                 held_by=text,
                 reasons=(
-                    Reason("bind.invalidCredentials", text, State.CRITICAL, CheckEffect.OUT),
-                    Reason(text, text, State.WARNING, CheckEffect.WATCH),
+                    Reason(
+                        "bind.invalidCredentials",
+                        text,
+                        State.CRITICAL,
+                        CheckEffect.OUT,
+                        removes=True,
+                    ),
+                    Reason(text, text, State.WARNING, CheckEffect.WATCH, removes=False),
                 ),
                 findings=(
                     Finding(id_, "search", State.CRITICAL, text, text, metrics),
                     Finding(id_, text, State.OK, text, text),
                 ),
+                plain=False,
             )
             for id_ in ids
         ),

@@ -105,7 +105,7 @@ def test_a_name_that_does_not_resolve_is_critical() -> None:
 
 def test_other_trouble_of_our_own_is_unknown() -> None:
     bug = Finding("c/s", "search", State.UNKNOWN, "bug", "invalid filter")
-    reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, CheckEffect.OUT),)
+    reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, CheckEffect.OUT, removes=False),)
     verdict = replace(serving("c/s"), state=State.UNKNOWN, findings=(bug,), reasons=reasons)
 
     told = render(Snapshot(TAKEN_AT, (verdict,)), PluginOptions())
