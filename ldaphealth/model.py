@@ -200,7 +200,7 @@ class CheckEffect(StrEnum):
 
     OUT = "out"  # CRITICAL may take the server out
     WEIGHT = "weight"  # WARNING and CRITICAL lower its weight
-    WATCH = "watch"  # only told
+    WATCH = "watch"  # only reported
 
 
 class Reason(Struct, frozen=True):
