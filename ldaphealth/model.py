@@ -182,6 +182,11 @@ class Trust(Enum):
     INFORMATIVE = "told"  # something is wrong, but removing this server would not help
     LOCAL = "ours"  # our own trouble: says nothing about the server
 
+    @property
+    def can_remove(self) -> bool:
+        """Whether a finding of this trust can take its server out or lower its weight."""
+        return self in (Trust.HARD, Trust.SOFT)
+
 
 class Finding(Struct, frozen=True, kw_only=True):
     """An opinion on one check of one server; `code` is stable and part of the product."""
@@ -205,16 +210,22 @@ class CheckEffect(StrEnum):
 
     OUT = "out"  # CRITICAL may take the server out
     WEIGHT = "weight"  # WARNING and CRITICAL lower its weight
-    WATCH = "watch"  # only told
+    WATCH = "watch"  # only reported
 
 
 class Reason(Struct, frozen=True):
-    """Why a verdict is what it is: a stable code and a sentence."""
+    """Why a verdict is what it is: a stable code and a sentence.
+
+    `removes`: this reason by itself would take the server out. It does so when it is CRITICAL, its
+    check has the effect `out`, and its finding is trusted to remove a server (hard or soft). A
+    server that has such a reason and is in service is kept in by the rule in `Verdict.held_by`.
+    """
 
     code: str
     summary: str
     state: State
     effect: CheckEffect
+    removes: bool
 
 
 class Verdict(Struct, frozen=True):
@@ -224,6 +235,11 @@ class Verdict(Struct, frozen=True):
     that overrode the plain reading, or is "". `weight` is 0 when the server is out of service.
     `draining`: out by an operator's word, so that open connections may go on.
     `lasted_seconds`: for how long it has been in or out; 0 where nothing was remembered.
+
+    `plain`: what the newest findings alone say, as if no rule had kept, excused or settled
+    anything: False when at least one reason removes the server, else True. It is True when nothing
+    is known, because UNKNOWN speaks against no server. A server that was out and of which nothing
+    is known now stays out: then `in_service` is False, `plain` is True, and `held_by` is "".
     """
 
     server: str
@@ -235,6 +251,7 @@ class Verdict(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     draining: bool = False
     lasted_seconds: float = 0.0
+    plain: bool = True
 
 
 class Snapshot(Struct, frozen=True):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from ldaphealth.guard import RULES
 
 ROOT = Path(__file__).parents[1] / "ldaphealth"
 DECIDING = sorted(
@@ -65,3 +68,53 @@ def test_the_clocks_is_only_a_fact_that_checks_observe(path: Path) -> None:
     allowed = {"observe"} if path.name in ("replication.py", "certificate.py") else set()
 
     assert asks_for_the_clocks(path) == allowed
+
+
+WITH_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def rules_spelt(source: str) -> list[str]:
+    """Return the names of rules that string constants spell, docstrings excepted.
+
+    A constant spells a rule when it is its name, with nothing else but spaces and punctuation: a
+    sentence with that word in it speaks English. The parts of an f-string are constants, too.
+    """
+    tree = ast.parse(source)
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, WITH_DOCSTRINGS) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    name = re.compile(rf"\W*({'|'.join(rule.name for rule in RULES)})\W*")
+    return [
+        found[1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node not in docstrings and (found := name.fullmatch(node.value))
+    ]
+
+
+def test_no_file_but_the_table_of_rules_spells_the_name_of_a_rule() -> None:
+    spelt = {
+        path.relative_to(ROOT).as_posix(): found
+        for path in ROOT.rglob("*.py")
+        if (found := rules_spelt(path.read_text(encoding="utf-8")))
+    }
+
+    assert spelt == {"guard/rules.py": [rule.name for rule in RULES]}, "each once, in its row"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("held_by == 'blind'", ["blind"], id="a comparison"),
+        pytest.param("KEPT = {('floor', True): ''}", ["floor"], id="a key"),
+        pytest.param("f'override ({word})'", ["override"], id="the part of an f-string"),
+        pytest.param("d['settle']", ["settle"], id="a subscript"),
+        pytest.param("def f():\n    'floor'", [], id="a docstring"),
+        pytest.param("math.floor(cluster.settle.rise)", [], id="other names of the language"),
+        pytest.param("'override taken back'", [], id="a sentence"),
+    ],
+)
+def test_the_name_of_a_rule_is_found_in_a_source(source: str, found: list[str]) -> None:
+    assert rules_spelt(source) == found

@@ -16,11 +16,13 @@ import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
+from ldaphealth.check import Settle
 from ldaphealth.config.mistakes import near
 from ldaphealth.control.requests import (
     ControlRequest,
     ControlResponse,
     ExplainRequest,
+    GuardedDocument,
     HistoryRequest,
     OverrideRequest,
     RemoveOverrideRequest,
@@ -97,7 +99,7 @@ class Answers:
     def _said(self, server: str, word: Override | None) -> dict[str, Any]:
         document = self._owned(lambda: self._override(server, word))
         log.info(
-            "override" if word else "override taken back",
+            "override set" if word else "override taken back",
             extra={
                 "server": server,
                 "will": word.action if word else "",
@@ -138,7 +140,7 @@ class Answers:
         past = pool.memory.servers.get(server.id)
         if verdict is None or past is None:
             raise RequestRefused(f"{name} was not looked at yet")
-        settle = msgspec.to_builtins(pool.cluster.settle)
+        guarded = _guarded(past, pool.cluster.settle, verdict.held_by, boot_seconds())
         return {
             "server": server.id,
             "uri": server.uri,
@@ -147,8 +149,7 @@ class Answers:
                 *map(_observation_document, pool.surveyed.get(server.id, {}).values()),
             ],
             "judged": [finding_document(finding) for finding in verdict.findings],
-            "guarded": _past_document(past, boot_seconds())
-            | {"settle": settle, "held_by": verdict.held_by},
+            "guarded": msgspec.to_builtins(guarded),
             "verdict": document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
         }
 
@@ -203,18 +204,20 @@ def overrides_of(agent: Agent) -> dict[str, Override]:
     }
 
 
-def _past_document(past: ServerMemory, now: float) -> dict[str, Any]:
-    return {
-        "in_service": past.in_service,
-        "since_seconds": now - past.since,
-        "good_rounds": past.good,
-        "bad_rounds": past.bad,
-        "went_out_lately": len(past.fell),
-        "weight_share": past.share,
-        "leaning_rounds": past.leaning,
-        "leaning_to_share": past.leaning_to if past.leaning else past.share,
-        "silent_seconds": 0.0 if past.silent_since is None else now - past.silent_since,
-    }
+def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: float) -> GuardedDocument:
+    return GuardedDocument(
+        in_service=past.in_service,
+        since_seconds=now - past.since,
+        good_rounds=past.good,
+        bad_rounds=past.bad,
+        went_out_lately=len(past.fell),
+        weight_share=past.share,
+        leaning_rounds=past.leaning,
+        leaning_to_share=past.leaning_to if past.leaning else past.share,
+        silent_seconds=0.0 if past.silent_since is None else now - past.silent_since,
+        settle=settle,
+        held_by=held_by,
+    )
 
 
 def _observation_document(observation: AnyObservation) -> dict[str, Any]:

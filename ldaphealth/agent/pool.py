@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Cluster, ObservationsByServer
-from ldaphealth.guard import Memory, Override, RoundPeriod, decide
+from ldaphealth.guard import Memory, Override, RoundPeriod, decide, rule_named
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
@@ -111,7 +111,9 @@ class Pool:
         silent = [
             known[each.server]
             for each in self.verdicts.values()
-            if each.held_by == "blind" and known[each.server].silent_since is not None
+            if (rule := rule_named(each.held_by)) is not None
+            and rule.probes_the_others
+            and known[each.server].silent_since is not None
         ]
         latest = max((past.began for past in silent), default=0.0)
         return [

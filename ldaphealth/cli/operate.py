@@ -19,7 +19,7 @@ import click
 from ldaphealth.cli.targets import as_format, complete
 
 if TYPE_CHECKING:
-    from ldaphealth.control.requests import ControlRequest
+    from ldaphealth.control.requests import ControlRequest, GuardedDocument
     from ldaphealth.guard.memory import OverrideAction
 
 SOCKET = Path("/run/ldaphealth/agent.sock")
@@ -266,32 +266,41 @@ def explained(document: Mapping[str, Any]) -> list[str]:
     for finding in document["judged"]:
         code = f"{finding['check']}.{finding['code']}"
         lines.append(f"  {finding['state']:9} {code}: {finding['summary']} ({finding['trust']})")
-    past, settle = document["guarded"], document["guarded"]["settle"]
-    rounds = (
-        f"  {past['good_rounds']} good rounds in a row (a server that is out needs "
-        f"{settle['rise']}), {past['bad_rounds']} bad ones (it goes out after "
-        f"{settle['fall_hard']} without LDAP service, {settle['fall_soft']} with a broken "
-        "expectation)"
-    )
-    lines += [
+    return [
+        *lines,
         "",
         "GUARDED",
-        rounds,
-        *_share_lines(past),
-        f"  went out {past['went_out_lately']} times lately",
-        f"  held by {past['held_by']}" if past["held_by"] else "  no rule holds it",
+        *_guarded_lines(document),
         "",
         *_verdict_lines(document["verdict"]),
     ]
-    return lines
 
 
-def _share_lines(past: Mapping[str, Any]) -> list[str]:
+def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return what the guard remembers of the server, and which rule holds it."""
+    from ldaphealth.control.requests import guarded_of  # noqa: PLC0415
+
+    past = guarded_of(document)
+    settle = past.settle
+    rounds = (
+        f"  {past.good_rounds} good rounds in a row (a server that is out needs {settle.rise}), "
+        f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
+        f"{settle.fall_soft} with a broken expectation)"
+    )
+    return [
+        rounds,
+        *_share_lines(past),
+        f"  went out {past.went_out_lately} times lately",
+        f"  held by {past.held_by}" if past.held_by else "  no rule holds it",
+    ]
+
+
+def _share_lines(past: GuardedDocument) -> list[str]:
     """Return what checks whose effect is `weight` made of it; nothing when all is well."""
-    share, leaning = past["weight_share"], past["leaning_rounds"]
+    share, leaning = past.weight_share, past.leaning_rounds
     if share == 1.0 and not leaning:
         return []
-    calls = f"; {leaning} rounds in a row call for {past['leaning_to_share']:.0%}"
+    calls = f"; {leaning} rounds in a row call for {past.leaning_to_share:.0%}"
     return [f"  has {share:.0%} of its weight{calls if leaning else ''}"]
 
 

@@ -1,146 +1,23 @@
-"""From findings to verdicts, knowing the whole pool and the past: what is believed, what is held.
+"""From findings to verdicts, with the whole cluster and its past in view. Pure.
 
-Pure: the same findings, memory and time give the same verdicts. `decide` is called by the agent
-after each round, and by the one-shot command with an empty memory.
+`decide` does it, for the agent after each round and for the one-shot command with an empty memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from msgspec import Struct
-from msgspec.structs import replace
-
-from ldaphealth.check import Cluster
+from ldaphealth.guard.decision import Decision, decide
 from ldaphealth.guard.memory import Memory, Override, OverrideAction, RoundPeriod, ServerMemory
-from ldaphealth.guard.reading import Reading, removing
-from ldaphealth.guard.rules import RULES, RuleContext, believed_share
-from ldaphealth.model import Finding, Reason, State, Verdict, worst
+from ldaphealth.guard.rules import RULES, Rule, rule_named
 
 __all__ = [
+    "RULES",
     "Decision",
     "Memory",
     "Override",
     "OverrideAction",
     "RoundPeriod",
+    "Rule",
     "ServerMemory",
     "decide",
+    "rule_named",
 ]
-
-LEAST_RAMP = 0.1  # a server that came back begins with this share
-MOST_FELL = 8  # no more doublings depend on it
-
-EMPTY = Memory()
-NO_ROUNDS: Mapping[str, RoundPeriod] = {}
-
-
-class Decision(Struct, frozen=True):
-    """One verdict a server, in the order of the cluster, and what to remember of it."""
-
-    verdicts: tuple[Verdict, ...]
-    memory: Memory
-
-
-def decide(
-    cluster: Cluster,
-    findings: Iterable[Finding],
-    memory: Memory = EMPTY,
-    now: float = 0.0,
-    rounds: Mapping[str, RoundPeriod] = NO_ROUNDS,
-) -> Decision:
-    """Return the verdicts on a cluster. `rounds`: those not counted yet, by server ID.
-
-    UNKNOWN alone never changes a verdict: it says that nothing is known against a server.
-    """
-    memory = _without_the_expired(memory, now)
-    by_server: dict[str, list[Finding]] = {server.id: [] for server in cluster.servers}
-    for finding in findings:
-        by_server[finding.server].append(finding)
-    effects = {planned.check.name: planned.effect for planned in cluster.checks}
-    readings: Sequence[Reading] = [
-        Reading(
-            server,
-            tuple(by_server[server.id]),
-            effects,
-            removing(by_server[server.id], effects),
-            memory.servers.get(server.id),
-            rounds.get(server.id),
-        )
-        for server in cluster.servers
-    ]
-    asked = RuleContext(cluster, memory, now)
-    for rule in RULES:
-        readings = rule(asked, readings)
-    servers = {
-        reading.server.id: _remembered(reading, cluster, now)
-        for reading in readings
-        if reading.before is not None or reading.findings
-    }
-    verdicts = tuple(_verdict(each, servers, cluster, now) for each in readings)
-    return Decision(verdicts, replace(memory, servers=servers))
-
-
-def _without_the_expired(memory: Memory, now: float) -> Memory:
-    left = {server: each for server, each in memory.overrides.items() if each.until > now}
-    return memory if len(left) == len(memory.overrides) else replace(memory, overrides=left)
-
-
-def _remembered(reading: Reading, cluster: Cluster, now: float) -> ServerMemory:
-    """Return what the next decision will find."""
-    past = reading.past
-    if past is None:
-        first = ServerMemory(
-            reading.in_service,
-            now,
-            fell=() if reading.in_service else (now,),
-            share=_plain_share(reading),
-        )
-        counted = replace(reading, before=first).past
-        return counted or first
-    share = believed_share(past, cluster.settle)
-    if share != past.share:
-        past = replace(past, share=share, leaning=0)
-    if reading.in_service == past.in_service:
-        return past
-    window = cluster.settle.flap_window_seconds
-    fell = tuple(each for each in past.fell if now - each < window)
-    if not reading.in_service and reading.action is None:  # a drain is no flap
-        fell = (*fell, now)[-MOST_FELL:]
-    returned = reading.in_service
-    return replace(past, in_service=returned, since=now, fell=fell, returned=returned)
-
-
-def _verdict(
-    reading: Reading, servers: Mapping[str, ServerMemory], cluster: Cluster, now: float
-) -> Verdict:
-    reasons = tuple(
-        Reason(finding.reason, finding.summary, finding.state, reading.effects[finding.check])
-        for finding in sorted(reading.findings, key=lambda finding: -finding.state.severity)
-        if finding.state is not State.OK
-    )
-    past = servers.get(reading.server.id)
-    return Verdict(
-        server=reading.server.id,
-        state=worst(finding.state for finding in reading.findings),
-        in_service=reading.in_service,
-        weight=_weight(reading, past, cluster, now) if reading.in_service else 0,
-        reasons=reasons,
-        held_by=reading.held_by,
-        findings=reading.findings,
-        draining=reading.action == "drain",
-        lasted_seconds=now - past.since if past else 0.0,
-    )
-
-
-def _weight(reading: Reading, past: ServerMemory | None, cluster: Cluster, now: float) -> int:
-    """Return the weight of a server in service, at least 1 unless it is configured as 0."""
-    shares = [_plain_share(reading) if past is None else past.share]
-    ramp = cluster.settle.ramp_seconds
-    if past is not None and past.returned and now - past.since < ramp:
-        shares.append(max(LEAST_RAMP, (now - past.since) / ramp))
-    full = reading.server.weight
-    return max(min(full, 1), round(full * min(shares)))
-
-
-def _plain_share(reading: Reading) -> float:
-    return 1.0 if reading.share is None else reading.share

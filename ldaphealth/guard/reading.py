@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from ldaphealth.guard.memory import OverrideAction, RoundPeriod, ServerMemory
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 
-REMOVING = (Trust.HARD, Trust.SOFT)
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 
@@ -35,6 +34,16 @@ class Reading(Struct, frozen=True):
     action: OverrideAction | None = None
 
     @property
+    def plain(self) -> bool:
+        """Return whether the findings alone leave the server in service.
+
+        It depends on the newest findings and on nothing else: no rule, no excuse, no memory. True
+        when nothing is known (no findings, or UNKNOWN only), even for a server that is out: nothing
+        that was seen now speaks against it.
+        """
+        return not self.removing
+
+    @property
     def is_hard(self) -> bool:
         """Tell whether there is no usable LDAP service."""
         return any(finding.trust is Trust.HARD for finding in self.removing)
@@ -57,7 +66,7 @@ class Reading(Struct, frozen=True):
     def share(self) -> float | None:
         """Return the share of its weight that the findings leave it, None when they do not tell."""
         shares = [
-            WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust in REMOVING else 1.0
+            WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust.can_remove else 1.0
             for finding in self.findings
             if finding.state is not State.UNKNOWN
             and self.effects.get(finding.check) is CheckEffect.WEIGHT
@@ -105,17 +114,20 @@ class Reading(Struct, frozen=True):
         return not self.is_blamed
 
 
+def is_removing(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:
+    """Return whether a finding by itself would take its server out; `effects` are by check."""
+    return (
+        finding.state is State.CRITICAL
+        and finding.trust.can_remove
+        and effects.get(finding.check) is CheckEffect.OUT
+    )
+
+
 def removing(
     findings: Iterable[Finding], effects: Mapping[str, CheckEffect]
 ) -> tuple[Finding, ...]:
-    """Return the findings that would take a server out; the rules ask for them again and again."""
-    return tuple(
-        finding
-        for finding in findings
-        if finding.state is State.CRITICAL
-        and finding.trust in REMOVING
-        and effects.get(finding.check) is CheckEffect.OUT
-    )
+    """Return the findings that would take a server out; every rule reads them, so they are kept."""
+    return tuple(finding for finding in findings if is_removing(finding, effects))
 
 
 def _leaning(past: ServerMemory, said: float) -> ServerMemory:

@@ -38,7 +38,7 @@ from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOT_FRESH = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH)
+NOT_FRESH = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
 MOST_CHANGES = 20
 GRAVE = ("out", "stale", "held")
 HALF_A_DAY = 43_200.0

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from ldaphealth.guard import rule_named
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot
+from ldaphealth.sinks.summary import explained_code, remark
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
 
@@ -22,16 +24,6 @@ MOST_ROWS = 24  # of reasons, and of checks; a page shows what a person reads
 
 IN, OUT, DRAINING, STALE = "in service", "out", "draining", "no fresh verdict"
 
-# What a rule of the guard did, by its name and the side that it holds; docs/verdicts.md has more.
-HELD = {
-    ("blind", True): "All servers fail alike, or no other server has answered since: more likely "
-    "it is us than them, so it stays in.",
-    ("settle", True): "It fails, but not in enough rounds yet to be believed.",
-    ("settle", False): "It may come back once it was good for long enough.",
-    ("floor", True): "It should be out, but too few servers would be left: the least bad stay in.",
-    ("override", True): "An operator forced it in.",
-    ("override", False): "An operator took it out.",
-}
 DRAINED = "An operator drains it: no new connections, open ones may go on."
 
 
@@ -44,11 +36,15 @@ class CardOverride(Struct, frozen=True):
 
 
 class CardRow(Struct, frozen=True):
-    """A reason, or what one check says: `state` is ok, warning, critical or unknown."""
+    """A reason, or what one check says: `state` is ok, warning, critical or unknown.
+
+    `remark` is what a reason does that does not remove its server, or "".
+    """
 
     name: str
     state: str
     sentence: str
+    remark: str = ""
 
 
 class Card(Struct, frozen=True):
@@ -87,7 +83,12 @@ def card(known: LiveServer, now: float, word: CardOverride | None = None) -> Car
     """Return the card of a server without plots; `now` is in seconds since the boot."""
     verdict, stale = known.verdict, known.is_stale(now)
     reasons = tuple(
-        CardRow(printable(each.code), each.state.name.lower(), printable(each.summary))
+        CardRow(
+            printable(each.code),
+            each.state.name.lower(),
+            printable(each.summary),
+            remark(verdict, each),
+        )
         for each in verdict.reasons[:MOST_ROWS]
     )
     checks = tuple(
@@ -147,13 +148,16 @@ def _counted(verdict: Verdict) -> str:
 def _held(verdict: Verdict, word: CardOverride | None) -> str:
     if not verdict.held_by:
         return ""
-    if verdict.held_by == "override":
-        said = DRAINED if verdict.draining else HELD["override", verdict.in_service]
-        if word is None:
-            return said
-        return f"{said} {_left(word)}"
-    known = HELD.get((verdict.held_by, verdict.in_service))
-    return known or f"A rule keeps it {'in' if verdict.in_service else 'out'}."
+    rule = rule_named(verdict.held_by)
+    sentence = ""
+    if verdict.draining:
+        sentence = DRAINED
+    elif rule is not None:
+        sentence = rule.keeps_in if verdict.in_service else rule.keeps_out
+    sentence = sentence or f"A rule keeps it {'in' if verdict.in_service else 'out'}."
+    if word is None or rule is None or not rule.is_operators_will:
+        return sentence
+    return f"{sentence} {_left(word)}"
 
 
 def _left(word: CardOverride) -> str:
@@ -165,7 +169,7 @@ def _brief(verdict: Verdict, hours: Mapping[str, LastHour]) -> str:
     """Return the first reason, or how quick it is when there is none."""
     if verdict.reasons:
         first = verdict.reasons[0]
-        return f"{printable(first.code, 64)}: {printable(first.summary, 120)}"
+        return f"{printable(explained_code(verdict, first), 96)}: {printable(first.summary, 120)}"
     quick = [
         f"{printable(check, 16)} {brief(hour.current.quantile(0.5))}"
         for check, hour in hours.items()

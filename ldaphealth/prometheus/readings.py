@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ldaphealth.checks import certificate, consumer, monitor, resources
+from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
 from ldaphealth.prometheus.family import ScrapedServer, Series
 
-HELD_BY = ("blind", "settle", "override", "floor")  # the rules of guard/rules.py
 # Not the server's: a name is resolved on our side, and an unbind has no response (RFC 4511 4.3).
 ARRIVED = "from "  # and the provider: what the check propagation calls these times
 NOT_ANSWERED = frozenset({"resolve", "unbind"})
@@ -41,7 +41,7 @@ def states(known: LiveServer) -> Iterator[Series]:
 
 def holds(known: LiveServer) -> Iterator[Series]:
     """Yield 1 for the rule that holds the verdict, 0 for the others."""
-    rules = dict.fromkeys(HELD_BY, 0.0)
+    rules = dict.fromkeys((rule.name for rule in RULES), 0.0)
     if known.verdict.held_by:
         rules[known.verdict.held_by] = 1.0
     for rule, held in rules.items():

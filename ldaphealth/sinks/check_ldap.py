@@ -91,7 +91,7 @@ def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
         summary=summary,
         trust=Trust.LOCAL,
     )
-    reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH)
+    reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH, removes=False)
     return Verdict(verdict.server, State.UNKNOWN, True, 0, (reason,), findings=(finding,))
 
 
@@ -139,7 +139,7 @@ def _timed(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> V
     )
     reasons = verdict.reasons
     if slow:
-        reason = Reason(finding.reason, summary, state, CheckEffect.WATCH)
+        reason = Reason(finding.reason, summary, state, CheckEffect.WATCH, removes=False)
         reasons = tuple(sorted((*reasons, reason), key=lambda each: -each.state.severity))
     findings = (*verdict.findings, finding)
     return replace(verdict, state=worst((verdict.state, state)), findings=findings, reasons=reasons)

@@ -6,14 +6,14 @@ For programs; docs/json.md explains the keys, docs/snapshot.schema.json is their
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite, nan
 from typing import Any
 
 from msgspec import ValidationError, convert
 
-from ldaphealth.model import Finding, Metric, Reason, Snapshot, State, Verdict
+from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.printable import printable
 
@@ -53,14 +53,33 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
 
 
 def _verdict_values(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a verdict as msgspec takes it: enumerations by value, findings with their server."""
+    """Return a verdict as msgspec takes it: enumerations by value, findings with their server.
+
+    An older agent wrote neither `removes` nor `plain`: they follow from what it did write.
+    """
     findings = [
         _with_state(each)
         | {"server": told["server"], "metrics": [_metric_values(m) for m in each["metrics"]]}
         for each in told["findings"]
     ]
-    reasons = [_with_state(each) for each in told["reasons"]]
-    return _with_state(told) | {"findings": findings, "reasons": reasons}
+    reasons = [
+        {"removes": _removes(each, told["findings"])} | _with_state(each)
+        for each in told["reasons"]
+    ]
+    plain = not any(each["removes"] for each in reasons)
+    return {"plain": plain} | _with_state(told) | {"findings": findings, "reasons": reasons}
+
+
+def _removes(reason: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a reason of an older document removes its server, by what else is there."""
+    trusts = [
+        Trust(each["trust"])
+        for each in findings
+        if f"{each['check']}.{each['code']}" == reason["code"] and each["state"] == reason["state"]
+    ]
+    is_trusted = not trusts or any(trust.can_remove for trust in trusts)
+    is_bad = State[reason["state"]] is State.CRITICAL
+    return is_bad and is_trusted and reason["effect"] == CheckEffect.OUT
 
 
 def _with_state(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +106,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "draining": verdict.draining,
         "lasted_seconds": verdict.lasted_seconds,
         "held_by": printable(verdict.held_by),
+        "plain": verdict.plain,
         "reasons": [_reason(reason) for reason in verdict.reasons],
         "findings": [finding_document(finding) for finding in verdict.findings],
     }
@@ -98,6 +118,7 @@ def _reason(reason: Reason) -> dict[str, object]:
         "summary": printable(reason.summary),
         "state": reason.state.name,
         "effect": reason.effect.value,
+        "removes": reason.removes,
     }
 
 

@@ -13,6 +13,7 @@ from ldaphealth.text.printable import printable
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
+ONLY_REPORTED, LOWERS_WEIGHT = "only reported", "lowers the weight"
 STALE = "agent.stale"  # the reason in place of a verdict that holds no more
 
 
@@ -55,8 +56,42 @@ def sentence(verdict: Verdict) -> str:
         words = "draining"
     held = f", held by {verdict.held_by}" if verdict.held_by else ""
     side = () if is_stale(verdict) else (f"{words}, weight {verdict.weight}{held}",)
-    why = (f"{reason.code}: {ascii_line(reason.summary)}" for reason in verdict.reasons)
+    why = (
+        f"{explained_code(verdict, reason)}: {ascii_line(reason.summary)}"
+        for reason in verdict.reasons
+    )
     return "; ".join((*side, *why))
+
+
+def explained_code(verdict: Verdict, reason: Reason) -> str:
+    """Return the code of a reason; where it is CRITICAL and the server in service, also why.
+
+    A CRITICAL reason that can remove the server gets no remark: `held_by` of the verdict names the
+    rule that keeps the server in service.
+    """
+    explained = verdict.in_service and reason.state is State.CRITICAL
+    note = remark(verdict, reason) if explained else ""
+    return f"{reason.code} ({note})" if note else reason.code
+
+
+def remark(verdict: Verdict, reason: Reason) -> str:
+    """Return what a reason does where it does not remove its server, or nothing.
+
+    A reason of a check that may take a server out needs no remark, unless it is CRITICAL and still
+    cannot.
+    """
+    if reason.removes:
+        return ""
+    if reason.effect is CheckEffect.OUT:
+        return ONLY_REPORTED if reason.state is State.CRITICAL else ""
+    return LOWERS_WEIGHT if _lowers_weight(verdict, reason) else ONLY_REPORTED
+
+
+def _lowers_weight(verdict: Verdict, reason: Reason) -> bool:
+    """Return whether a reason lowers the weight; a finding that is not trusted does not."""
+    trusts = [each.trust for each in verdict.findings if each.reason == reason.code]
+    is_trusted = not trusts or any(trust.can_remove for trust in trusts)
+    return reason.effect is CheckEffect.WEIGHT and is_trusted
 
 
 def troubles(snapshot: Snapshot, most_names: int = 8) -> list[str]:
@@ -94,9 +129,5 @@ def _trouble(verdict: Verdict) -> str:
 
 def _blamed(verdict: Verdict) -> Iterable[Reason]:
     """Return the reasons that remove a server, or else those as bad as its state."""
-    removing = [
-        reason
-        for reason in verdict.reasons
-        if reason.state is State.CRITICAL and reason.effect is CheckEffect.OUT
-    ]
+    removing = [reason for reason in verdict.reasons if reason.removes]
     return removing or [reason for reason in verdict.reasons if reason.state is verdict.state]

@@ -13,20 +13,14 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ldaphealth.model import CheckEffect, Finding, Metric, Snapshot, State, Verdict
+from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
-from ldaphealth.sinks.summary import names, summary, troubles
+from ldaphealth.sinks.summary import names, remark, summary, troubles
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
 from ldaphealth.text.printable import printable
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
 NARROW = 90  # columns; below, the sentences would get less than a third of the line
-# A CRITICAL reason of a server in service needs an explanation.
-EFFECTS = {
-    CheckEffect.OUT: "",
-    CheckEffect.WEIGHT: " (lowers the weight)",
-    CheckEffect.WATCH: " (only told)",
-}
 LONGEST_MS = 1e7  # about three hours; more is no time that a session took
 
 
@@ -125,7 +119,8 @@ def _why(verdict: Verdict) -> Text:
     return Text("\n").join(
         Text.assemble(
             (printable(reason.code), STYLES[reason.state]),
-            f"{EFFECTS[reason.effect]}: {printable(reason.summary)}",
+            f"{f' ({note})' if (note := remark(verdict, reason)) else ''}"
+            f": {printable(reason.summary)}",
         )
         for reason in verdict.reasons
     )

@@ -68,7 +68,8 @@ def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Text:
     if word is None:
         return Text(printable(verdict["held_by"]), "bold")
     left = duration(word["left_seconds"])
-    return Text(f"override ({word['will']}, {left} left): {printable(word['reason'])}", "bold")
+    held = printable(verdict["held_by"])
+    return Text(f"{held} ({word['will']}, {left} left): {printable(word['reason'])}", "bold")
 
 
 def _why(verdict: Mapping[str, Any]) -> Text:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import SESSION
 from ldaphealth.config.mistakes import near
-from ldaphealth.guard import Memory, Override
+from ldaphealth.guard import Memory, Override, rule_named
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import AnyObservation, Server, Snapshot, Verdict
@@ -31,7 +31,6 @@ from ldaphealth.tasks.one_shot import Probe, evaluate
 from ldaphealth.web.source import BadRequestError
 
 WRITING = frozenset({"write"})
-KEEPING = frozenset({"blind", "floor", "settle"})  # rules that keep a server in (guard/rules.py)
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
 MOST_SECONDS = 25.0  # of a look: an answer that takes much longer is cut (http_connection.py)
@@ -133,15 +132,18 @@ def _left_seconds(header: str) -> float:
 
 
 def _is_good(verdict: Verdict, seen: Iterable[AnyObservation]) -> bool:
-    """Tell whether a server serves by what was seen of it: nothing learned is no success here.
+    """Return whether a server serves by what was seen of it: a bind at least must have succeeded.
 
-    A rule for the pool may keep a server in that is sick, or of which nothing is known.
+    A server that only a rule keeps in service is no success, unless the rule does an operator's
+    will.
     """
     bound = any(
         each.server == verdict.server and each.check == "bind" and each.failure is None
         for each in seen
     )
-    return bound and verdict.in_service and verdict.held_by not in KEEPING
+    rule = rule_named(verdict.held_by)
+    is_wanted = rule is not None and rule.is_operators_will
+    return bound and verdict.in_service and (verdict.plain or is_wanted)
 
 
 def _probe(

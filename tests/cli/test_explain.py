@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.cli.operate import _share_lines, _verdict_lines
+from ldaphealth.control.requests import GuardedDocument
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from ldaphealth.cli.operate import _share_lines, _verdict_lines
 def test_a_weight_that_is_not_full_or_changes_soon_is_told(
     share: float, leaning: int, leaning_to: float, lines: list[str]
 ) -> None:
-    past = {"weight_share": share, "leaning_rounds": leaning, "leaning_to_share": leaning_to}
+    past = GuardedDocument(weight_share=share, leaning_rounds=leaning, leaning_to_share=leaning_to)
 
     assert _share_lines(past) == lines
 

@@ -18,7 +18,7 @@ from ldaphealth.guard.rules import RULES
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.page import page
-from ldaphealth.page.server_card import HELD, KINDS, CardOverride, card
+from ldaphealth.page.server_card import KINDS, CardOverride, card
 from ldaphealth.publishers.publication import Publication, VerdictChange
 from tests.page import views
 from tests.sinks.nasty import NASTY, nasty_snapshot
@@ -171,7 +171,12 @@ def test_what_is_wrong_with_the_agent_now_is_said(realistic: LiveView) -> None:
 
 
 def test_every_rule_of_the_guard_is_explained() -> None:
-    assert {name for name, _ in HELD} == {rule.__name__ for rule in RULES}
+    fine = views.fine("c/a")
+    for rule in RULES:
+        for in_service, sentence in ((True, rule.keeps_in), (False, rule.keeps_out)):
+            verdict = replace(fine, in_service=in_service, held_by=rule.name)
+            shown = card(views.known(verdict), views.BOOT).held_sentence
+            assert shown == (sentence or f"A rule keeps it {'in' if in_service else 'out'}.")
 
 
 def test_every_kind_has_a_shape_of_its_own() -> None:

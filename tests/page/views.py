@@ -88,10 +88,15 @@ def with_finding(
     verdict: Verdict, finding: Finding, effect: CheckEffect = CheckEffect.OUT
 ) -> Verdict:
     """Return the verdict with that finding in place of what its check said before."""
-    reason = Reason(finding.reason, finding.summary, finding.state, effect)
+    removes = finding.state is State.CRITICAL and effect is CheckEffect.OUT
+    reason = Reason(finding.reason, finding.summary, finding.state, effect, removes)
     kept = tuple(each for each in verdict.findings if each.check != finding.check)
     return replace(
-        verdict, state=finding.state, reasons=(*verdict.reasons, reason), findings=(*kept, finding)
+        verdict,
+        state=finding.state,
+        reasons=(*verdict.reasons, reason),
+        findings=(*kept, finding),
+        plain=verdict.plain and not removes,
     )
 
 

@@ -36,7 +36,7 @@ from ldaphealth.model import (
 from ldaphealth.prometheus import METRICS, Probed, exposition, exposition_of_probe
 from ldaphealth.prometheus.exposition import MOST_SERIES, cumulative
 from ldaphealth.prometheus.family import EXPONENTS, Family, MetricType
-from ldaphealth.prometheus.readings import HELD_BY
+from ldaphealth.prometheus.readings import holds
 from tests.sinks.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
 from tests.sinks.nasty import NASTY, nasty_snapshot
 
@@ -151,7 +151,7 @@ def test_the_agent(said: Samples, name: str, labels: dict[str, str], wanted: flo
     assert said[name, frozenset(labels.items())] == wanted
 
 
-SPLIT = Reason("replication.split", "one half lacks", State.WARNING, CheckEffect.OUT)
+SPLIT = Reason("replication.split", "one half lacks", State.WARNING, CheckEffect.OUT, removes=False)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,9 @@ def test_the_time_until_a_change_arrived_is_no_time_of_an_operation() -> None:
 
 
 def test_the_rules_of_the_guard_are_all_shown() -> None:
-    assert sorted(HELD_BY) == sorted(rule.__name__ for rule in RULES)
+    known = cluster(1).clusters["example"]["example/ldap1"]
+
+    assert [rule for (rule,), _ in holds(known)] == [rule.name for rule in RULES]
 
 
 @pytest.mark.parametrize("family", METRICS, ids=lambda family: family.name)
@@ -417,14 +419,21 @@ def knowns(draw: st.DrawFn) -> LiveServer:
         summary=NAMES,
         metrics=st.lists(metrics, max_size=4).map(tuple),
     )
-    reasons = st.builds(Reason, NAMES, NAMES, st.sampled_from(State), st.sampled_from(CheckEffect))
+    reasons = st.builds(
+        Reason,
+        NAMES,
+        NAMES,
+        st.sampled_from(State),
+        st.sampled_from(CheckEffect),
+        st.booleans(),
+    )
     verdict = Verdict(
         "s",
         draw(st.sampled_from(State)),
         draw(st.booleans()),
         draw(st.integers(0, 253)),
         draw(st.lists(reasons, max_size=3).map(tuple)),
-        draw(st.sampled_from(["", *HELD_BY]) | NAMES),
+        draw(st.sampled_from(["", *(rule.name for rule in RULES)]) | NAMES),
         draw(st.lists(findings, max_size=4).map(tuple)),
         lasted_seconds=draw(NUMBERS),
     )

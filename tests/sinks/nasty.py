@@ -55,8 +55,14 @@ def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
                 weight=0,
                 held_by=text,
                 reasons=(
-                    Reason("bind.invalidCredentials", text, State.CRITICAL, CheckEffect.OUT),
-                    Reason(text, text, State.WARNING, CheckEffect.WATCH),
+                    Reason(
+                        "bind.invalidCredentials",
+                        text,
+                        State.CRITICAL,
+                        CheckEffect.OUT,
+                        removes=True,
+                    ),
+                    Reason(text, text, State.WARNING, CheckEffect.WATCH, removes=False),
                 ),
                 findings=(
                     Finding(
@@ -69,6 +75,7 @@ def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
                     ),
                     Finding(server=id_, check=text, state=State.OK, code=text, summary=text),
                 ),
+                plain=False,
             )
             for id_ in ids
         ),

@@ -51,14 +51,17 @@ def troubled(  # noqa: PLR0913
 ) -> Verdict:
     """Return the verdict with one finding in place of what that check said before."""
     kept = tuple(each for each in verdict.findings if each.check != finding.check)
+    is_bad = finding.state is State.CRITICAL and effect is CheckEffect.OUT
+    removes = is_bad and finding.trust.can_remove
     return replace(
         verdict,
         state=finding.state,
         in_service=in_service,
         weight=weight,
         held_by=held_by,
-        reasons=(Reason(finding.reason, finding.summary, finding.state, effect),),
+        reasons=(Reason(finding.reason, finding.summary, finding.state, effect, removes),),
         findings=(*kept, finding),
+        plain=not removes,
     )
 
 

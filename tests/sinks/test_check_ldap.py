@@ -121,7 +121,7 @@ def test_other_trouble_of_our_own_is_unknown() -> None:
     bug = Finding(
         server="c/s", check="search", state=State.UNKNOWN, code="bug", summary="invalid filter"
     )
-    reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, CheckEffect.OUT),)
+    reasons = (Reason(bug.reason, bug.summary, State.UNKNOWN, CheckEffect.OUT, removes=False),)
     verdict = replace(serving("c/s"), state=State.UNKNOWN, findings=(bug,), reasons=reasons)
 
     told = render(Snapshot(TAKEN_AT, (verdict,)), PluginOptions())

@@ -16,7 +16,9 @@ GRAMMAR = re.compile(r"up (?:0|[1-9][0-9]?|100)%\n|down #[\x20-\x7e]*\n")
 
 
 def out(*codes: str, held_by: str = "") -> Verdict:
-    reasons = tuple(Reason(code, "sentence", State.CRITICAL, CheckEffect.OUT) for code in codes)
+    reasons = tuple(
+        Reason(code, "sentence", State.CRITICAL, CheckEffect.OUT, removes=True) for code in codes
+    )
     return Verdict("c/a", State.CRITICAL, False, 0, reasons, held_by)
 
 
@@ -51,7 +53,7 @@ def test_a_verdict_is_said_in_haproxys_words(verdict: Verdict, configured: int, 
 def test_nothing_else_is_ever_said(
     code: str, in_service: bool, draining: bool, weight: int, configured: int
 ) -> None:
-    reasons = (Reason(code, code, State.CRITICAL, CheckEffect.OUT),)
+    reasons = (Reason(code, code, State.CRITICAL, CheckEffect.OUT, removes=True),)
     verdict = Verdict("c/a", State.OK, in_service, weight, reasons, draining=draining)
     said = line(verdict, configured)
 

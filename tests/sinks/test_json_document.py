@@ -169,6 +169,60 @@ def test_the_way_back_loses_nothing(name: str) -> None:
     assert snapshot_of(document(SNAPSHOTS[name])) == SNAPSHOTS[name]
 
 
+def older(told: Any) -> Any:
+    """Return the document as a version wrote it that knew neither `plain` nor `removes`."""
+    if isinstance(told, list):
+        return [older(each) for each in told]
+    if isinstance(told, dict):
+        return {k: older(each) for k, each in told.items() if k not in ("plain", "removes")}
+    return told
+
+
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_an_older_document_is_read_as_if_it_had_all_keys(name: str) -> None:
+    assert snapshot_of(older(document(SNAPSHOTS[name]))) == SNAPSHOTS[name]
+
+
+@pytest.mark.parametrize(
+    ("state", "effect", "trust", "removes"),
+    [
+        ("CRITICAL", "out", "hard", True),
+        ("CRITICAL", "out", "soft", True),
+        ("CRITICAL", "out", "told", False),
+        ("CRITICAL", "out", "ours", False),
+        ("CRITICAL", "out", None, True),  # no finding says more
+        ("CRITICAL", "weight", "soft", False),
+        ("CRITICAL", "watch", "hard", False),
+        ("WARNING", "out", "hard", False),
+        ("UNKNOWN", "out", "ours", False),
+    ],
+)
+def test_what_an_older_reason_removes_follows_from_its_finding(
+    state: str, effect: str, trust: str | None, removes: bool
+) -> None:
+    told = older(document(Snapshot(ONE_OUT.taken_at, ONE_OUT.verdicts[2:3])))
+    (verdict,) = told["verdicts"]
+    verdict["reasons"][0] |= {"state": state, "effect": effect}
+    for finding in verdict["findings"]:
+        finding |= {"state": state, "trust": trust or finding["trust"]}
+    verdict["findings"] = verdict["findings"] if trust else []
+
+    (read,) = snapshot_of(told).verdicts
+
+    assert ([each.removes for each in read.reasons], read.plain) == ([removes], not removes)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_what_a_document_says_itself_is_not_reckoned_again(plain: bool) -> None:
+    told = document(ONE_OUT)
+    told["verdicts"][2]["plain"] = plain
+    told["verdicts"][2]["reasons"][0]["removes"] = not plain
+
+    read = snapshot_of(told).verdicts[2]
+
+    assert (read.plain, read.reasons[0].removes) == (plain, not plain)
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -41,8 +41,10 @@ def test_of_many_servers_with_one_trouble_the_first_are_named() -> None:
 
 def test_only_the_reasons_that_remove_a_server_are_named_for_it() -> None:
     silent = snapshots.silent("main/ldap1")
-    watched = Reason("monitor.ratio", "too many writes", State.CRITICAL, CheckEffect.WATCH)
-    slow = Reason("search.slow", "slow", State.WARNING, CheckEffect.OUT)
+    watched = Reason(
+        "monitor.ratio", "too many writes", State.CRITICAL, CheckEffect.WATCH, removes=False
+    )
+    slow = Reason("search.slow", "slow", State.WARNING, CheckEffect.OUT, removes=False)
     verdict = replace(silent, reasons=(watched, slow, *silent.reasons))
 
     assert troubles(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1 out: bind.timeout"]

@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from demo import wait
+from ldaphealth.cli.operate import _verdict_lines
 from ldaphealth.live.histogram import histogram_of
 from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
@@ -130,6 +131,23 @@ def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") ->
     disk.clock.now += RETRY_SECONDS + 1
     journal.publish(changed(serving(server)))
     return comes_true(lambda: stored(journal, server) == [server], 2.5)
+
+
+def test_a_change_that_an_older_version_stored_is_still_shown(disk: Disk) -> None:
+    journal = disk.open()
+    journal.publish(changed(silent(SERVER)))
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    disk.sql(
+        "UPDATE change SET document = CAST(json_remove(CAST(document AS TEXT), "
+        "'$.verdict.plain', '$.verdict.reasons[0].removes') AS BLOB)"
+    )
+
+    (change,) = journal.changes(SERVER, 1, None)
+
+    assert "plain" not in change["verdict"]
+    head, reason = _verdict_lines(change["verdict"])
+    assert head == f"VERDICT  {SERVER} OUT of service, weight 0"
+    assert reason.startswith("  CRITICAL  bind.timeout: no answer to the bind")
 
 
 def publishes_at_once(journal: HistoryDatabase, number: int = 100) -> bool:

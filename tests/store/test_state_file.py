@@ -43,6 +43,18 @@ MEMORIES = {
 }
 
 
+# What version 0.1.0 wrote, but for the boot.
+WRITTEN_BY_0_1 = (
+    '{"version":1,"boot_id":"BOOT","at":5000.0,"epoch":1800000000.0,"memories":{"main":{"servers":'
+    '{"main/a":{"in_service":false,"since":4000.5,"good":1,"bad":7,"fell":[3000.0,4000.5],'
+    '"returned":false,"began":4990.0,"answered":4980.0,"silent_since":4985.0,"share":1.0,'
+    '"leaning":0,"leaning_to":1.0},"main/b":{"in_service":true,"since":1.0,"good":0,"bad":0,'
+    '"fell":[],"returned":false,"began":0.0,"answered":0.0,"silent_since":null,"share":1.0,'
+    '"leaning":0,"leaning_to":1.0}},"overrides":{"main/a":{"will":"drain","until":5600.0,'
+    '"reason":"new disk, h\u00e4\u00dflich \U0001f5b4"}}},"empty":{"servers":{},"overrides":{}}}}'
+)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return path_in(tmp_path)
@@ -67,6 +79,12 @@ def test_what_was_saved_a_moment_ago_is_known_again(path: Path, seconds: float) 
     save(path, MEMORIES, NOW)
 
     assert load(path, NOW + seconds) == MEMORIES
+
+
+def test_a_file_of_version_0_1_is_known_again(path: Path) -> None:
+    path.write_text(WRITTEN_BY_0_1.replace("BOOT", boot_id()), encoding="utf-8")
+
+    assert load(path, NOW) == MEMORIES
 
 
 def test_the_file_is_for_the_agent_and_its_group_only(path: Path) -> None:

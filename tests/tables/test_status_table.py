@@ -43,3 +43,18 @@ def test_a_drained_server_is_no_failure_of_its_own() -> None:
     whole = document(replace(HEALTHY, verdicts=(drained,)))
 
     assert "draining" in text(whole, {"main/ldap4": 9.0})
+
+
+def test_an_operators_order_stands_beside_the_rule_that_does_it() -> None:
+    forced = replace(serving("main/ldap4"), held_by="override")
+    whole = document(replace(HEALTHY, verdicts=(forced,)))
+    order = {"will": "in", "left_seconds": 90.0, "reason": "because"}
+    shown = whole | {
+        "valid_seconds": {"main/ldap4": 9.0},
+        "overrides": {"main/ldap4": order},
+        "agent": to_builtins(HEALTH),
+    }
+
+    drawn = as_text(drawn_status(shown), width=160, colour=False)
+
+    assert "override (in, 1 min 30 s left): because" in drawn

@@ -41,9 +41,9 @@ def cluster(name: str, *servers: str, min_in_service: int = 1, weight: int = 100
 
 def verdict(server: str, code: str = "", **changes: object) -> Verdict:
     """Return a verdict: in service, or out for a reason."""
-    reason = Reason(code, NASTY, State.CRITICAL, CheckEffect.OUT)
+    reason = Reason(code, NASTY, State.CRITICAL, CheckEffect.OUT, removes=True)
     good = Verdict(server, State.OK, True, 100)
-    bad = Verdict(server, State.CRITICAL, False, 0, (reason,))
+    bad = Verdict(server, State.CRITICAL, False, 0, (reason,), plain=False)
     return replace(bad if code else good, **changes)
 
 

@@ -15,9 +15,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from demo.cluster import Cluster as Nodes
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks.write import Params as WriteParams
-from ldaphealth.guard import Override
+from ldaphealth.guard import Memory, Override, OverrideAction, decide
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    Failure,
+    FailureKind,
+    Finding,
+    Observation,
+    Server,
+)
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.web.http_connection import ANSWER_SECONDS
 from ldaphealth.web.probe import (
@@ -25,10 +33,12 @@ from ldaphealth.web.probe import (
     OFFSET_SECONDS,
     TIMEOUT_HEADER,
     ProbeResponse,
+    _is_good,
     probe_target,
 )
 from ldaphealth.web.source import BadRequestError
 from tests.checks.seen import cluster, facts_of, planned
+from tests.guard import test_rules
 from tests.slapd.watched import watched
 
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
@@ -299,6 +309,65 @@ def test_an_operators_word_holds_here_too() -> None:
 
     assert told["ldaphealth_server_draining c s0"] == 1
     assert told["probe_success"] == 0
+
+
+def seen_to_bind(server: Server, check: str, failed: str) -> AnyObservation:
+    failure = WRONG_PASSWORD if check == failed else None
+    return Observation(
+        server=server.id, check=check, started_at=1.0, duration_seconds=0.1, failure=failure
+    )
+
+
+@pytest.mark.parametrize(
+    ("failed", "action", "success"),
+    [
+        pytest.param("monitor", "in", 1, id="an operator forces in a server that binds"),
+        pytest.param("bind", "in", 0, id="a server forced in that does not even bind"),
+        pytest.param("monitor", "out", 0, id="forced out"),
+        pytest.param("none", "out", 0, id="forced out, although it is well"),
+    ],
+)
+def test_an_operators_force_decides_for_a_server_that_binds(
+    failed: str, action: OverrideAction, success: int
+) -> None:
+    def probe(
+        server: Server, checks: Sequence[ConfiguredCheck], _: Deadline
+    ) -> list[AnyObservation]:
+        wrong = failed if server.id == "c/s0" else "none"
+        return [seen_to_bind(server, each.check.name, wrong) for each in checks]
+
+    serious = tuple(replace(each, effect=CheckEffect.OUT) for each in CHECKS)
+    settings = settings_of(cluster(*serious, servers=2, second_look_seconds=0.001))
+    words = {"c/s0": Override(action, 1e18)}
+    told = metrics(probe_target(settings, S0, {}, words, probe))
+
+    assert told["ldaphealth_server_held c override s0"] == 1
+    assert told["probe_success"] == success
+
+
+KEPT_IN_BY = ("blind", "floor", "settle")
+ACTIONS = st.sampled_from(["drain", "in", "out"])
+
+
+@given(
+    test_rules.FINDINGS,
+    st.dictionaries(st.sampled_from(["c/s0", "c/s1"]), ACTIONS),
+    st.integers(0, 4),
+)
+def test_success_is_what_it_was_when_it_went_by_the_names_of_rules(
+    findings: list[Finding], actions: Mapping[str, OverrideAction], floor: int
+) -> None:
+    """For whatever a look without memory can find: the names of the rules that keep in failed."""
+    overrides = {server: Override(action, 1e18) for server, action in actions.items()}
+    pool = test_rules.cluster(min_in_service=floor)
+    for verdict in decide(pool, findings, Memory(overrides=overrides)).verdicts:
+        bound: AnyObservation = Observation(
+            server=verdict.server, check="bind", started_at=1.0, duration_seconds=0.1
+        )
+        expected = verdict.in_service and verdict.held_by not in KEPT_IN_BY
+
+        assert _is_good(verdict, [bound]) is expected
+        assert not _is_good(verdict, [])
 
 
 WORDS = st.sampled_from(["c", "c/s0", "bind", "monitor", "true"]) | st.text(max_size=200)
