@@ -1,15 +1,14 @@
-"""What a check is, and how a cluster says which checks it wants.
+"""What a check is: what it observes, how it judges, and the view that its judge gets.
 
-Authors of checks import `Check`; config.py and probe.py use `ConfiguredCheck` and `Cluster`.
+Authors of checks import `Check`; settings.py has how a cluster configures one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec import Struct
 
 from ldaphealth.model import CheckEffect, Finding, Metric, Observation, Server, State, Trust
 
@@ -19,7 +18,22 @@ if TYPE_CHECKING:  # a check's type mentions the session; loading it would load 
 
 Facts = Mapping[str, object]
 ObservationsByServer = Mapping[str, Sequence[Observation]]  # by server ID, oldest first
-SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
+
+
+class CheckedCluster(Protocol):
+    """What a check can compare its params with: the cluster that configures it."""
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Return the servers of the cluster."""
+
+    @property
+    def deadline_seconds(self) -> float:
+        """Return the time that a round may take."""
+
+    @property
+    def second_look_seconds(self) -> float:
+        """Return the pause between the two reads of a process without memory."""
 
 
 class View(Struct, frozen=True):
@@ -80,7 +94,8 @@ class Check(Struct, frozen=True):
     few observations of all servers that a restart of the agent must not forget.
 
     `params` is a frozen msgspec Struct; its fields are the settings
-    in the configuration file.
+    in the configuration file. `validate(cluster, params)` returns what is wrong with them in that
+    cluster: pairs of a key, or "" for all of them, and a message.
 
     A check with `survey` watches several servers over a longer time (survey.py). It has no part in
     rounds, so its `observe` is `not_in_rounds`; the agent alone runs it, and its `params` also have
@@ -96,97 +111,4 @@ class Check(Struct, frozen=True):
     survey: Survey | None = None
     covers: Callable[[Facts, Facts], bool] | None = None
     select_kept: Callable[[ObservationsByServer], ObservationsByServer] | None = None
-
-
-class ConfiguredCheck(Struct, frozen=True):
-    """One check as a cluster wants it: with its settings and its effect on the verdict."""
-
-    check: Check
-    params: Any
-    effect: CheckEffect
-
-
-class Settle(Struct, frozen=True):
-    """How many rounds, and how much time, it takes to believe a change (docs/verdicts.md)."""
-
-    confirm_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=60,
-            description="a server without LDAP service is looked at again for "
-            "so long before the round counts as failed: a restart within it removes nobody",
-        ),
-    ] = 1.5
-    fall_hard: Annotated[
-        int, Meta(ge=1, le=100, description="rounds without LDAP service until a server goes out")
-    ] = 1
-    fall_soft: Annotated[
-        int, Meta(ge=1, le=100, description="rounds with a broken expectation, such as too slow")
-    ] = 3
-    rise: Annotated[
-        int, Meta(ge=1, le=100, description="good rounds until a server comes back")
-    ] = 2
-    min_out_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="it stays out at least so long; twice as long with "
-            "each time that it went out within `flap_window_seconds`, at most 32 times",
-        ),
-    ] = 5.0
-    flap_window_seconds: Annotated[
-        float, Meta(ge=0, le=86400, description="for how long a removal is remembered as a flap")
-    ] = 600.0
-    ramp_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="after it came back its weight grows to the full "
-            "one in this time; 0: at once",
-        ),
-    ] = 30.0
-    believe_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="when no server of the cluster gives service, it is "
-            "more likely us: the last verdicts are held for so long",
-        ),
-    ] = 15.0
-
-
-class Cluster(Struct, frozen=True):
-    """Servers that hold the same data, judged together.
-
-    `checks` are in the order of a session: connect, bind, the operations, unbind.
-    `min_in_service` is the floor under soft failures. Times are seconds. `interval_seconds` and
-    `settle` are the agent's; the one-shot command looks once.
-    """
-
-    name: str
-    servers: tuple[Server, ...]
-    checks: tuple[ConfiguredCheck, ...]
-    min_in_service: int
-    deadline_seconds: float = 5.0
-    second_look_seconds: float = 1.0
-    interval_seconds: float = 5.0
-    settle: Settle = Settle()
-
-    @property
-    def round_checks(self) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks of a session, in its order."""
-        return tuple(planned for planned in self.checks if planned.check.survey is None)
-
-    @property
-    def surveys(self) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks that the agent does beside its rounds."""
-        return tuple(planned for planned in self.checks if planned.check.survey is not None)
-
-    def within(self, deadline_seconds: float) -> Cluster:
-        """Return the same with another deadline, and a second look that fits into it."""
-        pause = min(self.second_look_seconds, deadline_seconds * SECOND_LOOK_PART)
-        return replace(self, deadline_seconds=deadline_seconds, second_look_seconds=pause)
+    validate: Callable[[CheckedCluster, Any], Iterable[tuple[str, str]]] | None = None

@@ -16,7 +16,6 @@ import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
-from ldaphealth.config.mistakes import near
 from ldaphealth.control.requests import (
     ControlRequest,
     ControlResponse,
@@ -33,6 +32,7 @@ from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Observation, Server, Snapshot
 from ldaphealth.sinks.json_document import document, finding_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError
+from ldaphealth.text.suggestion import suggestion
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class Answers:
         if name in self._agent.pools:
             raise RequestRefused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
         if name not in known:
-            raise RequestRefused(f"the agent looks at no {name!r}{near(name, known)}")
+            raise RequestRefused(f"the agent looks at no {name!r}{suggestion(name, known)}")
         return known[name]
 
 

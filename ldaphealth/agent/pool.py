@@ -11,13 +11,14 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Facts, ObservationsByServer
+from ldaphealth.check import Facts, ObservationsByServer
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.model import FailureKind, Finding, Observation, Server, Verdict
 from ldaphealth.publishers.publication import VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
+from ldaphealth.settings import Cluster
 
 log = logging.getLogger(__name__)
 

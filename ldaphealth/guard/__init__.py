@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster
 from ldaphealth.guard.memory import Memory, Override, OverrideAction, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, removing
 from ldaphealth.guard.rules import RULES, RuleContext, believed_share
 from ldaphealth.model import Finding, Reason, State, Verdict, worst
+from ldaphealth.settings import Cluster
 
 __all__ = [
     "Decision",

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Sequence
 from time import monotonic
 
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import Failure, FailureKind, Observation, Server
+from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)

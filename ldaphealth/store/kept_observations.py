@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from ldaphealth.check import Cluster, ObservationsByServer
+from ldaphealth.check import ObservationsByServer
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import Observation
+from ldaphealth.settings import Cluster
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS, boot_id
 
 VERSION = 1

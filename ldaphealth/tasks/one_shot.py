@@ -12,7 +12,6 @@ from time import monotonic, sleep, time
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import SESSION
 from ldaphealth.guard import Memory, decide
 from ldaphealth.judging.judge import judge, second_look
@@ -20,6 +19,7 @@ from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.deadline import Deadline, boot_seconds
 from ldaphealth.model import CheckEffect, FailureKind, Observation, Server, Snapshot, Verdict
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 log = logging.getLogger(__name__)
 

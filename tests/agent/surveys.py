@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from ldaphealth.check import Check, Cluster, ConfiguredCheck, View, not_in_rounds
+from ldaphealth.check import Check, View, not_in_rounds
 from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import Survey, SurveyContext, SurveyResult
 from tests.checks.seen import cluster, planned
 

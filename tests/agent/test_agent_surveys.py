@@ -11,11 +11,10 @@ from time import monotonic, sleep
 from msgspec.structs import replace
 
 from ldaphealth.agent.agent import Agent
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, FailureKind, Observation, Server
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, ConfiguredCheck, Settings
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Params, surveying, then
 from tests.checks.seen import saw
@@ -56,7 +55,9 @@ def well(
 
 
 def settings(cluster: Cluster | None) -> Settings:
-    paths = AgentSettings(Path("/nowhere"), Path("/nowhere"), threads=4)
+    paths = AgentSettings(
+        runtime_directory=Path("/nowhere"), state_directory=Path("/nowhere"), threads=4
+    )
     return Settings({} if cluster is None else {"c": cluster}, paths)
 
 

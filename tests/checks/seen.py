@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.check import Cluster, ConfiguredCheck, View
+from ldaphealth.check import View
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.model import CheckEffect, Failure, Finding, Observation, Role, Server, State, Trust
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
 HARD, SOFT, TOLD, OURS = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
@@ -27,7 +28,7 @@ class Case(Struct, frozen=True):
 
 
 def server(name: str = "s0", role: Role = Role.PROVIDER) -> Server:
-    return Server("c", name, "ldap://127.0.0.1", role=role)
+    return Server(cluster="c", name=name, uri="ldap://127.0.0.1", role=role)
 
 
 def saw(  # noqa: PLR0913  the fields of an observation
@@ -68,7 +69,9 @@ def opinions(findings: Iterable[Finding]) -> tuple[Opinion, ...]:
 def cluster(*checks: ConfiguredCheck, servers: int = 1, **settings: Any) -> Cluster:
     """Return a cluster `c` of servers s0, s1 and so on."""
     names = tuple(f"s{n}" for n in range(servers))
-    return Cluster("c", tuple(map(server, names)), checks, min_in_service=0, **settings)
+    return Cluster(
+        name="c", servers=tuple(map(server, names)), checks=checks, min_in_service=0, **settings
+    )
 
 
 def planned(name: str, params: object = None, effect: CheckEffect | None = None) -> ConfiguredCheck:

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from ldaphealth.check import Check, ConfiguredCheck, View
+from ldaphealth.check import Check, View
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import CheckEffect, Failure, FailureKind, Finding, Metric, Observation, Trust
+from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import (
     CRITICAL,
     FINE,

@@ -8,7 +8,6 @@ from time import monotonic, sleep
 
 import pytest
 
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, FailureKind, Observation, Server
 from ldaphealth.rounds.round import (
@@ -20,6 +19,7 @@ from ldaphealth.rounds.round import (
     failed_checks,
     run_round,
 )
+from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import planned, saw, server
 
 DEADLINE_SECONDS = 60.0
