@@ -127,7 +127,7 @@ def _list(kind: Any, value: list[object], path: str, problems: Problems) -> Any:
     make, kinds = LISTS[get_origin(_plain(kind))], get_args(_plain(kind))
     is_fixed = make is tuple and kinds[1:] != (...,)
     if is_fixed and len(kinds) != len(value):
-        problems.add(path, f"must be a list of {len(kinds)} values, not of {len(value)}")
+        problems.add(path, f"must be a list of {len(kinds)}, not of {len(value)}")
     _check_length(kind, len(value), path, problems)
     filled = [
         fill(of, each, f"{path}.{number}", problems)
@@ -154,7 +154,7 @@ def _wrong_length(kind: Any, length: int) -> str:
         if length < least:
             return f"must have at least {least} values, not {length}"
         if most is not None and length > most:
-            return f"must have at most {most} values, not {length}"
+            return f"must have at most {most} value{'s' * (most != 1)}, not {length}"
     return ""
 
 
