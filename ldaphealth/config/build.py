@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 from ldaphealth.check import Check
 from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
 from ldaphealth.config.fill import fill, fill_struct
-from ldaphealth.config.mistakes import Problems, join
+from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.secret_file import read_secret, secret_of
 from ldaphealth.ldap.endpoint import parse_uri
@@ -103,8 +103,8 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
     for configured in cluster.checks:
         validate, params = configured.check.validate, configured.params
         if validate is not None and params is not UNSET:
-            for key, what in validate(cluster, params):
-                problems.add(join(f"{path}.checks.{configured.check.name}", key), what)
+            here = f"{path}.checks.{configured.check.name}"
+            problems.add_each(here, validate(cluster, params))
 
 
 def _servers(

@@ -106,8 +106,7 @@ def _made(kind: type[Struct], values: dict[str, Any], path: str, problems: Probl
         problems.add(path, str(error))
         return UNSET
     if isinstance(made, SelfChecking):
-        for key, what in made.find_mistakes():
-            problems.add(join(path, key), what)
+        problems.add_each(path, made.find_mistakes())
     return made
 
 

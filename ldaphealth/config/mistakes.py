@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ldaphealth.text.printable import printable
 
 LONGEST_LINE = 400
@@ -25,11 +27,16 @@ class Problems:
         """Note a mistake at a place, such as `clusters.example.suffix`."""
         self.lines.append(printable(f"{path or 'the file'}: {what}", LONGEST_LINE))
 
+    def add_each(self, path: str, found: Iterable[tuple[str, str]]) -> None:
+        """Note pairs of a key at that place, or "" for the place itself, and a message."""
+        for key, what in found:
+            self.add(join(path, key) if key else path, what)
+
     def has_below(self, path: str) -> bool:
         """Return whether there is a mistake at a place below this one."""
         return any(line.startswith(f"{path}.") for line in self.lines)
 
 
 def join(path: str, key: object) -> str:
-    """Return the place of a key in a mapping; an empty key is the mapping itself."""
-    return ".".join(filter(None, (path, str(key))))
+    """Return the place of a key in the mapping at a place; that of the whole file is empty."""
+    return f"{path}.{key}" if path else str(key)
