@@ -71,7 +71,7 @@ def _settings(definition: dict[str, Any], effect: dict[str, Any], check: Check) 
 
 
 def _text_schema(kind: type) -> dict[str, Any]:
-    """Return the schema of a type that msgspec does not know; NotImplementedError is its word."""
+    """Return the schema of a type that msgspec does not know; NotImplementedError without one."""
     if kind not in TEXT_FORMS:
         raise NotImplementedError
     return dict(TEXT_FORMS[kind].schema)
