@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.search import Params as SearchParams
@@ -22,6 +21,7 @@ from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import ConfiguredCheck
 
 PAIRS = 100
 PARAMS = {
@@ -34,7 +34,9 @@ def main() -> None:
     with Cluster(size=1) as cluster:
         node = cluster.nodes[0]
         credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
-        server = Server("bench", node.name, node.uri, SUFFIX, credentials=credentials)
+        server = Server(
+            cluster="bench", name=node.name, uri=node.uri, suffix=SUFFIX, credentials=credentials
+        )
         lines = "\n".join(
             f"{k}: {v}" for k, vs in canary_entry("bench", server).items() for v in vs
         )

@@ -12,6 +12,7 @@ import click
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.text.printable import printable
+from ldaphealth.text.suggestion import suggestion
 
 INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
 PIPE = 141  # 128 and SIGPIPE
@@ -53,9 +54,9 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; click.UsageError names the one that was probably meant."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from ldaphealth.config.mistakes import near  # noqa: PLC0415  loads msgspec
-
-            raise click.UsageError(f"No such command {args[0]!r}{near(args[0], COMMANDS)}", ctx)
+            raise click.UsageError(
+                f"No such command {args[0]!r}{suggestion(args[0], COMMANDS)}", ctx
+            )
         return super().resolve_command(ctx, args)
 
 

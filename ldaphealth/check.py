@@ -1,15 +1,15 @@
-"""What a check is, what its judge sees, and which checks a cluster wants.
+"""What a check is: what it observes, how it judges, and the view that its judge gets.
 
-Authors of checks find all of it in `ldaphealth.plugin`.
+Authors of checks find all of it in `ldaphealth.plugin`; settings.py has how a cluster configures
+one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec import Struct
 
 from ldaphealth.model import CheckEffect, F, Finding, Metric, Observation, Server, State, Trust
 
@@ -19,7 +19,22 @@ if TYPE_CHECKING:  # a check's type mentions the session; loading it would load 
 
 P = TypeVar("P", bound=Struct)  # the settings of one check
 ObservationsByServer = Mapping[str, Sequence[Observation[F]]]  # by server ID, oldest first
-SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
+
+
+class CheckedCluster(Protocol):
+    """What a check can compare its params with: the cluster that configures it."""
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Return the servers of the cluster."""
+
+    @property
+    def deadline_seconds(self) -> float:
+        """Return the time that a round may take."""
+
+    @property
+    def second_look_seconds(self) -> float:
+        """Return the pause between the two reads of a process without memory."""
 
 
 class View(Struct, Generic[F], frozen=True):
@@ -92,6 +107,8 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     observations too: of three in a row the middle one may be dropped when each covers the one
     before it. `select_kept` returns the few observations that a restart of the agent must not
     forget.
+    `validate(cluster, params)` returns what is wrong with the settings in that cluster: pairs of a
+    key, or "" for all of them, and a message.
 
     A check has either `observe` or `survey`. A survey watches several servers for a longer time
     (ldaphealth/survey.py). Rounds leave it out, only the agent runs it, and its `params` also have
@@ -108,6 +125,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     second_look: Callable[[View[F], P], bool] | None = None
     covers: Callable[[F, F], bool] | None = None
     select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None
+    validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
 
     def __post_init__(self) -> None:
         if (self.observe is None) is (self.survey is None):
@@ -117,97 +135,3 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
 # Where it does not matter which check it is.
 AnyView = View[Any]
 AnyCheck = Check[Any, Any]
-
-
-class ConfiguredCheck(Struct, frozen=True):
-    """One check as a cluster wants it: with its settings and its effect on the verdict."""
-
-    check: AnyCheck
-    params: Any
-    effect: CheckEffect
-
-
-class Settle(Struct, frozen=True):
-    """How many rounds, and how much time, it takes to believe a change (docs/verdicts.md)."""
-
-    confirm_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=60,
-            description="a server without LDAP service is looked at again for "
-            "so long before the round counts as failed: a restart within it removes nobody",
-        ),
-    ] = 1.5
-    fall_hard: Annotated[
-        int, Meta(ge=1, le=100, description="rounds without LDAP service until a server goes out")
-    ] = 1
-    fall_soft: Annotated[
-        int, Meta(ge=1, le=100, description="rounds with a broken expectation, such as too slow")
-    ] = 3
-    rise: Annotated[
-        int, Meta(ge=1, le=100, description="good rounds until a server comes back")
-    ] = 2
-    min_out_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="it stays out at least so long; twice as long with "
-            "each time that it went out within `flap_window_seconds`, at most 32 times",
-        ),
-    ] = 5.0
-    flap_window_seconds: Annotated[
-        float, Meta(ge=0, le=86400, description="for how long a removal is remembered as a flap")
-    ] = 600.0
-    ramp_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="after it came back its weight grows to the full "
-            "one in this time; 0: at once",
-        ),
-    ] = 30.0
-    believe_seconds: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=3600,
-            description="when no server of the cluster gives service, it is "
-            "more likely us: the last verdicts are held for so long",
-        ),
-    ] = 15.0
-
-
-class Cluster(Struct, frozen=True):
-    """Servers that hold the same data, judged together.
-
-    `checks` are in the order of a session: connect, bind, the operations, unbind.
-    `min_in_service` is the floor under soft failures. Times are seconds. `interval_seconds` and
-    `settle` are the agent's; the one-shot command looks once.
-    """
-
-    name: str
-    servers: tuple[Server, ...]
-    checks: tuple[ConfiguredCheck, ...]
-    min_in_service: int
-    deadline_seconds: float = 5.0
-    second_look_seconds: float = 1.0
-    interval_seconds: float = 5.0
-    settle: Settle = Settle()
-
-    @property
-    def round_checks(self) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks of a session, in its order."""
-        return tuple(planned for planned in self.checks if planned.check.survey is None)
-
-    @property
-    def surveys(self) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks that the agent does beside its rounds."""
-        return tuple(planned for planned in self.checks if planned.check.survey is not None)
-
-    def within(self, deadline_seconds: float) -> Cluster:
-        """Return the same with another deadline, and a second look that fits into it."""
-        pause = min(self.second_look_seconds, deadline_seconds * SECOND_LOOK_PART)
-        return replace(self, deadline_seconds=deadline_seconds, second_look_seconds=pause)

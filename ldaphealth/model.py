@@ -5,11 +5,14 @@ Every other module imports this one; it imports nothing of ours and does nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
+
+# What is wrong with settings as a whole: pairs of a key, or "" for all of them, and a message.
+SettingMistakes = Iterator[tuple[str, str]]
 
 F = TypeVar("F", bound=Struct)  # the facts of one check
 
@@ -73,34 +76,67 @@ class Secret:
         return hash(self._text)
 
 
-class Credentials(Struct, frozen=True):
+Method = Annotated[
+    BindMethod,
+    Meta(description="`simple`: a DN and a password; `external`: SASL EXTERNAL; `anonymous`"),
+]
+
+
+class BindSettings(Struct, frozen=True):
+    """The settings of a bind that the file and a session have in common."""
+
+    method: Method = BindMethod.ANONYMOUS
+    dn: Annotated[str, Meta(description="the DN to bind as, with method `simple`")] = ""
+
+
+class Credentials(BindSettings, frozen=True):
     """Who the agent is to a server."""
 
-    method: BindMethod = BindMethod.ANONYMOUS
-    dn: str = ""
     password: Secret | None = None
 
 
-class Tls(Struct, frozen=True):
-    """How a session is encrypted; certificate and host name are verified unless `verify` is off."""
+class Tls(Struct, frozen=True, kw_only=True):
+    """How sessions are encrypted. Certificates and host names are verified by default."""
 
-    start_tls: bool = False
-    ca_file: str = ""  # empty: the system's authorities
-    certificate_file: str = ""
-    key_file: str = ""
-    verify: bool = True
-    server_name: str = ""  # the name that the certificate must carry; empty: the host of the URI
+    start_tls: Annotated[bool, Meta(description="start TLS on `ldap://` before the bind")] = False
+    ca_file: Annotated[
+        str, Meta(description="authorities to trust, in PEM; empty: those of the system")
+    ] = ""
+    certificate_file: Annotated[str, Meta(description="our own certificate, in PEM")] = ""
+    key_file: Annotated[str, Meta(description="its key; empty: it is in `certificate_file`")] = ""
+    verify: Annotated[
+        bool, Meta(description="`false` trusts everybody on the network; for trials only")
+    ] = True
+
+    def find_mistakes(self) -> SettingMistakes:
+        """Yield each wrong key with what is wrong."""
+        if self.key_file and not self.certificate_file:
+            yield "key_file", "needs certificate_file"
 
 
-class Server(Struct, frozen=True):
-    """One LDAP server as its cluster sees it. `weight` is what keepalived gets when all is well."""
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    """The settings of a server that are used as the file has them."""
+
+    uri: Annotated[str, Meta(description="`ldap://HOST[:PORT]`, `ldaps://…` or `ldapi://%2Fpath`")]
+    server_name: Annotated[
+        str,
+        Meta(description="the name that the certificate must carry; empty: the host of `uri`"),
+    ] = ""
+    role: Annotated[
+        Role,
+        Meta(description="`provider` takes writes, `consumer` only copies and is never written to"),
+    ] = Role.PROVIDER
+    weight: Annotated[
+        int, Meta(ge=0, le=253, description="what keepalived gets when all is well, 0 to 253")
+    ] = 100
+
+
+class Server(ServerSettings, frozen=True, kw_only=True):
+    """One LDAP server as its cluster sees it."""
 
     cluster: str
     name: str
-    uri: str
     suffix: str = ""
-    role: Role = Role.PROVIDER
-    weight: int = 100
     credentials: Credentials = Credentials()
     tls: Tls = Tls()
 

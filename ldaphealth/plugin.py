@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Meta, Struct, field
 
-from ldaphealth.check import Check, ObservationsByServer, View
+from ldaphealth.check import Check, CheckedCluster, ObservationsByServer, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.model import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Check",
     "CheckEffect",
+    "CheckedCluster",
     "Deadline",
     "Failure",
     "FailureKind",

@@ -19,14 +19,14 @@ from ldaphealth.config.json_schema import schema
 DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
 SECTIONS = {
     "File": "The file",
-    "Credentials": "`credentials.NAME`",
-    "Cluster": "`clusters.NAME`",
-    "Server": "`clusters.NAME.servers.NAME`",
+    "CredentialsEntry": "`credentials.NAME`",
+    "ClusterEntry": "`clusters.NAME`",
+    "ServerEntry": "`clusters.NAME.servers.NAME`",
     "Tls": "`tls`, of a cluster or a server",
     "Settle": "`clusters.NAME.settle`",
-    "Agent": "`agent`",
-    "Http": "`agent.http`",
-    "Haproxy": "`agent.haproxy`",
+    "AgentSettings": "`agent`",
+    "HttpSettings": "`agent.http`",
+    "HaproxySettings": "`agent.haproxy`",
 }
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
@@ -35,7 +35,7 @@ def reference() -> str:
     """Return the tables as Markdown."""
     whole = schema(BUILT_IN.values())
     definitions = whole["$defs"]
-    checks = definitions["Cluster"]["properties"]["checks"]["properties"]
+    checks = definitions["ClusterEntry"]["properties"]["checks"]["properties"]
     parts: list[str] = []
     for name, heading in SECTIONS.items():
         parts += _section(heading, definitions[name], definitions, 2)
@@ -59,8 +59,9 @@ def _section(
 
 
 def _rows(described: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
-    for key, each in described["properties"].items():
-        default = "needed" if key in described["required"] else _default(each.get("default"))
+    needed, keys = described["required"], described["properties"]
+    for key, each in sorted(keys.items(), key=lambda item: item[0] not in needed):
+        default = "needed" if key in needed else _default(each.get("default"))
         meaning = each["description"][0].upper() + each["description"][1:]
         yield f"| `{key}` | {_type(each, definitions)} | {default} | {meaning} |"
 
@@ -106,11 +107,11 @@ NULL = {"type": "null"}
 LINKS = {
     "Thresholds": "[thresholds](#thresholds)",
     "Tls": "[mapping](#tls-of-a-cluster-or-a-server)",
-    "Server": "[mapping](#clustersnameserversname)",
+    "ServerEntry": "[mapping](#clustersnameserversname)",
     "Settle": "[mapping](#clustersnamesettle)",
-    "Agent": "[mapping](#agent)",
-    "Http": "[mapping](#agenthttp)",
-    "Haproxy": "[mapping](#agenthaproxy)",
+    "AgentSettings": "[mapping](#agent)",
+    "HttpSettings": "[mapping](#agenthttp)",
+    "HaproxySettings": "[mapping](#agenthaproxy)",
     "Range": "range",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
     "Rate": "[rate](#a-rate-of-monitor)",

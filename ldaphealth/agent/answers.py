@@ -16,8 +16,6 @@ import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import Settle
-from ldaphealth.config.mistakes import near
 from ldaphealth.control.requests import (
     ControlRequest,
     ControlResponse,
@@ -33,8 +31,10 @@ from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Server, Snapshot
+from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import document, finding_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError
+from ldaphealth.text.suggestion import suggestion
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ class Answers:
         if name in self._agent.pools:
             raise RequestRefused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
         if name not in known:
-            raise RequestRefused(f"the agent looks at no {name!r}{near(name, known)}")
+            raise RequestRefused(f"the agent looks at no {name!r}{suggestion(name, known)}")
         return known[name]
 
 

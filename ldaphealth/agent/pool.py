@@ -13,13 +13,14 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, ObservationsByServer
+from ldaphealth.check import ObservationsByServer
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, rule_named
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
 from ldaphealth.publishers.publication import VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
+from ldaphealth.settings import Cluster
 
 log = logging.getLogger(__name__)
 

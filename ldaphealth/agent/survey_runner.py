@@ -14,10 +14,10 @@ from typing import Any
 from msgspec import Struct
 
 from ldaphealth.agent.schedule import Schedule
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 

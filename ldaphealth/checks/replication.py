@@ -7,7 +7,7 @@ have (docs/replication.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -47,9 +47,10 @@ from ldaphealth.csn import (
 )
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
+from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
+    from ldaphealth.check import CheckedCluster, View
     from ldaphealth.ldap.session import Session
 
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
@@ -177,6 +178,17 @@ def _judged(
     return [each for each in told if each[0] is not State.OK] or [fine]
 
 
+def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str]]:
+    """Yield the settings that cannot work in this cluster, with what is wrong."""
+    pause = cluster.second_look_seconds
+    if not params.proves_within(pause):
+        what = f"nobody could be behind: the two looks are {pause:g} s apart (second_look_seconds)"
+        yield "behind_second_look", f"{what}, so it must alert on less"
+    named, servers = SERVER.fullmatch(params.reference), [each.name for each in cluster.servers]
+    if named and named[1] not in servers:
+        yield "reference", f"the cluster has no server {named[1]!r}{suggestion(named[1], servers)}"
+
+
 def second_look(view: View[Facts], params: Params) -> bool:
     """Tell whether this server lacked anything that was seen of another."""
     for base in params.contexts(view.server):
@@ -217,4 +229,5 @@ CHECK = Check(
     second_look=second_look,
     covers=grew,
     select_kept=select_kept,
+    validate=validate,
 )

@@ -14,16 +14,16 @@ import click
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from ldaphealth.check import Cluster
     from ldaphealth.judging.thresholds import Thresholds
     from ldaphealth.model import Credentials
+    from ldaphealth.settings import Cluster
 
 ANY = "(objectClass=*)"
 PASSWORD_VARIABLE = "LDAP_PASSWORD"  # noqa: S105  its name, which is check_ldap's
 MOST_ENTRIES = 1000  # what the server is asked for when entries are counted
 
 
-class HostOptions(Struct, frozen=True):
+class HostOptions(Struct, frozen=True, kw_only=True):
     """What check_ldap's options say of one server; `password` is what came with `-P`."""
 
     host: str = ""
@@ -75,11 +75,12 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
     As there only the whole time is judged, by the caller, and the number of entries where it is
     asked for: then the whole tree is searched, otherwise the base alone.
     """
-    from ldaphealth.check import Cluster, ConfiguredCheck  # noqa: PLC0415  heavy: not for `--help`
+    # Heavy, and not needed for `--help`.
     from ldaphealth.checks import BUILT_IN, bind, connect, search, unbind  # noqa: PLC0415
     from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
     from ldaphealth.ldap.endpoint import parse_uri  # noqa: PLC0415
     from ldaphealth.model import Server, Tls  # noqa: PLC0415
+    from ldaphealth.settings import Cluster, ConfiguredCheck  # noqa: PLC0415
 
     if options.base is None:
         raise click.UsageError("-b is missing: where to search, such as dc=example,dc=com")
@@ -88,10 +89,10 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
     except ValueError as error:
         raise click.UsageError(f"-H: {error}") from error
     server = Server(
-        "ldap",
-        options.bare_host,
-        options.uri,
-        options.base,
+        cluster="ldap",
+        name=options.bare_host,
+        uri=options.uri,
+        suffix=options.base,
         credentials=_credentials(options),
         tls=Tls(start_tls=options.starttls, ca_file=options.ca_file),
     )
@@ -114,7 +115,14 @@ def cluster(options: HostOptions, entries: Thresholds | None, deadline_seconds: 
         ConfiguredCheck(BUILT_IN[name], each, BUILT_IN[name].effect)
         for name, each in params.items()
     )
-    return Cluster("ldap", (server,), planned, 0, deadline_seconds, second_look_seconds=0)
+    return Cluster(
+        name="ldap",
+        servers=(server,),
+        checks=planned,
+        min_in_service=0,
+        deadline_seconds=deadline_seconds,
+        second_look_seconds=0,
+    )
 
 
 def _credentials(options: HostOptions) -> Credentials:

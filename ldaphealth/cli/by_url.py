@@ -13,15 +13,15 @@ import click
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from ldaphealth.check import Cluster
     from ldaphealth.ldap.endpoint import Endpoint
     from ldaphealth.model import Credentials
+    from ldaphealth.settings import Cluster
 
 DEADLINE_SECONDS = 5.0
 SECOND_LOOK_SECONDS = 1.0
 
 
-class UrlOptions(Struct, frozen=True):
+class UrlOptions(Struct, frozen=True, kw_only=True):
     """What the options say of all servers given as URLs; a configuration file says it otherwise."""
 
     base: str = ""
@@ -36,9 +36,10 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
 
     click.UsageError says what is wrong with the options.
     """
-    from ldaphealth.check import Cluster, ConfiguredCheck  # noqa: PLC0415  heavy: not for `--help`
+    # Heavy, and not needed for `--help`.
     from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
     from ldaphealth.model import Server, Tls  # noqa: PLC0415
+    from ldaphealth.settings import Cluster, ConfiguredCheck  # noqa: PLC0415
 
     if options.ca_file and not Path(options.ca_file).is_file():
         raise click.UsageError(f"--ca-file {options.ca_file}: no such file")
@@ -50,15 +51,22 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
         name = endpoint.host + (f":{endpoint.port}" if endpoint.port else "")
         if name in servers:
             raise click.UsageError(f"{uri} is named twice")
-        servers[name] = Server("cluster", name, uri, options.base, credentials=credentials, tls=tls)
+        servers[name] = Server(
+            cluster="cluster",
+            name=name,
+            uri=uri,
+            suffix=options.base,
+            credentials=credentials,
+            tls=tls,
+        )
     # Replication needs a naming context, and servers to compare.
     replication = ["replication"] if options.base and len(servers) > 1 else []
     wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
     deadline = deadline_seconds or DEADLINE_SECONDS
     return Cluster(
-        "cluster",
-        tuple(servers.values()),
-        tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
+        name="cluster",
+        servers=tuple(servers.values()),
+        checks=tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
         min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
         deadline_seconds=deadline,
         second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),

@@ -14,7 +14,7 @@ from ldaphealth.cli.by_url import credentials_of
 from ldaphealth.cli.targets import as_format, complete, config_option, select
 
 if TYPE_CHECKING:
-    from ldaphealth.check import Cluster
+    from ldaphealth.settings import Cluster
 
 Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
 DEADLINE_SECONDS = 10.0  # of each provider that is tried

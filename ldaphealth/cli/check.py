@@ -27,11 +27,10 @@ from ldaphealth.sinks import SINKS, Sink, SinkOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ldaphealth.check import Cluster, ConfiguredCheck
     from ldaphealth.guard import Memory
     from ldaphealth.ldap.deadline import Deadline
     from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
-    from ldaphealth.settings import Settings
+    from ldaphealth.settings import Cluster, ConfiguredCheck, Settings
 
 BACKSTOP_SECONDS = 2.0
 LEAST_PART = 0.3  # of the deadline; less would call every server silent

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
+from ldaphealth.text.suggestion import suggestion
+
 if TYPE_CHECKING:
-    from ldaphealth.check import Cluster
-    from ldaphealth.settings import Settings
+    from ldaphealth.settings import Cluster, Settings
 
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 
@@ -79,8 +80,6 @@ class Selection(Struct, frozen=True):
 
 def select(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Selection:
     """Return what a configuration file says of these clusters and servers, or of all."""
-    from ldaphealth.config.mistakes import near  # noqa: PLC0415  loads the checks
-
     settings = load_config(path)
     clusters = settings.clusters
     if deadline_seconds is not None:
@@ -89,7 +88,7 @@ def select(targets: Iterable[str], path: Path, deadline_seconds: float | None) -
     wanted: set[str] = set()
     for target in targets or clusters:
         if target not in known:
-            raise click.UsageError(f"{path} describes no {target!r}{near(target, known)}")
+            raise click.UsageError(f"{path} describes no {target!r}{suggestion(target, known)}")
         name, _, server = target.partition("/")
         wanted.update([target] if server else [each.id for each in clusters[name].servers])
     chosen = [

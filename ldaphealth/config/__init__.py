@@ -11,8 +11,8 @@ from msgspec import UnsetType
 
 from ldaphealth.checks import find
 from ldaphealth.config import build
-from ldaphealth.config.fill import Problems, fill_struct
-from ldaphealth.config.mistakes import ConfigError
+from ldaphealth.config.fill import fill_struct
+from ldaphealth.config.mistakes import ConfigError, Problems
 from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read
 from ldaphealth.settings import Settings
@@ -29,7 +29,7 @@ def load(path: Path, finder: build.Finder = find) -> Settings:
     file: File | UnsetType = fill_struct(File, read(path), "", problems)
     if not isinstance(file, File):
         raise ConfigError(problems.lines)
-    clusters, agent = build.clusters(file, finder, problems), build.agent(file.agent, problems)
+    clusters = build.clusters(file, finder, problems)
     if problems.lines:
         raise ConfigError(problems.lines)
-    return Settings(clusters, agent)
+    return Settings(clusters, file.agent)

@@ -1,6 +1,6 @@
 """A file of the right shape into clusters, with the mistakes that only the whole shows.
 
-`config.load` calls `build` once; it reads the files that the configuration names.
+`config.load` calls `clusters` once; it reads the files that the configuration names.
 """
 
 from __future__ import annotations
@@ -10,117 +10,71 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ldaphealth import check, model
+from msgspec import UNSET, Struct
+
+from ldaphealth.check import AnyCheck
 from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
-from ldaphealth.checks.replication import Params as ReplicationParams
-from ldaphealth.config import shape
-from ldaphealth.config.fill import Problems, fill, fill_struct
-from ldaphealth.config.mistakes import near
+from ldaphealth.config.fill import fill, fill_struct
+from ldaphealth.config.mistakes import Problems
+from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.secret_file import read_secret, secret_of
-from ldaphealth.ldap.endpoint import Endpoint, parse_listen, parse_uri
-from ldaphealth.settings import AgentSettings, HttpSettings
+from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.model import BindMethod, CheckEffect, Credentials, Server, ServerSettings, Tls
+from ldaphealth.settings import SECOND_LOOK_PART, Cluster, ClusterSettings, ConfiguredCheck
+from ldaphealth.text.suggestion import suggestion
 
 SECOND_LOOK_SECONDS = 1.0
 OFF = ("off", False)
 ON = (None, True)  # a check with nothing to say of it
 
-Finder = Callable[[str], check.AnyCheck]
+Finder = Callable[[str], AnyCheck]
 
 
-def clusters(file: shape.File, finder: Finder, problems: Problems) -> dict[str, check.Cluster]:
+def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluster]:
     """Return the clusters by name; with problems they must not be used."""
     known = {
         name: _credentials(f"credentials.{name}", each, problems)
         for name, each in file.credentials.items()
     }
-    built = {
-        name: check.Cluster(
-            name,
-            _servers(f"clusters.{name}", name, each, known, problems),
-            _checks(f"clusters.{name}.checks", each.checks, finder, problems),
-            _floor(f"clusters.{name}", each, problems),
-            each.deadline_seconds,
-            _second_look_seconds(f"clusters.{name}", each, problems),
-            each.interval_seconds,
-            each.settle,
+    built: dict[str, Cluster] = {}
+    for name, each in file.clusters.items():
+        path = f"clusters.{name}"
+        built[name] = cluster = Cluster(
+            name=name,
+            servers=_servers(path, name, each, known, problems),
+            checks=_checks(f"{path}.checks", each.checks, finder, problems),
+            min_in_service=_floor(path, each, problems),
+            second_look_seconds=_second_look_seconds(path, each, problems),
+            **_inherited(ClusterSettings, each),
         )
-        for name, each in file.clusters.items()
-    }
-    for name, cluster in built.items():
-        _check_second_look(f"clusters.{name}", cluster, problems)
+        _validate(path, cluster, problems)
     return built
 
 
-def agent(given: shape.Agent, problems: Problems) -> AgentSettings:
-    """Return how the agent runs."""
-    for key in ("runtime_directory", "state_directory"):
-        if not Path(getattr(given, key)).is_absolute():
-            problems.add(f"agent.{key}", "must be an absolute path")
-    return AgentSettings(
-        Path(given.runtime_directory),
-        Path(given.state_directory),
-        given.socket_group,
-        given.threads,
-        given.track_files,
-        given.history_days,
-        given.history_megabytes,
-        given.log_format,
-        _http(given.http, problems) if given.http else None,
-        _listen("agent.haproxy.listen", given.haproxy.listen, problems) if given.haproxy else None,
-    )
+def _inherited(base: type[Struct], entry: Struct) -> dict[str, Any]:
+    """Return the settings of an entry that are used as the file has them."""
+    return {name: getattr(entry, name) for name in base.__struct_fields__}
 
 
-def _http(given: shape.Http, problems: Problems) -> HttpSettings:
-    path = "agent.http"
-    if bool(given.user) != bool(given.password_file):
-        problems.add(path, "user and password_file go together")
-    if ":" in given.user:
-        problems.add(f"{path}.user", "must hold no colon (RFC 7617)")
-    if given.key_file and not given.certificate_file:
-        problems.add(f"{path}.key_file", "needs certificate_file")
-    return HttpSettings(
-        _listen(f"{path}.listen", given.listen, problems),
-        given.certificate_file,
-        given.key_file,
-        given.user,
-        given.password_file,
-        given.token_file,
-        given.open_health,
-    )
-
-
-def _listen(path: str, text: str, problems: Problems) -> Endpoint:
-    try:
-        return parse_listen(text)
-    except ValueError as error:
-        problems.add(path, str(error))
-        return Endpoint("tcp", "", 0)
-
-
-def _credentials(path: str, given: shape.Credentials, problems: Problems) -> model.Credentials:
-    if given.method is not model.BindMethod.SIMPLE:
-        if given.dn or given.password_file or given.password_env:
-            problems.add(path, f"method {given.method} takes no dn and no password")
-        return model.Credentials(given.method)
-    if not given.dn:
-        problems.add(f"{path}.dn", "is missing; method simple binds as a DN")
+def _credentials(path: str, given: CredentialsEntry, problems: Problems) -> Credentials:
+    method = given.method
+    if method is not BindMethod.SIMPLE:
+        return Credentials(method=method)
     if bool(given.password_file) == bool(given.password_env):
-        problems.add(path, "say one of password_file and password_env")
-        return model.Credentials()
+        return Credentials()
+    key = "password_env" if given.password_env else "password_file"
     try:
         if given.password_env:
             secret = secret_of(given.password_env, os.environ)
         else:
             secret = read_secret(Path(given.password_file))
     except ValueError as error:
-        problems.add(
-            f"{path}.{'password_env' if given.password_env else 'password_file'}", f"{error}"
-        )
-        return model.Credentials()
-    return model.Credentials(model.BindMethod.SIMPLE, given.dn, secret)
+        problems.add(f"{path}.{key}", str(error))
+        return Credentials()
+    return Credentials(method=method, dn=given.dn, password=secret)
 
 
-def _floor(path: str, given: shape.Cluster, problems: Problems) -> int:
+def _floor(path: str, given: ClusterEntry, problems: Problems) -> int:
     count = len(given.servers)
     floor = (count + 1) // 2 if given.min_in_service is None else given.min_in_service
     if floor > count:
@@ -128,8 +82,8 @@ def _floor(path: str, given: shape.Cluster, problems: Problems) -> int:
     return floor
 
 
-def _second_look_seconds(path: str, given: shape.Cluster, problems: Problems) -> float:
-    most = given.deadline_seconds * check.SECOND_LOOK_PART
+def _second_look_seconds(path: str, given: ClusterEntry, problems: Problems) -> float:
+    most = given.deadline_seconds * SECOND_LOOK_PART
     if given.second_look_seconds is None:
         return min(SECOND_LOOK_SECONDS, most)
     if given.second_look_seconds > most:
@@ -139,51 +93,50 @@ def _second_look_seconds(path: str, given: shape.Cluster, problems: Problems) ->
     return given.second_look_seconds
 
 
-def _check_second_look(path: str, cluster: check.Cluster, problems: Problems) -> None:
-    pause = cluster.second_look_seconds
-    for planned in cluster.checks:
-        params = planned.params
-        if isinstance(params, ReplicationParams) and not params.proves_within(pause):
-            problems.add(
-                f"{path}.checks.{planned.check.name}.behind_second_look",
-                f"nobody could be behind: the two looks are {pause:g} s apart "
-                "(second_look_seconds), so it must alert on less",
-            )
+def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
+    """Add the settings of checks that cannot work in this cluster.
+
+    A cluster with a mistake in its servers may lack one that the settings name; then none is added.
+    """
+    if problems.has_below(f"{path}.servers"):
+        return
+    for configured in cluster.checks:
+        validate, params = configured.check.validate, configured.params
+        if validate is not None and params is not UNSET:
+            here = f"{path}.checks.{configured.check.name}"
+            problems.add_each(here, validate(cluster, params))
 
 
 def _servers(
     path: str,
     cluster: str,
-    given: shape.Cluster,
-    known: Mapping[str, model.Credentials],
+    given: ClusterEntry,
+    known: Mapping[str, Credentials],
     problems: Problems,
-) -> tuple[model.Server, ...]:
+) -> tuple[Server, ...]:
     _check_tls(f"{path}.tls", given.tls, problems)
     _check_name(f"{path}.credentials", given.credentials, known, problems)
     servers = []
-    uris: dict[str, str] = {}
+    names: dict[str, str] = {}  # by URI
     for name, each in given.servers.items():
         here = f"{path}.servers.{name}"
-        server = shape.Server(each) if isinstance(each, str) else each
-        tls = server.tls or given.tls
-        _check_uri(f"{here}.uri", server.uri, tls, problems)
-        if server.uri in uris:
-            problems.add(f"{here}.uri", f"is the same as that of {uris[server.uri]}")
-        uris.setdefault(server.uri, name)
-        if server.tls:
-            _check_tls(f"{here}.tls", server.tls, problems)
-        _check_name(f"{here}.credentials", server.credentials, known, problems)
-        credentials = known.get(server.credentials or given.credentials, model.Credentials())
+        entry = ServerEntry(uri=each) if isinstance(each, str) else each
+        tls = entry.tls or given.tls
+        _check_uri(f"{here}.uri", entry.uri, tls, problems)
+        if entry.uri in names:
+            problems.add(f"{here}.uri", f"is the same as that of {names[entry.uri]}")
+        names.setdefault(entry.uri, name)
+        if entry.tls:
+            _check_tls(f"{here}.tls", entry.tls, problems)
+        _check_name(f"{here}.credentials", entry.credentials, known, problems)
         servers.append(
-            model.Server(
-                cluster,
-                name,
-                server.uri,
-                given.suffix,
-                server.role,
-                server.weight,
-                credentials,
-                _tls(tls, server.server_name),
+            Server(
+                cluster=cluster,
+                name=name,
+                suffix=given.suffix,
+                credentials=known.get(entry.credentials or given.credentials, Credentials()),
+                tls=tls,
+                **_inherited(ServerSettings, entry),
             )
         )
     return tuple(servers)
@@ -191,10 +144,10 @@ def _servers(
 
 def _check_name(path: str, name: str, known: Mapping[str, object], problems: Problems) -> None:
     if name and name not in known:
-        problems.add(path, f"{name!r} is not under credentials{near(name, known)}")
+        problems.add(path, f"{name!r} is not under credentials{suggestion(name, known)}")
 
 
-def _check_uri(path: str, uri: str, tls: shape.Tls, problems: Problems) -> None:
+def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
     try:
         if parse_uri(uri).is_tls and tls.start_tls:
             problems.add(path, "ldaps:// and tls.start_tls exclude each other")
@@ -202,33 +155,25 @@ def _check_uri(path: str, uri: str, tls: shape.Tls, problems: Problems) -> None:
         problems.add(path, str(error))
 
 
-def _check_tls(path: str, given: shape.Tls, problems: Problems) -> None:
-    if given.key_file and not given.certificate_file:
-        problems.add(f"{path}.key_file", "needs certificate_file")
-        return
-    if not (given.ca_file or given.certificate_file):
+def _check_tls(path: str, given: Tls, problems: Problems) -> None:
+    if any(given.find_mistakes()) or not (given.ca_file or given.certificate_file):
         return  # nothing to read; the system's authorities would take 50 ms
     from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
     from ldaphealth.ldap.transport import tls_context  # noqa: PLC0415
 
     try:
-        tls_context(_tls(given))
+        tls_context(given)
     except SessionError as error:
         problems.add(path, error.failure.detail)
 
 
-def _tls(given: shape.Tls, server_name: str = "") -> model.Tls:
-    files = given.ca_file, given.certificate_file, given.key_file
-    return model.Tls(given.start_tls, *files, given.verify, server_name)
-
-
 def _checks(
     path: str, given: Mapping[str, Any], finder: Finder, problems: Problems
-) -> tuple[check.ConfiguredCheck, ...]:
+) -> tuple[ConfiguredCheck, ...]:
     """Return the checks in the order of a session: built-in ones without settings are on."""
     free = (name for name in BUILT_IN if name not in OFF_WITHOUT_SETTINGS)
     wanted = dict.fromkeys(free, None) | dict(given)
-    planned: list[check.ConfiguredCheck] = []
+    configured: list[ConfiguredCheck] = []
     for name, settings in wanted.items():
         if settings in OFF:
             if name in SESSION:
@@ -239,19 +184,17 @@ def _checks(
         except LookupError as error:
             problems.add(f"{path}.{name}", str(error.args[0]))
             continue
-        planned.append(_planned(found, settings, f"{path}.{name}", problems))
+        configured.append(_configured(found, settings, f"{path}.{name}", problems))
     order = [*BUILT_IN]
     middle = order.index(LAST) - 0.5
     places = {name: float(place) for place, name in enumerate(order)}
-    return tuple(sorted(planned, key=lambda each: places.get(each.check.name, middle)))
+    return tuple(sorted(configured, key=lambda each: places.get(each.check.name, middle)))
 
 
-def _planned(
-    found: check.AnyCheck, settings: Any, path: str, problems: Problems
-) -> check.ConfiguredCheck:
+def _configured(found: AnyCheck, settings: Any, path: str, problems: Problems) -> ConfiguredCheck:
     settings = {} if settings in ON else settings
     params = fill_struct(found.params, settings, path, problems, beside=["effect"])
     effect = found.effect
     if isinstance(settings, dict) and "effect" in settings:
-        effect = fill(model.CheckEffect, settings["effect"], f"{path}.effect", problems)
-    return check.ConfiguredCheck(found, params, effect)
+        effect = fill(CheckEffect, settings["effect"], f"{path}.effect", problems)
+    return ConfiguredCheck(found, params, effect)

@@ -1,26 +1,29 @@
-"""Plain data into Structs, with every mistake and its place, not only the first.
+"""Plain data into typed values, with every mistake and its place, not only the first.
 
-msgspec checks each value and stops at the first mistake of what it is given; so mappings and
-lists are walked here, and it is given one value at a time.
+It accepts what msgspec accepts. But msgspec stops at the first mistake of what it is given; so
+mappings and lists are walked here, and msgspec converts one value at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import abc
+from collections.abc import Iterable, Iterator
 from enum import Enum
+from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
 
-from msgspec import UNSET, Struct, ValidationError, convert
-from msgspec.structs import fields
+from msgspec import UNSET, Meta, Struct, ValidationError, convert
+from msgspec.structs import FieldInfo, fields
 
-from ldaphealth.config.mistakes import near
-from ldaphealth.judging.thresholds import Range, parse_range
+from ldaphealth.config.mistakes import Problems, join
+from ldaphealth.config.text_form import TEXT_FORMS, TextForm
+from ldaphealth.model import SettingMistakes
 from ldaphealth.text.printable import printable
+from ldaphealth.text.suggestion import suggestion
 
-LONGEST_LINE = 400
-WORDS = {
+PLAIN_WORDS = {
     "int": "a whole number",
     "float": "a number",
     "str": "a text",
@@ -29,103 +32,178 @@ WORDS = {
     "array": "a list",
     "null": "empty",
 }
+MAPPINGS = frozenset({dict, abc.Mapping, abc.MutableMapping})
+LISTS: dict[Any, type] = {
+    list: list,
+    abc.Collection: list,
+    abc.Sequence: list,
+    abc.MutableSequence: list,
+    tuple: tuple,
+    set: set,
+    abc.Set: set,
+    abc.MutableSet: set,
+    frozenset: frozenset,
+}
 
 
-class Problems:
-    """The mistakes found so far."""
+@runtime_checkable
+class SelfChecking(Protocol):
+    """A Struct that finds the mistakes that only all of its values together show."""
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def add(self, path: str, what: str) -> None:
-        """Note a mistake at a place, such as `clusters.example.suffix`."""
-        self.lines.append(printable(f"{path or 'the file'}: {what}", LONGEST_LINE))
+    def find_mistakes(self) -> SettingMistakes:
+        """Yield each wrong key with what is wrong, "" for the mapping as a whole."""
 
 
 def fill(kind: Any, value: object, path: str, problems: Problems) -> Any:
-    """Return the value as that kind, or UNSET after a mistake that leaves nothing of it."""
-    plain, struct = _plain(kind), _struct_in(kind)
-    if Range in (plain, *get_args(plain)):
-        return _range(value, path, problems)
-    if struct and (plain is struct or isinstance(value, dict)):
-        return fill_struct(struct, value, path, problems)
-    if get_origin(plain) is dict and isinstance(value, dict):
-        return _mapping(kind, value, path, problems)
-    if get_origin(plain) is tuple and isinstance(value, list):
-        of = get_args(plain)[0]
-        return tuple(fill(of, each, f"{path}.{n}", problems) for n, each in enumerate(value, 1))
-    return _leaf(kind, value, path, problems)
+    """Return the value as that type, or UNSET after a mistake that leaves no value of it.
+
+    A value that remains after a mistake lacks what was wrong.
+    """
+    member = _member_for(kind, value)
+    plain = _plain(member)
+    if form := _text_form(plain):
+        return _from_text(form, value, path, problems)
+    if _is_plain_struct(plain):
+        return fill_struct(plain, value, path, problems)
+    if isinstance(value, dict) and get_origin(plain) in MAPPINGS:
+        return _mapping(member, value, path, problems)
+    if isinstance(value, list) and get_origin(plain) in LISTS:
+        return _list(member, value, path, problems)
+    return _converted(kind, value, path, problems)
 
 
 def fill_struct(
     kind: type[Struct], value: object, path: str, problems: Problems, beside: Iterable[str] = ()
 ) -> Any:
-    """Return a Struct made of a mapping; keys in `beside` are somebody else's.
+    """Return a Struct made of a mapping; keys in `beside` are not its own, and no mistake.
 
-    After a mistake it holds what was right, so that what follows can find the other mistakes.
+    After a mistake it holds what was right, so that what follows can find the other mistakes. It is
+    UNSET if a required key is missing or wrong.
     """
     if not isinstance(value, dict):
         problems.add(path, f"must be a mapping of keys to values{_not(value)}")
         return UNSET
-    known = {each.name: each for each in fields(kind)}
+    known = _fields(kind)
     for key in value:
         if key not in known and key not in beside:
-            problems.add(_join(path, key), f"unknown key{_meant(str(key), [*beside, *known])}")
-    values = {
-        name: fill(each.type, value[name], _join(path, name), problems)
-        for name, each in known.items()
-        if name in value
-    }
-    for name, each in known.items():
-        if each.required and name not in value:
-            problems.add(_join(path, name), "is missing")
-    right = {name: each for name, each in values.items() if each is not UNSET}
-    if any(each.required and name not in right for name, each in known.items()):
+            problems.add(join(path, key), f"unknown key{_meant(str(key), [*beside, *known])}")
+    right: dict[str, Any] = {}
+    for key, each in known.items():
+        if key in value:
+            filled = fill(each.type, value[key], join(path, key), problems)
+            right |= {} if filled is UNSET else {each.name: filled}
+        elif each.required:
+            problems.add(join(path, key), "is missing")
+    if any(each.required and each.name not in right for each in known.values()):
+        return UNSET
+    return _made(kind, right, path, problems)
+
+
+def _made(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
+    try:
+        made = kind(**values)
+    except (TypeError, ValueError) as error:  # its own objection, of __post_init__
+        problems.add(path, str(error))
+        return UNSET
+    if isinstance(made, SelfChecking):
+        problems.add_each(path, made.find_mistakes())
+    return made
+
+
+def _mapping(kind: Any, value: dict[Any, object], path: str, problems: Problems) -> Any:
+    key_kind, of = get_args(_plain(kind))
+    _check_length(kind, len(value), path, problems)
+    filled: dict[Any, Any] = {}
+    for key, each in value.items():
+        here = join(path, key)
+        made_key, made = _converted(key_kind, key, here, problems), fill(of, each, here, problems)
+        if made_key is not UNSET and made is not UNSET:
+            filled[made_key] = made
+    return UNSET if _wrong_length(kind, len(filled)) else filled
+
+
+def _list(kind: Any, value: list[object], path: str, problems: Problems) -> Any:
+    make, kinds = LISTS[get_origin(_plain(kind))], get_args(_plain(kind))
+    is_fixed = make is tuple and kinds[1:] != (...,)
+    if is_fixed and len(kinds) != len(value):
+        problems.add(path, f"must be a list of {len(kinds)}, not of {len(value)}")
+    _check_length(kind, len(value), path, problems)
+    filled = [
+        fill(of, each, f"{path}.{number}", problems)
+        for number, (of, each) in enumerate(
+            zip(kinds if is_fixed else kinds[:1] * len(value), value, strict=False), 1
+        )
+    ]
+    right = [each for each in filled if each is not UNSET]
+    is_wrong = len(right) != len(kinds) if is_fixed else _wrong_length(kind, len(right))
+    return UNSET if is_wrong else make(right)
+
+
+def _check_length(kind: Any, length: int, path: str, problems: Problems) -> None:
+    if wrong := _wrong_length(kind, length):
+        problems.add(path, wrong)
+
+
+def _wrong_length(kind: Any, length: int) -> str:
+    """Return how a mapping or a list of this length breaks the bounds of its type, or nothing."""
+    for bounds in _bounds(kind):
+        least, most = bounds.min_length or 0, bounds.max_length
+        if least == 1 and not length:
+            return "is empty"
+        if length < least:
+            return f"must have at least {least} values, not {length}"
+        if most is not None and length > most:
+            return f"must have at most {most} value{'s' * (most != 1)}, not {length}"
+    return ""
+
+
+def _from_text(form: TextForm, value: object, path: str, problems: Problems) -> Any:
+    if isinstance(value, bool) or not isinstance(value, form.written_as):
+        problems.add(path, f"must be {form.wanted}{_not(value)}")
         return UNSET
     try:
-        return kind(**right)
-    except ValueError as error:  # its own objection, of __post_init__
+        return form.parse(value)
+    except ValueError as error:
         problems.add(path, str(error))
         return UNSET
 
 
-def _mapping(kind: Any, value: dict[Any, object], path: str, problems: Problems) -> dict[str, Any]:
-    key_kind, of = get_args(_plain(kind))
-    least = next((m.min_length for m in _meta(kind) if m.min_length), 0)
-    if len(value) < least:
-        problems.add(path, "is empty")
-    filled = {
-        _leaf(key_kind, key, _join(path, key), problems): fill(of, each, _join(path, key), problems)
-        for key, each in value.items()
-    }
-    return {key: each for key, each in filled.items() if UNSET not in (key, each)}
-
-
-def _leaf(kind: Any, value: object, path: str, problems: Problems) -> Any:
+def _converted(kind: Any, value: object, path: str, problems: Problems) -> Any:
     try:
         return convert(value, kind)
     except ValidationError as error:
-        problems.add(path, f"must be {_wanted(kind, error)}{_not(value)}")
+        problems.add(path, f"{_wanted(kind, str(error))}{_not(value)}")
         return UNSET
 
 
-def _wanted(kind: Any, error: ValidationError) -> str:
-    choices = _choices(_plain(kind))
-    if choices:
-        return f"one of {', '.join(choices)}"
-    if "matching regex" in str(error):
-        return next((str(m.description) for m in _meta(kind) if m.description), str(error))
-    text = str(error).removeprefix("Expected ").partition(", got")[0].partition(" - at")[0]
+def _wanted(kind: Any, error: str) -> str:
+    """Return what msgspec expected, in plain words."""
+    text = error.partition(" - at")[0]
+    choices = _choices(kind)
+    if choices and (text.startswith("Invalid enum") or not _is_union(kind)):
+        return f"must be one of {', '.join(choices)}"
+    if "matching regex" in text:
+        described = (str(each.description) for each in _bounds(kind) if each.description)
+        return f"must be {next(described, _in_words(text))}"
+    return _in_words(text) if not text.startswith("Expected ") else f"must be {_in_words(text)}"
+
+
+def _in_words(text: str) -> str:
+    text = text.removeprefix("Expected ").partition(", got")[0]
     text = text.replace("`", "").replace(" | ", " or ")
-    return re.sub(r"^\w+|(?<=or )\w+", lambda match: WORDS.get(match[0], match[0]), text)
+    return re.sub(
+        r"^\w+|(?<=or )\w+", lambda match: PLAIN_WORDS.get(match[0], match[0].lower()), text
+    )
 
 
 def _choices(kind: Any) -> list[str]:
-    if get_origin(kind) is Literal:
-        return [str(each) for each in get_args(kind)]
-    return (
-        [each.value for each in kind] if isinstance(kind, type) and issubclass(kind, Enum) else []
-    )
+    found: list[str] = []
+    for member in _members(kind):
+        if get_origin(member) is Literal:
+            found += [str(each) for each in get_args(member)]
+        elif isinstance(member, type) and issubclass(member, Enum):
+            found += [str(each.value) for each in member]
+    return found
 
 
 def _not(value: object) -> str:
@@ -137,38 +215,63 @@ def _not(value: object) -> str:
     return f", not {printable(shown, 80)}" if value is not None else ", not empty"
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
-    if word == "password":
+def _meant(key: str, known: Iterable[str]) -> str:
+    if key == "password":
         return "; a password is never written here: use password_file or password_env"
-    return near(word, known)
+    return suggestion(key, known)
 
 
-def _range(value: object, path: str, problems: Problems) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        problems.add(path, f'must be a range: a number, or a text such as "1:"{_not(value)}')
-        return UNSET
-    try:
-        return parse_range(value)
-    except ValueError as error:
-        problems.add(path, str(error))
-        return UNSET
+@cache
+def _fields(kind: type[Struct]) -> dict[str, FieldInfo]:
+    """Return the fields of a Struct by their keys in the file."""
+    return {each.encode_name: each for each in fields(kind)}
+
+
+def _member_for(kind: Any, value: object) -> Any:
+    """Return the member of a union that this value is for; the type itself if it is no union."""
+    if not _is_union(kind):
+        return kind
+    for member in get_args(_plain(kind)):
+        plain = _plain(member)
+        is_meant = (
+            (_text_form(plain) and value is not None)
+            or (
+                isinstance(value, dict)
+                and (_is_plain_struct(plain) or get_origin(plain) in MAPPINGS)
+            )
+            or (isinstance(value, list) and get_origin(plain) in LISTS)
+        )
+        if is_meant:
+            return member
+    return kind
+
+
+def _text_form(plain: Any) -> TextForm | None:
+    return TEXT_FORMS.get(plain) if isinstance(plain, type) else None
+
+
+def _is_plain_struct(plain: Any) -> bool:
+    """Tell whether this is a Struct that stands in the file as a mapping of its fields alone."""
+    if not isinstance(plain, type) or not issubclass(plain, Struct):
+        return False
+    return plain.__struct_config__.tag is None and not plain.__struct_config__.array_like
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(_plain(kind)) in (Union, UnionType)
+
+
+def _members(kind: Any) -> Iterator[Any]:
+    """Yield the members of a union, or the type itself, without their annotations."""
+    plain = _plain(kind)
+    yield from map(_plain, get_args(plain)) if _is_union(kind) else (plain,)
 
 
 def _plain(kind: Any) -> Any:
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def _meta(kind: Any) -> list[Any]:
-    return [*get_args(kind)[1:]] if get_origin(kind) is Annotated else []
-
-
-def _struct_in(kind: Any) -> type[Struct] | None:
-    """Return the Struct that the kind is or may be, as in `str | Server`."""
-    plain = _plain(kind)
-    parts = get_args(plain) if get_origin(plain) in (Union, UnionType) else (plain,)
-    found = [p for p in parts if isinstance(p, type) and issubclass(p, Struct)]
-    return found[0] if found else None
-
-
-def _join(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)
+def _bounds(kind: Any) -> Iterator[Meta]:
+    """Yield the constraints and descriptions that a type is annotated with."""
+    if get_origin(kind) is Annotated:
+        yield from (each for each in get_args(kind)[1:] if isinstance(each, Meta))

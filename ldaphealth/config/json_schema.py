@@ -6,24 +6,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, get_args
 
-from msgspec import json
+from msgspec import NODEFAULT, Struct, json, to_builtins
 from msgspec.structs import fields
 
 from ldaphealth.check import AnyCheck
-from ldaphealth.config.shape import File
-from ldaphealth.judging.thresholds import Range
+from ldaphealth.config.shape import ClusterEntry, File
+from ldaphealth.config.text_form import TEXT_FORMS
 from ldaphealth.model import CheckEffect
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-RANGE = {
-    "title": "Range",
-    "type": ["string", "number"],
-    "description": 'a Nagios range: 2 is at most 2, "1:" at least 1, "@1:5" not from 1 to 5',
+REFERENCE = "#/$defs/"
+# Structs that the file writes as one text: by the keys that msgspec gives them.
+WRITTEN_AS_TEXT = {
+    frozenset(kind.__struct_fields__): kind for kind in TEXT_FORMS if issubclass(kind, Struct)
 }
-RANGE_KEYS = {each.name for each in fields(Range)}
+INLINE = {
+    f"{REFERENCE}{kind.__name__}": form.schema
+    for kind, form in TEXT_FORMS.items()
+    if "title" not in form.schema
+}
 
 
 def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
@@ -31,17 +35,21 @@ def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
     checks = list(checks)
     kinds = [File, CheckEffect, *(check.params for check in checks)]
     (file, effect, *params), definitions = json.schema_components(
-        kinds, ref_template="#/$defs/{name}"
+        kinds, ref_template=REFERENCE + "{name}", schema_hook=_text_schema
     )
+    for kind in {*_structs([File])}:
+        _add_made_defaults(definitions[kind.__name__], kind)
     for definition in definitions.values():
         if "properties" in definition:
             definition["additionalProperties"] = False
-    definitions["Range"] = RANGE
+    for kind, form in TEXT_FORMS.items():
+        if definitions.pop(kind.__name__, None) and "title" in form.schema:
+            definitions[kind.__name__] = dict(form.schema)
     settings = {
         check.name: _settings(definitions.pop(_name(reference)), effect, check)
         for check, reference in zip(checks, params, strict=True)
     }
-    definitions["Cluster"]["properties"]["checks"] |= {"properties": settings}
+    definitions[ClusterEntry.__name__]["properties"]["checks"] |= {"properties": settings}
     whole = {"$schema": DIALECT, "title": "ldaphealth.yaml", **file, "$defs": definitions}
     written: dict[str, Any] = _as_written(whole)
     return written
@@ -64,16 +72,46 @@ def _settings(
     return {"anyOf": [described, {"enum": ["off", False, True, None]}]}
 
 
+def _text_schema(kind: type) -> dict[str, Any]:
+    """Return the schema of a type that msgspec does not know; NotImplementedError without one."""
+    if kind not in TEXT_FORMS:
+        raise NotImplementedError
+    return dict(TEXT_FORMS[kind].schema)
+
+
+def _structs(kinds: Iterable[Any]) -> Iterator[type[Struct]]:
+    """Yield the Structs that these types are made of, at any depth."""
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            yield kind
+            yield from _structs(each.type for each in fields(kind))
+        else:
+            yield from _structs(get_args(kind))
+
+
+def _add_made_defaults(definition: dict[str, Any], kind: type[Struct]) -> None:
+    """Add the defaults that a function makes; msgspec leaves them out."""
+    for each in fields(kind):
+        if each.default_factory is not NODEFAULT:
+            default = to_builtins(each.default_factory(), str_keys=True, enc_hook=str)
+            definition["properties"][each.encode_name].setdefault("default", default)
+
+
 def _name(reference: dict[str, Any]) -> str:
-    return str(reference["$ref"]).rpartition("/")[2]
+    return str(reference["$ref"]).removeprefix(REFERENCE)
 
 
 def _as_written(value: Any) -> Any:
-    """Return the same with ranges as people write them; JSON knows no infinity."""
+    """Return the same with ranges and the like as people write them; JSON knows no infinity."""
     if isinstance(value, list):
         return [_as_written(each) for each in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() == RANGE_KEYS:
-        return str(Range(**value))
-    return {key: _as_written(each) for key, each in value.items()}
+    if frozenset(value) in WRITTEN_AS_TEXT:
+        return str(WRITTEN_AS_TEXT[frozenset(value)](**value))
+    plain = INLINE.get(str(value.get("$ref")), {})
+    return {
+        key: _as_written(each)
+        for key, each in {**value, **plain}.items()
+        if not (plain and key == "$ref")
+    }

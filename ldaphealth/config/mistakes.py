@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ldaphealth.text.printable import printable
+
+LONGEST_LINE = 400
+
 
 class ConfigError(Exception):
     """All that is wrong with a configuration file."""
@@ -13,12 +17,26 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """Return a hint to the word that was probably meant, or to those that there are."""
-    import difflib  # noqa: PLC0415  a millisecond, and rarely needed
+class Problems:
+    """The mistakes found so far, in the order in which they were found."""
 
-    known = list(known)
-    found = difflib.get_close_matches(word, known, 1)
-    if found:
-        return f"; did you mean {found[0]}?"
-    return f"; there are {', '.join(known)}" if known else ""
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, path: str, what: str) -> None:
+        """Note a mistake at a place, such as `clusters.example.suffix`."""
+        self.lines.append(printable(f"{path or 'the file'}: {what}", LONGEST_LINE))
+
+    def add_each(self, path: str, found: Iterable[tuple[str, str]]) -> None:
+        """Note pairs of a key at that place, or "" for the place itself, and a message."""
+        for key, what in found:
+            self.add(join(path, key) if key else path, what)
+
+    def has_below(self, path: str) -> bool:
+        """Return whether there is a mistake at a place below this one."""
+        return any(line.startswith(f"{path}.") for line in self.lines)
+
+
+def join(path: str, key: object) -> str:
+    """Return the place of a key in the mapping at a place; that of the whole file is empty."""
+    return f"{path}.{key}" if path else str(key)

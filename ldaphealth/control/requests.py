@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, convert, field
 
-from ldaphealth.check import Settle
 from ldaphealth.guard.memory import OverrideAction
+from ldaphealth.settings import Settle
 
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 << 20

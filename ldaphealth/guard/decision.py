@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster
 from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, is_removing, removing
 from ldaphealth.guard.rules import RULES, RuleContext, believed_share
 from ldaphealth.model import Finding, Reason, State, Verdict, worst
+from ldaphealth.settings import Cluster
 
 LEAST_RAMP = 0.1  # a server that came back begins with this share
 MOST_FELL = 8  # no more doublings depend on it

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, Settle
 from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading
+from ldaphealth.settings import Cluster, Settle
 
 MOST_DOUBLINGS = 5
 

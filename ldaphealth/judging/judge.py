@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable, Iterator
 
-from ldaphealth.check import AnyView, Cluster, ConfiguredCheck
+from ldaphealth.check import AnyView
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)

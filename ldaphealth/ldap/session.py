@@ -67,7 +67,8 @@ class Session:
                 FailureKind.RESULT, "start_tls", request, codec.EXTENDED, fatal=True
             )
         if tls.start_tls or endpoint.is_tls:
-            self._timed("tls", lambda: transport.start_tls(tls, endpoint.host))
+            name = self.server.server_name or endpoint.host
+            self._timed("tls", lambda: transport.start_tls(tls, name))
 
     def bind(self) -> None:
         """Authenticate with the server's credentials (RFC 4513)."""

@@ -184,15 +184,14 @@ class Transport:
         self.budget_bytes = budget_bytes
         self._wire_bytes = budget_bytes + TLS_BYTES
 
-    def start_tls(self, tls: Tls, host: str) -> None:
+    def start_tls(self, tls: Tls, name: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and carry the name of the server.
 
-        The name is `tls.server_name`, also when we connected to an address (RFC 4513 3.1.3).
+        The name may be another than that which we connected to (RFC 4513 3.1.3).
         """
         if self._buffer:  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
             raise _protocol("the server sent data in the clear before the TLS handshake")
         context = tls_context(tls)
-        name = tls.server_name or host
         doing = f"TLS handshake with {name}"
         try:
             self._tls = context.wrap_bio(self._from_server, self._to_server, server_hostname=name)

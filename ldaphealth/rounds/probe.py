@@ -11,10 +11,10 @@ from time import monotonic
 
 from msgspec import Struct
 
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
+from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)

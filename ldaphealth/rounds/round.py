@@ -14,10 +14,10 @@ from time import sleep
 from msgspec import Struct
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
+from ldaphealth.settings import ConfiguredCheck
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ldaphealth.check import AnyCheck, Cluster, ObservationsByServer
+from ldaphealth.check import AnyCheck, ObservationsByServer
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import AnyObservation, Observation
+from ldaphealth.settings import Cluster
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS, boot_id
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster
 from ldaphealth.checks.canary import MARK_ATTRIBUTE
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import Credentials, Role, Server
+from ldaphealth.settings import Cluster
 
 Entry = Mapping[str, tuple[str, ...]]
 NOT_THERE = "noSuchObject"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ldaphealth.check import Cluster
 from ldaphealth.content.comparison import Comparison, ComparisonLimits, TooFewError
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.reader import Reader, ReaderAccess
@@ -19,6 +18,7 @@ from ldaphealth.content.resume_file import check_place, load, save
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
+from ldaphealth.settings import Cluster
 from ldaphealth.survey import StoppedError
 
 SLICE_ENTRIES = 10_000  # with four servers, 20 MiB

@@ -13,7 +13,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster
 from ldaphealth.checks.consumer import Link
 from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import sighting, vector
@@ -21,6 +20,7 @@ from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import Cluster
 
 CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
 MOST_THREADS = 64

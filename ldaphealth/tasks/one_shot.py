@@ -12,7 +12,6 @@ from time import monotonic, sleep, time
 
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import SESSION
 from ldaphealth.guard import Memory, decide
 from ldaphealth.judging.judge import judge, second_look
@@ -27,6 +26,7 @@ from ldaphealth.model import (
     Verdict,
 )
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,7 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import SESSION
-from ldaphealth.config.mistakes import near
 from ldaphealth.guard import Memory, Override, rule_named
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.live.live_state import LiveState, LiveView
@@ -25,9 +23,10 @@ from ldaphealth.model import AnyObservation, Server, Snapshot, Verdict
 from ldaphealth.prometheus import Probed, exposition_of_probe
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.settings import Settings
+from ldaphealth.settings import Cluster, ConfiguredCheck, Settings
 from ldaphealth.sinks import SINKS, SinkOptions
 from ldaphealth.tasks.one_shot import Probe, evaluate
+from ldaphealth.text.suggestion import suggestion
 from ldaphealth.web.source import BadRequestError
 
 WRITING = frozenset({"write"})
@@ -93,7 +92,7 @@ def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
     if cluster and target in known:
         return cluster, frozenset({target})
     every = [*settings.clusters] + [s.id for c in settings.clusters.values() for s in c.servers]
-    hint = near(target, every) if len(target) <= LONGEST_NAME else ""
+    hint = suggestion(target, every) if len(target) <= LONGEST_NAME else ""
     raise BadRequestError(
         f"no target {target[:LONGEST_NAME]!a}: it is CLUSTER or CLUSTER/SERVER of the "
         f"configuration, never a URL{hint}"
@@ -109,7 +108,7 @@ def _only(cluster: Cluster, module: str) -> Cluster:
         if name in WRITING:
             raise BadRequestError(f"module {name}: a probe changes nothing, so it never writes")
         if name not in known:
-            hint = near(name, known) if len(name) <= LONGEST_NAME else ""
+            hint = suggestion(name, known) if len(name) <= LONGEST_NAME else ""
             raise BadRequestError(
                 f"no module {name[:LONGEST_NAME]!a}: it is a check of the cluster, or several with "
                 f"commas between{hint}"

@@ -42,10 +42,11 @@ class WebServer:
         with contextlib.ExitStack() as undo:
             undo.callback(self._loop.close)
             if settings.haproxy:
-                listener = undo.enter_context(_listener("agent.haproxy", settings.haproxy))
+                listener = undo.enter_context(_listener("agent.haproxy", settings.haproxy.listen))
                 teller = AgentCheckAnswers(source)
                 self._doors.append(ConnectionLimit(listener, lambda: AgentCheck(teller)))
-                _warn_if("agent.haproxy", not settings.haproxy.is_loopback, settings.haproxy)
+                listen = settings.haproxy.listen
+                _warn_if("agent.haproxy", not listen.is_loopback, listen)
             if settings.http:
                 self._readers, tls = _files_of(settings.http)
                 listener = undo.enter_context(_listener("agent.http", settings.http.listen))

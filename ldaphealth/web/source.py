@@ -9,14 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from msgspec import Struct
 
-from ldaphealth.check import Cluster
-from ldaphealth.config.mistakes import near
 from ldaphealth.guard.memory import Override
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server, Verdict
-from ldaphealth.settings import Settings
+from ldaphealth.settings import Cluster, Settings
+from ldaphealth.text.suggestion import suggestion
 
 LONGEST_NAME = 64  # of a cluster or a server: config/shape.py
 MOST_TO_HINT = 100  # names that a wrong one is compared with: 2 ms
@@ -47,7 +46,9 @@ class Source(Struct, frozen=True):
         """Return a cluster; UnknownNameError when there is none."""
         clusters = self.settings().clusters
         if name not in clusters:
-            raise UnknownNameError(f"no cluster {name[:LONGEST_NAME]!r}{_near(name, clusters)}")
+            raise UnknownNameError(
+                f"no cluster {name[:LONGEST_NAME]!r}{_suggestion(name, clusters)}"
+            )
         return clusters[name]
 
     def server(self, cluster: str, name: str) -> Server:
@@ -55,7 +56,7 @@ class Source(Struct, frozen=True):
         servers = {each.name: each for each in self.cluster(cluster).servers}
         if name not in servers:
             wrong = f"{cluster}/{name[:LONGEST_NAME]}"
-            raise UnknownNameError(f"no server {wrong!r}{_near(name, servers)}")
+            raise UnknownNameError(f"no server {wrong!r}{_suggestion(name, servers)}")
         return servers[name]
 
     def servers(self) -> Iterable[Server]:
@@ -79,6 +80,8 @@ class Source(Struct, frozen=True):
         return NOT_YET if known is None else STALE
 
 
-def _near(name: str, known: Collection[str]) -> str:
+def _suggestion(name: str, known: Collection[str]) -> str:
     """Look for what was meant only where that is cheap: strangers may ask."""
-    return near(name, known) if len(name) <= LONGEST_NAME and len(known) <= MOST_TO_HINT else ""
+    return (
+        suggestion(name, known) if len(name) <= LONGEST_NAME and len(known) <= MOST_TO_HINT else ""
+    )

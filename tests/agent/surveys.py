@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.check import Check, Cluster, ConfiguredCheck, View
+from ldaphealth.check import Check, View
 from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import SurveyContext, SurveyResult
 from tests.checks.seen import cluster, planned
 

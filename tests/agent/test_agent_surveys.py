@@ -13,11 +13,10 @@ from msgspec.structs import replace
 
 from demo import wait
 from ldaphealth.agent.agent import Agent
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, ConfiguredCheck, Settings
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Facts, Params, surveying, then
 from tests.checks.seen import saw
@@ -60,7 +59,9 @@ def well(
 
 
 def settings(cluster: Cluster | None) -> Settings:
-    paths = AgentSettings(Path("/nowhere"), Path("/nowhere"), threads=4)
+    paths = AgentSettings(
+        runtime_directory=Path("/nowhere"), state_directory=Path("/nowhere"), threads=4
+    )
     return Settings({} if cluster is None else {"c": cluster}, paths)
 
 

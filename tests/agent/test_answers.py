@@ -10,7 +10,6 @@ import pytest
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
-from ldaphealth.check import Cluster
 from ldaphealth.control.requests import (
     ControlResponse,
     ExplainRequest,
@@ -19,7 +18,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.model import Server
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, Settings
 from ldaphealth.store.history import HistoryDatabase
 
 PATIENCE_SECONDS = 0.2
@@ -31,10 +30,18 @@ class Stage:
     """An agent that sees nothing, and its answers; it works from `start` to `stop`."""
 
     def __init__(self, directory: Path, patience_seconds: float) -> None:
-        cluster = Cluster("c", (Server("c", "a", "ldap://127.0.0.1"),), (), 0)
+        cluster = Cluster(
+            name="c",
+            servers=(Server(cluster="c", name="a", uri="ldap://127.0.0.1"),),
+            checks=(),
+            min_in_service=0,
+        )
         self.saved = 0
         self.agent = Agent(
-            Settings({"c": cluster}, AgentSettings(directory, directory, threads=2)),
+            Settings(
+                {"c": cluster},
+                AgentSettings(runtime_directory=directory, state_directory=directory, threads=2),
+            ),
             [],
             probe=lambda *_: [],
         )

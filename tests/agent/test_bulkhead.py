@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import fields
 
 from ldaphealth.agent.bulkhead import LEAST_THREADS, Bulkheads
-from ldaphealth.config.shape import Agent
+from ldaphealth.settings import AgentSettings
 
 PATIENCE_SECONDS = 10.0
 
@@ -168,7 +168,7 @@ def test_numbers_never_go_wrong_while_others_read_them() -> None:
 def test_one_thread_is_refused_as_the_configuration_refuses_it() -> None:
     with pytest.raises(ValueError, match="max_workers"):
         Bulkheads(LEAST_THREADS - 1)
-    (threads,) = (each for each in fields(Agent) if each.name == "threads")
+    (threads,) = (each for each in fields(AgentSettings) if each.name == "threads")
     assert any(getattr(part, "ge", None) == LEAST_THREADS for part in get_args(threads.type))
 
 

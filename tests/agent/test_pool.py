@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import AnyView, ConfiguredCheck
+from ldaphealth.check import AnyView
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import Finding, State
+from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.survey import SurveyResult
 from tests.agent.surveys import NAME, Facts, surveying, then
 from tests.checks.seen import cluster, planned, saw

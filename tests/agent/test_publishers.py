@@ -9,11 +9,10 @@ import pytest
 
 from demo import wait
 from ldaphealth.agent.agent import Agent
-from ldaphealth.check import Cluster
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Observation, Server
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, Settings
 from tests.checks.seen import planned
 
 PATIENCE_SECONDS = 10.0
@@ -38,11 +37,20 @@ class Failing:
 def test_others_are_told_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    servers = (Server("c", "a", "ldap://192.0.2.1"),)
-    cluster = Cluster("c", servers, (planned("connect"),), 0, interval_seconds=0.05)
+    servers = (Server(cluster="c", name="a", uri="ldap://192.0.2.1"),)
+    cluster = Cluster(
+        name="c",
+        servers=servers,
+        checks=(planned("connect"),),
+        min_in_service=0,
+        interval_seconds=0.05,
+    )
     board = LiveState()
     agent = Agent(
-        Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
+        Settings(
+            {"c": cluster},
+            AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
+        ),
         [Failing(error), board],
         probe=lambda server, *_: [
             Observation(

@@ -10,12 +10,11 @@ import pytest
 
 from demo import wait
 from ldaphealth.agent.agent import Agent
-from ldaphealth.check import Cluster
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import AnyObservation, Observation, Server
 from ldaphealth.publishers.track_file import TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, Settings
 from tests.checks.seen import planned
 
 PATIENCE_SECONDS = 10.0
@@ -23,8 +22,14 @@ INTERVAL_SECONDS = 0.1
 
 
 def cluster(name: str, **uris: str) -> Cluster:
-    servers = tuple(Server(name, each, uri) for each, uri in uris.items())
-    return Cluster(name, servers, (planned("connect"),), 0, interval_seconds=INTERVAL_SECONDS)
+    servers = tuple(Server(cluster=name, name=each, uri=uri) for each, uri in uris.items())
+    return Cluster(
+        name=name,
+        servers=servers,
+        checks=(planned("connect"),),
+        min_in_service=0,
+        interval_seconds=INTERVAL_SECONDS,
+    )
 
 
 class Stage:
@@ -46,7 +51,9 @@ class Stage:
 
     def settings(self, *clusters: Cluster) -> Settings:
         """Return the configuration with these clusters."""
-        ours = AgentSettings(self.directory, self.directory, threads=2)
+        ours = AgentSettings(
+            runtime_directory=self.directory, state_directory=self.directory, threads=2
+        )
         return Settings({each.name: each for each in clusters}, ours)
 
     def reload(self, *clusters: Cluster) -> None:

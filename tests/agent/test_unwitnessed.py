@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, CheckEffect, Failure, FailureKind, Observation, Server
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 PLAN = tuple(
     ConfiguredCheck(BUILT_IN[name], BUILT_IN[name].params(), CheckEffect.OUT)
     for name in ("connect",)
 )
-SERVERS = tuple(Server("c", name, "ldap://127.0.0.1") for name in ("a", "b"))
+SERVERS = tuple(Server(cluster="c", name=name, uri="ldap://127.0.0.1") for name in ("a", "b"))
 GOOD = None
 SOFT = Failure(FailureKind.BIND, "refused", "invalidCredentials")
 HARD = Failure(FailureKind.CONNECT, "refused")
@@ -23,7 +23,7 @@ OURS = Failure(FailureKind.RESOLVE, "no name", is_local=True)
 
 @pytest.fixture
 def pool() -> Pool:
-    pool = Pool(Cluster("c", SERVERS, PLAN, 1), Memory())
+    pool = Pool(Cluster(name="c", servers=SERVERS, checks=PLAN, min_in_service=1), Memory())
     land(pool, "a", GOOD, 1000.0)
     land(pool, "b", GOOD, 1000.1)
     return pool

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, convert
 from msgspec.structs import fields
 
-from ldaphealth.check import AnyView, Cluster, ConfiguredCheck, View
+from ldaphealth.check import AnyView, View
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.model import (
     AnyObservation,
@@ -21,6 +21,7 @@ from ldaphealth.model import (
     State,
     Trust,
 )
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
 HARD, SOFT, TOLD, OURS = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
@@ -38,7 +39,7 @@ class Case(Struct, frozen=True):
 
 
 def server(name: str = "s0", role: Role = Role.PROVIDER) -> Server:
-    return Server("c", name, "ldap://127.0.0.1", role=role)
+    return Server(cluster="c", name=name, uri="ldap://127.0.0.1", role=role)
 
 
 class Nothing(Struct, frozen=True):
@@ -104,7 +105,9 @@ def opinions(findings: Iterable[Finding]) -> tuple[Opinion, ...]:
 def cluster(*checks: ConfiguredCheck, servers: int = 1, **settings: Any) -> Cluster:
     """Return a cluster `c` of servers s0, s1 and so on."""
     names = tuple(f"s{n}" for n in range(servers))
-    return Cluster("c", tuple(map(server, names)), checks, min_in_service=0, **settings)
+    return Cluster(
+        name="c", servers=tuple(map(server, names)), checks=checks, min_in_service=0, **settings
+    )
 
 
 def planned(name: str, params: object = None, effect: CheckEffect | None = None) -> ConfiguredCheck:

@@ -284,7 +284,7 @@ class Shows(Session):
     """A session whose search brings these entries."""
 
     def __init__(self, *entries: tuple[str, Mapping[str, str]]) -> None:
-        super().__init__(Server("c", "s0", "ldap://127.0.0.1"), Deadline.after(1))
+        super().__init__(Server(cluster="c", name="s0", uri="ldap://127.0.0.1"), Deadline.after(1))
         self.entries = entries
 
     def search(self, *_: object, **__: object) -> tuple[Entry, ...]:

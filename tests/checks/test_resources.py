@@ -74,7 +74,9 @@ def test_what_is_short_is_told(case: Case) -> None:
 @pytest.mark.slapd
 def test_a_real_server_shows_all_of_them(cluster: Cluster) -> None:
     credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
-    server = Server("c", "s", cluster.nodes[0].uri, SUFFIX, credentials=credentials)
+    server = Server(
+        cluster="c", name="s", uri=cluster.nodes[0].uri, suffix=SUFFIX, credentials=credentials
+    )
     session = Session(server, Deadline.after(5.0))
     session.connect()
     session.bind()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct
 
-from ldaphealth.config.fill import Problems, fill_struct
+from ldaphealth.config.fill import fill_struct
+from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import File
 from ldaphealth.judging.thresholds import Range, Thresholds
 

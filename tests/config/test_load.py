@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from ldaphealth.check import AnyCheck, CheckedCluster
+from ldaphealth.checks import find
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.yaml_file import MAX_DEPTH, read
 from ldaphealth.judging.thresholds import Range
-from ldaphealth.model import BindMethod, CheckEffect
+from ldaphealth.model import BindMethod, CheckEffect, Server
+from ldaphealth.settings import AgentSettings, HaproxySettings
 
 RIGHT = """\
 credentials:
@@ -117,7 +122,28 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "replication: {bases: [dc=a, dc=a]}",
             "checks.replication: bases names one naming context twice",
         ),
+        (
+            "monitor: off",
+            "replication: {reference: 'server:ldap4x'}",
+            "checks.replication.reference: the cluster has no server 'ldap4x'; did you mean ldap",
+        ),
         ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: must be at most 3"),
+        (
+            "suffix:",
+            "tls: {key_file: /x}\n    suffix:",
+            "example.tls.key_file: needs certificate_f",
+        ),
+        ("weight: 50", "tls: {key_file: /x}", "servers.ldap2.tls.key_file: needs certificate_file"),
+        ("weight: 50", "tls: {ca_file: /x}", "servers.ldap2.tls: cannot load the TLS files /x"),
+        ("method: simple", "method: external", "probe: method external takes no dn and no passw"),
+        ('dn: "cn=x", ', "", "credentials.probe.dn: is missing; method simple binds as a DN"),
+        (
+            "password_file:",
+            "password_env: X, password_file:",
+            "probe: say one of password_file and",
+        ),
+        ("cred", "agent: {state_directory: x}\ncred", "state_directory: must be an absolute path"),
+        ("cred", "agent: {threads: 1}\ncred", "agent.threads: must be a whole number >= 2"),
         ("suffix:", "suffix: x\n    suffix:", "line 6: 'suffix' stands already in line 5"),
         ("password_file", "password", "a password is never written here: use password_file"),
         ("method: simple", "method: [", "line 2, column"),
@@ -145,6 +171,47 @@ def test_all_mistakes_are_told_at_once(written: Path) -> None:
         load(written)
 
     assert len(caught.value.problems) >= 2
+
+
+def test_a_reference_is_not_missed_where_its_server_is_wrong(written: Path) -> None:
+    text = written.read_text().replace("monitor: off", "replication: {reference: 'server:ldap2'}")
+    written.write_text(text.replace('uri: "ldap://127.0.0.1:2", ', ""))
+
+    with pytest.raises(ConfigError) as caught:
+        load(written)
+
+    assert caught.value.problems == ["clusters.example.servers.ldap2.uri: is missing"]
+
+
+def test_a_check_compares_its_settings_with_the_cluster(written: Path) -> None:
+    def refuse(cluster: CheckedCluster, params: SearchParams) -> Iterator[tuple[str, str]]:
+        yield "scope", f"{params.scope} is not for {len(cluster.servers)} servers"
+        yield "", f"no search within {cluster.deadline_seconds:g} s"
+
+    def finder(name: str) -> AnyCheck:
+        found = find(name)
+        return replace(found, validate=refuse) if name == "search" else found
+
+    with pytest.raises(ConfigError) as caught:
+        load(written, finder)
+
+    assert caught.value.problems == [
+        "clusters.example.checks.search.scope: one is not for 3 servers",
+        "clusters.example.checks.search: no search within 5 s",
+    ]
+
+
+def test_what_the_file_does_not_say_has_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("clusters: {c: {servers: {a: ldap://127.0.0.1:1}}}\nagent: {haproxy: {}}")
+
+    settings = load(path)
+
+    assert settings.agent == AgentSettings(haproxy=HaproxySettings())
+    assert str(settings.agent.runtime_directory) == "/run/ldaphealth"
+    assert settings.clusters["c"].servers == (
+        Server(cluster="c", name="a", uri="ldap://127.0.0.1:1"),
+    )
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o620])

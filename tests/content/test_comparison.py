@@ -40,7 +40,7 @@ class Fake:
         vectors: Iterable[Vector] | None = None,
         on_look: Callable[[dict[int, str]], object] | None = None,
     ) -> None:
-        self.server = Server("c", name, f"ldap://{name}")
+        self.server = Server(cluster="c", name=name, uri=f"ldap://{name}")
         self.content = dict(entries)
         self.asked = 0
         self._failures = iter(failures)

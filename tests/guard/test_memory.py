@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ldaphealth.check import Cluster, ConfiguredCheck, Settle
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
+from ldaphealth.settings import Cluster, ConfiguredCheck, Settle
 
 EFFECTS = {"connect": CheckEffect.OUT, "search": CheckEffect.OUT, "latency": CheckEffect.WEIGHT}
 PLAN = tuple(ConfiguredCheck(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
@@ -74,8 +74,12 @@ class Story:
     """Rounds on a cluster, each of one server or of all, with a clock of its own."""
 
     def __init__(self, servers: int = 4, floor: int = 1, settle: Settle = SETTLE) -> None:
-        names = tuple(Server("c", f"s{n}", "ldap://127.0.0.1") for n in range(servers))
-        self.cluster = Cluster("c", names, PLAN, floor, settle=settle)
+        names = tuple(
+            Server(cluster="c", name=f"s{n}", uri="ldap://127.0.0.1") for n in range(servers)
+        )
+        self.cluster = Cluster(
+            name="c", servers=names, checks=PLAN, min_in_service=floor, settle=settle
+        )
         self.memory = Memory()
         self.now = 1000.0
         self.seen: dict[str, list[Finding]] = {}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import decide
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 EFFECTS = {
     "bind": CheckEffect.OUT,
@@ -24,10 +24,12 @@ PLAN = tuple(ConfiguredCheck(BUILT_IN[name], None, effect) for name, effect in E
 
 def cluster(servers: int = 4, min_in_service: int = 2) -> Cluster:
     return Cluster(
-        "c",
-        tuple(Server("c", f"s{n}", "ldap://127.0.0.1") for n in range(servers)),
-        PLAN,
-        min_in_service,
+        name="c",
+        servers=tuple(
+            Server(cluster="c", name=f"s{n}", uri="ldap://127.0.0.1") for n in range(servers)
+        ),
+        checks=PLAN,
+        min_in_service=min_in_service,
     )
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import FailureKind, Server, Tls
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import ConfiguredCheck
 from tests.hostile import servers
 
 DEADLINE_SECONDS = 1.0
@@ -62,7 +62,7 @@ def test_a_hostile_server_ends_the_look_in_time_with_the_right_failure(
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with servers.listening(behave, context) as port:
         uri = f"{'ldaps' if tls else 'ldap'}://127.0.0.1:{port}"
-        server = Server("c", "s", uri, tls=Tls(ca_file=authority.ca_file))
+        server = Server(cluster="c", name="s", uri=uri, tls=Tls(ca_file=authority.ca_file))
         started = time.monotonic()
 
         seen = probe_server(server, CHECKS, Deadline.after(DEADLINE_SECONDS))
@@ -80,7 +80,9 @@ def test_a_handshake_that_never_comes_ends_the_look_in_time() -> None:
         started = time.monotonic()
 
         seen = probe_server(
-            Server("c", "s", f"ldaps://127.0.0.1:{port}"), CHECKS, Deadline.after(DEADLINE_SECONDS)
+            Server(cluster="c", name="s", uri=f"ldaps://127.0.0.1:{port}"),
+            CHECKS,
+            Deadline.after(DEADLINE_SECONDS),
         )
 
         took = time.monotonic() - started

@@ -20,8 +20,13 @@ def connect_and_bind(session: Session) -> None:
     session.bind()
 
 
-def failure_of(uri: str, tls: Tls | None = None) -> tuple[FailureKind, str, str]:
-    session = Session(Server("c", "s", uri, tls=tls or Tls()), Deadline.after(2.0))
+def failure_of(
+    uri: str, tls: Tls | None = None, server_name: str = ""
+) -> tuple[FailureKind, str, str]:
+    session = Session(
+        Server(cluster="c", name="s", uri=uri, server_name=server_name, tls=tls or Tls()),
+        Deadline.after(2.0),
+    )
     with pytest.raises(SessionError) as caught:
         connect_and_bind(session)
     assert not session.alive
@@ -110,9 +115,9 @@ def test_the_certificate_must_carry_the_name(
 ) -> None:
     authority = servers.Authority(tmp_path)
     with servers.listening(answering(message(1, result(1, 49))), authority.context(*names)) as port:
-        tls = Tls(ca_file=authority.ca_file, server_name=server_name)
+        tls = Tls(ca_file=authority.ca_file)
 
-        kind = failure_of(f"ldaps://127.0.0.1:{port}", tls)[0]
+        kind = failure_of(f"ldaps://127.0.0.1:{port}", tls, server_name)[0]
 
     assert kind is (FailureKind.CERTIFICATE if fails else FailureKind.BIND)
 
@@ -124,7 +129,9 @@ def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
 
 
 def test_a_host_that_does_not_resolve_is_our_trouble() -> None:
-    session = Session(Server("c", "s", "ldap://nosuch.invalid"), Deadline.after(2.0))
+    session = Session(
+        Server(cluster="c", name="s", uri="ldap://nosuch.invalid"), Deadline.after(2.0)
+    )
     with pytest.raises(SessionError) as caught:
         session.connect()
 

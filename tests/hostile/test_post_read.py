@@ -37,7 +37,9 @@ def modified(*controls: bytes) -> bytes:
 def session_with(*answers: bytes) -> Iterator[Session]:
     """Give a session with a server that answers so after the bind."""
     with servers.listening(answering(BOUND, *answers)) as port:
-        session = open_session(Server("c", "s", f"ldap://127.0.0.1:{port}"), Deadline.after(2.0))
+        session = open_session(
+            Server(cluster="c", name="s", uri=f"ldap://127.0.0.1:{port}"), Deadline.after(2.0)
+        )
         try:
             yield session
         finally:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from ldaphealth.check import AnyView, Check, ConfiguredCheck
+from ldaphealth.check import AnyView, Check
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
 from ldaphealth.judging.recent_observations import RecentObservations
@@ -24,6 +24,7 @@ from ldaphealth.model import (
     Metric,
     Trust,
 )
+from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import (
     CRITICAL,
     FINE,

@@ -30,18 +30,33 @@ def simple(dn: str, password: str | None) -> Credentials:
 CHECK = simple(CHECK_DN, CHECK_PASSWORD)
 
 
-def session_with(uri: str, credentials: Credentials = ANONYMOUS, tls: Tls = NO_SETTINGS) -> Session:
+def session_with(
+    uri: str,
+    credentials: Credentials = ANONYMOUS,
+    tls: Tls = NO_SETTINGS,
+    server_name: str = "",
+) -> Session:
     """Return a session that is not connected yet."""
-    server = Server(cluster="c", name="s", uri=uri, credentials=credentials, tls=tls)
+    server = Server(
+        cluster="c",
+        name="s",
+        uri=uri,
+        server_name=server_name,
+        credentials=credentials,
+        tls=tls,
+    )
     return Session(server, Deadline.after(DEADLINE_SECONDS))
 
 
 @contextlib.contextmanager
 def bound(
-    uri: str, credentials: Credentials = ANONYMOUS, tls: Tls = NO_SETTINGS
+    uri: str,
+    credentials: Credentials = ANONYMOUS,
+    tls: Tls = NO_SETTINGS,
+    server_name: str = "",
 ) -> Iterator[Session]:
     """Give a session that is connected and bound, and close it."""
-    session = session_with(uri, credentials, tls)
+    session = session_with(uri, credentials, tls, server_name)
     try:
         session.connect()
         session.bind()
@@ -50,9 +65,14 @@ def bound(
         session.close()
 
 
-def refusal(uri: str, credentials: Credentials = ANONYMOUS, tls: Tls = NO_SETTINGS) -> Failure:
+def refusal(
+    uri: str,
+    credentials: Credentials = ANONYMOUS,
+    tls: Tls = NO_SETTINGS,
+    server_name: str = "",
+) -> Failure:
     """Return why no session can be opened; it must be of no further use."""
-    session = session_with(uri, credentials, tls)
+    session = session_with(uri, credentials, tls, server_name)
     with pytest.raises(SessionError) as caught:
         _open(session)
     assert not session.alive

@@ -104,18 +104,18 @@ def test_an_address_that_is_not_in_the_certificate_is_not_taken(
 def test_a_server_name_that_is_in_the_certificate_lets_us_connect_to_an_address(
     uri: str, start_tls: bool, trusting: Tls
 ) -> None:
-    tls = Tls(start_tls=start_tls, ca_file=trusting.ca_file, server_name=NAME)
+    tls = Tls(start_tls=start_tls, ca_file=trusting.ca_file)
 
-    with bound(uri, CHECK, tls) as session:
+    with bound(uri, CHECK, tls, NAME) as session:
         assert session.alive
 
 
 def test_a_server_name_counts_even_if_the_address_is_in_the_certificate(
     uri: str, start_tls: bool, trusting: Tls
 ) -> None:
-    tls = Tls(start_tls=start_tls, ca_file=trusting.ca_file, server_name="ldap2.test")
+    tls = Tls(start_tls=start_tls, ca_file=trusting.ca_file)
 
-    assert refusal(uri, CHECK, tls).kind is FailureKind.CERTIFICATE
+    assert refusal(uri, CHECK, tls, "ldap2.test").kind is FailureKind.CERTIFICATE
 
 
 def test_an_expired_certificate_is_not_trusted(
@@ -188,8 +188,8 @@ def test_the_end_of_the_presented_certificate_is_told(
 ) -> None:
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=12)
     soon = authority.issue(f"soon{next(_number)}", (NAME,), valid_until=until)
-    tls = Tls(start_tls=start_tls, ca_file=str(authority.file), server_name=NAME)
-    with presenting(node, soon), bound(uri, CHECK, tls) as session:
+    tls = Tls(start_tls=start_tls, ca_file=str(authority.file))
+    with presenting(node, soon), bound(uri, CHECK, tls, NAME) as session:
         found = session.certificate()
 
     assert found is not None

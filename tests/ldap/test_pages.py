@@ -106,7 +106,9 @@ def session_with(
 ) -> FailureKind:
     """Use an unbound session with such a server; return why it failed."""
     with listening(behave) as port:
-        session = Session(Server("c", "s", f"ldap://127.0.0.1:{port}"), Deadline.after(seconds))
+        session = Session(
+            Server(cluster="c", name="s", uri=f"ldap://127.0.0.1:{port}"), Deadline.after(seconds)
+        )
         try:
             session.connect()
             with pytest.raises(SessionError) as caught:

@@ -16,7 +16,6 @@ from demo.client import Client
 from demo.client import Credentials as ToolCredentials
 from demo.node import Node
 from demo.tree import CHECK_DN, CHECK_PASSWORD, SERVICES
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.files.secret_file import read_secret
 from ldaphealth.ldap.deadline import Deadline, SessionError
@@ -29,6 +28,7 @@ from ldaphealth.model import (
     Tls,
 )
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import ConfiguredCheck
 from tests.hostile.servers import listening
 from tests.ldap.opening import bound, refusal, session_with, simple
 

@@ -9,7 +9,6 @@ from time import monotonic, sleep
 import pytest
 
 from demo import wait
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
 from ldaphealth.rounds.round import (
@@ -21,6 +20,7 @@ from ldaphealth.rounds.round import (
     failed_checks,
     run_round,
 )
+from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import planned, saw, server
 
 DEADLINE_SECONDS = 60.0

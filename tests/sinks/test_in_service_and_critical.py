@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import decide
 from ldaphealth.model import CheckEffect, Finding, Server, Snapshot, State, Trust, Verdict
 from ldaphealth.page.server_card import card
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.sinks import SINKS, SinkOptions
 from ldaphealth.sinks.summary import explained_code, remark, troubles
 from tests.page import views
@@ -25,7 +25,7 @@ EFFECTS = {
     "monitor": CheckEffect.WATCH,
 }
 PLAN = tuple(ConfiguredCheck(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
-SERVERS = tuple(Server("c", f"s{n}", "ldap://127.0.0.1") for n in range(2))
+SERVERS = tuple(Server(cluster="c", name=f"s{n}", uri="ldap://127.0.0.1") for n in range(2))
 HARD, SOFT, INFORMATIVE, LOCAL = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
 
 
@@ -43,7 +43,12 @@ def decided(*said: tuple[int, str, str, Trust], least: int = 1) -> Snapshot:
         )
         for n, check, code, trust in said
     ]
-    return Snapshot(0.0, decide(Cluster("c", SERVERS, PLAN, least), findings).verdicts)
+    return Snapshot(
+        0.0,
+        decide(
+            Cluster(name="c", servers=SERVERS, checks=PLAN, min_in_service=least), findings
+        ).verdicts,
+    )
 
 
 WATCHED = (0, "monitor", "ratio", SOFT)

@@ -15,15 +15,17 @@ from msgspec.structs import replace
 
 from demo import wait
 from demo.cluster import Cluster
-from ldaphealth import check
+from ldaphealth import settings
 from ldaphealth.agent.agent import Agent
 from ldaphealth.model import Finding, State, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, Settings
 from tests.slapd.watched import watched
 
-AT_ONCE = check.Settle(fall_soft=1, rise=1, min_out_seconds=0, ramp_seconds=0)
-NO_FILES = AgentSettings(Path("/nonexistent"), Path("/nonexistent"))
+AT_ONCE = settings.Settle(fall_soft=1, rise=1, min_out_seconds=0, ramp_seconds=0)
+NO_FILES = AgentSettings(
+    runtime_directory=Path("/nonexistent"), state_directory=Path("/nonexistent")
+)
 
 
 class Recorded:

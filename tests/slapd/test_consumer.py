@@ -9,7 +9,6 @@ import pytest
 
 from demo.cluster import Cluster
 from demo.node import DATABASE, Node
-from ldaphealth.check import ConfiguredCheck
 from ldaphealth.checks.consumer import CHECK, Params
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import RecentObservations
@@ -17,6 +16,7 @@ from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Finding, State
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.settings import ConfiguredCheck
 from tests.slapd.breaking_proxy import BreakingProxy
 from tests.slapd.watched import watched
 
@@ -161,7 +161,9 @@ def test_a_restarted_server_has_its_links_at_once(cluster: Cluster, watcher: Wat
 
     assert wrong(watcher.probe()) == []
     server = watcher.cluster.servers[0]
-    asked = type(watcher.cluster)("c", (server,), watcher.checks, min_in_service=0)
+    asked = type(watcher.cluster)(
+        name="c", servers=(server,), checks=watcher.checks, min_in_service=0
+    )
     assert {
         found.state for found in judge_server(asked, server, watcher.recent, one_shot=False)
     } == {State.OK}

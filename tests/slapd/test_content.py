@@ -457,7 +457,8 @@ def surveyed(cluster: Cluster, kept: Any = None) -> SurveyResult[Any, Any]:
     """Do one survey of all there is."""
     credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD))
     servers = tuple(
-        Server("c", node.name, node.uri, SUFFIX, credentials=credentials) for node in cluster.nodes
+        Server(cluster="c", name=node.name, uri=node.uri, suffix=SUFFIX, credentials=credentials)
+        for node in cluster.nodes
     )
     params = Params(cover_hours=1, wait_seconds=1)
     deadline = Deadline.after(params.deadline_seconds)

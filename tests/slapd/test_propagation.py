@@ -114,7 +114,7 @@ def watch(cluster: Cluster) -> Watch:
 
 def token_of(node: Node, of: Node | None = None) -> tuple[str, ...]:
     """Return what the canary of one node holds at another."""
-    server = Server("c", (of or node).name, "")
+    server = Server(cluster="c", name=(of or node).name, uri="")
     return node.root.read(canary_dn(CANARIES, AGENT, server, "propagation"), "description")
 
 

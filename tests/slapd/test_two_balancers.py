@@ -13,7 +13,7 @@ import pytest
 
 from demo.cluster import Cluster
 from demo.tree import CANARIES
-from ldaphealth import check
+from ldaphealth import settings
 from ldaphealth.model import State, Verdict
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.watched import make_canaries, out, watched
@@ -32,7 +32,7 @@ class Balancer:
     A slow write is not a failed one; `slow` counts those, because the machine may be busy.
     """
 
-    asked: check.Cluster
+    asked: settings.Cluster
     rounds: int = 0
     writes: int = 0
     slow: int = 0

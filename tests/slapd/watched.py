@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
-from ldaphealth import check
+from ldaphealth import settings
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.search import Params as SearchParams
@@ -28,12 +28,12 @@ def watched(
     checks: Sequence[str] = CHECKS,
     nodes: Sequence[Node] | None = None,
     password: str = CHECK_PASSWORD,
-) -> check.Cluster:
+) -> settings.Cluster:
     """Return what the agent is configured to check: all nodes, unless some are named."""
-    return check.Cluster(
-        "c",
-        tuple(_server(node, password) for node in nodes or cluster.nodes),
-        tuple(_planned(name, agent) for name in checks),
+    return settings.Cluster(
+        name="c",
+        servers=tuple(_server(node, password) for node in nodes or cluster.nodes),
+        checks=tuple(_planned(name, agent) for name in checks),
         min_in_service=2,
         deadline_seconds=4.0,
         second_look_seconds=1.0,
@@ -65,10 +65,10 @@ def out(snapshot: Snapshot) -> dict[str, list[str]]:
 
 def _server(node: Node, password: str) -> Server:
     credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(password))
-    return Server("c", node.name, node.uri, SUFFIX, credentials=credentials)
+    return Server(cluster="c", name=node.name, uri=node.uri, suffix=SUFFIX, credentials=credentials)
 
 
-def _planned(name: str, agent: str) -> check.ConfiguredCheck:
+def _planned(name: str, agent: str) -> settings.ConfiguredCheck:
     built_in = BUILT_IN[name]
     match name:
         case "search":
@@ -82,4 +82,4 @@ def _planned(name: str, agent: str) -> check.ConfiguredCheck:
             params = WriteParams(container=CANARIES, agent=agent)
         case _:
             params = built_in.params()
-    return check.ConfiguredCheck(built_in, params, built_in.effect)
+    return settings.ConfiguredCheck(built_in, params, built_in.effect)

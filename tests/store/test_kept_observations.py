@@ -12,11 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
-from ldaphealth.check import Cluster
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.guard import Memory
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.model import AnyObservation
+from ldaphealth.settings import Cluster
 from ldaphealth.store.kept_observations import VERSION, KeptObservations, load, path_in, save
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS
 from tests.checks.seen import cluster, planned, saw

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ldaphealth.check import AnyView, Check, Cluster, ConfiguredCheck
+from ldaphealth.check import AnyView, Check
 from ldaphealth.checks.monitor import Params as MonitorParams
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.csn import ATTRIBUTE
@@ -27,6 +27,7 @@ from ldaphealth.model import (
     State,
     Verdict,
 )
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import SurveyResult
 from ldaphealth.tasks.one_shot import MAX_THREADS, evaluate
 from tests.agent.surveys import surveying, then

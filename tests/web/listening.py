@@ -14,14 +14,13 @@ from typing import Self
 from msgspec.structs import replace
 
 from demo import ports
-from ldaphealth.check import Cluster
 from ldaphealth.guard.memory import Override
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import CheckEffect, Reason, Server, State, Verdict
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.settings import AgentSettings, HttpSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, HaproxySettings, HttpSettings, Settings
 from ldaphealth.web.server import WebServer
 from ldaphealth.web.source import Source
 
@@ -33,10 +32,10 @@ NASTY = "x\r\nSet-Cookie: a=b\x1b[2J</script><img src=x onerror=alert(1)>\u202e 
 
 def cluster(name: str, *servers: str, min_in_service: int = 1, weight: int = 100) -> Cluster:
     made = tuple(
-        Server(name, each, f"ldap://192.0.2.{number}", weight=weight)
+        Server(cluster=name, name=each, uri=f"ldap://192.0.2.{number}", weight=weight)
         for number, each in enumerate(servers, 1)
     )
-    return Cluster(name, made, (), min_in_service)
+    return Cluster(name=name, servers=made, checks=(), min_in_service=min_in_service)
 
 
 def verdict(server: str, code: str = "", **changes: object) -> Verdict:
@@ -61,7 +60,9 @@ class Listening:
     """The server and what it reads from; a context manager."""
 
     clusters: tuple[Cluster, ...] = (cluster("c", "a", "b"),)
-    http: HttpSettings = field(default_factory=lambda: HttpSettings(Endpoint("tcp", HOST, 0)))
+    http: HttpSettings = field(
+        default_factory=lambda: HttpSettings(listen=Endpoint("tcp", HOST, 0))
+    )
     now: float = NOW
     ticked_at: float = NOW
     overrides: dict[str, Override] = field(default_factory=dict)
@@ -75,10 +76,10 @@ class Listening:
         self.port, self.haproxy_port = self._ports.ports
         where = Endpoint("tcp", HOST, self.port)
         self.settings = AgentSettings(
-            Path("/nowhere"),
-            Path("/nowhere"),
+            runtime_directory=Path("/nowhere"),
+            state_directory=Path("/nowhere"),
             http=replace(self.http, listen=where),
-            haproxy=Endpoint("tcp", HOST, self.haproxy_port),
+            haproxy=HaproxySettings(listen=Endpoint("tcp", HOST, self.haproxy_port)),
         )
         try:
             self.server = WebServer(self.source, self.settings)

@@ -60,7 +60,7 @@ SAME_PAGE = [
 def web(tmp_path: Path) -> Iterator[Listening]:
     (tmp_path / "token").write_text("t0ken")
     (tmp_path / "token").chmod(0o600)
-    http = HttpSettings(Endpoint("tcp", HOST, 0), token_file=str(tmp_path / "token"))
+    http = HttpSettings(listen=Endpoint("tcp", HOST, 0), token_file=str(tmp_path / "token"))
     with Listening(http=http) as listening:
         listening.publish(verdict("c/a"), verdict("c/b"))
         yield listening

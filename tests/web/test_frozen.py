@@ -12,10 +12,9 @@ import pytest
 from demo import wait
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import health_of
-from ldaphealth.check import Cluster
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Observation, Server
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.web.source import Source
 from tests.checks.seen import planned
@@ -51,11 +50,20 @@ class Frozen(Listening):
 @pytest.fixture
 def frozen(tmp_path: Path) -> Iterator[Frozen]:
     """Return the server of an agent that found all well, and hangs since."""
-    servers = tuple(Server("c", each, f"ldap://{each}") for each in "ab")
-    cluster = Cluster("c", servers, (planned("connect"),), 1, interval_seconds=0.1)
+    servers = tuple(Server(cluster="c", name=each, uri=f"ldap://{each}") for each in "ab")
+    cluster = Cluster(
+        name="c",
+        servers=servers,
+        checks=(planned("connect"),),
+        min_in_service=1,
+        interval_seconds=0.1,
+    )
     web = Frozen()
     agent = Agent(
-        Settings({"c": cluster}, AgentSettings(tmp_path, tmp_path, threads=2)),
+        Settings(
+            {"c": cluster},
+            AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
+        ),
         [web.board],
         probe=lambda server, *_: [
             Observation(

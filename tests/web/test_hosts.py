@@ -86,7 +86,7 @@ def test_an_old_client_without_a_name_is_answered(web: Listening) -> None:
 def test_with_credentials_any_name_will_do(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t0ken")
     (tmp_path / "token").chmod(0o600)
-    http = HttpSettings(Endpoint("tcp", HOST, 0), token_file=str(tmp_path / "token"))
+    http = HttpSettings(listen=Endpoint("tcp", HOST, 0), token_file=str(tmp_path / "token"))
     with Listening(http=http) as web:
         asked = web.get("/api/v1/status", Host="lb1.example.com", Authorization="Bearer t0ken")
         assert asked.status == 200

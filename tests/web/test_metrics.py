@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from demo import ports
-from ldaphealth.check import Cluster
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.settings import AgentSettings, HttpSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, HttpSettings, Settings
 from ldaphealth.web.server import WebServer
 from ldaphealth.web.source import Source
 from tests.checks.seen import planned
@@ -30,10 +29,19 @@ def address(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "token").chmod(0o600)
     reserved = ports.reserve(2, ("127.0.0.1",))  # nobody listens on the second
     listen = Endpoint("tcp", "127.0.0.1", reserved.ports[0])
-    unreachable = Server("c", "s0", f"ldap://127.0.0.1:{reserved.ports[1]}")
-    watched = Cluster("c", (unreachable,), (planned("connect"),), 0, deadline_seconds=1.0)
-    http = HttpSettings(listen, token_file=str(tmp_path / "token"))
-    settings = Settings({"c": watched}, AgentSettings(tmp_path, tmp_path, http=http))
+    unreachable = Server(cluster="c", name="s0", uri=f"ldap://127.0.0.1:{reserved.ports[1]}")
+    watched = Cluster(
+        name="c",
+        servers=(unreachable,),
+        checks=(planned("connect"),),
+        min_in_service=0,
+        deadline_seconds=1.0,
+    )
+    http = HttpSettings(listen=listen, token_file=str(tmp_path / "token"))
+    settings = Settings(
+        {"c": watched},
+        AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, http=http),
+    )
     board = LiveState()
     board.publish(Publication("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
     source = Source(board, lambda: settings, lambda: HEALTH, dict, lambda: NOW, lambda: NOW)

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.cluster import Cluster as Nodes
-from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.guard import Memory, Override, OverrideAction, decide
 from ldaphealth.ldap.deadline import Deadline
@@ -26,7 +25,7 @@ from ldaphealth.model import (
     Observation,
     Server,
 )
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, Cluster, ConfiguredCheck, Settings
 from ldaphealth.web.http_connection import ANSWER_SECONDS
 from ldaphealth.web.probe import (
     MOST_SECONDS,
@@ -91,7 +90,10 @@ class Network(Struct):
 
 def settings_of(*clusters: Cluster) -> Settings:
     nowhere = Path("/nonexistent")
-    return Settings({each.name: each for each in clusters}, AgentSettings(nowhere, nowhere))
+    return Settings(
+        {each.name: each for each in clusters},
+        AgentSettings(runtime_directory=nowhere, state_directory=nowhere),
+    )
 
 
 S0 = {"target": "c/s0"}

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from demo import ports
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
-from ldaphealth.settings import HttpSettings
+from ldaphealth.settings import HaproxySettings, HttpSettings
 from ldaphealth.web.app import ROUTES, RouteRow, application
 from ldaphealth.web.server import ListenError, WebServer
 from tests.web.listening import HOST, Listening, received, verdict
@@ -39,7 +39,7 @@ def basic(text: str) -> str:
 
 def test_credentials_guard_all_but_whether_it_lives(tmp_path: Path) -> None:
     http = HttpSettings(
-        LOOPBACK,
+        listen=LOOPBACK,
         user="anna",
         password_file=secret(tmp_path / "password", "geheim\n"),
         token_file=secret(tmp_path / "token", "t0ken\n"),
@@ -63,7 +63,7 @@ def test_credentials_guard_all_but_whether_it_lives(tmp_path: Path) -> None:
 
 def test_health_can_be_open_to_all(tmp_path: Path) -> None:
     token = secret(tmp_path / "token", "t0ken")
-    with Listening(http=HttpSettings(LOOPBACK, token_file=token, open_health=True)) as web:
+    with Listening(http=HttpSettings(listen=LOOPBACK, token_file=token, open_health=True)) as web:
         web.publish(verdict("c/a"), verdict("c/b"))
 
         assert {web.get(path).status for path in ("/ready", "/health/c", "/health/c/a")} == {200}
@@ -75,7 +75,7 @@ def test_a_renewal_takes_the_new_certificate_and_password(tmp_path: Path) -> Non
     certificate, token = tmp_path / "certificate.pem", tmp_path / "token"
     issue(old, certificate)
     http = HttpSettings(
-        LOOPBACK, certificate_file=str(certificate), token_file=secret(token, "one")
+        listen=LOOPBACK, certificate_file=str(certificate), token_file=secret(token, "one")
     )
     trusts_old, trusts_new = ssl.create_default_context(), ssl.create_default_context()
     old.configure_trust(trusts_old)
@@ -97,7 +97,7 @@ def test_a_renewal_takes_the_new_certificate_and_password(tmp_path: Path) -> Non
 
 def test_tls_speaks_no_old_version(tmp_path: Path) -> None:
     authority = trustme.CA()
-    http = HttpSettings(LOOPBACK, certificate_file=issue(authority, tmp_path / "c.pem"))
+    http = HttpSettings(listen=LOOPBACK, certificate_file=issue(authority, tmp_path / "c.pem"))
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     with Listening(http=http, tls=trusting) as web, web.connected() as client:
@@ -111,9 +111,15 @@ def test_tls_speaks_no_old_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("http", "error"),
     [
-        (HttpSettings(LOOPBACK, certificate_file="/nowhere.pem"), "/nowhere.pem: no certificate"),
-        (HttpSettings(LOOPBACK, user="u", password_file="/nowhere"), "/nowhere: cannot read"),
-        (HttpSettings(LOOPBACK, token_file="/etc/passwd"), "others can read"),
+        (
+            HttpSettings(listen=LOOPBACK, certificate_file="/nowhere.pem"),
+            "/nowhere.pem: no certificate",
+        ),
+        (
+            HttpSettings(listen=LOOPBACK, user="u", password_file="/nowhere"),
+            "/nowhere: cannot read",
+        ),
+        (HttpSettings(listen=LOOPBACK, token_file="/etc/passwd"), "others can read"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(http: HttpSettings, error: str) -> None:
@@ -145,7 +151,8 @@ def test_everywhere_is_both_families() -> None:
     with Listening() as web:
         port = web.port
         web.server.close()
-        everywhere = replace(web.settings, haproxy=Endpoint("tcp", "::", port), http=None)
+        haproxy = HaproxySettings(listen=Endpoint("tcp", "::", port))
+        everywhere = replace(web.settings, haproxy=haproxy, http=None)
         server = WebServer(web.source, everywhere)
         try:
             web.publish(verdict("c/a"))
@@ -212,7 +219,7 @@ def test_what_is_no_place_to_listen_is_refused(text: str) -> None:
 def test_what_others_can_reach_needs_tls_and_credentials(
     host: str, files: tuple[str, ...], exposed: bool
 ) -> None:
-    settings = HttpSettings(Endpoint("tcp", host, 1), **dict.fromkeys(files, "/x"))  # type: ignore[arg-type]
+    settings = HttpSettings(listen=Endpoint("tcp", host, 1), **dict.fromkeys(files, "/x"))  # type: ignore[arg-type]
 
     assert settings.is_exposed is exposed
 

@@ -129,7 +129,7 @@ def tls_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     authority.issue_cert(HOST).private_key_and_cert_chain_pem.write_to_path(str(certificate))
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    http = HttpSettings(Endpoint("tcp", HOST, 1), certificate_file=str(certificate))
+    http = HttpSettings(listen=Endpoint("tcp", HOST, 1), certificate_file=str(certificate))
     with Listening(http=http, tls=trusting) as listening:
         listening.publish(verdict("c/a"), verdict("c/b"), holds_seconds=1e6)
         yield listening

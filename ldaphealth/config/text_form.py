@@ -1,0 +1,57 @@
+"""Types that a configuration file writes as one text, and how they are made from it.
+
+fill.py makes the values, json_schema.py describes the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from ldaphealth.judging.thresholds import Range, parse_range
+from ldaphealth.ldap.endpoint import Endpoint, parse_listen
+
+
+class TextForm(Struct, frozen=True, kw_only=True):
+    """How one type is written: `parse` makes it of what is written, or raises ValueError.
+
+    `written_as` are the types that YAML may give, `wanted` describes them in a message. `schema` is
+    their JSON Schema; one with a title becomes a definition of its own.
+    """
+
+    written_as: tuple[type, ...]
+    wanted: str
+    parse: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+
+def absolute_path(text: str) -> Path:
+    """Return the path; ValueError if it depends on the working directory."""
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError("must be an absolute path")
+    return path
+
+
+TEXT_FORMS: Mapping[type, TextForm] = {
+    Range: TextForm(
+        written_as=(str, int, float),
+        wanted='a range: a number, or a text such as "1:"',
+        parse=parse_range,
+        schema={
+            "title": "Range",
+            "type": ["string", "number"],
+            "description": 'a Nagios range: 2 is at most 2, "1:" at least 1, "@1:5" not from 1 '
+            "to 5",
+        },
+    ),
+    Endpoint: TextForm(
+        written_as=(str,), wanted="a text", parse=parse_listen, schema={"type": "string"}
+    ),
+    Path: TextForm(
+        written_as=(str,), wanted="a text", parse=absolute_path, schema={"type": "string"}
+    ),
+}
