@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parents[1] / "keepalived" / "ldaphealth-check"
 
 
 def main() -> None:
-    verdict = Verdict("c/s", State.OK, in_service=True, weight=98)
+    verdict = Verdict(server="c/s", state=State.OK, in_service=True, weight=98)
     with tempfile.TemporaryDirectory() as directory, Cluster(1) as cluster:
         due = {"c/s": boot_seconds() + 3600}
         VerdictFiles(Path(directory)).publish(Publication("c", {"c/s": verdict}, due, (), ()))

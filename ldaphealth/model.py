@@ -264,7 +264,7 @@ class Reason(Struct, frozen=True):
     removes: bool
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, kw_only=True):
     """What every sink tells of one server.
 
     `state` is the worst finding, whatever its effect. `held_by` names the rule of guard/rules.py

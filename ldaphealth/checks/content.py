@@ -114,7 +114,7 @@ def _patrolled(
     from ldaphealth.content.continuous import MOST_KNOWN  # noqa: PLC0415
     from ldaphealth.content.progress import ComparisonProgress  # noqa: PLC0415
 
-    progress = ComparisonProgress(patrol.cursor, MOST_KNOWN)
+    progress = ComparisonProgress(cursor=patrol.cursor, most=MOST_KNOWN)
     comparison = Comparison(_readers(site), progress, _limits(site.params), site.pause)
     half_at = site.deadline.at - site.params.deadline_seconds / 2  # what is begun then may end
     try:
@@ -140,7 +140,13 @@ def _readers(site: Context) -> list[Reader]:
         return own if own.at < site.deadline.at else site.deadline
 
     rate = site.params.entries_per_second
-    access = ReaderAccess(site.open_session, OPEN_SECONDS, deadline, site.pause, rate)
+    access = ReaderAccess(
+        opening=site.open_session,
+        deadline_seconds=OPEN_SECONDS,
+        deadline=deadline,
+        pause=site.pause,
+        entries_per_second=rate,
+    )
     return [Reader(server, access) for server in site.servers]
 
 

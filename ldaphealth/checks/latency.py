@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ldaphealth.model import Observation
 
 
-class Params(Struct, frozen=True):
+class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check."""
 
     operations: Annotated[tuple[str, ...], Meta(description="the operations to judge")] = (

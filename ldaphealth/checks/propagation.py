@@ -33,7 +33,7 @@ MOST_READERS = 64  # side by side; of more servers others are watched the next t
 Judged = tuple[State, str, str, Trust]
 
 
-class Params(Struct, frozen=True):
+class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. The canaries are below `container`, which must exist."""
 
     container: Annotated[str, Meta(description="the entry below which the canaries are")]

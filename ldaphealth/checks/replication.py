@@ -58,7 +58,7 @@ SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
 SECOND_LOOK = Thresholds(critical=Range(end=0.5))
 
 
-class Params(Struct, frozen=True):
+class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. A process without memory sees a server twice, a moment apart.
 
     It cannot wait for `behind`, so `behind_second_look` judges what is still missing then; its

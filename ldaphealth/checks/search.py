@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT_LEAST_ONE = Thresholds(critical=Range(start=1))
 
 
-class Params(Struct, frozen=True):
+class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. The server sends at most `size_limit` entries."""
 
     base: Annotated[str, Meta(description="where to search; empty: the suffix")] = ""

@@ -150,7 +150,7 @@ def _web(running: Agent, board: LiveState, journal: HistoryDatabase, stack: Exit
 
     number = version("ldaphealth")  # read from the disk
     source = Source(
-        board,
+        board=board,
         settings=lambda: running.settings,
         health=lambda: health_of(running, journal, number),
         overrides=lambda: overrides_of(running),

@@ -11,7 +11,7 @@ from ldaphealth.content.difference import Difference
 from ldaphealth.content.slices import Cursor
 
 
-class ComparisonProgress(Struct):
+class ComparisonProgress(Struct, kw_only=True):
     """What was seen so far. `different` counts all differences, `differences` keeps the first.
 
     `unsettled` counts entries that changed with every look: nothing is known of them. `lacking`

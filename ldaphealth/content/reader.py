@@ -36,7 +36,7 @@ EVERYTHING = "(objectClass=*)"
 Row = tuple[int, str, str]  # entryUUID, entryCSN, DN
 
 
-class ReaderAccess(Struct, frozen=True):
+class ReaderAccess(Struct, frozen=True, kw_only=True):
     """How a reader comes to its server and how fast it may read.
 
     `opening` returns a session that is connected and bound, within `deadline_seconds`. `deadline`

@@ -23,7 +23,7 @@ MOST_BYTES = 64 << 20
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-class ResumeFile(Struct, forbid_unknown_fields=True):
+class ResumeFile(Struct, forbid_unknown_fields=True, kw_only=True):
     """What is in the file. Numbers of 128 bits are hexadecimal: JSON's readers know no such."""
 
     format: int
@@ -45,19 +45,19 @@ def save(path: Path, progress: ComparisonProgress, servers: Mapping[str, str], s
     """Write the file; OSError leaves the one before as it was."""
     cursor = progress.cursor
     saved = ResumeFile(
-        FORMAT,
-        dict(servers),
-        suffix,
-        cursor.wanted,
-        f"{cursor.low:x}",
-        f"{cursor.width:x}",
-        progress.most,
-        progress.entries,
-        progress.differences,
-        progress.different,
-        progress.unsettled,
-        progress.lacking,
-        progress.not_compared,
+        format=FORMAT,
+        servers=dict(servers),
+        suffix=suffix,
+        wanted=cursor.wanted,
+        low=f"{cursor.low:x}",
+        width=f"{cursor.width:x}",
+        most=progress.most,
+        entries=progress.entries,
+        differences=progress.differences,
+        different=progress.different,
+        unsettled=progress.unsettled,
+        lacking=progress.lacking,
+        not_compared=progress.not_compared,
     )
     atomic_file.write(path, msgspec.json.encode(saved), 0o600)
 
@@ -77,14 +77,14 @@ def load(path: Path, servers: Mapping[str, str], suffix: str) -> ComparisonProgr
     if (saved.servers, saved.suffix) != (dict(servers), suffix):
         raise ValueError(f"{path}: is of other servers or another suffix; name another file")
     return ComparisonProgress(
-        Cursor(saved.wanted, low, width),
-        saved.most,
-        saved.entries,
-        saved.differences,
-        saved.different,
-        saved.unsettled,
-        saved.lacking,
-        saved.not_compared,
+        cursor=Cursor(saved.wanted, low, width),
+        most=saved.most,
+        entries=saved.entries,
+        differences=saved.differences,
+        different=saved.different,
+        unsettled=saved.unsettled,
+        lacking=saved.lacking,
+        not_compared=saved.not_compared,
     )
 
 

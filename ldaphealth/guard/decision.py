@@ -67,12 +67,12 @@ def _readings(
     effects = {planned.check.name: planned.effect for planned in cluster.checks}
     return [
         Reading(
-            server,
-            tuple(by_server[server.id]),
-            effects,
-            removing(by_server[server.id], effects),
-            memory.servers.get(server.id),
-            rounds.get(server.id),
+            server=server,
+            findings=tuple(by_server[server.id]),
+            effects=effects,
+            removing=removing(by_server[server.id], effects),
+            before=memory.servers.get(server.id),
+            round=rounds.get(server.id),
         )
         for server in cluster.servers
     ]
@@ -88,8 +88,8 @@ def _remembered(reading: Reading, cluster: Cluster, now: float) -> ServerMemory:
     past = reading.past
     if past is None:
         first = ServerMemory(
-            reading.in_service,
-            now,
+            in_service=reading.in_service,
+            since=now,
             fell=() if reading.in_service else (now,),
             share=_plain_share(reading),
         )

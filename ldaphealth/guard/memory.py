@@ -21,7 +21,7 @@ class RoundPeriod(Struct, frozen=True):
     ended: float
 
 
-class ServerMemory(Struct, frozen=True):
+class ServerMemory(Struct, frozen=True, kw_only=True):
     """One server: whether it is in, since when, and what its latest rounds said.
 
     `good` and `bad` count the latest rounds in a row without and with blame. `fell` are the times

@@ -14,7 +14,7 @@ from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, kw_only=True):
     """One server's findings, its past, and what holds it so far.
 
     `before` is what the last decision left, None for a server that was never decided on: then the

@@ -15,7 +15,7 @@ BUCKETS_PER_OCTAVE = 4  # each bucket is 19 % wide, which bounds the error of a 
 LEAST = 2.0**-20  # a microsecond; smaller ones count as this
 
 
-class Histogram(Struct, frozen=True):
+class Histogram(Struct, frozen=True, kw_only=True):
     """Count, sum, sum of squares, extremes, and counts in buckets of equal ratio."""
 
     count: int = 0
@@ -46,12 +46,12 @@ def histogram_of(numbers: Iterable[float]) -> Histogram:
         bucket = floor(log2(max(number, LEAST)) * BUCKETS_PER_OCTAVE)
         buckets[bucket] = buckets.get(bucket, 0) + 1
     return Histogram(
-        len(found),
-        sum(found),
-        sum(each * each for each in found),
-        min(found, default=inf),
-        max(found, default=-inf),
-        buckets,
+        count=len(found),
+        sum=sum(found),
+        sum_of_squares=sum(each * each for each in found),
+        least=min(found, default=inf),
+        most=max(found, default=-inf),
+        buckets=buckets,
     )
 
 
@@ -65,10 +65,10 @@ def _both(one: Histogram, other: Histogram) -> Histogram:
     for bucket, count in other.buckets.items():
         buckets[bucket] = buckets.get(bucket, 0) + count
     return Histogram(
-        one.count + other.count,
-        one.sum + other.sum,
-        one.sum_of_squares + other.sum_of_squares,
-        min(one.least, other.least),
-        max(one.most, other.most),
-        buckets,
+        count=one.count + other.count,
+        sum=one.sum + other.sum,
+        sum_of_squares=one.sum_of_squares + other.sum_of_squares,
+        least=min(one.least, other.least),
+        most=max(one.most, other.most),
+        buckets=buckets,
     )

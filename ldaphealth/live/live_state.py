@@ -22,7 +22,7 @@ FIRST = "connect"  # the check that every round begins with
 BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; each point costs memory
 
 
-class LiveServer(Struct, frozen=True):
+class LiveServer(Struct, frozen=True, kw_only=True):
     """What is known of one server.
 
     The verdict holds until `valid_until`, in seconds since the boot (`deadline.boot_seconds`);
@@ -99,7 +99,7 @@ def _updated(
     valid_until: float | None,
     seen: list[AnyObservation] | None,
 ) -> LiveServer:
-    known = before or LiveServer(verdict, 0.0)
+    known = before or LiveServer(verdict=verdict, valid_until=0.0)
     holds = known.valid_until if valid_until is None else valid_until
     if not seen:
         return replace(known, verdict=verdict, valid_until=holds)
@@ -110,13 +110,13 @@ def _updated(
     is_round = FIRST in newest  # else a survey ended, which is none
     failed = is_round and any(each.failure is not None for each in newest.values())
     return LiveServer(
-        verdict,
-        holds,
-        {**known.seen, **newest},
-        times,
-        known.rounds + is_round,
-        known.failed_rounds + failed,
-        _hours(known.hours, seen),
+        verdict=verdict,
+        valid_until=holds,
+        seen={**known.seen, **newest},
+        times=times,
+        rounds=known.rounds + is_round,
+        failed_rounds=known.failed_rounds + failed,
+        hours=_hours(known.hours, seen),
     )
 
 

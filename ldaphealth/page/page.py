@@ -82,7 +82,7 @@ class Section(Struct, frozen=True):
         return min((card.rank for card in self.cards), default=len(KINDS))
 
 
-class ChangeRow(Struct, frozen=True):
+class ChangeRow(Struct, frozen=True, kw_only=True):
     """A change of verdict in words."""
 
     server: str
@@ -218,7 +218,13 @@ def _told(known: LiveServer, now: float) -> Verdict:
     """Return the verdict, or one that says no more than that it is stale."""
     if not known.is_stale(now):
         return known.verdict
-    return Verdict(known.verdict.server, State.UNKNOWN, True, 0, (NOT_FRESH,))
+    return Verdict(
+        server=known.verdict.server,
+        state=State.UNKNOWN,
+        in_service=True,
+        weight=0,
+        reasons=(NOT_FRESH,),
+    )
 
 
 def _count(cards: Iterable[Card], *kinds: str) -> int:
@@ -257,13 +263,13 @@ def _shown(dated: DatedChange, epoch_seconds: float) -> ChangeRow:
     codes = ", ".join(printable(each.code, 64) for each in after.reasons[:3])
     held = f"held by {printable(after.held_by, 64)}" if after.held_by else ""
     return ChangeRow(
-        printable(after.server, NAME_CHARACTERS),
-        _rfc3339(dated.epoch_seconds),
-        _clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY),
-        duration(ago),
-        kind,
-        words,
-        "; ".join(filter(None, (codes, held))),
+        server=printable(after.server, NAME_CHARACTERS),
+        at=_rfc3339(dated.epoch_seconds),
+        clock=_clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY),
+        ago=duration(ago),
+        kind=kind,
+        words=words,
+        why="; ".join(filter(None, (codes, held))),
     )
 
 

@@ -25,7 +25,7 @@ class GridLine(Struct, frozen=True):
     label: str
 
 
-class Plot(Struct, frozen=True):
+class Plot(Struct, frozen=True, kw_only=True):
     """One plot: paths as SVG's `d` has them, and the same in words."""
 
     check: str
@@ -104,14 +104,14 @@ def _plot(check: str, points: Sequence[MinutePoint], newest_minute: int, scale: 
         f"Longest of the hour: {most}, {f'{gone} min ago' if gone else 'just now'}."
     )
     return Plot(
-        check,
-        p50,
-        p95,
-        most,
-        "".join(middle),
-        "".join(bars),
-        "".join(dots),
-        scale.lines(),
-        words,
-        age,
+        check=check,
+        p50=p50,
+        p95=p95,
+        most=most,
+        middle_path="".join(middle),
+        spread_path="".join(bars),
+        most_path="".join(dots),
+        lines=scale.lines(),
+        words=words,
+        age=age,
     )

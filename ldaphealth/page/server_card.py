@@ -47,7 +47,7 @@ class CardRow(Struct, frozen=True):
     remark: str = ""
 
 
-class Card(Struct, frozen=True):
+class Card(Struct, frozen=True, kw_only=True):
     """One server. `kind` is how it looks: out, stale, held, draining, warned or fine."""
 
     id: str

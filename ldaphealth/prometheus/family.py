@@ -34,7 +34,7 @@ class MetricType(StrEnum):
     INFO = "info"
 
 
-class Family(Struct, Generic[S], frozen=True):
+class Family(Struct, Generic[S], frozen=True, kw_only=True):
     """One metric: `read` makes its series of a source, without the labels of the server.
 
     https://prometheus.io/docs/practices/naming/: the unit is the end of the name, `_total` is for

@@ -92,7 +92,14 @@ def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
         trust=Trust.LOCAL,
     )
     reason = Reason(STALE, summary, State.UNKNOWN, CheckEffect.WATCH, removes=False)
-    return Verdict(verdict.server, State.UNKNOWN, True, 0, (reason,), findings=(finding,))
+    return Verdict(
+        server=verdict.server,
+        state=State.UNKNOWN,
+        in_service=True,
+        weight=0,
+        reasons=(reason,),
+        findings=(finding,),
+    )
 
 
 def _finding_state(verdict: Verdict) -> State:

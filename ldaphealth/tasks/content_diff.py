@@ -41,13 +41,15 @@ class ContentDiff:
         self.suffix = cluster.servers[0].suffix
         self._file = wanted.resume_file
         self._stop = threading.Event()
-        self.progress = self._resumed() or ComparisonProgress(Cursor(SLICE_ENTRIES), wanted.most)
+        self.progress = self._resumed() or ComparisonProgress(
+            cursor=Cursor(SLICE_ENTRIES), most=wanted.most
+        )
         access = ReaderAccess(
-            open_session,
-            cluster.deadline_seconds,
-            Deadline.after,
-            self._pause,
-            wanted.entries_per_second,
+            opening=open_session,
+            deadline_seconds=cluster.deadline_seconds,
+            deadline=Deadline.after,
+            pause=self._pause,
+            entries_per_second=wanted.entries_per_second,
         )
         left = [each for each in cluster.servers if each.id not in self.progress.not_compared]
         self.readers = [Reader(server, access) for server in left]

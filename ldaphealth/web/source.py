@@ -31,7 +31,7 @@ class BadRequestError(ValueError):
     """A query that means nothing; one line for people."""
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, kw_only=True):
     """All callables may be called from any thread; times are seconds since the boot."""
 
     board: LiveState

@@ -28,7 +28,7 @@ from tests.checks.seen import (
 
 DN = "cn=agent c/s0 propagation,ou=canaries,dc=x"
 NOT_HERE = f"{DN} is not here at all, or not for us to read"
-PARAMS = Params("ou=canaries,dc=x")
+PARAMS = Params(container="ou=canaries,dc=x")
 NAMES = ("s0", "s1", "s2", "s3", "s4")
 LOST, SPLIT = ("lost", CRITICAL, SOFT), ("split", CRITICAL, TOLD)
 ISOLATED = ("isolated", CRITICAL, SOFT)
@@ -251,4 +251,4 @@ def test_of_very_many_servers_all_are_watched_in_the_end() -> None:
 @pytest.mark.parametrize("agent", ["lb 1", "lb,1", "ä"])
 def test_an_agent_whose_name_would_need_escaping_is_refused(agent: str) -> None:
     with pytest.raises(ValueError, match="agent is a name of letters"):
-        Params("dc=x", agent)
+        Params(container="dc=x", agent=agent)

@@ -104,7 +104,7 @@ class Clock:
 def compared(
     *servers: Fake, wanted: int = 100, limits: ComparisonLimits | None = None
 ) -> ComparisonProgress:
-    progress, clock = ComparisonProgress(Cursor(wanted)), Clock()
+    progress, clock = ComparisonProgress(cursor=Cursor(wanted)), Clock()
     comparison = Comparison(servers, progress, limits or ComparisonLimits(), clock.pause, clock.now)
     try:
         comparison.begin()
@@ -138,7 +138,7 @@ def test_a_difference_is_found_wherever_it_is() -> None:
 
 
 def test_all_differences_are_counted_and_the_first_are_kept() -> None:
-    progress = ComparisonProgress(Cursor(100), most=2)
+    progress = ComparisonProgress(cursor=Cursor(100), most=2)
     clock = Clock()
     comparison = Comparison(
         [Fake("a", SAME), Fake("b", {1: "csn"})], progress, ComparisonLimits(), clock.pause
@@ -225,7 +225,7 @@ def test_a_retired_server_id_is_waited_for_by_nobody() -> None:
 
 
 def test_a_stop_leaves_the_last_whole_slice() -> None:
-    progress = ComparisonProgress(Cursor(100))
+    progress = ComparisonProgress(cursor=Cursor(100))
 
     def stopped(_: float) -> None:
         raise StoppedError

@@ -26,7 +26,7 @@ def patrol(*known: Difference, low: int = 0) -> ContinuousComparison:
 def walked(
     before: ContinuousComparison, to: int, *found: Difference, compared: Collection[str] = BOTH
 ) -> ContinuousComparison:
-    progress = ComparisonProgress(Cursor(10, to), entries={"c/a": 7})
+    progress = ComparisonProgress(cursor=Cursor(10, to), entries={"c/a": 7})
     progress.add_differences(found)
     return before.after(progress, compared)
 
@@ -73,7 +73,7 @@ def test_one_that_is_found_again_is_known_once() -> None:
 
 
 def test_what_is_known_is_bounded() -> None:
-    progress = ComparisonProgress(Cursor(10, END), most=2 * MOST_KNOWN)
+    progress = ComparisonProgress(cursor=Cursor(10, END), most=2 * MOST_KNOWN)
     progress.add_differences(map(difference, range(2 * MOST_KNOWN)))
 
     assert len(patrol().after(progress, BOTH).known) == MOST_KNOWN

@@ -36,7 +36,13 @@ class Showing:
 
 def reader(dn: str) -> Reader:
     session = cast("Session", Showing(dn))
-    access = ReaderAccess(lambda *_: session, 1.0, Deadline.after, lambda _: None, 1000.0)
+    access = ReaderAccess(
+        opening=lambda *_: session,
+        deadline_seconds=1.0,
+        deadline=Deadline.after,
+        pause=lambda _: None,
+        entries_per_second=1000.0,
+    )
     return Reader(server(), access)
 
 

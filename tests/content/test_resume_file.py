@@ -17,7 +17,7 @@ SUFFIX = "dc=x"
 
 def progress() -> ComparisonProgress:
     found = Difference("cn=é", {"c/a": EntryVersion("u", "csn")}, ("c/b",))
-    half = ComparisonProgress(Cursor(100, END // 2, END // 7), most=10)
+    half = ComparisonProgress(cursor=Cursor(100, END // 2, END // 7), most=10)
     half.add_entries({"c/a": 5, "c/b": 4})
     half.add_differences([found])
     half.not_compared["c/c"] = "it was down"
@@ -68,7 +68,7 @@ def test_what_is_no_such_file_is_refused(content: bytes, tmp_path: Path) -> None
 @pytest.mark.parametrize("cursor", [Cursor(0), Cursor(1, END + 1), Cursor(1, 0, 0)])
 def test_a_place_that_there_is_not_is_refused(cursor: Cursor, tmp_path: Path) -> None:
     path = tmp_path / "resume"
-    save(path, ComparisonProgress(cursor), SERVERS, SUFFIX)
+    save(path, ComparisonProgress(cursor=cursor), SERVERS, SUFFIX)
 
     with pytest.raises(ValueError, match="another version"):
         load(path, SERVERS, SUFFIX)

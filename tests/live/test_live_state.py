@@ -14,7 +14,12 @@ CONNECT = Failure(FailureKind.CONNECT, "refused")
 
 
 def verdict(server: str, *, in_service: bool = True) -> Verdict:
-    return Verdict(server, State.OK if in_service else State.CRITICAL, in_service, 100 * in_service)
+    return Verdict(
+        server=server,
+        state=State.OK if in_service else State.CRITICAL,
+        in_service=in_service,
+        weight=100 * in_service,
+    )
 
 
 def seen(server: str, check: str, seconds: float, failure: Failure | None = None) -> AnyObservation:

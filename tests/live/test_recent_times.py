@@ -80,7 +80,15 @@ def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look
             server="c/a", check="bind", started_at=59.0, duration_seconds=2.0
         ),  # nothing was timed
     ]
-    board.publish(Publication("c", {"c/a": Verdict("c/a", State.OK, True, 100)}, {}, (), seen))
+    board.publish(
+        Publication(
+            "c",
+            {"c/a": Verdict(server="c/a", state=State.OK, in_service=True, weight=100)},
+            {},
+            (),
+            seen,
+        )
+    )
     hours = board.view.clusters["c"]["c/a"].hours
 
     assert {check: each.points()[0].most for check, each in hours.items()} == {"write": 0.75}

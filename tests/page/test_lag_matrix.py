@@ -16,7 +16,7 @@ def verdict(server: str, *metrics: Metric) -> Verdict:
     finding = Finding(
         server=server, check="replication", state=State.OK, code="ok", summary="", metrics=metrics
     )
-    return Verdict(server, State.OK, True, 100, findings=(finding,))
+    return Verdict(server=server, state=State.OK, in_service=True, weight=100, findings=(finding,))
 
 
 def lag(sid: str, behind: float, gap: float | None = None) -> tuple[Metric, ...]:

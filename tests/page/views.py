@@ -80,7 +80,12 @@ def fine(
         ),
     )
     return Verdict(
-        server, State.OK, in_service=True, weight=100, findings=findings, lasted_seconds=lasted
+        server=server,
+        state=State.OK,
+        in_service=True,
+        weight=100,
+        findings=findings,
+        lasted_seconds=lasted,
     )
 
 
@@ -114,7 +119,14 @@ def silent(server: str) -> Verdict:
     connected = Finding(
         server=server, check="connect", state=State.OK, code="ok", summary="connect took 0.0004 s"
     )
-    bare = Verdict(server, State.OK, False, 0, findings=(connected,), lasted_seconds=252.0)
+    bare = Verdict(
+        server=server,
+        state=State.OK,
+        in_service=False,
+        weight=0,
+        findings=(connected,),
+        lasted_seconds=252.0,
+    )
     return with_finding(bare, finding)
 
 
@@ -284,4 +296,4 @@ def _with_changes(
 
 def known(verdict: Verdict) -> LiveServer:
     """Return a fresh verdict, and nothing more that is known."""
-    return LiveServer(verdict, BOOT + HOLDS_SECONDS)
+    return LiveServer(verdict=verdict, valid_until=BOOT + HOLDS_SECONDS)

@@ -305,12 +305,12 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     }
     verdicts = nasty_snapshot(text).verdicts
     known = LiveServer(
-        replace(verdicts[0], server=server),
-        UNTIL,
-        seen,
-        {text: histogram_of((0.1,))},
-        1,
-        0,
+        verdict=replace(verdicts[0], server=server),
+        valid_until=UNTIL,
+        seen=seen,
+        times={text: histogram_of((0.1,))},
+        rounds=1,
+        failed_rounds=0,
     )
     shown = LiveView({"example": {server: known, server + "\n": known}})
     body, _ = exposition(shown, HEALTH, NOW)
@@ -428,22 +428,22 @@ def knowns(draw: st.DrawFn) -> LiveServer:
         st.booleans(),
     )
     verdict = Verdict(
-        "s",
-        draw(st.sampled_from(State)),
-        draw(st.booleans()),
-        draw(st.integers(0, 253)),
-        draw(st.lists(reasons, max_size=3).map(tuple)),
-        draw(st.sampled_from(["", *(rule.name for rule in RULES)]) | NAMES),
-        draw(st.lists(findings, max_size=4).map(tuple)),
+        server="s",
+        state=draw(st.sampled_from(State)),
+        in_service=draw(st.booleans()),
+        weight=draw(st.integers(0, 253)),
+        reasons=draw(st.lists(reasons, max_size=3).map(tuple)),
+        held_by=draw(st.sampled_from(["", *(rule.name for rule in RULES)]) | NAMES),
+        findings=draw(st.lists(findings, max_size=4).map(tuple)),
         lasted_seconds=draw(NUMBERS),
     )
     times = st.lists(st.floats(0, 1e6), max_size=9).map(histogram_of)
     return LiveServer(
-        verdict,
-        draw(st.floats(NOW - 9, NOW + 9)),
-        {each.check: each for each in observations("s")} if draw(st.booleans()) else {},
-        draw(st.dictionaries(NAMES, times, max_size=3)),
-        draw(st.integers(0, 2**60)),
+        verdict=verdict,
+        valid_until=draw(st.floats(NOW - 9, NOW + 9)),
+        seen={each.check: each for each in observations("s")} if draw(st.booleans()) else {},
+        times=draw(st.dictionaries(NAMES, times, max_size=3)),
+        rounds=draw(st.integers(0, 2**60)),
     )
 
 

@@ -16,11 +16,13 @@ SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-fit"
 
 
 def verdict(in_service: bool, its_weight: int, *, draining: bool = False) -> Verdict:
-    return Verdict("c/s", State.OK, in_service=in_service, weight=its_weight, draining=draining)
+    return Verdict(
+        server="c/s", state=State.OK, in_service=in_service, weight=its_weight, draining=draining
+    )
 
 
 def decided(*findings: Finding, server: str = "c/s", seconds: float = 60.0) -> Publication:
-    said = Verdict(server, State.OK, in_service=True, weight=100, findings=findings)
+    said = Verdict(server=server, state=State.OK, in_service=True, weight=100, findings=findings)
     return Publication("c", {server: said}, {server: boot_seconds() + seconds}, (), ())
 
 

@@ -95,7 +95,14 @@ def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
 
 def healthy(server: str) -> Verdict:
     """Return the verdict on a healthy server."""
-    return Verdict(server, State.OK, True, 100, findings=findings(server), lasted_seconds=3600.0)
+    return Verdict(
+        server=server,
+        state=State.OK,
+        in_service=True,
+        weight=100,
+        findings=findings(server),
+        lasted_seconds=3600.0,
+    )
 
 
 def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> LiveView:

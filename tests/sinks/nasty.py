@@ -49,8 +49,8 @@ def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
         TAKEN_AT,
         tuple(
             Verdict(
-                id_,
-                State.CRITICAL,
+                server=id_,
+                state=State.CRITICAL,
                 in_service=False,
                 weight=0,
                 held_by=text,

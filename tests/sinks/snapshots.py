@@ -37,7 +37,7 @@ def serving(server: str, bind: float = 0.0021, search: float = 0.0034) -> Verdic
             metrics=(seconds("search_seconds", search),),
         ),
     )
-    return Verdict(server, State.OK, in_service=True, weight=100, findings=findings)
+    return Verdict(server=server, state=State.OK, in_service=True, weight=100, findings=findings)
 
 
 def troubled(  # noqa: PLR0913

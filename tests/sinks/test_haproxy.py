@@ -19,11 +19,18 @@ def out(*codes: str, held_by: str = "") -> Verdict:
     reasons = tuple(
         Reason(code, "sentence", State.CRITICAL, CheckEffect.OUT, removes=True) for code in codes
     )
-    return Verdict("c/a", State.CRITICAL, False, 0, reasons, held_by)
+    return Verdict(
+        server="c/a",
+        state=State.CRITICAL,
+        in_service=False,
+        weight=0,
+        reasons=reasons,
+        held_by=held_by,
+    )
 
 
 def serving(weight: int) -> Verdict:
-    return Verdict("c/a", State.OK, True, weight)
+    return Verdict(server="c/a", state=State.OK, in_service=True, weight=weight)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +44,11 @@ def serving(weight: int) -> Verdict:
         (serving(200), 100, "up 100%\n"),
         (serving(0), 100, "up 0%\n"),
         (serving(0), 0, "up 0%\n"),
-        (Verdict("c/a", State.OK, False, 0, draining=True), 100, "up 0%\n"),
+        (
+            Verdict(server="c/a", state=State.OK, in_service=False, weight=0, draining=True),
+            100,
+            "up 0%\n",
+        ),
         (out("bind.timeout"), 100, "down #bind.timeout\n"),
         (out("bind.timeout", "search.slow"), 100, "down #bind.timeout, search.slow\n"),
         (out(held_by="override"), 100, "down #override\n"),
@@ -54,7 +65,14 @@ def test_nothing_else_is_ever_said(
     code: str, in_service: bool, draining: bool, weight: int, configured: int
 ) -> None:
     reasons = (Reason(code, code, State.CRITICAL, CheckEffect.OUT, removes=True),)
-    verdict = Verdict("c/a", State.OK, in_service, weight, reasons, draining=draining)
+    verdict = Verdict(
+        server="c/a",
+        state=State.OK,
+        in_service=in_service,
+        weight=weight,
+        reasons=reasons,
+        draining=draining,
+    )
     said = line(verdict, configured)
 
     assert GRAMMAR.fullmatch(said)

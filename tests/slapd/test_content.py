@@ -303,7 +303,7 @@ def test_interrupted_it_goes_on_from_there(cluster: Cluster, config: Path, tmp_p
     resume_file = tmp_path / "resume"
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
     save(
-        resume_file, ComparisonProgress(Cursor(wanted=4)), servers, SUFFIX
+        resume_file, ComparisonProgress(cursor=Cursor(wanted=4)), servers, SUFFIX
     )  # slices of four entries
     options = ("--resume", str(resume_file), "--format", "json")
 
@@ -338,7 +338,7 @@ def test_what_was_found_before_the_interruption_is_kept(
 ) -> None:
     resume_file = tmp_path / "resume"
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
-    half = ComparisonProgress(Cursor(wanted=4))
+    half = ComparisonProgress(cursor=Cursor(wanted=4))
     half.not_compared["c/ldap3"] = "it was down"
     save(resume_file, half, servers, SUFFIX)
     status, report = compared(config, "--resume", str(resume_file))

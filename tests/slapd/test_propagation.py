@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slapd
 
 AGENT = "watcher"
 LOST_SECONDS = 1.5
-PARAMS = Params(CANARIES, AGENT, lost_seconds=LOST_SECONDS)
+PARAMS = Params(container=CANARIES, agent=AGENT, lost_seconds=LOST_SECONDS)
 
 
 class Watch:
@@ -242,7 +242,9 @@ def somebody_elses_entry(cluster: Cluster) -> Iterator[str]:
 def test_what_is_no_canary_of_ours_is_never_written_to(
     cluster: Cluster, somebody_elses_entry: str
 ) -> None:
-    watch = Watch(servers_of(cluster), Params(CANARIES, "foreign", lost_seconds=LOST_SECONDS))
+    watch = Watch(
+        servers_of(cluster), Params(container=CANARIES, agent="foreign", lost_seconds=LOST_SECONDS)
+    )
     watch.survey()
 
     assert watch.codes() == {"c/ldap1": ["foreign_entry"]}

@@ -38,7 +38,9 @@ PAST = ServerMemory(
 )
 DRAIN = Override("drain", NOW + 600.0, "new disk, häßlich \N{HARD DISK}")
 MEMORIES = {
-    "main": Memory({"main/a": PAST, "main/b": ServerMemory(True, 1.0)}, {"main/a": DRAIN}),
+    "main": Memory(
+        {"main/a": PAST, "main/b": ServerMemory(in_service=True, since=1.0)}, {"main/a": DRAIN}
+    ),
     "empty": Memory(),
 }
 
@@ -284,7 +286,7 @@ def overridden() -> dict[str, Memory]:
 def another_round() -> dict[str, Memory]:
     """Return what changes with every round."""
     past = ServerMemory(in_service=False, since=4000.5, bad=8, began=4995.0)
-    servers = {"main/a": past, "main/b": ServerMemory(True, 1.0)}
+    servers = {"main/a": past, "main/b": ServerMemory(in_service=True, since=1.0)}
     return {"main": Memory(servers, {"main/a": DRAIN}), "empty": Memory()}
 
 
@@ -312,7 +314,9 @@ def test_a_verdict_that_changes_is_saved_at_once(path: Path) -> None:
     try:
         assert comes_true(path.exists)
         running.memories = {
-            "main": Memory({"main/a": ServerMemory(True, 4999.0)}, {"main/a": DRAIN})
+            "main": Memory(
+                {"main/a": ServerMemory(in_service=True, since=4999.0)}, {"main/a": DRAIN}
+            )
         }
         assert comes_true(lambda: load(path, running.now) == running.memories, 2.5)
     finally:

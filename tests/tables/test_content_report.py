@@ -24,7 +24,7 @@ TWINS = Difference("cn=t,dc=y", {"c/a": OLD, "c/b": EntryVersion("other", "csn-o
 
 def report(*found: Difference, **changes: Any) -> dict[str, Any]:
     progress = ComparisonProgress(
-        Cursor(1), most=10, entries={"c/a": 1000, "c/b": 1000, "c/d": 999}
+        cursor=Cursor(1), most=10, entries={"c/a": 1000, "c/b": 1000, "c/d": 999}
     )
     progress.add_differences(found)
     for name, value in changes.items():

@@ -306,7 +306,9 @@ def test_a_server_of_which_nothing_was_seen_is_unknown_and_stays_in_service() ->
 
     snapshot = evaluate([cluster(CONNECT, SEARCH)], probe=nothing, now=lambda: 7.0)
 
-    assert snapshot == Snapshot(7.0, (Verdict("c/s0", UNKNOWN, True, 100),))
+    assert snapshot == Snapshot(
+        7.0, (Verdict(server="c/s0", state=UNKNOWN, in_service=True, weight=100),)
+    )
 
 
 @pytest.mark.parametrize(

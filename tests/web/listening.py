@@ -41,8 +41,15 @@ def cluster(name: str, *servers: str, min_in_service: int = 1, weight: int = 100
 def verdict(server: str, code: str = "", **changes: object) -> Verdict:
     """Return a verdict: in service, or out for a reason."""
     reason = Reason(code, NASTY, State.CRITICAL, CheckEffect.OUT, removes=True)
-    good = Verdict(server, State.OK, True, 100)
-    bad = Verdict(server, State.CRITICAL, False, 0, (reason,), plain=False)
+    good = Verdict(server=server, state=State.OK, in_service=True, weight=100)
+    bad = Verdict(
+        server=server,
+        state=State.CRITICAL,
+        in_service=False,
+        weight=0,
+        reasons=(reason,),
+        plain=False,
+    )
     return replace(bad if code else good, **changes)
 
 
@@ -96,7 +103,7 @@ class Listening:
     def source(self) -> Source:
         """Return what the server reads from."""
         return Source(
-            self.board,
+            board=self.board,
             settings=lambda: Settings({each.name: each for each in self.clusters}, self.settings),
             health=self._health,
             overrides=lambda: self.overrides,

@@ -38,7 +38,7 @@ class Frozen(Listening):
     def source(self) -> Source:
         """Return what the server reads from."""
         return Source(
-            self.board,
+            board=self.board,
             settings=lambda: self.agent.settings,
             health=lambda: health_of(self.agent, self.journal, "0"),
             overrides=dict,

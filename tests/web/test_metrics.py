@@ -44,7 +44,14 @@ def address(tmp_path: Path) -> Iterator[str]:
     )
     board = LiveState()
     board.publish(Publication("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
-    source = Source(board, lambda: settings, lambda: HEALTH, dict, lambda: NOW, lambda: NOW)
+    source = Source(
+        board=board,
+        settings=lambda: settings,
+        health=lambda: HEALTH,
+        overrides=dict,
+        ticked_at=lambda: NOW,
+        now=lambda: NOW,
+    )
     server = WebServer(source, settings.agent)
     yield f"http://127.0.0.1:{reserved.ports[0]}"
     server.close()
