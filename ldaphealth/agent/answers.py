@@ -16,6 +16,7 @@ import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.config.mistakes import near
 from ldaphealth.control.requests import (
     ControlRequest,
@@ -28,7 +29,6 @@ from ldaphealth.control.requests import (
 )
 from ldaphealth.guard import Override, ServerMemory
 from ldaphealth.ldap.deadline import boot_seconds
-from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Observation, Server, Snapshot
 from ldaphealth.sinks.json_document import document, finding_document
@@ -172,35 +172,6 @@ class Answers:
         if name not in known:
             raise RequestRefused(f"the agent looks at no {name!r}{near(name, known)}")
         return known[name]
-
-
-def health_of(agent: Agent, journal: HistoryDatabase, version: str) -> AgentHealth:
-    """Return the numbers of now; from any thread."""
-    return AgentHealth(
-        version,
-        boot_seconds() - agent.started_at,
-        sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
-        agent.counters.rounds,
-        agent.counters.overruns,
-        agent.counters.deadline_misses,
-        agent.in_flight,
-        agent.lanes.threads,
-        agent.lanes.busy,
-        agent.lanes.waiting,
-        agent.counters.publish_errors,
-        journal.errors,
-        journal.lost,
-        max(0.0, boot_seconds() - agent.ticked_at),
-    )
-
-
-def overrides_of(agent: Agent) -> dict[str, Override]:
-    """Return the operators' words by server ID; from any thread."""
-    return {
-        server: word
-        for pool in agent.pools.values()
-        for server, word in pool.memory.overrides.items()
-    }
 
 
 def _past_document(past: ServerMemory, now: float) -> dict[str, Any]:

@@ -43,16 +43,25 @@ as_format = click.option(
 )
 
 
-def load_config(path: Path) -> Settings:
-    """Return what the file says; a click exception lists every problem of the file."""
+def read_config(path: Path) -> Settings:
+    """Return what the file says; ConfigError has a line with the path for each of its problems."""
     from ldaphealth.config import ConfigError, load  # noqa: PLC0415  loads the checks
 
     try:
         return load(path)
     except ConfigError as error:
         hint = "" if path.exists() else NO_FILE
-        lines = "\n".join(f"{path}: {problem}{hint}" for problem in error.problems)
-        raise click.ClickException(lines) from error
+        raise ConfigError([f"{path}: {problem}{hint}" for problem in error.problems]) from error
+
+
+def load_config(path: Path) -> Settings:
+    """Return what the file says; a click exception lists every problem of the file."""
+    from ldaphealth.config import ConfigError  # noqa: PLC0415  loads the checks
+
+    try:
+        return read_config(path)
+    except ConfigError as error:
+        raise click.ClickException("\n".join(error.problems)) from error
 
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -1,6 +1,7 @@
 """The listeners in one thread of their own, with one event loop: HTTP, and HAProxy's agent-check.
 
-cli/agent.py makes one when the configuration asks for it. uvicorn and starlette load only for HTTP.
+agent/assembly.py makes one when the configuration asks for it. uvicorn and starlette load only for
+HTTP.
 """
 
 from __future__ import annotations

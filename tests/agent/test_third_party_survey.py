@@ -19,7 +19,11 @@ class Params(Struct, frozen=True):
     {field}: float = 5.0
 
 CHECK = Check(
-    "landscape", Params, not_in_rounds, lambda view, params: (), survey=lambda site: SurveyResult({{}})
+    "landscape",
+    Params,
+    not_in_rounds,
+    lambda view, params: (),
+    survey=lambda site: SurveyResult({{}}),
 )
 """
 CONFIG = 'clusters: {c: {servers: {s: "ldap://127.0.0.1:1"}, checks: {landscape: {}}}}'
