@@ -31,7 +31,7 @@ from ldaphealth.guard import Override, ServerMemory
 from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Observation, Server, Snapshot
-from ldaphealth.sinks.json_document import document, finding_document
+from ldaphealth.sinks.json_document import finding_document, snapshot_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Answers:
             "judged": [finding_document(finding) for finding in verdict.findings],
             "guarded": _past_document(past, boot_seconds())
             | {"settle": settle, "held_by": verdict.held_by},
-            "verdict": document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
+            "verdict": snapshot_document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
         }
 
     def _override(self, name: str, word: Override | None) -> dict[str, Any]:

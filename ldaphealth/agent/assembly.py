@@ -27,8 +27,9 @@ from ldaphealth.publishers.publication import Publisher
 from ldaphealth.publishers.track_file import BalancerFile, TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.store import kept_observations, state_file
 from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.kept_observations import kept_path
+from ldaphealth.store.state_file import state_path
 from ldaphealth.web.server import ListenError, WebServer
 from ldaphealth.web.source import Source
 
@@ -110,9 +111,9 @@ def _assembled(settings: Settings) -> Daemon:
     agent = Agent(
         settings,
         _publishers(mine, history, live_state),
-        memories=remembered_memories(state_file.path_in(mine.state_directory)),
+        memories=remembered_memories(state_path(mine.state_directory)),
     )
-    recall_observations(agent, kept_observations.path_in(mine.state_directory))
+    recall_observations(agent, kept_path(mine.state_directory))
     return Daemon(agent, history, live_state, version("ldaphealth"))
 
 
@@ -154,8 +155,8 @@ def _open_control_socket(daemon: Daemon, stack: ExitStack) -> None:
     mine = daemon.agent.settings.agent
     saver = state_saver(
         daemon.agent,
-        state_file.path_in(mine.state_directory),
-        kept_observations.path_in(mine.state_directory),
+        state_path(mine.state_directory),
+        kept_path(mine.state_directory),
     )
     stack.callback(saver.close)
     answers = Answers(daemon.agent, daemon.history, saver.save, daemon.version)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def remembered_memories(path: Path) -> dict[str, Memory]:
     """Return the guard's memories from the state file; a broken file is logged and set aside."""
     try:
-        return state_file.load(path, boot_seconds())
+        return state_file.load_state(path, boot_seconds())
     except (ValueError, OSError) as error:
         log.error("the state is lost: overrides too", extra={"error": str(error)})  # noqa: TRY400
         return {}
@@ -30,7 +30,7 @@ def remembered_memories(path: Path) -> dict[str, Memory]:
 def recall_observations(agent: Agent, path: Path) -> None:
     """Give the pools what was seen before a restart; a broken file is logged and not used."""
     try:
-        remembered = kept_observations.load(path)
+        remembered = kept_observations.load_kept(path)
     except (ValueError, OSError) as error:
         log.warning("since when servers lack changes is not known", extra={"error": str(error)})
         return
@@ -51,7 +51,7 @@ def _memories(agent: Agent) -> dict[str, Memory]:
 def _save_observations(agent: Agent, path: Path) -> None:
     pools = agent.pools.values()
     try:
-        kept_observations.save(path, [(pool.cluster, pool.select_kept()) for pool in pools])
+        kept_observations.save_kept(path, [(pool.cluster, pool.select_kept()) for pool in pools])
     except OSError:
         raise  # the saver logs it, once
     except Exception:  # a third party's mistake must not end the thread that saves everything

@@ -205,13 +205,13 @@ def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
     """Return the operators' words that the agent keeps: they hold while it is down, too."""
     from ldaphealth.guard import Memory  # noqa: PLC0415
     from ldaphealth.ldap.deadline import boot_seconds  # noqa: PLC0415
-    from ldaphealth.store.state_file import load, path_in  # noqa: PLC0415
+    from ldaphealth.store.state_file import load_state, state_path  # noqa: PLC0415
 
     if settings is None:
         return {}
-    path = path_in(settings.agent.state_directory)
+    path = state_path(settings.agent.state_directory)
     try:
-        known = load(path, boot_seconds())
+        known = load_state(path, boot_seconds())
     except (OSError, ValueError) as error:
         click.echo(f"ldaphealth: what operators said is not known: {error}", err=True)
         return {}

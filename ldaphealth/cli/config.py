@@ -67,13 +67,13 @@ def _tell_json(file: Path) -> None:
 
 def _wrong_files(settings: Settings) -> str:
     """Return what is wrong with the files that only the agent reads, at its start, or nothing."""
-    from ldaphealth.web.access import http_credentials, tls_context  # noqa: PLC0415  loads ssl
+    from ldaphealth.web.access import http_credentials, server_tls_context  # noqa: PLC0415  loads ssl
 
     http = settings.agent.http
     try:
         if http:
             http_credentials(http)
-            tls_context(http)
+            server_tls_context(http)
     except ValueError as error:
         return f"agent.http: {error}"
     return ""

@@ -103,7 +103,7 @@ def diff(  # noqa: PLR0913, PLR0917  options
       ldaphealth content diff example --entries-per-second 500 --resume ~/example.resume
       ldaphealth content diff example --output differences.ldif
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.tables.content_report import document  # noqa: PLC0415
+    from ldaphealth.tables.content_report import content_document  # noqa: PLC0415
     from ldaphealth.tasks.content_diff import DiffOptions  # noqa: PLC0415  loads ldap3
 
     place = output.parent if output else Path()
@@ -114,7 +114,7 @@ def diff(  # noqa: PLR0913, PLR0917  options
     began = monotonic()
     _run(comparison, resume_file)
     servers, seconds = [*comparison.servers], monotonic() - began
-    report = document(cluster, comparison.suffix, servers, comparison.progress, seconds)
+    report = content_document(cluster, comparison.suffix, servers, comparison.progress, seconds)
     if form == "json":
         click.echo(json.dumps(report, indent=2))
     else:

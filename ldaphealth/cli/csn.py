@@ -57,7 +57,7 @@ def parse(values: tuple[str, ...], form: str) -> None:
       ldaphealth csn parse '20261123101500.123456Z#000000#001#000000'
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     now = datetime.now(UTC)
-    positions = [read(value) for value in values]
+    positions = [read_csn(value) for value in values]
     if form == "json":
         click.echo(json.dumps([describe(position, now) for position in positions], indent=2))
     else:
@@ -76,7 +76,7 @@ def compare(a: str, b: str, form: str) -> None:
       ldaphealth csn compare '20261123101500.123456Z#000000#001#000000' \\
         '20261124101501.000000Z#000000#001#000000'
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    positions = read(a), read(b)
+    positions = read_csn(a), read_csn(b)
     if form == "json":
         click.echo(json.dumps(comparison(*positions), indent=2))
     else:
@@ -135,7 +135,7 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
     sys.exit(int(all(each["trouble"] for each in matrix["servers"])))
 
 
-def read(text: str) -> CSN:
+def read_csn(text: str) -> CSN:
     """Read one CSN of the command line; BadCSN quotes what is none and shows the right form."""
     try:
         return parse_csn(text)

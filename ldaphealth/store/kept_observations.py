@@ -58,12 +58,12 @@ class KeptObservations(msgspec.Struct, frozen=True):
         ]
 
 
-def path_in(state_directory: Path) -> Path:
+def kept_path(state_directory: Path) -> Path:
     """Return where the file is."""
     return state_directory / "reads.json"
 
 
-def save(
+def save_kept(
     path: Path,
     clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer]]],
     now: Callable[[], float] = monotonic,
@@ -84,7 +84,7 @@ def _of(cluster: Cluster, seen: ObservationsByServer) -> dict[str, _Of]:
     return {server: _Of(uris[server], reads) for server, reads in seen.items() if server in uris}
 
 
-def load(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
+def load_kept(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
     """Return what was saved; nothing where there is no file.
 
     After another boot the order of the reads is known, and not when they were: all of them are as

@@ -19,7 +19,7 @@ from ldaphealth.cli.check_ldaphealth import check_ldaphealth
 from ldaphealth.control.requests import ControlRequest, ControlResponse
 from ldaphealth.control.server import ControlServer
 from ldaphealth.model import Snapshot
-from ldaphealth.sinks.json_document import document
+from ldaphealth.sinks.json_document import snapshot_document
 from tests.hostile import servers
 from tests.sinks.snapshots import DRAINED, HEALTHY, ONE_OUT
 
@@ -239,7 +239,7 @@ def agent(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
 
 def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
     valid = {verdict.server: valid_seconds for verdict in snapshot.verdicts}
-    return document(snapshot) | {"valid_seconds": valid, "overrides": {}, "agent": {}}
+    return snapshot_document(snapshot) | {"valid_seconds": valid, "overrides": {}, "agent": {}}
 
 
 @pytest.mark.parametrize(
