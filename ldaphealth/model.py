@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
+from typing import Literal
 
 from msgspec import Struct, field
+
+OverrideAction = Literal["drain", "in", "out"]  # what an operator can have done with a server
 
 
 class State(Enum):

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 
@@ -30,8 +31,6 @@ from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.state_file import state_path
-from ldaphealth.web.server import ListenError, WebServer
-from ldaphealth.web.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +42,14 @@ class StartError(Exception):
 class Daemon(Struct):
     """The running parts that signals and requests reach.
 
-    `web` is None until the web server listens, and stays so where none is configured.
+    `renew_web` reads the files of the web server again; it does nothing where there is none.
     """
 
     agent: Agent
     history: HistoryDatabase
     live_state: LiveState
     version: str
-    web: WebServer | None = None
+    renew_web: Callable[[], None] = lambda: None
 
 
 def run_agent(settings: Settings, file: SettingsFile) -> None:
@@ -143,7 +142,7 @@ def _handle_signals(daemon: Daemon, file: SettingsFile) -> None:
         if has_terminal and not os.isatty(0):
             agent.stop()
         else:
-            agent.ask(lambda: reload_settings(agent, file, daemon.web))
+            agent.ask(lambda: reload_settings(agent, file, daemon.renew_web))
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
@@ -186,6 +185,10 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
     mine = agent.settings.agent
     if not (mine.http or mine.haproxy):
         return
+    # asyncio and ssl, which an agent that is not asked by TCP does without
+    from ldaphealth.web.server import ListenError, WebServer  # noqa: PLC0415
+    from ldaphealth.web.source import Source  # noqa: PLC0415
+
     source = Source(
         daemon.live_state,
         settings=lambda: agent.settings,
@@ -195,10 +198,11 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
         listens=mine.listens,
     )
     try:
-        daemon.web = WebServer(source, mine)
+        web = WebServer(source, mine)
     except ListenError as error:
         raise StartError(str(error)) from error
-    stack.callback(daemon.web.close)
+    daemon.renew_web = web.renew
+    stack.callback(web.close)
 
 
 def _run(daemon: Daemon) -> None:

@@ -13,7 +13,6 @@ from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
 from ldaphealth.config import ConfigError
 from ldaphealth.settings import Settings
-from ldaphealth.web.server import WebServer
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +33,16 @@ class SettingsFile:
         return self._read(self.path)
 
 
-def reload_settings(agent: Agent, file: SettingsFile, web: WebServer | None) -> None:
-    """Take the new configuration, or keep the old one and log why. The service manager hears it."""
+def reload_settings(agent: Agent, file: SettingsFile, renew_web: Callable[[], None]) -> None:
+    """Take the new configuration, or keep the old one and log why.
+
+    `renew_web` reads the files of the web server again, even when the configuration has
+    problems. The service manager hears when it begins and when it is over.
+    """
     service_manager.notify(service_manager.RELOADING)
     try:
         _take(agent, file)
-        if web:
-            web.renew()
+        renew_web()
     except Exception:
         log.exception(KEPT)
     service_manager.notify(service_manager.READY)

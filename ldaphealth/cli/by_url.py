@@ -1,45 +1,33 @@
 """Servers that the command line names as LDAP URLs, with the options that go with them.
 
-`ldaphealth check` calls `cluster`; no configuration file is involved.
+`ldaphealth check` calls `url_cluster`; no configuration file is involved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 
-if TYPE_CHECKING:
-    from ldaphealth.check import Cluster
-    from ldaphealth.ldap.endpoint import Endpoint
-    from ldaphealth.model import Credentials
+from ldaphealth.check import Cluster, ConfiguredCheck
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.cli.url_options import UrlOptions
+from ldaphealth.files.secret_file import read_secret
+from ldaphealth.ldap.endpoint import Endpoint, parse_uri
+from ldaphealth.model import BindMethod, Credentials, Server, Tls
 
 DEADLINE_SECONDS = 5.0
 SECOND_LOOK_SECONDS = 1.0
 
 
-class UrlOptions(Struct, frozen=True):
-    """What the options say of all servers given as URLs; a configuration file says it otherwise."""
-
-    base: str = ""
-    bind_dn: str = ""
-    password_file: Path | None = None
-    start_tls: bool = False
-    ca_file: str = ""
-
-
-def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | None) -> Cluster:
+def url_cluster(
+    uris: Iterable[str], options: UrlOptions, deadline_seconds: float | None
+) -> Cluster:
     """Return the servers as one cluster, with the checks that need no settings.
 
     click.UsageError says what is wrong with the options.
     """
-    from ldaphealth.check import Cluster, ConfiguredCheck  # noqa: PLC0415  heavy: not for `--help`
-    from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
-    from ldaphealth.model import Server, Tls  # noqa: PLC0415
-
     if options.ca_file and not Path(options.ca_file).is_file():
         raise click.UsageError(f"--ca-file {options.ca_file}: no such file")
     credentials = credentials_of(options.bind_dn, options.password_file)
@@ -67,9 +55,6 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
 
 def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
     """Return who the options say we are; anonymous without them."""
-    from ldaphealth.files.secret_file import read_secret  # noqa: PLC0415
-    from ldaphealth.model import BindMethod, Credentials  # noqa: PLC0415
-
     if bool(bind_dn) != bool(password_file):
         raise click.UsageError("--bind-dn and --password-file go together")
     if password_file is None:
@@ -82,8 +67,6 @@ def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
 
 
 def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:
-    from ldaphealth.ldap.endpoint import parse_uri  # noqa: PLC0415
-
     try:
         endpoint = parse_uri(uri)
     except ValueError as error:

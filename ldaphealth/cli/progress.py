@@ -59,10 +59,10 @@ def show_progress(progress: ProgressLine) -> Iterator[None]:
 def _paint(progress: ProgressLine, done: threading.Event) -> None:
     if done.wait(PATIENCE_SECONDS):
         return
-    from rich.console import Console  # noqa: PLC0415  costs 60 ms, and most checks are quicker
-    from rich.live import Live  # noqa: PLC0415
-    from rich.spinner import Spinner  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console  # costs 60 ms, and most checks are quicker
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.table import Table
 
     line = Table.grid(padding=(0, 1))
     line.add_row(Spinner("dots"), progress)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Cluster
-from ldaphealth.guard.memory import Memory, Override, OverrideAction, RoundPeriod, ServerMemory
+from ldaphealth.guard.memory import Memory, Override, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, removing
 from ldaphealth.guard.rules import RULES, RuleContext, believed_share
 from ldaphealth.model import Finding, Reason, State, Verdict, worst
@@ -21,7 +21,6 @@ __all__ = [
     "Decision",
     "Memory",
     "Override",
-    "OverrideAction",
     "RoundPeriod",
     "ServerMemory",
     "decide",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.guard.memory import OverrideAction, RoundPeriod, ServerMemory
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
+from ldaphealth.guard.memory import RoundPeriod, ServerMemory
+from ldaphealth.model import CheckEffect, Finding, OverrideAction, Server, State, Trust
 
 REMOVING = (Trust.HARD, Trust.SOFT)
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.

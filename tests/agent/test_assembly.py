@@ -19,6 +19,10 @@ from ldaphealth.settings import AgentSettings, Settings
 from tests.checks.seen import planned
 
 
+def renew_nothing() -> None:
+    """Stand for an agent without a web server."""
+
+
 def settings(directory: Path, *names: str, track_files: bool = False) -> Settings:
     """Return settings with clusters of these names, one server each."""
     clusters = {
@@ -76,7 +80,9 @@ def test_a_track_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_reload_takes_the_new_clusters(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     agent = Agent(settings(tmp_path, "c"), [])
     with caplog.at_level(logging.INFO):
-        reload_settings(agent, SettingsFile(tmp_path, lambda _: settings(tmp_path, "d")), None)
+        reload_settings(
+            agent, SettingsFile(tmp_path, lambda _: settings(tmp_path, "d")), renew_nothing
+        )
 
     assert list(agent.pools) == ["d"]
     assert [each.message for each in caplog.records] == ["reloaded"]
@@ -87,7 +93,7 @@ def test_a_reload_says_that_settings_of_the_agent_need_a_restart(
 ) -> None:
     agent = Agent(settings(tmp_path, "c"), [])
     other = settings(tmp_path, "c", track_files=True)
-    reload_settings(agent, SettingsFile(tmp_path, lambda _: other), None)
+    reload_settings(agent, SettingsFile(tmp_path, lambda _: other), renew_nothing)
 
     assert [each.message for each in caplog.records] == ["changes of `agent` need a restart"]
 
@@ -97,7 +103,7 @@ def test_a_configuration_with_problems_is_not_taken_and_each_problem_is_a_line_o
 ) -> None:
     before = settings(tmp_path, "c")
     agent = Agent(before, [])
-    reload_settings(agent, SettingsFile(tmp_path, refuse("f: one", "f: two\nthree")), None)
+    reload_settings(agent, SettingsFile(tmp_path, refuse("f: one", "f: two\nthree")), renew_nothing)
 
     assert agent.settings is before
     told = [(each.message, each.__dict__["error"]) for each in caplog.records]
@@ -114,8 +120,19 @@ def test_a_defect_while_reading_keeps_the_old_configuration(
     def read(_: Path) -> Settings:
         raise ZeroDivisionError
 
-    reload_settings(agent, SettingsFile(tmp_path, read), None)
+    reload_settings(agent, SettingsFile(tmp_path, read), renew_nothing)
 
     assert agent.settings is before
     assert [each.message for each in caplog.records] == ["the old configuration is kept"]
     assert caplog.records[0].exc_info
+
+
+def test_the_files_of_the_web_server_are_read_again_even_when_the_configuration_has_problems(
+    tmp_path: Path,
+) -> None:
+    agent, renewed = Agent(settings(tmp_path, "c"), []), []
+
+    for read in (lambda _: settings(tmp_path, "d"), refuse("f: one")):
+        reload_settings(agent, SettingsFile(tmp_path, read), lambda: renewed.append("web"))
+
+    assert renewed == ["web", "web"]
