@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check, Facts, View
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 EXPIRES, OBSERVED = "expires_epoch_seconds", "observed_epoch_seconds"

@@ -5,13 +5,9 @@ The judges of the checks call this after what is particular to them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ldaphealth.check import View
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Finding, Metric, State
-
-if TYPE_CHECKING:
-    from ldaphealth.check import View
 
 
 def judge_seconds(

@@ -6,22 +6,18 @@ window is judged: one slow operation changes nothing, a server that is slow for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check, Facts, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.model import CheckEffect, Finding, Observation, State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
-    from ldaphealth.model import Observation
 
 
 class Params(Struct, frozen=True):

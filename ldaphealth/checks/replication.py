@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, Facts
+from ldaphealth.check import Check, Facts, View
 from ldaphealth.checks.standing_findings import (
     FINE,
     FindingParts,
@@ -48,7 +48,6 @@ from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 OBSERVED = "observed_epoch_seconds"  # the fact: the time of day here when the read was complete

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -16,10 +17,10 @@ from ldaphealth.checks.own_entry import fresh_token, read_own
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import FailureKind, Server
+from ldaphealth.survey import SurveyContext
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
-    from ldaphealth.survey import SurveyContext
 
 WRITE_SECONDS = 5.0  # for all that comes before the watching, the write included
 PREPARE_SECONDS = 2.0  # the writer waits so long for its readers, and not for one that hangs
@@ -72,9 +73,6 @@ def write_and_watch(
     site: SurveyContext, assignment: TokenPlan, writer: Server, readers: Sequence[Server]
 ) -> dict[str, object]:
     """Return the story of one token: what became of the write, and of it at each reader."""
-    # Imported here: whoever loads the checks only to read a configuration must not pay for it.
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
     slate = _Slate()
     threads = ThreadPoolExecutor(len(readers), "propagation")
     try:

@@ -1,6 +1,6 @@
 """One server as check_ldap's options name it; no configuration file is involved.
 
-`check_ldaphealth -H` calls `host_cluster`. Every mistake becomes a click exception.
+`check_ldaphealth -H` calls `host_selection`. Every mistake becomes a click exception.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN, bind, connect, search, unbind
 from ldaphealth.cli.by_url import credentials_of
 from ldaphealth.cli.host_options import HostOptions
+from ldaphealth.cli.selection import Selection
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Credentials, Secret, Server, Tls
@@ -21,9 +22,9 @@ PASSWORD_VARIABLE = "LDAP_PASSWORD"  # noqa: S105  its name, which is check_ldap
 MOST_ENTRIES = 1000  # what the server is asked for when entries are counted
 
 
-def host_cluster(
+def host_selection(
     options: HostOptions, entries: Thresholds | None, deadline_seconds: float
-) -> Cluster:
+) -> Selection:
     """Return the server as a cluster of its own, with the session that check_ldap has.
 
     As there only the whole time is judged, by the caller, and the number of entries where it is
@@ -62,7 +63,8 @@ def host_cluster(
         ConfiguredCheck(BUILT_IN[name], each, BUILT_IN[name].effect)
         for name, each in params.items()
     )
-    return Cluster("ldap", (server,), planned, 0, deadline_seconds, second_look_seconds=0)
+    cluster = Cluster("ldap", (server,), planned, 0, deadline_seconds, second_look_seconds=0)
+    return Selection.of_whole(cluster)
 
 
 def _credentials(options: HostOptions) -> Credentials:

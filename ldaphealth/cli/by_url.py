@@ -1,6 +1,6 @@
 """Servers that the command line names as LDAP URLs, with the options that go with them.
 
-`ldaphealth check` calls `url_cluster`; no configuration file is involved.
+`ldaphealth check` calls `url_selection`; no configuration file is involved.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import click
 
 from ldaphealth.check import Cluster, ConfiguredCheck
 from ldaphealth.checks import BUILT_IN
+from ldaphealth.cli.selection import Selection
 from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.files.secret_file import read_secret
 from ldaphealth.ldap.endpoint import Endpoint, parse_uri
@@ -21,13 +22,30 @@ DEADLINE_SECONDS = 5.0
 SECOND_LOOK_SECONDS = 1.0
 
 
-def url_cluster(
+def url_selection(
     uris: Iterable[str], options: UrlOptions, deadline_seconds: float | None
-) -> Cluster:
+) -> Selection:
     """Return the servers as one cluster, with the checks that need no settings.
 
     click.UsageError says what is wrong with the options.
     """
+    servers = _servers(uris, options)
+    # Replication needs a naming context, and servers to compare.
+    replication = ["replication"] if options.base and len(servers) > 1 else []
+    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
+    deadline = deadline_seconds or DEADLINE_SECONDS
+    cluster = Cluster(
+        "cluster",
+        servers,
+        tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
+        min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
+        deadline_seconds=deadline,
+        second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),
+    )
+    return Selection.of_whole(cluster)
+
+
+def _servers(uris: Iterable[str], options: UrlOptions) -> tuple[Server, ...]:
     if options.ca_file and not Path(options.ca_file).is_file():
         raise click.UsageError(f"--ca-file {options.ca_file}: no such file")
     credentials = credentials_of(options.bind_dn, options.password_file)
@@ -39,18 +57,7 @@ def url_cluster(
         if name in servers:
             raise click.UsageError(f"{uri} is named twice")
         servers[name] = Server("cluster", name, uri, options.base, credentials=credentials, tls=tls)
-    # Replication needs a naming context, and servers to compare.
-    replication = ["replication"] if options.base and len(servers) > 1 else []
-    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
-    deadline = deadline_seconds or DEADLINE_SECONDS
-    return Cluster(
-        "cluster",
-        tuple(servers.values()),
-        tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
-        min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
-        deadline_seconds=deadline,
-        second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),
-    )
+    return tuple(servers.values())
 
 
 def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:

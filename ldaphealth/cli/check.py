@@ -57,10 +57,9 @@ class CheckArguments(Struct, frozen=True):
             from ldaphealth.cli.targets import select  # YAML, which URLs do without
 
             return select(self.targets, self.config_file, self.deadline_seconds)
-        from ldaphealth.cli.by_url import url_cluster
-        from ldaphealth.cli.selection import Selection
+        from ldaphealth.cli.by_url import url_selection
 
-        return Selection.of_whole(url_cluster(self.targets, self.of_urls, self.deadline_seconds))
+        return url_selection(self.targets, self.of_urls, self.deadline_seconds)
 
 
 @click.command("check")

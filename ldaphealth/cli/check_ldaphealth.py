@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,7 +30,6 @@ from ldaphealth.text.ascii_line import ascii_line
 
 if TYPE_CHECKING:
     from ldaphealth.cli.selection import Selection
-    from ldaphealth.sinks.check_ldap import PluginOptions
 
 AIR_SECONDS = 0.15  # of the timeout, to judge, tell and end
 LATE_SECONDS = 0.1  # after the timeout, when nothing of ours has ended in time
@@ -69,15 +67,6 @@ class PluginArguments(Struct, frozen=True):
         """Return what a look may take: the start of the program is in the timeout, too."""
         left = self.timeout - age_seconds() - AIR_SECONDS
         return round(max(left, LEAST_PART * self.timeout), 1 if left > 1 else 2)
-
-    def how(self, notes: Iterable[str]) -> PluginOptions:
-        """Return how to judge and tell."""
-        from ldaphealth.sinks.check_ldap import PluginOptions  # nagiosplugin
-
-        seconds = Thresholds(self.warning, self.critical)
-        return PluginOptions(
-            seconds, self.entries, frozenset(self.checks), bool(self.verbose), tuple(notes)
-        )
 
 
 @click.command(
@@ -119,8 +108,7 @@ def check_ldaphealth_command(ctx: click.Context, /, **given: Any) -> None:
     _refuse_contradictions(question, options, config_named=config_named)
     _arm_the_backstop(question)
     snapshot = _snapshot(question, options)
-    notes = [ON_COMMAND_LINE] if options.password else []
-    _tell(snapshot, question.how(notes))
+    _tell(snapshot, question, (ON_COMMAND_LINE,) if options.password else ())
 
 
 def _refuse_contradictions(
@@ -153,11 +141,9 @@ def _snapshot(question: PluginArguments, options: HostOptions) -> Snapshot:
 def _chosen(question: PluginArguments, options: HostOptions) -> Selection:
     """Return what to look at, within what is left of the timeout."""
     if options.host:
-        from ldaphealth.cli.by_host import host_cluster
-        from ldaphealth.cli.selection import Selection
+        from ldaphealth.cli.by_host import host_selection
 
-        found = host_cluster(options, question.entries, question.left_seconds())
-        return Selection.of_whole(found)
+        return host_selection(options, question.entries, question.left_seconds())
     from ldaphealth.cli.targets import select  # YAML, which a host does without
 
     targets = [question.target] if question.target else []
@@ -167,11 +153,16 @@ def _chosen(question: PluginArguments, options: HostOptions) -> Selection:
     return replace(chosen, clusters=in_time)
 
 
-def _tell(snapshot: Snapshot, how: PluginOptions) -> NoReturn:
-    from ldaphealth.sinks.check_ldap import render
+def _tell(snapshot: Snapshot, question: PluginArguments, notes: tuple[str, ...]) -> NoReturn:
+    """Judge the verdicts as the options say, print the answer and exit."""
+    from ldaphealth.sinks.check_ldap import PluginOptions, render  # nagiosplugin
 
+    seconds = Thresholds(question.warning, question.critical)
+    options = PluginOptions(
+        seconds, question.entries, frozenset(question.checks), bool(question.verbose), notes
+    )
     try:
-        told = render(snapshot, how)
+        told = render(snapshot, options)
     except LookupError as error:
         raise click.ClickException(str(error.args[0])) from error
     click.echo(told.text)

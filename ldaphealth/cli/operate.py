@@ -87,18 +87,23 @@ def status_command(socket: Path, form: str, watch: bool) -> None:
 
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
     """
-    from ldaphealth.tables.status_table import drawn_status
-    from ldaphealth.tables.terminal import as_text, watched
-
     document = ask_agent(socket, StatusRequest())
     if form == "json":
         click.echo(json.dumps(document, indent=2))
-    elif watch and sys.stdout.isatty():
+    else:
+        _draw_status(document, socket, watch=watch)
+    sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
+
+
+def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> None:
+    from ldaphealth.tables.status_table import drawn_status  # rich
+    from ldaphealth.tables.terminal import as_text, watched
+
+    if watch and sys.stdout.isatty():
         watched(lambda: drawn_status(ask_agent(socket, StatusRequest())), WATCH_SECONDS)
     else:
         width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
         click.echo(as_text(drawn_status(document), width=width, colour=colour))
-    sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 
 
 @click.command("explain")
