@@ -44,13 +44,19 @@ def host_selection(
         credentials=_credentials(options),
         tls=Tls(start_tls=options.starttls, ca_file=options.ca_file),
     )
+    checks = _checks(options.base, options.filter_text(), entries)
+    cluster = Cluster("ldap", (server,), checks, 0, deadline_seconds, second_look_seconds=0)
+    return Selection.of_whole(cluster)
+
+
+def _checks(base: str, filter_text: str, entries: Thresholds | None) -> tuple[ConfiguredCheck, ...]:
     any_time = Thresholds()
     wanted = search.Params(
-        base=options.base,
+        base=base,
         scope="base" if entries is None else "sub",
-        filter=options.filter_text(),
+        filter=filter_text,
         size_limit=MOST_ENTRIES,
-        entries=entries or Thresholds(),
+        entries=entries or any_time,
         seconds=any_time,
     )
     params = {
@@ -59,12 +65,10 @@ def host_selection(
         "search": wanted,
         "unbind": unbind.Params(any_time),
     }
-    planned = tuple(
+    return tuple(
         ConfiguredCheck(BUILT_IN[name], each, BUILT_IN[name].effect)
         for name, each in params.items()
     )
-    cluster = Cluster("ldap", (server,), planned, 0, deadline_seconds, second_look_seconds=0)
-    return Selection.of_whole(cluster)
 
 
 def _credentials(options: HostOptions) -> Credentials:

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from msgspec import Struct
@@ -139,12 +139,18 @@ def check_command(  # noqa: PLR0913, PLR0917  one parameter an option
             raise
         click.echo(_apology(SINKS[sink], error.format_message()))
         sys.exit(BAD_INPUT)
-    if sink == "keepalived":
+    _look_and_tell(asked, chosen)
+
+
+def _look_and_tell(asked: CheckArguments, chosen: Selection) -> NoReturn:
+    """Look at the servers, print the verdicts and exit."""
+    sink = SINKS[asked.sink]
+    if asked.sink == "keepalived":
         chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
-    _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
+    _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), sink)
     from ldaphealth.cli.look import evaluated  # ldap3
 
-    told = SINKS[sink].render(evaluated(chosen, SINKS[sink].effects), _options(asked))
+    told = sink.render(evaluated(chosen, sink.effects), _options(asked))
     if told.text:  # an empty line is no JSON, and no line of a local check
         click.echo(told.text)
     sys.exit(told.exit_status)

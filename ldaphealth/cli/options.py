@@ -48,9 +48,9 @@ as_socket = click.option(
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the clusters and servers that a shell may complete; nothing where there is no file."""
-    path = ctx.params.get("config_file") or Path(os.environ.get("LDAPHEALTH_CONFIG", CONFIG_FILE))
     from ldaphealth.cli.targets import load_config
 
+    path = ctx.params.get("config_file") or Path(os.environ.get("LDAPHEALTH_CONFIG", CONFIG_FILE))
     try:
         clusters = load_config(Path(path)).clusters
     except click.ClickException:
