@@ -15,15 +15,18 @@ CHECK_LDAP = "/usr/lib/nagios/plugins/check_ldap"
 LEFT_OUT = "PYTHONDONTWRITEBYTECODE"
 
 
-def process_seconds(command: list[str]) -> float:
-    """Return the user and system CPU seconds of one run; its output goes nowhere."""
+def process_seconds(command: list[str], exit_status: int = 0) -> float:
+    """Return the user and system CPU seconds of one run; its output goes nowhere.
+
+    RuntimeError: it ended with another exit status.
+    """
     # posix_spawn and not fork: to copy this process's page tables costs a child a millisecond.
     null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
     both = [null, (os.POSIX_SPAWN_DUP2, 1, 2)]
     environment = {name: value for name, value in os.environ.items() if name != LEFT_OUT}
     pid = os.posix_spawn(command[0], command, environment, file_actions=both)
     _, status, usage = os.wait4(pid, 0)
-    if os.waitstatus_to_exitcode(status) != 0:
+    if os.waitstatus_to_exitcode(status) != exit_status:
         raise RuntimeError(f"{' '.join(command)} failed; a benchmark of failures says nothing")
     return usage.ru_utime + usage.ru_stime
 
@@ -35,3 +38,12 @@ def table(measured: Mapping[str, Sequence[float]], peer: str) -> None:
         ratios = [a / b for a, b in zip(seconds, measured[peer], strict=True)]
         median, least = statistics.median(seconds) * 1e3, min(seconds) * 1e3
         print(f"{name:44} {median:5.2f} ms {least:5.2f} ms   {statistics.median(ratios):20.2f}")
+
+
+def compared(these: Mapping[str, Sequence[float]], others: Mapping[str, Sequence[float]]) -> None:
+    """Print medians of two checkouts, and the median ratio over the pairs: above 1 is slower."""
+    print(f"{'':44} {'this':>8} {'other':>11} {'this/other':>11}")
+    for name, seconds in these.items():
+        ratios = [a / b for a, b in zip(seconds, others[name], strict=True)]
+        this, other = (statistics.median(each) * 1e3 for each in (seconds, others[name]))
+        print(f"{name:44} {this:5.2f} ms {other:8.2f} ms {statistics.median(ratios):11.2f}")

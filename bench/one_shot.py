@@ -1,44 +1,94 @@
-"""Whole-process CPU of a one-shot check of one server, against `import ldap3` and check_ldap.
+"""Whole-process CPU of the short commands, against `import ldap3`, check_ldap and another checkout.
 
-`make bench` runs it.
+`make bench` runs it. `python -m bench.one_shot OTHER/.venv/bin/python` runs each command of the
+other checkout in turn with the same one of this checkout, and prints how they compare: the imports
+inside functions stand where this shows that they pay.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from bench.cpu import CHECK_LDAP, process_seconds, table
+from bench.cpu import CHECK_LDAP, compared, process_seconds, table
 from demo.cluster import Cluster
+from tests.slapd.running_agent import RunningAgent
 
 PAIRS = 20
+AGENT_INTERVAL_SECONDS = 30.0  # it must not work while the others are measured
 CONFIG = "clusters:\n  c:\n    suffix: {suffix}\n    servers: {{s: '{uri}'}}\n    checks: {off}\n"
+OTHER = ", the other checkout"
+HELP_STATUS = 3  # of the plugin's --help, as the guidelines have it
 
 
 def main() -> None:
-    with Cluster(size=1) as cluster:
-        node = cluster.nodes[0]
+    others = [Path(each).absolute() for each in sys.argv[1:]]
+    with Cluster(size=1) as cluster, tempfile.TemporaryDirectory() as directory:
+        uri = cluster.nodes[0].uri
+        agent = RunningAgent(cluster, Path(directory), AGENT_INTERVAL_SECONDS)
         config = cluster.directory / "ldaphealth.yaml"
-        # All three read the root DSE, which an anonymous session may.
+        # All read the root DSE, which an anonymous session may.
         off = "{replication: off, monitor: off, search: {base: '', filter: '(objectClass=*)'}}"
-        config.write_text(CONFIG.format(suffix="''", uri=node.uri, off=off))
-        program = [str(Path(sys.executable).with_name("ldaphealth")), "check"]
-        told = ["--format", "keepalived"]
-        port = node.uri.rpartition(":")[2]
-        commands = {
+        config.write_text(CONFIG.format(suffix="''", uri=uri, off=off))
+        socket = Path(directory) / "run" / "agent.sock"
+        peers = {
             "import ldap3": [sys.executable, "-c", "import ldap3"],
-            "check URL": [*program, node.uri, *told],
-            "check with a configuration": [*program, "--config", str(config), "c/s", *told],
-            "check_ldap": [CHECK_LDAP, "-H", "127.0.0.1", "-p", port, "-b", "", "-3"],
+            "check_ldap": [CHECK_LDAP, *host_options(uri), "-3"],
         }
-        for command in commands.values():
-            process_seconds(command)  # the first run writes the bytecode
-        measured: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(PAIRS):
-            for name, command in commands.items():
-                measured[name].append(process_seconds(command))
-    table(measured, "import ldap3")
-    table(measured, "check_ldap")
+        with agent:
+            ours = commands(Path(sys.executable), uri, config, socket)
+            measured = measure({**peers, **ours})
+            table(measured, "import ldap3")
+            table(measured, "check_ldap")
+            for other in others:
+                compare(ours, commands(other, uri, config, socket))
+
+
+def host_options(uri: str) -> list[str]:
+    """Return what check_ldap takes for one server, and its plugin with it."""
+    return ["-H", "127.0.0.1", "-p", uri.rpartition(":")[2], "-b", ""]
+
+
+def commands(python: Path, uri: str, config: Path, socket: Path) -> dict[str, list[str]]:
+    """Return the short commands of the checkout that this Python belongs to."""
+    program, plugin = (str(python.with_name(name)) for name in ("ldaphealth", "check_ldaphealth"))
+    for_keepalived = ["--format", "keepalived"]
+    return {
+        "--help": [program, "--help"],
+        "check URL": [program, "check", uri, *for_keepalived],
+        "check with a configuration": [
+            *(program, "check", "--config", str(config), "c/s"),
+            *for_keepalived,
+        ],
+        "status": [program, "status", "--socket", str(socket)],
+        "check_ldaphealth --help": [plugin, "--help"],
+        "check_ldaphealth -H": [plugin, *host_options(uri)],
+    }
+
+
+def measure(wanted: Mapping[str, list[str]]) -> dict[str, list[float]]:
+    """Return the CPU seconds of each command, run one after another in turn."""
+    found: dict[str, list[float]] = {name: [] for name in wanted}
+    for number in range(PAIRS + 1):
+        for name, command in wanted.items():
+            status = HELP_STATUS if name.startswith("check_ldaphealth --help") else 0
+            seconds = process_seconds(command, status)
+            if number:  # the first run writes the bytecode
+                found[name].append(seconds)
+    return found
+
+
+def compare(ours: Mapping[str, list[str]], theirs: Mapping[str, list[str]]) -> None:
+    """Print each command of this checkout beside the same one of the other, from pairs of runs."""
+    sides = (("", ours), (OTHER, theirs))
+    pairs = {name + side: checkout[name] for name in ours for side, checkout in sides}
+    measured = measure(pairs)
+    compared(
+        {name: measured[name] for name in ours},
+        {name: measured[name + OTHER] for name in ours},
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from ldaphealth.live.live_state import BY_THE_MINUTE, LiveView
 from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
 from ldaphealth.model import Snapshot
 from ldaphealth.page import page
-from ldaphealth.sinks.json_document import document
+from ldaphealth.sinks.json_document import snapshot_document
 from tests.page import views
 
 RUNS = 30
@@ -50,7 +50,7 @@ def _page(view: LiveView, servers: int) -> str:
 
 def _json(view: LiveView) -> str:
     verdicts = tuple(known.verdict for _, known in view.servers())
-    return json.dumps(document(Snapshot(views.EPOCH, verdicts)))
+    return json.dumps(snapshot_document(Snapshot(views.EPOCH, verdicts)))
 
 
 def _weight_of_hours(servers: int) -> int:

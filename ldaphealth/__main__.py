@@ -16,20 +16,20 @@ from ldaphealth.text.suggestion import suggestion
 
 INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
 PIPE = 141  # 128 and SIGPIPE
-COMMANDS = {
-    "check": "ldaphealth.cli.check",
-    "agent": "ldaphealth.cli.agent",
-    "status": "ldaphealth.cli.operate",
-    "explain": "ldaphealth.cli.operate",
-    "history": "ldaphealth.cli.operate",
-    "drain": "ldaphealth.cli.operate",
-    "undrain": "ldaphealth.cli.operate",
-    "force-in": "ldaphealth.cli.operate",
-    "force-out": "ldaphealth.cli.operate",
-    "config": "ldaphealth.cli.config",
-    "canary": "ldaphealth.cli.canary",
-    "csn": "ldaphealth.cli.csn",
-    "content": "ldaphealth.cli.content",
+COMMANDS = {  # the module of each command, and its function there
+    "check": "ldaphealth.cli.check:check_command",
+    "agent": "ldaphealth.cli.agent:agent_command",
+    "status": "ldaphealth.cli.operate:status_command",
+    "explain": "ldaphealth.cli.operate:explain_command",
+    "history": "ldaphealth.cli.operate:history_command",
+    "drain": "ldaphealth.cli.operate:drain_command",
+    "undrain": "ldaphealth.cli.operate:undrain_command",
+    "force-in": "ldaphealth.cli.operate:force_in_command",
+    "force-out": "ldaphealth.cli.operate:force_out_command",
+    "config": "ldaphealth.cli.config:config_command",
+    "canary": "ldaphealth.cli.canary:canary_command",
+    "csn": "ldaphealth.cli.csn:csn_command",
+    "content": "ldaphealth.cli.content:content_command",
 }
 
 
@@ -44,9 +44,8 @@ class Commands(click.Group):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(
-            importlib.import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_")
-        )
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), function)
         return command
 
     def resolve_command(

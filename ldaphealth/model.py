@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
@@ -15,6 +15,8 @@ from msgspec import Meta, Struct, field
 SettingMistakes = Iterator[tuple[str, str]]
 
 F = TypeVar("F", bound=Struct)  # the facts of one check
+
+OverrideAction = Literal["drain", "in", "out"]  # what an operator can have done with a server
 
 
 class State(Enum):

@@ -21,6 +21,8 @@ DECIDING = sorted(
         *(ROOT / "agent" / f"{name}.py" for name in ("agent", "pool", "schedule", "bulkhead")),
     ]
 )
+# Functions that a table, or what installs the program, calls by these names.
+BY_CONTRACT = {"judge", "main", "observe", "render", "second_look", "survey"}
 CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
 
 
@@ -118,3 +120,20 @@ def test_no_file_but_the_table_of_rules_spells_the_name_of_a_rule() -> None:
 )
 def test_the_name_of_a_rule_is_found_in_a_source(source: str, found: list[str]) -> None:
     assert rules_spelt(source) == found
+
+
+def public_functions() -> dict[str, list[str]]:
+    """Return the files that have each public function of a module, by its name."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_a_public_function_has_a_name_of_its_own() -> None:
+    twice = {name: files for name, files in public_functions().items() if len(files) > 1}
+
+    assert {name: files for name, files in twice.items() if name not in BY_CONTRACT} == {}
+    assert twice.keys() == BY_CONTRACT, "what is unique needs no contract"

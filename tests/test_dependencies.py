@@ -1,4 +1,4 @@
-"""Every dependency is explained in docs/dependencies.md, and nothing else is."""
+"""Every dependency is explained in docs/dependencies.md, bounded where it must be, and locked."""
 
 from __future__ import annotations
 
@@ -6,8 +6,42 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 NAME = re.compile(r"[A-Za-z0-9_-]+")
+# Packages of which the code uses more than the public interface, or that promise none.
+BOUNDED = ("h11", "ldap3", "pyasn1", "starlette", "uvicorn")
+
+
+def requirements() -> dict[str, str]:
+    """Return the bounds of each dependency at run time, by its name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = (NAME.match(each) for each in project["project"]["dependencies"])
+    return {match[0].lower(): match.string[match.end() :] for match in found if match}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Return the versions in a lock file, by the name of the package."""
+    lines = re.findall(r"^([a-z0-9_-]+)==(\S+)", (ROOT / "locks" / name).read_text(), re.MULTILINE)
+    return dict(lines)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def lies_within(version: str, bounds: str) -> bool:
+    """Tell whether a version is within bounds such as `>=1.2,<2` or `==1.2.3`."""
+    within = {
+        ">=": lambda a, b: a >= b,
+        "<": lambda a, b: a < b,
+        "==": lambda a, b: a == b,
+    }
+    return all(
+        within[sign](numbers(version), numbers(bound))
+        for sign, bound in re.findall(r"(>=|<|==)([0-9.]+)", bounds)
+    )
 
 
 def test_the_document_lists_what_pyproject_lists() -> None:
@@ -19,3 +53,34 @@ def test_the_document_lists_what_pyproject_lists() -> None:
     listed = {name.strip() for row in rows[1:] for name in row.split(",")}
 
     assert listed - {"---"} == names
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_what_is_used_beyond_its_public_interface_has_an_upper_bound(name: str) -> None:
+    assert re.search(r"<|==", requirements()[name])
+
+
+@pytest.mark.parametrize("file", ["runtime.txt", "dev.txt"])
+def test_the_locked_versions_lie_within_the_bounds(file: str) -> None:
+    versions = locked(file)
+
+    outside = {
+        name: (versions[name], bounds)
+        for name, bounds in requirements().items()
+        if not lies_within(versions[name], bounds)
+    }
+    assert outside == {}
+
+
+@pytest.mark.parametrize(
+    ("version", "bounds", "within"),
+    [
+        ("1.10.0", ">=1.10,<2", True),
+        ("2.0.0", ">=1.10,<2", False),
+        ("1.9.9", ">=1.10,<2", False),
+        ("2.9.1", "==2.9.1", True),
+        ("2.9.2", "==2.9.1", False),
+    ],
+)
+def test_bounds_are_read_as_pip_reads_them(version: str, bounds: str, within: bool) -> None:
+    assert lies_within(version, bounds) is within

@@ -4,7 +4,7 @@
              surveyors (threads) ------^
 
 One thread owns everything here: threads that look, the socket and signal handlers only put letters
-into the mailbox. `cli/agent.py` starts it.
+into the mailbox. `assembly.py` starts it.
 """
 
 from __future__ import annotations

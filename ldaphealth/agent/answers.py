@@ -16,11 +16,12 @@ import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.status import health_of, overrides_of
+from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
     ControlRequest,
     ControlResponse,
     ExplainRequest,
-    GuardedDocument,
     HistoryRequest,
     OverrideRequest,
     RemoveOverrideRequest,
@@ -28,11 +29,10 @@ from ldaphealth.control.requests import (
 )
 from ldaphealth.guard import Override, ServerMemory
 from ldaphealth.ldap.deadline import boot_seconds
-from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Server, Snapshot
 from ldaphealth.settings import Settle
-from ldaphealth.sinks.json_document import document, finding_document
+from ldaphealth.sinks.json_document import finding_document, snapshot_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError
 from ldaphealth.text.suggestion import suggestion
 
@@ -150,7 +150,7 @@ class Answers:
             ],
             "judged": [finding_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
-            "verdict": document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
+            "verdict": snapshot_document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
         }
 
     def _override(self, name: str, word: Override | None) -> dict[str, Any]:
@@ -173,35 +173,6 @@ class Answers:
         if name not in known:
             raise RequestRefused(f"the agent looks at no {name!r}{suggestion(name, known)}")
         return known[name]
-
-
-def health_of(agent: Agent, journal: HistoryDatabase, version: str) -> AgentHealth:
-    """Return the numbers of now; from any thread."""
-    return AgentHealth(
-        version,
-        boot_seconds() - agent.started_at,
-        sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
-        agent.counters.rounds,
-        agent.counters.overruns,
-        agent.counters.deadline_misses,
-        agent.in_flight,
-        agent.lanes.threads,
-        agent.lanes.busy,
-        agent.lanes.waiting,
-        agent.counters.publish_errors,
-        journal.errors,
-        journal.lost,
-        max(0.0, boot_seconds() - agent.ticked_at),
-    )
-
-
-def overrides_of(agent: Agent) -> dict[str, Override]:
-    """Return the operators' words by server ID; from any thread."""
-    return {
-        server: word
-        for pool in agent.pools.values()
-        for server, word in pool.memory.overrides.items()
-    }
 
 
 def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: float) -> GuardedDocument:

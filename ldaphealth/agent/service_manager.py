@@ -1,6 +1,6 @@
 """What the service manager is told of the agent: sd_notify(3), which is one datagram a word.
 
-cli/agent.py calls it; without systemd there is no socket and nothing happens.
+assembly.py and reload.py call it; without systemd there is no socket and nothing happens.
 """
 
 from __future__ import annotations

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 DAY_SECONDS = 86400.0

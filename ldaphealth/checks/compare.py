@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct, field
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, State
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 

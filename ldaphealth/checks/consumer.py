@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 BASE = "cn=Databases,cn=Monitor"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ldaphealth.check import View
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Finding, Metric, State
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.model import F
 
 

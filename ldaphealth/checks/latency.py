@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
     from ldaphealth.model import Observation
 

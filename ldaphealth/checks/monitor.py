@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Finding, State, Trust
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 BASE = "cn=Operations,cn=Monitor"

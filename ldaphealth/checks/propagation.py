@@ -7,11 +7,11 @@ lacks is its own trouble, what most servers lack is that of the one that wrote i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.own_entry import NOT_OURS
 from ldaphealth.checks.token import (
@@ -24,9 +24,6 @@ from ldaphealth.checks.token import (
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
-
-if TYPE_CHECKING:
-    from ldaphealth.check import View
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # side by side; of more servers others are watched the next time

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, CheckedCluster, View
 from ldaphealth.checks.standing_findings import (
     FINE,
     FindingParts,
@@ -50,7 +50,6 @@ from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
-    from ldaphealth.check import CheckedCluster, View
     from ldaphealth.ldap.session import Session
 
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 BASE = "cn=Monitor"

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, State
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 AT_LEAST_ONE = Thresholds(critical=Range(start=1))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
@@ -96,9 +97,6 @@ def write_and_watch(
     site: Context, assignment: TokenPlan, writer: Server, readers: Sequence[Server]
 ) -> TokenResult:
     """Write a token at one server and watch the others for it."""
-    # Imported here: whoever loads the checks only to read a configuration must not pay for it.
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
     slate = _Slate()
     threads = ThreadPoolExecutor(len(readers), "propagation")
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check
+from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.checks.own_entry import NOT_OURS, Whose, fresh_token, read_own
@@ -28,7 +28,6 @@ LONGEST_VALUE = 64
 MOST_READS = 8  # of late, in which to look for a proof
 
 if TYPE_CHECKING:
-    from ldaphealth.check import View
     from ldaphealth.ldap.session import Session
 
 

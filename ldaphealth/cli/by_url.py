@@ -1,46 +1,51 @@
 """Servers that the command line names as LDAP URLs, with the options that go with them.
 
-`ldaphealth check` calls `cluster`; no configuration file is involved.
+`ldaphealth check` calls `url_selection`; no configuration file is involved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from msgspec import Struct
 
-if TYPE_CHECKING:
-    from ldaphealth.ldap.endpoint import Endpoint
-    from ldaphealth.model import Credentials
-    from ldaphealth.settings import Cluster
+from ldaphealth.checks import BUILT_IN
+from ldaphealth.cli.selection import Selection
+from ldaphealth.cli.url_options import UrlOptions
+from ldaphealth.files.secret_file import read_secret
+from ldaphealth.ldap.endpoint import Endpoint, parse_uri
+from ldaphealth.model import BindMethod, Credentials, Server, Tls
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 DEADLINE_SECONDS = 5.0
 SECOND_LOOK_SECONDS = 1.0
 
 
-class UrlOptions(Struct, frozen=True, kw_only=True):
-    """What the options say of all servers given as URLs; a configuration file says it otherwise."""
-
-    base: str = ""
-    bind_dn: str = ""
-    password_file: Path | None = None
-    start_tls: bool = False
-    ca_file: str = ""
-
-
-def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | None) -> Cluster:
+def url_selection(
+    uris: Iterable[str], options: UrlOptions, deadline_seconds: float | None
+) -> Selection:
     """Return the servers as one cluster, with the checks that need no settings.
 
     click.UsageError says what is wrong with the options.
     """
-    # Heavy, and not needed for `--help`.
-    from ldaphealth.checks import BUILT_IN  # noqa: PLC0415
-    from ldaphealth.model import Server, Tls  # noqa: PLC0415
-    from ldaphealth.settings import Cluster, ConfiguredCheck  # noqa: PLC0415
+    servers = _servers(uris, options)
+    # Replication needs a naming context, and servers to compare.
+    replication = ["replication"] if options.base and len(servers) > 1 else []
+    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
+    deadline = deadline_seconds or DEADLINE_SECONDS
+    cluster = Cluster(
+        name="cluster",
+        servers=servers,
+        checks=tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
+        min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
+        deadline_seconds=deadline,
+        second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),
+    )
+    return Selection.of_whole(cluster)
 
+
+def _servers(uris: Iterable[str], options: UrlOptions) -> tuple[Server, ...]:
     if options.ca_file and not Path(options.ca_file).is_file():
         raise click.UsageError(f"--ca-file {options.ca_file}: no such file")
     credentials = credentials_of(options.bind_dn, options.password_file)
@@ -59,25 +64,11 @@ def cluster(uris: Iterable[str], options: UrlOptions, deadline_seconds: float | 
             credentials=credentials,
             tls=tls,
         )
-    # Replication needs a naming context, and servers to compare.
-    replication = ["replication"] if options.base and len(servers) > 1 else []
-    wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
-    deadline = deadline_seconds or DEADLINE_SECONDS
-    return Cluster(
-        name="cluster",
-        servers=tuple(servers.values()),
-        checks=tuple(ConfiguredCheck(each, each.params(), each.effect) for each in wanted),
-        min_in_service=(len(servers) + 1) // 2 if len(servers) > 1 else 0,
-        deadline_seconds=deadline,
-        second_look_seconds=min(SECOND_LOOK_SECONDS, deadline / 4),
-    )
+    return tuple(servers.values())
 
 
 def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
     """Return who the options say we are; anonymous without them."""
-    from ldaphealth.files.secret_file import read_secret  # noqa: PLC0415
-    from ldaphealth.model import BindMethod, Credentials  # noqa: PLC0415
-
     if bool(bind_dn) != bool(password_file):
         raise click.UsageError("--bind-dn and --password-file go together")
     if password_file is None:
@@ -90,8 +81,6 @@ def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
 
 
 def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:
-    from ldaphealth.ldap.endpoint import parse_uri  # noqa: PLC0415
-
     try:
         endpoint = parse_uri(uri)
     except ValueError as error:

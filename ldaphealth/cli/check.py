@@ -5,32 +5,27 @@ Everything heavy is imported inside, so that `--help` and mistakes on the comman
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.by_url import UrlOptions, cluster
-from ldaphealth.cli.progress import CheckProgress, show_progress
-from ldaphealth.cli.targets import Selection, complete, config_option, select
+from ldaphealth.cli.options import complete, config_option
+from ldaphealth.cli.process_age import age_seconds
+from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.sinks import SINKS, Sink, SinkOptions
+from ldaphealth.text.ascii_line import ascii_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from ldaphealth.guard import Memory
-    from ldaphealth.ldap.deadline import Deadline
-    from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
-    from ldaphealth.settings import Cluster, ConfiguredCheck, Settings
+    from ldaphealth.cli.selection import Selection
+    from ldaphealth.settings import Cluster
 
 BACKSTOP_SECONDS = 2.0
 LEAST_PART = 0.3  # of the deadline; less would call every server silent
@@ -59,12 +54,15 @@ class CheckArguments(Struct, frozen=True):
     def chosen(self) -> Selection:
         """Return the clusters and servers that the targets name."""
         if "://" not in "".join(self.targets[:1]):
+            from ldaphealth.cli.targets import select  # YAML, which URLs do without
+
             return select(self.targets, self.config_file, self.deadline_seconds)
-        found = cluster(self.targets, self.of_urls, self.deadline_seconds)
-        return Selection([found], frozenset(server.id for server in found.servers))
+        from ldaphealth.cli.by_url import url_selection
+
+        return url_selection(self.targets, self.of_urls, self.deadline_seconds)
 
 
-@click.command()
+@click.command("check")
 @click.argument(
     "targets", metavar="[CLUSTER[/SERVER] | LDAP-URL]...", nargs=-1, shell_complete=complete
 )
@@ -99,7 +97,7 @@ class CheckArguments(Struct, frozen=True):
 @click.option(
     "-v", "--verbose", is_flag=True, help="With text: every finding and what was measured."
 )
-def check(  # noqa: PLR0913, PLR0917  one parameter an option
+def check_command(  # noqa: PLR0913, PLR0917  one parameter an option
     targets: tuple[str, ...],
     config_file: Path,
     deadline_seconds: float | None,
@@ -141,10 +139,18 @@ def check(  # noqa: PLR0913, PLR0917  one parameter an option
             raise
         click.echo(_apology(SINKS[sink], error.format_message()))
         sys.exit(BAD_INPUT)
-    if sink == "keepalived":
+    _look_and_tell(asked, chosen)
+
+
+def _look_and_tell(asked: CheckArguments, chosen: Selection) -> NoReturn:
+    """Look at the servers, print the verdicts and exit."""
+    sink = SINKS[asked.sink]
+    if asked.sink == "keepalived":
         chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
-    _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), SINKS[sink])
-    told = SINKS[sink].render(evaluated(chosen, SINKS[sink].effects), _options(asked))
+    _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), sink)
+    from ldaphealth.cli.look import evaluated  # ldap3
+
+    told = sink.render(evaluated(chosen, sink.effects), _options(asked))
     if told.text:  # an empty line is no JSON, and no line of a local check
         click.echo(told.text)
     sys.exit(told.exit_status)
@@ -154,7 +160,7 @@ def _options(asked: CheckArguments) -> SinkOptions:
     """Return how to tell it; only a person's table has colours and a width."""
     if asked.sink != "text":
         return SinkOptions(dynamic=asked.dynamic)
-    from shutil import get_terminal_size  # noqa: PLC0415  loads compressors, for 2 ms
+    from shutil import get_terminal_size  # compressors, for 2 ms
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return SinkOptions(colour, get_terminal_size((100, 24)).columns, verbose=asked.verbose)
@@ -168,53 +174,6 @@ def _less(cluster: Cluster, spent_seconds: float) -> Cluster:
     """
     left = max(cluster.deadline_seconds - spent_seconds, LEAST_PART * cluster.deadline_seconds)
     return cluster.within(round(left, 1))
-
-
-def age_seconds() -> float:
-    """Return for how long this process has run; 22 of proc_pid_stat(5) is its start."""
-    started_ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-    started_seconds = started_ticks / os.sysconf("SC_CLK_TCK")
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_seconds)
-
-
-def evaluated(chosen: Selection, effects: frozenset[CheckEffect]) -> Snapshot:
-    """Look at the clusters, and return the verdicts on the servers that are asked about."""
-    from ldaphealth.rounds.probe import probe_server  # noqa: PLC0415
-    from ldaphealth.tasks.one_shot import evaluate  # noqa: PLC0415
-
-    gc.freeze()  # what is loaded stays until this short process ends: it need not be looked through
-    progress = CheckProgress(sum(len(each.servers) for each in chosen.clusters))
-
-    def probe(
-        server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
-    ) -> list[AnyObservation]:
-        seen = probe_server(server, tuple(checks), deadline)
-        progress.note(server.id)
-        return seen
-
-    with show_progress(progress):
-        snapshot = evaluate(
-            chosen.clusters, effects=effects, probe=probe, overrides=_overrides(chosen.settings)
-        )
-    asked_of = tuple(each for each in snapshot.verdicts if each.server in chosen.servers)
-    return replace(snapshot, verdicts=asked_of)
-
-
-def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
-    """Return the operators' words that the agent keeps: they hold while it is down, too."""
-    from ldaphealth.guard import Memory  # noqa: PLC0415
-    from ldaphealth.ldap.deadline import boot_seconds  # noqa: PLC0415
-    from ldaphealth.store.state_file import load, path_in  # noqa: PLC0415
-
-    if settings is None:
-        return {}
-    path = path_in(settings.agent.state_directory)
-    try:
-        known = load(path, boot_seconds())
-    except (OSError, ValueError) as error:
-        click.echo(f"ldaphealth: what operators said is not known: {error}", err=True)
-        return {}
-    return {name: Memory(overrides=each.overrides) for name, each in known.items()}
 
 
 def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
@@ -232,6 +191,4 @@ def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
 
 
 def _apology(sink: Sink, why: str) -> str:
-    from ldaphealth.text.ascii_line import ascii_line  # noqa: PLC0415
-
     return sink.apology.format(ascii_line(why.replace("|", "/"), 300))

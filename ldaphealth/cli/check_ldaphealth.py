@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,17 +20,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.by_host import HostOptions, cluster
-from ldaphealth.cli.check import age_seconds, evaluated
-from ldaphealth.cli.operate import ask_agent
+from ldaphealth.cli.host_options import HostOptions
+from ldaphealth.cli.options import CONFIG_FILE
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
-from ldaphealth.cli.targets import CONFIG_FILE, Selection, select
+from ldaphealth.cli.process_age import age_seconds
+from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import CheckEffect, Snapshot, State
 from ldaphealth.text.ascii_line import ascii_line
 
 if TYPE_CHECKING:
-    from ldaphealth.judging.thresholds import Range, Thresholds
-    from ldaphealth.sinks.check_ldap import PluginOptions
+    from ldaphealth.cli.selection import Selection
 
 AIR_SECONDS = 0.15  # of the timeout, to judge, tell and end
 LATE_SECONDS = 0.1  # after the timeout, when nothing of ours has ended in time
@@ -62,8 +60,6 @@ class PluginArguments(Struct, frozen=True):
     @property
     def entries(self) -> Thresholds | None:
         """Return how to judge the number of entries; None: they are not counted."""
-        from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
-
         judged = Thresholds(self.warn_entries, self.crit_entries)
         return None if judged == Thresholds() else judged
 
@@ -72,21 +68,13 @@ class PluginArguments(Struct, frozen=True):
         left = self.timeout - age_seconds() - AIR_SECONDS
         return round(max(left, LEAST_PART * self.timeout), 1 if left > 1 else 2)
 
-    def how(self, notes: Iterable[str]) -> PluginOptions:
-        """Return how to judge and tell."""
-        from ldaphealth.judging.thresholds import Thresholds  # noqa: PLC0415
-        from ldaphealth.sinks.check_ldap import PluginOptions  # noqa: PLC0415
 
-        seconds = Thresholds(self.warning, self.critical)
-        return PluginOptions(
-            seconds, self.entries, frozenset(self.checks), bool(self.verbose), tuple(notes)
-        )
-
-
-@click.command(add_help_option=False, context_settings={"max_content_width": 100})
+@click.command(
+    "check_ldaphealth", add_help_option=False, context_settings={"max_content_width": 100}
+)
 @with_options
 @click.pass_context
-def check_ldaphealth(ctx: click.Context, /, **given: Any) -> None:
+def check_ldaphealth_command(ctx: click.Context, /, **given: Any) -> None:
     """Tell Nagios or Icinga whether an LDAP server, or a cluster of them, is fit for service.
 
     With -H it does what check_ldap does - connect, bind, search, unbind - takes its options and
@@ -119,12 +107,8 @@ def check_ldaphealth(ctx: click.Context, /, **given: Any) -> None:
     config_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
     _refuse_contradictions(question, options, config_named=config_named)
     _arm_the_backstop(question)
-    if question.agent:
-        snapshot = _agents(question)
-    else:
-        snapshot = evaluated(_chosen(question, options), frozenset(CheckEffect))
-    notes = [ON_COMMAND_LINE] if options.password else []
-    _tell(snapshot, question.how(notes))
+    snapshot = _snapshot(question, options)
+    _tell(snapshot, question, (ON_COMMAND_LINE,) if options.password else ())
 
 
 def _refuse_contradictions(
@@ -142,11 +126,26 @@ def _refuse_contradictions(
         raise click.UsageError("the agent has its own configuration: leave --config out")
 
 
+def _snapshot(question: PluginArguments, options: HostOptions) -> Snapshot:
+    """Return the verdicts on what is asked about, from the agent or from a look of our own."""
+    if question.agent:
+        from ldaphealth.cli.agent_snapshot import agent_snapshot
+
+        return agent_snapshot(question.socket, question.target, question.left_seconds())
+    chosen = _chosen(question, options)
+    from ldaphealth.cli.look import evaluated  # ldap3
+
+    return evaluated(chosen, frozenset(CheckEffect))
+
+
 def _chosen(question: PluginArguments, options: HostOptions) -> Selection:
     """Return what to look at, within what is left of the timeout."""
     if options.host:
-        found = cluster(options, question.entries, question.left_seconds())
-        return Selection([found], frozenset(server.id for server in found.servers))
+        from ldaphealth.cli.by_host import host_selection
+
+        return host_selection(options, question.entries, question.left_seconds())
+    from ldaphealth.cli.targets import select  # YAML, which a host does without
+
     targets = [question.target] if question.target else []
     chosen = select(targets, question.config_file or CONFIG_FILE, None)
     left = question.left_seconds()
@@ -154,39 +153,16 @@ def _chosen(question: PluginArguments, options: HostOptions) -> Selection:
     return replace(chosen, clusters=in_time)
 
 
-def _agents(question: PluginArguments) -> Snapshot:
-    """Return the agent's verdicts on what is asked about; click.ClickException says why not."""
-    from ldaphealth.control.requests import StatusRequest  # noqa: PLC0415
-    from ldaphealth.sinks.check_ldap import stale  # noqa: PLC0415
-    from ldaphealth.sinks.json_document import snapshot_of  # noqa: PLC0415
+def _tell(snapshot: Snapshot, question: PluginArguments, notes: tuple[str, ...]) -> NoReturn:
+    """Judge the verdicts as the options say, print the answer and exit."""
+    from ldaphealth.sinks.check_ldap import PluginOptions, render  # nagiosplugin
 
-    document = ask_agent(question.socket, StatusRequest(), question.left_seconds())
+    seconds = Thresholds(question.warning, question.critical)
+    options = PluginOptions(
+        seconds, question.entries, frozenset(question.checks), bool(question.verbose), notes
+    )
     try:
-        snapshot = snapshot_of(document)
-        told = stale(snapshot, {**document["valid_seconds"]})
-    except (ValueError, LookupError, TypeError) as error:
-        raise click.ClickException(
-            f"{question.socket}: what answers is no agent: {error}"
-        ) from error
-    wanted = tuple(each for each in told.verdicts if _is_of(question.target, each.server))
-    if not wanted:
-        what = f"no verdict on {question.target}" if question.target else "no verdict"
-        known = ", ".join(each.server for each in told.verdicts)
-        raise click.ClickException(
-            f"the agent has {what}" + (f"; it looks at {known}" if known else " yet")
-        )
-    return replace(told, verdicts=wanted)
-
-
-def _is_of(target: str, server: str) -> bool:
-    return not target or server == target or server.startswith(f"{target}/")
-
-
-def _tell(snapshot: Snapshot, how: PluginOptions) -> NoReturn:
-    from ldaphealth.sinks.check_ldap import render  # noqa: PLC0415
-
-    try:
-        told = render(snapshot, how)
+        told = render(snapshot, options)
     except LookupError as error:
         raise click.ClickException(str(error.args[0])) from error
     click.echo(told.text)
@@ -224,7 +200,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        ended = check_ldaphealth.main(prog_name=PROGRAM, standalone_mode=False)
+        ended = check_ldaphealth_command.main(prog_name=PROGRAM, standalone_mode=False)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else BAD_INPUT
     except click.UsageError as error:

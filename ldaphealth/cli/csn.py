@@ -6,17 +6,14 @@ __main__.py loads the group when it is asked for; only `watch` speaks LDAP, and 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.targets import as_format, complete, config_option, select
+from ldaphealth.cli.options import as_format, complete, config_option
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 from ldaphealth.text.duration import duration
@@ -36,18 +33,18 @@ class BadCSN(click.ClickException):
     exit_code = BAD_INPUT
 
 
-@click.group()
-def csn() -> None:
+@click.group("csn")
+def csn_command() -> None:
     """Read, compare and watch CSNs of OpenLDAP.
 
     A CSN is a change sequence number: a value of contextCSN or entryCSN.
     """
 
 
-@csn.command()
+@csn_command.command("parse")
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 @as_format
-def parse(values: tuple[str, ...], form: str) -> None:
+def csn_parse_command(values: tuple[str, ...], form: str) -> None:
     """Print what each CSN says.
 
     That is when, how long ago, and of which server ID.
@@ -57,18 +54,18 @@ def parse(values: tuple[str, ...], form: str) -> None:
       ldaphealth csn parse '20261123101500.123456Z#000000#001#000000'
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     now = datetime.now(UTC)
-    positions = [read(value) for value in values]
+    positions = [read_csn(value) for value in values]
     if form == "json":
         click.echo(json.dumps([describe(position, now) for position in positions], indent=2))
     else:
         click.echo("\n\n".join(description_text(position, now) for position in positions))
 
 
-@csn.command()
+@csn_command.command("compare")
 @click.argument("a")
 @click.argument("b")
 @as_format
-def compare(a: str, b: str, form: str) -> None:
+def csn_compare_command(a: str, b: str, form: str) -> None:
     """Tell which of two CSNs is newer, and by how much time.
 
     \b
@@ -76,14 +73,14 @@ def compare(a: str, b: str, form: str) -> None:
       ldaphealth csn compare '20261123101500.123456Z#000000#001#000000' \\
         '20261124101501.000000Z#000000#001#000000'
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    positions = read(a), read(b)
+    positions = read_csn(a), read_csn(b)
     if form == "json":
         click.echo(json.dumps(comparison(*positions), indent=2))
     else:
         click.echo(comparison_text(*positions))
 
 
-@csn.command()
+@csn_command.command("watch")
 @click.argument("cluster", shell_complete=complete)
 @config_option
 @click.option(
@@ -98,7 +95,9 @@ def compare(a: str, b: str, form: str) -> None:
     "--count", type=click.IntRange(1), metavar="N", help="Look so often, print the last, and end."
 )
 @as_format
-def watch(cluster: str, config_file: Path, every: float, count: int | None, form: str) -> None:
+def csn_watch_command(
+    cluster: str, config_file: Path, every: float, count: int | None, form: str
+) -> None:
     """Show live which server has which changes.
 
     It is a matrix of servers against server IDs.
@@ -111,31 +110,12 @@ def watch(cluster: str, config_file: Path, every: float, count: int | None, form
       ldaphealth csn watch example
       ldaphealth csn watch example --count 2 --format json
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.tables.csn_matrix import drawn_matrix  # noqa: PLC0415
-    from ldaphealth.tables.terminal import as_text, watched  # noqa: PLC0415
-    from ldaphealth.tasks.csn_watch import CSNWatch  # noqa: PLC0415  loads ldap3
+    from ldaphealth.cli.csn_watch import watch_csns  # ldap3 and rich
 
-    (found,) = select([cluster], config_file, None).clusters
-    seen = CSNWatch(found)
-
-    def probe() -> dict[str, Any]:
-        seen.probe()
-        return seen.matrix(time.time())
-
-    if count is None and form == "text" and sys.stdout.isatty():
-        watched(lambda: drawn_matrix(probe()), every)
-        return
-    matrix = probe()
-    for _ in range((count or 2) - 1):
-        time.sleep(every)
-        matrix = probe()
-    width = shutil.get_terminal_size((100, 24)).columns
-    text = as_text(drawn_matrix(matrix), width=width, colour=sys.stdout.isatty())
-    click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
-    sys.exit(int(all(each["trouble"] for each in matrix["servers"])))
+    sys.exit(watch_csns(cluster, config_file, every, count, form))
 
 
-def read(text: str) -> CSN:
+def read_csn(text: str) -> CSN:
     """Read one CSN of the command line; BadCSN quotes what is none and shows the right form."""
     try:
         return parse_csn(text)

@@ -11,18 +11,28 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ldaphealth.cli.targets import as_format, complete
+from ldaphealth.cli.ask_agent import ask_agent
+from ldaphealth.cli.options import as_format, as_socket, complete
+from ldaphealth.control.requests import (
+    MAX_REASON_CHARACTERS,
+    MAX_SECONDS,
+    ExplainRequest,
+    HistoryRequest,
+    OverrideRequest,
+    RemoveOverrideRequest,
+    StatusRequest,
+)
+from ldaphealth.model import OverrideAction
 
 if TYPE_CHECKING:
-    from ldaphealth.control.requests import ControlRequest, GuardedDocument
-    from ldaphealth.guard.memory import OverrideAction
+    from ldaphealth.control.explanation import GuardedDocument
 
-SOCKET = Path("/run/ldaphealth/agent.sock")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
@@ -32,20 +42,8 @@ SIDES: Mapping[OverrideAction, str] = {
     "in": "in service",
     "out": "out of service",
 }
-NOBODY = "start `ldaphealth agent`, or name its socket with --socket"
 
 F = TypeVar("F", bound=Callable[..., object])
-
-as_socket = click.option(
-    "--socket",
-    type=click.Path(path_type=Path, readable=False),
-    envvar="LDAPHEALTH_SOCKET",
-    show_envvar=True,
-    default=SOCKET,
-    show_default=True,
-    metavar="PATH",
-    help="Where the agent answers.",
-)
 
 
 class DurationText(click.ParamType[float]):
@@ -57,8 +55,6 @@ class DurationText(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds."""
-        from ldaphealth.control.requests import MAX_SECONDS  # noqa: PLC0415
-
         match = DURATION.fullmatch(str(value)) if value else None
         seconds = sum(
             int(number or 0) * unit
@@ -78,52 +74,42 @@ class ReasonText(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """Return it."""
-        from ldaphealth.control.requests import MAX_REASON_CHARACTERS  # noqa: PLC0415
-
         if len(str(value)) > MAX_REASON_CHARACTERS:
             self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
         return str(value)
 
 
-def ask_agent(path: Path, request: ControlRequest, patience_seconds: float | None = None) -> Any:
-    """Return the agent's document; click.ClickException when there is none."""
-    from ldaphealth.control import client  # noqa: PLC0415
-
-    try:
-        return client.ask(path, request, patience_seconds or client.PATIENCE_SECONDS)
-    except client.NoAgentError as error:
-        raise click.ClickException(f"{error}; {NOBODY}") from error
-    except client.AgentError as error:
-        raise click.ClickException(str(error)) from error
-
-
-@click.command()
+@click.command("status")
 @as_socket
 @as_format
 @click.option("--watch", is_flag=True, help="Show it anew every second, until interrupted.")
-def status(socket: Path, form: str, watch: bool) -> None:
+def status_command(socket: Path, form: str, watch: bool) -> None:
     """Show the verdicts of the running agent.
 
     And what holds them, how the agent itself is, and where it is asked by TCP.
 
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
     """
-    from ldaphealth.control.requests import StatusRequest  # noqa: PLC0415
-    from ldaphealth.tables.status_table import drawn_status  # noqa: PLC0415
-    from ldaphealth.tables.terminal import as_text, watched  # noqa: PLC0415
-
     document = ask_agent(socket, StatusRequest())
     if form == "json":
         click.echo(json.dumps(document, indent=2))
-    elif watch and sys.stdout.isatty():
+    else:
+        _draw_status(document, socket, watch=watch)
+    sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
+
+
+def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> None:
+    from ldaphealth.tables.status_table import drawn_status  # rich
+    from ldaphealth.tables.terminal import as_text, watched
+
+    if watch and sys.stdout.isatty():
         watched(lambda: drawn_status(ask_agent(socket, StatusRequest())), WATCH_SECONDS)
     else:
         width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
         click.echo(as_text(drawn_status(document), width=width, colour=colour))
-    sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 
 
-@click.command()
+@click.command("explain")
 @click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
 @click.option(
     "--at",
@@ -132,7 +118,7 @@ def status(socket: Path, form: str, watch: bool) -> None:
 )
 @as_socket
 @as_format
-def explain(server: str, at: str | None, socket: Path, form: str) -> None:
+def explain_command(server: str, at: str | None, socket: Path, form: str) -> None:
     """Tell why a server is in or out.
 
     It says what was seen, judged and guarded, in this order.
@@ -142,8 +128,6 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
       ldaphealth explain example/ldap2
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.control.requests import ExplainRequest, HistoryRequest  # noqa: PLC0415
-
     if at is None:
         document = ask_agent(socket, ExplainRequest(server))
         lines = explained(document)
@@ -157,7 +141,7 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
     click.echo(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
 
 
-@click.command()
+@click.command("history")
 @click.argument("server", metavar="[CLUSTER/SERVER]", default="", shell_complete=complete)
 @click.option(
     "--limit",
@@ -169,13 +153,11 @@ def explain(server: str, at: str | None, socket: Path, form: str) -> None:
 )
 @as_socket
 @as_format
-def history(server: str, limit: int, socket: Path, form: str) -> None:
+def history_command(server: str, limit: int, socket: Path, form: str) -> None:
     """List the latest changes of verdict.
 
     The newest is first. Without CLUSTER/SERVER: those of all servers.
     """
-    from ldaphealth.control.requests import HistoryRequest  # noqa: PLC0415
-
     changes = ask_agent(socket, HistoryRequest(server, limit))["changes"]
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
@@ -189,8 +171,6 @@ def history(server: str, limit: int, socket: Path, form: str) -> None:
 
 
 def _say(will: OverrideAction, server: str, seconds: float, reason: str, socket: Path) -> None:
-    from ldaphealth.control.requests import OverrideRequest  # noqa: PLC0415
-
     ask_agent(socket, OverrideRequest(server, will, seconds, reason))
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
     click.echo(f"{server} is {SIDES[will]}, by your word, until {until}")
@@ -216,9 +196,9 @@ def _levers(command: F) -> F:
     return command
 
 
-@click.command()
+@click.command("drain")
 @_levers
-def drain(server: str, seconds: float, reason: str, socket: Path) -> None:
+def drain_command(server: str, seconds: float, reason: str, socket: Path) -> None:
     """Send no new connections to a server.
 
     Open ones go on, where misc_dynamic of keepalived or HAProxy is used.
@@ -228,28 +208,26 @@ def drain(server: str, seconds: float, reason: str, socket: Path) -> None:
 
 @click.command("force-in")
 @_levers
-def force_in(server: str, seconds: float, reason: str, socket: Path) -> None:
+def force_in_command(server: str, seconds: float, reason: str, socket: Path) -> None:
     """Keep a server in service, whatever is seen of it."""
     _say("in", server, seconds, reason, socket)
 
 
 @click.command("force-out")
 @_levers
-def force_out(server: str, seconds: float, reason: str, socket: Path) -> None:
+def force_out_command(server: str, seconds: float, reason: str, socket: Path) -> None:
     """Take a server out of service, whatever is seen of it."""
     _say("out", server, seconds, reason, socket)
 
 
-@click.command()
+@click.command("undrain")
 @click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
 @as_socket
-def undrain(server: str, socket: Path) -> None:
+def undrain_command(server: str, socket: Path) -> None:
     """Take back drain, force-in or force-out.
 
     The agent decides again.
     """
-    from ldaphealth.control.requests import RemoveOverrideRequest  # noqa: PLC0415
-
     ask_agent(socket, RemoveOverrideRequest(server))
     click.echo(f"{server}: the agent decides again")
 
@@ -278,7 +256,7 @@ def explained(document: Mapping[str, Any]) -> list[str]:
 
 def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
     """Return what the guard remembers of the server, and which rule holds it."""
-    from ldaphealth.control.requests import guarded_of  # noqa: PLC0415
+    from ldaphealth.control.explanation import guarded_of  # the settings
 
     past = guarded_of(document)
     settle = past.settle
@@ -325,8 +303,6 @@ def _verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
 
 
 def _epoch(text: str) -> float:
-    from datetime import datetime  # noqa: PLC0415
-
     try:
         moment = datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:

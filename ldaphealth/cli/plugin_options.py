@@ -1,30 +1,28 @@
 """The options of check_ldaphealth: those of check_ldap, and ours beside them.
 
-check_ldaphealth.py calls `with_options`; by_host.py says what those of one server mean.
+check_ldaphealth.py calls `with_options`; host_options.py and by_host.py say what
+those of one server mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ldaphealth.cli.command_line_secret import hide
-from ldaphealth.cli.operate import as_socket
-from ldaphealth.cli.targets import CONFIG_FILE, complete
+from ldaphealth.cli.options import CONFIG_FILE, as_socket, complete
+from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.model import State
-
-if TYPE_CHECKING:
-    from ldaphealth.judging.thresholds import Range
 
 PROGRAM = "check_ldaphealth"
 TIMEOUT_SECONDS = 10.0  # check_ldap's
 IGNORED = ("ver2", "ver3", "use_ipv4", "use_ipv6")
 
 
-class RangeText(click.ParamType["Range | None"]):
+class RangeText(click.ParamType[Range | None]):
     """A number or a range of the guidelines; nothing for an empty word, as an unset macro is."""
 
     name = "range"
@@ -33,8 +31,6 @@ class RangeText(click.ParamType["Range | None"]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Range | None:
         """Return the range."""
-        from ldaphealth.judging.thresholds import parse_range  # noqa: PLC0415
-
         if not str(value).strip():
             return None
         try:
@@ -59,7 +55,7 @@ def _help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version  # email, for 10 ms
 
         click.echo(f"{PROGRAM} {version('ldaphealth')}")
         ctx.exit(State.UNKNOWN.value)

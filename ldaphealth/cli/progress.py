@@ -59,12 +59,6 @@ def show_progress(progress: ProgressLine) -> Iterator[None]:
 def _paint(progress: ProgressLine, done: threading.Event) -> None:
     if done.wait(PATIENCE_SECONDS):
         return
-    from rich.console import Console  # noqa: PLC0415  costs 60 ms, and most checks are quicker
-    from rich.live import Live  # noqa: PLC0415
-    from rich.spinner import Spinner  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from ldaphealth.tables.terminal import draw_until  # rich takes 60 ms; most checks are quicker
 
-    line = Table.grid(padding=(0, 1))
-    line.add_row(Spinner("dots"), progress)
-    with Live(line, console=Console(stderr=True), transient=True):
-        done.wait()
+    draw_until(done, progress)

@@ -14,7 +14,7 @@ from ldaphealth.config import build
 from ldaphealth.config.fill import fill_struct
 from ldaphealth.config.mistakes import ConfigError, Problems
 from ldaphealth.config.shape import File
-from ldaphealth.config.yaml_file import read
+from ldaphealth.config.yaml_file import read_yaml
 from ldaphealth.settings import Settings
 
 __all__ = ["ConfigError", "load"]
@@ -26,7 +26,7 @@ def load(path: Path, finder: build.Finder = find) -> Settings:
     `finder` returns a check by its name.
     """
     problems = Problems()
-    file: File | UnsetType = fill_struct(File, read(path), "", problems)
+    file: File | UnsetType = fill_struct(File, read_yaml(path), "", problems)
     if not isinstance(file, File):
         raise ConfigError(problems.lines)
     clusters = build.clusters(file, finder, problems)

@@ -1,6 +1,6 @@
 """One YAML file into plain data: bounded, without the traps of YAML 1.1, and nothing lost.
 
-`config.load` calls `read`; only this file knows YAML.
+`config.load` calls `read_yaml`; only this file knows YAML.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
 _Loader.add_constructor(f"{TAGS}map", _mapping)
 
 
-def read(path: Path) -> object:
+def read_yaml(path: Path) -> object:
     """Return what the file says; ConfigError when it cannot be read or is no YAML."""
     try:
         with path.open("rb") as file:

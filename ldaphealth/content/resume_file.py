@@ -41,7 +41,9 @@ class ResumeFile(Struct, forbid_unknown_fields=True, kw_only=True):
     not_compared: dict[str, str]
 
 
-def save(path: Path, progress: ComparisonProgress, servers: Mapping[str, str], suffix: str) -> None:
+def save_progress(
+    path: Path, progress: ComparisonProgress, servers: Mapping[str, str], suffix: str
+) -> None:
     """Write the file; OSError leaves the one before as it was."""
     cursor = progress.cursor
     saved = ResumeFile(
@@ -62,7 +64,7 @@ def save(path: Path, progress: ComparisonProgress, servers: Mapping[str, str], s
     atomic_file.write(path, msgspec.json.encode(saved), 0o600)
 
 
-def load(path: Path, servers: Mapping[str, str], suffix: str) -> ComparisonProgress | None:
+def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> ComparisonProgress | None:
     """Return what the file holds, None if there is none; ValueError says why it cannot be used."""
     content = _content(path)
     if content is None:

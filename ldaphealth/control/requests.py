@@ -5,13 +5,11 @@ The commands make them, answers.py answers them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, convert, field
+from msgspec import Meta, Struct, field
 
-from ldaphealth.guard.memory import OverrideAction
-from ldaphealth.settings import Settle
+from ldaphealth.model import OverrideAction
 
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 << 20
@@ -52,26 +50,6 @@ class RemoveOverrideRequest(Struct, frozen=True, tag="unsay"):
     server: str
 
 
-class GuardedDocument(Struct, frozen=True, kw_only=True):
-    """What the guard remembers of one server, as the answer to `ExplainRequest` has it.
-
-    The two shares are of the server's weight: the one that it has, and the one that its latest
-    `leaning_rounds` call for. `settle` is what a change takes, as it is configured.
-    """
-
-    in_service: bool = True
-    since_seconds: float = 0.0
-    good_rounds: int = 0
-    bad_rounds: int = 0
-    went_out_lately: int = 0
-    weight_share: float = 1.0
-    leaning_rounds: int = 0
-    leaning_to_share: float = 1.0
-    silent_seconds: float = 0.0
-    settle: Settle = Settle()
-    held_by: str = ""
-
-
 ControlRequest = (
     StatusRequest | ExplainRequest | HistoryRequest | OverrideRequest | RemoveOverrideRequest
 )
@@ -82,8 +60,3 @@ class ControlResponse(Struct, frozen=True):
 
     document: Any = None
     error: str = ""
-
-
-def guarded_of(explanation: Mapping[str, Any]) -> GuardedDocument:
-    """Return what the guard remembers of a server, out of the answer to `ExplainRequest`."""
-    return convert(explanation["guarded"], GuardedDocument)

@@ -1,6 +1,6 @@
 """The Unix socket of the agent: one line of JSON in, one line out, one thread a caller, in bounds.
 
-cli/agent.py starts it; who may open the socket is a matter of its group.
+agent/assembly.py starts it; who may open the socket is a matter of its group.
 """
 
 from __future__ import annotations

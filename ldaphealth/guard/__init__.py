@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ldaphealth.guard.decision import Decision, decide
-from ldaphealth.guard.memory import Memory, Override, OverrideAction, RoundPeriod, ServerMemory
+from ldaphealth.guard.memory import Memory, Override, RoundPeriod, ServerMemory
 from ldaphealth.guard.rules import RULES, Rule, rule_named
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Decision",
     "Memory",
     "Override",
-    "OverrideAction",
     "RoundPeriod",
     "Rule",
     "ServerMemory",

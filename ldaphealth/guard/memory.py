@@ -6,11 +6,12 @@ Times are seconds on a clock that only goes forward, never of the day: clock ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-OverrideAction = Literal["drain", "in", "out"]
+from ldaphealth.model import OverrideAction
+
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.guard.memory import OverrideAction, RoundPeriod, ServerMemory
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
+from ldaphealth.guard.memory import RoundPeriod, ServerMemory
+from ldaphealth.model import CheckEffect, Finding, OverrideAction, Server, State, Trust
 
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}

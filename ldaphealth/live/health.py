@@ -1,6 +1,6 @@
 """What the agent itself does and suffers from, in numbers; for its status, its metrics, its page.
 
-control/answers.py makes it; sinks tell it.
+agent/status.py makes it; metrics, status and page show it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from msgspec import Struct
 LATE_SECONDS = 10.0  # the loop comes round every second or two; a slow disk may hold it up
 
 
-class AgentHealth(Struct, frozen=True):
+class AgentHealth(Struct, frozen=True, kw_only=True):
     """The agent in numbers; counts are since it began."""
 
     version: str

@@ -11,14 +11,14 @@ import msgspec
 from ldaphealth.guard import Override
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.model import Snapshot, Verdict
-from ldaphealth.sinks.json_document import document
+from ldaphealth.sinks.json_document import snapshot_document
 
 
 def status_document(
     verdicts: Iterable[Verdict], overrides: Mapping[str, Override], health: AgentHealth, now: float
 ) -> dict[str, Any]:
     """Return the document of `check --format json`, with the operators' words and the agent."""
-    whole = document(Snapshot(time.time(), tuple(verdicts)))
+    whole = snapshot_document(Snapshot(time.time(), tuple(verdicts)))
     whole["overrides"] = {
         server: {
             "will": word.action,

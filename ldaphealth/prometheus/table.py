@@ -75,24 +75,24 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     Family(
         name="ldaphealth_reason_severity",
         kind=GAUGE,
-        help="Why the server is not well, by stable code, as severe as in ldaphealth_check_severity; "
-        "a reason that is gone has no series.",
+        help="Why the server is not well, by stable code, as severe as in "
+        "ldaphealth_check_severity; a reason that is gone has no series.",
         read=readings.reasons,
         labels=(*SERVER, "code"),
     ),
     Family(
         name="ldaphealth_replication_behind_seconds",
         kind=GAUGE,
-        help="For how long the server was seen to lack changes of a server ID; 0 when it lacks none. "
-        "The suffix is empty where a cluster has only one.",
+        help="For how long the server was seen to lack changes of a server ID; 0 when it lacks "
+        "none. The suffix is empty where a cluster has only one.",
         read=readings.of_server_ids("behind_seconds"),
         labels=(*SERVER, "server_id", "suffix"),
     ),
     Family(
         name="ldaphealth_replication_csn_gap_seconds",
         kind=GAUGE,
-        help="The newest CSN of a server ID minus the server's own: the time between two writes, and "
-        "no lateness; after an idle day one write makes a day.",
+        help="The newest CSN of a server ID minus the server's own: the time between two writes, "
+        "and no lateness; after an idle day one write makes a day.",
         read=readings.of_server_ids("csn_gap_seconds"),
         labels=(*SERVER, "server_id", "suffix"),
     ),
@@ -114,16 +114,16 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     Family(
         name="ldaphealth_consumer_link_silent_seconds",
         kind=GAUGE,
-        help="For how long slapd was seen to hear nothing on a connected link, in the last 64 looks; "
-        "on an idle cluster this is ordinary.",
+        help="For how long slapd was seen to hear nothing on a connected link, in the last 64 "
+        "looks; on an idle cluster this is ordinary.",
         read=readings.measured("consumer", "silent_seconds"),
         labels=(*SERVER, "provider"),
     ),
     Family(
         name="ldaphealth_slapd_operations_completed_total",
         kind=COUNTER,
-        help="Operations that slapd completed since it started (cn=Operations,cn=Monitor), the agent's "
-        "included; it begins anew when slapd does.",
+        help="Operations that slapd completed since it started (cn=Operations,cn=Monitor), the "
+        "agent's included; it begins anew when slapd does.",
         read=readings.completed_operations,
         labels=(*SERVER, "operation"),
     ),
@@ -169,8 +169,8 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="ldaphealth_server_verdict_valid",
         kind=GAUGE,
-        help="1 while the latest verdict holds. 0 when it expired because no round renewed it: then "
-        "nothing else is told of the server but what is counted.",
+        help="1 while the latest verdict holds. 0 when it expired because no round renewed it: "
+        "then nothing else is told of the server but what is counted.",
         read=lambda shown: one(shown.is_valid),
         labels=SERVER,
     ),
@@ -198,8 +198,8 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="ldaphealth_replication_propagation_duration_seconds",
         kind=HISTOGRAM,
-        help=f"How long changes that were written on one provider took to appear {SINCE}; what was lost "
-        "is not in it.",
+        help=f"How long changes that were written on one provider took to appear {SINCE}; what was "
+        "lost is not in it.",
         read=readings.propagation_times,
         labels=(*SERVER, "provider"),
         exponents=(-8, -6, -4, -2, 0, 2, 4),
@@ -272,7 +272,8 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_loop_age_seconds",
         kind=GAUGE,
-        help="For how long the agent's loop has not come round: more than a few seconds, and it hangs.",
+        help="For how long the agent's loop has not come round: more than a few seconds, and it "
+        "hangs.",
         read=lambda health: one(health.loop_age_seconds),
     ),
     Family(
@@ -300,8 +301,8 @@ PROBE: tuple[Family[Probed], ...] = (
     Family(
         name="probe_success",
         kind=GAUGE,
-        help="1 when every server of the target let us bind and is in service, and no rule for the pool "
-        "keeps a sick one there.",
+        help="1 when every server of the target let us bind and is in service, and no rule for the "
+        "pool keeps a sick one there.",
         read=lambda probed: one(probed.success),
     ),
     Family(

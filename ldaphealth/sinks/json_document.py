@@ -26,11 +26,11 @@ def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
     Times are RFC 3339 in UTC. RFC 8259 knows no NaN and no Infinity: such a value becomes null.
     """
     return SinkOutput(
-        json.dumps(document(snapshot), indent=2, allow_nan=False), exit_status(snapshot)
+        json.dumps(snapshot_document(snapshot), indent=2, allow_nan=False), exit_status(snapshot)
     )
 
 
-def document(snapshot: Snapshot) -> dict[str, Any]:
+def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
     """Return the document before it is text."""
     return {
         "version": VERSION,
@@ -42,7 +42,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
 def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
     """Return the snapshot that a document tells; ValueError when it is none.
 
-    The way back of `document`, for those who ask the agent.
+    The way back of `snapshot_document`, for those who ask the agent.
     """
     try:
         verdicts = [_verdict_values(each) for each in document["verdicts"]]

@@ -89,12 +89,12 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
         return replace(observation, started_at=self.loaded_at, duration_seconds=0.0)
 
 
-def path_in(state_directory: Path) -> Path:
+def kept_path(state_directory: Path) -> Path:
     """Return where the file is."""
     return state_directory / "reads.json"
 
 
-def save(
+def save_kept(
     path: Path,
     clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer[Any]]]],
     now: Callable[[], float] = monotonic,
@@ -119,7 +119,7 @@ def _of_servers(cluster: Cluster, seen: ObservationsByServer[Any]) -> dict[str, 
     }
 
 
-def load(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
+def load_kept(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
     """Return what was saved; nothing where there is no file.
 
     After another boot the order of the reads is known, and not when they were: all of them are as

@@ -36,7 +36,7 @@ class _Saved(msgspec.Struct, frozen=True):
     memories: dict[str, Memory]
 
 
-def path_in(state_directory: Path) -> Path:
+def state_path(state_directory: Path) -> Path:
     """Return where the file is."""
     return state_directory / "state.json"
 
@@ -46,13 +46,13 @@ def boot_id() -> str:
     return BOOT_ID.read_text().strip()
 
 
-def save(path: Path, memories: Mapping[str, Memory], now: float) -> None:
+def save_state(path: Path, memories: Mapping[str, Memory], now: float) -> None:
     """Write the file; OSError leaves the old one."""
     saved = _Saved(VERSION, boot_id(), now, time.time(), dict(memories))
     write(path, msgspec.json.encode(saved), 0o640, durable=True)
 
 
-def load(path: Path, now: float) -> dict[str, Memory]:
+def load_state(path: Path, now: float) -> dict[str, Memory]:
     """Return the memories by cluster, on this boot's clock; nothing where there is no file.
 
     Verdicts that are not young are left out, overrides are not. ValueError says what is wrong with
@@ -115,7 +115,7 @@ class StateSaver:
         """Save now; OSError when it cannot be."""
         with self._saving:
             memories = self._memories()
-            save(self._path, memories, self._clock())
+            save_state(self._path, memories, self._clock())
             self._saved, self._saved_at = _weighty(memories), self._clock()
             self._told.discard(self.save)
 

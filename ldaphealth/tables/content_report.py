@@ -17,7 +17,7 @@ from ldaphealth.content.progress import ComparisonProgress
 SAFE = re.compile(r"(?![ :<])[ -~]*(?<! )", re.ASCII)
 
 
-def document(
+def content_document(
     cluster: str, suffix: str, servers: list[str], progress: ComparisonProgress, seconds: float
 ) -> dict[str, Any]:
     """Return it as it is printed in JSON; docs/content.md explains the keys."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from io import StringIO
+from threading import Event
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
 
 LEAST_WIDTH = 40
 
@@ -41,3 +44,11 @@ def watched(draw: Callable[[], RenderableType], every_seconds: float) -> None:
         while True:
             time.sleep(every_seconds)
             live.update(draw(), refresh=True)
+
+
+def draw_until(done: Event, progress: RenderableType) -> None:
+    """Show one line with a spinner on standard error until `done` is set, and then remove it."""
+    line = Table.grid(padding=(0, 1))
+    line.add_row(Spinner("dots"), progress)
+    with Live(line, console=Console(stderr=True), transient=True):
+        done.wait()

@@ -14,7 +14,7 @@ from msgspec import Struct
 from ldaphealth.content.comparison import Comparison, ComparisonLimits, TooFewError
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.reader import Reader, ReaderAccess
-from ldaphealth.content.resume_file import check_place, load, save
+from ldaphealth.content.resume_file import check_place, load_progress, save_progress
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
@@ -67,7 +67,7 @@ class ContentDiff:
             while not self.progress.cursor.is_done:
                 self._comparison.step()
                 if self._file:
-                    save(self._file, self.progress, self.servers, self.suffix)
+                    save_progress(self._file, self.progress, self.servers, self.suffix)
         except TooFewError:
             return
         if self._file:
@@ -85,7 +85,7 @@ class ContentDiff:
         if self._file is None:
             return None
         check_place(self._file)
-        return load(self._file, self.servers, self.suffix)
+        return load_progress(self._file, self.servers, self.suffix)
 
 
 def _retired(cluster: Cluster) -> tuple[int, ...]:

@@ -105,7 +105,7 @@ def http_credentials(settings: HttpSettings) -> HttpCredentials:
     return HttpCredentials(basic, token, settings.open_health)
 
 
-def tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
+def server_tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
     """Read the certificate and its key; None: no TLS. ValueError names the file."""
     if not settings.certificate_file:
         return None

@@ -1,6 +1,7 @@
 """The listeners in one thread of their own, with one event loop: HTTP, and HAProxy's agent-check.
 
-cli/agent.py makes one when the configuration asks for it. uvicorn and starlette load only for HTTP.
+agent/assembly.py makes one when the configuration asks for it. uvicorn and starlette load only for
+HTTP.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import AgentSettings, HttpSettings
-from ldaphealth.web.access import HttpCredentials, http_credentials, tls_context
+from ldaphealth.web.access import HttpCredentials, http_credentials, server_tls_context
 from ldaphealth.web.agent_check import AgentCheck, AgentCheckAnswers
 from ldaphealth.web.connection_limit import ConnectionLimit, LimitedConnection
 from ldaphealth.web.source import Source
@@ -120,6 +121,6 @@ def _warn_if(key: str, exposed: bool, where: Endpoint) -> None:
 
 def _files_of(settings: HttpSettings) -> tuple[HttpCredentials, ssl.SSLContext | None]:
     try:
-        return http_credentials(settings), tls_context(settings)
+        return http_credentials(settings), server_tls_context(settings)
     except ValueError as error:
         raise ListenError(f"agent.http: {error}") from error

@@ -1,6 +1,6 @@
 """What every answer reads from: the latest verdicts, the settings of now, the agent in numbers.
 
-cli/agent.py makes the one that there is. Nothing here waits, looks at a server or changes any.
+agent/assembly.py makes the one that there is. Nothing here waits, looks at a server or changes any.
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from typing import Any
 import click
 import pytest
 
-from ldaphealth.cli.check_ldaphealth import check_ldaphealth
+from ldaphealth.cli.check_ldaphealth import check_ldaphealth_command
 from ldaphealth.control.requests import ControlRequest, ControlResponse
 from ldaphealth.control.server import ControlServer
 from ldaphealth.model import Snapshot
-from ldaphealth.sinks.json_document import document
+from ldaphealth.sinks.json_document import snapshot_document
 from tests.hostile import servers
 from tests.sinks.snapshots import DRAINED, HEALTHY, ONE_OUT
 
@@ -99,7 +99,7 @@ def test_every_option_of_check_ldap_is_taken() -> None:
     theirs = re.findall(r"^ (-\w)(?:,)? \[?(--[\w-]+)(=\w+)?", done.stdout, re.MULTILINE)
     ours = {
         name: each
-        for each in check_ldaphealth.params
+        for each in check_ldaphealth_command.params
         if isinstance(each, click.Option)
         for name in each.opts
     }
@@ -117,7 +117,7 @@ def test_every_option_of_check_ldap_is_taken() -> None:
 def test_the_documents_show_options_that_there_are(page: str) -> None:
     text = (Path(__file__).parents[2] / page).read_text()
     commands = re.findall(r"check_ldaphealth (-[^#`\n]*)", text)
-    known = {name for each in check_ldaphealth.params for name in each.opts}
+    known = {name for each in check_ldaphealth_command.params for name in each.opts}
 
     assert commands
     assert {w for c in commands for w in c.split() if re.match(r"-{1,2}[A-Za-z]", w)} <= known
@@ -239,7 +239,7 @@ def agent(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
 
 def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
     valid = {verdict.server: valid_seconds for verdict in snapshot.verdicts}
-    return document(snapshot) | {"valid_seconds": valid, "overrides": {}, "agent": {}}
+    return snapshot_document(snapshot) | {"valid_seconds": valid, "overrides": {}, "agent": {}}
 
 
 @pytest.mark.parametrize(
@@ -342,9 +342,9 @@ def test_the_answer_of_an_agent_loads_nothing_heavy_either(agent: Callable[[Any]
 
 def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
     script = (
-        "import sys\nfrom ldaphealth.cli import check_ldaphealth as plugin\n"
+        "import sys\nfrom ldaphealth.cli import check_ldaphealth as plugin, look\n"
         "sys.argv = ['check_ldaphealth', '-H', 'h', '-b', '']\n"
-        "plugin.evaluated = 3\nplugin.main()"
+        "look.evaluated = 3\nplugin.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
@@ -355,17 +355,20 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "function", "status"),
-    [(["-H", "h", "-b", ""], "evaluated", 2), (["--agent"], "ask_agent", 3)],
+    ("arguments", "module", "function", "status"),
+    [
+        (["-H", "h", "-b", ""], "look", "evaluated", 2),
+        (["--agent"], "agent_snapshot", "ask_agent", 3),
+    ],
     ids=["a look", "the agent"],
 )
 def test_a_hang_of_ours_ends_with_an_answer_too(
-    arguments: list[str], function: str, status: int
+    arguments: list[str], module: str, function: str, status: int
 ) -> None:
     script = (
-        "import sys, time\nfrom ldaphealth.cli import check_ldaphealth as plugin\n"
+        f"import sys, time\nfrom ldaphealth.cli import check_ldaphealth as plugin, {module}\n"
         f"sys.argv = ['check_ldaphealth', '-t', '1', *{arguments}]\n"
-        f"plugin.{function} = lambda *_: time.sleep(20)\nplugin.main()"
+        f"{module}.{function} = lambda *_: time.sleep(20)\nplugin.main()"
     )
     started = time.monotonic()
     done = subprocess.run(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner, Result
 
-from ldaphealth.cli.csn import csn, description_text
+from ldaphealth.cli.csn import csn_command, description_text
 from ldaphealth.csn import parse
 
 A = "20261123101500.123456Z#00000a#01f#000002"
@@ -19,7 +19,7 @@ OF_ANOTHER_SERVER_ID = "20261123101500.123456Z#00000a#002#000002"
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(csn, arguments)
+    return CliRunner().invoke(csn_command, arguments)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.cli.operate import _share_lines, _verdict_lines
-from ldaphealth.control.requests import GuardedDocument
+from ldaphealth.control.explanation import GuardedDocument
 
 
 @pytest.mark.parametrize(

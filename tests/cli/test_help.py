@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ldaphealth.__main__ import cli
-from ldaphealth.cli.check_ldaphealth import check_ldaphealth
+from ldaphealth.cli.check_ldaphealth import check_ldaphealth_command
 from tests.cli.test_main import run
 
 
@@ -24,7 +24,7 @@ def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Com
                 yield from commands(below, f"{name} {word}")
 
 
-ALL = dict([*commands(cli, "ldaphealth"), ("check_ldaphealth", check_ldaphealth)])
+ALL = dict([*commands(cli, "ldaphealth"), ("check_ldaphealth", check_ldaphealth_command)])
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -12,7 +12,7 @@ from ldaphealth.check import AnyCheck, CheckedCluster
 from ldaphealth.checks import find
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.config import ConfigError, load
-from ldaphealth.config.yaml_file import MAX_DEPTH, read
+from ldaphealth.config.yaml_file import MAX_DEPTH, read_yaml
 from ldaphealth.judging.thresholds import Range
 from ldaphealth.model import BindMethod, CheckEffect, Server
 from ldaphealth.settings import AgentSettings, HaproxySettings
@@ -226,7 +226,7 @@ def test_as_deep_as_is_allowed_is_read(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("[" * MAX_DEPTH + "]" * MAX_DEPTH)
 
-    found = read(path)
+    found = read_yaml(path)
 
     for _ in range(MAX_DEPTH - 1):
         assert isinstance(found, list)

@@ -8,7 +8,7 @@ import pytest
 
 from ldaphealth.content.difference import Difference, EntryVersion
 from ldaphealth.content.progress import ComparisonProgress
-from ldaphealth.content.resume_file import check_place, load, save
+from ldaphealth.content.resume_file import check_place, load_progress, save_progress
 from ldaphealth.content.slices import END, Cursor
 
 SERVERS = {"c/a": "ldap://192.0.2.1", "c/b": "ldap://192.0.2.2"}
@@ -26,14 +26,14 @@ def progress() -> ComparisonProgress:
 
 def test_all_of_it_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "resume"
-    save(path, progress(), SERVERS, SUFFIX)
+    save_progress(path, progress(), SERVERS, SUFFIX)
 
-    assert load(path, SERVERS, SUFFIX) == progress()
+    assert load_progress(path, SERVERS, SUFFIX) == progress()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_no_file_is_a_beginning(tmp_path: Path) -> None:
-    assert load(tmp_path / "none", SERVERS, SUFFIX) is None
+    assert load_progress(tmp_path / "none", SERVERS, SUFFIX) is None
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_the_file_of_something_else_is_refused(
     servers: dict[str, str], suffix: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "resume"
-    save(path, progress(), SERVERS, SUFFIX)
+    save_progress(path, progress(), SERVERS, SUFFIX)
 
     with pytest.raises(ValueError, match="other servers"):
-        load(path, servers, suffix)
+        load_progress(path, servers, suffix)
 
 
 @pytest.mark.parametrize(
@@ -62,28 +62,28 @@ def test_what_is_no_such_file_is_refused(content: bytes, tmp_path: Path) -> None
     path.chmod(0o600)
 
     with pytest.raises(ValueError, match="no file of an interrupted comparison"):
-        load(path, SERVERS, SUFFIX)
+        load_progress(path, SERVERS, SUFFIX)
 
 
 @pytest.mark.parametrize("cursor", [Cursor(0), Cursor(1, END + 1), Cursor(1, 0, 0)])
 def test_a_place_that_there_is_not_is_refused(cursor: Cursor, tmp_path: Path) -> None:
     path = tmp_path / "resume"
-    save(path, ComparisonProgress(cursor=cursor), SERVERS, SUFFIX)
+    save_progress(path, ComparisonProgress(cursor=cursor), SERVERS, SUFFIX)
 
     with pytest.raises(ValueError, match="another version"):
-        load(path, SERVERS, SUFFIX)
+        load_progress(path, SERVERS, SUFFIX)
 
 
 def test_a_file_that_others_can_write_or_a_link_is_refused(tmp_path: Path) -> None:
     path, link = tmp_path / "resume", tmp_path / "link"
-    save(path, progress(), SERVERS, SUFFIX)
+    save_progress(path, progress(), SERVERS, SUFFIX)
     link.symlink_to(path)
 
     with pytest.raises(ValueError, match="link"):
-        load(link, SERVERS, SUFFIX)
+        load_progress(link, SERVERS, SUFFIX)
     path.chmod(0o622)
     with pytest.raises(ValueError, match="only you"):
-        load(path, SERVERS, SUFFIX)
+        load_progress(path, SERVERS, SUFFIX)
 
 
 def test_a_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None:

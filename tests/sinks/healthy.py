@@ -14,7 +14,22 @@ from ldaphealth.publishers.publication import Publication
 
 NOW = 1_000.0  # seconds since the boot
 UNTIL = 1_016.0
-HEALTH = AgentHealth("1.2.3", 600.0, 4, 480, 1, 5, 2, 64, 1, 3, 0, 0, 0, 0.5)
+HEALTH = AgentHealth(
+    version="1.2.3",
+    up_seconds=600.0,
+    servers=4,
+    rounds=480,
+    overruns=1,
+    deadline_misses=5,
+    in_flight=2,
+    threads=64,
+    busy=1,
+    waiting=3,
+    publish_errors=0,
+    history_errors=0,
+    history_lost=0,
+    loop_age_seconds=0.5,
+)
 OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")
 TIMINGS = {
     "connect": {"resolve": 0.00001, "connect": 0.0004},

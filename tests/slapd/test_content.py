@@ -24,7 +24,7 @@ from demo.node import DATABASE, Node
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, ROOT_DN, SUFFIX, person
 from ldaphealth.checks.content import Params, survey
 from ldaphealth.content.progress import ComparisonProgress
-from ldaphealth.content.resume_file import load, save
+from ldaphealth.content.resume_file import load_progress, save_progress
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
@@ -302,13 +302,13 @@ def test_a_size_limit_of_the_server_only_makes_slices_narrower(
 def test_interrupted_it_goes_on_from_there(cluster: Cluster, config: Path, tmp_path: Path) -> None:
     resume_file = tmp_path / "resume"
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
-    save(
+    save_progress(
         resume_file, ComparisonProgress(cursor=Cursor(wanted=4)), servers, SUFFIX
     )  # slices of four entries
     options = ("--resume", str(resume_file), "--format", "json")
 
     def progress() -> ComparisonProgress:
-        found = load(resume_file, servers, SUFFIX)
+        found = load_progress(resume_file, servers, SUFFIX)
         assert found is not None
         return found
 
@@ -340,7 +340,7 @@ def test_what_was_found_before_the_interruption_is_kept(
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
     half = ComparisonProgress(cursor=Cursor(wanted=4))
     half.not_compared["c/ldap3"] = "it was down"
-    save(resume_file, half, servers, SUFFIX)
+    save_progress(resume_file, half, servers, SUFFIX)
     status, report = compared(config, "--resume", str(resume_file))
 
     assert status == 3

@@ -17,7 +17,13 @@ from ldaphealth.guard import Memory
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.model import AnyObservation
 from ldaphealth.settings import Cluster
-from ldaphealth.store.kept_observations import VERSION, KeptObservations, load, path_in, save
+from ldaphealth.store.kept_observations import (
+    VERSION,
+    KeptObservations,
+    kept_path,
+    load_kept,
+    save_kept,
+)
 from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS
 from tests.checks.seen import cluster, planned, saw
 
@@ -53,7 +59,7 @@ def told(pool: Pool, of: str) -> dict[str, float]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return path_in(tmp_path)
+    return kept_path(tmp_path)
 
 
 @pytest.fixture
@@ -69,13 +75,13 @@ def pool() -> Pool:
 
 def restarted(path: Path, at: float, asked: Cluster = FOUR) -> Pool:
     """Return a pool as the next agent has it."""
-    pool, remembered = Pool(asked, Memory()), load(path, lambda: at)
+    pool, remembered = Pool(asked, Memory()), load_kept(path, lambda: at)
     pool.recent.recall(remembered.of(asked), current=remembered.current)
     return pool
 
 
 def saved(pool: Pool, path: Path) -> None:
-    save(path, [(pool.cluster, pool.select_kept())], lambda: NOW)
+    save_kept(path, [(pool.cluster, pool.select_kept())], lambda: NOW)
 
 
 def doctored(path: Path, **changes: object) -> None:
@@ -84,7 +90,7 @@ def doctored(path: Path, **changes: object) -> None:
 
 
 def test_without_a_file_nothing_is_known(path: Path) -> None:
-    assert load(path) == KeptObservations()
+    assert load_kept(path) == KeptObservations()
 
 
 def test_behind_goes_on_after_a_restart_and_does_not_begin_anew(pool: Pool, path: Path) -> None:
@@ -157,7 +163,7 @@ def test_a_server_at_another_address_is_another_server(pool: Pool, path: Path) -
 
 def test_what_belongs_to_no_cluster_or_check_any_more_is_left(pool: Pool, path: Path) -> None:
     saved(pool, path)
-    remembered = load(path, lambda: NOW)
+    remembered = load_kept(path, lambda: NOW)
 
     assert remembered.of(replace(FOUR, name="other")) == []
     assert remembered.of(replace(FOUR, checks=FOUR.checks[:1])) == []
@@ -181,7 +187,7 @@ def test_a_broken_file_is_a_value_error(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
     with pytest.raises(ValueError, match=r"."):
-        load(path)
+        load_kept(path)
 
 
 def test_a_foreign_version_is_told(pool: Pool, path: Path) -> None:
@@ -189,14 +195,14 @@ def test_a_foreign_version_is_told(pool: Pool, path: Path) -> None:
     doctored(path, version=VERSION + 1)
 
     with pytest.raises(ValueError, match=f"version {VERSION + 1}; this program knows {VERSION}"):
-        load(path)
+        load_kept(path)
 
 
 def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
     huge = saw("replication", {ATTRIBUTE: {"": ["y" * (MAX_BYTES + 1)]}})
 
     with pytest.raises(OSError, match="more than can be read again"):
-        save(path, [(FOUR, {"replication": {"c/s0": [huge]}})])
+        save_kept(path, [(FOUR, {"replication": {"c/s0": [huge]}})])
     assert not path.exists()
 
 
@@ -211,7 +217,7 @@ def test_facts_that_nest_deeply_are_no_end_of_the_agent(
     text = path.read_text().replace('"facts":{', f'"facts":{{"deep":{nested},', 1)
     path.write_text(text)
     with suppress(ValueError):
-        load(path)
+        load_kept(path)
 
 
 def test_what_was_never_written_is_left_out(pool: Pool, path: Path) -> None:
@@ -222,6 +228,6 @@ def test_what_was_never_written_is_left_out(pool: Pool, path: Path) -> None:
     of["c/s1"]["reads"] = of["c/s2"]["reads"]
     path.write_text(json.dumps(document))
 
-    found = load(path, lambda: NOW + 10).of(FOUR)
+    found = load_kept(path, lambda: NOW + 10).of(FOUR)
     assert {each.server for each in found} == {"c/s0", "c/s2", "c/s3"}
     assert all(each.ended_at <= NOW for each in found)

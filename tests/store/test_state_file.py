@@ -19,9 +19,9 @@ from ldaphealth.store.state_file import (
     YOUNG_SECONDS,
     StateSaver,
     boot_id,
-    load,
-    path_in,
-    save,
+    load_state,
+    save_state,
+    state_path,
 )
 
 NOW = 5000.0
@@ -59,7 +59,7 @@ WRITTEN_BY_0_1 = (
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return path_in(tmp_path)
+    return state_path(tmp_path)
 
 
 def doctored(path: Path, **changes: object) -> None:
@@ -73,33 +73,33 @@ def after_another_boot(path: Path, seconds_ago: float) -> None:
 
 
 def test_without_a_file_nothing_is_known(path: Path) -> None:
-    assert load(path, NOW) == {}
+    assert load_state(path, NOW) == {}
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0, YOUNG_SECONDS])
 def test_what_was_saved_a_moment_ago_is_known_again(path: Path, seconds: float) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
 
-    assert load(path, NOW + seconds) == MEMORIES
+    assert load_state(path, NOW + seconds) == MEMORIES
 
 
 def test_a_file_of_version_0_1_is_known_again(path: Path) -> None:
     path.write_text(WRITTEN_BY_0_1.replace("BOOT", boot_id()), encoding="utf-8")
 
-    assert load(path, NOW) == MEMORIES
+    assert load_state(path, NOW) == MEMORIES
 
 
 def test_the_file_is_for_the_agent_and_its_group_only(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
 
     assert path.stat().st_mode & 0o777 == 0o640
     assert [*path.parent.iterdir()] == [path]
 
 
 def test_verdicts_that_are_not_young_are_forgotten_and_overrides_are_not(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
 
-    assert load(path, NOW + YOUNG_SECONDS + 0.1) == {
+    assert load_state(path, NOW + YOUNG_SECONDS + 0.1) == {
         "main": Memory({}, {"main/a": DRAIN}),
         "empty": Memory(),
     }
@@ -110,10 +110,10 @@ def test_verdicts_that_are_not_young_are_forgotten_and_overrides_are_not(path: P
 def test_an_override_has_the_right_time_left_after_another_boot(
     path: Path, up_seconds: float, away_seconds: float
 ) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     after_another_boot(path, away_seconds)
 
-    memory = load(path, up_seconds)["main"]
+    memory = load_state(path, up_seconds)["main"]
 
     assert memory.servers == {}
     word = memory.overrides["main/a"]
@@ -122,18 +122,18 @@ def test_an_override_has_the_right_time_left_after_another_boot(
 
 
 def test_a_clock_of_the_day_that_stepped_back_does_not_lengthen_an_override(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     after_another_boot(path, -86400.0)
 
-    assert load(path, 10.0)["main"].overrides["main/a"].until == pytest.approx(610.0, abs=2)
+    assert load_state(path, 10.0)["main"].overrides["main/a"].until == pytest.approx(610.0, abs=2)
 
 
 def test_a_clone_of_the_machine_with_the_same_boot_id_and_a_younger_clock_is_another_boot(
     path: Path,
 ) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
 
-    memory = load(path, NOW - 100)["main"]
+    memory = load_state(path, NOW - 100)["main"]
 
     assert memory.servers == {}
     assert memory.overrides["main/a"].until == pytest.approx(NOW - 100 + 600, abs=2)
@@ -179,78 +179,78 @@ def test_a_broken_file_is_a_value_error(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
     with pytest.raises(ValueError, match=r"."):
-        load(path, NOW)
+        load_state(path, NOW)
 
 
 @pytest.mark.parametrize("version", [0, VERSION + 1])
 def test_a_foreign_version_is_told(path: Path, version: int) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     doctored(path, version=version)
 
     with pytest.raises(ValueError, match=f"version {version}; this program knows {VERSION}"):
-        load(path, NOW)
+        load_state(path, NOW)
 
 
 def test_every_prefix_of_a_file_is_a_value_error(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"."):
-            load(path, NOW)
+            load_state(path, NOW)
 
 
 def test_fields_of_a_later_program_are_left_out(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     doctored(path, invented_later={"x": [1]})
 
-    assert load(path, NOW) == MEMORIES
+    assert load_state(path, NOW) == MEMORIES
 
 
 def test_a_file_of_a_program_that_settled_no_weights_is_read(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     document: dict[str, Any] = json.loads(path.read_text())
     for past in document["memories"]["main"]["servers"].values():
         for later in ("share", "leaning", "leaning_to"):
             del past[later]
     path.write_text(json.dumps(document))
 
-    assert load(path, NOW) == MEMORIES
+    assert load_state(path, NOW) == MEMORIES
 
 
 def test_a_file_that_cannot_be_read_is_an_os_error(path: Path) -> None:
     path.mkdir()
 
     with pytest.raises(IsADirectoryError):
-        load(path, NOW)
+        load_state(path, NOW)
 
 
 def test_a_directory_that_cannot_be_read_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")  # as unreadable for root as for anybody
 
     with pytest.raises(OSError, match="symbolic links"):
-        load(path_in(tmp_path / "loop"), NOW)
+        load_state(state_path(tmp_path / "loop"), NOW)
     with pytest.raises(OSError, match="symbolic links"):
-        save(path_in(tmp_path / "loop"), MEMORIES, NOW)
+        save_state(state_path(tmp_path / "loop"), MEMORIES, NOW)
 
 
 def test_a_save_that_fails_leaves_the_old_file(path: Path) -> None:
-    save(path, MEMORIES, NOW)
+    save_state(path, MEMORIES, NOW)
     (path.parent / ".state.json.new").mkdir()
 
     with pytest.raises(IsADirectoryError):
-        save(path, {}, NOW)
+        save_state(path, {}, NOW)
 
-    assert load(path, NOW) == MEMORIES
+    assert load_state(path, NOW) == MEMORIES
 
 
 def test_a_thousand_servers_fit_well(path: Path) -> None:
     names = [f"main/{'x' * 60}{number}" for number in range(1000)]
     memory = Memory(dict.fromkeys(names, PAST), dict.fromkeys(names, DRAIN))
 
-    save(path, {"main": memory}, NOW)
+    save_state(path, {"main": memory}, NOW)
 
-    assert load(path, NOW) == {"main": memory}
+    assert load_state(path, NOW) == {"main": memory}
     assert path.stat().st_size < MAX_BYTES / 10
 
 
@@ -300,9 +300,9 @@ def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> No
         time.sleep(1.5)  # the keeper has looked at least once
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == first
         running.now += SELDOM_SECONDS
-        assert comes_true(lambda: load(path, running.now) == running.memories)
+        assert comes_true(lambda: load_state(path, running.now) == running.memories)
         running.memories = overridden()
-        assert comes_true(lambda: load(path, running.now) == running.memories, 2.5)
+        assert comes_true(lambda: load_state(path, running.now) == running.memories, 2.5)
         assert keeper.errors == 0
     finally:
         keeper.close()
@@ -318,7 +318,7 @@ def test_a_verdict_that_changes_is_saved_at_once(path: Path) -> None:
                 {"main/a": ServerMemory(in_service=True, since=4999.0)}, {"main/a": DRAIN}
             )
         }
-        assert comes_true(lambda: load(path, running.now) == running.memories, 2.5)
+        assert comes_true(lambda: load_state(path, running.now) == running.memories, 2.5)
     finally:
         keeper.close()
 
@@ -330,33 +330,33 @@ def test_close_saves_a_last_time_and_ends_the_thread(path: Path) -> None:
 
     keeper.close()
 
-    assert load(path, NOW) == running.memories
+    assert load_state(path, NOW) == running.memories
     assert not keeper._thread.is_alive()
 
 
 def test_save_is_done_when_it_returns_or_says_why_not(tmp_path: Path) -> None:
     running = Running()
-    path = path_in(tmp_path / "later")
+    path = state_path(tmp_path / "later")
     keeper = StateSaver(path, running.remembers, running.clock)
     try:
         with pytest.raises(FileNotFoundError):
             keeper.save()
         path.parent.mkdir()
         keeper.save()
-        assert load(path, NOW) == MEMORIES
+        assert load_state(path, NOW) == MEMORIES
     finally:
         keeper.close()
 
 
 def test_the_keeper_goes_on_after_errors(tmp_path: Path) -> None:
     running = Running()
-    path = path_in(tmp_path / "later")
+    path = state_path(tmp_path / "later")
     keeper = StateSaver(path, running.remembers, running.clock)
     try:
         assert comes_true(lambda: keeper.errors > 0)
         path.parent.mkdir()
         assert comes_true(path.exists)
-        assert load(path, NOW) == MEMORIES
+        assert load_state(path, NOW) == MEMORIES
     finally:
         keeper.close()
 
@@ -365,7 +365,7 @@ def test_trouble_that_comes_again_is_told_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     running = Running()
-    path = path_in(tmp_path / "later")
+    path = state_path(tmp_path / "later")
     keeper = StateSaver(path, running.remembers, running.clock)
     try:
         assert comes_true(lambda: keeper.errors > 0)
@@ -397,5 +397,5 @@ def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_
     keeper.close()
 
     assert asked == [NOW, NOW + SELDOM_SECONDS, NOW + SELDOM_SECONDS]
-    assert load(path, running.now) == MEMORIES
+    assert load_state(path, running.now) == MEMORIES
     assert len(caplog.records) == 1  # told once

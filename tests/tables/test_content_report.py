@@ -11,7 +11,7 @@ import pytest
 from ldaphealth.content.difference import Difference, EntryVersion
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import Cursor
-from ldaphealth.tables.content_report import document, ldif
+from ldaphealth.tables.content_report import content_document, ldif
 from ldaphealth.tables.content_table import HINT, drawn_differences
 from ldaphealth.tables.terminal import as_text
 
@@ -29,7 +29,7 @@ def report(*found: Difference, **changes: Any) -> dict[str, Any]:
     progress.add_differences(found)
     for name, value in changes.items():
         setattr(progress, name, value)
-    return document("c", "dc=y", SERVERS, progress, 1.25)
+    return content_document("c", "dc=y", SERVERS, progress, 1.25)
 
 
 def table(*found: Difference, **changes: Any) -> list[str]:

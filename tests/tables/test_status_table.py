@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from ldaphealth.sinks.json_document import document
+from ldaphealth.sinks.json_document import snapshot_document
 from ldaphealth.tables.status_table import drawn_status
 from ldaphealth.tables.terminal import as_text
 from tests.page.views import HEALTH
@@ -27,12 +27,14 @@ def text(told: Any, valid_seconds: dict[str, float]) -> str:
 def test_fresh_verdicts_are_counted() -> None:
     valid = {each.server: 9.0 for each in ONE_OUT.verdicts}
 
-    assert "3 of 4 servers in service" in text(document(ONE_OUT), valid)
-    assert "no fresh verdict" not in text(document(ONE_OUT), valid)
+    assert "3 of 4 servers in service" in text(snapshot_document(ONE_OUT), valid)
+    assert "no fresh verdict" not in text(snapshot_document(ONE_OUT), valid)
 
 
 def test_a_stale_verdict_is_no_verdict() -> None:
-    told = text(document(HEALTHY), {"main/ldap1": 9.0, "main/ldap2": -3.0, "main/ldap3": 0.0})
+    told = text(
+        snapshot_document(HEALTHY), {"main/ldap1": 9.0, "main/ldap2": -3.0, "main/ldap3": 0.0}
+    )
 
     assert "1 of 4 servers in service" in told
     assert told.count("no fresh verdict") == 3  # also where the agent does not say that it holds
@@ -40,14 +42,14 @@ def test_a_stale_verdict_is_no_verdict() -> None:
 
 def test_a_drained_server_is_no_failure_of_its_own() -> None:
     drained = replace(serving("main/ldap4"), in_service=False, weight=0, draining=True)
-    whole = document(replace(HEALTHY, verdicts=(drained,)))
+    whole = snapshot_document(replace(HEALTHY, verdicts=(drained,)))
 
     assert "draining" in text(whole, {"main/ldap4": 9.0})
 
 
 def test_an_operators_order_stands_beside_the_rule_that_does_it() -> None:
     forced = replace(serving("main/ldap4"), held_by="override")
-    whole = document(replace(HEALTHY, verdicts=(forced,)))
+    whole = snapshot_document(replace(HEALTHY, verdicts=(forced,)))
     order = {"will": "in", "left_seconds": 90.0, "reason": "because"}
     shown = whole | {
         "valid_seconds": {"main/ldap4": 9.0},

@@ -114,7 +114,22 @@ class Listening:
 
     def _health(self) -> AgentHealth:
         time.sleep(self.slow_seconds)
-        return AgentHealth("0.1.0", 60.0, 2, 24, 0, 0, 1, 64, 1, 0, 0, 0, 0, 0.5)
+        return AgentHealth(
+            version="0.1.0",
+            up_seconds=60.0,
+            servers=2,
+            rounds=24,
+            overruns=0,
+            deadline_misses=0,
+            in_flight=1,
+            threads=64,
+            busy=1,
+            waiting=0,
+            publish_errors=0,
+            history_errors=0,
+            history_lost=0,
+            loop_age_seconds=0.5,
+        )
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
         """Have the board know these verdicts on one cluster."""

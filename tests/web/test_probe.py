@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from demo.cluster import Cluster as Nodes
 from ldaphealth.checks.write import Params as WriteParams
-from ldaphealth.guard import Memory, Override, OverrideAction, decide
+from ldaphealth.guard import Memory, Override, decide
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import (
     AnyObservation,
@@ -23,6 +23,7 @@ from ldaphealth.model import (
     FailureKind,
     Finding,
     Observation,
+    OverrideAction,
     Server,
 )
 from ldaphealth.settings import AgentSettings, Cluster, ConfiguredCheck, Settings

@@ -1,0 +1,42 @@
+"""The agent's own numbers and the overrides in force, for its status, its metrics and its page.
+
+Any thread may call these functions: they read and change nothing.
+"""
+
+from __future__ import annotations
+
+from ldaphealth.agent.agent import Agent
+from ldaphealth.guard import Override
+from ldaphealth.ldap.deadline import boot_seconds
+from ldaphealth.live.health import AgentHealth
+from ldaphealth.store.history import HistoryDatabase
+
+
+def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHealth:
+    """Return the numbers of the agent at this moment."""
+    counters, lanes, now = agent.counters, agent.lanes, boot_seconds()
+    return AgentHealth(
+        version=version,
+        up_seconds=now - agent.started_at,
+        servers=sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
+        rounds=counters.rounds,
+        overruns=counters.overruns,
+        deadline_misses=counters.deadline_misses,
+        in_flight=agent.in_flight,
+        threads=lanes.threads,
+        busy=lanes.busy,
+        waiting=lanes.waiting,
+        publish_errors=counters.publish_errors,
+        history_errors=history.errors,
+        history_lost=history.lost,
+        loop_age_seconds=max(0.0, now - agent.ticked_at),
+    )
+
+
+def overrides_of(agent: Agent) -> dict[str, Override]:
+    """Return the operators' overrides by server ID."""
+    return {
+        server: override
+        for pool in agent.pools.values()
+        for server, override in pool.memory.overrides.items()
+    }

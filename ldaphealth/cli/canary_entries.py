@@ -1,0 +1,51 @@
+"""The entries that the checks of a cluster write to, by their DNs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from ldaphealth.checks.canary import Purpose, canary_dn, canary_entry, this_agent
+from ldaphealth.cli.targets import select
+from ldaphealth.model import Role
+from ldaphealth.settings import Cluster
+
+Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+def configured_entries(name: str, config_file: Path) -> tuple[Cluster, Entries]:
+    """Return a cluster of the configuration and the entries that this agent writes to in it."""
+    (cluster,) = select([name], config_file, None).clusters
+    return cluster, _entries(cluster, config_file)
+
+
+def _entries(cluster: Cluster, config_file: Path) -> Entries:
+    """Return the entries by DN; click.UsageError when nothing would write to them."""
+    params = {each.check.name: each.params for each in cluster.checks}
+    entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for purpose in get_args(Purpose):
+        if purpose in params:
+            container, agent = params[purpose].container, params[purpose].agent or this_agent()
+            entries |= {
+                canary_dn(container, agent, server, purpose): canary_entry(agent, server, purpose)
+                for server in cluster.servers
+                if purpose == "write" or server.role is Role.PROVIDER
+            }
+    if not entries:
+        hint = "say where their entries are: checks: {write: {container: DN}}"
+        raise click.UsageError(
+            f"{config_file}: cluster {cluster.name} has no check write or propagation; {hint}"
+        )
+    return entries
+
+
+def entries_as_ldif(entries: Entries) -> Iterator[str]:
+    """Yield the lines of the entries as LDIF (RFC 2849)."""
+    for dn, attributes in entries.items():
+        yield f"dn: {dn}"
+        for attribute, values in attributes.items():
+            yield from (f"{attribute}: {value}" for value in values)
+        yield ""

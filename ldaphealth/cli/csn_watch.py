@@ -1,0 +1,42 @@
+"""`ldaphealth csn watch`: the matrix of servers against server IDs, drawn again and again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ldaphealth.cli.targets import select
+from ldaphealth.tables.csn_matrix import drawn_matrix
+from ldaphealth.tables.terminal import as_text, watched
+from ldaphealth.tasks.csn_watch import CSNWatch
+
+
+def watch_csns(cluster: str, config_file: Path, every: float, count: int | None, form: str) -> int:
+    """Print the matrix, or show it live on a terminal; return 1 if no server could be read.
+
+    `every` is the pause between two looks in seconds.
+    """
+    (found,) = select([cluster], config_file, None).clusters
+    seen = CSNWatch(found)
+
+    def probe() -> dict[str, Any]:
+        seen.probe()
+        return seen.matrix(time.time())
+
+    if count is None and form == "text" and sys.stdout.isatty():
+        watched(lambda: drawn_matrix(probe()), every)
+        return 0
+    matrix = probe()
+    for _ in range((count or 2) - 1):
+        time.sleep(every)
+        matrix = probe()
+    width = shutil.get_terminal_size((100, 24)).columns
+    text = as_text(drawn_matrix(matrix), width=width, colour=sys.stdout.isatty())
+    click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
+    return int(all(each["trouble"] for each in matrix["servers"]))

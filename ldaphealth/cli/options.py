@@ -1,0 +1,62 @@
+"""Options that several commands have, and what a shell completes.
+
+It loads nothing beside click: `--help` loads it with every command.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
+SOCKET = Path("/run/ldaphealth/agent.sock")
+
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    envvar="LDAPHEALTH_CONFIG",
+    show_envvar=True,
+    default=CONFIG_FILE,
+    show_default=True,
+    metavar="FILE",
+    help="Where the clusters are described.",
+)
+
+as_format = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+
+as_socket = click.option(
+    "--socket",
+    type=click.Path(path_type=Path, readable=False),
+    envvar="LDAPHEALTH_SOCKET",
+    show_envvar=True,
+    default=SOCKET,
+    show_default=True,
+    metavar="PATH",
+    help="Where the agent answers.",
+)
+
+
+def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the clusters and servers that a shell may complete; nothing where there is no file."""
+    from ldaphealth.cli.targets import load_config
+
+    path = ctx.params.get("config_file") or Path(os.environ.get("LDAPHEALTH_CONFIG", CONFIG_FILE))
+    try:
+        clusters = load_config(Path(path)).clusters
+    except click.ClickException:
+        return []
+    servers = [server.id for each in clusters.values() for server in each.servers]
+    known = [*clusters] if param.name == "cluster" else servers
+    if param.name in ("target", "targets"):
+        known = [*clusters, *servers]
+    return [each for each in known if each.startswith(incomplete)]
