@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
-from ldaphealth.ldap.deadline import boot_seconds
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.model import State, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.verdict_file import VerdictFiles

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
+
 # What is wrong with settings as a whole: pairs of a key, or "" for all of them, and a message.
 SettingMistakes = Iterator[tuple[str, str]]
 
@@ -184,14 +186,14 @@ class Observation(Struct, Generic[F], frozen=True, kw_only=True):
 
     server: str
     check: str
-    started_at: float
+    started_at: MonotonicSeconds
     duration_seconds: float
     facts: F | None = None
     timings: Mapping[str, float] = {}
     failure: Failure | None = None
 
     @property
-    def ended_at(self) -> float:
+    def ended_at(self) -> MonotonicSeconds:
         """Monotonic seconds when the observation was complete."""
         return self.started_at + self.duration_seconds
 
@@ -295,5 +297,5 @@ class Verdict(Struct, frozen=True, kw_only=True):
 class Snapshot(Struct, frozen=True):
     """One evaluation of one or more clusters: all that a sink needs, and nothing stale."""
 
-    taken_at: float  # seconds since the epoch, for people; no decision rests on it
+    taken_at: EpochSeconds  # for people; no decision rests on it
     verdicts: tuple[Verdict, ...]

@@ -23,6 +23,7 @@ DECIDING = sorted(
 )
 # Functions that a table, or what installs the program, calls by these names.
 BY_CONTRACT = {"judge", "main", "observe", "render", "second_look", "survey"}
+MOST_BY_PLACE = 5  # fields of a Struct
 CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
 
 
@@ -38,17 +39,17 @@ def names_used(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_decision_asks_for_the_clocks(path: Path) -> None:
-    """Clocks step, and after a step every duration by them is wrong."""
+def test_no_decision_asks_for_the_time_of_day(path: Path) -> None:
+    """It steps, and after a step every duration by it is wrong."""
     assert names_used(path) & CLOCKS_OF_THE_DAY == set()
 
 
 def test_the_test_above_would_see_one() -> None:
-    assert "time" in names_used(ROOT / "store" / "state_file.py")
+    assert "localtime" in names_used(ROOT / "cli" / "operate.py")
 
 
-def asks_for_the_clocks(path: Path) -> set[str]:
-    """Return the functions that name `clocks` or what it gives, "" for the file itself."""
+def functions_with_the_time_of_day(path: Path) -> set[str]:
+    """Return the functions that name `epoch_seconds`, "" for the file itself."""
     tree = ast.parse(path.read_text())
     inside = {
         child: function.name
@@ -61,15 +62,74 @@ def asks_for_the_clocks(path: Path) -> set[str]:
         for node in ast.walk(tree)
         if (isinstance(node, ast.Name) and node.id == "epoch_seconds")
         or (isinstance(node, ast.Attribute) and node.attr == "epoch_seconds")
-        or (isinstance(node, ast.alias) and node.name.endswith("clocks"))
+        or (isinstance(node, ast.alias) and node.name.endswith(("clocks", "epoch_seconds")))
     }
 
 
 @pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_clocks_is_only_a_fact_that_checks_observe(path: Path) -> None:
-    allowed = {"observe"} if path.name in ("replication.py", "certificate.py") else set()
+def test_the_time_of_day_is_only_a_fact_that_checks_observe(path: Path) -> None:
+    allowed = {"", "observe"} if path.name in ("replication.py", "certificate.py") else set()
 
-    assert asks_for_the_clocks(path) == allowed
+    assert functions_with_the_time_of_day(path) == allowed
+
+
+MOMENT = re.compile(r"(.+_)?(now|at|since|until|began|ended|at_seconds|clock)|(boot|epoch)_seconds")
+ON_A_CLOCK = re.compile(r"\b(Boot|Monotonic|Epoch)Seconds\b")
+
+
+def moments_without_a_clock(source: str) -> list[str]:
+    """Return the names of moments that are annotated as numbers, and not by their clock."""
+    named = [
+        (node.target, node.annotation)
+        if isinstance(node, ast.AnnAssign)
+        else (node, node.returns)
+        if isinstance(node, ast.FunctionDef)
+        else (node, node.annotation)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.AnnAssign | ast.FunctionDef | ast.arg)
+    ]
+    return [
+        name
+        for target, annotation in named
+        if annotation is not None and "float" in ast.unparse(annotation)
+        if MOMENT.fullmatch(name := last_name(target))
+        and not ON_A_CLOCK.search(ast.unparse(annotation))
+    ]
+
+
+def last_name(node: ast.AST) -> str:
+    """Return the name that a definition gives, without the object that it belongs to."""
+    for attribute in ("id", "attr", "arg", "name"):
+        if hasattr(node, attribute):
+            return str(getattr(node, attribute)).removeprefix("_")
+    return ""
+
+
+def test_every_moment_says_by_its_type_on_which_clock_it_is() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): names
+        for path in ROOT.rglob("*.py")
+        if (names := moments_without_a_clock(path.read_text(encoding="utf-8")))
+    }
+
+    assert found == {}, "clocks.py has the types"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        pytest.param("def f(now: float): ...", ["now"], id="a parameter"),
+        pytest.param("def f(now: Callable[[], float]): ...", ["now"], id="a clock passed in"),
+        pytest.param("valid_until: float | None = None", ["valid_until"], id="a field"),
+        pytest.param("def next_at() -> float: ...", ["next_at"], id="what a function returns"),
+        pytest.param("self._saved_at: float = 0.0", ["saved_at"], id="an attribute"),
+        pytest.param("def f(now: BootSeconds): ...", [], id="on a clock"),
+        pytest.param("def f(seconds: float): ...", [], id="a duration"),
+        pytest.param("def f(now: VectorRead): ...", [], id="no number"),
+    ],
+)
+def test_a_moment_without_a_clock_is_found_in_a_source(source: str, found: list[str]) -> None:
+    assert moments_without_a_clock(source) == found
 
 
 WITH_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -137,3 +197,32 @@ def test_a_public_function_has_a_name_of_its_own() -> None:
 
     assert {name: files for name, files in twice.items() if name not in BY_CONTRACT} == {}
     assert twice.keys() == BY_CONTRACT, "what is unique needs no contract"
+
+
+def structs_to_fill_by_place(tree: ast.Module) -> list[str]:
+    """Return the Structs with more than five fields whose fields may be given by their place."""
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        if any("Struct" in ast.unparse(base) for base in node.bases)
+        if sum(isinstance(each, ast.AnnAssign) for each in node.body) > MOST_BY_PLACE
+        if not any(keyword.arg == "kw_only" for keyword in node.keywords)
+    ]
+
+
+def test_a_struct_with_many_fields_is_filled_by_name() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): names
+        for path in ROOT.rglob("*.py")
+        if (names := structs_to_fill_by_place(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+
+    assert found == {}
+
+
+def test_the_test_above_would_see_a_struct() -> None:
+    fields = "; ".join(f"f{number}: int" for number in range(MOST_BY_PLACE + 1))
+
+    assert structs_to_fill_by_place(ast.parse(f"class A(Struct): {fields}")) == ["A"]
+    assert structs_to_fill_by_place(ast.parse(f"class A(Struct, kw_only=True): {fields}")) == []

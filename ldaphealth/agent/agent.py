@@ -22,8 +22,8 @@ from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.schedule import Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
+from ldaphealth.clocks import BootSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
@@ -76,7 +76,7 @@ class Agent:
         *,
         memories: Mapping[str, Memory] | None = None,
         probe: Probe = probe_server,
-        clock: Callable[[], float] = boot_seconds,
+        clock: Callable[[], BootSeconds] = boot_seconds,
         random: Callable[[], float] = random_share,
     ) -> None:
         self.settings = settings
@@ -88,7 +88,7 @@ class Agent:
         self.lanes = Bulkheads(settings.agent.threads)
         self._surveyors = SurveyRunner(self._mailbox.put, random)
         self._in_flight: set[str] = set()
-        self._valid_until: dict[str, float] = {}
+        self._valid_until: dict[str, BootSeconds] = {}
         known = memories or {}
         self.pools = {
             name: Pool(cluster, known.get(name, Memory()))
@@ -128,7 +128,7 @@ class Agent:
             except Exception:
                 log.exception("cannot end", extra={"publisher": type(publisher).__name__})
 
-    def tick(self, now: float) -> float:
+    def tick(self, now: BootSeconds) -> BootSeconds:
         """Start what is due, and return when to come again at the latest."""
         self.ticked_at = now
         for server in self._schedule.take(now):
@@ -232,7 +232,7 @@ class Agent:
         finally:
             self._mailbox.put(RoundEnded(server, RoundPeriod(began, self._clock()), seen))
 
-    def _wait(self, wake: float) -> bool:
+    def _wait(self, wake: BootSeconds) -> bool:
         """Read the mailbox until there is nothing more to do now; False: stop."""
         letters: list[Message] = []
         try:

@@ -7,7 +7,6 @@ handed to the thread that owns it.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.status import health_of, overrides_of
+from ldaphealth.clocks import BootSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
     ControlRequest,
@@ -28,7 +28,6 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.guard import Override, ServerMemory
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Server, Snapshot
 from ldaphealth.settings import Settle
@@ -150,7 +149,7 @@ class Answers:
             ],
             "judged": [finding_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
-            "verdict": snapshot_document(Snapshot(time.time(), (verdict,)))["verdicts"][0],
+            "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
     def _override(self, name: str, word: Override | None) -> dict[str, Any]:
@@ -175,7 +174,7 @@ class Answers:
         return known[name]
 
 
-def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: float) -> GuardedDocument:
+def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds) -> GuardedDocument:
     return GuardedDocument(
         in_service=past.in_service,
         since_seconds=now - past.since,

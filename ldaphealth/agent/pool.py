@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import ObservationsByServer
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, rule_named
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
@@ -85,7 +86,7 @@ class Pool:
         rest = (each for each in self._findings[server.id] if each.check not in checks)
         self._findings[server.id] = [*rest, *found]
 
-    def decide(self, now: float) -> tuple[list[VerdictChange], frozenset[str]]:
+    def decide(self, now: BootSeconds) -> tuple[list[VerdictChange], frozenset[str]]:
         """Return the changes since the last decision, and the servers with a new round."""
         fresh = frozenset(self._rounds)
         findings = (finding for found in self._findings.values() for finding in found)

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from ldaphealth.agent.agent import Agent
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.store import kept_observations, state_file
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,8 @@ import heapq
 from collections.abc import Callable, Mapping
 from math import inf
 
+from ldaphealth.clocks import BootSeconds
+
 JITTER = 0.05  # of the interval: two agents that started together do not stay in step
 
 
@@ -20,22 +22,22 @@ class Schedule:
     """
 
     def __init__(
-        self, intervals: Mapping[str, float], now: float, random: Callable[[], float]
+        self, intervals: Mapping[str, float], now: BootSeconds, random: Callable[[], float]
     ) -> None:
         self._intervals: Mapping[str, float] = {}
         self._random = random
-        self._base: dict[str, float] = {}
-        self._due: list[tuple[float, str]] = []
+        self._base: dict[str, BootSeconds] = {}
+        self._due: list[tuple[BootSeconds, str]] = []
         self.plan(intervals, now)
 
-    def plan(self, intervals: Mapping[str, float], now: float) -> None:
+    def plan(self, intervals: Mapping[str, float], now: BootSeconds) -> None:
         """Go on with these servers and intervals.
 
         A server that stays has the share of its interval still to wait that it had before, so no
         number of reloads puts a look off; new ones are spread over their interval.
         """
         jitter = {server: due - self._base[server] for due, server in self._due}
-        base: dict[str, float] = {}
+        base: dict[str, BootSeconds] = {}
         for place, (server, interval) in enumerate(intervals.items()):
             before = self._intervals.get(server)
             if before is None:
@@ -50,7 +52,7 @@ class Schedule:
         self._due = [(at + jitter[server], server) for server, at in base.items()]
         heapq.heapify(self._due)
 
-    def take(self, now: float) -> list[str]:
+    def take(self, now: BootSeconds) -> list[str]:
         """Return the servers that are due, each once, and plan their next looks."""
         taken: list[str] = []
         while self._due and self._due[0][0] <= now:
@@ -64,6 +66,6 @@ class Schedule:
                 taken.append(server)
         return taken
 
-    def next_at(self) -> float:
+    def next_at(self) -> BootSeconds:
         """Return when something is due next."""
         return self._due[0][0] if self._due else inf

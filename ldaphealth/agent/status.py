@@ -6,8 +6,8 @@ Any thread may call these functions: they read and change nothing.
 from __future__ import annotations
 
 from ldaphealth.agent.agent import Agent
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Override
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.store.history import HistoryDatabase
 

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from ldaphealth.agent.schedule import Schedule
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
@@ -65,7 +66,7 @@ class SurveyRunner:
         self._kept: dict[str, Any] = {}
         self._under_way: dict[str, SurveyRun] = {}
 
-    def plan(self, clusters: Iterable[Cluster], now: float) -> None:
+    def plan(self, clusters: Iterable[Cluster], now: BootSeconds) -> None:
         """Do the surveys of these clusters from now on; one that stays as it is goes on."""
         before = self._wanted
         self._wanted = {
@@ -86,7 +87,7 @@ class SurveyRunner:
             if not self._is_wanted(run):
                 run.stop.set()
 
-    def start_due(self, now: float) -> None:
+    def start_due(self, now: BootSeconds) -> None:
         """Begin what is due, and give up what is past its deadline."""
         for run in self._under_way.values():
             if run.deadline.now() > run.deadline.at + AIR_SECONDS:
@@ -95,7 +96,7 @@ class SurveyRunner:
             if key not in self._under_way:
                 self._begin(key)
 
-    def next_at(self) -> float:
+    def next_at(self) -> BootSeconds:
         """Return when a survey is due next."""
         return self._schedule.next_at()
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ldaphealth.checks.canary import TOKEN_ATTRIBUTE
 from ldaphealth.checks.own_entry import fresh_token, read_own
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import FailureKind, Server
@@ -78,7 +79,7 @@ class Token(Struct, frozen=True):
 
     value: str
     csn: CSN | None
-    at: float
+    at: MonotonicSeconds
 
 
 Context = SurveyContext[Any, Any]
@@ -221,9 +222,9 @@ class _Reader:
             entry = self._entry(self._assignment.dn, TOKEN_ATTRIBUTE)
             self._is_there = entry is not None
             if entry and token.value in entry.get(TOKEN_ATTRIBUTE, ()):
-                self._seconds = self._since(token.at)
+                self._seconds = self._passed_seconds(token.at)
 
-    def _look_for_csn(self, csn: CSN, at: float) -> None:
+    def _look_for_csn(self, csn: CSN, at: MonotonicSeconds) -> None:
         entry = self._entry(self._assignment.base or self._server.suffix, ATTRIBUTE) or {}
         try:
             vector = parse_vector(entry.get(ATTRIBUTE.lower(), ()))
@@ -231,9 +232,9 @@ class _Reader:
             vector = {}
         self._shows_csn = bool(vector)
         if csn.sid in vector and vector[csn.sid] >= csn:
-            self._csn_seconds = self._since(at)
+            self._csn_seconds = self._passed_seconds(at)
 
-    def _since(self, at: float) -> float:
+    def _passed_seconds(self, at: MonotonicSeconds) -> float:
         return max(0.0, self._site.deadline.now() - at)
 
     def _entry(self, dn: str, attribute: str) -> Mapping[str, tuple[str, ...]] | None:

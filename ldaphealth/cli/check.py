@@ -31,7 +31,7 @@ BACKSTOP_SECONDS = 2.0
 LEAST_PART = 0.3  # of the deadline; less would call every server silent
 
 
-class CheckArguments(Struct, frozen=True):
+class CheckArguments(Struct, frozen=True, kw_only=True):
     """The command line, checked for options that exclude each other."""
 
     targets: tuple[str, ...]

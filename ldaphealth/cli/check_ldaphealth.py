@@ -42,7 +42,7 @@ ON_COMMAND_LINE = (
 )
 
 
-class PluginArguments(Struct, frozen=True):
+class PluginArguments(Struct, frozen=True, kw_only=True):
     """The command line, but for what names one server."""
 
     timeout: float

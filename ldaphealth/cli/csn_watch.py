@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ldaphealth.cli.targets import select
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.tables.csn_matrix import drawn_matrix
 from ldaphealth.tables.terminal import as_text, watched
 from ldaphealth.tasks.csn_watch import CSNWatch
@@ -27,7 +28,7 @@ def watch_csns(cluster: str, config_file: Path, every: float, count: int | None,
 
     def probe() -> dict[str, Any]:
         seen.probe()
-        return seen.matrix(time.time())
+        return seen.matrix(epoch_seconds())
 
     if count is None and form == "text" and sys.stdout.isatty():
         watched(lambda: drawn_matrix(probe()), every)

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.selection import Selection
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
-from ldaphealth.ldap.deadline import Deadline, boot_seconds
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings

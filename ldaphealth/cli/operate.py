@@ -19,6 +19,7 @@ import click
 
 from ldaphealth.cli.ask_agent import ask_agent
 from ldaphealth.cli.options import as_format, as_socket, complete
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
     MAX_SECONDS,
@@ -172,7 +173,7 @@ def history_command(server: str, limit: int, socket: Path, form: str) -> None:
 
 def _say(will: OverrideAction, server: str, seconds: float, reason: str, socket: Path) -> None:
     ask_agent(socket, OverrideRequest(server, will, seconds, reason))
-    until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() + seconds))
+    until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_seconds() + seconds))
     click.echo(f"{server} is {SIDES[will]}, by your word, until {until}")
 
 

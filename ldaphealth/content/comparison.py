@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.content.difference import (
     Difference,
     EntryVersion,
@@ -77,7 +78,7 @@ class Comparison:
         progress: ComparisonProgress,
         limits: ComparisonLimits,
         pause: Callable[[float], None],
-        now: Callable[[], float] = monotonic,
+        now: Callable[[], MonotonicSeconds] = monotonic,
     ) -> None:
         self.progress = progress
         self._readers = {reader.server.id: reader for reader in readers}

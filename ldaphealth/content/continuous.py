@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.content.difference import (
     Difference,
     EntryVersion,
@@ -33,16 +34,16 @@ class ContinuousComparison(Struct, frozen=True):
     """
 
     cursor: Cursor
-    began_at: float
+    began_at: MonotonicSeconds
     passes: int = 0
     entries: Mapping[str, int] = {}
     known: tuple[Difference, ...] = ()
 
-    def is_due(self, cursor: Cursor, now: float, cover_seconds: float) -> bool:
+    def is_due(self, cursor: Cursor, now: MonotonicSeconds, cover_seconds: float) -> bool:
         """Tell whether more of the tree than lies before the cursor should be done by now."""
         return cursor.part * cover_seconds <= now - self.began_at and not cursor.is_done
 
-    def at(self, now: float, cover_seconds: float) -> ContinuousComparison:
+    def at(self, now: MonotonicSeconds, cover_seconds: float) -> ContinuousComparison:
         """Return the same, or the beginning of the next pass when its time has come."""
         if not self.cursor.is_done or now - self.began_at < cover_seconds:
             return self

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.content.difference import EntryVersion
 from ldaphealth.content.slices import Slice
 from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
@@ -48,7 +49,7 @@ class ReaderAccess(Struct, frozen=True, kw_only=True):
     deadline: Callable[[float], Deadline]
     pause: Callable[[float], None]
     entries_per_second: float
-    now: Callable[[], float] = monotonic
+    now: Callable[[], MonotonicSeconds] = monotonic
 
 
 class SliceEntries(Struct, frozen=True):
@@ -140,7 +141,7 @@ class Reader:
                 began = access.now()
                 session.renew(access.deadline(PAGE_SECONDS))
 
-    def _keep_pace(self, began: float, entries: int) -> None:
+    def _keep_pace(self, began: MonotonicSeconds, entries: int) -> None:
         """Wait for the rest of the time that so many entries may take."""
         access = self._access
         access.pause(began + entries / access.entries_per_second - access.now())

@@ -14,6 +14,7 @@ from math import inf
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.csn.value import CSN
 from ldaphealth.csn.vector import Vector
 
@@ -25,7 +26,7 @@ class VectorRead(Struct, frozen=True):
     looks like a late server.
     """
 
-    seen_at_seconds: float
+    seen_at_seconds: MonotonicSeconds
     vector: Vector
     duration_seconds: float = 0.0
 
@@ -143,7 +144,7 @@ def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
     held = {server: sighting.vector.get(sid) for server, sighting in now.items()}
     holders = [(position, peer) for peer, position in held.items() if position is not None]
     holders.sort(reverse=True)
-    since: dict[tuple[str, CSN | None], float] = {}
+    since: dict[tuple[str, CSN | None], MonotonicSeconds] = {}
     found: dict[str, dict[str, float]] = {}
     for server, mine in now.items():
         position = held[server]
@@ -159,7 +160,7 @@ def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
     return found
 
 
-def _held_since(theirs: Reversible[VectorRead], sid: int, position: CSN | None) -> float:
+def _held_since(theirs: Reversible[VectorRead], sid: int, position: CSN | None) -> MonotonicSeconds:
     """Return since when a server is known to have held something newer, without a break."""
     since = inf
     for sighting in reversed(theirs):
@@ -169,7 +170,9 @@ def _held_since(theirs: Reversible[VectorRead], sid: int, position: CSN | None) 
     return since
 
 
-def _lacked_seconds(own: Reversible[VectorRead], now: VectorRead, since: float, sid: int) -> float:
+def _lacked_seconds(
+    own: Reversible[VectorRead], now: VectorRead, since: MonotonicSeconds, sid: int
+) -> float:
     """Return for how long a server has been proven to lack what another has held since then.
 
     If the server itself was seen with it since (restored from a backup, restarted from an old

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, is_removing, removing
 from ldaphealth.guard.rules import RULES, RuleContext, believed_share
@@ -34,7 +35,7 @@ def decide(
     cluster: Cluster,
     findings: Iterable[Finding],
     memory: Memory = EMPTY,
-    now: float = 0.0,
+    now: BootSeconds = 0.0,
     rounds: Mapping[str, RoundPeriod] = NO_ROUNDS,
 ) -> Decision:
     """Return the verdicts on a cluster. `rounds`: those not counted yet, by server ID.
@@ -78,12 +79,12 @@ def _readings(
     ]
 
 
-def _without_the_expired(memory: Memory, now: float) -> Memory:
+def _without_the_expired(memory: Memory, now: BootSeconds) -> Memory:
     left = {server: each for server, each in memory.overrides.items() if each.until > now}
     return memory if len(left) == len(memory.overrides) else replace(memory, overrides=left)
 
 
-def _remembered(reading: Reading, cluster: Cluster, now: float) -> ServerMemory:
+def _remembered(reading: Reading, cluster: Cluster, now: BootSeconds) -> ServerMemory:
     """Return what the next decision will find."""
     past = reading.past
     if past is None:
@@ -109,7 +110,7 @@ def _remembered(reading: Reading, cluster: Cluster, now: float) -> ServerMemory:
 
 
 def _verdict(
-    reading: Reading, servers: Mapping[str, ServerMemory], cluster: Cluster, now: float
+    reading: Reading, servers: Mapping[str, ServerMemory], cluster: Cluster, now: BootSeconds
 ) -> Verdict:
     past = servers.get(reading.server.id)
     return Verdict(
@@ -141,7 +142,7 @@ def _reasons(reading: Reading) -> tuple[Reason, ...]:
     )
 
 
-def _weight(reading: Reading, past: ServerMemory | None, cluster: Cluster, now: float) -> int:
+def _weight(reading: Reading, past: ServerMemory | None, cluster: Cluster, now: BootSeconds) -> int:
     """Return the weight of a server in service, at least 1 unless it is configured as 0."""
     shares = [_plain_share(reading) if past is None else past.share]
     ramp = cluster.settle.ramp_seconds

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.model import OverrideAction
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -18,8 +19,8 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 class RoundPeriod(Struct, frozen=True):
     """When one look at a server began and ended."""
 
-    began: float
-    ended: float
+    began: BootSeconds
+    ended: BootSeconds
 
 
 class ServerMemory(Struct, frozen=True, kw_only=True):
@@ -35,14 +36,14 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     """
 
     in_service: bool
-    since: float
+    since: BootSeconds
     good: int = 0
     bad: int = 0
-    fell: tuple[float, ...] = ()
+    fell: tuple[BootSeconds, ...] = ()
     returned: bool = False
-    began: float = 0.0
-    answered: float = 0.0
-    silent_since: float | None = None
+    began: BootSeconds = 0.0
+    answered: BootSeconds = 0.0
+    silent_since: BootSeconds | None = None
     share: Share = 1.0
     leaning: int = 0
     leaning_to: Share = 1.0
@@ -52,7 +53,7 @@ class Override(Struct, frozen=True):
     """An operator's word on one server; it wins until it expires."""
 
     action: OverrideAction = field(name="will")
-    until: float
+    until: BootSeconds
     reason: str = ""
 
 

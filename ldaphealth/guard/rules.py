@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading
 from ldaphealth.settings import Cluster, Settle
@@ -27,7 +28,7 @@ class RuleContext(Struct, frozen=True):
 
     cluster: Cluster
     memory: Memory
-    now: float
+    now: BootSeconds
     rule: str
 
 

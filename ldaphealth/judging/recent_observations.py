@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from ldaphealth.check import AnyView, View
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.model import AnyObservation, Server
 
 Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it gets no None
@@ -142,7 +143,9 @@ def _covers(covers: Covers, earlier: AnyObservation, later: AnyObservation) -> b
     return covers(earlier.facts, later.facts)
 
 
-def _thinned(covers: Covers, reads: Sequence[AnyObservation], now: float) -> list[AnyObservation]:
+def _thinned(
+    covers: Covers, reads: Sequence[AnyObservation], now: MonotonicSeconds
+) -> list[AnyObservation]:
     """Forget what can be spared, as long as the gap that it leaves is a small part of its age."""
     kept = [reads[0]]
     for each, after in pairwise(reads[1:]):

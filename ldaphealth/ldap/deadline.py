@@ -6,33 +6,12 @@ session.py and transport.py ask it before every wait; nothing else may wait on a
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from time import CLOCK_BOOTTIME, clock_gettime, monotonic
+from time import monotonic
 
 from msgspec import Struct
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.model import Failure, FailureKind
-
-
-def _container_shift() -> float:
-    """Return by how much /proc/uptime differs: lxcfs shows a container its own, from its start.
-
-    keepalived's scripts can read nothing else, and would believe a dead agent for ever.
-    """
-    try:
-        shown = float(Path("/proc/uptime").read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return 0.0
-    shift = shown - clock_gettime(CLOCK_BOOTTIME)
-    return shift if abs(shift) > 1.0 else 0.0
-
-
-SHIFT = _container_shift()
-
-
-def boot_seconds() -> float:
-    """Return the seconds since the boot, as in /proc/uptime; they never step (clock_gettime(2))."""
-    return clock_gettime(CLOCK_BOOTTIME) + SHIFT
 
 
 class SessionError(Exception):
@@ -46,12 +25,12 @@ class SessionError(Exception):
 class Deadline(Struct, frozen=True):
     """A moment in monotonic seconds after which nobody waits any more."""
 
-    at: float
+    at: MonotonicSeconds
     seconds: float  # how long it was when it was set: for the message
-    now: Callable[[], float] = monotonic
+    now: Callable[[], MonotonicSeconds] = monotonic
 
     @classmethod
-    def after(cls, seconds: float, now: Callable[[], float] = monotonic) -> Deadline:
+    def after(cls, seconds: float, now: Callable[[], MonotonicSeconds] = monotonic) -> Deadline:
         """Return the deadline that many seconds from now."""
         return cls(now() + seconds, seconds, now)
 

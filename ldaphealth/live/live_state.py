@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from time import time
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import BootSeconds, EpochSeconds, epoch_seconds
 from ldaphealth.live.histogram import Histogram, histogram_of, merged
 from ldaphealth.live.recent_times import LastHour, added
 from ldaphealth.model import AnyObservation, Verdict
@@ -25,21 +25,21 @@ BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; eac
 class LiveServer(Struct, frozen=True, kw_only=True):
     """What is known of one server.
 
-    The verdict holds until `valid_until`, in seconds since the boot (`deadline.boot_seconds`);
+    The verdict holds until `valid_until`, in seconds since the boot (`clocks.boot_seconds`);
     afterwards it is stale and must not be told. `seen` has the newest observation of each check;
     `times` the seconds of each operation since the agent began, failed ones included; `hours` those
     of some checks (`BY_THE_MINUTE`), all operations of a look together, by the minute.
     """
 
     verdict: Verdict
-    valid_until: float
+    valid_until: BootSeconds
     seen: Mapping[str, AnyObservation] = {}
     times: Mapping[str, Histogram] = {}
     rounds: int = 0
     failed_rounds: int = 0
     hours: Mapping[str, LastHour] = {}
 
-    def is_stale(self, now: float) -> bool:
+    def is_stale(self, now: BootSeconds) -> bool:
         """Tell whether the verdict holds no more."""
         return now >= self.valid_until
 
@@ -47,7 +47,7 @@ class LiveServer(Struct, frozen=True, kw_only=True):
 class DatedChange(Struct, frozen=True):
     """A change of a verdict, and when it was made: seconds since the epoch, for people."""
 
-    epoch_seconds: float
+    epoch_seconds: EpochSeconds
     change: VerdictChange
 
 
@@ -64,9 +64,9 @@ class LiveView(Struct, frozen=True):
 
 
 class LiveState:
-    """A publisher (decided.py) that keeps the latest; bounded by the number of servers."""
+    """A publisher (publication.py) that keeps the latest; bounded by the number of servers."""
 
-    def __init__(self, clock: Callable[[], float] = time) -> None:
+    def __init__(self, clock: Callable[[], EpochSeconds] = epoch_seconds) -> None:
         self._clock = clock
         self._clusters: Mapping[str, Mapping[str, LiveServer]] = {}
         self._changes: deque[DatedChange] = deque(maxlen=KEPT_CHANGES)
@@ -96,7 +96,7 @@ class LiveState:
 def _updated(
     before: LiveServer | None,
     verdict: Verdict,
-    valid_until: float | None,
+    valid_until: BootSeconds | None,
     seen: list[AnyObservation] | None,
 ) -> LiveServer:
     known = before or LiveServer(verdict=verdict, valid_until=0.0)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.live.histogram import Histogram, histogram_of, merged
 
 KEPT_MINUTES = 60
@@ -49,7 +50,7 @@ class LastHour(Struct, frozen=True):
         return tuple(point for point in self.points() if point.minute >= minute)
 
 
-def added(hour: LastHour, at_seconds: float, seconds: Iterable[float]) -> LastHour:
+def added(hour: LastHour, at_seconds: MonotonicSeconds, seconds: Iterable[float]) -> LastHour:
     """Return the hour with durations that were measured at that moment (monotonic seconds)."""
     minute, found = int(at_seconds // MINUTE_SECONDS), histogram_of(seconds)
     if minute <= hour.minute:  # rounds may land a little late

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from ldaphealth.clocks import BootSeconds, epoch_seconds
 from ldaphealth.guard import Override
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.model import Snapshot, Verdict
@@ -15,10 +15,13 @@ from ldaphealth.sinks.json_document import snapshot_document
 
 
 def status_document(
-    verdicts: Iterable[Verdict], overrides: Mapping[str, Override], health: AgentHealth, now: float
+    verdicts: Iterable[Verdict],
+    overrides: Mapping[str, Override],
+    health: AgentHealth,
+    now: BootSeconds,
 ) -> dict[str, Any]:
     """Return the document of `check --format json`, with the operators' words and the agent."""
-    whole = snapshot_document(Snapshot(time.time(), tuple(verdicts)))
+    whole = snapshot_document(Snapshot(epoch_seconds(), tuple(verdicts)))
     whole["overrides"] = {
         server: {
             "will": word.action,

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.live.health import LATE_SECONDS, AgentHealth
 from ldaphealth.live.live_state import DatedChange, LiveServer, LiveView
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict
@@ -98,8 +99,8 @@ def render(  # noqa: PLR0913  the moment by both clocks
     view: LiveView,
     health: AgentHealth,
     *,
-    boot_seconds: float,
-    epoch_seconds: float,
+    boot_seconds: BootSeconds,
+    epoch_seconds: EpochSeconds,
     host: str = "",
     words: Mapping[str, CardOverride] | None = None,
     links: Sequence[tuple[str, str]] = (),
@@ -185,7 +186,7 @@ def _build(version: str) -> str:
     return sha256((version + STYLE + SCRIPT).encode()).hexdigest()[:12]
 
 
-def _sections(view: LiveView, now: float, words: Mapping[str, CardOverride]) -> list[Section]:
+def _sections(view: LiveView, now: BootSeconds, words: Mapping[str, CardOverride]) -> list[Section]:
     made = [_section(name, servers, now, words) for name, servers in view.clusters.items()]
     worst = sorted((each for one in made for each in one.cards), key=lambda each: each.rank)
     news = worst if len(worst) <= MOST_PLOTTED else [each for each in worst if each.kind != "fine"]
@@ -202,7 +203,10 @@ def _sections(view: LiveView, now: float, words: Mapping[str, CardOverride]) -> 
 
 
 def _section(
-    name: str, servers: Mapping[str, LiveServer], now: float, words: Mapping[str, CardOverride]
+    name: str,
+    servers: Mapping[str, LiveServer],
+    now: BootSeconds,
+    words: Mapping[str, CardOverride],
 ) -> Section:
     cards = [card(known, now, words.get(server)) for server, known in servers.items()]
     fresh = [each.verdict for each in servers.values() if not each.is_stale(now)]
@@ -214,7 +218,7 @@ def _section(
     )
 
 
-def _told(known: LiveServer, now: float) -> Verdict:
+def _told(known: LiveServer, now: BootSeconds) -> Verdict:
     """Return the verdict, or one that says no more than that it is stale."""
     if not known.is_stale(now):
         return known.verdict
@@ -246,7 +250,7 @@ def _title(whole: int, out: int, stale: int) -> str:
     return f"{', '.join(parts) or f'{whole} in service'} - ldaphealth"
 
 
-def _shown(dated: DatedChange, epoch_seconds: float) -> ChangeRow:
+def _shown(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
     before, after = dated.change.before, dated.change.after
     now, was = side(after), side(before) if before else ""
     if not was:
@@ -273,10 +277,10 @@ def _shown(dated: DatedChange, epoch_seconds: float) -> ChangeRow:
     )
 
 
-def _clock(epoch_seconds: float, *, dated: bool = False) -> str:
+def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:
     form = "%Y-%m-%d %H:%M" if dated else "%H:%M:%S"
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime(form)
 
 
-def _rfc3339(epoch_seconds: float) -> str:
+def _rfc3339(epoch_seconds: EpochSeconds) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import rule_named
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.live.recent_times import LastHour
@@ -79,7 +80,7 @@ class Card(Struct, frozen=True, kw_only=True):
 KINDS = ("out", "stale", "held", "draining", "warned", "fine")
 
 
-def card(known: LiveServer, now: float, word: CardOverride | None = None) -> Card:
+def card(known: LiveServer, now: BootSeconds, word: CardOverride | None = None) -> Card:
     """Return the card of a server without plots; `now` is in seconds since the boot."""
     verdict, stale = known.verdict, known.is_stale(now)
     reasons = tuple(

@@ -14,6 +14,7 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.histogram import BUCKETS_PER_OCTAVE, Histogram
 from ldaphealth.live.live_state import LiveView
@@ -31,11 +32,11 @@ Labels = tuple[str, ...]
 
 
 def exposition(
-    view: LiveView, health: AgentHealth, now: float, accept: str = ""
+    view: LiveView, health: AgentHealth, now: BootSeconds, accept: str = ""
 ) -> tuple[bytes, str]:
     """Return the agent's metrics and their Content-Type; OpenMetrics if Accept asks for it.
 
-    `now` is in seconds since the boot (`deadline.boot_seconds`): verdicts that hold no more are
+    `now` is in seconds since the boot (`clocks.boot_seconds`): verdicts that hold no more are
     left out. Any header is answered, one that makes no sense with the text format.
     """
     shown = [

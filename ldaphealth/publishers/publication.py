@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.model import AnyObservation, Verdict
 
 
@@ -27,7 +28,7 @@ class Publication(Struct, frozen=True):
 
     cluster: str
     verdicts: Mapping[str, Verdict]
-    due: Mapping[str, float]
+    due: Mapping[str, BootSeconds]
     changes: Sequence[VerdictChange]
     seen: Sequence[AnyObservation]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.publication import Publication
 
 # What the files of one server hold, by the end of their names; it takes until when that is so.
-Contents = Callable[[Verdict, float], Mapping[str, str]]
+Contents = Callable[[Verdict, BootSeconds], Mapping[str, str]]
 
 
 def path_of(directory: Path, server: str) -> Path:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ldaphealth.clocks import BootSeconds, boot_seconds
 from ldaphealth.files.atomic_file import write
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import Trust, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.server_files import ServerFiles
@@ -31,7 +31,7 @@ class TrackFiles(ServerFiles):
         super().__init__(directory, _numbers)
 
 
-def _numbers(verdict: Verdict, _: float) -> dict[str, str]:
+def _numbers(verdict: Verdict, _: BootSeconds) -> dict[str, str]:
     return {".weight": f"{weight(verdict)}\n", ".fault": f"{fault(verdict)}\n"}
 
 
@@ -51,9 +51,9 @@ class BalancerFile:
     A machine that sees none while its peer sees some should not hold the virtual address.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = boot_seconds) -> None:
+    def __init__(self, path: Path, clock: Callable[[], BootSeconds] = boot_seconds) -> None:
         self._path, self._clock = path, clock
-        self._known: dict[str, tuple[int, float]] = {}  # by cluster: how many answer, until when
+        self._known: dict[str, tuple[int, BootSeconds]] = {}  # by cluster: how many, until when
 
     def publish(self, decided: Publication) -> None:
         """Write `0` or `1`, the end of validity in seconds since the boot, and words for people."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ldaphealth.clocks import BootSeconds
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.server_files import ServerFiles
 from ldaphealth.sinks.keepalived import misc_check_status
@@ -24,7 +25,7 @@ class VerdictFiles(ServerFiles):
         super().__init__(directory, lambda verdict, until: {"": text(verdict, until)})
 
 
-def text(verdict: Verdict, valid_until: float) -> str:
+def text(verdict: Verdict, valid_until: BootSeconds) -> str:
     """Return the line: magic, both exit statuses, the end of validity, and words for people."""
     plain = misc_check_status(verdict, dynamic=False)
     dynamic = misc_check_status(verdict, dynamic=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import ValidationError, convert
 
+from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.printable import printable
@@ -90,7 +91,7 @@ def _metric_values(told: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "value": nan if told["value"] is None else told["value"]}
 
 
-def rfc3339(epoch_seconds: float) -> str:
+def rfc3339(epoch_seconds: EpochSeconds) -> str:
     """Return a moment in UTC, to the millisecond."""
     text = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import sqlite3
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from math import inf
@@ -20,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.live.histogram import Histogram, histogram_of, merged
 from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
@@ -68,13 +68,13 @@ class HistoryDatabase:
         *,
         keep_days: int,
         max_bytes: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], EpochSeconds] = epoch_seconds,
     ) -> None:
         self._path, self._keep_days, self._max_bytes = path, keep_days, max_bytes
         self._clock = clock
-        self._waiting: Queue[tuple[float, Publication] | None] = Queue(MAX_WAITING)
+        self._waiting: Queue[tuple[EpochSeconds, Publication] | None] = Queue(MAX_WAITING)
         self._folding: Folded = defaultdict(list)
-        self._changes: list[tuple[float, VerdictChange]] = []
+        self._changes: list[tuple[EpochSeconds, VerdictChange]] = []
         self._connection: sqlite3.Connection | None = None
         self._retry_at = self._clean_at = -inf
         self.lost = 0
@@ -95,7 +95,9 @@ class HistoryDatabase:
             self._waiting.put_nowait(None)
             self._writer.join(patience_seconds)
 
-    def changes(self, server: str, limit: int, before_epoch: float | None) -> list[dict[str, Any]]:
+    def changes(
+        self, server: str, limit: int, before_epoch: EpochSeconds | None
+    ) -> list[dict[str, Any]]:
         """Return the latest changes, newest first, of one server or of all; JournalError."""
         query = (
             "SELECT document FROM change WHERE (?1 = '' OR server = ?1) AND epoch <= ?2 "
@@ -109,7 +111,7 @@ class HistoryDatabase:
         except ValueError as error:
             raise HistoryError(f"{self._path}: {error}") from error
 
-    def spread(self, server: str, name: str, since_epoch: float) -> Histogram:
+    def spread(self, server: str, name: str, since_epoch: EpochSeconds) -> Histogram:
         """Return how the numbers of one name were spread since then; JournalError."""
         query = "SELECT spread FROM minute WHERE server = ? AND name = ? AND epoch >= ?"
         with self._reading() as connection:
@@ -153,13 +155,13 @@ class HistoryDatabase:
             return True
         return False
 
-    def _fold(self, epoch: float, observation: AnyObservation) -> None:
+    def _fold(self, epoch: EpochSeconds, observation: AnyObservation) -> None:
         minute = int(epoch) // MINUTE_SECONDS * MINUTE_SECONDS
         for operation, seconds in observation.timings.items():
             name = f"{observation.check}.{operation}_seconds"
             self._folding[minute, observation.server, name].append(seconds)
 
-    def _write(self, now: float, *, everything: bool) -> None:
+    def _write(self, now: EpochSeconds, *, everything: bool) -> None:
         current = int(now) // MINUTE_SECONDS * MINUTE_SECONDS
         done = [key for key in self._folding if everything or key[0] != current]
         if not (done or self._changes):
@@ -178,7 +180,7 @@ class HistoryDatabase:
             del self._folding[key]
         self._changes.clear()
 
-    def _store(self, now: float, done: list[tuple[int, str, str]]) -> None:
+    def _store(self, now: EpochSeconds, done: list[tuple[int, str, str]]) -> None:
         self._forget_a_removed_file()
         connection = self._connection = self._connection or self._open()
         self._clean(connection, now)  # first: a full file must get room before anything is added
@@ -215,7 +217,7 @@ class HistoryDatabase:
             if rows:
                 connection.execute("DELETE FROM minute WHERE epoch <= ?", rows)
 
-    def _clean(self, connection: sqlite3.Connection, now: float) -> None:
+    def _clean(self, connection: sqlite3.Connection, now: EpochSeconds) -> None:
         if _is_due(now, self._clean_at, CLEAN_SECONDS):
             self._clean_at = now + CLEAN_SECONDS
             oldest = now - self._keep_days * DAY_SECONDS
@@ -272,7 +274,7 @@ class HistoryDatabase:
                 self._path.with_name(self._path.name + end).rename(f"{aside}{end}")
         log.error("the history was broken: begun anew", extra={"kept_as": str(aside), "error": why})
 
-    def _give_up(self, now: float, error: Exception) -> None:
+    def _give_up(self, now: EpochSeconds, error: Exception) -> None:
         """Lose what was to be written, and try again in a while: memory is bounded too."""
         self.errors += 1
         self.lost += len(self._changes)
@@ -289,7 +291,7 @@ class HistoryDatabase:
                 self._set_aside(str(error))
 
 
-def _is_due(now: float, at: float, wait_seconds: float) -> bool:
+def _is_due(now: EpochSeconds, at: EpochSeconds, wait_seconds: float) -> bool:
     """Tell whether the time has come, also where the clock of the day stepped back."""
     return not at - wait_seconds <= now < at
 
@@ -309,7 +311,7 @@ def _refuse_others(connection: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(f"the table {table!r} is not ours")
 
 
-def _document(epoch: float, change: VerdictChange) -> dict[str, Any]:
+def _document(epoch: EpochSeconds, change: VerdictChange) -> dict[str, Any]:
     before: Verdict | None = change.before
     return {
         "at": rfc3339(epoch),

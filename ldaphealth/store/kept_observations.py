@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck, ObservationsByServer
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import AnyObservation, Observation
 from ldaphealth.settings import Cluster
@@ -40,7 +41,7 @@ _Clusters = Mapping[str, Mapping[str, Mapping[str, _OfServer]]]  # by cluster, c
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     boot_id: str
-    at: float  # monotonic seconds
+    at: MonotonicSeconds  # monotonic seconds
     clusters: _Clusters
 
 
@@ -54,8 +55,8 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
 
     clusters: _Clusters = {}
     current: bool = False
-    saved_at: float = 0.0
-    loaded_at: float = 0.0
+    saved_at: MonotonicSeconds = 0.0
+    loaded_at: MonotonicSeconds = 0.0
     same_boot: bool = False
 
     def of(self, cluster: Cluster) -> list[AnyObservation]:
@@ -97,7 +98,7 @@ def kept_path(state_directory: Path) -> Path:
 def save_kept(
     path: Path,
     clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer[Any]]]],
-    now: Callable[[], float] = monotonic,
+    now: Callable[[], MonotonicSeconds] = monotonic,
 ) -> None:
     """Write the file; OSError leaves the old one."""
     remembered = {
@@ -119,7 +120,7 @@ def _of_servers(cluster: Cluster, seen: ObservationsByServer[Any]) -> dict[str, 
     }
 
 
-def load_kept(path: Path, now: Callable[[], float] = monotonic) -> KeptObservations:
+def load_kept(path: Path, now: Callable[[], MonotonicSeconds] = monotonic) -> KeptObservations:
     """Return what was saved; nothing where there is no file.
 
     After another boot the order of the reads is known, and not when they were: all of them are as
@@ -137,7 +138,7 @@ def load_kept(path: Path, now: Callable[[], float] = monotonic) -> KeptObservati
         raise ValueError(f"{path}: {error}") from error
 
 
-def _loaded(path: Path, saved: _Saved, at: float) -> KeptObservations:
+def _loaded(path: Path, saved: _Saved, at: MonotonicSeconds) -> KeptObservations:
     if saved.version != VERSION:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
     same_boot = saved.boot_id == boot_id() and saved.at <= at

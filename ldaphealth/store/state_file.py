@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from ldaphealth.clocks import BootSeconds, EpochSeconds, epoch_seconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.guard import Memory
 from ldaphealth.guard.memory import Override
@@ -31,8 +31,8 @@ YOUNG_SECONDS = 120.0
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     boot_id: str
-    at: float  # seconds since the boot
-    epoch: float
+    at: BootSeconds  # seconds since the boot
+    epoch: EpochSeconds
     memories: dict[str, Memory]
 
 
@@ -46,13 +46,13 @@ def boot_id() -> str:
     return BOOT_ID.read_text().strip()
 
 
-def save_state(path: Path, memories: Mapping[str, Memory], now: float) -> None:
+def save_state(path: Path, memories: Mapping[str, Memory], now: BootSeconds) -> None:
     """Write the file; OSError leaves the old one."""
-    saved = _Saved(VERSION, boot_id(), now, time.time(), dict(memories))
+    saved = _Saved(VERSION, boot_id(), now, epoch_seconds(), dict(memories))
     write(path, msgspec.json.encode(saved), 0o640, durable=True)
 
 
-def load_state(path: Path, now: float) -> dict[str, Memory]:
+def load_state(path: Path, now: BootSeconds) -> dict[str, Memory]:
     """Return the memories by cluster, on this boot's clock; nothing where there is no file.
 
     Verdicts that are not young are left out, overrides are not. ValueError says what is wrong with
@@ -71,7 +71,7 @@ def load_state(path: Path, now: float) -> dict[str, Memory]:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
     same_boot = saved.boot_id == boot_id() and saved.at <= now
     # The clock that never steps begins anew with each boot; then only the clock of the day is left.
-    passed = now - saved.at if same_boot else max(0.0, time.time() - saved.epoch)
+    passed = now - saved.at if same_boot else max(0.0, epoch_seconds() - saved.epoch)
     shift = 0.0 if same_boot else now - saved.at - passed
     return {
         name: Memory(
@@ -97,7 +97,7 @@ class StateSaver:
         self,
         path: Path,
         memories: Callable[[], Mapping[str, Memory]],
-        clock: Callable[[], float],
+        clock: Callable[[], BootSeconds],
         save_beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._memories, self._clock = path, memories, clock

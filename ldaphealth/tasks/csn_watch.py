@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from ldaphealth.checks.consumer import Link
 from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import sighting, vector
+from ldaphealth.clocks import EpochSeconds
 from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
@@ -49,7 +50,7 @@ class CSNWatch:
             for server, observations in zip(servers, seen, strict=True):
                 self._note(server, observations)
 
-    def matrix(self, epoch_seconds: float) -> dict[str, Any]:
+    def matrix(self, epoch_seconds: EpochSeconds) -> dict[str, Any]:
         """Return servers against server IDs; `epoch_seconds` is only for the age of a change."""
         standing = {
             server: sightings
@@ -110,7 +111,7 @@ class CSNWatch:
         return next(params, Params()).contexts(server)[0]
 
 
-def _positions(read: VectorRead, standing: Standing, epoch_seconds: float) -> dict[str, Any]:
+def _positions(read: VectorRead, standing: Standing, epoch_seconds: EpochSeconds) -> dict[str, Any]:
     return {
         f"{sid:03x}": {
             "csn": str(csn),

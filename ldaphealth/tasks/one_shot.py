@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from time import monotonic, sleep, time
+from time import monotonic, sleep
 
 from msgspec.structs import replace
 
 from ldaphealth.checks import SESSION
+from ldaphealth.clocks import EpochSeconds, boot_seconds, epoch_seconds
 from ldaphealth.guard import Memory, decide
 from ldaphealth.judging.judge import judge, second_look
 from ldaphealth.judging.recent_observations import RecentObservations
-from ldaphealth.ldap.deadline import Deadline, boot_seconds
+from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,
@@ -45,7 +46,7 @@ def evaluate(  # noqa: PLR0913  what a test passes in
     probe: Probe = probe_server,
     overrides: Mapping[str, Memory] = NOTHING,
     pause: Callable[[float], None] = sleep,
-    now: Callable[[], float] = time,
+    now: Callable[[], EpochSeconds] = epoch_seconds,
 ) -> Snapshot:
     """Return the verdicts on all servers of the clusters, each within its cluster's deadline.
 

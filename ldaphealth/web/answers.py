@@ -6,7 +6,6 @@ The table is in app.py. Text that came from a server leaves as JSON or as one li
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.live.health import LATE_SECONDS
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Verdict
@@ -44,7 +44,7 @@ def landing(source: Source, _: Request) -> Response:
         source.board.view,
         source.health(),
         boot_seconds=now,
-        epoch_seconds=time.time(),
+        epoch_seconds=epoch_seconds(),
         host=socket.gethostname(),
         words=words,
         links=LINKS,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from msgspec import Struct
 
+from ldaphealth.clocks import BootSeconds, boot_seconds
 from ldaphealth.guard.memory import Override
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server, Verdict
@@ -38,8 +38,8 @@ class Source(Struct, frozen=True, kw_only=True):
     settings: Callable[[], Settings]  # follows reloads
     health: Callable[[], AgentHealth]
     overrides: Callable[[], Mapping[str, Override]]
-    ticked_at: Callable[[], float]  # when the agent's loop came round last
-    now: Callable[[], float] = boot_seconds
+    ticked_at: Callable[[], BootSeconds]  # when the agent's loop came round last
+    now: Callable[[], BootSeconds] = boot_seconds
     listens: Mapping[str, str] = {}  # where it is asked by TCP; a reload changes no port
 
     def cluster(self, name: str) -> Cluster:

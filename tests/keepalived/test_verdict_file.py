@@ -16,8 +16,8 @@ from time import monotonic
 import pytest
 from msgspec.structs import replace
 
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard.reading import WEIGHT_SHARE
-from ldaphealth.ldap.deadline import boot_seconds
 from ldaphealth.model import State, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.server_files import path_of

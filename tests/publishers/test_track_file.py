@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.ldap.deadline import boot_seconds
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.model import Finding, State, Trust, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.track_file import BalancerFile, TrackFiles, fault, weight

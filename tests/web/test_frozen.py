@@ -12,7 +12,7 @@ import pytest
 from demo import wait
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.status import health_of
-from ldaphealth.ldap.deadline import boot_seconds
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.model import Observation, Server
 from ldaphealth.settings import AgentSettings, Cluster, Settings
 from ldaphealth.store.history import HistoryDatabase
