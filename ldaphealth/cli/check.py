@@ -97,15 +97,7 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
 @click.option(
     "-v", "--verbose", is_flag=True, help="With text: every finding and what was measured."
 )
-def check_command(  # noqa: PLR0913, PLR0917  one parameter an option
-    targets: tuple[str, ...],
-    config_file: Path,
-    deadline_seconds: float | None,
-    sink: str,
-    dynamic: bool,
-    verbose: bool,
-    **of_urls: Any,
-) -> None:
+def check_command(**given: Any) -> None:
     """Look at servers once and tell which are fit for service.
 
     It does what clients do: connect, bind, search, unbind.
@@ -126,44 +118,51 @@ def check_command(  # noqa: PLR0913, PLR0917  one parameter an option
       ldaphealth check example/ldap1 --format keepalived
       ldaphealth check --base dc=example,dc=com ldap://ldap1 ldap://ldap2
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    arguments, selection = _understood(given)
+    _look_and_print(arguments, selection)
+
+
+def _understood(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
+    """Return the arguments and what they select; bad input ends the program as its reader wants."""
     try:
-        options = UrlOptions(**of_urls)
-        asked = CheckArguments(
-            targets, config_file, deadline_seconds, sink, dynamic, verbose, options
-        )
-        chosen = asked.chosen()
-        if sink == "keepalived" and len(chosen.servers) != 1:
+        of_urls = UrlOptions(**{name: given.pop(name) for name in UrlOptions.__struct_fields__})
+        arguments = CheckArguments(of_urls=of_urls, **given)
+        selection = arguments.chosen()
+        if arguments.sink == "keepalived" and len(selection.servers) != 1:
             raise click.UsageError("keepalived is told of one server; name exactly one")
     except click.ClickException as error:
-        if not SINKS[sink].apology:
+        sink = SINKS[given["sink"]]
+        if not sink.apology:
             raise
-        click.echo(_apology(SINKS[sink], error.format_message()))
+        click.echo(_apology(sink, error.format_message()))
         sys.exit(BAD_INPUT)
-    _look_and_tell(asked, chosen)
+    return arguments, selection
 
 
-def _look_and_tell(asked: CheckArguments, chosen: Selection) -> NoReturn:
+def _look_and_print(arguments: CheckArguments, selection: Selection) -> NoReturn:
     """Look at the servers, print the verdicts and exit."""
-    sink = SINKS[asked.sink]
-    if asked.sink == "keepalived":
-        chosen = replace(chosen, clusters=[_less(each, age_seconds()) for each in chosen.clusters])
-    _arm_the_backstop(max(each.deadline_seconds for each in chosen.clusters), sink)
+    sink = SINKS[arguments.sink]
+    if arguments.sink == "keepalived":
+        selection = replace(
+            selection, clusters=[_less(each, age_seconds()) for each in selection.clusters]
+        )
+    _arm_the_backstop(max(each.deadline_seconds for each in selection.clusters), sink)
     from ldaphealth.cli.look import evaluated  # ldap3
 
-    told = sink.render(evaluated(chosen, sink.effects), _options(asked))
-    if told.text:  # an empty line is no JSON, and no line of a local check
-        click.echo(told.text)
-    sys.exit(told.exit_status)
+    output = sink.render(evaluated(selection, sink.effects), _options(arguments))
+    if output.text:  # an empty line is no JSON, and no line of a local check
+        click.echo(output.text)
+    sys.exit(output.exit_status)
 
 
-def _options(asked: CheckArguments) -> SinkOptions:
-    """Return how to tell it; only a person's table has colours and a width."""
-    if asked.sink != "text":
-        return SinkOptions(dynamic=asked.dynamic)
+def _options(arguments: CheckArguments) -> SinkOptions:
+    """Return how to show it; only a person's table has colours and a width."""
+    if arguments.sink != "text":
+        return SinkOptions(dynamic=arguments.dynamic)
     from shutil import get_terminal_size  # compressors, for 2 ms
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return SinkOptions(colour, get_terminal_size((100, 24)).columns, verbose=asked.verbose)
+    return SinkOptions(colour, get_terminal_size((100, 24)).columns, verbose=arguments.verbose)
 
 
 def _less(cluster: Cluster, spent_seconds: float) -> Cluster:
