@@ -132,7 +132,7 @@ def _understood(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
             raise click.UsageError("keepalived is told of one server; name exactly one")
     except click.ClickException as error:
         sink = SINKS[given["sink"]]
-        if not sink.apology:
+        if not sink.error_line:
             raise
         click.echo(_apology(sink, error.format_message()))
         sys.exit(BAD_INPUT)
@@ -181,7 +181,7 @@ def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
     def give_up(_: int, __: FrameType | None) -> None:
         late = f"no verdict {BACKSTOP_SECONDS:g} s after the deadline; this is a defect: report it"
         click.echo(f"ldaphealth: {late}", err=True)
-        if sink.apology:
+        if sink.error_line:
             click.echo(_apology(sink, late))
         os._exit(BAD_INPUT)  # a thread that hangs would hold up an orderly exit
 
@@ -190,4 +190,4 @@ def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
 
 
 def _apology(sink: Sink, why: str) -> str:
-    return sink.apology.format(ascii_line(why.replace("|", "/"), 300))
+    return sink.error_line.format(ascii_line(why.replace("|", "/"), 300))

@@ -1,6 +1,6 @@
-"""Servers against server IDs from the findings of the check `replication`: who lacks what.
+"""A table of servers and server IDs, from the findings of the check `replication`.
 
-The page shows it; `csn watch` has a matrix of its own, because it reads the servers itself.
+It is part of the page. `csn watch` has its own matrix, because it reads the servers itself.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ LABEL_CHARACTERS = 8
 
 
 class Cell(Struct, frozen=True):
-    """What one server has of one server ID: `kind` is newest, coming, behind or unknown."""
+    """How one server is in one server ID: `kind` is newest, coming, behind or unknown."""
 
     kind: str
-    words: str
+    text: str
 
 
 class Matrix(Struct, frozen=True):
-    """One cluster; `left_out` counts the server IDs that are too many for a page."""
+    """The table of one cluster; `left_out` is the number of server IDs that are not shown."""
 
     server_ids: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]  # the server's name, and its cells
@@ -33,8 +33,8 @@ class Matrix(Struct, frozen=True):
     behind: int  # servers that lack something
 
     @property
-    def words(self) -> str:
-        """Return it in one sentence."""
+    def summary(self) -> str:
+        """Return the table in one sentence."""
         if self.behind:
             return f"{self.behind} of {len(self.rows)} servers lack changes that others have"
         return f"no change is known to be missing on {len(self.rows)} servers"
@@ -45,7 +45,7 @@ NEWEST = Cell("newest", "newest")
 
 
 def matrix(verdicts: Iterable[Verdict]) -> Matrix | None:
-    """Return the matrix of verdicts that hold; None where replication is not compared."""
+    """Return the matrix of the given verdicts; None if replication is not checked."""
     found = {
         verdict.server: _numbers(verdict.findings)
         for verdict in verdicts
@@ -68,7 +68,7 @@ def matrix(verdicts: Iterable[Verdict]) -> Matrix | None:
 
 
 def _numbers(findings: Iterable[Finding]) -> Mapping[str, Mapping[str, float]]:
-    """Return the metrics that have a label by label and name."""
+    """Return the metrics with a label, by label and name."""
     found: dict[str, dict[str, float]] = {}
     for finding in findings:
         if finding.check == "replication":
@@ -82,7 +82,7 @@ def _cell(numbers: Mapping[str, float] | None) -> Cell:
     if numbers is None:
         return UNKNOWN
     behind, gap = numbers.get("behind_seconds", 0.0), numbers.get("csn_gap_seconds", 0.0)
-    told = f", gap {duration(gap)}" if 1.0 <= gap < 1e12 else ""  # noqa: PLR2004  no nan, no inf
+    gap_text = f", gap {duration(gap)}" if 1.0 <= gap < 1e12 else ""  # noqa: PLR2004  no nan, no inf
     if behind > 0:
-        return Cell("behind", f"behind {duration(min(behind, 1e12))}{told}")
-    return Cell("coming", f"on its way{told}") if gap > 0 else NEWEST
+        return Cell("behind", f"behind {duration(min(behind, 1e12))}{gap_text}")
+    return Cell("coming", f"on its way{gap_text}") if gap > 0 else NEWEST

@@ -1,8 +1,8 @@
-"""The page at `/` for people on call: one document without anything from elsewhere.
+"""The page at `/` for people on call: one document without external resources.
 
-Style and script stand in the page and are allowed by their hashes (Content Security Policy
-Level 3), so a page that was saved, or is seen through a proxy, is whole. Send it with `HEADERS`.
-The script fetches the page again and puts what is new in its place; without it, it is as good.
+Style and script are inline and permitted by their hashes (Content Security Policy Level 3), so the
+page is complete when it is saved or comes through a proxy. Send it with `HEADERS`. The script
+fetches the page again and replaces what has changed; the page is complete without it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -34,18 +35,18 @@ from ldaphealth.page.server_card import (
     card,
     side,
 )
-from ldaphealth.sinks.summary import troubles
+from ldaphealth.sinks.summary import problems
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
 
 TEMPLATES = Path(__file__).parent / "templates"
-NOT_FRESH = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
+STALE_REASON = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
 MOST_CHANGES = 20
-GRAVE = ("out", "stale", "held")
+OPEN_KINDS = ("out", "stale", "held")
 HALF_A_DAY = 43_200.0
-MOST_TROUBLES = 8
+MOST_PROBLEMS = 8
 MOST_OPEN = 8
-MOST_PLOTTED = 24  # servers, the worst; of more than these only those that are not fine
+MOST_PLOTTED = 24  # servers, the worst first; if there are more, none that are fine
 
 STYLE, SCRIPT = ((TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
 
@@ -79,90 +80,108 @@ class Section(Struct, frozen=True):
 
     @property
     def rank(self) -> int:
-        """Return where it stands on the page: the one with the worst server first."""
+        """Return the position on the page: the cluster with the worst server first."""
         return min((card.rank for card in self.cards), default=len(KINDS))
 
 
 class ChangeRow(Struct, frozen=True, kw_only=True):
-    """A change of verdict in words."""
+    """A change of verdict as text."""
 
     server: str
     at: str  # RFC 3339
     clock: str
     ago: str
     kind: str
-    words: str
+    text: str
     why: str
 
 
-def render(  # noqa: PLR0913  the moment by both clocks
+def render(  # noqa: PLR0913  the time on both clocks
     view: LiveView,
     health: AgentHealth,
     *,
     boot_seconds: BootSeconds,
     epoch_seconds: EpochSeconds,
     host: str = "",
-    words: Mapping[str, CardOverride] | None = None,
+    overrides: Mapping[str, CardOverride] | None = None,
     links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the page. Pure; any thread may call it.
 
-    `boot_seconds` decides which verdicts hold no more, `epoch_seconds` is the time for people.
-    `host` is the balancer's name, `words` the operators' words in force by server ID.
-    `links` are other pages of the agent, each a path and what it is.
+    `boot_seconds` decides which verdicts are stale; `epoch_seconds` is the time that is shown.
+    `host` is the balancer's name. `overrides` are the operators' overrides in force by server ID.
+    `links` are other pages of the agent, each a path and its description.
     """
-    sections = _sections(view, boot_seconds, words or {})
-    cards = [card for section in sections for card in section.cards]
-    told = tuple(_told(each, boot_seconds) for _, each in view.servers())
-    phrases = troubles(Snapshot(epoch_seconds, told))
+    sections = _sections(view, boot_seconds, overrides or {})
     version = printable(health.version, 64)
-    serving, out = sum(section.serving for section in sections), _count(cards, "out", "draining")
-    stale = _count(cards, "stale")
     return _template().render(
-        style=Markup(STYLE),  # noqa: S704  ours
-        script=Markup(SCRIPT),  # noqa: S704  ours
+        style=Markup(STYLE),  # noqa: S704  a file of this package
+        script=Markup(SCRIPT),  # noqa: S704  a file of this package
         build=_build(version),
         version=version,
         host=printable(host, 64),
-        title=_title(len(cards), out, stale),
         sections=sections,
-        serving=serving,
-        whole=len(cards),
-        most_plotted=MOST_PLOTTED,
-        unseen=max(0, health.servers - len(cards)),
-        mood=_mood(cards),
-        phrases=[printable(each, 400) for each in phrases[:MOST_TROUBLES]],
-        more_phrases=max(0, len(phrases) - MOST_TROUBLES),
         now=_clock(epoch_seconds),
         now_rfc3339=_rfc3339(epoch_seconds),
-        changes=[_shown(each, epoch_seconds) for each in view.changes[:MOST_CHANGES]],
+        changes=[_change_row(each, epoch_seconds) for each in view.changes[:MOST_CHANGES]],
         links=links,
-        here={card.id for card in cards},
+        most_plotted=MOST_PLOTTED,
         health=health,
         up=duration(health.up_seconds),
-        ailing_now=ailing_now(health),
-        ailments=ailments(health),
+        current_problems=current_problems(health),
+        counted_errors=counted_errors(health),
+        **_server_counts(sections, health.servers),
+        **_problem_phrases(view, boot_seconds, epoch_seconds),
     )
 
 
-def ailing_now(health: AgentHealth) -> Sequence[str]:
-    """Return what the agent itself suffers from at this moment, in sentences."""
+def _server_counts(sections: Sequence[Section], configured: int) -> dict[str, Any]:
+    """Return the template's variables on all servers of the page."""
+    cards = [card for section in sections for card in section.cards]
+    out, stale = _count(cards, "out", "draining"), _count(cards, "stale")
+    return {
+        "title": _title(len(cards), out, stale),
+        "worst_kind": _worst_kind(cards),
+        "serving": sum(section.serving for section in sections),
+        "total": len(cards),
+        "not_probed": max(0, configured - len(cards)),
+        "shown_ids": {card.id for card in cards},
+    }
+
+
+def _problem_phrases(
+    view: LiveView, boot_seconds: BootSeconds, epoch_seconds: EpochSeconds
+) -> dict[str, Any]:
+    """Return the template's variables on the servers with problems."""
+    verdicts = tuple(_valid_or_stale(each, boot_seconds) for _, each in view.servers())
+    phrases = problems(Snapshot(epoch_seconds, verdicts))
+    return {
+        "problems": [printable(each, 400) for each in phrases[:MOST_PROBLEMS]],
+        "more_problems": max(0, len(phrases) - MOST_PROBLEMS),
+    }
+
+
+def current_problems(health: AgentHealth) -> Sequence[str]:
+    """Return the problems that the agent has at this moment, as sentences."""
     found = []
     if health.loop_age_seconds >= LATE_SECONDS:
         late = duration(health.loop_age_seconds)
-        found.append(f"The agent has not come round for {late}: nothing here is newer.")
+        found.append(f"The agent's main loop has not run for {late}: this page is out of date.")
     if health.waiting:
-        found.append(f"{health.waiting} looks wait for one of {health.threads} threads.")
+        found.append(f"{health.waiting} rounds wait for one of {health.threads} threads.")
     return found
 
 
-def ailments(health: AgentHealth) -> Sequence[str]:
-    """Return what the agent itself suffered from since it began, in sentences."""
+def counted_errors(health: AgentHealth) -> Sequence[str]:
+    """Return the errors of the agent since it started, as sentences."""
     counted = (
-        (health.overruns, "Rounds left out, because the one before had not ended: {}"),
+        (health.overruns, "Rounds left out because the one before had not ended: {}"),
         (health.publish_errors, "Verdicts that could not be written or sent: {}"),
         (health.history_errors, "Writes to the history that failed: {}"),
-        (health.history_lost, "Changes of verdict that never reached the history on disk: {}"),
+        (
+            health.history_lost,
+            "Changes of verdict that were not written to the history on disk: {}",
+        ),
     )
     return [sentence.format(count) for count, sentence in counted if count]
 
@@ -182,23 +201,27 @@ def _template() -> Template:
 
 @cache
 def _build(version: str) -> str:
-    """Return what differs when a page that is open somewhere must be loaded anew."""
+    """Return an ID that changes when an open page must be reloaded."""
     return sha256((version + STYLE + SCRIPT).encode()).hexdigest()[:12]
 
 
-def _sections(view: LiveView, now: BootSeconds, words: Mapping[str, CardOverride]) -> list[Section]:
-    made = [_section(name, servers, now, words) for name, servers in view.clusters.items()]
-    worst = sorted((each for one in made for each in one.cards), key=lambda each: each.rank)
-    news = worst if len(worst) <= MOST_PLOTTED else [each for each in worst if each.kind != "fine"]
-    plotted = {each.id for each in news[:MOST_PLOTTED]}
-    opened = {each.id for each in [each for each in worst if each.kind in GRAVE][:MOST_OPEN]}
+def _sections(
+    view: LiveView, now: BootSeconds, overrides: Mapping[str, CardOverride]
+) -> list[Section]:
+    built = [_section(name, servers, now, overrides) for name, servers in view.clusters.items()]
+    cards = (each for section in built for each in section.cards)
+    worst = sorted(cards, key=lambda each: each.rank)
+    few = len(worst) <= MOST_PLOTTED
+    candidates = worst if few else [each for each in worst if each.kind != "fine"]
+    plotted = {each.id for each in candidates[:MOST_PLOTTED]}
+    opened = {each.id for each in [each for each in worst if each.kind in OPEN_KINDS][:MOST_OPEN]}
     minute = newest(hour for each in worst for hour in each.hours.values())
 
     def detailed(card: Card) -> Card:
-        table = plots(card.hours, minute) if card.id in plotted else ()
-        return replace(card, plots=table, open=card.id in opened)
+        drawn = plots(card.hours, minute) if card.id in plotted else ()
+        return replace(card, plots=drawn, open=card.id in opened)
 
-    sections = [replace(one, cards=tuple(map(detailed, one.cards))) for one in made]
+    sections = [replace(each, cards=tuple(map(detailed, each.cards))) for each in built]
     return sorted(sections, key=lambda section: section.rank)
 
 
@@ -206,9 +229,9 @@ def _section(
     name: str,
     servers: Mapping[str, LiveServer],
     now: BootSeconds,
-    words: Mapping[str, CardOverride],
+    overrides: Mapping[str, CardOverride],
 ) -> Section:
-    cards = [card(known, now, words.get(server)) for server, known in servers.items()]
+    cards = [card(known, now, overrides.get(server)) for server, known in servers.items()]
     fresh = [each.verdict for each in servers.values() if not each.is_stale(now)]
     return Section(
         printable(name, NAME_CHARACTERS),
@@ -218,8 +241,8 @@ def _section(
     )
 
 
-def _told(known: LiveServer, now: BootSeconds) -> Verdict:
-    """Return the verdict, or one that says no more than that it is stale."""
+def _valid_or_stale(known: LiveServer, now: BootSeconds) -> Verdict:
+    """Return the verdict, or an UNKNOWN one in place of a stale verdict."""
     if not known.is_stale(now):
         return known.verdict
     return Verdict(
@@ -227,7 +250,7 @@ def _told(known: LiveServer, now: BootSeconds) -> Verdict:
         state=State.UNKNOWN,
         in_service=True,
         weight=0,
-        reasons=(NOT_FRESH,),
+        reasons=(STALE_REASON,),
     )
 
 
@@ -235,30 +258,30 @@ def _count(cards: Iterable[Card], *kinds: str) -> int:
     return sum(card.kind in kinds for card in cards)
 
 
-def _mood(cards: Sequence[Card]) -> str:
-    """Return the kind of the worst server; draining is wanted, so it is no alarm."""
+def _worst_kind(cards: Sequence[Card]) -> str:
+    """Return the kind of the worst server, or "stale" without servers."""
     worst = min((card.rank for card in cards), default=KINDS.index("stale"))
     return KINDS[worst]
 
 
-def _title(whole: int, out: int, stale: int) -> str:
-    """Return what a browser's tab shows: the number that is wrong comes first."""
+def _title(total: int, out: int, stale: int) -> str:
+    """Return the title for the browser's tab, with the number of servers out first."""
     parts = [f"{out} out"] if out else []
     parts += [f"{stale} unknown"] if stale else []
-    if not whole:
-        parts = ["nothing seen yet"]
-    return f"{', '.join(parts) or f'{whole} in service'} - ldaphealth"
+    if not total:
+        parts = ["no server probed yet"]
+    return f"{', '.join(parts) or f'{total} in service'} - ldaphealth"
 
 
-def _shown(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
+def _change_row(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
     before, after = dated.change.before, dated.change.after
     now, was = side(after), side(before) if before else ""
     if not was:
-        words = f"first verdict: {now}"
+        text = f"first verdict: {now}"
     elif was == now:
-        words = f"still {now}" + (f", {after.state.name.lower()}" if after.state.value else "")
+        text = f"still {now}" + (f", {after.state.name.lower()}" if after.state.value else "")
     else:
-        words = f"{was} → {now}"
+        text = f"{was} → {now}"
     if after.in_service:
         kind = "fine" if after.state is State.OK else "warned"
     else:
@@ -272,14 +295,14 @@ def _shown(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
         clock=_clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY),
         ago=duration(ago),
         kind=kind,
-        words=words,
+        text=text,
         why="; ".join(filter(None, (codes, held))),
     )
 
 
 def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:
-    form = "%Y-%m-%d %H:%M" if dated else "%H:%M:%S"
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime(form)
+    pattern = "%Y-%m-%d %H:%M" if dated else "%H:%M:%S"
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime(pattern)
 
 
 def _rfc3339(epoch_seconds: EpochSeconds) -> str:

@@ -1,6 +1,6 @@
-"""The last hour of one check as the numbers of a small drawing; the page's template has the rest.
+"""The plots of the last hour of one check, as coordinates for the SVG in the page's template.
 
-All plots of one server share a logarithmic scale, so that they can be compared at a glance.
+All plots of one server share a logarithmic scale, so that they can be compared.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from msgspec import Struct
 from ldaphealth.live.recent_times import KEPT_MINUTES, LastHour, MinutePoint
 from ldaphealth.text.duration import brief
 
-LEFT, STEP, HEIGHT, MARGIN = 36, 4, 68, 4  # units of the drawing; labels stand left of LEFT
+LEFT, STEP, HEIGHT, MARGIN = 36, 4, 68, 4  # units of the SVG; the labels are left of LEFT
 WIDTH = LEFT + STEP * KEPT_MINUTES
 LEAST_EXPONENT, MOST_EXPONENT = -6, 3  # a microsecond, a quarter of an hour
 
 
 class GridLine(Struct, frozen=True):
-    """A line of the grid: where, and which time it stands for."""
+    """A line of the grid: its position and the time that it stands for."""
 
     y: int
     label: str
 
 
 class Plot(Struct, frozen=True, kw_only=True):
-    """One plot: paths as SVG's `d` has them, and the same in words."""
+    """One plot: paths in the syntax of SVG's `d`, and the same as text."""
 
     check: str
     p50: str
@@ -36,12 +36,12 @@ class Plot(Struct, frozen=True, kw_only=True):
     spread_path: str  # from its p50 to its p95
     most_path: str  # a dot for its longest
     lines: tuple[GridLine, ...]
-    words: str
-    age: str  # of its newest minute, where that of others is newer
+    description: str
+    age: str  # of its newest minute, if other plots have a newer one
 
 
 def plots(hours: Mapping[str, LastHour], newest_minute: int) -> tuple[Plot, ...]:
-    """Return a plot for each check with a look in the hour before the end of that minute."""
+    """Return a plot for each check with a probe in the hour that ends with that minute."""
     first = newest_minute - KEPT_MINUTES + 1
     found = {check: hour.since(first) for check, hour in hours.items()}
     found = {check: points for check, points in found.items() if points}
@@ -50,12 +50,12 @@ def plots(hours: Mapping[str, LastHour], newest_minute: int) -> tuple[Plot, ...]
 
 
 def newest(hours: Iterable[LastHour]) -> int:
-    """Return the newest minute of any of them."""
+    """Return the newest minute of all; 0 if there is none."""
     return max((hour.minute for hour in hours), default=0)
 
 
 class _Scale(Struct, frozen=True):
-    """Powers of ten at the lower and the upper edge."""
+    """Exponents of ten at the lower and the upper edge."""
 
     low: int
     high: int
@@ -72,7 +72,7 @@ class _Scale(Struct, frozen=True):
         return round(HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN))
 
     def lines(self) -> tuple[GridLine, ...]:
-        step = ceil((self.high - self.low) / 3)  # labels do not touch
+        step = ceil((self.high - self.low) / 3)  # so that labels do not overlap
         exponents = range(self.low, self.high + 1, step)
         return tuple(
             GridLine(self.y(10.0**each), brief(10.0**each).replace(".0 ", " "))
@@ -97,11 +97,11 @@ def _plot(check: str, points: Sequence[MinutePoint], newest_minute: int, scale: 
         before = point.minute
     last, longest = points[-1], max(points, key=lambda point: point.most)
     p50, p95, most = brief(last.p50), brief(last.p95), brief(longest.most)
-    behind, gone = newest_minute - last.minute, newest_minute - longest.minute
-    age = f"{behind} min ago" if behind else ""
-    words = (
+    last_age, longest_age = newest_minute - last.minute, newest_minute - longest.minute
+    age = f"{last_age} min ago" if last_age else ""
+    description = (
         f"{age or 'Newest minute'}: half within {p50}, 95 % within {p95}. "
-        f"Longest of the hour: {most}, {f'{gone} min ago' if gone else 'just now'}."
+        f"Longest of the hour: {most}, {f'{longest_age} min ago' if longest_age else 'just now'}."
     )
     return Plot(
         check=check,
@@ -112,6 +112,6 @@ def _plot(check: str, points: Sequence[MinutePoint], newest_minute: int, scale: 
         spread_path="".join(bars),
         most_path="".join(dots),
         lines=scale.lines(),
-        words=words,
+        description=description,
         age=age,
     )

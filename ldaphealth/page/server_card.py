@@ -1,6 +1,6 @@
-"""What the page tells of one server, in words: its side, what holds it there, and why.
+"""The text on one server on the page: its side, the rule that holds it there, and the reasons.
 
-Pure; publish/page.py puts the cards in order and into its template.
+Pure; page.py sorts the cards and renders the template.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
 
 NAME_CHARACTERS = 128
-MOST_ROWS = 24  # of reasons, and of checks; a page shows what a person reads
+MOST_ROWS = 24  # of reasons, and of checks
 
 IN, OUT, DRAINING, STALE = "in service", "out", "draining", "no fresh verdict"
 
-DRAINED = "An operator drains it: no new connections, open ones may go on."
+DRAINED = "Drained by an operator: no new connections; open ones continue."
 
 
 class CardOverride(Struct, frozen=True):
-    """An operator's word that is in force: drain, in or out, for how long still, and why."""
+    """An operator's override in force: its action, the seconds that are left, and the reason."""
 
     action: str
     left_seconds: float
@@ -37,9 +37,9 @@ class CardOverride(Struct, frozen=True):
 
 
 class CardRow(Struct, frozen=True):
-    """A reason, or what one check says: `state` is ok, warning, critical or unknown.
+    """A reason, or the finding of one check: `state` is ok, warning, critical or unknown.
 
-    `remark` is what a reason does that does not remove its server, or "".
+    `remark` is the effect of a reason that does not remove its server, or "".
     """
 
     name: str
@@ -49,41 +49,65 @@ class CardRow(Struct, frozen=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """One server. `kind` is how it looks: out, stale, held, draining, warned or fine."""
+    """One server. `kind` sets colour and shape: out, stale, held, draining, warned or fine."""
 
     id: str
     name: str
     kind: str
     side: str  # in service, out, draining, no fresh verdict
-    nuance: str  # held, or a state that is not OK
+    qualifier: str  # held, or a state that is not OK
     held: str  # the rule, or ""
     held_sentence: str
     weight: int
     lasted: str
-    brief: str  # what stands beside the name
+    brief: str  # the text beside the name
     reasons: tuple[CardRow, ...]
     left_out: int
     checks: tuple[CardRow, ...]
     counted: str  # "4 ok, 1 critical"
     hours: Mapping[str, LastHour] = {}
-    plots: tuple[Plot, ...] = ()  # of the hours, where they carry news
-    open: bool = False  # with its details, before anybody touched it
-    said_before: str = ""  # what a stale verdict said
+    plots: tuple[Plot, ...] = ()  # of the hours, on few servers only
+    open: bool = False  # whether the details are open at first
+    expired_side: str = ""  # side of a stale verdict
     expired: str = ""  # for how long it has been stale
 
     @property
     def rank(self) -> int:
-        """Return where it stands on the page: the worst first."""
+        """Return the position on the page: the worst first."""
         return KINDS.index(self.kind)
 
 
 KINDS = ("out", "stale", "held", "draining", "warned", "fine")
 
 
-def card(known: LiveServer, now: BootSeconds, word: CardOverride | None = None) -> Card:
+def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = None) -> Card:
     """Return the card of a server without plots; `now` is in seconds since the boot."""
     verdict, stale = known.verdict, known.is_stale(now)
-    reasons = tuple(
+    reasons = _reason_rows(verdict)
+    name = verdict.server.partition("/")[2] or verdict.server
+    return Card(
+        id=printable(verdict.server, NAME_CHARACTERS),
+        name=printable(name, NAME_CHARACTERS),
+        kind=_kind(verdict, stale),
+        side=STALE if stale else side(verdict),
+        qualifier="" if stale else _qualifier(verdict),
+        held=printable(verdict.held_by, 64),
+        held_sentence=_held(verdict, override),
+        weight=verdict.weight,
+        lasted=duration(verdict.lasted_seconds) if verdict.lasted_seconds >= 1 else "",
+        brief=_left(override) if verdict.draining and override else _brief(verdict, known.hours),
+        reasons=reasons,
+        left_out=len(verdict.reasons) - len(reasons),
+        checks=_check_rows(verdict),
+        counted=_counted(verdict),
+        hours=known.hours,
+        expired_side=side(verdict) if stale else "",
+        expired=duration(max(0.0, now - known.valid_until)) if stale and known.valid_until else "",
+    )
+
+
+def _reason_rows(verdict: Verdict) -> tuple[CardRow, ...]:
+    return tuple(
         CardRow(
             printable(each.code),
             each.state.name.lower(),
@@ -92,30 +116,12 @@ def card(known: LiveServer, now: BootSeconds, word: CardOverride | None = None) 
         )
         for each in verdict.reasons[:MOST_ROWS]
     )
-    checks = tuple(
+
+
+def _check_rows(verdict: Verdict) -> tuple[CardRow, ...]:
+    return tuple(
         CardRow(printable(each.check, 64), each.state.name.lower(), printable(each.summary))
         for each in verdict.findings[:MOST_ROWS]
-    )
-    sentence = _held(verdict, word)
-    name = verdict.server.partition("/")[2] or verdict.server
-    return Card(
-        id=printable(verdict.server, NAME_CHARACTERS),
-        name=printable(name, NAME_CHARACTERS),
-        kind=_kind(verdict, stale),
-        side=STALE if stale else side(verdict),
-        nuance="" if stale else _nuance(verdict),
-        held=printable(verdict.held_by, 64),
-        held_sentence=sentence,
-        weight=verdict.weight,
-        lasted=duration(verdict.lasted_seconds) if verdict.lasted_seconds >= 1 else "",
-        brief=_left(word) if verdict.draining and word else _brief(verdict, known.hours),
-        reasons=reasons,
-        left_out=len(verdict.reasons) - len(reasons),
-        checks=checks,
-        counted=_counted(verdict),
-        hours=known.hours,
-        said_before=side(verdict) if stale else "",
-        expired=duration(max(0.0, now - known.valid_until)) if stale and known.valid_until else "",
     )
 
 
@@ -134,7 +140,7 @@ def _kind(verdict: Verdict, stale: bool) -> str:
     return "fine" if verdict.state is State.OK else "warned"
 
 
-def _nuance(verdict: Verdict) -> str:
+def _qualifier(verdict: Verdict) -> str:
     if verdict.held_by and not verdict.draining:
         return "held"
     return verdict.state.name.lower() if verdict.in_service and verdict.state.value else ""
@@ -146,7 +152,7 @@ def _counted(verdict: Verdict) -> str:
     return ", ".join(f"{states[state]} {state.name.lower()}" for state in worst_first)
 
 
-def _held(verdict: Verdict, word: CardOverride | None) -> str:
+def _held(verdict: Verdict, override: CardOverride | None) -> str:
     if not verdict.held_by:
         return ""
     rule = rule_named(verdict.held_by)
@@ -156,24 +162,24 @@ def _held(verdict: Verdict, word: CardOverride | None) -> str:
     elif rule is not None:
         sentence = rule.keeps_in if verdict.in_service else rule.keeps_out
     sentence = sentence or f"A rule keeps it {'in' if verdict.in_service else 'out'}."
-    if word is None or rule is None or not rule.is_operators_will:
+    if override is None or rule is None or not rule.is_operators_will:
         return sentence
-    return f"{sentence} {_left(word)}"
+    return f"{sentence} {_left(override)}"
 
 
-def _left(word: CardOverride) -> str:
-    why = f": {printable(word.reason)}" if word.reason else ""
-    return f"{duration(max(0.0, word.left_seconds))} left{why}"
+def _left(override: CardOverride) -> str:
+    why = f": {printable(override.reason)}" if override.reason else ""
+    return f"{duration(max(0.0, override.left_seconds))} left{why}"
 
 
 def _brief(verdict: Verdict, hours: Mapping[str, LastHour]) -> str:
-    """Return the first reason, or how quick it is when there is none."""
+    """Return the first reason, or if there is none the median times of the newest minute."""
     if verdict.reasons:
         first = verdict.reasons[0]
         return f"{printable(explained_code(verdict, first), 96)}: {printable(first.summary, 120)}"
-    quick = [
+    medians = [
         f"{printable(check, 16)} {brief(hour.current.quantile(0.5))}"
         for check, hour in hours.items()
         if hour.current.count
     ]
-    return " · ".join(quick)
+    return " · ".join(medians)

@@ -1,6 +1,6 @@
-"""The sinks in one literal table; each formats a snapshot and changes nothing that is true.
+"""The table of sinks. A sink formats a snapshot; it decides nothing.
 
-The command line looks a sink up here; its module loads only when it is chosen.
+The command line looks up a sink here. The module of a sink is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ldaphealth.model import CheckEffect, Snapshot
 
 
 class SinkOptions(Struct, frozen=True):
-    """How to tell it. `width` is in columns; `dynamic` is keepalived's misc_dynamic.
+    """Options of the output. `width` is in columns; `dynamic` is keepalived's misc_dynamic.
 
-    `verbose` adds every finding with its metrics where a person reads.
+    `verbose` adds every finding to output for people.
     """
 
     colour: bool = False
@@ -26,7 +26,7 @@ class SinkOptions(Struct, frozen=True):
 
 
 class SinkOutput(Struct, frozen=True):
-    """What a sink says, and the exit status that goes with it."""
+    """The text that a sink returns, and the exit status that belongs to it."""
 
     text: str
     exit_status: int
@@ -35,13 +35,14 @@ class SinkOutput(Struct, frozen=True):
 class Sink(Struct, frozen=True):
     """A row of the table.
 
-    Checks with other effects than `effects` cannot change the answer. `apology` is what standard
-    output says when there is no snapshot; empty: nothing, so that nobody takes it for an answer.
+    Checks with other effects than `effects` cannot change the output. `error_line` is the format of
+    the line that is printed on standard output when there is no snapshot. If it is empty, nothing
+    is printed, because any output could be taken for a result.
     """
 
     module: str
     effects: frozenset[CheckEffect] = frozenset(CheckEffect)
-    apology: str = ""
+    error_line: str = ""
 
     def render(self, snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
         """Format the snapshot."""
@@ -55,13 +56,13 @@ SINKS: Mapping[str, Sink] = {
     "keepalived": Sink(
         "ldaphealth.sinks.keepalived", frozenset({CheckEffect.OUT, CheckEffect.WEIGHT})
     ),
-    "nagios": Sink("ldaphealth.sinks.nagios", apology="LDAP UNKNOWN - {}"),
-    "checkmk": Sink("ldaphealth.sinks.checkmk", apology="3 LDAP - {}"),
+    "nagios": Sink("ldaphealth.sinks.nagios", error_line="LDAP UNKNOWN - {}"),
+    "checkmk": Sink("ldaphealth.sinks.checkmk", error_line="3 LDAP - {}"),
     "jsonl": Sink("ldaphealth.sinks.json_lines"),
 }
 
 
 def exit_status(snapshot: Snapshot) -> int:
-    """Return 0 when every server is in service, 1 when one is out or none was looked at."""
+    """Return 0 when every server is in service, 1 when one is out or there is none."""
     verdicts = snapshot.verdicts
     return 0 if verdicts and all(verdict.in_service for verdict in verdicts) else 1

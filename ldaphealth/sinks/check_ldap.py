@@ -1,7 +1,7 @@
-"""The answer of check_ldaphealth: that of check_ldap, of one server or of many, with the reasons.
+"""The output of check_ldaphealth: that of check_ldap for one or more servers, with the reasons.
 
-Pure; cli/check_ldaphealth.py calls it with what it saw, or with what the agent did. Thresholds on
-the response time are check_ldap's `-w` and `-c`, on the entries its `-W` and `-C`.
+Pure; cli/check_ldaphealth.py calls it with its own snapshot or with that of the agent. The
+thresholds on the response time are check_ldap's `-w` and `-c`, on the entries its `-W` and `-C`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from ldaphealth.model import (
     worst,
 )
 from ldaphealth.sinks import SinkOptions, SinkOutput
-from ldaphealth.sinks.nagios import PluginExtras, answer
+from ldaphealth.sinks.nagios import PluginExtras, plugin_output
 from ldaphealth.sinks.summary import STALE, nagios_state, names
 
-# What check_ldap's clock runs over; unbind waits for nobody.
+# The steps that check_ldap measures; an unbind has no response (RFC 4511 4.3).
 STEPS = ("connect_seconds", "bind_seconds", "search_seconds")
 TIME = "time"
 
 
 class PluginOptions(Struct, frozen=True):
-    """How to judge. `entries` is None where they are not counted; no `checks`: all decide."""
+    """How to judge. `entries` is None if they are not counted; no `checks` means all."""
 
     seconds: Thresholds = Thresholds()
     entries: Thresholds | None = None
@@ -42,47 +42,47 @@ class PluginOptions(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def render(snapshot: Snapshot, asked: PluginOptions) -> SinkOutput:
-    """Return the plugin's answer; LookupError when none of the checks that decide was seen."""
+def render(snapshot: Snapshot, options: PluginOptions) -> SinkOutput:
+    """Return the output of the plugin; LookupError if no finding is of the `checks`."""
     times = {v.server: t for v in snapshot.verdicts if (t := response_seconds(v)) is not None}
-    counted = _total(snapshot, "search_entries") if asked.entries is not None else None
+    counted = _total(snapshot, "search_entries") if options.entries is not None else None
     judged = replace(
         snapshot,
         verdicts=tuple(
-            _timed(_blaming(each), times.get(each.server), asked.seconds)
+            _with_time(_with_resolve_critical(each), times.get(each.server), options.seconds)
             for each in snapshot.verdicts
         ),
     )
-    shown, missed = _only(judged, asked.checks)
-    missing = [f"{', '.join(missed)}: not reached by the checks asked for"] if missed else []
-    extra = PluginExtras(
-        dict(_first(times, counted, asked)),
+    shown, missing = _restricted(judged, options.checks)
+    note = [f"{', '.join(missing)}: not reached by the requested checks"] if missing else []
+    extras = PluginExtras(
+        dict(_perfdata(times, counted, options)),
         _summary(shown, times, counted),
-        (*asked.notes, *missing),
-        _finding_state if asked.checks else nagios_state,
+        (*options.notes, *note),
+        _finding_state if options.checks else nagios_state,
     )
-    return answer(shown, SinkOptions(verbose=asked.verbose), extra)
+    return plugin_output(shown, SinkOptions(verbose=options.verbose), extras)
 
 
 def response_seconds(verdict: Verdict) -> float | None:
-    """Return the time from resolving the name to the end of the search; None: not all was done."""
+    """Return the seconds from name resolution to the end of the search; None without all steps."""
     found = _metrics(verdict)
     return sum(found[step] for step in STEPS) if all(step in found for step in STEPS) else None
 
 
 def stale(snapshot: Snapshot, valid_seconds: Mapping[str, float]) -> Snapshot:
-    """Return what holds: a verdict past its time says nothing of the server any more."""
+    """Return the snapshot with each expired verdict replaced by one that is UNKNOWN."""
     return replace(
         snapshot,
         verdicts=tuple(
-            each if (left := valid_seconds.get(each.server, 0.0)) > 0 else _stale(each, -left)
+            each if (left := valid_seconds.get(each.server, 0.0)) > 0 else _expired(each, -left)
             for each in snapshot.verdicts
         ),
     )
 
 
-def _stale(verdict: Verdict, late_seconds: float) -> Verdict:
-    summary = f"the agent looks no more: its verdict is {late_seconds:.0f} s past its time"
+def _expired(verdict: Verdict, late_seconds: float) -> Verdict:
+    summary = f"the verdict of the agent expired {late_seconds:.0f} s ago and was not renewed"
     finding = Finding(
         server=verdict.server,
         check="agent",
@@ -106,31 +106,32 @@ def _finding_state(verdict: Verdict) -> State:
     return verdict.state
 
 
-def _blaming(verdict: Verdict) -> Verdict:
+def _with_resolve_critical(verdict: Verdict) -> Verdict:
     """Return the verdict with a name that does not resolve as CRITICAL.
 
-    To a verdict it is our own trouble, which removes nobody; the plugin guidelines want no UNKNOWN
-    for it ("return codes"), because somebody must mend it.
+    The agent treats it as a local failure, which removes no server. The plugin guidelines ("return
+    codes") do not want UNKNOWN for it, because an administrator must correct it.
     """
-    bad = {each.reason for each in verdict.findings if each.code == "resolve"}
-    if not bad:
+    failed = {each.reason for each in verdict.findings if each.code == "resolve"}
+    if not failed:
         return verdict
     critical = State.CRITICAL
     return replace(
         verdict,
         state=critical,
         findings=tuple(
-            replace(each, state=critical) if each.reason in bad else each
+            replace(each, state=critical) if each.reason in failed else each
             for each in verdict.findings
         ),
         reasons=tuple(
-            replace(each, state=critical) if each.code in bad else each for each in verdict.reasons
+            replace(each, state=critical) if each.code in failed else each
+            for each in verdict.reasons
         ),
     )
 
 
-def _timed(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> Verdict:
-    """Return the verdict with a finding on the response time, where that is judged."""
+def _with_time(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> Verdict:
+    """Return the verdict with a finding on the response time, if there are thresholds for it."""
     if seconds is None or thresholds == Thresholds():
         return verdict
     state = thresholds.state(seconds)
@@ -152,24 +153,26 @@ def _timed(verdict: Verdict, seconds: float | None, thresholds: Thresholds) -> V
     return replace(verdict, state=worst((verdict.state, state)), findings=findings, reasons=reasons)
 
 
-def _only(snapshot: Snapshot, checks: frozenset[str]) -> tuple[Snapshot, list[str]]:
-    """Return the snapshot as these checks see it, and the names of servers that they did not."""
+def _restricted(snapshot: Snapshot, checks: frozenset[str]) -> tuple[Snapshot, list[str]]:
+    """Return the snapshot with these checks only, and the names of servers without any of them."""
     if not checks:
         return snapshot, []
-    kept = [_seen_by(checks, each) for each in snapshot.verdicts]
-    seen = tuple(each for each in kept if {found.check for found in each.findings} - {TIME})
-    if snapshot.verdicts and not seen:
+    kept = [_restricted_verdict(checks, each) for each in snapshot.verdicts]
+    checked = tuple(each for each in kept if {found.check for found in each.findings} - {TIME})
+    if snapshot.verdicts and not checked:
         known = {found.check for each in snapshot.verdicts for found in each.findings} - {TIME}
         wanted = ", ".join(sorted(checks))
-        raise LookupError(f"nothing was seen of {wanted}; seen were {', '.join(sorted(known))}")
-    left = {each.server for each in seen}
-    missed = [name for server, name in names(snapshot).items() if server not in left]
-    return replace(snapshot, verdicts=seen), missed
+        raise LookupError(
+            f"no finding of {wanted}; there are findings of {', '.join(sorted(known))}"
+        )
+    found = {each.server for each in checked}
+    missing = [name for server, name in names(snapshot).items() if server not in found]
+    return replace(snapshot, verdicts=checked), missing
 
 
-def _seen_by(checks: frozenset[str], verdict: Verdict) -> Verdict:
-    wanted = checks | {TIME, "agent"}
-    findings = tuple(each for each in verdict.findings if each.check in wanted)
+def _restricted_verdict(checks: frozenset[str], verdict: Verdict) -> Verdict:
+    shown = checks | {TIME, "agent"}
+    findings = tuple(each for each in verdict.findings if each.check in shown)
     codes = {each.reason for each in findings}
     return replace(
         verdict,
@@ -180,7 +183,7 @@ def _seen_by(checks: frozenset[str], verdict: Verdict) -> Verdict:
 
 
 def _summary(shown: Snapshot, times: Mapping[str, float], counted: float | None) -> str:
-    """Return check_ldap's words on one server, or why it has no time; nothing on many."""
+    """Return check_ldap's text on one server, or why it has no time; "" for several servers."""
     if len(shown.verdicts) != 1:
         return ""
     verdict = shown.verdicts[0]
@@ -192,14 +195,14 @@ def _summary(shown: Snapshot, times: Mapping[str, float], counted: float | None)
     return f"{seconds:.3f} seconds response time"
 
 
-def _first(
-    times: Mapping[str, float], counted: float | None, asked: PluginOptions
+def _perfdata(
+    times: Mapping[str, float], counted: float | None, options: PluginOptions
 ) -> Iterable[tuple[str, Metric]]:
-    """Yield check_ldap's perfdata, so that its graphs go on; of many servers the slowest counts."""
+    """Yield the perfdata of check_ldap, with its labels; of several servers the longest time."""
     if times:
-        yield TIME, asked.seconds.metric("response_seconds", max(times.values()))
-    if counted is not None and asked.entries is not None:
-        yield "entries", asked.entries.metric("entries", counted)
+        yield TIME, options.seconds.metric("response_seconds", max(times.values()))
+    if counted is not None and options.entries is not None:
+        yield "entries", options.entries.metric("entries", counted)
 
 
 def _total(snapshot: Snapshot, name: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The verdicts as lines of a checkmk local check, one a server: `status item metrics text`.
+"""The verdicts as a checkmk local check, one line per server: `status item metrics text`.
 
 https://docs.checkmk.com/latest/en/localchecks.html; checkmk's agent runs a script that prints them.
 """
@@ -23,25 +23,25 @@ TEXT_CHARACTERS = 500
 
 UNSAFE_IN_ITEM = re.compile(r"[^A-Za-z0-9_.:/-]")
 UNSAFE_IN_METRIC = re.compile(r"[^A-Za-z0-9_]")
-# checkmk knows upper levels and `lower:upper`, but no ranges that alert inside.
+# checkmk has upper levels and `lower:upper`, but no ranges that alert inside.
 LEVEL = re.compile(r"(?:-?[0-9.]+:)?(?:-?[0-9.]+)?")
-# checkmk makes a line end of a backslash and an n, and Nagios as its core perfdata of a pipe.
-HARMLESS = str.maketrans({"\\": "/", "|": "/"})
+# checkmk replaces `\n` (two characters) by a line end; in Nagios, its core, `|` starts perfdata.
+REPLACEMENTS = str.maketrans({"\\": "/", "|": "/"})
 
 
 def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
-    """Format the snapshot. Nobody reads the exit status of a local check."""
+    """Format the snapshot. checkmk ignores the exit status of a local check."""
     return SinkOutput("\n".join(map(_line, snapshot.verdicts)), exit_status(snapshot))
 
 
 def _line(verdict: Verdict) -> str:
     status, item = nagios_state(verdict).value, _item(verdict.server)
-    text = ascii_line(sentence(verdict), TEXT_CHARACTERS).translate(HARMLESS)
+    text = ascii_line(sentence(verdict), TEXT_CHARACTERS).translate(REPLACEMENTS)
     return f"{status} {item} {_metrics(verdict)} {text}"
 
 
 def _item(server: str) -> str:
-    """Return the name of the service, which must never change: checkmk tells services by it."""
+    """Return the name of the service. It must never change: checkmk identifies it so."""
     safe = UNSAFE_IN_ITEM.sub("_", server[:ITEM_CHARACTERS])
     if safe == server:
         return f"LDAP_{server}"
@@ -49,16 +49,16 @@ def _item(server: str) -> str:
 
 
 def _metrics(verdict: Verdict) -> str:
-    """Return as many metrics as there is room for, each name once; `-` for none."""
-    told: dict[str, str] = {}
+    """Return the metrics that fit, each name once; `-` for none."""
+    shown: dict[str, str] = {}
     room = METRICS_CHARACTERS
     for metric in _finite(verdict):
         name = _name(metric)
         text = f"{name}={decimal(metric.value)}{_levels(metric)}"
-        if name not in told and len(text) < room:
-            told[name] = text
+        if name not in shown and len(text) < room:
+            shown[name] = text
             room -= len(text) + 1
-    return "|".join(told.values()) or "-"
+    return "|".join(shown.values()) or "-"
 
 
 def _finite(verdict: Verdict) -> Iterator[Metric]:
@@ -67,15 +67,15 @@ def _finite(verdict: Verdict) -> Iterator[Metric]:
 
 
 def _name(metric: Metric) -> str:
-    words = f"{metric.name}_{metric.label}" if metric.label else metric.name
-    name = UNSAFE_IN_METRIC.sub("_", words[:METRIC_CHARACTERS])
+    full = f"{metric.name}_{metric.label}" if metric.label else metric.name
+    name = UNSAFE_IN_METRIC.sub("_", full[:METRIC_CHARACTERS])
     return name if name[:1].isalpha() else f"m{name}"
 
 
 def _levels(metric: Metric) -> str:
-    """Return `;warning;critical`; what checkmk does not know is left out."""
-    known = (
+    """Return `;warning;critical`; ranges that checkmk does not support are left out."""
+    supported = (
         text if LEVEL.fullmatch(text) else ""
         for text in (metric.warning.removeprefix("~:"), metric.critical.removeprefix("~:"))
     )
-    return f";{';'.join(known)}".rstrip(";")
+    return f";{';'.join(supported)}".rstrip(";")

@@ -1,12 +1,12 @@
-"""The answer to HAProxy's agent-check: one line that says a verdict.
+"""The response to HAProxy's agent-check: one line for one verdict.
 
-web/agent_check.py sends it. Read from HAProxy's configuration manual (agent-check) and tcpcheck.c
-(tcpcheck_agent_expect_reply): words in any order, a `#` begins a description, and what is not
-mentioned stays as it is. So every line says health and weight, and undoes what any other one said.
+web/agent_check.py sends it. Sources: HAProxy's configuration manual (agent-check) and tcpcheck.c
+(tcpcheck_agent_expect_reply). The words may be in any order, `#` begins a description, and what a
+line does not mention stays unchanged. So each line sets the health, and `up` also the weight.
 
-`drain`, `maint` and `ready` are not used: they are the words of an operator of HAProxy, and a
-`ready` every two seconds would take back his. A weight of 0 % does to new connections what `drain`
-does.
+`drain`, `maint` and `ready` are not used: they set the administrative state, and a `ready` every
+two seconds would override the operator of HAProxy. A weight of 0 % has the same effect on new
+connections as `drain`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ MAX_CHARACTERS = 200
 
 
 def line(verdict: Verdict, configured_weight: int) -> str:
-    """Return the line with its end; a weight is a share of the one that is configured.
+    """Return the line with its line end; the weight is a percentage of the configured one.
 
-    A server that is ramping up gets at least 1 %: 0 % would drain it.
+    A server that is ramping up gets at least 1 %, because 0 % would drain it.
     """
     if verdict.draining:
         return "up 0%\n"

@@ -1,6 +1,6 @@
-"""The snapshot as one JSON document, versioned.
+"""The snapshot as one versioned JSON document, for programs.
 
-For programs; docs/json.md explains the keys, docs/snapshot.schema.json is their schema.
+docs/json.md explains the keys; docs/snapshot.schema.json is the schema.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, Sta
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.printable import printable
 
-VERSION = 1  # changes when a key changes its meaning or goes away, not when one is added
+VERSION = 1  # changes when a key changes its meaning or is removed, not when one is added
 
 
 def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
-    """Format the snapshot; numbers are in the unit that ends their name, weights have none.
+    """Format the snapshot; the name of a number ends in its unit, except for a weight.
 
-    Times are RFC 3339 in UTC. RFC 8259 knows no NaN and no Infinity: such a value becomes null.
+    Times are RFC 3339 in UTC. RFC 8259 permits neither NaN nor Infinity: such a value becomes null.
     """
     return SinkOutput(
         json.dumps(snapshot_document(snapshot), indent=2, allow_nan=False), exit_status(snapshot)
@@ -32,7 +32,7 @@ def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
 
 
 def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
-    """Return the document before it is text."""
+    """Return the document as a dictionary."""
     return {
         "version": VERSION,
         "taken_at": rfc3339(snapshot.taken_at),
@@ -41,38 +41,38 @@ def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
-    """Return the snapshot that a document tells; ValueError when it is none.
+    """Return the snapshot of a document; ValueError if it is not valid.
 
-    The way back of `snapshot_document`, for those who ask the agent.
+    The inverse of `snapshot_document`, for clients of the agent.
     """
     try:
         verdicts = [_verdict_values(each) for each in document["verdicts"]]
         taken_at = datetime.fromisoformat(document["taken_at"]).timestamp()
         return convert({"taken_at": taken_at, "verdicts": verdicts}, Snapshot)
     except (LookupError, TypeError, ValidationError) as error:
-        raise ValueError(f"no document of verdicts: {error}") from error
+        raise ValueError(f"not a document of verdicts: {error}") from error
 
 
-def _verdict_values(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a verdict as msgspec takes it: enumerations by value, findings with their server.
+def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a verdict as msgspec expects it: enumerations by value, findings with their server.
 
-    An older agent wrote neither `removes` nor `plain`: they follow from what it did write.
+    An older agent wrote neither `removes` nor `plain`: they are derived from the other keys.
     """
     findings = [
         _with_state(each)
-        | {"server": told["server"], "metrics": [_metric_values(m) for m in each["metrics"]]}
-        for each in told["findings"]
+        | {"server": document["server"], "metrics": [_metric_values(m) for m in each["metrics"]]}
+        for each in document["findings"]
     ]
     reasons = [
-        {"removes": _removes(each, told["findings"])} | _with_state(each)
-        for each in told["reasons"]
+        {"removes": _removes(each, document["findings"])} | _with_state(each)
+        for each in document["reasons"]
     ]
     plain = not any(each["removes"] for each in reasons)
-    return {"plain": plain} | _with_state(told) | {"findings": findings, "reasons": reasons}
+    return {"plain": plain} | _with_state(document) | {"findings": findings, "reasons": reasons}
 
 
 def _removes(reason: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether a reason of an older document removes its server, by what else is there."""
+    """Return whether a reason of an older document removes its server, from the other keys."""
     trusts = [
         Trust(each["trust"])
         for each in findings
@@ -83,22 +83,22 @@ def _removes(reason: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]) -
     return is_bad and is_trusted and reason["effect"] == CheckEffect.OUT
 
 
-def _with_state(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {**told, "state": State[told["state"]].value}
+def _with_state(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {**document, "state": State[document["state"]].value}
 
 
-def _metric_values(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {**told, "value": nan if told["value"] is None else told["value"]}
+def _metric_values(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {**document, "value": nan if document["value"] is None else document["value"]}
 
 
 def rfc3339(epoch_seconds: EpochSeconds) -> str:
-    """Return a moment in UTC, to the millisecond."""
+    """Return a time in UTC, to the millisecond."""
     text = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def verdict_document(verdict: Verdict) -> dict[str, object]:
-    """Return one verdict as the document has it."""
+    """Return one verdict as in the document."""
     return {
         "server": printable(verdict.server),
         "state": verdict.state.name,
@@ -124,7 +124,7 @@ def _reason(reason: Reason) -> dict[str, object]:
 
 
 def finding_document(finding: Finding) -> dict[str, object]:
-    """Return one finding as the document has it."""
+    """Return one finding as in the document."""
     return {
         "check": printable(finding.check),
         "code": printable(finding.code),

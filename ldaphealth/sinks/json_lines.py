@@ -1,4 +1,4 @@
-"""One JSON object a line and server (NDJSON): for jq, vector and whatever reads a log.
+"""One JSON object per line and server (NDJSON), for jq, vector and other readers of logs.
 
 A line is a verdict of docs/json.md with the version and the time of its document.
 """
@@ -13,7 +13,7 @@ from ldaphealth.sinks.json_document import VERSION, rfc3339, verdict_document
 
 
 def render(snapshot: Snapshot, _: SinkOptions) -> SinkOutput:
-    """Format the snapshot; no server, no line."""
+    """Format the snapshot; the text is empty if there is no server."""
     head = {"version": VERSION, "taken_at": rfc3339(snapshot.taken_at)}
     lines = (head | verdict_document(verdict) for verdict in snapshot.verdicts)
     text = "\n".join(json.dumps(line, allow_nan=False) for line in lines)

@@ -1,7 +1,7 @@
-"""The answer to keepalived's MISC_CHECK: one line whose first word is the exit status.
+"""The output for keepalived's MISC_CHECK: one line whose first word is the exit status.
 
-The command line and the script in keepalived/ use it. Read from keepalived's check_misc.c
-(misc_check_child_thread): 0 is success, 1 is failure; with misc_dynamic 2 to 255 is success and
+The command line and the script in keepalived/ use it. Source: keepalived's check_misc.c
+(misc_check_child_thread). 0 is success, 1 is failure; with misc_dynamic 2 to 255 is success and
 sets the weight to the status minus 2, so 2 drains, while 0 restores the configured weight.
 """
 
@@ -12,28 +12,28 @@ from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.text.ascii_line import ascii_line
 
 OUT = 1
-DRAINED = 2  # weight 0: open connections go on
+DRAINED = 2  # weight 0: open connections continue
 MAX_WEIGHT = 253
 
 
 def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
-    """Format the only verdict of the snapshot; ValueError when there is not exactly one."""
+    """Format the verdict of the snapshot; ValueError if there is not exactly one."""
     if len(snapshot.verdicts) != 1:
-        raise ValueError(f"MISC_CHECK asks about one server, not {len(snapshot.verdicts)}")
+        raise ValueError(f"MISC_CHECK checks one server, not {len(snapshot.verdicts)}")
     verdict = snapshot.verdicts[0]
     status = misc_check_status(verdict, dynamic=options.dynamic)
-    words = "in service" if verdict.in_service else "out of service"
+    side = "in service" if verdict.in_service else "out of service"
     held = f" held by {verdict.held_by}" if verdict.held_by else ""
     reasons = " ".join(reason.code for reason in verdict.reasons)
     return SinkOutput(
-        ascii_line(f"{status} {verdict.server} {words}{held} {reasons}".rstrip()), status
+        ascii_line(f"{status} {verdict.server} {side}{held} {reasons}".rstrip()), status
     )
 
 
 def misc_check_status(verdict: Verdict, *, dynamic: bool) -> int:
-    """Return the exit status that says this verdict to keepalived, 0 to 255.
+    """Return the exit status that stands for this verdict in keepalived, 0 to 255.
 
-    Without misc_dynamic a weight cannot be said: a server that is drained to 0 stays a success.
+    Without misc_dynamic there is no weight: a server in service with the weight 0 is a success.
     """
     if not verdict.in_service:
         return DRAINED if dynamic and verdict.draining else OUT

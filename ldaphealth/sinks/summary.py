@@ -1,6 +1,6 @@
-"""What a tired person must read first: how many serve, which server does not, and why.
+"""Short texts on a snapshot: how many servers are in service, which are not, and why.
 
-The sinks for people, for Nagios and for checkmk call it.
+The sinks for people, for Nagios and for checkmk, and the page, call it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ldaphealth.text.printable import printable
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
 ONLY_REPORTED, LOWERS_WEIGHT = "only reported", "lowers the weight"
-STALE = "agent.stale"  # the reason in place of a verdict that holds no more
+STALE = "agent.stale"  # the reason of a verdict that replaces an expired one
 
 
 def is_stale(verdict: Verdict) -> bool:
-    """Tell whether all that is said is that nothing is known any more (check_ldap.stale)."""
+    """Return whether the verdict replaces an expired one (check_ldap.stale)."""
     return any(reason.code == STALE for reason in verdict.reasons)
 
 
@@ -33,7 +33,7 @@ def names(snapshot: Snapshot) -> Mapping[str, str]:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """Return how many servers are in service; of a stale verdict nobody knows."""
+    """Return how many servers are in service; one with a stale verdict is not counted as such."""
     serving = sum(each.in_service and not is_stale(each) for each in snapshot.verdicts)
     return f"{serving} of {len(snapshot.verdicts)} in service"
 
@@ -41,8 +41,8 @@ def summary(snapshot: Snapshot) -> str:
 def nagios_state(verdict: Verdict) -> State:
     """Return the state of one server: its worst finding, and CRITICAL when it is out.
 
-    A rule that holds a server out (such as a drain) is somebody's will: WARNING at least, because
-    it must end one day.
+    A server that a rule holds out (such as a drain) is WARNING at least: it is out on purpose, and
+    only for a time.
     """
     if verdict.in_service:
         return verdict.state
@@ -50,21 +50,21 @@ def nagios_state(verdict: Verdict) -> State:
 
 
 def sentence(verdict: Verdict) -> str:
-    """Return all that is said of one server but its name, on one line that is not bounded."""
-    words = "in service" if verdict.in_service else "OUT of service"
+    """Return the verdict and its reasons as one line of any length, without the server's name."""
+    side = "in service" if verdict.in_service else "OUT of service"
     if verdict.draining:
-        words = "draining"
+        side = "draining"
     held = f", held by {verdict.held_by}" if verdict.held_by else ""
-    side = () if is_stale(verdict) else (f"{words}, weight {verdict.weight}{held}",)
+    first = () if is_stale(verdict) else (f"{side}, weight {verdict.weight}{held}",)
     why = (
         f"{explained_code(verdict, reason)}: {ascii_line(reason.summary)}"
         for reason in verdict.reasons
     )
-    return "; ".join((*side, *why))
+    return "; ".join((*first, *why))
 
 
 def explained_code(verdict: Verdict, reason: Reason) -> str:
-    """Return the code of a reason; where it is CRITICAL and the server in service, also why.
+    """Return the code of a reason, with a remark if it is CRITICAL and the server in service.
 
     A CRITICAL reason that can remove the server gets no remark: `held_by` of the verdict names the
     rule that keeps the server in service.
@@ -75,10 +75,10 @@ def explained_code(verdict: Verdict, reason: Reason) -> str:
 
 
 def remark(verdict: Verdict, reason: Reason) -> str:
-    """Return what a reason does where it does not remove its server, or nothing.
+    """Return the effect of a reason that does not remove its server, or "".
 
-    A reason of a check that may take a server out needs no remark, unless it is CRITICAL and still
-    cannot.
+    A reason of a check that may take a server out has no remark, unless it is CRITICAL and still
+    cannot remove the server.
     """
     if reason.removes:
         return ""
@@ -94,17 +94,17 @@ def _lowers_weight(verdict: Verdict, reason: Reason) -> bool:
     return reason.effect is CheckEffect.WEIGHT and is_trusted
 
 
-def troubles(snapshot: Snapshot, most_names: int = 8) -> list[str]:
-    """Return phrases on the servers that are out, held or not OK; the worst come first.
+def problems(snapshot: Snapshot, most_names: int = 8) -> list[str]:
+    """Return phrases on the servers that are out, held or not OK, the worst first.
 
-    Servers with the same trouble share a phrase: `ldap2, ldap3 and 1 more out: bind.timeout`.
+    Servers with the same problem share a phrase: `ldap2, ldap3 and 1 more out: bind.timeout`.
     """
     shown = names(snapshot)
     alike: dict[str, list[str]] = {}
     for verdict in sorted(snapshot.verdicts, key=lambda v: (v.in_service, -v.state.severity)):
-        if trouble := _trouble(verdict):
-            alike.setdefault(trouble, []).append(shown[verdict.server])
-    return [_listed(servers, most_names) + trouble for trouble, servers in alike.items()]
+        if problem := _problem(verdict):
+            alike.setdefault(problem, []).append(shown[verdict.server])
+    return [_listed(servers, most_names) + problem for problem, servers in alike.items()]
 
 
 def _listed(servers: Sequence[str], most: int) -> str:
@@ -112,8 +112,8 @@ def _listed(servers: Sequence[str], most: int) -> str:
     return ", ".join(servers[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _trouble(verdict: Verdict) -> str:
-    """Return what follows the name, or nothing when all is well."""
+def _problem(verdict: Verdict) -> str:
+    """Return what follows the name, or "" if there is no problem."""
     side = "in" if verdict.in_service else "out"
     if verdict.draining:
         what = " draining"
@@ -121,13 +121,13 @@ def _trouble(verdict: Verdict) -> str:
         what = f" held {side} by {printable(verdict.held_by, CODE_CHARACTERS)}"
     else:
         what = "" if verdict.in_service else " out"
-    codes = ", ".join(dict.fromkeys(printable(r.code, CODE_CHARACTERS) for r in _blamed(verdict)))
+    codes = ", ".join(dict.fromkeys(printable(r.code, CODE_CHARACTERS) for r in _causes(verdict)))
     if not codes and verdict.state is not State.OK:
         codes = verdict.state.name
     return f"{what}: {codes}" if codes else what
 
 
-def _blamed(verdict: Verdict) -> Iterable[Reason]:
-    """Return the reasons that remove a server, or else those as bad as its state."""
+def _causes(verdict: Verdict) -> Iterable[Reason]:
+    """Return the reasons that remove a server, or else those with the state of the verdict."""
     removing = [reason for reason in verdict.reasons if reason.removes]
     return removing or [reason for reason in verdict.reasons if reason.state is verdict.state]

@@ -1,6 +1,6 @@
-"""The verdicts as a table for people: a glance must be enough, at night and without colour.
+"""The verdicts as a table for people, readable without colour.
 
-The command line calls it; the only file that draws. Words carry the meaning, colour repeats it.
+The command line calls it. Colour only repeats what the text states.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from rich.text import Text
 
 from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
-from ldaphealth.sinks.summary import names, remark, summary, troubles
+from ldaphealth.sinks.summary import names, problems, remark, summary
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
 from ldaphealth.text.printable import printable
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
-NARROW = 90  # columns; below, the sentences would get less than a third of the line
-LONGEST_MS = 1e7  # about three hours; more is no time that a session took
+NARROW = 90  # columns; with fewer, less than a third of the line would be left for the reasons
+LONGEST_MS = 1e7  # about three hours; longer than any session
 
 
 class Column(Struct, frozen=True):
-    """One column of the wide table; it is left out when it would be empty."""
+    """One column of the wide table; it is omitted if it would be empty."""
 
     heading: str
     cell: Callable[[Verdict], Text]
@@ -34,7 +34,7 @@ class Column(Struct, frozen=True):
 
 
 def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
-    """Draw the table, with `verbose` every finding, and at the end one line that sums it up."""
+    """Return the table, with `verbose` every finding, and a summary in the last line."""
     table: list[RenderableType] = []
     if snapshot.verdicts:
         table.append(
@@ -51,10 +51,10 @@ def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
 def _summary(snapshot: Snapshot) -> Text:
     if not snapshot.verdicts:
         return Text("no server was checked")
-    everybody = all(verdict.in_service for verdict in snapshot.verdicts)
+    all_in = all(verdict.in_service for verdict in snapshot.verdicts)
     how_many = summary(snapshot).replace(" in service", " servers in service")
-    counted = Text(how_many, "bold green" if everybody else "bold red")
-    return Text("; ").join([counted, *map(Text, troubles(snapshot))])
+    counted = Text(how_many, "bold green" if all_in else "bold red")
+    return Text("; ").join([counted, *map(Text, problems(snapshot))])
 
 
 def _wide(snapshot: Snapshot) -> Table:
@@ -90,7 +90,7 @@ def _columns(shown: Mapping[str, str]) -> tuple[Column, ...]:
 
 
 def _narrow(snapshot: Snapshot) -> Table:
-    """Put all that is said of a server below its verdict: columns would leave no room for why."""
+    """Return a table with the reasons below the verdict: columns would leave no room for them."""
     shown = names(snapshot)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(overflow="fold", max_width=24)
@@ -127,7 +127,7 @@ def _why(verdict: Verdict) -> Text:
 
 
 def _ms(verdict: Verdict, name: str) -> str:
-    """Return a time in milliseconds, or nothing: a step that was not reached took none."""
+    """Return a time in milliseconds, or "" if the step was not reached."""
     for finding in verdict.findings:
         for metric in finding.metrics:
             if metric.name == name and 0 <= metric.value * 1000 < LONGEST_MS:
@@ -145,7 +145,7 @@ def _findings(snapshot: Snapshot) -> Table:
         for finding in verdict.findings:
             state = Text(finding.state.name, STYLES[finding.state])
             table.add_row(Text(name, "bold"), state, _finding(finding))
-            name = ""  # said once, so that the eye finds where the next server begins
+            name = ""  # printed once, so that the start of the next server stands out
     return table
 
 
@@ -158,8 +158,8 @@ def _metrics(metrics: Iterable[Metric]) -> Iterable[str]:
     for metric in metrics:
         name = " ".join(filter(None, (printable(metric.name), printable(metric.label))))
         ranges = [
-            f"{word} {printable(text)}"
-            for word, text in (("warning", metric.warning), ("critical", metric.critical))
+            f"{kind} {printable(text)}"
+            for kind, text in (("warning", metric.warning), ("critical", metric.critical))
             if text
         ]
         value = f"{metric.value:.6g}" if isfinite(metric.value) else "not known"

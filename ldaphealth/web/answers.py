@@ -46,7 +46,7 @@ def landing(source: Source, _: Request) -> Response:
         boot_seconds=now,
         epoch_seconds=epoch_seconds(),
         host=socket.gethostname(),
-        words=words,
+        overrides=words,
         links=LINKS,
     )
     return Response(text, headers=dict(page.HEADERS))

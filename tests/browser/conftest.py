@@ -52,7 +52,7 @@ def realistic() -> str:
         boot_seconds=views.BOOT,
         epoch_seconds=views.EPOCH,
         host="lb1",
-        words=views.WORDS,
+        overrides=views.OVERRIDES,
     )
 
 

@@ -45,7 +45,11 @@ def text_of(chrome: webdriver.Chrome, selector: str) -> str:
 
 def told(view: LiveView) -> str:
     return page.render(
-        view, views.HEALTH, boot_seconds=views.BOOT, epoch_seconds=views.EPOCH, words=views.WORDS
+        view,
+        views.HEALTH,
+        boot_seconds=views.BOOT,
+        epoch_seconds=views.EPOCH,
+        overrides=views.OVERRIDES,
     )
 
 
@@ -92,12 +96,12 @@ def test_without_a_script_it_shows_the_same_and_reloads_itself(
     chrome.get(site.url)
 
     assert chrome.find_element(By.TAG_NAME, "h1").text == "3 of 6 servers in service"
-    assert chrome.find_element(By.LINK_TEXT, "Look again").is_displayed()
+    assert chrome.find_element(By.LINK_TEXT, "Reload").is_displayed()
     assert not chrome.find_element(By.CSS_SELECTOR, "button").is_displayed()
     refresh = chrome.find_element(By.CSS_SELECTOR, "meta[http-equiv=refresh]")
     assert refresh.get_dom_attribute("content") == "30"
     assert chrome.find_element(By.ID, "example/ldap2").get_dom_attribute("open") is not None
-    chrome.find_element(By.LINK_TEXT, "Look again").click()
+    chrome.find_element(By.LINK_TEXT, "Reload").click()
     eventually(lambda: site.asked == 2, "the link does not ask again")
 
 
@@ -163,7 +167,7 @@ def test_an_agent_that_is_away_is_told_and_forgiven(chrome: webdriver.Chrome, si
     screenshot(chrome, "page-away")
 
     for words in counted:
-        assert re.fullmatch(r"The agent does not answer\. Last seen \d+ s ago\.", words)
+        assert re.fullmatch(r"The agent does not answer\. Last answer \d+ s ago\.", words)
     assert chrome.title == "? no answer - ldaphealth"
     assert text_of(chrome, "h1") == "3 of 6 servers in service"  # what was known is still there
 
@@ -176,8 +180,8 @@ def test_an_agent_that_is_away_is_told_and_forgiven(chrome: webdriver.Chrome, si
 @pytest.mark.parametrize(
     ("status", "text", "words"),
     [
-        pytest.param(503, "busy", "The agent answers with status 503.", id="busy"),
-        pytest.param(200, "<h1>Log in", "What answers is not the agent.", id="a proxy"),
+        pytest.param(503, "busy", "The agent answered with status 503.", id="busy"),
+        pytest.param(200, "<h1>Log in", "The answer is not a page of the agent.", id="a proxy"),
     ],
 )
 def test_what_answers_instead_is_told(
@@ -211,7 +215,7 @@ def test_a_pause_asks_nobody(chrome: webdriver.Chrome, site: Site) -> None:
     asked = site.asked
     time.sleep(0.5)
 
-    assert (button.text, button.get_dom_attribute("aria-pressed")) == ("Paused: go on", "true")
+    assert (button.text, button.get_dom_attribute("aria-pressed")) == ("Paused: resume", "true")
     assert site.asked == asked
     button.click()
     eventually(lambda: site.asked > asked, "it does not go on")

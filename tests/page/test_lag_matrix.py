@@ -48,7 +48,7 @@ def test_a_server_that_could_not_be_compared_is_not_known() -> None:
 
     assert found is not None
     assert found.rows[1] == ("b", (Cell("unknown", "not known"),))
-    assert found.words == "no change is known to be missing on 2 servers"
+    assert found.summary == "no change is known to be missing on 2 servers"
 
 
 def test_the_worst_is_in_the_words() -> None:
@@ -56,7 +56,7 @@ def test_the_worst_is_in_the_words() -> None:
 
     assert found is not None
     assert found.server_ids == ("001", "002", "003")
-    assert found.words == "1 of 2 servers lack changes that others have"
+    assert found.summary == "1 of 2 servers lack changes that others have"
 
 
 def test_there_is_none_without_replication() -> None:

@@ -80,7 +80,7 @@ def realistic() -> LiveView:
 
 @pytest.fixture(scope="module")
 def parsed(realistic: LiveView) -> Parsed:
-    return Parsed(rendered(realistic, host="lb1", words=views.WORDS))
+    return Parsed(rendered(realistic, host="lb1", overrides=views.OVERRIDES))
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def parsed(realistic: LiveView) -> Parsed:
         "example/ldap2 out: bind.timeout",
         "branch/b1: no fresh verdict",
         "branch/b2 held in by floor: search.noSuchObject",
-        "The last verdict said in service ; it holds no more since 1 min 13 s.",
+        "The last verdict was in service ; it expired 1 min 13 s ago.",
         "Held by floor. It should be out, but too few servers would be left",
-        "no new connections, open ones may go on. 1 h 12 min left: new kernel",
+        "no new connections; open ones continue. 1 h 12 min left: new kernel",
         "behind 41 s, gap 1 h 5 min",
         "1 of 2 servers lack changes that others have",
         "in service → out",
-        "lb1 , seen at 02:13:20 UTC",
-        "Trouble of the agent itself nothing",
+        "lb1 , as of 02:13:20 UTC",
+        "Problems of the agent none",
     ],
 )
 def test_it_says(parsed: Parsed, words: str) -> None:
@@ -116,7 +116,7 @@ def test_the_worst_server_comes_first(realistic: LiveView) -> None:
     ("view", "title"),
     [
         pytest.param(views.realistic(), "2 out, 1 unknown - ldaphealth", id="some are out"),
-        pytest.param(LiveView(), "nothing seen yet - ldaphealth", id="just begun"),
+        pytest.param(LiveView(), "no server probed yet - ldaphealth", id="just begun"),
         pytest.param(
             LiveView({"c": {"c/a": views.known(views.fine("c/a"))}}),
             "1 in service - ldaphealth",
@@ -129,8 +129,8 @@ def test_the_tab_of_the_browser_tells(view: LiveView, title: str) -> None:
 
 
 def test_a_server_that_was_not_looked_at_yet_is_counted(realistic: LiveView) -> None:
-    assert "94 not looked at yet" in rendered(realistic, replace(views.HEALTH, servers=100))
-    assert "No server was looked at yet" in rendered(LiveView())
+    assert "94 not probed yet" in rendered(realistic, replace(views.HEALTH, servers=100))
+    assert "No server has been probed yet" in rendered(LiveView())
 
 
 def test_a_verdict_that_is_not_fresh_is_in_service_no_more(realistic: LiveView) -> None:
@@ -162,12 +162,12 @@ def test_what_the_agent_suffers_from_is_said(realistic: LiveView) -> None:
 
 
 def test_what_is_wrong_with_the_agent_now_is_said(realistic: LiveView) -> None:
-    assert "has not come round" not in Parsed(rendered(realistic)).text
+    assert "main loop has not run" not in Parsed(rendered(realistic)).text
     text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7, threads=64))).text
-    assert "7 looks wait for one of 64 threads" in text
+    assert "7 rounds wait for one of 64 threads" in text
 
     late = Parsed(rendered(realistic, replace(views.HEALTH, loop_age_seconds=75.0))).text
-    assert "The agent has not come round for 1 min 15 s" in late
+    assert "The agent's main loop has not run for 1 min 15 s" in late
 
 
 def test_every_rule_of_the_guard_is_explained() -> None:
@@ -191,7 +191,7 @@ def test_an_operators_word_without_a_reason() -> None:
     known = views.known(views.draining("c/a"))
 
     assert card(known, views.BOOT, CardOverride("drain", 61.0)).brief == "1 min 1 s left"
-    assert card(known, views.BOOT).held_sentence.startswith("An operator drains it")
+    assert card(known, views.BOOT).held_sentence.startswith("Drained by an operator")
 
 
 def nasty_view(text: str) -> LiveView:
@@ -208,9 +208,11 @@ def nasty_view(text: str) -> LiveView:
 
 
 def nasty_page(text: str) -> str:
-    word = CardOverride(text, 10.0, text)
-    words = {server: word for server, _ in nasty_view(text).servers()}
-    return rendered(nasty_view(text), replace(views.HEALTH, version=text), host=text, words=words)
+    override = CardOverride(text, 10.0, text)
+    overrides = {server: override for server, _ in nasty_view(text).servers()}
+    return rendered(
+        nasty_view(text), replace(views.HEALTH, version=text), host=text, overrides=overrides
+    )
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)

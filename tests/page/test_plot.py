@@ -36,7 +36,7 @@ def test_all_plots_of_a_server_have_one_scale() -> None:
 def test_the_numbers_are_in_words_too() -> None:
     (plot,) = plots({"bind": hour(m20=5.0, m60=0.002)}, 60)
 
-    assert plot.words == (
+    assert plot.description == (
         "Newest minute: half within 2.0 ms, 95 % within 2.0 ms. Longest of the hour: 5.0 s, "
         "40 min ago."
     )
@@ -47,7 +47,7 @@ def test_a_check_that_was_not_looked_at_lately_says_when() -> None:
     (plot,) = plots({"search": hour(m56=0.002)}, 60)
 
     assert plot.age == "4 min ago"
-    assert plot.words.startswith("4 min ago: half within")
+    assert plot.description.startswith("4 min ago: half within")
 
 
 def test_what_is_older_than_an_hour_is_not_drawn() -> None:

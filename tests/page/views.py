@@ -44,7 +44,7 @@ HEALTH = convert(
     AgentHealth,
 )
 AILING = replace(HEALTH, overruns=12, publish_errors=3, history_errors=1, history_lost=2)
-WORDS = {"example/ldap3": CardOverride("drain", 4_325.0, "new kernel")}
+OVERRIDES = {"example/ldap3": CardOverride("drain", 4_325.0, "new kernel")}
 
 
 def fine(

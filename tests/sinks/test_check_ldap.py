@@ -145,11 +145,13 @@ def test_only_the_checks_that_are_asked_for_decide(checks: set[str], status: int
 def test_a_server_that_a_check_did_not_reach_is_named() -> None:
     told = render(ONE_OUT, PluginOptions(checks=frozenset({"search"})))
 
-    assert "ldap3: not reached by the checks asked for" in told.text.split("\n")
+    assert "ldap3: not reached by the requested checks" in told.text.split("\n")
 
 
 def test_a_check_that_nobody_did_is_no_answer() -> None:
-    with pytest.raises(LookupError, match="nothing was seen of write; seen were bind, search"):
+    with pytest.raises(
+        LookupError, match="no finding of write; there are findings of bind, search"
+    ):
         render(HEALTHY, PluginOptions(checks=frozenset({"write"})))
 
 
@@ -159,7 +161,7 @@ def test_a_stale_verdict_is_unknown_even_if_it_was_good_or_bad() -> None:
 
     assert told.exit_status == 3
     assert told.text.startswith("LDAP UNKNOWN - ")
-    assert "agent.stale: the agent looks no more: its verdict is 12 s past its time" in told.text
+    assert "agent.stale: the verdict of the agent expired 12 s ago and was not renewed" in told.text
     assert "ldap4 UNKNOWN" in told.text  # of which the agent does not say that it holds
 
 

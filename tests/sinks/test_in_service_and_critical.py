@@ -14,7 +14,7 @@ from ldaphealth.model import CheckEffect, Finding, Server, Snapshot, State, Trus
 from ldaphealth.page.server_card import card
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.sinks import SINKS, SinkOptions
-from ldaphealth.sinks.summary import explained_code, remark, troubles
+from ldaphealth.sinks.summary import explained_code, problems, remark
 from tests.page import views
 
 EFFECTS = {
@@ -95,7 +95,7 @@ def test_each_sink_says_why_it_is_in_service(
 def test_a_reason_that_removes_is_named_before_a_split() -> None:
     snapshot = decided((0, "bind", "timeout", HARD), SPLIT)
 
-    assert troubles(snapshot)[0] == "s0 out: bind.timeout"
+    assert problems(snapshot)[0] == "s0 out: bind.timeout"
 
 
 def test_a_server_that_is_out_needs_no_remark() -> None:

@@ -169,7 +169,7 @@ IN = serving("main/ldap1")
         pytest.param(IN, State.OK, id="in service and well is OK"),
         pytest.param(replace(IN, state=State.WARNING), State.WARNING, id="a warning is WARNING"),
         pytest.param(
-            replace(IN, state=State.CRITICAL), State.CRITICAL, id="a check that is only told"
+            replace(IN, state=State.CRITICAL), State.CRITICAL, id="a check that is only reported"
         ),
         pytest.param(
             replace(IN, state=State.CRITICAL, held_by="blind"), State.CRITICAL, id="held in"

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State
-from ldaphealth.sinks.summary import names, summary, troubles
+from ldaphealth.sinks.summary import names, problems, summary
 from tests.sinks import snapshots
 from tests.sinks.snapshots import TAKEN_AT, serving
 
@@ -29,14 +29,14 @@ from tests.sinks.snapshots import TAKEN_AT, serving
     ],
 )
 def test_troubles_are_told_worst_first(snapshot: Snapshot, expected: list[str]) -> None:
-    assert troubles(snapshot) == expected
+    assert problems(snapshot) == expected
 
 
 def test_of_many_servers_with_one_trouble_the_first_are_named() -> None:
     many = Snapshot(TAKEN_AT, tuple(snapshots.silent(f"main/ldap{n}") for n in range(4)))
 
-    assert troubles(many, most_names=2) == ["ldap0, ldap1 and 2 more out: bind.timeout"]
-    assert troubles(many) == ["ldap0, ldap1, ldap2, ldap3 out: bind.timeout"]
+    assert problems(many, most_names=2) == ["ldap0, ldap1 and 2 more out: bind.timeout"]
+    assert problems(many) == ["ldap0, ldap1, ldap2, ldap3 out: bind.timeout"]
 
 
 def test_only_the_reasons_that_remove_a_server_are_named_for_it() -> None:
@@ -47,13 +47,13 @@ def test_only_the_reasons_that_remove_a_server_are_named_for_it() -> None:
     slow = Reason("search.slow", "slow", State.WARNING, CheckEffect.OUT, removes=False)
     verdict = replace(silent, reasons=(watched, slow, *silent.reasons))
 
-    assert troubles(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1 out: bind.timeout"]
+    assert problems(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1 out: bind.timeout"]
 
 
 def test_a_bad_state_without_reasons_is_still_told() -> None:
     verdict = replace(serving("main/ldap1"), state=State.UNKNOWN, findings=())
 
-    assert troubles(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1: UNKNOWN"]
+    assert problems(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1: UNKNOWN"]
 
 
 def test_servers_in_service_are_counted() -> None:
