@@ -1,29 +1,29 @@
-# Every command of the project. `make test` needs git, make and Python 3.11 or newer, nothing else.
+# All commands of the project. `make test` needs only git, make and Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
 .PHONY: help venv packages demo bench bench-content test docker-build check e2e screenshots soak docs format lock clean
-help:  ## Say what there is
+help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 venv: .venv/ready  ## Make the virtual environment from the lock file
 
 .venv/ready: locks/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed; say which: make PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed; set it: make PYTHON=python3.12' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || ./scripts/install-packages python3-venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-# dma sends mail without a daemon; with another program nagios4-core would bring exim
-packages:  ## Install what the tests drive, where we may
+# dma sends mail without a daemon; without it nagios4-core would install exim
+packages:  ## Install the programs that the tests use, if permitted
 	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
-	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium here: tests/browser is skipped' >&2
+	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium: tests/browser is skipped' >&2
 
-demo: venv packages  ## Show verdicts on a real four-node cluster with real faults
+demo: venv packages  ## Show verdicts on a four-node cluster with real faults
 	$(BIN)/python -m demo
 
 bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, the agent, a scrape and the page
@@ -38,9 +38,9 @@ bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, t
 bench-content: venv packages  ## Measure comparing 200,000 entries on four servers
 	$(BIN)/python -m bench.content
 
-test: venv packages check e2e  ## Install what is missing and run everything
+test: venv packages check e2e  ## Install missing packages and run all checks and tests
 
-e2e: venv packages  ## Let a real keepalived act on real IPVS, in User-Mode Linux
+e2e: venv packages  ## Test with keepalived and IPVS in User-Mode Linux
 	@./scripts/install-packages user-mode-linux iproute2
 	$(BIN)/pytest tests/e2e
 
@@ -51,29 +51,29 @@ check: venv  ## Format, lint, direction of imports, types, tests
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal -m 'not e2e'
 
-screenshots: venv packages  ## Test the page in a real Chromium and keep pictures of it in build/screenshots
+screenshots: venv packages  ## Test the page in Chromium and write screenshots to build/screenshots
 	$(BIN)/pytest tests/browser
 
-soak: venv packages  ## Let two balancers write for two minutes, and an agent see a healthy load for 30
+soak: venv packages  ## Run the long tests: two balancers for 2 minutes, an agent under load for 30
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
 
-docs: venv  ## Write the references and the dashboard from the schema and the table of metrics
+docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
 	$(BIN)/python scripts/metrics_reference.py
 	$(BIN)/python scripts/grafana_dashboard.py
 
-format: venv  ## Format the code and mend what can be mended
+format: venv  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 docker-build:  ## Build both images, with a Docker engine or with buildah
 	./docker/build
 
-lock:  ## Write the lock files anew (needs uv)
+lock:  ## Update the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml --group dev -o locks/dev.txt
 	printf 'hatchling\n' | uv pip compile --universal --python-version 3.11 --generate-hashes -q -c locks/dev.txt - -o locks/build.txt
 
-clean:  ## Remove what was made here
+clean:  ## Remove generated files
 	rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

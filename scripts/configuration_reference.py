@@ -1,6 +1,6 @@
 """Write the tables of docs/configuration.md from the schema of the file; `make docs` runs it.
 
-With --check it writes nothing and fails when the document is old.
+With --check it writes nothing and fails if the document is out of date.
 """
 
 from __future__ import annotations
@@ -82,20 +82,20 @@ def _type(each: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def _bounds(each: dict[str, Any]) -> str:
-    words = {
+    phrases = {
         "minimum": "at least",
         "exclusiveMinimum": "more than",
         "maximum": "at most",
     }
-    return "".join(f", {word} {each[key]:g}" for key, word in words.items() if key in each)
+    return "".join(f", {phrase} {each[key]:g}" for key, phrase in phrases.items() if key in each)
 
 
 def _default(value: object) -> str:
     if value in (None, "", {}, []):
         return ""
     if isinstance(value, dict):
-        said = {key: each for key, each in value.items() if each not in (None, "", False, True)}
-        return ", ".join(f"{key} `{each}`" for key, each in said.items())
+        shown = {key: each for key, each in value.items() if each not in (None, "", False, True)}
+        return ", ".join(f"{key} `{each}`" for key, each in shown.items())
     if isinstance(value, list):
         return "; ".join(f"{each['of']} to {each['to']}" for each in value)
     if isinstance(value, float):

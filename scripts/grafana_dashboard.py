@@ -1,6 +1,6 @@
 """Write the Grafana dashboard from the table of metrics; `make docs` runs it.
 
-With --check it writes nothing and fails when the file is old.
+With --check it writes nothing and fails if the file is out of date.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Panel(Struct, frozen=True):
     about: str = ""
 
 
-# What a person looks at first; everything else follows from the table.
+# The overview; all other panels are generated from the table.
 OVERVIEW = (
     Panel(
         "Servers out of service",
@@ -68,7 +68,7 @@ OVERVIEW = (
         kind="state-timeline",
     ),
     Panel(
-        "Operations, 90 % are quicker",
+        "Operations, 90th percentile",
         "histogram_quantile(0.9, sum by (le, operation) "
         f"(rate(ldaphealth_operation_duration_seconds_bucket{{{SERVERS}}}{RATE})))",
         "{{operation}}",
@@ -81,12 +81,12 @@ SECTIONS = (
     ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
     ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_")),
     ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
-    ("Looks on demand", ("probe_",)),
+    ("Probes on demand", ("probe_",)),
 )
 
 
 def dashboard() -> dict[str, Any]:
-    """Return what Grafana imports."""
+    """Return the dashboard as Grafana imports it."""
     sections = [("Overview", OVERVIEW)] + [
         (title, tuple(_panel(each) for each in METRICS if each.name.startswith(prefixes)))
         for title, prefixes in SECTIONS
@@ -132,7 +132,7 @@ def _variables() -> Iterator[dict[str, Any]]:
 
 def _panel(family: Family[Any]) -> Panel:
     of_server = "server" in family.labels
-    chosen = f"{{{SERVERS}}}" if of_server else ""
+    selector = f"{{{SERVERS}}}" if of_server else ""
     own = [each for each in family.labels if each not in ("cluster", "server")]
     names = ["{{cluster}}/{{server}}"] if of_server else ["{{instance}}"]
     legend = " ".join([*names, *(f"{{{{{each}}}}}" for each in own)])
@@ -140,21 +140,21 @@ def _panel(family: Family[Any]) -> Panel:
     if family.kind is MetricType.HISTOGRAM:
         title += ", mean"
         expression = (
-            f"rate({family.name}_sum{chosen}{RATE}) / rate({family.name}_count{chosen}{RATE})"
+            f"rate({family.name}_sum{selector}{RATE}) / rate({family.name}_count{selector}{RATE})"
         )
     elif family.kind is MetricType.COUNTER:
         title += " per second"
-        expression = f"rate({family.name}{chosen}{RATE})"
+        expression = f"rate({family.name}{selector}{RATE})"
     elif family.name.endswith("_timestamp_seconds"):
         title = title.removesuffix(" timestamp seconds") + " in"
-        expression = f"{family.name}{chosen} - time()"
+        expression = f"{family.name}{selector} - time()"
     else:
-        expression = family.name + chosen
+        expression = family.name + selector
     return Panel(title, expression, legend, UNITS[family.unit], about=family.help)
 
 
 def _placed(sections: Iterable[tuple[str, tuple[Panel, ...]]]) -> Iterator[dict[str, Any]]:
-    """Yield a heading for each section, and its panels below it, three in a line."""
+    """Yield a heading for each section, followed by its panels, three in a line."""
     number, top = 0, 0
     for title, panels in sections:
         number += 1

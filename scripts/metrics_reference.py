@@ -1,6 +1,6 @@
 """Write the tables of docs/metrics.md from the table of metrics; `make docs` runs it.
 
-With --check it writes nothing and fails when the document is old.
+With --check it writes nothing and fails if the document is out of date.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def reference() -> str:
 
 
 def _section(title: str, families: Iterable[Family[Any]]) -> Iterator[str]:
-    yield from (f"## {title}", "", "| metric | type | labels | what it is |", "|---|---|---|---|")
+    yield from (f"## {title}", "", "| metric | type | labels | meaning |", "|---|---|---|---|")
     for each in families:
         labels = ", ".join(f"`{label}`" for label in each.labels)
         yield f"| `{each.name}` | {each.kind} | {labels} | {each.help} |"

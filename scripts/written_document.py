@@ -1,4 +1,4 @@
-"""Writes a document that follows from the code, or checks that it is up to date (--check)."""
+"""Writes a document that is generated from the code, or checks that it is up to date (--check)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def write_or_check(document: Path, text: str) -> int:
 
 
 def below_mark(document: Path, reference: str) -> str:
-    """Return the document with this reference in place of all that stands below its mark."""
+    """Return the document with everything below its mark replaced by the reference."""
     before = document.read_text(encoding="utf-8").partition(MARK)[0]
     return f"{before}{MARK}\n{reference}"

@@ -1,4 +1,4 @@
-"""Prometheus: what a scrape is answered with, and the table of all metrics."""
+"""Prometheus: the response to a scrape, and the table of all metrics."""
 
 from ldaphealth.prometheus.exposition import exposition, exposition_of_probe
 from ldaphealth.prometheus.family import Family, MetricType, Probed

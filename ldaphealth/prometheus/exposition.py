@@ -1,6 +1,6 @@
-"""The answer to a scrape, made anew of what is known at that moment; nothing is kept between two.
+"""The response to a scrape, from the live state at that moment; nothing is kept between scrapes.
 
-The only file that speaks to prometheus_client. web/ calls both expositions.
+The only file that uses prometheus_client. web/ calls both expositions.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ldaphealth.prometheus.family import Exponents, Family, Probed, S, ScrapedSe
 from ldaphealth.prometheus.table import AGENT, ALWAYS, ANSWER, PROBE, PROBED_SERVER, VERDICT
 from ldaphealth.text.printable import printable
 
-MOST_SERIES = 64  # of one metric and server: a server ID, a link, a database each
+MOST_SERIES = 64  # of one metric and server: one for each server ID, link or database
 LABEL_CHARACTERS = 100
 NEGOTIABLE = re.compile(r"[A-Za-z0-9/;,=.*+ _-]{0,1000}", re.ASCII)
 
-SUFFIXES: Mapping[str, str] = {"counter": "_total", "info": "_info"}  # the library adds its own
+SUFFIXES: Mapping[str, str] = {"counter": "_total", "info": "_info"}  # the library adds them
 
 Labels = tuple[str, ...]
 
@@ -34,10 +34,10 @@ Labels = tuple[str, ...]
 def exposition(
     view: LiveView, health: AgentHealth, now: BootSeconds, accept: str = ""
 ) -> tuple[bytes, str]:
-    """Return the agent's metrics and their Content-Type; OpenMetrics if Accept asks for it.
+    """Return the agent's metrics and their Content-Type; OpenMetrics if Accept requests it.
 
-    `now` is in seconds since the boot (`clocks.boot_seconds`): verdicts that hold no more are
-    left out. Any header is answered, one that makes no sense with the text format.
+    `now` is in seconds since the boot (`clocks.boot_seconds`): stale verdicts are left out. An
+    `accept` that is not valid selects the text format.
     """
     shown = [
         (_names(server), ScrapedServer(known, not known.is_stale(now)))
@@ -51,7 +51,7 @@ def exposition(
 
 
 def exposition_of_probe(view: LiveView, probed: Probed, accept: str = "") -> tuple[bytes, str]:
-    """Return the metrics of one look on demand: nothing is counted over several looks."""
+    """Return the metrics of one probe on demand, without counters over several probes."""
     known = [(_names(server), each) for server, each in view.servers()]
     scrape = _Scrape()
     scrape.add(PROBE, [((), probed)])
@@ -69,7 +69,7 @@ def _encoded(scrape: _Scrape, accept: str) -> tuple[bytes, str]:
 def _negotiated(accept: str) -> tuple[Callable[[Collector], bytes], str]:
     try:
         encode, content_type = text.choose_encoder(accept if NEGOTIABLE.fullmatch(accept) else "")
-    except TypeError:  # the library compares the parts of a version that are no numbers
+    except TypeError:  # the library compares parts of a version that are not numbers
         encode, content_type = text.choose_encoder("")
     if content_type.startswith("application/openmetrics-text"):
         return _openmetrics, openmetrics.CONTENT_TYPE_LATEST
@@ -77,13 +77,13 @@ def _negotiated(accept: str) -> tuple[Callable[[Collector], bytes], str]:
 
 
 def _openmetrics(scrape: Collector) -> bytes:
-    """Encode without escaping names: ours need none, and looking for it takes half of the time."""
+    """Encode without escaping names: these need none, and the check takes half of the time."""
     encoded: bytes = openmetrics.generate_latest(scrape, openmetrics.ALLOWUTF8)  # type: ignore[no-untyped-call]
     return encoded
 
 
 class _Scrape(Collector):
-    """The metrics of one answer: what the library's encoders ask for, and what has no room."""
+    """The metrics of one response, for the library's encoders, and the number of omitted series."""
 
     def __init__(self) -> None:
         self.left_out = 0
@@ -93,7 +93,7 @@ class _Scrape(Collector):
         return self._metrics
 
     def add(self, families: Iterable[Family[S]], sources: Sequence[tuple[Labels, S]]) -> None:
-        """Add what each family reads of each source; a family without series is left out."""
+        """Add the series of each family and source; a family without series is left out."""
         for family in families:
             name = family.name.removesuffix(SUFFIXES.get(family.kind, ""))
             metric = Metric(name, family.help, family.kind.value, family.unit)
@@ -109,14 +109,16 @@ class _Scrape(Collector):
     def _series(
         self, family: Family[S], sources: Sequence[tuple[Labels, S]]
     ) -> Iterator[tuple[Labels, float | Histogram]]:
-        taken: set[Labels] = set()
+        used: set[Labels] = set()
         for names, source in sources:
             for number, (labels, value) in enumerate(family.read(source)):
                 values = (*names, *[_label(each) for each in labels])
-                if number >= MOST_SERIES or values in taken:  # a series twice spoils the whole
+                if (
+                    number >= MOST_SERIES or values in used
+                ):  # a duplicate series makes the whole response invalid
                     self.left_out += 1
                 else:
-                    taken.add(values)
+                    used.add(values)
                     yield values, value
 
 
@@ -135,18 +137,18 @@ def _bounds(exponents: Exponents) -> tuple[str, ...]:
     return (*(str(2.0**exponent) for exponent in exponents), "+Inf")
 
 
-def cumulative(spread: Histogram, exponents: Exponents) -> list[int]:
-    """Return how many numbers are below each bound, the last of which is infinity.
+def cumulative(times: Histogram, exponents: Exponents) -> list[int]:
+    """Return how many values are below each bound, the last of which is infinity.
 
-    A number that equals a bound counts as above it: the buckets of a spread are open at the top.
+    A value that equals a bound counts as above it: the buckets exclude their upper bound.
     """
     counts, below = [], 0
-    buckets = sorted(spread.buckets.items(), reverse=True)
+    buckets = sorted(times.buckets.items(), reverse=True)
     for exponent in exponents:
         while buckets and buckets[-1][0] < exponent * BUCKETS_PER_OCTAVE:
             below += buckets.pop()[1]
         counts.append(below)
-    return [*counts, spread.count]
+    return [*counts, times.count]
 
 
 def _names(server: str) -> Labels:
@@ -155,5 +157,5 @@ def _names(server: str) -> Labels:
 
 
 def _label(value: str) -> str:
-    """Return one line of text that UTF-8 can hold, whatever a server sent."""
+    """Return one line of text that is valid in UTF-8, whatever a server sent."""
     return printable(value, LABEL_CHARACTERS)

@@ -1,4 +1,4 @@
-"""What a metric is to us, before any library: a row of table.py, and the series it is read as."""
+"""Types for metrics that do not depend on the library: a row of table.py, and its series."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ldaphealth.live.histogram import Histogram
 from ldaphealth.live.live_state import LiveServer
 
 S = TypeVar("S")
-# The values of a family's labels, in their order, and what is measured.
+# The values of a family's labels, in their order, and the measured value.
 Series = tuple[tuple[str, ...], float | Histogram]
 
-# Upper bounds of a histogram as powers of two, by default 1 ms to 1 s; never change them: what was
-# recorded with other bounds does not add up with these. Each makes a scrape longer by a line for
+# Upper bounds of a histogram as powers of two, by default 1 ms to 1 s. Never change them: recorded
+# histograms with other bounds cannot be added to these. Each bound adds a line to a scrape for
 # every operation of every server.
 Exponents = tuple[int, ...]
 EXPONENTS: Exponents = (-10, -8, -6, -4, -2, 0)
 
 UNITS = ("seconds", "bytes", "ratio")
-SERVER = ("cluster", "server")  # the labels of everything that is said of a server
+SERVER = ("cluster", "server")  # the labels of every metric of a server
 
 
 class MetricType(StrEnum):
@@ -35,10 +35,10 @@ class MetricType(StrEnum):
 
 
 class Family(Struct, Generic[S], frozen=True, kw_only=True):
-    """One metric: `read` makes its series of a source, without the labels of the server.
+    """One metric: `read` returns its series from a source, without the labels of the server.
 
-    https://prometheus.io/docs/practices/naming/: the unit is the end of the name, `_total` is for
-    counters alone.
+    https://prometheus.io/docs/practices/naming/: the name ends in the unit; `_total` is for
+    counters only.
     """
 
     name: str
@@ -50,20 +50,20 @@ class Family(Struct, Generic[S], frozen=True, kw_only=True):
 
     @property
     def unit(self) -> str:
-        """Return the base unit, or "" for a number of things."""
+        """Return the base unit, or "" for a count."""
         last = self.name.removesuffix("_total").rpartition("_")[2]
         return last if last in UNITS else ""
 
 
 class ScrapedServer(Struct, frozen=True):
-    """What is known of a server, and whether its verdict still holds."""
+    """The live state of a server, and whether its verdict is valid."""
 
     known: LiveServer
     is_valid: bool
 
 
 class Probed(Struct, frozen=True):
-    """How one look on demand went; `success`: every server that was asked about serves."""
+    """The result of one probe on demand; `success`: see probe_success in table.py."""
 
     success: bool
     duration_seconds: float

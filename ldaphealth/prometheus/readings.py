@@ -1,7 +1,7 @@
-"""How each metric of a server is read from what is known of it; table.py names them. Pure.
+"""Functions that read the metrics of a server from its live state; table.py uses them. Pure.
 
-An observation counts only if the newest session of its server made it: what a server said before
-it broke says nothing of it now.
+An observation counts only if it is from the newest session with its server: an older one does not
+describe a server that has failed since.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
 from ldaphealth.prometheus.family import ScrapedServer, Series
 
-# Not the server's: a name is resolved on our side, and an unbind has no response (RFC 4511 4.3).
-ARRIVED = "from "  # and the provider: what the check propagation calls these times
+ARRIVED = "from "  # the prefix that the check propagation puts before the provider of these times
+# Not times of the server: names are resolved locally, and an unbind has no response (RFC 4511 4.3).
 NOT_ANSWERED = frozenset({"resolve", "unbind"})
 
-# How the series of one metric are read from what is known of a server.
+# Returns the series of one metric from the live state of a server.
 Reading = Callable[[LiveServer], Iterator[Series]]
 
 
@@ -29,12 +29,12 @@ def one(value: float) -> Iterable[Series]:
 
 
 def of_verdict(read: Callable[[Verdict], float]) -> Callable[[LiveServer], Iterable[Series]]:
-    """Return the reading of one number of the verdict."""
+    """Return a reading of one number of the verdict."""
     return lambda known: one(read(known.verdict))
 
 
 def states(known: LiveServer) -> Iterator[Series]:
-    """Yield 1 for the state that it is in, 0 for the others."""
+    """Yield 1 for the state of the verdict, 0 for the others."""
     for state in State:
         yield (state.name.lower(),), float(known.verdict.state is state)
 
@@ -49,7 +49,7 @@ def holds(known: LiveServer) -> Iterator[Series]:
 
 
 def severities(known: LiveServer) -> Iterator[Series]:
-    """Yield the worst finding of each check, in the order of severity."""
+    """Yield the severity of the worst finding of each check."""
     worst: dict[str, int] = {}
     for finding in known.verdict.findings:
         worst[finding.check] = max(worst.get(finding.check, 0), finding.state.severity)
@@ -58,7 +58,7 @@ def severities(known: LiveServer) -> Iterator[Series]:
 
 
 def reasons(known: LiveServer) -> Iterator[Series]:
-    """Yield the severity of each reason; nothing where all is well."""
+    """Yield the severity of each reason; nothing if there are no reasons."""
     worst: dict[str, int] = {}
     for reason in known.verdict.reasons:
         worst[reason.code] = max(worst.get(reason.code, 0), reason.state.severity)
@@ -67,7 +67,7 @@ def reasons(known: LiveServer) -> Iterator[Series]:
 
 
 def measured(check: str, name: str) -> Reading:
-    """Return the reading of one metric of a check's findings, which the metric's label labels."""
+    """Return a reading of one metric of a check's findings, by the label of the metric."""
 
     def read(known: LiveServer) -> Iterator[Series]:
         found = {
@@ -84,9 +84,9 @@ def measured(check: str, name: str) -> Reading:
 
 
 def of_server_ids(name: str) -> Reading:
-    """Return the reading of a metric of replication by server ID and naming context.
+    """Return a reading of a metric of replication by server ID and naming context.
 
-    Its label is the server ID, and the naming context after it where a cluster has several.
+    The label is the server ID, followed by the naming context if the cluster has several.
     """
     read_labelled = measured("replication", name)
 
@@ -99,27 +99,27 @@ def of_server_ids(name: str) -> Reading:
 
 
 def operation_times(shown: ScrapedServer) -> Iterator[Series]:
-    """Yield the times of each operation that a server answers, since the agent began."""
+    """Yield the times of each operation that the server answers, since the agent started."""
     for operation, times in shown.known.times.items():
         if operation not in NOT_ANSWERED and not operation.startswith(ARRIVED):
             yield (operation,), times
 
 
 def propagation_times(shown: ScrapedServer) -> Iterator[Series]:
-    """Yield the times until what was written on each provider was there, since the agent began."""
+    """Yield the times that writes on each provider took to appear, since the agent started."""
     for operation, times in shown.known.times.items():
         if operation.startswith(ARRIVED):
             yield (operation.removeprefix(ARRIVED),), times
 
 
-def times_of_one_look(known: LiveServer) -> Iterator[Series]:
-    """Yield the seconds that each operation took, where there was one look only."""
+def times_of_one_probe(known: LiveServer) -> Iterator[Series]:
+    """Yield the seconds that each operation took in one probe."""
     for operation, times in known.times.items():
         yield (operation,), times.sum
 
 
 def completed_operations(known: LiveServer) -> Iterator[Series]:
-    """Yield the operations that slapd says it completed since it started."""
+    """Yield the operations that slapd reports as completed since it started."""
     facts: monitor.Facts | None = _facts(known, "monitor")
     if facts is not None:
         for operation in sorted(monitor.OPERATIONS & facts.completed.keys()):
@@ -127,7 +127,7 @@ def completed_operations(known: LiveServer) -> Iterator[Series]:
 
 
 def resource(read: Callable[[resources.Facts], float | None]) -> Reading:
-    """Return the reading of one number that the check `resources` saw."""
+    """Return a reading of one number of the facts of the check `resources`."""
 
     def series(known: LiveServer) -> Iterator[Series]:
         facts: resources.Facts | None = _facts(known, "resources")
@@ -139,7 +139,7 @@ def resource(read: Callable[[resources.Facts], float | None]) -> Reading:
 
 
 def database(read: Callable[[resources.Database], float]) -> Reading:
-    """Return the reading of one number of each database that the check `resources` saw."""
+    """Return a reading of one number of each database in the facts of `resources`."""
 
     def series(known: LiveServer) -> Iterator[Series]:
         facts: resources.Facts | None = _facts(known, "resources")
@@ -150,21 +150,21 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
 
 
 def links(known: LiveServer) -> Iterator[Series]:
-    """Yield whether each link is connected by which the server replicates."""
+    """Yield whether each link of the server to a provider is connected."""
     facts: consumer.Facts | None = _facts(known, "consumer")
     for link in facts.links if facts is not None else ():
         yield (link.name,), float(link.connected)
 
 
 def certificate_expiry(known: LiveServer) -> Iterator[Series]:
-    """Yield the end of the certificate, in seconds since the epoch."""
+    """Yield the end of the certificate's validity, in seconds since the epoch."""
     facts: certificate.Facts | None = _facts(known, "certificate")
     if facts is not None and facts.expires_epoch_seconds is not None:
         yield (), facts.expires_epoch_seconds
 
 
 def _facts(known: LiveServer, check: str) -> Any:
-    """Return the facts of a check, None where the newest session did not see any."""
+    """Return the facts of a check, or None if the newest session has none."""
     seen, session = known.seen.get(check), known.seen.get("connect")
     if seen is None or (session is not None and seen.started_at < session.started_at):
         return None

@@ -1,6 +1,6 @@
-"""Every metric in one literal table; the collector, the dashboard and docs/metrics.md follow it.
+"""The table of all metrics, from which the exposition, the dashboard and docs/metrics.md are made.
 
-A metric of one's own is a row here and, if need be, a reading in readings.py.
+To add a metric, add a row here and, if necessary, a reading in readings.py.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ COUNTER, GAUGE, HISTOGRAM, INFO = (
     MetricType.HISTOGRAM,
     MetricType.INFO,
 )
-SINCE = "since the agent began"
+SINCE = "since the agent started"
 
-# Of the verdict on a server; left out once it does not hold any more.
+# Of the verdict on a server; left out when the verdict is stale.
 VERDICT: tuple[Family[LiveServer], ...] = (
     Family(
         name="ldaphealth_server_in_service",
         kind=GAUGE,
-        help="1 while the verdict is that the server is in service, 0 while it is out.",
+        help="1 if the verdict is that the server is in service, 0 if it is out.",
         read=readings.of_verdict(lambda verdict: verdict.in_service),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_weight",
         kind=GAUGE,
-        help="The weight that balancers are told; 0 when the server is out of service.",
+        help="The weight that is reported to balancers; 0 if the server is out of service.",
         read=readings.of_verdict(lambda verdict: verdict.weight),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_draining",
         kind=GAUGE,
-        help="1 while an operator drains the server: no new connections, open ones may go on.",
+        help="1 while an operator drains the server: no new connections; open ones continue.",
         read=readings.of_verdict(lambda verdict: verdict.draining),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_unchanged_seconds",
         kind=GAUGE,
-        help="For how long the server had been in service, or out of it, at the latest decision.",
+        help="How long the server had been in service, or out of service, at the latest decision.",
         read=readings.of_verdict(lambda verdict: verdict.lasted_seconds),
         labels=SERVER,
     ),
@@ -75,7 +75,7 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     Family(
         name="ldaphealth_reason_severity",
         kind=GAUGE,
-        help="Why the server is not well, by stable code, as severe as in "
+        help="The severity of each reason of the verdict, by stable code, with the values of "
         "ldaphealth_check_severity; a reason that is gone has no series.",
         read=readings.reasons,
         labels=(*SERVER, "code"),
@@ -83,8 +83,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     Family(
         name="ldaphealth_replication_behind_seconds",
         kind=GAUGE,
-        help="For how long the server was seen to lack changes of a server ID; 0 when it lacks "
-        "none. The suffix is empty where a cluster has only one.",
+        help="How long the server was observed to lack changes of a server ID; 0 if it lacks "
+        "none. The suffix is empty if the cluster has only one.",
         read=readings.of_server_ids("behind_seconds"),
         labels=(*SERVER, "server_id", "suffix"),
     ),
@@ -92,7 +92,7 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         name="ldaphealth_replication_csn_gap_seconds",
         kind=GAUGE,
         help="The newest CSN of a server ID minus the server's own: the time between two writes, "
-        "and no lateness; after an idle day one write makes a day.",
+        "not a delay; after an idle day one write makes it a day.",
         read=readings.of_server_ids("csn_gap_seconds"),
         labels=(*SERVER, "server_id", "suffix"),
     ),
@@ -106,16 +106,16 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     Family(
         name="ldaphealth_consumer_link_connected",
         kind=GAUGE,
-        help="1 while slapd says that a link which it replicates by is connected; a link that only "
-        "polls (refreshOnly) is not, between two polls.",
+        help="1 if slapd reports that the link to the provider is connected; a link that only "
+        "polls (refreshOnly) is not connected between two polls.",
         read=readings.links,
         labels=(*SERVER, "provider"),
     ),
     Family(
         name="ldaphealth_consumer_link_silent_seconds",
         kind=GAUGE,
-        help="For how long slapd was seen to hear nothing on a connected link, in the last 64 "
-        "looks; on an idle cluster this is ordinary.",
+        help="How long slapd was observed to receive nothing on a connected link, in the last 64 "
+        "probes; on an idle cluster this is normal.",
         read=readings.measured("consumer", "silent_seconds"),
         labels=(*SERVER, "provider"),
     ),
@@ -123,35 +123,35 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         name="ldaphealth_slapd_operations_completed_total",
         kind=COUNTER,
         help="Operations that slapd completed since it started (cn=Operations,cn=Monitor), the "
-        "agent's included; it begins anew when slapd does.",
+        "agent's included; a restart of slapd resets it.",
         read=readings.completed_operations,
         labels=(*SERVER, "operation"),
     ),
     Family(
         name="ldaphealth_slapd_pending_operations",
         kind=GAUGE,
-        help="Operations that waited for a thread of slapd at the latest look.",
+        help="Operations that waited for a thread of slapd at the latest probe.",
         read=readings.resource(lambda facts: facts.pending_operations),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_slapd_connections_ratio",
         kind=GAUGE,
-        help="Open connections, of the descriptors that slapd may have.",
+        help="Open connections as a share of the descriptors that slapd may have.",
         read=readings.resource(lambda facts: facts.connections_ratio),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_slapd_database_ratio",
         kind=GAUGE,
-        help="Pages in use, of the largest size of an MDB database.",
+        help="Pages in use as a share of the maximum size of an MDB database.",
         read=readings.database(lambda each: each.database_ratio),
         labels=(*SERVER, "suffix"),
     ),
     Family(
         name="ldaphealth_slapd_readers_ratio",
         kind=GAUGE,
-        help="Reader slots in use, of those of an MDB database.",
+        help="Reader slots in use as a share of those of an MDB database.",
         read=readings.database(lambda each: each.readers_ratio),
         labels=(*SERVER, "suffix"),
     ),
@@ -164,27 +164,27 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     ),
 )
 
-# Of a server, and true whether or not the verdict holds.
+# Of a server, whether or not its verdict is valid.
 ALWAYS: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="ldaphealth_server_verdict_valid",
         kind=GAUGE,
-        help="1 while the latest verdict holds. 0 when it expired because no round renewed it: "
-        "then nothing else is told of the server but what is counted.",
+        help="1 while the latest verdict is valid. 0 if it expired because no round renewed it: "
+        "then only the server's counts of rounds and its histograms remain.",
         read=lambda shown: one(shown.is_valid),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_rounds_total",
         kind=COUNTER,
-        help=f"Rounds of looks at the server {SINCE}.",
+        help=f"Rounds of the server {SINCE}.",
         read=lambda shown: one(shown.known.rounds),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_failed_rounds_total",
         kind=COUNTER,
-        help=f"Rounds in which something failed that did not work on a fresh connection {SINCE}.",
+        help=f"Rounds with a failure that remained after the confirmation {SINCE}.",
         read=lambda shown: one(shown.known.failed_rounds),
         labels=SERVER,
     ),
@@ -198,8 +198,8 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="ldaphealth_replication_propagation_duration_seconds",
         kind=HISTOGRAM,
-        help=f"How long changes that were written on one provider took to appear {SINCE}; what was "
-        "lost is not in it.",
+        help=f"How long changes that were written on one provider took to appear {SINCE}; lost "
+        "changes are not included.",
         read=readings.propagation_times,
         labels=(*SERVER, "provider"),
         exponents=(-8, -6, -4, -2, 0, 2, 4),
@@ -218,7 +218,7 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_up_seconds",
         kind=GAUGE,
-        help="For how long the agent has run.",
+        help="How long the agent has been running.",
         read=lambda health: one(health.up_seconds),
     ),
     Family(
@@ -248,19 +248,19 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_rounds_in_flight",
         kind=GAUGE,
-        help="Rounds that are under way or wait for a thread.",
+        help="Rounds that are in progress or wait for a thread.",
         read=lambda health: one(health.in_flight),
     ),
     Family(
         name="ldaphealth_agent_threads",
         kind=GAUGE,
-        help="Threads that look at servers, those for servers that hung included.",
+        help="Threads that probe servers, including those for servers that hang.",
         read=lambda health: one(health.threads),
     ),
     Family(
         name="ldaphealth_agent_busy_threads",
         kind=GAUGE,
-        help="Threads that look at a server now.",
+        help="Threads that are probing a server now.",
         read=lambda health: one(health.busy),
     ),
     Family(
@@ -272,8 +272,8 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_loop_age_seconds",
         kind=GAUGE,
-        help="For how long the agent's loop has not come round: more than a few seconds, and it "
-        "hangs.",
+        help="How long ago the agent's main loop last ran; if it is more than a few seconds, the "
+        "loop hangs.",
         read=lambda health: one(health.loop_age_seconds),
     ),
     Family(
@@ -291,24 +291,24 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_history_lost_changes_total",
         kind=COUNTER,
-        help=f"Changes of verdicts that never reached the history on disk {SINCE}.",
+        help=f"Changes of verdicts that were not written to the history on disk {SINCE}.",
         read=lambda health: one(health.history_lost),
     ),
 )
 
-# Of one look on demand: the names are those of every prober.
+# Of one probe on demand, with the names that other Prometheus probers use.
 PROBE: tuple[Family[Probed], ...] = (
     Family(
         name="probe_success",
         kind=GAUGE,
-        help="1 when every server of the target let us bind and is in service, and no rule for the "
-        "pool keeps a sick one there.",
+        help="1 if a bind succeeded on every server of the target, every one is in service, and no "
+        "rule but an override keeps a failed one in service.",
         read=lambda probed: one(probed.success),
     ),
     Family(
         name="probe_duration_seconds",
         kind=GAUGE,
-        help="How long the look took.",
+        help="How long the probe took.",
         read=lambda probed: one(probed.duration_seconds),
     ),
 )
@@ -317,18 +317,18 @@ PROBED_SERVER: tuple[Family[LiveServer], ...] = (
     Family(
         name="probe_ldap_duration_seconds",
         kind=GAUGE,
-        help="How long all operations of one kind in the look took together.",
-        read=readings.times_of_one_look,
+        help="The total time of all operations of one kind in the probe.",
+        read=readings.times_of_one_probe,
         labels=(*SERVER, "operation"),
     ),
 )
 
-# Of one answer.
+# Of one response.
 ANSWER: tuple[Family[int], ...] = (
     Family(
         name="ldaphealth_series_left_out",
         kind=GAUGE,
-        help="Series that this answer has no room for: more than 64 of one metric and server.",
+        help="Series that were left out of this response: more than 64 of one metric and server.",
         read=one,
     ),
 )
