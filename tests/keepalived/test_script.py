@@ -101,21 +101,21 @@ def test_an_answer_is_passed_on_and_not_logged(
     ("dynamic", "body", "cause"),
     [
         pytest.param([], "echo Traceback >&2; exit 1", "exit status 1", id="a traceback"),
-        pytest.param(["--dynamic"], "exit 3", "refuses its arguments", id="bad input"),
-        pytest.param(["--dynamic"], "echo 256 c/s", "no valid answer", id="out of range"),
-        pytest.param([], "echo 99999999999999999999", "no valid answer", id="a huge number"),
-        pytest.param([], "echo -1 c/s", "no valid answer", id="a negative number"),
-        pytest.param([], "echo 01 c/s", "no valid answer", id="a leading zero"),
-        pytest.param([], "echo 102 c/s", "no valid answer", id="a weight without misc_dynamic"),
-        pytest.param([], "echo out of service", "no valid answer", id="words"),
-        pytest.param([], "echo; echo 1", "no valid answer", id="an empty line first"),
-        pytest.param([], r"printf '\001\377\n'", "no valid answer", id="bytes that are no text"),
+        pytest.param(["--dynamic"], "exit 3", "rejects its arguments", id="bad input"),
+        pytest.param(["--dynamic"], "echo 256 c/s", "no valid result", id="out of range"),
+        pytest.param([], "echo 99999999999999999999", "no valid result", id="a huge number"),
+        pytest.param([], "echo -1 c/s", "no valid result", id="a negative number"),
+        pytest.param([], "echo 01 c/s", "no valid result", id="a leading zero"),
+        pytest.param([], "echo 102 c/s", "no valid result", id="a weight without misc_dynamic"),
+        pytest.param([], "echo out of service", "no valid result", id="words"),
+        pytest.param([], "echo; echo 1", "no valid result", id="an empty line first"),
+        pytest.param([], r"printf '\001\377\n'", "no valid result", id="bytes that are no text"),
         pytest.param([], "kill -SEGV $$", "status 139", id="a crash"),
-        pytest.param([], "kill -ALRM $$", "no answer", id="its own backstop"),
+        pytest.param([], "kill -ALRM $$", "no result", id="its own backstop"),
         pytest.param([], "exec /nonexistent", "status 127", id="a missing interpreter"),
-        pytest.param([], "exec sleep 30", "no answer", id="a hang"),
-        pytest.param([], "trap '' TERM; sleep 30; sleep 30", "no answer", id="a stubborn hang"),
-        pytest.param([], "exec yes", "no answer", id="endless output"),
+        pytest.param([], "exec sleep 30", "no result", id="a hang"),
+        pytest.param([], "trap '' TERM; sleep 30; sleep 30", "no result", id="a stubborn hang"),
+        pytest.param([], "exec yes", "no result", id="endless output"),
     ],
 )
 def test_trouble_of_ours_keeps_the_server_in_and_is_logged(
@@ -278,4 +278,4 @@ def test_by_hand_the_answer_and_the_cause_of_trouble_are_shown(tmp_path: Path) -
     assert told("echo '1 c/s out of service search.timeout'").stdout == (
         "1 c/s out of service search.timeout\n"
     )
-    assert "refuses its arguments or its configuration" in told("exit 3").stderr
+    assert "rejects its arguments or its configuration" in told("exit 3").stderr
