@@ -1,6 +1,6 @@
-"""`make demo`: four real slapd nodes, their faults, the verdicts, and everything healed again.
+"""`make demo`: four slapd nodes, their faults, the verdicts, and the recovery.
 
-Every step checks what it shows; the exit status is 0 only if all of them showed what they must.
+Every step checks its result; the exit status is 0 only if all results are as expected.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ clusters:
 """
 
 
-class Story:
-    """The steps, each said before it is done; `failed` counts those that showed something else."""
+class Demo:
+    """The steps of the demo; `failed` counts those with an unexpected result."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -76,7 +76,7 @@ class Story:
         return path
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ldaphealth on the demo's configuration; its complaints go to the terminal."""
+        """Run ldaphealth on the demo's configuration; its standard error goes to the terminal."""
         print("$ ldaphealth", *arguments, flush=True)
         return subprocess.run(
             [PROGRAM, *arguments],
@@ -89,7 +89,7 @@ class Story:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return where the program and the script find what belongs to this demo."""
+        """Return the environment of the program and the script, with the files of this demo."""
         directory = self.cluster.directory
         return os.environ | {
             "LDAPHEALTH": str(PROGRAM),
@@ -100,19 +100,19 @@ class Story:
 
     @contextmanager
     def agent(self) -> Iterator[None]:
-        """Run the agent meanwhile."""
+        """Run the agent while the block lasts."""
         print("$ ldaphealth agent &", flush=True)
         log = self.cluster.directory / "agent.log"
         with RunningProgram([PROGRAM, "agent"], log, self.environment, stop_seconds=5.0) as agent:
             agent.wait_until_ready(
-                lambda: self.script("demo/ldap4") == 0, 10.0, "the agent says nothing"
+                lambda: self.script("demo/ldap4") == 0, 10.0, "the agent writes no verdict"
             )
             yield
         if agent.status == -signal.SIGKILL:
-            raise TimeoutError(f"the agent does not end: {agent.log_tail()}")
+            raise TimeoutError(f"the agent does not stop: {agent.log_tail()}")
 
     def script(self, server: str) -> int:
-        """Return the exit status of the script that keepalived runs, and keep its words."""
+        """Return the exit status of the script that keepalived runs, and discard its output."""
         done = subprocess.run(
             ["/bin/sh", SCRIPT, server],
             env=self.environment,
@@ -148,7 +148,7 @@ class Story:
         self.cluster.wait_until_level()
 
     def show(self, expected: dict[str, list[str]]) -> None:
-        """Run the check for people and for programs; compare who is out, and for which reasons."""
+        """Run the check in both formats; compare the servers that are out, and their reasons."""
         print(self.run("check").stdout, flush=True)
         verdicts = json.loads(self.run("check", "--format", "json").stdout)["verdicts"]
         seen = {
@@ -156,7 +156,7 @@ class Story:
             for verdict in verdicts
             if not verdict["in_service"]
         }
-        self.expect(f"out of service: {', '.join(expected) or 'nobody'}", seen, expected)
+        self.expect(f"out of service: {', '.join(expected) or 'none'}", seen, expected)
 
     def keepalived(self, server: str, expected: int) -> None:
         """Run the script that keepalived runs."""
@@ -169,17 +169,17 @@ class Story:
         )
 
     def health(self, server: str, expected: int) -> None:
-        """Ask the agent by HTTP, as Consul or a cloud balancer does."""
+        """Send a request to the agent by HTTP, as Consul or a cloud balancer does."""
         path = f"/health/{server}"
         print(f"GET http://127.0.0.1:{self.http_port}{path}", flush=True)
         with closing(HTTPConnection("127.0.0.1", self.http_port, timeout=5.0)) as connection:
             connection.request("GET", path)
-            answer = connection.getresponse()
-            print(answer.read().decode().strip(), flush=True)
-        self.expect(f"HTTP has status {expected} for {server}", answer.status, expected)
+            response = connection.getresponse()
+            print(response.read().decode().strip(), flush=True)
+        self.expect(f"HTTP has status {expected} for {server}", response.status, expected)
 
     def content(self, dn: str, server: str) -> None:
-        """Compare all entries; only one may differ, on one server."""
+        """Compare all entries; exactly one must differ, on one server."""
         report = self.cluster.directory / "content.json"
         print(self.run("content", "diff", "demo", "--output", str(report)).stdout, flush=True)
         differences = json.loads(report.read_text())["differences"]
@@ -187,84 +187,87 @@ class Story:
         self.expect(f"{dn} differs on {server}, and nothing else does", seen, [(dn, [server])])
 
     def expect(self, claim: str, seen: object, expected: object) -> None:
-        """Say whether a step showed what it must."""
-        right = seen == expected
-        self.failed += not right
-        mark, truth = ("✓", "") if right else ("✗", f"; but: {seen}")
-        print(f"{mark} {claim}{truth}", flush=True)
+        """Print whether the result of a step is as expected."""
+        is_right = seen == expected
+        self.failed += not is_right
+        mark, actual = ("✓", "") if is_right else ("✗", f"; actual: {seen}")
+        print(f"{mark} {claim}{actual}", flush=True)
 
 
-def render(story: Story) -> None:
-    """Play the story."""
-    cluster = story.cluster
-    say("making the canary entries that `ldaphealth canary plan` prints")
-    story.make_canaries()
-    say("all is well")
-    story.show({})
-    say("ldap2 is frozen (SIGSTOP: its port still opens); ldap3 receives no changes any more")
+def show_one_shot(demo: Demo) -> None:
+    """Show faults and recovery with the one-shot command."""
+    cluster = demo.cluster
+    announce("making the canary entries that `ldaphealth canary plan` prints")
+    demo.make_canaries()
+    announce("no faults")
+    demo.show({})
+    announce(
+        "ldap2 is frozen (SIGSTOP: it still accepts connections); ldap3 no longer receives changes"
+    )
     cluster.nodes[2].cut_replication()
     cluster.nodes[1].freeze()
-    cluster.nodes[0].write()  # before the first change after the cut nobody can be behind
+    cluster.nodes[0].write()  # before the first change after the cut no server can be behind
     with steady_writes(cluster.nodes[0], pause_seconds=0.1):
-        story.show({"demo/ldap2": ["bind.timeout"], "demo/ldap3": ["replication.behind"]})
-        story.keepalived("demo/ldap2", 1)
-        story.keepalived("demo/ldap1", 0)
-    say("healing both")
+        demo.show({"demo/ldap2": ["bind.timeout"], "demo/ldap3": ["replication.behind"]})
+        demo.keepalived("demo/ldap2", 1)
+        demo.keepalived("demo/ldap1", 0)
+    announce("healing both")
     cluster.heal()
-    story.show({})
+    demo.show({})
 
 
-def tell_of_the_agent(story: Story) -> None:
-    """Play what memory is good for."""
-    say("the agent: it remembers, and keepalived's script only reads what it left")
-    with story.agent():
-        story.cluster.nodes[1].freeze()
-        struck = time.monotonic()
-        wait.until(lambda: story.script("demo/ldap2") == 1, 10.0, "the agent missed it")
-        print(f"ldap2 was frozen; keepalived hears of it after {time.monotonic() - struck:.1f} s")
-        print(story.run("drain", "demo/ldap4", "--for", "1h", "--reason", "new kernel").stdout)
-        print(story.run("status").stdout, flush=True)
-        story.keepalived("demo/ldap4", 1)
-        story.health("demo/ldap2", 503)
-        story.health("demo/ldap1", 200)
-        story.run("undrain", "demo/ldap4")
-        story.cluster.heal()
-        wait.until(lambda: story.script("demo/ldap2") == 0, 10.0, "it does not come back")
-        story.keepalived("demo/ldap2", 0)
+def show_agent(demo: Demo) -> None:
+    """Show the agent, its overrides, and the readers of its verdicts."""
+    announce("the agent: it keeps state, and keepalived's script only reads its files")
+    with demo.agent():
+        demo.cluster.nodes[1].freeze()
+        frozen_at = time.monotonic()
+        wait.until(lambda: demo.script("demo/ldap2") == 1, 10.0, "the agent missed it")
+        late = time.monotonic() - frozen_at
+        print(f"ldap2 was frozen; keepalived's script reports it after {late:.1f} s")
+        print(demo.run("drain", "demo/ldap4", "--for", "1h", "--reason", "new kernel").stdout)
+        print(demo.run("status").stdout, flush=True)
+        demo.keepalived("demo/ldap4", 1)
+        demo.health("demo/ldap2", 503)
+        demo.health("demo/ldap1", 200)
+        demo.run("undrain", "demo/ldap4")
+        demo.cluster.heal()
+        wait.until(lambda: demo.script("demo/ldap2") == 0, 10.0, "it does not come back")
+        demo.keepalived("demo/ldap2", 0)
 
 
-def tell_of_content(story: Story) -> None:
-    """Play what contextCSN cannot show."""
-    node, dn = story.cluster.nodes[2], person(5)
-    say(f"{dn} is changed on ldap3 while its slapd is stopped, with slapmodify")
+def show_content(demo: Demo) -> None:
+    """Show a difference that contextCSN does not reveal."""
+    node, dn = demo.cluster.nodes[2], person(5)
+    announce(f"{dn} is changed on ldap3 while its slapd is stopped, with slapmodify")
     node.stop()
     node.tool("modify", "-b", SUFFIX, ldif=f"dn: {dn}\nchangetype: modify\n{CHANGE}\n\n")
     node.start()
-    story.cluster.heal()
-    positions = {each.context_csn() for each in story.cluster.nodes}
-    story.expect("by their contextCSNs all servers are level", len(positions), 1)
-    story.content(dn, "demo/ldap3")
+    demo.cluster.heal()
+    positions = {each.context_csn() for each in demo.cluster.nodes}
+    demo.expect("all servers have the same contextCSN", len(positions), 1)
+    demo.content(dn, "demo/ldap3")
 
 
-def say(text: str) -> None:
-    """Tell what comes next, with the seconds since the start."""
+def announce(text: str) -> None:
+    """Print the next step, with the seconds since the start."""
     print(f"\n[{time.monotonic() - STARTED:4.1f} s] {text}", flush=True)
 
 
 def main() -> int:
-    """Play the story and clean up; return the exit status."""
-    say("starting four slapd nodes that replicate to each other")
+    """Run the demo and clean up; return the exit status."""
+    announce("starting four slapd nodes that replicate to each other")
     with Cluster() as cluster:
         pids = cluster.pids()
-        story = Story(cluster)
-        render(story)
-        tell_of_the_agent(story)
-        tell_of_content(story)
+        demo = Demo(cluster)
+        show_one_shot(demo)
+        show_agent(demo)
+        show_content(demo)
         pids |= cluster.pids()
     alive = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-    story.expect("nothing is left behind", (alive, cluster.directory.exists()), ([], False))
-    say("done" if not story.failed else f"{story.failed} steps failed")
-    return 1 if story.failed else 0
+    demo.expect("no process and no file is left", (alive, cluster.directory.exists()), ([], False))
+    announce("done" if not demo.failed else f"{demo.failed} steps failed")
+    return 1 if demo.failed else 0
 
 
 STARTED = time.monotonic()

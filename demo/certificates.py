@@ -1,6 +1,6 @@
 """A certificate authority for one cluster, and the certificates that it issues.
 
-`demo/cluster.py` makes one when a cluster is asked to speak TLS.
+`demo/cluster.py` creates one for a cluster with TLS.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import trustme
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """The three files that slapd.conf(5) wants."""
+    """The three files that slapd.conf(5) requires."""
 
     authority: Path
     chain: Path
@@ -41,7 +41,7 @@ class Authority:
         """Issue a certificate for host names and addresses (subjectAltName, RFC 6125).
 
         A client's certificate needs a `common_name` for slapd to map (authz-regexp in
-        slapd.conf(5)). It is valid for the day before `valid_until`, if that is said.
+        slapd.conf(5)). It is valid for the day before `valid_until`, if that is given.
         """
         issued = self._ca.issue_cert(
             *identities,

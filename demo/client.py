@@ -1,6 +1,6 @@
 """OpenLDAP's command line tools as a client: ldapsearch(1), ldapmodify(1) and their exit status.
 
-Nodes use it for what the harness itself does; it shares no code with what is being tested.
+The nodes use it for the harness itself; it shares no code with the program under test.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from demo.programs import find
 
-# Neither /etc/ldap/ldap.conf nor a ~/.ldaprc may change what we do (ldap.conf(5)).
+# Neither /etc/ldap/ldap.conf nor a ~/.ldaprc may have an effect (ldap.conf(5)).
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LDAPNOINIT": "1"}
 
 Entry = Mapping[str, tuple[str, ...]]
 
 
 class LdapError(Exception):
-    """The server, or the client on its own, ended an operation with another code than success."""
+    """An operation ended with a result code other than success, from the server or the client."""
 
     def __init__(self, result_code: int, text: str) -> None:
         super().__init__(f"{text.strip()} ({result_code})")
@@ -30,7 +30,7 @@ class LdapError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who binds. The password stays in a file: a command line is visible to every user in ps."""
+    """The DN to bind as. The password is in a file, because ps shows command lines to all users."""
 
     dn: str
     password_file: Path
@@ -38,7 +38,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Operations on one server as one user, or as nobody; each takes `timeout_seconds` at most.
+    """Operations on one server as one user or anonymously; each takes `timeout_seconds` at most.
 
     All of them raise LdapError with the result code of RFC 4511 (255: the server cannot be
     contacted), and subprocess.TimeoutExpired.

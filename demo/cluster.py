@@ -1,6 +1,6 @@
-"""A real multi-provider OpenLDAP cluster on loopback, as plain processes that leave nothing behind.
+"""A multi-provider OpenLDAP cluster on loopback, as processes that are always cleaned up.
 
-Tests take it from the fixture in tests/conftest.py; the demo and the benches open it.
+Tests get it from the fixture in tests/conftest.py; the demo and the benchmarks open it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from demo.slapd_conf import Link, SlapdConf
 
 LEVEL_SECONDS = 15.0
 ATTEMPTS = 3
-# sockaddr_un(7) has 108 bytes for a path; `/ldap10/s` and a little air must fit.
+# sockaddr_un(7) has 108 bytes for a path; `/ldap10/s` must fit as well.
 LONGEST_DIRECTORY = 80
 
 
@@ -34,11 +34,11 @@ LONGEST_DIRECTORY = 80
 class Cluster:
     """`size` nodes ldap1, ldap2, ... that replicate to each other; a context manager.
 
-    With `tls` they speak LDAPS and StartTLS; `identities` are in each certificate, where `{n}`
+    With `tls` they support LDAPS and StartTLS; `identities` are in each certificate, where `{n}`
     stands for the number of the node. With `ipv6` they also listen on ::1 if the machine has it.
-    `server_ids` are in place of 1, 2, ...; `consumers` says which node takes no writes and receives
-    from which one alone; `ahead_seconds` of which the clock is how far ahead, all by number.
-    Nobody has written for `idle_seconds` when it starts.
+    `server_ids` replace 1, 2, ... By number of a node, `consumers` has the only provider of a node
+    that takes no writes, and `ahead_seconds` how far its clock is ahead. The last write before the
+    start is `idle_seconds` old.
     """
 
     size: int = 4
@@ -59,7 +59,7 @@ class Cluster:
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack, init=False)
 
     def __enter__(self) -> Self:
-        """Start, with other ports if a stranger is faster; return when all are linked and level.
+        """Start, with other ports if one is taken meanwhile; return when all are linked and level.
 
         Raises FileNotFoundError that names the packages if a program is missing, and
         demo.running_program.StartError.
@@ -108,9 +108,9 @@ class Cluster:
     def wait_until_linked(self, timeout_seconds: float = LEVEL_SECONDS) -> None:
         """Wait until every node that runs receives from all others that run.
 
-        Or from the one provider that a consumer has. A cluster can be level without: a lost link is
-        tried again after a second, and until then the next write does not arrive. A write that
-        arrives proves less, because a change also comes by way of a third node.
+        A consumer has one provider only. A cluster can be level without all links: a lost link is
+        retried after a second, and until then the next write does not arrive. The arrival of a
+        write proves less, because a change also arrives by way of a third node.
         """
         uris = {node.uri for node in self._running()}
         wait.until(
@@ -123,7 +123,7 @@ class Cluster:
         )
 
     def isolate(self, node: Node) -> None:
-        """Let nobody receive from `node`, which goes on taking writes and receiving."""
+        """Let no other node receive from `node`, which still takes writes and receives changes."""
         for other in self.nodes:
             if other is not node:
                 other.cut_replication(node)
@@ -168,7 +168,7 @@ class Cluster:
         self.wait_until_level()
 
     def _providers(self, number: int) -> list[int]:
-        """Return from which nodes one receives, by number."""
+        """Return the numbers of the nodes from which a node receives."""
         if number in self.consumers:
             return [self.consumers[number]]
         numbers = range(1, self.size + 1)

@@ -1,6 +1,6 @@
-"""One node of the demo cluster: a slapd with verbs to use it and faults to break it.
+"""One node of the demo cluster: a slapd with methods to use it and to inject faults.
 
-Tests, demo and benches get nodes from `demo/cluster.py`.
+Tests, demo and benchmarks get nodes from `demo/cluster.py`.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ olcOvSocketOps: search"""
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where a node listens on TCP; None where it does not."""
+    """The URLs on which a node listens; None if it does not."""
 
     ldap: str
     ldaps: str | None = None
     ipv6: str | None = None
 
     def urls(self) -> tuple[str, ...]:
-        """Return those that there are."""
+        """Return the URLs that are not None."""
         return tuple(url for url in (self.ldap, self.ldaps, self.ipv6) if url)
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Who binds: the rootdn, which no access rule and no slowness holds, and the check account."""
+    """The rootdn, to which no access rule and no delay applies, and the check account."""
 
     root: Credentials
     check: Credentials
@@ -51,8 +51,8 @@ class Accounts:
 class Node(Slapd):
     """A provider that receives from all others.
 
-    Faults change cn=config, which is not replicated, and so strike one node only, without a
-    restart; they survive one. They add up, and `heal` undoes them, the last one first.
+    Faults change cn=config, which is not replicated. So they affect one node only; they need no
+    restart and survive one. They can be combined; `heal` undoes them, the last one first.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Node(Slapd):
         self._slowness: Slowness | None = None
         self._undo = contextlib.ExitStack()
 
-    # What it holds
+    # State
 
     def context_csn(self) -> tuple[str, ...]:
         """Return the contextCSN values in order, one for each server ID that has written."""
@@ -85,7 +85,7 @@ class Node(Slapd):
     def receives_from(self) -> frozenset[str]:
         """Return the URIs of the providers to which it has a link that is up to date.
 
-        The phase alone does not tell: it still says Persist when the provider is gone (ITS#9339).
+        The phase alone is not enough: it is still Persist when the provider is gone (ITS#9339).
         """
         consumers = self.root.search(
             "cn=Monitor",
@@ -115,13 +115,15 @@ class Node(Slapd):
     # Faults
 
     def cut_replication(self, *providers: Node) -> None:
-        """Receive no more from `providers`, or from anybody if none are named; the others go on.
+        """Stop receiving from `providers`, or from all if none are named.
 
-        The consumer's provider becomes a port where nobody listens, so that cn=Monitor shows
-        a consumer that is not connected, as with a cut network, and not one that is not there.
+        The provider of the link becomes a port without a listener, so that cn=Monitor shows a
+        consumer that is not connected, as with a cut network, and not a missing one.
         """
-        struck = {provider.uri for provider in providers} or {link.provider for link in self.links}
-        self._point_links(self._cut | struck)
+        affected = {provider.uri for provider in providers} or {
+            link.provider for link in self.links
+        }
+        self._point_links(self._cut | affected)
         self._undo.callback(self._point_links, frozenset())
 
     def refuse_password(self) -> None:
@@ -138,16 +140,16 @@ class Node(Slapd):
         self._forbid(f'to dn.subtree="{dn}" by anonymous =x by * =0')
 
     def empty(self) -> None:
-        """Lose all people, really and silently: same contextCSN, but the entries are gone.
+        """Delete all people without a trace: same contextCSN, but the entries are gone.
 
-        slapmodify(8) deletes them in the database of the running slapd, past syncprov. For that
-        LMDB's lock between processes is enough: back-mdb caches no entries, so slapd sees it at
-        once. Not so for added ones: slapd remembers the highest entry ID that it gave out
-        (mi_nextid in back-mdb) and looks no further. So `heal` stops slapd, adds what
-        replication has not brought back meanwhile, and starts it.
+        slapmodify(8) deletes them in the database of the running slapd, without syncprov. LMDB's
+        lock between processes is enough for that: back-mdb caches no entries, so slapd sees it at
+        once. This does not apply to added entries: slapd keeps the highest entry ID that it
+        assigned (mi_nextid in back-mdb) and reads no further. So `heal` stops slapd, adds what
+        replication has not restored meanwhile, and starts it.
 
         Do not start any node while one is empty: in a refresh by the present phase
-        (RFC 4533, 3.3) it would delete there what is not here, as in real life.
+        (RFC 4533, 3.3) it would delete the entries that the empty node lacks.
         """
         lost = self._people()
         deletions = (f"dn: {dn}\nchangetype: delete\n\n" for dn in lost)
@@ -155,10 +157,10 @@ class Node(Slapd):
         self._undo.callback(self._restore, lost)
 
     def slow_searches(self, seconds: float) -> None:
-        """Let every search of the data take that much longer; bind and cn=Monitor stay quick.
+        """Delay every search of the data by so many seconds; bind and cn=Monitor are not delayed.
 
-        slapo-retcode(5) would delay binds, writes and what replication brings too, and by whole
-        seconds. Called again, it only changes the time.
+        slapo-retcode(5) would also delay binds, writes and replication, and by whole seconds only.
+        A second call only changes the delay.
         """
         if self._slowness:
             self._slowness.seconds = seconds
@@ -166,21 +168,21 @@ class Node(Slapd):
         path = self.directory / "slow"
         self._slowness = Slowness(path, seconds, exempt=ROOT_DN)
         self.root.add(f"olcOverlay=sock,{DATABASE}", SOCK.format(path=path))
-        self._undo.callback(self._quicken, self._slowness)
+        self._undo.callback(self._remove_delay, self._slowness)
 
     def read_only(self) -> None:
-        """Refuse clients' writes with unwillingToPerform; what replication brings is applied."""
+        """Refuse clients' writes with unwillingToPerform; replicated changes are applied."""
         self._configure("olcReadOnly", ["TRUE"])
         self._undo.callback(self._configure, "olcReadOnly", ["FALSE"])
 
     def heal(self) -> None:
-        """Thaw, start if it does not run, and undo every fault."""
+        """Thaw slapd, start it if it does not run, and undo every fault."""
         self.thaw()
         self.start()
         self._undo.close()
 
     def close(self) -> None:
-        """End for good."""
+        """Stop slapd and release all resources."""
         self.stop()
         if self._slowness:
             self._slowness.close()
@@ -191,7 +193,7 @@ class Node(Slapd):
 
     def _forbid(self, rule: str) -> None:
         self.root.modify(DATABASE, f"add: olcAccess\nolcAccess: {{0}}{rule}")
-        # The last fault is undone first, so the first rule is ours again by then.
+        # The last fault is undone first, so this rule is the first one again by then.
         self._undo.callback(self.root.modify, DATABASE, "delete: olcAccess\nolcAccess: {0}")
 
     def _point_links(self, cut: frozenset[str]) -> None:
@@ -203,8 +205,8 @@ class Node(Slapd):
 
     def _people(self) -> dict[str, str]:
         # Not `-s`, with which slapcat 2.5.13 crashes.
-        everybody = f"ldap:///{PEOPLE}??sub?(objectClass=inetOrgPerson)"
-        ldif = self.tool("cat", "-H", everybody, "-o", "ldif_wrap=no")
+        people = f"ldap:///{PEOPLE}??sub?(objectClass=inetOrgPerson)"
+        ldif = self.tool("cat", "-H", people, "-o", "ldif_wrap=no")
         records = (record for record in ldif.split("\n\n") if record.strip())
         return {parse(record)[0]["dn"][0]: record for record in records}
 
@@ -215,8 +217,8 @@ class Node(Slapd):
         self.tool("add", "-b", SUFFIX, ldif="".join(missing))
         self.start()
 
-    def _quicken(self, slowness: Slowness) -> None:
-        # Changes of cn=config wait for running operations, so let the waiting ones go first.
+    def _remove_delay(self, slowness: Slowness) -> None:
+        # Changes of cn=config wait for running operations, so release those that wait.
         slowness.release()
         self.root.delete(f"olcOverlay={{1}}sock,{DATABASE}")
         slowness.close()

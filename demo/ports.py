@@ -1,6 +1,6 @@
-"""Ports for servers on loopback that no other run on this machine takes at the same time.
+"""Ports for servers on loopback that no other run on this machine uses at the same time.
 
-`demo/cluster.py` reserves here before it writes the configuration of its nodes.
+`demo/cluster.py` reserves ports before it writes the configuration of its nodes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Ports that are ours until `release`, or until this process ends, however it ends."""
+    """Ports that this process holds until `release`, or until it ends for any reason."""
 
     ports: tuple[int, ...]
     _claims: tuple[socket.socket, ...]
 
     def release(self) -> None:
-        """Let others have the ports."""
+        """Release the ports."""
         for claim in self._claims:
             claim.close()
 
@@ -32,10 +32,10 @@ class Reservation:
 def reserve(
     count: int, hosts: tuple[str, ...], candidates: Sequence[int] | None = None
 ) -> Reservation:
-    """Reserve `count` ports on which nobody listens on any of `hosts`, the first that are free.
+    """Reserve the first `count` ports that are free on all of `hosts`.
 
-    Binding, closing and handing the number on is not enough: a node that a test has killed leaves
-    its port free, and if the slapd of another run took it, the two clusters would replicate into
+    To bind, close and pass on the number is not enough: a node that a test has killed leaves its
+    port free, and if the slapd of another run took it, the two clusters would replicate into
     each other. So a port is also claimed by a socket in the abstract namespace (unix(7)), which
     has the scope of the port (the network namespace), leaves no file, and ends with the process.
 
@@ -60,12 +60,12 @@ def reserve(
 
 
 def has_ipv6() -> bool:
-    """Tell whether this machine has the IPv6 loopback address."""
+    """Return whether this machine has the IPv6 loopback address."""
     return _is_free("::1", 0)
 
 
 def _candidates() -> list[int]:
-    # An outgoing connection may sit on any port of the ephemeral range, so stay below it.
+    # An outgoing connection may use any port of the ephemeral range, so stay below it.
     highest = min(32_768, int(EPHEMERAL_RANGE.read_text().split()[0]))
     ports = list(range(LOWEST_PORT, highest))
     random.SystemRandom().shuffle(ports)
@@ -85,7 +85,7 @@ def _claim(port: int) -> socket.socket | None:
 def _is_free(host: str, port: int) -> bool:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.suppress(OSError), socket.socket(family) as probe:
-        # As slapd does: connections in TIME_WAIT are in nobody's way.
+        # As slapd does: connections in TIME_WAIT do not prevent the bind.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
         return True

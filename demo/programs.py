@@ -6,14 +6,14 @@ import os
 import shutil
 from pathlib import Path
 
-# slapd, haproxy and others lie in /usr/sbin, which is not on every user's PATH.
+# slapd, haproxy and others are in /usr/sbin, which is not on every user's PATH.
 SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 OPENLDAP = "slapd ldap-utils"
 APPARMOR_PROFILE = Path("/etc/apparmor.d/usr.sbin.slapd")
 
 
 def find(name: str, packages: str = OPENLDAP, search_path: str = SEARCH_PATH) -> Path:
-    """Return the path of a program; FileNotFoundError names the Debian packages that bring it."""
+    """Return the path of a program; FileNotFoundError names the Debian packages that contain it."""
     found = shutil.which(name, path=search_path)
     if found is None:
         raise FileNotFoundError(f"{name} is missing: run scripts/install-packages {packages}")
@@ -23,7 +23,7 @@ def find(name: str, packages: str = OPENLDAP, search_path: str = SEARCH_PATH) ->
 def fake_clock(seconds: float) -> dict[str, str]:
     """Return the environment of a program whose time of day is so many seconds ahead: faketime(1).
 
-    Only the time of day: what slapd waits by must stay right. FileNotFoundError names the package.
+    Only the time of day: slapd's timeouts must stay right. FileNotFoundError names the package.
     """
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:

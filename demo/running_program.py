@@ -1,4 +1,4 @@
-"""Runs a program beside a test: starts it with a log, waits until it is ready, and always ends it.
+"""Runs a program during a test: starts it with a log, waits until it is ready, always ends it.
 
 The servers and agents of the demo, the tests and bench/ are built on it.
 """
@@ -27,10 +27,10 @@ class StartError(Exception):
 class RunningProgram:
     """One process, whose output is appended to a log; a context manager starts and ends it.
 
-    - `environment` is all that it gets; None stands for the environment of this process.
+    - `environment` is its whole environment; None is the environment of this process.
     - With `own_session` (setsid(2)) a Ctrl-C at the terminal does not reach it, and `kill` ends
       all that it started and that stayed in its process group.
-    - `stop_seconds` lie between SIGTERM and SIGKILL.
+    - `stop_seconds` is the time between SIGTERM and SIGKILL.
 
     Signals go only to processes that it started: a process that has ended stays a zombie until
     `kill`, so that the kernel gives its ID to no other.
@@ -46,7 +46,7 @@ class RunningProgram:
     _log_begins: int = field(default=0, init=False)
 
     def __enter__(self) -> Self:
-        """Start it, and do not wait until it is ready."""
+        """Start it without waiting until it is ready."""
         self.launch()
         return self
 
@@ -69,30 +69,28 @@ class RunningProgram:
                 start_new_session=self.own_session,
             )
 
-    def start(self, is_ready: Callable[[], bool], seconds: float, complaint: str) -> None:
+    def start(self, is_ready: Callable[[], bool], seconds: float, message: str) -> None:
         """Start the process and wait until it is ready; StartError if it is not in time."""
         self.launch()
         try:
-            self.wait_until_ready(is_ready, seconds, complaint)
+            self.wait_until_ready(is_ready, seconds, message)
         except BaseException:
             self.kill()
             raise
 
-    def wait_until_ready(
-        self, is_ready: Callable[[], bool], seconds: float, complaint: str
-    ) -> None:
+    def wait_until_ready(self, is_ready: Callable[[], bool], seconds: float, message: str) -> None:
         """Wait until it is ready; StartError with the end of the log if it ends or is not ready."""
         try:
-            wait.until(lambda: self.has_ended() or is_ready(), seconds, complaint)
+            wait.until(lambda: self.has_ended() or is_ready(), seconds, message)
         except TimeoutError as error:
             raise StartError(f"{error}: {self.log_tail()}") from error
         if self.has_ended():
-            raise StartError(f"{complaint}, it ended at its start: {self.log_tail()}")
+            raise StartError(f"{message}, it ended at the start: {self.log_tail()}")
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float, complaint: str) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float, message: str) -> None:
         """Wait until the condition holds; TimeoutError with the end of the log if it does not."""
         try:
-            wait.until(condition, seconds, complaint)
+            wait.until(condition, seconds, message)
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {self.log_tail()}") from error
 
@@ -122,7 +120,7 @@ class RunningProgram:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Ask the process to end (SIGTERM), and do not wait; one that is frozen goes on first."""
+        """Send SIGTERM without waiting; a process that is frozen continues first (SIGCONT)."""
         self.send(signal.SIGTERM)
         self.send(signal.SIGCONT)
 

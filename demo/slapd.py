@@ -1,4 +1,4 @@
-"""One slapd process and its offline tools; it knows signals and directories, but no LDAP.
+"""One slapd process and its offline tools: signals and directories, but not LDAP.
 
 `demo/node.py` builds a node of a cluster on it.
 """
@@ -25,13 +25,13 @@ OPEN_FILES = 4096
 
 
 class PortTakenError(StartError):
-    """Slapd did not start because somebody listens on one of its ports."""
+    """Slapd did not start because one of its ports is in use."""
 
 
 class Slapd:
     """A slapd in a directory of its own: `slapd.d`, `db`, `log`, and the ldapi socket `s`.
 
-    `environment` is added to ours at the next start.
+    `environment` is added to that of this process at the next start.
     """
 
     def __init__(self, binary: Path, directory: Path, urls: tuple[str, ...]) -> None:
@@ -61,7 +61,7 @@ class Slapd:
         return self._program.pid
 
     def load(self, conf: str, ldif: str) -> None:
-        """Turn a slapd.conf(5) into slapd.d and fill the database, before the first start.
+        """Convert a slapd.conf(5) to slapd.d and load the database, before the first start.
 
         Only slaptest(8) and slapd convert; slapadd takes `-f` and `-F` and writes no slapd.d.
         """
@@ -77,7 +77,7 @@ class Slapd:
         """Run one of slapd's own tools (`add`: slapadd(8), `cat`, `modify`); return its output.
 
         The tools are slapd under another name. `-T` works for a copy of it too, and unlike
-        slapadd it is not looked up again on PATH. StartError holds what the tool said.
+        slapadd it is not looked up on PATH. StartError has the standard error of the tool.
         """
         done = subprocess.run(
             [self._binary, "-T", name, "-F", self.config, *arguments],
@@ -92,7 +92,7 @@ class Slapd:
         return done.stdout
 
     def launch(self) -> None:
-        """Start slapd as our child and return before it is ready.
+        """Start slapd as a child process and return before it is ready.
 
         - Call it from a thread that outlives slapd: the kernel sends the signal of PR_SET_PDEATHSIG
           when the *thread* ends that made the child (prctl(2)).
@@ -109,26 +109,26 @@ class Slapd:
         self._program.launch()
 
     def wait_until_ready(self) -> None:
-        """Wait until slapd takes connections; it listens only after its databases are open.
+        """Wait until slapd accepts connections; it listens only after its databases are open.
 
-        Raises StartError with the tail of the log, PortTakenError if another run was faster.
+        Raises StartError with the tail of the log, PortTakenError if another run has taken a port.
         """
-        complaint = "slapd takes no connections"
+        message = "slapd accepts no connections"
         try:
-            self._program.wait_until_ready(self._takes_connections, START_SECONDS, complaint)
+            self._program.wait_until_ready(self._accepts_connections, START_SECONDS, message)
         except StartError as error:
             if self.pid is None and "errno=98" in self.log_tail():  # EADDRINUSE
                 raise PortTakenError(str(error)) from error
             raise
 
     def start(self) -> None:
-        """Start slapd, unless it runs, and wait until it takes connections."""
+        """Start slapd, unless it runs, and wait until it accepts connections."""
         if self.pid is None:
             self.launch()
             self.wait_until_ready()
 
     def terminate(self) -> None:
-        """Ask slapd to end, and do not wait."""
+        """Send SIGTERM to slapd without waiting."""
         self._program.terminate()
 
     def stop(self) -> None:
@@ -140,21 +140,21 @@ class Slapd:
         self._program.kill()
 
     def freeze(self) -> None:
-        """Stop slapd without ending it (SIGSTOP): the kernel still takes its connections."""
+        """Stop slapd without ending it (SIGSTOP): the kernel still accepts its connections."""
         if self.pid is not None:
             os.kill(self.pid, signal.SIGSTOP)
             # The signal is delivered later; return when every thread has really stopped.
             os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
-        """Let a frozen slapd go on (SIGCONT)."""
+        """Let a frozen slapd continue (SIGCONT)."""
         self._program.send(signal.SIGCONT)
 
     def log_tail(self) -> str:
         """Return the end of what slapd has logged since its last start."""
         return self._program.log_tail()
 
-    def _takes_connections(self) -> bool:
+    def _accepts_connections(self) -> bool:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
             client.connect(str(self._socket))
             return True

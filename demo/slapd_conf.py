@@ -1,6 +1,6 @@
 """The slapd.conf(5) of one node of a multi-provider cluster.
 
-`demo/cluster.py` writes it; slapd turns it into cn=config once, where faults then change it.
+`demo/cluster.py` writes it; slapd converts it once to cn=config, which faults then change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MODULES = Path("/usr/lib/ldap")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a consumer needs to receive from one provider; at `nowhere` nobody listens."""
+    """The link of a consumer to one provider; `nowhere` is a URL without a listener."""
 
     rid: int
     provider: str
@@ -28,11 +28,11 @@ class Link:
     def directive(self, *, cut: bool = False) -> str:
         """Return the value of syncrepl (slapd.conf(5)); a link that is cut leads nowhere.
 
-        `timeout` is the time that slapd waits for a provider which takes the connection but does
-        not answer. A change of cn=config waits for that thread, and everybody waits for the
-        change: without it a frozen peer freezes this node too. But a fresh link also waits that
-        long for the first news (measured with 2.5.13), so a fault that comes right after
-        linking takes up to a second to put in.
+        `timeout` is how long slapd waits for a provider that accepts the connection but does not
+        answer. A change of cn=config waits for that thread, and all operations wait for the
+        change: without a timeout a frozen peer freezes this node too. But a new link also waits
+        that long for the first change (measured with 2.5.13), so a fault right after linking
+        takes up to a second.
         """
         return (
             f"rid={self.rid:03} provider={self.nowhere if cut else self.provider} "
@@ -44,7 +44,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class SlapdConf:
-    """What differs between nodes and clusters."""
+    """The slapd.conf of one node, with what differs between nodes and clusters."""
 
     server_id: int
     database: Path
@@ -57,8 +57,8 @@ class SlapdConf:
     def text(self) -> str:
         """Return the file.
 
-        One rootdn has all rights in cn=config, the data and cn=Monitor. dbnosync: nothing here
-        must survive the machine. loglevel 0: the default would send every operation to syslog.
+        One rootdn has all rights in cn=config, the data and cn=Monitor. dbnosync: the data need
+        not survive a crash of the machine. loglevel 0: by default operations go to syslog.
         """
         return "\n".join([*self._global(), *self._data(), *_monitor(), ""])
 

@@ -1,4 +1,4 @@
-"""What makes searches slow: a listener that slapd's sock overlay asks before each search.
+"""Delays searches: a listener to which slapd's sock overlay sends a request before each search.
 
 `Node.slow_searches` starts one; slapd-sock(5) has the protocol.
 """
@@ -14,10 +14,10 @@ INTERNAL = b"msgid: 0\n"  # searches of slapd itself, such as syncrepl looking f
 
 
 class Slowness(socketserver.ThreadingUnixStreamServer):
-    """Answers CONTINUE after `seconds`, which may be a fraction and may be changed any time.
+    """Answers CONTINUE after `seconds`, which may be a fraction and may be changed at any time.
 
-    The bind DN in `exempt` is not slowed: replication and the harness itself go on. Each
-    waiting search holds one of slapd's threads, as with a slow disk.
+    The bind DN in `exempt` is not delayed: replication and the harness use it. Each waiting search
+    occupies one of slapd's threads, as with a slow disk.
     """
 
     daemon_threads = True
@@ -32,11 +32,11 @@ class Slowness(socketserver.ThreadingUnixStreamServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def release(self) -> None:
-        """Let every waiting search go on at once, and delay none any more."""
+        """Let every waiting search continue at once, and delay none from now on."""
         self.released.set()
 
     def close(self) -> None:
-        """Stop listening; slapd must not ask any more."""
+        """Stop listening; slapd must not send requests any more."""
         self.release()
         self.shutdown()
         self.server_close()
@@ -44,12 +44,12 @@ class Slowness(socketserver.ThreadingUnixStreamServer):
 
 
 class Request(socketserver.StreamRequestHandler):
-    """One question: lines up to an empty one."""
+    """One request: lines up to an empty one."""
 
     server: Slowness
 
     def handle(self) -> None:
-        """Wait, then let slapd go on."""
+        """Wait, then let slapd continue."""
         lines = list(iter(self.rfile.readline, b"\n"))
         if INTERNAL not in lines and b"binddn: %s\n" % self.server.exempt not in lines:
             self.server.released.wait(self.server.seconds)

@@ -1,6 +1,6 @@
-"""What is in the directory of the demo cluster, and who may see it.
+"""The entries of the demo cluster and their access rules.
 
-`demo/slapd_conf.py` and `demo/cluster.py` write it down for slapd; tests, demo and benches use
+`demo/slapd_conf.py` and `demo/cluster.py` write them for slapd; tests, demo and benchmarks use
 the names.
 """
 
@@ -19,7 +19,7 @@ CHECK_PASSWORD = "check me"
 PEOPLE_COUNT = 20
 
 # The first match decides (slapd.access(5)), and rights are those of the bind, so the check account
-# gets `write` only below its container: `children` of the container itself lets it add there.
+# gets `write` only below its container; `children` of the container itself lets it add entries.
 ACCESS = (
     "to attrs=userPassword by anonymous auth by * none",
     f'to dn.base="{CANARIES}" attrs=children by dn.exact="{CHECK_DN}" write by * none',
@@ -36,9 +36,9 @@ def person(number: int) -> str:
 def ldif(now: datetime) -> str:
     """Return the whole content for slapadd(8).
 
-    UUIDs and CSNs are written out, so that nodes loaded from the same text are identical: same
-    entryUUID and entryCSN, and `slapadd -w` derives the same contextCSN, with no refresh to wait
-    for. `now` is the moment at which everything was written, by server ID 1.
+    UUIDs and CSNs are explicit, so that nodes loaded from the same text are identical: they have
+    the same entryUUID and entryCSN, and `slapadd -w` derives the same contextCSN, so no refresh is
+    necessary. `now` is the time of all writes, by server ID 1.
     """
     return "".join(
         _entry(dn, attributes, number, now)

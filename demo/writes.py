@@ -1,4 +1,4 @@
-"""Writes to a node while a block lasts: replication shows only where changes come by."""
+"""Writes to nodes while a block lasts: a lag of replication shows only if there are changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo.node import Node
 
 @contextlib.contextmanager
 def steady_writes(*nodes: Node, pause_seconds: float) -> Iterator[None]:
-    """Write to the nodes all the time."""
+    """Write to the nodes every `pause_seconds` while the block lasts."""
     done = threading.Event()
 
     def write() -> None:

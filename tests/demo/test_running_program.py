@@ -48,7 +48,7 @@ def test_it_runs_while_the_block_lasts_and_its_output_is_in_the_log(tmp_path: Pa
 
 def test_the_error_of_one_that_ends_at_its_start_holds_the_end_of_its_log(tmp_path: Path) -> None:
     program = shell(tmp_path, "echo the port is taken; exit 3")
-    with pytest.raises(StartError, match="no answer, it ended at its start: the port is taken"):
+    with pytest.raises(StartError, match="no answer, it ended at the start: the port is taken"):
         program.start(lambda: False, PATIENCE_SECONDS, "no answer")
 
     assert program.status == 3
