@@ -1,1 +1,1 @@
-"""Benchmarks against peers, in pairs in one run; they print tables and judge nothing."""
+"""Benchmarks against other programs, in pairs in one run; they print tables and have no limits."""

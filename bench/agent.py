@@ -1,6 +1,6 @@
-"""What an agent costs that looks at eight healthy servers every second: memory, and CPU a round.
+"""Memory, and CPU per round, of an agent that probes eight healthy servers every second.
 
-Once for itself, and once while HTTP is asked every second. `make bench` runs it; the peer is
+Measured once without and once with HTTP requests every second. `make bench` runs it; the peer is
 check_ldap, once for each round.
 """
 
@@ -25,7 +25,7 @@ PATHS = ("/api/v1/status", "/health/c", "/health/c/ldap1", "/ready")
 
 
 def measured(cluster: Cluster, more: str, http: int | None = None) -> tuple[float, float, int]:
-    """Return memory in bytes, CPU seconds and rounds of an agent, asked at an HTTP port if any."""
+    """Return memory in bytes, CPU seconds and rounds of an agent, with requests to an HTTP port."""
     with tempfile.TemporaryDirectory() as directory:
         agent = RunningAgent(
             cluster, Path(directory), interval_seconds=1.0, deadline_seconds=5.0, more=more
@@ -36,8 +36,10 @@ def measured(cluster: Cluster, more: str, http: int | None = None) -> tuple[floa
             until = time.monotonic() + SECONDS
             while time.monotonic() < until:
                 for path in PATHS if http else ():
-                    with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=5) as answer:
-                        answer.read()
+                    with urllib.request.urlopen(
+                        f"http://{HOST}:{http}{path}", timeout=5
+                    ) as response:
+                        response.read()
                 time.sleep(1.0)
             rounds = agent.status()["agent"]["rounds"] - first
             seconds = sum(process.cpu_times()[:2]) - before
@@ -50,18 +52,20 @@ def main() -> None:
         http, haproxy = reserved.ports
         listen = f', http: {{listen: "{HOST}:{http}"}}, haproxy: {{listen: "{HOST}:{haproxy}"}}'
         alone = measured(cluster, "")
-        asked = measured(cluster, listen, http)
+        requested = measured(cluster, listen, http)
         reserved.release()
         host, _, port = cluster.nodes[0].uri.removeprefix("ldap://").rpartition(":")
         peer = [CHECK_LDAP, "-H", host, "-p", port, "-b", "", "-3"]
-        theirs = statistics.median(process_seconds(peer) for _ in range(50))
+        peer_seconds = statistics.median(process_seconds(peer) for _ in range(50))
         count = len(cluster.nodes)
-    for what, (memory, seconds, rounds) in (("", alone), (", HTTP asked", asked)):
-        ours = seconds / rounds
+    for what, (memory, seconds, rounds) in (("", alone), (", HTTP requests", requested)):
+        round_seconds = seconds / rounds
         print(f"memory{what:<23}{memory / 2**20:6.1f} MiB with {count} servers")
-        print(f"CPU a round{what:<18}{ours * 1e3:6.2f} ms over {rounds} rounds, all of it")
-        print(f"  to check_ldap              {ours / theirs:6.2f}")
-    print(f"check_ldap, one process      {theirs * 1e3:6.2f} ms")
+        print(
+            f"CPU per round{what:<16}{round_seconds * 1e3:6.2f} ms over {rounds} rounds, in total"
+        )
+        print(f"  to check_ldap              {round_seconds / peer_seconds:6.2f}")
+    print(f"check_ldap, one process      {peer_seconds * 1e3:6.2f} ms")
 
 
 if __name__ == "__main__":

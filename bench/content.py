@@ -1,6 +1,6 @@
-"""What comparing 200,000 entries on four servers costs: memory, time, and whether the rate is kept.
+"""Memory and time of comparing 200,000 entries on four servers, and whether the rate is kept.
 
-`make bench-content` runs it (two minutes); it is no part of `make bench`.
+`make bench-content` runs it (two minutes); it is not part of `make bench`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from demo.tree import CHECK_DN, PEOPLE, ROOT_DN, SUFFIX
 ENTRIES = 200_000
 LOST = 2_000  # on one of the servers
 RATES = (5_000, 1_000_000)
-ON_ONE_RUN = 20_000  # so that slapadd keeps within the time that a tool is given
+ON_ONE_RUN = 20_000  # so that slapadd ends within the time limit of a tool
 
 
 def main() -> None:
@@ -50,13 +50,13 @@ def main() -> None:
 
 
 def measure(config: Path, rate: float) -> None:
-    """Compare in this process, which has nothing else in its memory, and print what it took."""
-    from ldaphealth.config import load as read  # noqa: PLC0415  a process of its own
+    """Compare in this process, which has nothing else in its memory, and print the results."""
+    from ldaphealth.config import load as read  # noqa: PLC0415  a separate process
     from ldaphealth.tasks.content_diff import ContentDiff, DiffOptions  # noqa: PLC0415
 
     cluster = read(config).clusters["bench"]
     comparison = ContentDiff(cluster, DiffOptions(rate, wait_seconds=30, most=1000))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (proc(5))
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak (proc(5))
     idle, cpu, began = peak_kibibytes(), time.process_time(), time.monotonic()
     comparison.run()
     seconds = time.monotonic() - began

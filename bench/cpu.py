@@ -1,6 +1,6 @@
-"""CPU seconds of whole processes, measured in turn so that noise falls on all alike.
+"""CPU seconds of whole processes, measured in turn so that noise affects all alike.
 
-The benchmarks call this.
+The benchmarks use it.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 CHECK_LDAP = "/usr/lib/nagios/plugins/check_ldap"
-# What pip installs has its bytecode; a checkout where Python may not write any would be compiled
-# anew in each process, which costs a third of a check.
+# pip installs bytecode. With this variable a checkout would be compiled again in each process,
+# which costs a third of a check.
 LEFT_OUT = "PYTHONDONTWRITEBYTECODE"
 
 
 def process_seconds(command: list[str], exit_status: int = 0) -> float:
-    """Return the user and system CPU seconds of one run; its output goes nowhere.
+    """Return the user and system CPU seconds of one run; its output is discarded.
 
-    RuntimeError: it ended with another exit status.
+    RuntimeError if it ends with another exit status.
     """
-    # posix_spawn and not fork: to copy this process's page tables costs a child a millisecond.
+    # posix_spawn and not fork: to copy the page tables of this process takes a millisecond.
     null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
     both = [null, (os.POSIX_SPAWN_DUP2, 1, 2)]
     environment = {name: value for name, value in os.environ.items() if name != LEFT_OUT}
     pid = os.posix_spawn(command[0], command, environment, file_actions=both)
     _, status, usage = os.wait4(pid, 0)
     if os.waitstatus_to_exitcode(status) != exit_status:
-        raise RuntimeError(f"{' '.join(command)} failed; a benchmark of failures says nothing")
+        raise RuntimeError(f"{' '.join(command)} failed; it is not measured")
     return usage.ru_utime + usage.ru_stime
 
 
 def table(measured: Mapping[str, Sequence[float]], peer: str) -> None:
-    """Print median and least milliseconds, and the median ratio to the peer over the pairs."""
-    print(f"{'':44} {'median':>8} {'least':>8}   {'against ' + peer:>20}")
+    """Print median and minimum milliseconds, and the median ratio to the peer over the pairs."""
+    print(f"{'':44} {'median':>8} {'minimum':>8}   {'against ' + peer:>20}")
     for name, seconds in measured.items():
         ratios = [a / b for a, b in zip(seconds, measured[peer], strict=True)]
         median, least = statistics.median(seconds) * 1e3, min(seconds) * 1e3

@@ -1,8 +1,8 @@
-"""Whether an agent keeps its pace with many servers while its page and its metrics are asked.
+"""Whether an agent with many servers runs all rounds while its page and metrics are requested.
 
-`make bench` runs it with a hundred servers; `python -m bench.crowd --servers 1000` is for by hand.
-One slapd that listens on every address of loopback stands for all of them; what it costs is told
-beside the agent, because they share the machine.
+`make bench` runs it with a hundred servers; run `python -m bench.crowd --servers 1000` by hand.
+One slapd that listens on every address of loopback stands for all of them. Its CPU is printed as
+well, because it shares the machine with the agent.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--servers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two questions")
-    wanted = parser.parse_args()
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between two requests")
+    options = parser.parse_args()
     reservation = ports.reserve(1, (HOST,))
     (http,) = reservation.ports
     with Cluster(1) as cluster, tempfile.TemporaryDirectory() as directory:
@@ -46,15 +46,15 @@ def main() -> None:
         port = _listen_everywhere(node)
         config = Path(directory) / "ldaphealth.yaml"
         password_file = cluster.accounts.check.password_file
-        config.write_text(json.dumps(_settings(directory, http, port, password_file, wanted)))
+        config.write_text(json.dumps(_settings(directory, http, port, password_file, options)))
         log = Path(directory) / "log"
         with RunningProgram([PROGRAM, "agent", "--config", config], log) as agent:
-            _measure(psutil.Process(agent.pid), node, http, wanted)
+            _measure(psutil.Process(agent.pid), node, http, options)
     reservation.release()
 
 
 def _listen_everywhere(node: Node) -> str:
-    """Have the one slapd answer on 127.0.0.0/8; the harness gives each node one address."""
+    """Make the slapd listen on 127.0.0.0/8; the harness gives each node one address."""
     port = node.uri.rpartition(":")[2]
     node.stop()
     node._urls = (f"ldap://0.0.0.0:{port}", node.ldapi_uri)  # noqa: SLF001
@@ -63,7 +63,7 @@ def _listen_everywhere(node: Node) -> str:
 
 
 def _settings(
-    directory: str, http: int, port: str, password_file: Path, wanted: argparse.Namespace
+    directory: str, http: int, port: str, password_file: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
     return {
         "agent": {
@@ -79,20 +79,20 @@ def _settings(
                 "interval_seconds": INTERVAL_SECONDS,
                 "servers": {
                     f"ldap{n}": f"ldap://127.0.{1 + n // 200}.{1 + n % 200}:{port}"
-                    for n in range(first, min(first + IN_A_CLUSTER, wanted.servers))
+                    for n in range(first, min(first + IN_A_CLUSTER, options.servers))
                 },
                 "checks": {"search": {"base": PEOPLE, "scope": "one"}},
             }
-            for first in range(0, wanted.servers, IN_A_CLUSTER)
+            for first in range(0, options.servers, IN_A_CLUSTER)
         },
     }
 
 
-def _measure(process: psutil.Process, node: Node, http: int, wanted: argparse.Namespace) -> None:
-    servers, seconds = wanted.servers, wanted.seconds
+def _measure(process: psutil.Process, node: Node, http: int, options: argparse.Namespace) -> None:
+    servers, seconds = options.servers, options.seconds
     time.sleep(WARM_UP_SECONDS)
     slapd = psutil.Process(node.pid)
-    before, agent_before, slapd_before = _asked(http), _cpu(process), _cpu(slapd)
+    before, agent_before, slapd_before = _agent_status(http), _cpu(process), _cpu(slapd)
     longest = dict.fromkeys(PATHS, 0.0)
     sizes = dict.fromkeys(PATHS, 0)
     until = time.monotonic() + seconds
@@ -101,30 +101,30 @@ def _measure(process: psutil.Process, node: Node, http: int, wanted: argparse.Na
             began = time.monotonic()
             sizes[path] = len(_read(http, path))
             longest[path] = max(longest[path], time.monotonic() - began)
-        time.sleep(wanted.every)
-    after, spent = _asked(http), _cpu(process) - agent_before
+        time.sleep(options.every)
+    after, spent = _agent_status(http), _cpu(process) - agent_before
     rounds = after["rounds"] - before["rounds"]
     print(
-        f"{servers} servers every {INTERVAL_SECONDS:g} s, / and /metrics every {wanted.every:g} s, "
-        f"{seconds:.0f} s:"
+        f"{servers} servers every {INTERVAL_SECONDS:g} s, / and /metrics every "
+        f"{options.every:g} s, {seconds:.0f} s:"
     )
     print(f"rounds   {rounds} of {servers * seconds / INTERVAL_SECONDS:.0f} due", end="")
     print(f", late {after['overruns'] - before['overruns']}, waiting {after['waiting']}")
-    print(f"CPU      {spent / seconds:5.1%} of a core for the agent, all that it answers included")
+    print(f"CPU      {spent / seconds:5.1%} of a core for the agent, HTTP responses included")
     print(f"         {(_cpu(slapd) - slapd_before) / seconds:5.1%} for slapd")
     print(f"memory   {process.memory_info().rss / 2**20:5.1f} MiB")
     for path in PATHS:
         print(f"{path:8} {sizes[path] / 1024:6.0f} KiB, at most {longest[path] * 1e3:.0f} ms")
 
 
-def _asked(http: int) -> Mapping[str, Any]:
+def _agent_status(http: int) -> Mapping[str, Any]:
     document: Mapping[str, Any] = json.loads(_read(http, "/api/v1/status"))["agent"]
     return document
 
 
 def _read(http: int, path: str) -> bytes:
-    with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=10) as answer:
-        body: bytes = answer.read()
+    with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=10) as response:
+        body: bytes = response.read()
         return body
 
 

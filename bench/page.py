@@ -1,6 +1,6 @@
-"""What one page costs beside the status document as JSON, and what its hour of points weighs.
+"""CPU of one page against the status document as JSON, and the memory of the last hour's points.
 
-`make bench` runs it; nothing is started, the views are those of the tests.
+`make bench` runs it. It starts no program; the views are those of the tests.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ def main() -> None:
         ("300", views.many(300)),
     ):
         count = sum(map(len, view.clusters.values()))
-        our_bytes, ours = _measured(partial(_page, view, count))
-        their_bytes, theirs = _measured(partial(_json, view))
+        page_bytes, page_seconds = _measured(partial(_page, view, count))
+        json_bytes, json_seconds = _measured(partial(_json, view))
         print(
-            f"{servers:9}{our_bytes / 1024:5.0f} KiB {ours * 1e3:4.1f} ms"
-            f" {their_bytes / 1024:6.0f} KiB {theirs * 1e3:4.1f} ms {ours / theirs:7.1f}"
-            f" {_weight_of_hours(count) / 2**20:9.1f} MiB"
+            f"{servers:9}{page_bytes / 1024:5.0f} KiB {page_seconds * 1e3:4.1f} ms"
+            f" {json_bytes / 1024:6.0f} KiB {json_seconds * 1e3:4.1f} ms"
+            f" {page_seconds / json_seconds:7.1f}"
+            f" {_memory_of_hours(count) / 2**20:9.1f} MiB"
         )
 
 
@@ -53,8 +54,8 @@ def _json(view: LiveView) -> str:
     return json.dumps(snapshot_document(Snapshot(views.EPOCH, verdicts)))
 
 
-def _weight_of_hours(servers: int) -> int:
-    """Return how much memory the last hour of so many servers takes, in bytes."""
+def _memory_of_hours(servers: int) -> int:
+    """Return the memory of the last hour of so many servers, in bytes."""
     gc.collect()
     tracemalloc.start()
     hours = []
@@ -63,14 +64,14 @@ def _weight_of_hours(servers: int) -> int:
         for minute in range(KEPT_MINUTES):
             hour = added(hour, minute * MINUTE_SECONDS, [0.001 + number * 1e-7 + minute * 1e-5])
         hours.append(hour)
-    weight, _ = tracemalloc.get_traced_memory()
+    size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return weight
+    return size
 
 
 def _measured(run: Callable[[], str]) -> tuple[int, float]:
-    """Return the bytes that are sent, and the median of the seconds of CPU."""
-    size = len(run().encode())  # templates are compiled once a process
+    """Return the size in bytes, and the median of the CPU seconds."""
+    size = len(run().encode())  # also compiles the template
     spent = []
     for _ in range(RUNS):
         before = time.process_time()

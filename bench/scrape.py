@@ -1,7 +1,7 @@
-"""What a scrape of an agent with a hundred servers costs: CPU, bytes, and series.
+"""CPU, bytes and series of a scrape of an agent with a hundred servers.
 
-`make bench` runs it. The peer is prometheus_client itself, asked for as many gauges and histograms
-with as many labels that it keeps, without any agent.
+`make bench` runs it. The peer is prometheus_client itself, with the same number of gauges and
+histograms and as many labels, without an agent.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ def main() -> None:
     buckets = next(f for f in families if f.name == "ldaphealth_operation_duration_seconds")
     histograms = sum(sample.name.endswith("_count") for sample in buckets.samples)
     peer = _peer(samples - len(buckets.samples), histograms)
-    asked: dict[str, Callable[[], object]] = {
+    scrapes: dict[str, Callable[[], object]] = {
         "a scrape, text": lambda: exposition(view, HEALTH, NOW),
         "a scrape, OpenMetrics": lambda: exposition(view, HEALTH, NOW, OPENMETRICS),
         "prometheus_client, text": lambda: generate_latest(peer),
         "prometheus_client, OpenMetrics": lambda: openmetrics.generate_latest(peer),  # type: ignore[no-untyped-call]
     }
-    measured: dict[str, list[float]] = {name: [] for name in asked}
+    measured: dict[str, list[float]] = {name: [] for name in scrapes}
     for _ in range(SCRAPES):
-        for name, scrape in asked.items():
+        for name, scrape in scrapes.items():
             started = process_time()
             scrape()
             measured[name].append(process_time() - started)

@@ -1,6 +1,6 @@
 """Whole-process CPU of keepalived's script with a running agent, against check_ldap.
 
-`make bench` runs it. The verdict file is the one that an agent writes; no agent runs meanwhile.
+`make bench` runs it. The verdict file is like that of an agent; no agent runs meanwhile.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ def main() -> None:
             "/bin/sh -c :": ["/bin/sh", "-c", ":"],
             "check_ldap": [CHECK_LDAP, "-H", host, "-p", port, "-b", "", "-3"],
         }
-        told = subprocess.run(["/bin/sh", str(SCRIPT), "--dynamic", "c/s"], check=False).returncode
-        assert told == verdict.weight + 2, "the script does not read this verdict"
+        status = subprocess.run(
+            ["/bin/sh", str(SCRIPT), "--dynamic", "c/s"], check=False
+        ).returncode
+        assert status == verdict.weight + 2, "the script does not read this verdict"
         measured: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(PAIRS):
             for name, command in commands.items():
