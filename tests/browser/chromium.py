@@ -56,7 +56,7 @@ def look_like(chrome: webdriver.Chrome, width: int, scheme: str = "light") -> No
 
 
 def complaints(chrome: webdriver.Chrome) -> list[str]:
-    """Return what the console says since it was asked last: errors, and breaches of the policy."""
+    """Return the console's messages since the last call: errors, and violations of the policy."""
     entries: Any = chrome.get_log("browser")  # type: ignore[no-untyped-call]
     return [f"{each['level']}: {each['message']}" for each in entries]
 

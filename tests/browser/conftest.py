@@ -17,7 +17,7 @@ MISSING = "no Chromium here: scripts/install-packages chromium chromium-driver"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where the pictures are."""
+    """Print where the screenshots are."""
     if chromium.SCREENSHOTS.exists():
         terminalreporter.write_line(f"screenshots of the page: {chromium.SCREENSHOTS}")
 

@@ -22,7 +22,7 @@ class Site:
     def __init__(self, text: Callable[[], str], headers: Mapping[str, str] = page.HEADERS) -> None:
         self.text, self.headers = text, headers
         self.status = 200
-        self.asked = 0  # how often the page was asked for
+        self.requests = 0  # number of requests for the page
         self._reservation = reserve(1, (HOST,))
         self.port = self._reservation.ports[0]
         self._server: ThreadingHTTPServer | None = None
@@ -52,7 +52,7 @@ class Site:
                 if self.path.partition("?")[0] != "/":
                     self.send_error(404)
                     return
-                site.asked += 1
+                site.requests += 1
                 body = site.text().encode()
                 self.send_response(site.status)
                 for name, value in site.headers.items():

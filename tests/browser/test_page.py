@@ -27,7 +27,7 @@ from tests.page import views
 from tests.page.test_page import nasty_page
 
 AXE = Path(find_spec("axe_core_python").origin).parent / "axe.min.js"  # type: ignore[union-attr, arg-type]
-LOOK = "document.dispatchEvent(new Event('visibilitychange'))"  # as if the tab came to the front
+LOOK = "document.dispatchEvent(new Event('visibilitychange'))"  # as if the tab became visible
 
 
 def eventually(holds: Callable[[], object], what: str) -> None:
@@ -43,7 +43,7 @@ def text_of(chrome: webdriver.Chrome, selector: str) -> str:
     )
 
 
-def told(view: LiveView) -> str:
+def rendered(view: LiveView) -> str:
     return page.render(
         view,
         views.HEALTH,
@@ -102,14 +102,14 @@ def test_without_a_script_it_shows_the_same_and_reloads_itself(
     assert refresh.get_dom_attribute("content") == "30"
     assert chrome.find_element(By.ID, "example/ldap2").get_dom_attribute("open") is not None
     chrome.find_element(By.LINK_TEXT, "Reload").click()
-    eventually(lambda: site.asked == 2, "the link does not ask again")
+    eventually(lambda: site.requests == 2, "the link sends no request")
 
 
 def test_what_is_new_comes_in_and_what_a_person_did_stays(
     chrome: webdriver.Chrome, site: Site
 ) -> None:
     view = views.realistic()
-    site.text = lambda: told(view)
+    site.text = lambda: rendered(view)
     chrome.get(site.url)
     chrome.execute_script("document.getElementById('example/ldap1').firstElementChild.click()")
     chrome.execute_script("document.getElementById('branch/b2').firstElementChild.click()")
@@ -117,7 +117,7 @@ def test_what_is_new_comes_in_and_what_a_person_did_stays(
         "window.kept = document.getElementById('example/ldap2'); kept.firstElementChild.focus();"
         "scrollTo(0, 200)"
     )
-    site.text = lambda: told(recovered(view))
+    site.text = lambda: rendered(recovered(view))
     chrome.execute_script(LOOK)
     eventually(lambda: text_of(chrome, "h1") == "4 of 6 servers in service", "nothing is new")
 
@@ -130,9 +130,9 @@ def test_what_is_new_comes_in_and_what_a_person_did_stays(
             order: [...document.querySelectorAll(".server")].map((each) => each.id)}
     """)
     assert state == {
-        "ldap1": True,  # a person opened it
-        "ldap2": False,  # nobody touched it, and it is well now
-        "b2": False,  # a person closed it
+        "ldap1": True,  # opened by the user
+        "ldap2": False,  # not opened by the user, and fine now
+        "b2": False,  # closed by the user
         "same": True,
         "focused": True,
         "classes": "server fine",
@@ -152,46 +152,50 @@ def test_what_is_new_comes_in_and_what_a_person_did_stays(
 
 def test_it_asks_by_itself(chrome: webdriver.Chrome, site: Site) -> None:
     chrome.get(site.url)
-    eventually(lambda: site.asked >= 2, "it was not asked again")
+    eventually(lambda: site.requests >= 2, "there was no second request")
 
 
-def test_an_agent_that_is_away_is_told_and_forgiven(chrome: webdriver.Chrome, site: Site) -> None:
+def test_an_agent_that_does_not_answer_is_reported_until_it_does(
+    chrome: webdriver.Chrome, site: Site
+) -> None:
     chrome.get(site.url)
     site.away()
     chrome.execute_script(LOOK)
-    eventually(lambda: text_of(chrome, ".away-bar"), "nobody says that the agent is away")
+    eventually(
+        lambda: text_of(chrome, ".away-bar"), "the page does not show that the agent is away"
+    )
     counted: set[str] = set()
     while len(counted) < 2:  # it goes on counting
         eventually(lambda: text_of(chrome, ".away-bar") not in counted, "it counts no seconds")
         counted.add(text_of(chrome, ".away-bar"))
     screenshot(chrome, "page-away")
 
-    for words in counted:
-        assert re.fullmatch(r"The agent does not answer\. Last answer \d+ s ago\.", words)
+    for message in counted:
+        assert re.fullmatch(r"The agent does not answer\. Last answer \d+ s ago\.", message)
     assert chrome.title == "? no answer - ldaphealth"
     assert text_of(chrome, "h1") == "3 of 6 servers in service"  # what was known is still there
 
     site.come_back()
     chrome.execute_script(LOOK)
-    eventually(lambda: not text_of(chrome, ".away-bar"), "it is not forgiven")
+    eventually(lambda: not text_of(chrome, ".away-bar"), "the message stays")
     assert chrome.title == "2 out, 1 unknown - ldaphealth"
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "words"),
+    ("status", "text", "message"),
     [
         pytest.param(503, "busy", "The agent answered with status 503.", id="busy"),
         pytest.param(200, "<h1>Log in", "The answer is not a page of the agent.", id="a proxy"),
     ],
 )
-def test_what_answers_instead_is_told(
-    chrome: webdriver.Chrome, site: Site, status: int, text: str, words: str
+def test_another_answer_is_reported(
+    chrome: webdriver.Chrome, site: Site, status: int, text: str, message: str
 ) -> None:
     chrome.get(site.url)
     site.status, site.text = status, lambda: text
     chrome.execute_script(LOOK)
 
-    eventually(lambda: text_of(chrome, ".away-bar").startswith(words), words)
+    eventually(lambda: text_of(chrome, ".away-bar").startswith(message), message)
 
 
 def test_another_version_of_the_agent_is_loaded_whole(chrome: webdriver.Chrome, site: Site) -> None:
@@ -207,30 +211,30 @@ def test_another_version_of_the_agent_is_loaded_whole(chrome: webdriver.Chrome, 
     assert "ldaphealth 0.2.0" in text_of(chrome, "footer")
 
 
-def test_a_pause_asks_nobody(chrome: webdriver.Chrome, site: Site) -> None:
+def test_a_pause_sends_no_requests(chrome: webdriver.Chrome, site: Site) -> None:
     chrome.get(site.url)
     button = chrome.find_element(By.TAG_NAME, "button")
     button.click()
     chrome.execute_script(LOOK)
-    asked = site.asked
+    requests = site.requests
     time.sleep(0.5)
 
     assert (button.text, button.get_dom_attribute("aria-pressed")) == ("Paused: resume", "true")
-    assert site.asked == asked
+    assert site.requests == requests
     button.click()
-    eventually(lambda: site.asked > asked, "it does not go on")
+    eventually(lambda: site.requests > requests, "it does not continue")
 
 
-def test_a_tab_that_is_hidden_asks_nobody(chrome: webdriver.Chrome, site: Site) -> None:
+def test_a_hidden_tab_sends_no_requests(chrome: webdriver.Chrome, site: Site) -> None:
     chrome.get(site.url)
     hidden = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
     chrome.execute_script(hidden % "true" + LOOK)
-    asked = site.asked
+    requests = site.requests
     time.sleep(6)
 
-    assert site.asked == asked
+    assert site.requests == requests
     chrome.execute_script(hidden % "false" + LOOK)
-    eventually(lambda: site.asked > asked, "it does not go on")
+    eventually(lambda: site.requests > requests, "it does not continue")
 
 
 def test_a_link_to_a_server_opens_it(chrome: webdriver.Chrome, site: Site) -> None:

@@ -22,7 +22,7 @@ LOG_AND_KILL_SECONDS = 3
 
 
 def ignore_sigterm() -> None:
-    """Get round a defect: told to be another user, `keepalived --config-test` of root ends itself.
+    """Avoid a defect: with another user, `keepalived --config-test` of root ends itself.
 
     Seen in 2.2.7: it dies of its own SIGTERM, after a test that went well.
     """
@@ -30,7 +30,7 @@ def ignore_sigterm() -> None:
 
 
 def config_test(path: Path, text: str) -> tuple[int, str]:
-    """Return the exit status of keepalived's own test of a configuration, and what it said.
+    """Return the exit status of keepalived's own test of a configuration, and its output.
 
     The script's user is one that every machine has; a script need not exist for this test.
     """
@@ -59,7 +59,7 @@ def test_keepalived_accepts_the_example(tmp_path: Path, example: Path) -> None:
 
 
 def test_the_examples_avoid_what_keepalived_gets_wrong() -> None:
-    """Each of these was seen to go wrong in keepalived 2.2.7; the examples say how."""
+    """Each of these fails in keepalived 2.2.7; the examples describe how."""
     text = (FOLDER / "file-check.conf.example").read_text()
     settings = "\n".join(line.partition("#")[0] for line in text.splitlines())
 
@@ -82,9 +82,9 @@ def test_the_examples_avoid_what_keepalived_gets_wrong() -> None:
 def test_keepalived_rejects_the_example_when_it_is(
     tmp_path: Path, broken: Callable[[str], str]
 ) -> None:
-    status, said = config_test(tmp_path / "keepalived.conf", broken(EXAMPLE.read_text()))
+    status, output = config_test(tmp_path / "keepalived.conf", broken(EXAMPLE.read_text()))
 
-    assert status == CONFIG_ERROR, said
+    assert status == CONFIG_ERROR, output
 
 
 def test_misc_timeout_leaves_the_script_time_to_give_up_by_itself() -> None:

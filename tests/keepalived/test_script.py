@@ -1,4 +1,4 @@
-"""The MISC_CHECK script passes answers on, and takes no trouble of ours for a dead server.
+"""The MISC_CHECK script passes results on, and treats no local failure as a failed server.
 
 Each test runs the real script, as keepalived runs it, with a small program in place of ldaphealth.
 """
@@ -64,7 +64,7 @@ def is_running(pid: str) -> bool:
 
 
 def ends(pid: str) -> bool:
-    """Say whether a process has ended, or does so soon: a SIGKILL takes a moment."""
+    """Return whether a process ends soon: a SIGKILL takes a moment."""
     return wait.comes_true(lambda: not is_running(pid), 1.0)
 
 
@@ -107,18 +107,18 @@ def test_an_answer_is_passed_on_and_not_logged(
         pytest.param([], "echo -1 c/s", "no valid result", id="a negative number"),
         pytest.param([], "echo 01 c/s", "no valid result", id="a leading zero"),
         pytest.param([], "echo 102 c/s", "no valid result", id="a weight without misc_dynamic"),
-        pytest.param([], "echo out of service", "no valid result", id="words"),
+        pytest.param([], "echo out of service", "no valid result", id="text"),
         pytest.param([], "echo; echo 1", "no valid result", id="an empty line first"),
         pytest.param([], r"printf '\001\377\n'", "no valid result", id="bytes that are no text"),
         pytest.param([], "kill -SEGV $$", "status 139", id="a crash"),
-        pytest.param([], "kill -ALRM $$", "no result", id="its own backstop"),
+        pytest.param([], "kill -ALRM $$", "no result", id="its own time limit"),
         pytest.param([], "exec /nonexistent", "status 127", id="a missing interpreter"),
         pytest.param([], "exec sleep 30", "no result", id="a hang"),
         pytest.param([], "trap '' TERM; sleep 30; sleep 30", "no result", id="a stubborn hang"),
         pytest.param([], "exec yes", "no result", id="endless output"),
     ],
 )
-def test_trouble_of_ours_keeps_the_server_in_and_is_logged(
+def test_a_local_failure_keeps_the_server_in_and_is_logged(
     tmp_path: Path, dynamic: list[str], body: str, cause: str
 ) -> None:
     assert run(environment(tmp_path, body), *dynamic, "c/s") == 0
@@ -166,7 +166,7 @@ def test_the_program_is_found_in_path(tmp_path: Path) -> None:
     assert run(settings, "c/s") == 1
 
 
-def test_trouble_without_a_logger_keeps_the_server_in(tmp_path: Path) -> None:
+def test_a_failure_without_a_logger_keeps_the_server_in(tmp_path: Path) -> None:
     settings = environment(tmp_path, "exit 1")
     program(tmp_path / "logger", "exit 1")
 
@@ -260,13 +260,15 @@ def test_what_the_program_leaves_running_neither_survives_nor_holds_the_answer_u
 
 
 def test_help_is_printed() -> None:
-    told = subprocess.run(["/bin/sh", SCRIPT, "--help"], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["/bin/sh", SCRIPT, "--help"], capture_output=True, text=True, check=True
+    )
 
-    assert told.stdout.startswith("Usage: ldaphealth-check [--dynamic] CLUSTER/SERVER")
+    assert shown.stdout.startswith("Usage: ldaphealth-check [--dynamic] CLUSTER/SERVER")
 
 
-def test_by_hand_the_answer_and_the_cause_of_trouble_are_shown(tmp_path: Path) -> None:
-    def told(body: str) -> subprocess.CompletedProcess[str]:
+def test_by_hand_the_result_and_the_cause_of_a_failure_are_shown(tmp_path: Path) -> None:
+    def result(body: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["/bin/sh", SCRIPT, "c/s"],
             env=environment(tmp_path, body),
@@ -275,7 +277,7 @@ def test_by_hand_the_answer_and_the_cause_of_trouble_are_shown(tmp_path: Path) -
             check=False,
         )
 
-    assert told("echo '1 c/s out of service search.timeout'").stdout == (
+    assert result("echo '1 c/s out of service search.timeout'").stdout == (
         "1 c/s out of service search.timeout\n"
     )
-    assert "rejects its arguments or its configuration" in told("exit 3").stderr
+    assert "rejects its arguments or its configuration" in result("exit 3").stderr

@@ -1,6 +1,6 @@
 """The script exits with the verdict that the agent left, without a fork, while it holds.
 
-Whatever is wrong with the file, the one-shot program is asked: no verdict is frozen or invented.
+Whatever is wrong with the file, the one-shot program is run: no verdict is stale or invented.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.sinks.snapshots import SNAPSHOTS, serving, silent
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
 KEEPALIVED_UMASK = 0o177
 LONGEST_SECONDS = 8000  # the script's
-ASKED = 1  # what the stub for the one-shot program answers
+ONE_SHOT_STATUS = 1  # the exit status of the stub for the one-shot program
 SERVER = "c/s"
 SHELLS = [
     pytest.param((path, *options), id=" ".join((name, *options)))
@@ -52,7 +52,9 @@ class Here:
         self.verdicts = directory / "verdicts"
         self.file = self.verdicts / SERVER
         self.file.parent.mkdir(parents=True)
-        self._program("ldaphealth", f"echo asked >>{directory}/asked; echo {ASKED} the one-shot")
+        self._program(
+            "ldaphealth", f"echo asked >>{directory}/asked; echo {ONE_SHOT_STATUS} the one-shot"
+        )
         self._program("logger", f'echo "$*" >>{directory}/log')
 
     def _program(self, name: str, body: str) -> None:
@@ -87,8 +89,8 @@ class Here:
         }
 
     @property
-    def asked(self) -> bool:
-        """Tell whether the one-shot program was started."""
+    def one_shot_ran(self) -> bool:
+        """Return whether the one-shot program was started."""
         return (self.directory / "asked").exists()
 
 
@@ -108,10 +110,10 @@ def line(  # noqa: PLR0913  the fields of the file
     weighted: object = 102,
     until: object = None,
     name: str = SERVER,
-    words: str = " in service",
+    rest: str = " in service",
 ) -> bytes:
     end = soon() if until is None else until
-    return f"{magic} {plain} {weighted} {end} {name}{words}\n".encode()
+    return f"{magic} {plain} {weighted} {end} {name}{rest}\n".encode()
 
 
 def publish(here: Here, *verdicts: Verdict, until: float | None = None) -> None:
@@ -132,7 +134,7 @@ VERDICTS = [
     pytest.param(weighing(1), 0, 3, id="the least weight"),
     pytest.param(weighing(0), 0, 2, id="configured as weight 0"),
     pytest.param(weighing(253), 0, 255, id="the highest weight"),
-    pytest.param(weighing(9999), 0, 255, id="a weight beyond what a status can say"),
+    pytest.param(weighing(9999), 0, 255, id="a weight beyond the range of the status"),
     pytest.param(weighing(round(100 * WEIGHT_SHARE[State.WARNING])), 0, 52, id="half a weight"),
     pytest.param(silent(SERVER), 1, 1, id="out"),
     pytest.param(DRAINED, 1, 2, id="drained"),
@@ -154,14 +156,14 @@ def test_the_exit_status_is_the_verdict_that_the_agent_left(
 
     assert here.run(SERVER, shell=shell).returncode == plain
     assert here.run("--dynamic", SERVER, shell=shell).returncode == weighted
-    assert not here.asked
+    assert not here.one_shot_ran
 
 
 def test_every_weight_comes_through(here: Here) -> None:
     for weight in range(254):
         publish(here, weighing(weight))
         assert here.run("--dynamic", SERVER).returncode == weight + 2
-    assert not here.asked
+    assert not here.one_shot_ran
 
 
 def test_both_ways_of_asking_say_the_same_to_keepalived(here: Here) -> None:
@@ -170,20 +172,20 @@ def test_both_ways_of_asking_say_the_same_to_keepalived(here: Here) -> None:
             publish(here, verdict)
             for dynamic in (False, True):
                 arguments = ["--dynamic"] * dynamic
-                told = here.run(*arguments, verdict.server)
+                done = here.run(*arguments, verdict.server)
                 status = misc_check_status(verdict, dynamic=dynamic)
-                assert told.returncode == status
-                assert told.stdout.decode().split()[:2] == [str(status), verdict.server]
-    assert not here.asked
+                assert done.returncode == status
+                assert done.stdout.decode().split()[:2] == [str(status), verdict.server]
+    assert not here.one_shot_ran
 
 
 def test_by_hand_the_answer_is_shown_with_its_reasons(here: Here) -> None:
     publish(here, replace(silent(SERVER), in_service=True, weight=100, held_by="blind"))
 
-    told = here.run("--dynamic", SERVER)
+    done = here.run("--dynamic", SERVER)
 
-    assert told.stdout == b"102 c/s in service, held by blind bind.timeout\n"
-    assert told.stderr == b""
+    assert done.stdout == b"102 c/s in service, held by blind bind.timeout\n"
+    assert done.stderr == b""
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_names_with_dots_and_dashes_are_found(
     publish(here, serving(name))
 
     assert here.run("--dynamic", name, shell=shell).returncode == 102
-    assert not here.asked
+    assert not here.one_shot_ran
 
 
 SOUND = line()
@@ -209,7 +211,7 @@ BROKEN = {
     "another server": line(name="c/t"),
     "a server with more behind it": line(name="c/s2"),
     "another cluster": line(name="d/s"),
-    "no server": line(name="", words=""),
+    "no server": line(name="", rest=""),
     "a pattern for a server": line(name="c/*"),
     "an unknown status": line(plain=2, weighted=256),
     "a negative status": line(plain=-1, weighted=-1),
@@ -234,7 +236,7 @@ BROKEN = {
     "the tail zeroed": line()[:20] + b"\0" * 20 + b"\n",
     "an empty line first": b"\n" + line(),
     "bytes that are no text": b"\xff\xfe" + line(),
-    "carriage returns for line ends": line(words="").replace(b"\n", b"\r"),
+    "carriage returns for line ends": line(rest="").replace(b"\n", b"\r"),
     "much on one line": b"x" * (1 << 18),
     "many blanks": b" " * (1 << 18),
 }
@@ -242,61 +244,59 @@ BROKEN = {
 
 @pytest.mark.parametrize("dynamic", [[], ["--dynamic"]], ids=["plain", "dynamic"])
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_a_broken_file_is_not_believed(
+def test_a_broken_file_is_rejected(
     here: Here, content: bytes, dynamic: list[str], shell: tuple[str, ...]
 ) -> None:
     here.file.write_bytes(content)
 
-    assert here.run(*dynamic, SERVER, shell=shell).returncode == ASKED
-    assert here.asked
+    assert here.run(*dynamic, SERVER, shell=shell).returncode == ONE_SHOT_STATUS
+    assert here.one_shot_ran
 
 
-def test_no_file_that_was_cut_off_is_believed(here: Here) -> None:
+def test_no_file_that_was_cut_off_is_accepted(here: Here) -> None:
     whole = text(serving(SERVER), boot_seconds() + 100).encode()
     for length in range(len(whole)):
         here.file.write_bytes(whole[:length])
         (here.directory / "asked").unlink(missing_ok=True)
-        assert here.run("--dynamic", SERVER).returncode == ASKED
-        assert here.asked
+        assert here.run("--dynamic", SERVER).returncode == ONE_SHOT_STATUS
+        assert here.one_shot_ran
 
 
 @pytest.mark.parametrize(
     "shell", [each for each in SHELLS if each.id in ("dash", "bash --posix")], indirect=True
 )
 @pytest.mark.parametrize("dynamic", [[], ["--dynamic"]], ids=["plain", "dynamic"])
-def test_an_end_with_a_leading_zero_is_not_believed(
+def test_an_end_with_a_leading_zero_is_rejected(
     here: Here, dynamic: list[str], shell: tuple[str, ...]
 ) -> None:
     here.file.write_bytes(line(until=f"09{soon()}"))
 
     here.run(*dynamic, SERVER, shell=shell)
 
-    assert here.asked
+    assert here.one_shot_ran
 
 
 @pytest.mark.parametrize("past", [1, 10, 10_000])
-def test_an_expired_verdict_is_not_believed(here: Here, past: int, shell: tuple[str, ...]) -> None:
+def test_an_expired_verdict_is_rejected(here: Here, past: int, shell: tuple[str, ...]) -> None:
     publish(here, serving(SERVER), until=max(0.0, boot_seconds() - past))
 
-    assert here.run("--dynamic", SERVER, shell=shell).returncode == ASKED
-    assert here.asked
+    assert here.run("--dynamic", SERVER, shell=shell).returncode == ONE_SHOT_STATUS
+    assert here.one_shot_ran
 
 
-def test_a_verdict_that_expires_this_second_is_not_believed(here: Here) -> None:
+def test_a_verdict_that_expires_this_second_is_rejected(here: Here) -> None:
     publish(here, serving(SERVER), until=boot_seconds())
 
-    assert here.run(SERVER).returncode == ASKED
+    assert here.run(SERVER).returncode == ONE_SHOT_STATUS
 
 
-def test_a_verdict_that_would_hold_too_long_is_not_believed(
-    here: Here, shell: tuple[str, ...]
-) -> None:
+def test_a_verdict_that_would_hold_too_long_is_rejected(here: Here, shell: tuple[str, ...]) -> None:
     publish(here, serving(SERVER), until=boot_seconds() + LONGEST_SECONDS - 30)
     assert here.run("--dynamic", SERVER, shell=shell).returncode == 102
-    assert not here.asked
+    assert not here.one_shot_ran
 
     publish(here, serving(SERVER), until=boot_seconds() + LONGEST_SECONDS + 30)
-    assert here.run("--dynamic", SERVER, shell=shell).returncode == ASKED
+    assert here.run("--dynamic", SERVER, shell=shell).returncode == ONE_SHOT_STATUS
 
 
 def missing(file: Path) -> None:
@@ -345,8 +345,8 @@ def test_what_cannot_be_read_is_asked_for(
 ) -> None:
     make(here.file)
 
-    assert here.run("--dynamic", SERVER, shell=shell).returncode == ASKED
-    assert here.asked
+    assert here.run("--dynamic", SERVER, shell=shell).returncode == ONE_SHOT_STATUS
+    assert here.one_shot_ran
 
 
 NOBODY = 65534
@@ -367,8 +367,8 @@ def test_a_file_that_the_script_user_may_not_read_is_asked_for(there: Here, mode
     publish(there, serving(SERVER))
     there.file.chmod(mode)
 
-    assert there.run("--dynamic", SERVER, user=NOBODY).returncode == ASKED
-    assert there.asked
+    assert there.run("--dynamic", SERVER, user=NOBODY).returncode == ONE_SHOT_STATUS
+    assert there.one_shot_ran
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -392,7 +392,7 @@ def test_the_script_user_can_read_verdicts_whatever_the_umask_of_the_agent_is(
         os.umask(before)
 
     assert there.run("--dynamic", SERVER, user=NOBODY).returncode == 102
-    assert not there.asked
+    assert not there.one_shot_ran
 
 
 def test_the_fast_path_starts_no_process(here: Here, shell: tuple[str, ...]) -> None:
@@ -400,7 +400,7 @@ def test_the_fast_path_starts_no_process(here: Here, shell: tuple[str, ...]) -> 
     if strace is None:
         pytest.skip("strace is not here")
     publish(here, serving(SERVER))
-    told = subprocess.run(
+    done = subprocess.run(
         [strace, "-f", "-o", trace, "-e", "trace=process", *shell, SCRIPT, "--dynamic", SERVER],
         env=here.environment,
         timeout=60,
@@ -410,7 +410,7 @@ def test_the_fast_path_starts_no_process(here: Here, shell: tuple[str, ...]) -> 
     if "exited with" not in (trace.read_text() if trace.exists() else ""):
         pytest.skip("strace may not trace here")
 
-    assert told.returncode == 102
+    assert done.returncode == 102
     calls = [each.split(maxsplit=1)[1].partition("(")[0] for each in trace.read_text().splitlines()]
     assert [call for call in calls if not call.startswith("+++")] == ["execve", "exit_group"]
 
@@ -474,7 +474,7 @@ def test_a_full_disk_behind_standard_output_does_not_change_the_answer(
 
 
 @pytest.mark.parametrize("mischief", NASTY.values(), ids=NASTY)
-def test_whatever_servers_say_the_line_is_short_and_believed(here: Here, mischief: str) -> None:
+def test_whatever_servers_say_the_line_is_short_and_accepted(here: Here, mischief: str) -> None:
     verdict = replace(silent(SERVER), held_by=mischief)
     reason = replace(verdict.reasons[0], code=mischief)
     publish(here, replace(verdict, reasons=(reason,) * 20))
@@ -485,10 +485,10 @@ def test_whatever_servers_say_the_line_is_short_and_believed(here: Here, mischie
     assert content.endswith(b"\n")
     assert content.rstrip(b"\n").decode("ascii").isprintable()
     assert here.run("--dynamic", SERVER).returncode == 1
-    assert not here.asked
+    assert not here.one_shot_ran
 
 
-def test_the_end_is_never_later_than_the_agent_said() -> None:
+def test_the_end_is_never_later_than_the_agents() -> None:
     assert text(serving(SERVER), 1234.999).split()[3] == "1234"
 
 

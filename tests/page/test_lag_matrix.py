@@ -1,4 +1,4 @@
-"""Servers against server IDs: who lacks what, in words."""
+"""The table of servers and server IDs, and its text."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_server_that_could_not_be_compared_is_not_known() -> None:
     assert found.summary == "no change is known to be missing on 2 servers"
 
 
-def test_the_worst_is_in_the_words() -> None:
+def test_the_summary_has_the_worst() -> None:
     found = matrix([views.fine("c/a"), views.behind("c/b")])
 
     assert found is not None

@@ -1,4 +1,4 @@
-"""The page at `/`: what it says of every kind of server, and that nobody else writes into it."""
+"""The page at `/`: its text on every kind of server, and that no other text becomes markup."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Parsed(HTMLParser):
         self.elements: list[tuple[str, tuple[str, ...]]] = []
         self.ids: list[str] = []
         self.links: list[str] = []
-        self.words: list[str] = []
+        self.texts: list[str] = []
         self.scripts: list[str] = []
         self._inside = ""
         self.feed(text)
@@ -60,12 +60,12 @@ class Parsed(HTMLParser):
         if self._inside == "script":
             self.scripts.append(data)
         elif self._inside != "style" and data.strip():
-            self.words.append(" ".join(data.split()))
+            self.texts.append(" ".join(data.split()))
 
     @property
     def text(self) -> str:
         """Return all texts in their order."""
-        return " ".join(self.words)
+        return " ".join(self.texts)
 
 
 def rendered(view: LiveView, health: AgentHealth = views.HEALTH, **more: object) -> str:
@@ -84,7 +84,7 @@ def parsed(realistic: LiveView) -> Parsed:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "expected",
     [
         "3 of 6 servers in service",
         "example/ldap2 out: bind.timeout",
@@ -100,8 +100,8 @@ def parsed(realistic: LiveView) -> Parsed:
         "Problems of the agent none",
     ],
 )
-def test_it_says(parsed: Parsed, words: str) -> None:
-    assert words in parsed.text
+def test_the_text(parsed: Parsed, expected: str) -> None:
+    assert expected in parsed.text
 
 
 def test_the_worst_server_comes_first(realistic: LiveView) -> None:
@@ -120,11 +120,11 @@ def test_the_worst_server_comes_first(realistic: LiveView) -> None:
         pytest.param(
             LiveView({"c": {"c/a": views.known(views.fine("c/a"))}}),
             "1 in service - ldaphealth",
-            id="all is well",
+            id="no problem",
         ),
     ],
 )
-def test_the_tab_of_the_browser_tells(view: LiveView, title: str) -> None:
+def test_the_title(view: LiveView, title: str) -> None:
     assert f"<title>{title}</title>" in rendered(view)
 
 
@@ -154,14 +154,14 @@ def test_it_leads_to_other_pages_of_the_agent(realistic: LiveView) -> None:
     assert '<a href="api/v1/status">all of it as JSON</a>' in rendered(realistic, links=links)
 
 
-def test_what_the_agent_suffers_from_is_said(realistic: LiveView) -> None:
+def test_errors_of_the_agent_are_shown(realistic: LiveView) -> None:
     text = Parsed(rendered(realistic, views.AILING)).text
 
-    for words in ("not ended: 12", "written or sent: 3", "that failed: 1", "on disk: 2"):
-        assert words in text
+    for expected in ("not ended: 12", "written or sent: 3", "that failed: 1", "on disk: 2"):
+        assert expected in text
 
 
-def test_what_is_wrong_with_the_agent_now_is_said(realistic: LiveView) -> None:
+def test_current_problems_of_the_agent_are_shown(realistic: LiveView) -> None:
     assert "main loop has not run" not in Parsed(rendered(realistic)).text
     text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7, threads=64))).text
     assert "7 rounds wait for one of 64 threads" in text
@@ -195,7 +195,7 @@ def test_an_operators_word_without_a_reason() -> None:
 
 
 def nasty_view(text: str) -> LiveView:
-    """Return a view that says the text wherever a server or a third party's check can."""
+    """Return a view with the text wherever a server or a third party's check can set it."""
     board = LiveState(clock=lambda: views.EPOCH)
     verdicts = nasty_snapshot(text).verdicts
     changes = [VerdictChange(verdicts[0], each) for each in verdicts]
@@ -265,7 +265,7 @@ def test_a_page_of_a_hundred_servers_is_small() -> None:
     assert len(re.findall(r'<details class="server [^>]* open>', text)) == 6  # out or held
 
 
-def test_no_trouble_makes_a_page_large() -> None:
+def test_no_problem_makes_a_page_large() -> None:
     text = rendered(views.many(100, healthy=False), replace(views.HEALTH, servers=100))
 
     assert len(text.encode()) < 1 << 20

@@ -1,4 +1,4 @@
-"""Whoever sees little contrast or few colours can read the page, by day and by night.
+"""The page is readable with low vision or colour blindness, in the light and the dark scheme.
 
 The contrast is that of WCAG 2.2, success criteria 1.4.3 (text: 4.5) and 1.4.11 (others: 3).
 """

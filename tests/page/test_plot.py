@@ -1,4 +1,4 @@
-"""The last hour as a drawing: what its paths say, whatever the numbers are."""
+"""The plot of the last hour: its paths and its text, for all numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ldaphealth.page.plot import HEIGHT, LEFT, WIDTH, newest, plots
 
 
 def hour(**minutes: float) -> LastHour:
-    """Return an hour with one look in each minute: m0=0.001 took a millisecond in minute 0."""
+    """Return an hour with one probe in each minute: m0=0.001 took a millisecond in minute 0."""
     found = LastHour()
     for minute, seconds in minutes.items():
         found = added(found, 60.0 * int(minute[1:]), [seconds])

@@ -1,4 +1,4 @@
-"""Views of a board as an agent's page sees them; the tests of the page and its bench share them.
+"""Views for the page of an agent; the tests of the page and its benchmark share them.
 
 Nothing here checks anything.
 """
@@ -50,7 +50,7 @@ OVERRIDES = {"example/ldap3": CardOverride("drain", 4_325.0, "new kernel")}
 def fine(
     server: str, lasted: float = 273_000.0, gaps: Mapping[str, float] | None = None
 ) -> Verdict:
-    """Return the verdict on a server that is well; `gaps` by server ID in seconds."""
+    """Return the verdict on a healthy server; `gaps` by server ID in seconds."""
     replication = tuple(
         metric
         for sid, gap in (gaps or {"001": 0.0, "002": 0.0, "003": 0.0}).items()
@@ -92,7 +92,7 @@ def fine(
 def with_finding(
     verdict: Verdict, finding: Finding, effect: CheckEffect = CheckEffect.OUT
 ) -> Verdict:
-    """Return the verdict with that finding in place of what its check said before."""
+    """Return the verdict with that finding in place of the earlier one of its check."""
     removes = finding.state is State.CRITICAL and effect is CheckEffect.OUT
     reason = Reason(finding.reason, finding.summary, finding.state, effect, removes)
     kept = tuple(each for each in verdict.findings if each.check != finding.check)
@@ -106,7 +106,7 @@ def with_finding(
 
 
 def silent(server: str) -> Verdict:
-    """Return the verdict on a server that accepts connections and says nothing."""
+    """Return the verdict on a server that accepts connections and does not respond."""
     finding = Finding(
         server=server,
         check="bind",
@@ -208,13 +208,13 @@ def observations(
 
 
 def realistic() -> LiveView:
-    """Return two clusters of servers: out, drained and well; stale, held and behind."""
-    board = LiveState(clock=lambda: EPOCH - 252.0)
+    """Return two clusters of servers: out, drained and fine; stale, held and behind."""
+    live_state = LiveState(clock=lambda: EPOCH - 252.0)
     last = {
         "example": [fine("example/ldap1"), silent("example/ldap2"), draining("example/ldap3")],
         "branch": [fine("branch/b1"), held("branch/b2"), behind("branch/b3")],
     }
-    _an_hour(board, last, hung="example/ldap2", slow="branch/b2")
+    _an_hour(live_state, last, hung="example/ldap2", slow="branch/b2")
     changes: dict[str, list[tuple[float, Verdict | None, Verdict]]] = {
         "branch": [
             (86_400.0, None, fine("branch/b1")),
@@ -226,24 +226,24 @@ def realistic() -> LiveView:
             (252.0, fine("example/ldap2"), silent("example/ldap2")),
         ],
     }
-    return _with_changes(board.view, changes, stale="branch/b1")
+    return _with_changes(live_state.view, changes, stale="branch/b1")
 
 
 def many(servers: int, *, healthy: bool = True) -> LiveView:
-    """Return one large cluster with an hour behind it; every tenth server has trouble, or all."""
-    board = LiveState(clock=lambda: EPOCH)
+    """Return one large cluster after an hour; every tenth server, or all, have problems."""
+    live_state = LiveState(clock=lambda: EPOCH)
     kinds = (silent, held, behind, draining)
     ids = [f"example/ldap{number:03d}" for number in range(1, servers + 1)]
     verdicts = [
         kinds[(number // 10) % 4](id_) if number % 10 == 3 or not healthy else fine(id_)
         for number, id_ in enumerate(ids)
     ]
-    _an_hour(board, {"example": verdicts}, hung=ids[min(3, servers - 1)])
-    return board.view
+    _an_hour(live_state, {"example": verdicts}, hung=ids[min(3, servers - 1)])
+    return live_state.view
 
 
 def _an_hour(
-    board: LiveState, last: Mapping[str, Sequence[Verdict]], hung: str, slow: str = ""
+    live_state: LiveState, last: Mapping[str, Sequence[Verdict]], hung: str, slow: str = ""
 ) -> None:
     random = Random(20261123)  # noqa: S311  the same picture each time
     at = BOOT - HOUR_SECONDS
@@ -262,7 +262,7 @@ def _an_hour(
             ]
             by_server = {verdict.server: verdict for verdict in verdicts}
             due = dict.fromkeys(by_server, at + ROUND_SECONDS + HOLDS_SECONDS)
-            board.publish(Publication(cluster, by_server, due, (), seen))
+            live_state.publish(Publication(cluster, by_server, due, (), seen))
         at += ROUND_SECONDS
 
 
@@ -272,8 +272,8 @@ def _with_changes(
     stale: str,
 ) -> LiveView:
     moment = [EPOCH]
-    board = LiveState(clock=lambda: moment[0])
-    told = sorted(
+    live_state = LiveState(clock=lambda: moment[0])
+    dated = sorted(
         (
             (ago, cluster, VerdictChange(before, after))
             for cluster, each in changes.items()
@@ -281,9 +281,9 @@ def _with_changes(
         ),
         key=lambda each: -each[0],
     )
-    for ago, cluster, change in told:
+    for ago, cluster, change in dated:
         moment[0] = EPOCH - ago
-        board.publish(Publication(cluster, {}, {}, [change], ()))
+        live_state.publish(Publication(cluster, {}, {}, [change], ()))
     clusters = {
         name: {
             server: replace(known, valid_until=BOOT - 73.0) if server == stale else known
@@ -291,7 +291,7 @@ def _with_changes(
         }
         for name, servers in view.clusters.items()
     }
-    return LiveView(clusters, board.view.changes)
+    return LiveView(clusters, live_state.view.changes)
 
 
 def known(verdict: Verdict) -> LiveServer:

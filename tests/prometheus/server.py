@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, asked by its HTTP API; it ends with the test that started it."""
+"""A Prometheus on loopback, queried by its HTTP API; it ends with the test that started it."""
 
 from __future__ import annotations
 

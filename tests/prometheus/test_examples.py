@@ -32,9 +32,9 @@ WORD = re.compile(r"\b(\w+)\s*(?:=~|!~|!=|=)")
 GROUPED = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 
 
-def promtool(*arguments: str | Path, told: bytes = b"") -> tuple[int, str]:
+def promtool(*arguments: str | Path, stdin: bytes = b"") -> tuple[int, str]:
     done = subprocess.run(
-        [program("promtool"), *arguments], input=told, capture_output=True, timeout=60, check=False
+        [program("promtool"), *arguments], input=stdin, capture_output=True, timeout=60, check=False
     )
     return done.returncode, (done.stdout + done.stderr).decode()
 
@@ -103,28 +103,28 @@ def test_every_alert_is_tested_and_says_what_to_do(rule: dict[str, str]) -> None
 
 def test_promtool_takes_the_rules_and_they_do_what_their_tests_say() -> None:
     assert promtool("check", "rules", RULES)[0] == 0
-    status, said = promtool("test", "rules", Path(__file__).parent / "rules.test.yml")
-    assert status == 0, said
+    status, output = promtool("test", "rules", Path(__file__).parent / "rules.test.yml")
+    assert status == 0, output
 
 
 def test_promtool_takes_the_configuration() -> None:
-    status, said = promtool("check", "config", RULES.with_name("prometheus.yml"))
+    status, output = promtool("check", "config", RULES.with_name("prometheus.yml"))
 
-    assert status == 0, said
+    assert status == 0, output
 
 
 @pytest.mark.parametrize("text", ["", *NASTY], ids=lambda name: name or "a healthy cluster")
 def test_promtool_takes_the_metrics(text: str) -> None:
     """It has exit status 1 for what cannot be parsed, and 3 for a breach of the naming rules."""
     shown = view(*nasty_snapshot(NASTY[text], 0.5).verdicts) if text else cluster()
-    status, said = promtool("check", "metrics", told=exposition(shown, HEALTH, NOW)[0])
+    status, output = promtool("check", "metrics", stdin=exposition(shown, HEALTH, NOW)[0])
 
-    assert (status, said) == (0, "")
+    assert (status, output) == (0, "")
 
 
 def test_promtool_would_say_it() -> None:
-    assert promtool("check", "metrics", told=b"x_ms 1\n")[0] == 3
-    assert promtool("check", "metrics", told=b'x{a="1} 1\n')[0] == 1
+    assert promtool("check", "metrics", stdin=b"x_ms 1\n")[0] == 3
+    assert promtool("check", "metrics", stdin=b'x{a="1} 1\n')[0] == 1
 
 
 @pytest.mark.parametrize("script", ["metrics_reference.py", "grafana_dashboard.py"])

@@ -1,4 +1,4 @@
-"""What a scrape says: every metric of the table, nothing stale, and text that harms nobody."""
+"""A scrape has every metric of the table, no stale verdict, and only harmless text."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def parsed(body: bytes) -> Iterable[Parsed]:
 
 
 def scraped(shown: LiveView, now: float = NOW) -> Samples:
-    """Return what the text form says, once OpenMetrics was seen to say the same."""
+    """Return the samples of the text format; those of OpenMetrics must be the same."""
     body, _ = exposition(shown, HEALTH, now)
     other, _ = exposition(shown, HEALTH, now, OPENMETRICS)
-    said = samples(parsed(body))
+    series = samples(parsed(body))
     read = openmetrics_parser.text_string_to_metric_families
     same = samples(read(other.decode()))  # type: ignore[no-untyped-call]
-    assert {k: str(v) for k, v in said.items()} == {k: str(v) for k, v in same.items()}
-    return said
+    assert {k: str(v) for k, v in series.items()} == {k: str(v) for k, v in same.items()}
+    return series
 
 
-def value(said: Samples, name: str, **labels: str) -> float | None:
-    return said.get((name, frozenset({**LABELS, **labels}.items())))
+def value(series: Samples, name: str, **labels: str) -> float | None:
+    return series.get((name, frozenset({**LABELS, **labels}.items())))
 
 
 def one(verdict: Verdict) -> Samples:
@@ -88,7 +88,7 @@ def one(verdict: Verdict) -> Samples:
 
 
 @pytest.fixture(scope="module")
-def said() -> Samples:
+def series() -> Samples:
     return scraped(cluster(2))
 
 
@@ -126,9 +126,9 @@ def said() -> Samples:
     ],
 )
 def test_a_healthy_server(
-    said: Samples, name: str, labels: dict[str, str], wanted: float | None
+    series: Samples, name: str, labels: dict[str, str], wanted: float | None
 ) -> None:
-    assert value(said, name, **labels) == wanted
+    assert value(series, name, **labels) == wanted
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,8 @@ def test_a_healthy_server(
         ("ldaphealth_series_left_out", {}, 0),
     ],
 )
-def test_the_agent(said: Samples, name: str, labels: dict[str, str], wanted: float) -> None:
-    assert said[name, frozenset(labels.items())] == wanted
+def test_the_agent(series: Samples, name: str, labels: dict[str, str], wanted: float) -> None:
+    assert series[name, frozenset(labels.items())] == wanted
 
 
 SPLIT = Reason("replication.split", "one half lacks", State.WARNING, CheckEffect.OUT, removes=False)
@@ -180,12 +180,12 @@ def test_the_worst_finding_of_a_check_counts() -> None:
         Finding(server=server, check="replication", state=each, code="x", summary="x")
         for each in states
     )
-    said = one(replace(healthy(server), findings=findings))
+    series = one(replace(healthy(server), findings=findings))
 
-    assert value(said, "ldaphealth_check_severity", check="replication") == 2
+    assert value(series, "ldaphealth_check_severity", check="replication") == 2
 
 
-def test_naming_contexts_are_told_apart() -> None:
+def test_naming_contexts_are_distinguished() -> None:
     server = "example/ldap1"
     metrics = (
         Metric("behind_seconds", 1.0, label="001 dc=a"),
@@ -194,16 +194,16 @@ def test_naming_contexts_are_told_apart() -> None:
     finding = Finding(
         server=server, check="replication", state=State.OK, code="ok", summary="", metrics=metrics
     )
-    said = one(replace(healthy(server), findings=(finding,)))
+    series = one(replace(healthy(server), findings=(finding,)))
 
     behind = "ldaphealth_replication_behind_seconds"
-    assert value(said, behind, server_id="001", suffix="dc=a") == 1.0
-    assert value(said, behind, server_id="001", suffix="dc=b,dc=c d") == 2.0
+    assert value(series, behind, server_id="001", suffix="dc=a") == 1.0
+    assert value(series, behind, server_id="001", suffix="dc=b,dc=c d") == 2.0
 
 
-def test_nothing_of_an_expired_verdict_is_told_but_counts_go_on() -> None:
-    said = scraped(cluster(1), now=UNTIL)
-    of_server = {name for name, labels in said if ("server", "ldap1") in labels}
+def test_an_expired_verdict_has_no_series_but_counts_continue() -> None:
+    series = scraped(cluster(1), now=UNTIL)
+    of_server = {name for name, labels in series if ("server", "ldap1") in labels}
 
     assert of_server == {
         "ldaphealth_server_verdict_valid",
@@ -213,22 +213,22 @@ def test_nothing_of_an_expired_verdict_is_told_but_counts_go_on() -> None:
         OPERATION + "_count",
         OPERATION + "_sum",
     }
-    assert value(said, "ldaphealth_server_verdict_valid") == 0
+    assert value(series, "ldaphealth_server_verdict_valid") == 0
 
 
-def test_facts_of_an_earlier_session_are_not_told() -> None:
+def test_facts_of_an_earlier_session_are_left_out() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
     refused: AnyObservation = Observation(
         server="example/ldap1", check="connect", started_at=NOW, duration_seconds=0.1
     )
     later = replace(known, seen={**known.seen, "connect": refused})
-    said = scraped(LiveView({"example": {"example/ldap1": later}}))
+    series = scraped(LiveView({"example": {"example/ldap1": later}}))
 
-    assert value(said, "ldaphealth_server_in_service") == 1
-    assert not [name for name, _ in said if name.startswith("ldaphealth_slapd_")]
+    assert value(series, "ldaphealth_server_in_service") == 1
+    assert not [name for name, _ in series if name.startswith("ldaphealth_slapd_")]
 
 
-def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None:
+def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
     broken = replace(healthy("example/ldap1"), reasons=(SPLIT,))
     arrived = Finding(
         server="example/ldap1",
@@ -259,13 +259,13 @@ def test_the_table_has_every_metric_that_is_told_and_all_of_it_is_told() -> None
 def test_the_time_until_a_change_arrived_is_no_time_of_an_operation() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
-    said = scraped(LiveView({"example": {"example/ldap1": replace(known, times=times)}}))
+    series = scraped(LiveView({"example": {"example/ldap1": replace(known, times=times)}}))
     name = "ldaphealth_replication_propagation_duration_seconds"
 
-    assert value(said, name + "_count", provider="ldap2") == 2
-    assert value(said, name + "_bucket", provider="ldap2", le="1.0") == 1
-    assert value(said, name + "_bucket", provider="ldap2", le="4.0") == 2
-    assert value(said, OPERATION + "_count", operation="from ldap2") is None
+    assert value(series, name + "_count", provider="ldap2") == 2
+    assert value(series, name + "_bucket", provider="ldap2", le="1.0") == 1
+    assert value(series, name + "_bucket", provider="ldap2", le="4.0") == 2
+    assert value(series, OPERATION + "_count", operation="from ldap2") is None
 
 
 def test_the_rules_of_the_guard_are_all_shown() -> None:
@@ -314,8 +314,8 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     )
     shown = LiveView({"example": {server: known, server + "\n": known}})
     body, _ = exposition(shown, HEALTH, NOW)
-    said = scraped(shown)
-    values = [label for _, labels in said for _, label in labels]
+    series = scraped(shown)
+    values = [label for _, labels in series for _, label in labels]
 
     assert max(map(len, values)) <= 100
     assert all(each.isprintable() for each in values)
@@ -323,7 +323,7 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     assert len(body) < 64 * 1024
 
 
-def test_a_server_that_claims_a_thousand_links_is_cut_short_and_it_is_said() -> None:
+def test_the_series_of_a_thousand_links_are_cut_and_the_cut_is_reported() -> None:
     known = cluster(1).clusters["example"]["example/ldap1"]
     links = tuple(
         Link(
@@ -345,10 +345,10 @@ def test_a_server_that_claims_a_thousand_links_is_cut_short_and_it_is_said() -> 
         facts=consumer.Facts(1000, links),
     )
     shown = LiveView({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
-    said = scraped(shown)
+    series = scraped(shown)
 
-    assert sum(name == "ldaphealth_consumer_link_connected" for name, _ in said) == MOST_SERIES
-    assert said["ldaphealth_series_left_out", frozenset()] == 1000 - MOST_SERIES
+    assert sum(name == "ldaphealth_consumer_link_connected" for name, _ in series) == MOST_SERIES
+    assert series["ldaphealth_series_left_out", frozenset()] == 1000 - MOST_SERIES
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ METRIC_NAMES = st.sampled_from(["behind_seconds", "csn_gap_seconds", "silent_sec
 
 @st.composite
 def knowns(draw: st.DrawFn) -> LiveServer:
-    """Draw what no board would hold, but some check of somebody might have left there."""
+    """Draw values that only a defective check of a third party could produce."""
     metrics = st.builds(Metric, METRIC_NAMES, NUMBERS, label=NAMES)
     findings = st.builds(
         Finding,
@@ -449,14 +449,14 @@ def knowns(draw: st.DrawFn) -> LiveServer:
 
 @given(st.dictionaries(NAMES, knowns(), max_size=4))
 def test_whatever_is_known_can_be_read_back(servers: dict[str, LiveServer]) -> None:
-    said = scraped(LiveView({"c": {f"c/{name}": known for name, known in servers.items()}}))
+    series = scraped(LiveView({"c": {f"c/{name}": known for name, known in servers.items()}}))
     valid = [each for each in servers.values() if not each.is_stale(NOW)]
-    weights = sorted(v for (name, _), v in said.items() if name == "ldaphealth_server_weight")
+    weights = sorted(v for (name, _), v in series.items() if name == "ldaphealth_server_weight")
 
     assert set(weights) <= {float(each.verdict.weight) for each in valid}
     assert bool(weights) == bool(valid)
-    assert all(v >= 0 or isnan(v) for (name, _), v in said.items() if name.endswith("_total"))
-    assert -inf not in [v for (name, _), v in said.items() if name.endswith("_count")]
+    assert all(v >= 0 or isnan(v) for (name, _), v in series.items() if name.endswith("_total"))
+    assert -inf not in [v for (name, _), v in series.items() if name.endswith("_count")]
 
 
 def test_the_library_is_loaded_only_where_it_is_used() -> None:

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real agent that looks at real servers, and its alerts come and go."""
+"""Prometheus scrapes an agent that checks real servers, and its alerts begin and end."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _wait(condition: Any, prometheus: Prometheus) -> None:
 
 
 def _lint(url: str) -> None:
-    """Have promtool check what the agent really says."""
+    """Check the exposition of the agent with promtool."""
     status, content_type, body = get(url)
     assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
     linted = subprocess.run(

@@ -1,4 +1,4 @@
-"""Views as an agent has them, made by a board; tests and bench/scrape.py share them."""
+"""Views as an agent has them, made by LiveState; tests and bench/scrape.py share them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TIMINGS = {
 
 
 def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
-    """Yield what one round sees of a healthy server with so many server IDs."""
+    """Yield the observations of one round of a healthy server with so many server IDs."""
     links = tuple(
         consumer.Link(
             dn=f"cn=Consumer 00{each},cn=Database 1,cn=Databases,cn=Monitor",
@@ -80,7 +80,7 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
 
 
 def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
-    """Return what the judges say of it: all is well."""
+    """Return the findings on it, all OK."""
     metrics: dict[str, tuple[Metric, ...]] = {
         "replication": tuple(
             metric
@@ -122,13 +122,13 @@ def healthy(server: str) -> Verdict:
 
 def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> LiveView:
     """Return the view after so many rounds of healthy sessions with these verdicts."""
-    board = LiveState(clock=lambda: 0.0)
+    live_state = LiveState(clock=lambda: 0.0)
     for _ in range(rounds):
         for cluster in dict.fromkeys(each.server.partition("/")[0] for each in verdicts):
             of = {v.server: v for v in verdicts if v.server.partition("/")[0] == cluster}
             seen = [each for server in of for each in observations(server)]
-            board.publish(Publication(cluster, of, dict.fromkeys(of, until), (), seen))
-    return board.view
+            live_state.publish(Publication(cluster, of, dict.fromkeys(of, until), (), seen))
+    return live_state.view
 
 
 def cluster(servers: int = 4, name: str = "example") -> LiveView:

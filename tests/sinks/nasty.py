@@ -1,6 +1,6 @@
-"""Texts that no server should send, and a snapshot that says one wherever a server could.
+"""Texts that no server should send, and a snapshot that contains one wherever a server could.
 
-One table for the tests of everything that tells what servers said: every sink, page and file.
+One table for the tests of all output that contains text of servers: sinks, page and files.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NASTY = {
 
 
 def nasty_snapshot(text: str, value: float = float("nan")) -> Snapshot:
-    """Return a snapshot that says the text wherever a server or a third party's check can."""
+    """Return a snapshot with the text wherever a server or a third party's check can set it."""
     ids = (f"main/{text}1", f"main/{text}2")
     metrics = (
         Metric("search_seconds", value, text, text, label=text),

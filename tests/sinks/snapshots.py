@@ -18,7 +18,7 @@ def seconds(name: str, value: float, warning: str = "0.5", critical: str = "2") 
 
 
 def serving(server: str, bind: float = 0.0021, search: float = 0.0034) -> Verdict:
-    """Return the verdict on a server that is well; times are seconds."""
+    """Return the verdict on a healthy server; times are in seconds."""
     findings = (
         Finding(
             server=server,
@@ -49,7 +49,7 @@ def troubled(  # noqa: PLR0913
     weight: int = 0,
     held_by: str = "",
 ) -> Verdict:
-    """Return the verdict with one finding in place of what that check said before."""
+    """Return the verdict with one finding in place of the earlier one of its check."""
     kept = tuple(each for each in verdict.findings if each.check != finding.check)
     is_bad = finding.state is State.CRITICAL and effect is CheckEffect.OUT
     removes = is_bad and finding.trust.can_remove
@@ -80,7 +80,7 @@ def bind_timeout(server: str) -> Finding:
 
 
 def silent(server: str) -> Verdict:
-    """Return the verdict on a server that accepts connections and says nothing."""
+    """Return the verdict on a server that accepts connections and does not respond."""
     finding = bind_timeout(server)
     return troubled(replace(serving(server), findings=()), finding)
 

@@ -44,7 +44,7 @@ does not resolve: no answer from the DNS servers
         3 LDAP_main/ldap2 - in service, weight 100; connect.resolve: the name ldap1.example.com \
 does not resolve: no answer from the DNS servers
         """,
-        id="our own trouble is UNKNOWN",
+        id="a local failure is UNKNOWN",
     ),
     pytest.param("empty", "", id="no server, no line"),
 ]

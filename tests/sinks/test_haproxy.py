@@ -1,4 +1,4 @@
-"""The words for HAProxy's agent-check; tests/slapd/test_haproxy.py has the real one read them."""
+"""The lines for HAProxy's agent-check; tests/slapd/test_haproxy.py tests them with HAProxy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ldaphealth.model import CheckEffect, Reason, State, Verdict
 from ldaphealth.sinks.haproxy import MAX_CHARACTERS, line
 
-# What tcpcheck_agent_expect_reply understands, of which only this is ever said.
+# What tcpcheck_agent_expect_reply understands, of which only this is used.
 GRAMMAR = re.compile(r"up (?:0|[1-9][0-9]?|100)%\n|down #[\x20-\x7e]*\n")
 
 
@@ -34,7 +34,7 @@ def serving(weight: int) -> Verdict:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "configured", "said"),
+    ("verdict", "configured", "expected"),
     [
         (serving(100), 100, "up 100%\n"),
         (serving(50), 50, "up 100%\n"),
@@ -56,12 +56,12 @@ def serving(weight: int) -> Verdict:
         (out("x.y\r\nmaint\x1b[2J ä"), 100, "down #x.y\\r\\nmaint\\x1b[2J \\xe4\n"),
     ],
 )
-def test_a_verdict_is_said_in_haproxys_words(verdict: Verdict, configured: int, said: str) -> None:
-    assert line(verdict, configured) == said
+def test_the_line_of_a_verdict(verdict: Verdict, configured: int, expected: str) -> None:
+    assert line(verdict, configured) == expected
 
 
 @given(st.text(), st.booleans(), st.booleans(), st.integers(-5, 300), st.integers(-5, 300))
-def test_nothing_else_is_ever_said(
+def test_every_line_has_this_syntax(
     code: str, in_service: bool, draining: bool, weight: int, configured: int
 ) -> None:
     reasons = (Reason(code, code, State.CRITICAL, CheckEffect.OUT, removes=True),)
@@ -73,7 +73,7 @@ def test_nothing_else_is_ever_said(
         reasons=reasons,
         draining=draining,
     )
-    said = line(verdict, configured)
+    expected = line(verdict, configured)
 
-    assert GRAMMAR.fullmatch(said)
-    assert len(said) <= MAX_CHARACTERS + 1
+    assert GRAMMAR.fullmatch(expected)
+    assert len(expected) <= MAX_CHARACTERS + 1

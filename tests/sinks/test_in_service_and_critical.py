@@ -29,7 +29,7 @@ SERVERS = tuple(Server(cluster="c", name=f"s{n}", uri="ldap://127.0.0.1") for n 
 HARD, SOFT, INFORMATIVE, LOCAL = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
 
 
-def decided(*said: tuple[int, str, str, Trust], least: int = 1) -> Snapshot:
+def decided(*failures: tuple[int, str, str, Trust], least: int = 1) -> Snapshot:
     """Return the snapshot after CRITICAL findings, each by server, check, code and trust."""
     findings = [
         Finding(
@@ -41,7 +41,7 @@ def decided(*said: tuple[int, str, str, Trust], least: int = 1) -> Snapshot:
             metrics=(),
             trust=trust,
         )
-        for n, check, code, trust in said
+        for n, check, code, trust in failures
     ]
     return Snapshot(
         0.0,
@@ -57,9 +57,9 @@ SPLIT = (0, "replication", "split", INFORMATIVE)
 CASES = [
     pytest.param([WATCHED], 1, "monitor.ratio (only reported)", "", id="a check that only reports"),
     pytest.param([WEIGHED], 1, "latency.slow (lowers the weight)", "", id="a lower weight"),
-    pytest.param([SPLIT], 1, "replication.split (only reported)", "", id="it helps nobody"),
+    pytest.param([SPLIT], 1, "replication.split (only reported)", "", id="no server would benefit"),
     pytest.param(
-        [(0, "latency", "slow", LOCAL)], 1, "latency.slow (only reported)", "", id="our own trouble"
+        [(0, "latency", "slow", LOCAL)], 1, "latency.slow (only reported)", "", id="a local failure"
     ),
     pytest.param(
         [(n, "bind", "invalidCredentials", SOFT) for n in (0, 1)],
@@ -72,11 +72,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("said", "least", "code", "held_by"), CASES)
+@pytest.mark.parametrize(("failures", "least", "code", "held_by"), CASES)
 def test_each_sink_says_why_it_is_in_service(
-    said: Sequence[tuple[int, str, str, Trust]], least: int, code: str, held_by: str
+    failures: Sequence[tuple[int, str, str, Trust]], least: int, code: str, held_by: str
 ) -> None:
-    snapshot = decided(*said, least=least)
+    snapshot = decided(*failures, least=least)
     verdict = snapshot.verdicts[0]
     assert (verdict.state, verdict.in_service) == (State.CRITICAL, True)
 
@@ -126,7 +126,7 @@ def explains_itself(verdict: Verdict) -> bool:
 @settings(deadline=None)
 @given(st.lists(SAID, max_size=8), st.integers(0, 2))
 def test_in_service_and_critical_is_never_left_unexplained(
-    said: list[tuple[int, str, str, Trust]], least: int
+    failures: list[tuple[int, str, str, Trust]], least: int
 ) -> None:
-    for verdict in decided(*said, least=least).verdicts:
+    for verdict in decided(*failures, least=least).verdicts:
         assert explains_itself(verdict) or not verdict.in_service

@@ -1,4 +1,4 @@
-"""The document is what its schema and docs/json.md say, for every snapshot."""
+"""The document of every snapshot matches its schema and docs/json.md."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_every_key_of_the_schema_has_a_description_and_is_required() -> None:
 
 
 @pytest.mark.parametrize(
-    ("definition", "key", "words"),
+    ("definition", "key", "values"),
     [
         pytest.param("verdict", "state", [s.name for s in State], id="states"),
         pytest.param("reason", "effect", [e.value for e in CheckEffect], id="effects"),
@@ -125,9 +125,9 @@ def test_every_key_of_the_schema_has_a_description_and_is_required() -> None:
     ],
 )
 def test_the_schema_lists_the_words_of_the_model(
-    definition: str, key: str, words: list[str]
+    definition: str, key: str, values: list[str]
 ) -> None:
-    assert resolved(SCHEMA["$defs"][definition]["properties"][key])["enum"] == words
+    assert resolved(SCHEMA["$defs"][definition]["properties"][key])["enum"] == values
 
 
 def test_the_example_on_the_page_is_a_real_document() -> None:
@@ -153,15 +153,15 @@ def test_a_number_that_json_does_not_know_becomes_null(value: float) -> None:
 
 
 @pytest.mark.parametrize(("name", "status"), [("healthy", 0), ("one_out", 1), ("unknown", 0)])
-def test_the_exit_status_tells_whether_every_server_is_in_service(name: str, status: int) -> None:
+def test_the_exit_status_is_0_if_every_server_is_in_service(name: str, status: int) -> None:
     assert render(SNAPSHOTS[name], SinkOptions()).exit_status == status
 
 
 @pytest.mark.parametrize("snapshot", EVERY.values(), ids=EVERY)
-def test_what_a_document_tells_can_be_taken_back(snapshot: Snapshot) -> None:
-    told = document(snapshot)
+def test_a_document_is_read_back(snapshot: Snapshot) -> None:
+    written = document(snapshot)
 
-    assert document(snapshot_of(told)) == told
+    assert document(snapshot_of(written)) == written
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -169,13 +169,13 @@ def test_the_way_back_loses_nothing(name: str) -> None:
     assert snapshot_of(document(SNAPSHOTS[name])) == SNAPSHOTS[name]
 
 
-def older(told: Any) -> Any:
+def older(written: Any) -> Any:
     """Return the document as a version wrote it that knew neither `plain` nor `removes`."""
-    if isinstance(told, list):
-        return [older(each) for each in told]
-    if isinstance(told, dict):
-        return {k: older(each) for k, each in told.items() if k not in ("plain", "removes")}
-    return told
+    if isinstance(written, list):
+        return [older(each) for each in written]
+    if isinstance(written, dict):
+        return {k: older(each) for k, each in written.items() if k not in ("plain", "removes")}
+    return written
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -190,7 +190,7 @@ def test_an_older_document_is_read_as_if_it_had_all_keys(name: str) -> None:
         ("CRITICAL", "out", "soft", True),
         ("CRITICAL", "out", "told", False),
         ("CRITICAL", "out", "ours", False),
-        ("CRITICAL", "out", None, True),  # no finding says more
+        ("CRITICAL", "out", None, True),  # without a finding
         ("CRITICAL", "weight", "soft", False),
         ("CRITICAL", "watch", "hard", False),
         ("WARNING", "out", "hard", False),
@@ -200,25 +200,25 @@ def test_an_older_document_is_read_as_if_it_had_all_keys(name: str) -> None:
 def test_what_an_older_reason_removes_follows_from_its_finding(
     state: str, effect: str, trust: str | None, removes: bool
 ) -> None:
-    told = older(document(Snapshot(ONE_OUT.taken_at, ONE_OUT.verdicts[2:3])))
-    (verdict,) = told["verdicts"]
+    written = older(document(Snapshot(ONE_OUT.taken_at, ONE_OUT.verdicts[2:3])))
+    (verdict,) = written["verdicts"]
     verdict["reasons"][0] |= {"state": state, "effect": effect}
     for finding in verdict["findings"]:
         finding |= {"state": state, "trust": trust or finding["trust"]}
     verdict["findings"] = verdict["findings"] if trust else []
 
-    (read,) = snapshot_of(told).verdicts
+    (read,) = snapshot_of(written).verdicts
 
     assert ([each.removes for each in read.reasons], read.plain) == ([removes], not removes)
 
 
 @pytest.mark.parametrize("plain", [True, False])
 def test_what_a_document_says_itself_is_not_reckoned_again(plain: bool) -> None:
-    told = document(ONE_OUT)
-    told["verdicts"][2]["plain"] = plain
-    told["verdicts"][2]["reasons"][0]["removes"] = not plain
+    written = document(ONE_OUT)
+    written["verdicts"][2]["plain"] = plain
+    written["verdicts"][2]["reasons"][0]["removes"] = not plain
 
-    read = snapshot_of(told).verdicts[2]
+    read = snapshot_of(written).verdicts[2]
 
     assert (read.plain, read.reasons[0].removes) == (plain, not plain)
 

@@ -39,17 +39,17 @@ def weighing(weight: int) -> Verdict:
             False,
             0,
             "main/ldap1 in service held by floor search.noSuchObject",
-            id="held in service is in service, and says why",
+            id="held in service is in service, with the reason",
         ),
     ],
 )
 def test_a_verdict_becomes_status_and_line(
     verdict: Verdict, dynamic: bool, status: int, rest: str
 ) -> None:
-    told = render(Snapshot(TAKEN_AT, (verdict,)), SinkOptions(dynamic=dynamic))
+    output = render(Snapshot(TAKEN_AT, (verdict,)), SinkOptions(dynamic=dynamic))
 
-    assert told.exit_status == status
-    assert told.text == f"{status} {rest}"
+    assert output.exit_status == status
+    assert output.text == f"{status} {rest}"
 
 
 @given(st.integers(), st.booleans(), st.booleans())
@@ -75,5 +75,5 @@ def test_anything_but_one_verdict_is_refused(snapshot: Snapshot) -> None:
         render(snapshot, SinkOptions())
 
 
-def test_checks_that_are_only_told_need_not_run_for_it() -> None:
+def test_checks_that_are_only_reported_need_not_run_for_it() -> None:
     assert SINKS["keepalived"].effects == {CheckEffect.OUT, CheckEffect.WEIGHT}

@@ -1,4 +1,4 @@
-"""Nagios gets the worst state, a line that says why, and perfdata that it can read."""
+"""Nagios gets the worst state, a line with the reasons, and valid perfdata."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ GOLDEN = [
         ldap3 OK: in service, weight 100
         ldap4 OK: in service, weight 100
         """,
-        id="all is well",
+        id="no problem",
     ),
     pytest.param(
         "one_out",
@@ -102,7 +102,7 @@ the name ldap1.example.com does not resolve: no answer from the DNS servers
         ldap2 UNKNOWN: in service, weight 100; connect.resolve: \
 the name ldap1.example.com does not resolve: no answer from the DNS servers
         """,
-        id="our own trouble is UNKNOWN",
+        id="a local failure is UNKNOWN",
     ),
     pytest.param(
         "drained",
@@ -139,7 +139,7 @@ the deadline of the whole session has passed
         ldap7 OK: in service, weight 100
         ldap8 OK: in service, weight 100
         """,
-        id="the same trouble of two servers is told once",
+        id="the same problem of two servers is printed once",
     ),
     pytest.param(
         "empty",
@@ -154,10 +154,10 @@ the deadline of the whole session has passed
 
 @pytest.mark.parametrize(("name", "status", "expected"), GOLDEN)
 def test_the_answer_reads(name: str, status: int, expected: str) -> None:
-    told = render(SNAPSHOTS[name], SinkOptions())
+    output = render(SNAPSHOTS[name], SinkOptions())
 
-    assert told.text == dedent(expected).strip("\n")
-    assert told.exit_status == status
+    assert output.text == dedent(expected).strip("\n")
+    assert output.exit_status == status
 
 
 IN = serving("main/ldap1")
@@ -166,7 +166,7 @@ IN = serving("main/ldap1")
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [
-        pytest.param(IN, State.OK, id="in service and well is OK"),
+        pytest.param(IN, State.OK, id="in service without problems is OK"),
         pytest.param(replace(IN, state=State.WARNING), State.WARNING, id="a warning is WARNING"),
         pytest.param(
             replace(IN, state=State.CRITICAL), State.CRITICAL, id="a check that is only reported"
@@ -251,7 +251,7 @@ def test_labels_differ_in_their_first_19_characters_whatever_servers_are_called(
     assert len({label[:19] for label in found}) == len(verdicts) * len(USUAL)
 
 
-def test_metrics_whose_names_begin_alike_are_still_told_apart() -> None:
+def test_metrics_whose_names_begin_alike_have_unique_labels() -> None:
     alike = [Metric(f"database_pages_{what}", 1) for what in ("used", "free", "max")]
     found = labels(render(with_metrics(*alike), SinkOptions()).text)
 
@@ -268,7 +268,7 @@ def test_a_label_does_not_depend_on_what_else_was_measured() -> None:
     assert sorted(alone) == sorted(whole)
 
 
-def test_too_much_perfdata_loses_whole_items_that_nobody_judges_and_says_so() -> None:
+def test_too_much_perfdata_is_cut_to_whole_items_and_the_cut_is_reported() -> None:
     many = Snapshot(
         TAKEN_AT,
         tuple(with_metrics(*USUAL, server=f"main/ldap{n}").verdicts[0] for n in range(8)),
@@ -301,29 +301,29 @@ def test_the_answer_stays_below_what_nagios_reads(count: int) -> None:
     assert first.startswith("LDAP CRITICAL - ldap0.example.com")
     assert f"; 0 of {count} in service" in first
     assert labels(first)
-    told = sum(line.startswith("ldap") for line in rest)
-    assert told == count or rest[-1] == f"... {count - told} more lines"
+    printed = sum(line.startswith("ldap") for line in rest)
+    assert printed == count or rest[-1] == f"... {count - printed} more lines"
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 @pytest.mark.parametrize("value", [0.5, float("nan"), 1e308, -1e-300])
 def test_nothing_that_a_server_says_leaves_its_place(text: str, value: float) -> None:
-    told = render(nasty_snapshot(text, value), SinkOptions())
-    first, *rest = told.text.split("\n")
-    words, pipe, _ = first.partition(" | ")
+    output = render(nasty_snapshot(text, value), SinkOptions())
+    first, *rest = output.text.split("\n")
+    status_line, pipe, _ = first.partition(" | ")
 
-    assert told.text.count("|") == pipe.count("|")
-    assert not set('"`<>&$') & set(told.text)
-    assert len(words) < 80
+    assert output.text.count("|") == pipe.count("|")
+    assert not set('"`<>&$') & set(output.text)
+    assert len(status_line) < 80
     assert len(rest) == 2
     assert labels(first)
 
 
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_any_text_at_all_keeps_to_the_guidelines(text: str) -> None:
-    told = render(nasty_snapshot(text), SinkOptions()).text
-    found = labels(told)
+    output = render(nasty_snapshot(text), SinkOptions()).text
+    found = labels(output)
 
     assert len({label[:19] for label in found}) == len(found)
-    assert told.isascii()
-    assert all(line.isprintable() for line in told.split("\n"))
+    assert output.isascii()
+    assert all(line.isprintable() for line in output.split("\n"))

@@ -1,4 +1,4 @@
-"""What holds for every sink in the table: harmless, bounded, and loaded only when chosen."""
+"""Every sink in the table: its output is harmless and bounded, and it is imported when used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CHARACTERS = 64 * 1024
 LIBRARIES = {"text": {"rich"}, "nagios": {"nagiosplugin"}}  # all others: none
 
 
-def told(sink: str, snapshot: Snapshot, options: SinkOptions) -> str:
+def rendered(sink: str, snapshot: Snapshot, options: SinkOptions) -> str:
     if sink == "keepalived":  # it takes one verdict
         snapshot = replace(snapshot, verdicts=snapshot.verdicts[:1])
     return SINKS[sink].render(snapshot, options).text
@@ -40,7 +40,7 @@ def told(sink: str, snapshot: Snapshot, options: SinkOptions) -> str:
 def test_nothing_that_a_server_says_can_harm_the_reader(
     sink: str, text: str, options: SinkOptions
 ) -> None:
-    answer = told(sink, nasty_snapshot(text), options)
+    answer = rendered(sink, nasty_snapshot(text), options)
     lines = COLOUR.sub("", answer).split("\n") if options.colour else answer.split("\n")
 
     assert [line for line in lines if not line.isprintable()] == []
@@ -94,11 +94,11 @@ def is_table(answer: str) -> None:
 def is_plugin_output(answer: str) -> None:
     """See text, perfdata after one pipe, a line a server, and less than Nagios reads."""
     first, *rest = answer.split("\n")
-    words, _, perfdata = first.partition(" | ")
+    status_line, _, perfdata = first.partition(" | ")
 
     assert answer.isascii()
     assert len(answer) < 4096
-    assert len(words) < 80
+    assert len(status_line) < 80
     assert (answer.count("|"), len(rest)) == (bool(perfdata), 2)
 
 
@@ -131,7 +131,7 @@ GRAMMARS = {
 @pytest.mark.parametrize("sink", SINKS)
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_whatever_a_server_says_the_answer_keeps_its_grammar(sink: str, text: str) -> None:
-    GRAMMARS[sink](told(sink, nasty_snapshot(text), SinkOptions(width=60)))
+    GRAMMARS[sink](rendered(sink, nasty_snapshot(text), SinkOptions(width=60)))
 
 
 @pytest.mark.parametrize("sink", SINKS)
@@ -151,12 +151,12 @@ def test_a_sink_loads_no_library_of_another(sink: str) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        pytest.param("healthy", 0, id="everybody in service"),
-        pytest.param("warned", 0, id="a warning removes nobody"),
-        pytest.param("unknown", 0, id="nor does our own trouble"),
+        pytest.param("healthy", 0, id="all in service"),
+        pytest.param("warned", 0, id="a warning removes no server"),
+        pytest.param("unknown", 0, id="nor does a local failure"),
         pytest.param("one_out", 1, id="one out"),
         pytest.param("drained", 1, id="one drained"),
     ],
 )
-def test_the_exit_status_tells_whether_every_server_is_in_service(name: str, expected: int) -> None:
+def test_the_exit_status_is_0_if_every_server_is_in_service(name: str, expected: int) -> None:
     assert exit_status(SNAPSHOTS[name]) == expected

@@ -14,10 +14,10 @@ from tests.sinks.snapshots import TAKEN_AT, serving
 @pytest.mark.parametrize(
     ("snapshot", "expected"),
     [
-        pytest.param(snapshots.HEALTHY, [], id="nothing when all is well"),
+        pytest.param(snapshots.HEALTHY, [], id="nothing without problems"),
         pytest.param(snapshots.ONE_OUT, ["ldap3 out: bind.timeout"], id="who is out, and why"),
         pytest.param(
-            snapshots.EIGHT, ["ldap3, ldap6 out: bind.timeout"], id="the same trouble only once"
+            snapshots.EIGHT, ["ldap3, ldap6 out: bind.timeout"], id="the same problem only once"
         ),
         pytest.param(
             snapshots.HELD_BY_FLOOR,
@@ -28,11 +28,11 @@ from tests.sinks.snapshots import TAKEN_AT, serving
         pytest.param(snapshots.WARNED, ["ldap1: search.slow"], id="a warning of one in service"),
     ],
 )
-def test_troubles_are_told_worst_first(snapshot: Snapshot, expected: list[str]) -> None:
+def test_troubles_are_listed_worst_first(snapshot: Snapshot, expected: list[str]) -> None:
     assert problems(snapshot) == expected
 
 
-def test_of_many_servers_with_one_trouble_the_first_are_named() -> None:
+def test_of_many_servers_with_one_problem_the_first_are_named() -> None:
     many = Snapshot(TAKEN_AT, tuple(snapshots.silent(f"main/ldap{n}") for n in range(4)))
 
     assert problems(many, most_names=2) == ["ldap0, ldap1 and 2 more out: bind.timeout"]
@@ -50,7 +50,7 @@ def test_only_the_reasons_that_remove_a_server_are_named_for_it() -> None:
     assert problems(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1 out: bind.timeout"]
 
 
-def test_a_bad_state_without_reasons_is_still_told() -> None:
+def test_a_bad_state_without_reasons_is_still_listed() -> None:
     verdict = replace(serving("main/ldap1"), state=State.UNKNOWN, findings=())
 
     assert problems(Snapshot(TAKEN_AT, (verdict,))) == ["ldap1: UNKNOWN"]
@@ -63,13 +63,13 @@ def test_servers_in_service_are_counted() -> None:
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
-        pytest.param(["a/x", "a/y"], ["x", "y"], id="one cluster goes without saying"),
+        pytest.param(["a/x", "a/y"], ["x", "y"], id="the only cluster is omitted"),
         pytest.param(["a/x", "b/x"], ["a/x", "b/x"], id="two clusters do not"),
         pytest.param(["a/10.0.0.1:389"], ["10.0.0.1:389"], id="one server named by address"),
         pytest.param(["x", "x/y"], ["x", "x/y"], id="a name without a cluster stays whole"),
     ],
 )
-def test_names_are_as_short_as_they_can_be_told_apart(ids: list[str], expected: list[str]) -> None:
+def test_names_are_as_short_as_is_unique(ids: list[str], expected: list[str]) -> None:
     shown = names(Snapshot(TAKEN_AT, tuple(map(serving, ids))))
 
     assert [shown[id_] for id_ in ids] == expected

@@ -1,4 +1,4 @@
-"""The table says at a glance who serves, and why somebody does not, at every width."""
+"""The table shows which servers are in service, and why others are not, at every width."""
 
 # ruff: noqa: E501  the golden tables are as wide as the terminals they are for
 
@@ -115,7 +115,7 @@ GOLDEN = [
 
         2 of 2 servers in service; ldap1, ldap2: connect.resolve
         """,
-        id="our own trouble removes nobody",
+        id="a local failure removes no server",
     ),
     pytest.param(
         "eight",
@@ -152,17 +152,17 @@ GOLDEN = [
         """
         no server was checked
         """,
-        id="nobody",
+        id="no server",
     ),
 ]
 
 
 @pytest.mark.parametrize(("name", "width", "status", "expected"), GOLDEN)
 def test_the_table_reads(name: str, width: int, status: int, expected: str) -> None:
-    told = render(SNAPSHOTS[name], SinkOptions(width=width))
+    output = render(SNAPSHOTS[name], SinkOptions(width=width))
 
-    assert told.text == dedent(expected).strip("\n")
-    assert told.exit_status == status
+    assert output.text == dedent(expected).strip("\n")
+    assert output.exit_status == status
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)
@@ -170,10 +170,10 @@ def test_the_table_reads(name: str, width: int, status: int, expected: str) -> N
 def test_colour_says_nothing_that_words_do_not(name: str, width: int) -> None:
     plain = render(SNAPSHOTS[name], SinkOptions(width=width, verbose=True)).text
     coloured = render(SNAPSHOTS[name], SinkOptions(colour=True, width=width, verbose=True)).text
-    words = "\n".join(line.rstrip() for line in COLOUR.sub("", coloured).split("\n"))
+    stripped = "\n".join(line.rstrip() for line in COLOUR.sub("", coloured).split("\n"))
 
     assert "\x1b" not in plain
-    assert words == plain
+    assert stripped == plain
 
 
 def test_colour_is_used_when_it_is_wanted() -> None:
