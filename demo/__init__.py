@@ -1,1 +1,1 @@
-"""A story for newcomers: a real cluster, real faults, and what ldaphealth says of them."""
+"""A demonstration on an OpenLDAP cluster: faults, and the verdicts of ldaphealth."""
