@@ -47,27 +47,27 @@ HOST = ("-H", "127.0.0.1", "-p", "1", "-b", BASE)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param([], "what to look at? Name it", id="nothing"),
+        pytest.param([], "nothing to check: use -H", id="nothing"),
         pytest.param(["-H", "h"], "-b is missing", id="no base"),
         pytest.param(["-H", "a b", "-b", BASE], "names no host", id="no host"),
         pytest.param([*HOST, "-S", "-T"], "exclude each other", id="two kinds of TLS"),
         pytest.param([*HOST, "-D", "cn=x"], "-D needs a password", id="a DN without password"),
-        pytest.param([*HOST, "-P", "x"], "a password needs a DN", id="a password without DN"),
+        pytest.param([*HOST, "-P", "x"], "a password needs a bind DN", id="a password without DN"),
         pytest.param([*HOST, "-D", "cn=x", "-P", "x", "--password-file", "f"], "exclude", id="two"),
         pytest.param([*HOST, "-D", "cn=x", "--password-file", "/none"], "cannot read", id="file"),
         pytest.param([*HOST, "--ca-file", "/none"], "no such file", id="no authorities"),
-        pytest.param([*HOST, "-a", "uid"], "no filter; write uid=*", id="no filter"),
+        pytest.param([*HOST, "-a", "uid"], "not a filter; write uid=*", id="no filter"),
         pytest.param([*HOST, "-w", "x"], "is no range", id="no range"),
         pytest.param([*HOST, "-t", "0"], "not in the range", id="no time"),
         pytest.param([*HOST, "-p", "0"], "not in the range", id="no port"),
-        pytest.param([*HOST, "--agent"], "-H is for one server", id="a server and the agent"),
-        pytest.param([*HOST, "--cluster", "c"], "-H is for one server", id="two targets"),
-        pytest.param(["--cluster", "c", "-D", "cn=x"], "go with -H", id="a DN and a cluster"),
-        pytest.param(["--agent", "-W", "1"], "go with -H", id="entries of the agent"),
+        pytest.param([*HOST, "--agent"], "-H excludes --cluster", id="a server and the agent"),
+        pytest.param([*HOST, "--cluster", "c"], "-H excludes --cluster", id="two targets"),
+        pytest.param(["--cluster", "c", "-D", "cn=x"], "need -H", id="a DN and a cluster"),
+        pytest.param(["--agent", "-W", "1"], "need -H", id="entries of the agent"),
         pytest.param(["--agent", "--config", "f"], "has its own configuration", id="its file"),
         pytest.param(["--cluster", "c", "--config", "/none"], "cannot read it", id="no file"),
         pytest.param(["--agent", "--socket", "/none"], "no agent runs here", id="no agent"),
-        pytest.param([*HOST, "--extra-opts=ldap@file"], "is not read", id="--extra-opts"),
+        pytest.param([*HOST, "--extra-opts=ldap@file"], "is not supported", id="--extra-opts"),
         pytest.param([*HOST, "--nosuch"], "No such option", id="no option"),
         pytest.param([*HOST, "more"], "unexpected extra argument", id="too many words"),
     ],
@@ -262,7 +262,7 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
             status_document(HEALTHY),
             ["--cluster", "man"],
             3,
-            "UNKNOWN - the agent has no verdict on man; it looks at",
+            "UNKNOWN - the agent has no verdict on man; it checks",
             id="a typo",
         ),
         pytest.param(
@@ -342,9 +342,9 @@ def test_the_answer_of_an_agent_loads_nothing_heavy_either(agent: Callable[[Any]
 
 def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
     script = (
-        "import sys\nfrom ldaphealth.cli import check_ldaphealth as plugin, look\n"
+        "import sys\nfrom ldaphealth.cli import check_ldaphealth as plugin, evaluation\n"
         "sys.argv = ['check_ldaphealth', '-H', 'h', '-b', '']\n"
-        "look.evaluated = 3\nplugin.main()"
+        "evaluation.evaluate_selection = 3\nplugin.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
@@ -357,10 +357,10 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
 @pytest.mark.parametrize(
     ("arguments", "module", "function", "status"),
     [
-        (["-H", "h", "-b", ""], "look", "evaluated", 2),
-        (["--agent"], "agent_snapshot", "ask_agent", 3),
+        (["-H", "h", "-b", ""], "evaluation", "evaluate_selection", 2),
+        (["--agent"], "agent_snapshot", "query_agent", 3),
     ],
-    ids=["a look", "the agent"],
+    ids=["a check", "the agent"],
 )
 def test_a_hang_of_ours_ends_with_an_answer_too(
     arguments: list[str], module: str, function: str, status: int

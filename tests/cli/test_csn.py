@@ -29,7 +29,7 @@ def run(*arguments: str) -> Result:
         pytest.param(datetime(2026, 11, 23, 10, 15, 1, tzinfo=UTC), "0 s ago", id="just now"),
         pytest.param(
             datetime(2026, 11, 23, 10, 13, tzinfo=UTC),
-            "in 2 min, by this machine's clock",
+            "in 2 min, by the clock of this host",
             id="future",
         ),
     ],
@@ -98,7 +98,7 @@ def test_compare_says_that_the_gap_is_not_lateness() -> None:
     text = run("compare", A, A_DAY_LATER).stdout
 
     assert f"B is newer: {A_DAY_LATER}\nThe two writes are 1 d apart (86400.000001 s)" in text
-    assert "not how late a server is" in text
+    assert "not the delay of a server" in text
     assert "different server IDs" not in text
 
 

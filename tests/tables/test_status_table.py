@@ -8,7 +8,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from ldaphealth.sinks.json_document import snapshot_document
-from ldaphealth.tables.status_table import drawn_status
+from ldaphealth.tables.status_table import render_status
 from ldaphealth.tables.terminal import as_text
 from tests.page.views import HEALTH
 from tests.sinks.snapshots import HEALTHY, ONE_OUT, serving
@@ -21,7 +21,7 @@ def text(told: Any, valid_seconds: dict[str, float]) -> str:
         "agent": to_builtins(HEALTH),
         "listens": {},
     }
-    return as_text(drawn_status(whole), width=160, colour=False)
+    return as_text(render_status(whole), width=160, colour=False)
 
 
 def test_fresh_verdicts_are_counted() -> None:
@@ -57,6 +57,6 @@ def test_an_operators_order_stands_beside_the_rule_that_does_it() -> None:
         "agent": to_builtins(HEALTH),
     }
 
-    drawn = as_text(drawn_status(shown), width=160, colour=False)
+    drawn = as_text(render_status(shown), width=160, colour=False)
 
     assert "override (in, 1 min 30 s left): because" in drawn
