@@ -114,9 +114,8 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
 def _refuse_contradictions(
     arguments: PluginArguments, options: HostOptions, *, config_named: bool
 ) -> None:
-    of_one_server = (
-        replace(options, ca_file="") != HostOptions()
-    )  # ca_file may come from the environment
+    # ca_file may come from the environment.
+    of_one_server = replace(options, ca_file="") != HostOptions()
     by_cluster = bool(arguments.target or arguments.config_file)
     if options.host and (arguments.agent or arguments.target or config_named):
         raise click.UsageError("-H excludes --cluster, --config and --agent")

@@ -320,6 +320,5 @@ def _epoch(text: str) -> float:
         moment = datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a time, such as 2026-11-23T03:12") from error
-    return (
-        moment + MILLISECOND
-    )  # `history` prints whole milliseconds; include the change at this one
+    # `history` prints whole milliseconds: include the change at this one.
+    return moment + MILLISECOND

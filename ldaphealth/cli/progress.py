@@ -60,8 +60,6 @@ def show_progress(progress: ProgressLine) -> Iterator[None]:
 def _draw(progress: ProgressLine, done: threading.Event) -> None:
     if done.wait(DELAY_SECONDS):
         return
-    from ldaphealth.tables.terminal import (
-        draw_until,
-    )  # rich loads in 60 ms; most checks are quicker
+    from ldaphealth.tables.terminal import draw_until  # rich takes 60 ms; most checks are quicker
 
     draw_until(done, progress)

@@ -1,6 +1,6 @@
 """A line of ASCII text for programs whose locale and character set are not known.
 
-The sinks for keepalived and Nagios call it for every line; output for people uses `printable`.
+The sinks for keepalived, Nagios and checkmk call it. Output for people uses `printable`.
 """
 
 from __future__ import annotations

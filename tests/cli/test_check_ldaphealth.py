@@ -69,7 +69,7 @@ HOST = ("-H", "127.0.0.1", "-p", "1", "-b", BASE)
         pytest.param(["--agent", "--socket", "/none"], "no agent runs here", id="no agent"),
         pytest.param([*HOST, "--extra-opts=ldap@file"], "is not supported", id="--extra-opts"),
         pytest.param([*HOST, "--nosuch"], "No such option", id="no option"),
-        pytest.param([*HOST, "more"], "unexpected extra argument", id="too many words"),
+        pytest.param([*HOST, "more"], "unexpected extra argument", id="too many arguments"),
     ],
 )
 def test_bad_input_is_unknown_and_one_short_line_says_why(arguments: list[str], words: str) -> None:
@@ -94,7 +94,7 @@ def test_help_and_version_exit_as_the_guidelines_want(option: str, words: str) -
 
 
 def test_every_option_of_check_ldap_is_taken() -> None:
-    """Each of check_ldap's own help, by its letter, takes a word here if it does there."""
+    """Each option of check_ldap exists here, and takes a value if it does there."""
     done = subprocess.run([CHECK_LDAP, "--help"], capture_output=True, text=True, check=False)
     theirs = re.findall(r"^ (-\w)(?:,)? \[?(--[\w-]+)(=\w+)?", done.stdout, re.MULTILINE)
     ours = {
@@ -103,13 +103,13 @@ def test_every_option_of_check_ldap_is_taken() -> None:
         if isinstance(each, click.Option)
         for name in each.opts
     }
-    takes_a_word = {"-a", "-b", "-D", "-P", "-W", "-C"}  # their help does not show it
+    takes_a_value = {"-a", "-b", "-D", "-P", "-W", "-C"}  # their help does not show it
 
     assert len(theirs) >= 20, done.stdout
     for letter, word, argument in theirs:
         option = ours[letter]
         assert word in option.opts, letter
-        takes = bool(argument) or letter in takes_a_word
+        takes = bool(argument) or letter in takes_a_value
         assert takes == (not option.is_flag and not option.count), letter
 
 
@@ -224,9 +224,9 @@ def agent(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
     """Return what makes a socket on which an agent answers everything with this document."""
     made: list[ControlServer] = []
 
-    def answering(told: Any) -> str:
+    def answering(document: Any) -> str:
         def answer(_: ControlRequest) -> ControlResponse:
-            return ControlResponse(told)
+            return ControlResponse(document)
 
         path = tmp_path / f"{len(made)}.sock"
         made.append(ControlServer(path, "", answer))
@@ -243,7 +243,7 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("told", "options", "status", "start"),
+    ("document", "options", "status", "start"),
     [
         pytest.param(status_document(HEALTHY), [], 0, "OK - 4 of 4 in service", id="well"),
         pytest.param(status_document(ONE_OUT), [], 2, "CRITICAL - ldap3 out: bind.t", id="out"),
@@ -277,9 +277,9 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
     ],
 )
 def test_the_agent_is_asked(
-    agent: Callable[[Any], str], told: Any, options: list[str], status: int, start: str
+    agent: Callable[[Any], str], document: Any, options: list[str], status: int, start: str
 ) -> None:
-    found, out, err = run("--agent", "--socket", agent(told), *options)
+    found, out, err = run("--agent", "--socket", agent(document), *options)
 
     assert out.startswith(f"LDAP {start}"), out
     assert (found, err) == (status, "")

@@ -56,7 +56,7 @@ def test_what_is_right_is_accepted(tmp_path: Path, agent: str) -> None:
 
 
 def test_files_that_only_the_agent_reads_fail_no_other_command(tmp_path: Path) -> None:
-    """Keepalived's script may run as somebody who may not read them."""
+    """The script of keepalived may run as a user without access to them."""
     config = written(tmp_path, "http: {token_file: /nowhere, certificate_file: /nowhere}")
     status, out, err = run("check", "--config", config, "c/a", "--deadline", "1")
 

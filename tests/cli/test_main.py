@@ -71,7 +71,7 @@ def test_an_unknown_server_is_answered_with_the_nearest(config: str) -> None:
     assert (status, "did you mean example/ldap" in err) == (3, True)
 
 
-def test_dead_servers_are_out_and_keepalived_is_told_of_one(config: str) -> None:
+def test_dead_servers_are_out_and_keepalived_gets_the_status_of_one(config: str) -> None:
     status, out, _ = run("check", "--config", config)
     keepalived = run("check", "--config", config, "example/ldap2", "--format", "keepalived")
 
@@ -236,7 +236,7 @@ def test_a_locale_without_a_character_is_no_error(config: str) -> None:
 @pytest.mark.parametrize(
     ("sink", "expected"), [("text", 0), ("json", 0), ("nagios", 3), ("keepalived", 0)]
 )
-def test_every_sink_can_be_told_in_a_locale_without_the_character(sink: str, expected: int) -> None:
+def test_every_sink_can_print_in_a_locale_without_the_character(sink: str, expected: int) -> None:
     arguments = ("check", "ldap://\u0142.invalid", "--deadline", "5", "--verbose", "--format", sink)
 
     status, out, err = run(*arguments, PYTHONIOENCODING="latin-1")

@@ -1,4 +1,4 @@
-"""A right file becomes clusters; a wrong one is told with every mistake, its place and the cure."""
+"""A valid file gives clusters; a wrong one gives a message for each mistake."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("dc=example,dc=com", "[" * 500_000, "line 5: nested too deep"),  # a crash of libyaml
     ],
 )
-def test_a_mistake_is_told_with_its_place(written: Path, old: str, new: str, problem: str) -> None:
+def test_a_mistake_is_reported_with_its_place(
+    written: Path, old: str, new: str, problem: str
+) -> None:
     text = written.read_text()
     assert old in text
     written.write_text(text.replace(old, new, 1))
@@ -163,7 +165,7 @@ def test_a_mistake_is_told_with_its_place(written: Path, old: str, new: str, pro
     assert problem in "\n".join(caught.value.problems)
 
 
-def test_all_mistakes_are_told_at_once(written: Path) -> None:
+def test_all_mistakes_are_reported_at_once(written: Path) -> None:
     text = written.read_text().replace("prob", "pro", 2).replace("scope: one", "scope: two")
     written.write_text(text.replace("127.0.0.1:1", "127.0.0.1:0"))
 

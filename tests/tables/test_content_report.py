@@ -1,4 +1,4 @@
-"""Differences as JSON, as LDIF and as a table: nothing that a server sends breaks out of them."""
+"""Differences as JSON, LDIF and a table. Text from a server cannot break the format."""
 
 from __future__ import annotations
 
