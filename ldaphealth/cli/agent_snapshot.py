@@ -25,7 +25,7 @@ def agent_snapshot(socket: Path, target: str, timeout_seconds: float) -> Snapsho
         current = stale(snapshot, {**document["valid_seconds"]})
     except (ValueError, LookupError, TypeError) as error:
         raise click.ClickException(
-            f"{socket}: the response is not that of an agent: {error}"
+            f"{socket}: the response is not from an agent: {error}"
         ) from error
     wanted = tuple(each for each in current.verdicts if _is_selected(target, each.server))
     if not wanted:
