@@ -1,4 +1,4 @@
-"""The entry of the program: which commands there are, and what leaves as an exit status."""
+"""The entry point of the program: the table of commands, and the exit status."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
-INTERRUPTED = 130  # as a shell has it: 128 and SIGINT
-PIPE = 141  # 128 and SIGPIPE
-COMMANDS = {  # the module of each command, and its function there
+INTERRUPTED = 130  # as in a shell: 128 plus SIGINT
+PIPE = 141  # 128 plus SIGPIPE
+COMMANDS = {  # the module and the function of each command
     "check": "ldaphealth.cli.check:check_command",
     "agent": "ldaphealth.cli.agent:agent_command",
     "status": "ldaphealth.cli.operate:status_command",
@@ -34,10 +34,10 @@ COMMANDS = {  # the module of each command, and its function there
 
 
 class Commands(click.Group):
-    """The commands, each loaded when it is asked for."""
+    """The commands, each loaded when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names, in the order in which people need them."""
+        """Return the names, the most used first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -66,17 +66,17 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the program. Bad input is a clear line on standard error and exit status 3."""
-    for stream in (sys.stdout, sys.stderr):  # a locale without a character of ours is no error
+    """Run the program. Bad input gives a message on standard error and exit status 3."""
+    for stream in (sys.stdout, sys.stderr):  # a character that the locale lacks is not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = _run()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:  # whoever read us went away, such as `head`
+    except BrokenPipeError:  # the reader has exited, such as `head`
         status = status or PIPE
-    # Tearing the interpreter down takes 15 ms, a tenth of a check, and frees what ends anyway.
+    # A normal exit of the interpreter takes 15 ms more, a tenth of a check.
     os._exit(status)
 
 
@@ -86,7 +86,7 @@ def _run() -> int:
         cli.main(standalone_mode=False)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except click.exceptions.NoArgsIsHelpError as error:  # no complaint, but the help itself
+    except click.exceptions.NoArgsIsHelpError as error:  # not an error message, but the help
         click.echo(error.format_message(), err=True)
         return BAD_INPUT
     except click.ClickException as error:

@@ -1,7 +1,7 @@
-"""Settings in the form in which they are used: clusters with their checks, and the agent.
+"""The settings as the program uses them: clusters with their checks, and the agent.
 
-The description, type, bounds and default of a setting stand here, in model.py or in the `Params`
-of a check. config/ fills these from a file; where the file differs, config/shape.py extends them.
+The description, type, bounds and default of a setting are here, in model.py or in the `Params` of a
+check. config/ reads them from a file. config/shape.py has the keys where the file differs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ldaphealth.check import AnyCheck
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.model import CheckEffect, Server, SettingMistakes
 
-SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the looks themselves
+SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the probes
 
 
 class ConfiguredCheck(Struct, frozen=True):
-    """One check as a cluster wants it: with its settings and its effect on the verdict."""
+    """One check of a cluster, with its settings and its effect on the verdict."""
 
     check: AnyCheck
     params: Any
@@ -29,22 +29,27 @@ class ConfiguredCheck(Struct, frozen=True):
 
 
 class Settle(Struct, frozen=True, kw_only=True):
-    """How many rounds, and how much time, it takes to believe a change (docs/verdicts.md)."""
+    """How many rounds, and how much time, it takes to accept a change (docs/verdicts.md)."""
 
     confirm_seconds: Annotated[
         float,
         Meta(
             ge=0,
             le=60,
-            description="a server without LDAP service is looked at again for "
-            "so long before the round counts as failed: a restart within it removes nobody",
+            description="a server without LDAP service is probed again for this long "
+            "before the round counts as failed; a restart in this time removes no server",
         ),
     ] = 1.5
     fall_hard: Annotated[
         int, Meta(ge=1, le=100, description="rounds without LDAP service until a server goes out")
     ] = 1
     fall_soft: Annotated[
-        int, Meta(ge=1, le=100, description="rounds with a broken expectation, such as too slow")
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="rounds with a soft failure, such as a slow response, until it goes out",
+        ),
     ] = 3
     rise: Annotated[
         int, Meta(ge=1, le=100, description="good rounds until a server comes back")
@@ -54,20 +59,20 @@ class Settle(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=3600,
-            description="it stays out at least so long; twice as long with "
-            "each time that it went out within `flap_window_seconds`, at most 32 times",
+            description="a server stays out at least this long; doubled for each removal within "
+            "`flap_window_seconds`, up to 32 times as long",
         ),
     ] = 5.0
     flap_window_seconds: Annotated[
-        float, Meta(ge=0, le=86400, description="for how long a removal is remembered as a flap")
+        float, Meta(ge=0, le=86400, description="how long a removal counts as a flap")
     ] = 600.0
     ramp_seconds: Annotated[
         float,
         Meta(
             ge=0,
             le=3600,
-            description="after it came back its weight grows to the full "
-            "one in this time; 0: at once",
+            description="after a server comes back, its weight grows to the full weight in this "
+            "time; 0: at once",
         ),
     ] = 30.0
     believe_seconds: Annotated[
@@ -75,24 +80,24 @@ class Settle(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=3600,
-            description="when no server of the cluster gives service, it is "
-            "more likely us: the last verdicts are held for so long",
+            description="if no server of the cluster gives service, a local failure is more "
+            "likely: the last verdicts are held for this long",
         ),
     ] = 15.0
 
 
 class ClusterSettings(Struct, frozen=True, kw_only=True):
-    """The settings of a cluster that are used as the file has them."""
+    """The settings of a cluster that are the same in the file and in use."""
 
     deadline_seconds: Annotated[
-        float, Meta(gt=0, le=300, description="no server gets more time for everything together")
+        float, Meta(gt=0, le=300, description="time limit for each server, all checks together")
     ] = 5.0
     interval_seconds: Annotated[
         float,
-        Meta(ge=0.2, le=3600, description="the agent looks at every server once in this time"),
+        Meta(ge=0.2, le=3600, description="the agent probes each server once in this time"),
     ] = 5.0
     settle: Annotated[
-        Settle, Meta(description="what it takes to believe a change; the agent's")
+        Settle, Meta(description="what it takes to accept a change; for the agent only")
     ] = Settle()
 
 
@@ -100,8 +105,8 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     """Servers that hold the same data, judged together.
 
     `checks` are in the order of a session: connect, bind, the operations, unbind.
-    `min_in_service` is the floor under soft failures. Times are seconds. `interval_seconds` and
-    `settle` are the agent's; the one-shot command looks once.
+    `min_in_service` is the floor for soft failures. Times are seconds. Only the agent uses
+    `interval_seconds` and `settle`.
     """
 
     name: str
@@ -112,129 +117,129 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
 
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks of a session, in its order."""
+        """Return the checks of a session, in order."""
         return tuple(planned for planned in self.checks if planned.check.survey is None)
 
     @property
     def surveys(self) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks that the agent does beside its rounds."""
+        """Return the checks that the agent runs outside its rounds."""
         return tuple(planned for planned in self.checks if planned.check.survey is not None)
 
     def within(self, deadline_seconds: float) -> Cluster:
-        """Return the same with another deadline, and a second look that fits into it."""
+        """Return the cluster with another deadline, and a second look that fits into it."""
         pause = min(self.second_look_seconds, deadline_seconds * SECOND_LOOK_PART)
         return replace(self, deadline_seconds=deadline_seconds, second_look_seconds=pause)
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True):
-    """Who may ask the agent by HTTP, and where (docs/http.md). It only tells, it takes no words."""
+    """The HTTP server of the agent, which is read-only (docs/http.md)."""
 
-    # The files are read when the server starts: a one-shot check must not fail for them.
+    # The files are read when the server starts: a one-shot check must not fail because of them.
     listen: Annotated[
         Endpoint,
         Meta(
-            description="`HOST:PORT`, everywhere: `[::]:PORT`; not loopback: give it TLS and "
-            "credentials"
+            description="`HOST:PORT`; `[::]:PORT` for all addresses; other than loopback: set "
+            "TLS and credentials"
         ),
     ] = Endpoint("tcp", "127.0.0.1", 8389)
     certificate_file: Annotated[
         str,
         Meta(
-            description="the certificate and its chain, in PEM: turns TLS on; read again on a "
-            "reload"
+            description="the certificate and its chain, in PEM: enables TLS; read again on a reload"
         ),
     ] = ""
-    key_file: Annotated[str, Meta(description="its key; empty: it is in `certificate_file`")] = ""
-    user: Annotated[str, Meta(description="who may ask, with the password in `password_file`")] = ""
+    key_file: Annotated[str, Meta(description="its private key; empty: in `certificate_file`")] = ""
+    user: Annotated[
+        str, Meta(description="the user name of the clients, with the password in `password_file`")
+    ] = ""
     password_file: Annotated[
         str,
         Meta(
-            description="a file that only its owner can read (chmod 0600); one line end is dropped"
+            description="a file that only its owner can read (chmod 0600); one line end is removed"
         ),
     ] = ""
     token_file: Annotated[
         str,
-        Meta(description="the same for a bearer token, in place of a user or beside one"),
+        Meta(description="such a file with a bearer token, instead of a user or in addition"),
     ] = ""
     open_health: Annotated[
         bool,
         Meta(
-            description="`/health` and `/ready` ask for no credentials: some balancers cannot send "
-            "any"
+            description="`/health` and `/ready` need no credentials: some balancers cannot send any"
         ),
     ] = False
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key with what is wrong, "" for the mapping as a whole."""
         if bool(self.user) != bool(self.password_file):
-            yield "", "user and password_file go together"
+            yield "", "user and password_file must be given together"
         if ":" in self.user:
-            yield "user", "must hold no colon (RFC 7617)"
+            yield "user", "must not contain a colon (RFC 7617)"
         if self.key_file and not self.certificate_file:
             yield "key_file", "needs certificate_file"
 
     @property
     def is_exposed(self) -> bool:
-        """Tell whether others than this machine reach it, in clear or without credentials."""
-        asks = bool(self.password_file or self.token_file)
-        return not self.listen.is_loopback and not (self.certificate_file and asks)
+        """Return whether other hosts can reach it without TLS or without credentials."""
+        has_credentials = bool(self.password_file or self.token_file)
+        return not self.listen.is_loopback and not (self.certificate_file and has_credentials)
 
 
 class HaproxySettings(Struct, frozen=True, kw_only=True):
-    """Where HAProxy's agent-check asks (docs/http.md)."""
+    """The server for HAProxy's agent-check (docs/http.md)."""
 
-    listen: Annotated[Endpoint, Meta(description="`HOST:PORT`; whoever reaches it may ask")] = (
-        Endpoint("tcp", "127.0.0.1", 8390)
+    listen: Annotated[Endpoint, Meta(description="`HOST:PORT`, without access control")] = Endpoint(
+        "tcp", "127.0.0.1", 8390
     )
 
 
 class AgentSettings(Struct, frozen=True, kw_only=True):
-    """How `ldaphealth agent` runs on this machine."""
+    """How `ldaphealth agent` runs on this host."""
 
     runtime_directory: Annotated[
-        Path, Meta(description="where the verdicts and the socket are, empty after a boot")
+        Path, Meta(description="directory of the verdicts and the socket; empty after a boot")
     ] = field(default_factory=lambda: Path("/run/ldaphealth"))
     state_directory: Annotated[
         Path,
-        Meta(description="what must survive a restart: overrides, the last verdicts, the history"),
+        Meta(description="data that survive a restart: overrides, the last verdicts, the history"),
     ] = field(default_factory=lambda: Path("/var/lib/ldaphealth"))
     socket_group: Annotated[
         str,
-        Meta(description="the group that may ask and command the agent; empty: the agent's own"),
+        Meta(description="the group that may query and control the agent; empty: the agent's own"),
     ] = ""
     threads: Annotated[
         int,
         Meta(
             ge=2,
             le=256,
-            description="servers that are looked at side by side, at most; a quarter of them is "
-            "for servers that hung, at least one",
+            description="servers that are probed at the same time, at most; a quarter of the "
+            "threads, at least one, is for servers that hung",
         ),
     ] = 64
     track_files: Annotated[
         bool,
-        Meta(description="write files for keepalived's FILE_CHECK, too (keepalived/README.md)"),
+        Meta(description="also write files for keepalived's FILE_CHECK (keepalived/README.md)"),
     ] = False
     history_days: Annotated[
-        int, Meta(ge=1, le=3650, description="for how long the history is kept on disk")
+        int, Meta(ge=1, le=3650, description="how many days the history is kept on disk")
     ] = 60
     history_megabytes: Annotated[
         int, Meta(ge=4, le=65536, description="the largest size of the history on disk")
     ] = 256
     log_format: Annotated[
-        Literal["logfmt", "json"], Meta(description="the form of the log lines")
+        Literal["logfmt", "json"], Meta(description="the format of the log lines")
     ] = "logfmt"
     http: Annotated[
-        HttpSettings | None, Meta(description="the HTTP server; left out: none, `{}`: on loopback")
+        HttpSettings | None, Meta(description="the HTTP server; absent: none, `{}`: on loopback")
     ] = None
     haproxy: Annotated[
         HaproxySettings | None,
-        Meta(description="answers for HAProxy's agent-check; left out: none"),
+        Meta(description="the server for HAProxy's agent-check; absent: none"),
     ] = None
 
     @property
     def listens(self) -> dict[str, str]:
-        """Return where it is asked by TCP."""
+        """Return the TCP addresses where the agent listens, by service."""
         found = {}
         if self.http:
             found["http"] = f"http{'s' if self.http.certificate_file else ''}://{self.http.listen}"
@@ -244,22 +249,22 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def socket_path(self) -> Path:
-        """Return where the agent answers questions."""
+        """Return the path of the socket of the agent."""
         return self.runtime_directory / "agent.sock"
 
     @property
     def verdict_directory(self) -> Path:
-        """Return where keepalived's script finds the verdicts."""
+        """Return the directory of the verdict files, which keepalived's script reads."""
         return self.runtime_directory / "verdicts"
 
     @property
     def track_directory(self) -> Path:
-        """Return where keepalived's FILE_CHECK finds its numbers."""
+        """Return the directory of the files for keepalived's FILE_CHECK."""
         return self.runtime_directory / "track"
 
     @property
     def balancer_path(self) -> Path:
-        """Return where keepalived learns whether this machine is fit to balance."""
+        """Return the file that tells keepalived whether this host can act as a balancer."""
         return self.runtime_directory / "balancer"
 
 

@@ -1,3 +1,3 @@
-"""The command line: one file per group of commands; a group loads only when it is used."""
+"""The command line: one file for each group of commands, loaded when the group is used."""
 
-BAD_INPUT = 3  # exit status; 2 would be CRITICAL to Nagios
+BAD_INPUT = 3  # exit status; 2 is CRITICAL for Nagios

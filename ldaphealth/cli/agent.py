@@ -14,15 +14,17 @@ from ldaphealth.cli.options import config_option
 @config_option
 @click.option("--debug", is_flag=True, help="Log every round, not only changes of verdict.")
 def agent_command(config_file: Path, debug: bool) -> None:
-    """Look at all servers for ever, and tell whoever asks.
+    """Run the daemon that checks all servers until it is stopped.
 
-    It remembers what it saw, so that one slow answer removes nobody, and tells keepalived, HAProxy,
-    Prometheus and you. It stays in the foreground and logs to standard error, as a service manager
-    wants it.
+    It keeps recent observations, so that one slow response removes no server. keepalived, HAProxy,
+    Prometheus and the other commands read its verdicts. It runs in the foreground and logs to
+    standard error, as service managers expect.
 
     \b
-    Signals: TERM and INT end it; HUP reads the configuration again, and keeps the old one if the
-    new one is wrong. It ends with the terminal that it was started from.
+    Signals:
+      TERM, INT  stop
+      HUP        read the configuration again; keep the old one if the new one is
+                 wrong; stop if the terminal that started the agent is closed
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.agent import assembly, log_format, reload
     from ldaphealth.cli.targets import load_config, read_config

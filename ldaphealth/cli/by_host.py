@@ -1,6 +1,6 @@
-"""One server as check_ldap's options name it; no configuration file is involved.
+"""One server, given by the options of check_ldap and not by a configuration file.
 
-`check_ldaphealth -H` calls `host_selection`. Every mistake becomes a click exception.
+`check_ldaphealth -H` calls `host_selection`. Every mistake is raised as a click exception.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Credentials, Secret, Server, Tls
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
-PASSWORD_VARIABLE = "LDAP_PASSWORD"  # noqa: S105  its name, which is check_ldap's
-MOST_ENTRIES = 1000  # what the server is asked for when entries are counted
+PASSWORD_VARIABLE = "LDAP_PASSWORD"  # noqa: S105  the name, as in check_ldap
+MOST_ENTRIES = 1000  # the size limit of the search when entries are counted
 
 
 def host_selection(
     options: HostOptions, entries: Thresholds | None, deadline_seconds: float
 ) -> Selection:
-    """Return the server as a cluster of its own, with the session that check_ldap has.
+    """Return the server as a cluster of its own, with the same session as check_ldap.
 
-    As there only the whole time is judged, by the caller, and the number of entries where it is
-    asked for: then the whole tree is searched, otherwise the base alone.
+    The time of single checks is not judged; the caller judges the whole time. With `entries` the
+    whole tree is searched and the number of entries is judged. Otherwise only the base is searched.
     """
     if options.base is None:
-        raise click.UsageError("-b is missing: where to search, such as dc=example,dc=com")
+        raise click.UsageError("-b is missing: the base of the search, such as dc=example,dc=com")
     try:
         parse_uri(options.uri)
     except ValueError as error:
@@ -79,7 +79,7 @@ def _checks(base: str, filter_text: str, entries: Thresholds | None) -> tuple[Co
 
 
 def _credentials(options: HostOptions) -> Credentials:
-    """Return who we are: of three places for a password the safest that was used."""
+    """Return the credentials. The password is that of a file, of -P, or of the environment."""
     if options.password_file or not options.bind_dn:
         return credentials_of(options.bind_dn, options.password_file)
     password = options.password or os.environ.get(PASSWORD_VARIABLE, "")

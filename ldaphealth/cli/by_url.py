@@ -1,6 +1,6 @@
-"""Servers that the command line names as LDAP URLs, with the options that go with them.
+"""Servers given on the command line as LDAP URLs, with their options.
 
-`ldaphealth check` calls `url_selection`; no configuration file is involved.
+`ldaphealth check` calls `url_selection`. No configuration file is read.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def url_selection(
 ) -> Selection:
     """Return the servers as one cluster, with the checks that need no settings.
 
-    click.UsageError says what is wrong with the options.
+    Raise click.UsageError if the options are wrong.
     """
     servers = _servers(uris, options)
-    # Replication needs a naming context, and servers to compare.
+    # The check `replication` needs a naming context and several servers.
     replication = ["replication"] if options.base and len(servers) > 1 else []
     wanted = [BUILT_IN[name] for name in ("connect", "bind", "search", *replication, "unbind")]
     deadline = deadline_seconds or DEADLINE_SECONDS
@@ -55,7 +55,7 @@ def _servers(uris: Iterable[str], options: UrlOptions) -> tuple[Server, ...]:
         endpoint = _endpoint(uri, start_tls=options.start_tls)
         name = endpoint.host + (f":{endpoint.port}" if endpoint.port else "")
         if name in servers:
-            raise click.UsageError(f"{uri} is named twice")
+            raise click.UsageError(f"{uri} is given twice")
         servers[name] = Server(
             cluster="cluster",
             name=name,
@@ -68,9 +68,9 @@ def _servers(uris: Iterable[str], options: UrlOptions) -> tuple[Server, ...]:
 
 
 def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
-    """Return who the options say we are; anonymous without them."""
+    """Return the credentials that the options give; anonymous without them."""
     if bool(bind_dn) != bool(password_file):
-        raise click.UsageError("--bind-dn and --password-file go together")
+        raise click.UsageError("--bind-dn and --password-file must be given together")
     if password_file is None:
         return Credentials()
     try:
@@ -86,5 +86,5 @@ def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if endpoint.is_tls and start_tls:
-        raise click.UsageError("--start-tls goes with ldap://, not with ldaps://")
+        raise click.UsageError("--start-tls is for ldap://, not for ldaps://")
     return endpoint

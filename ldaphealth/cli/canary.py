@@ -1,4 +1,4 @@
-"""`ldaphealth canary`: how to make the entries that the checks write to."""
+"""`ldaphealth canary`: print or add the entries that the checks write to."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import as_format, complete, config_option
+from ldaphealth.cli.options import complete, config_option, format_option
 
-DEADLINE_SECONDS = 10.0  # of each provider that is tried
+DEADLINE_SECONDS = 10.0  # for each provider that is tried
 
 
 @click.group("canary")
 def canary_command() -> None:
-    """Make the entries that our checks write to.
+    """Create the entries that the checks write to.
 
-    These are the checks `write` and `propagation`; they write to no other entry.
+    The checks `write` and `propagation` write to these entries only.
 
-    Each agent (each balancer) has entries of its own, one for each server and check: run `plan` or
-    `apply` on each of them.
+    Each agent (each balancer) has its own entries, one for each server and check. Run `plan` or
+    `apply` on each balancer.
     """
 
 
 @canary_command.command("plan")
 @click.argument("cluster", shell_complete=complete)
 @config_option
-@as_format
+@format_option
 def canary_plan_command(cluster: str, config_file: Path, form: str) -> None:
     """Print the entries of this agent in CLUSTER as LDIF.
 
-    An administrator can give it to ldapadd.
+    An administrator can add them with ldapadd.
     """
     from ldaphealth.cli.canary_entries import configured_entries, entries_as_ldif
 
@@ -49,25 +49,25 @@ def canary_plan_command(cluster: str, config_file: Path, form: str) -> None:
     "--bind-dn",
     default="",
     metavar="DN",
-    help="Who may add entries there.  [default: the account of the configuration]",
+    help="Add the entries as this DN.  [default: the account of the configuration]",
 )
 @click.option(
     "--password-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The password of --bind-dn, in a file that only its owner can read.",
+    help="File with the password of --bind-dn, readable only by its owner.",
 )
-@as_format
+@format_option
 def canary_apply_command(
     cluster: str, config_file: Path, bind_dn: str, password_file: Path | None, form: str
 ) -> None:
     """Add the entries of this agent to CLUSTER.
 
-    They are added on its first provider that answers. Replication brings them to the others. An
-    entry that is there is left alone, whatever it is.
+    They are added on the first provider that accepts the bind. Replication copies them to the other
+    servers. An entry that already exists is never changed.
 
     \b
-    Exit status: 0 all are there, 1 not all, 3 bad input.
+    Exit status: 0 all entries exist, 1 at least one does not, 3 bad input.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.by_url import credentials_of
     from ldaphealth.cli.canary_entries import configured_entries

@@ -17,13 +17,13 @@ Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
 def configured_entries(name: str, config_file: Path) -> tuple[Cluster, Entries]:
-    """Return a cluster of the configuration and the entries that this agent writes to in it."""
+    """Return a cluster of the configuration, and the entries in it that this agent writes to."""
     (cluster,) = select([name], config_file, None).clusters
     return cluster, _entries(cluster, config_file)
 
 
 def _entries(cluster: Cluster, config_file: Path) -> Entries:
-    """Return the entries by DN; click.UsageError when nothing would write to them."""
+    """Return the entries by DN; raise click.UsageError if no check writes to them."""
     params = {each.check.name: each.params for each in cluster.checks}
     entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
     for purpose in get_args(Purpose):
@@ -35,7 +35,7 @@ def _entries(cluster: Cluster, config_file: Path) -> Entries:
                 if purpose == "write" or server.role is Role.PROVIDER
             }
     if not entries:
-        hint = "say where their entries are: checks: {write: {container: DN}}"
+        hint = "configure one with its container: checks: {write: {container: DN}}"
         raise click.UsageError(
             f"{config_file}: cluster {cluster.name} has no check write or propagation; {hint}"
         )

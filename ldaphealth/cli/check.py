@@ -1,6 +1,6 @@
-"""`ldaphealth check`: look at servers once and tell the verdicts.
+"""`ldaphealth check`: check servers once and print the verdicts.
 
-Everything heavy is imported inside, so that `--help` and mistakes on the command line are quick.
+Large modules are imported in functions, so that `--help` and usage errors are quick.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from ldaphealth.cli.selection import Selection
     from ldaphealth.settings import Cluster
 
-BACKSTOP_SECONDS = 2.0
-LEAST_PART = 0.3  # of the deadline; less would call every server silent
+GRACE_SECONDS = 2.0
+LEAST_PART = 0.3  # of the deadline; with less, servers that are well would time out
 
 
 class CheckArguments(Struct, frozen=True, kw_only=True):
-    """The command line, checked for options that exclude each other."""
+    """The arguments of the command, checked for options that exclude each other."""
 
     targets: tuple[str, ...]
     config_file: Path
@@ -45,16 +45,18 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         by_url = ["://" in target for target in self.targets]
         if any(by_url) and not all(by_url):
-            raise click.UsageError("name clusters or URLs, not both")
+            raise click.UsageError("give clusters or URLs, not both")
         if not any(by_url) and self.of_urls != UrlOptions():
-            raise click.UsageError("--base, --bind-dn and the like go with an LDAP URL")
+            raise click.UsageError(
+                "--base, --bind-dn, --password-file, --start-tls and --ca-file need an LDAP URL"
+            )
         if self.dynamic and self.sink != "keepalived":
-            raise click.UsageError("--dynamic goes with --format keepalived")
+            raise click.UsageError("--dynamic needs --format keepalived")
 
-    def chosen(self) -> Selection:
+    def selection(self) -> Selection:
         """Return the clusters and servers that the targets name."""
         if "://" not in "".join(self.targets[:1]):
-            from ldaphealth.cli.targets import select  # YAML, which URLs do without
+            from ldaphealth.cli.targets import select  # PyYAML, not needed for URLs
 
             return select(self.targets, self.config_file, self.deadline_seconds)
         from ldaphealth.cli.by_url import url_selection
@@ -67,23 +69,24 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
     "targets", metavar="[CLUSTER[/SERVER] | LDAP-URL]...", nargs=-1, shell_complete=complete
 )
 @config_option
-@click.option("--base", default="", metavar="DN", help="With a URL: the suffix of its data.")
+@click.option("--base", default="", metavar="DN", help="With a URL: the suffix of the data.")
 @click.option("--bind-dn", default="", metavar="DN", help="With a URL: bind as this DN.")
 @click.option(
     "--password-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The password of --bind-dn, in a file that only its owner can read.",
+    help="File with the password of --bind-dn, readable only by its owner.",
 )
-@click.option("--start-tls", is_flag=True, help="With a URL: start TLS before the bind.")
-@click.option("--ca-file", default="", metavar="FILE", help="With a URL: authorities to trust.")
+@click.option("--start-tls", is_flag=True, help="With a URL: StartTLS before the bind.")
+@click.option(
+    "--ca-file", default="", metavar="FILE", help="With a URL: CA certificates to trust, in PEM."
+)
 @click.option(
     "--deadline",
     "deadline_seconds",
     type=click.FloatRange(0.1, 300),
     metavar="SECONDS",
-    help="No server gets more time than this for everything together.  [default: 5, or the "
-    "cluster's]",
+    help="Time limit for each server, all checks together.  [default: 5, or that of the cluster]",
 )
 @click.option(
     "--format",
@@ -91,26 +94,27 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
     type=click.Choice(list(SINKS)),
     default="text",
     show_default=True,
-    help="How to tell the verdicts.",
+    help="Output format.",
 )
-@click.option("--dynamic", is_flag=True, help="With keepalived: answer for misc_dynamic.")
+@click.option("--dynamic", is_flag=True, help="With keepalived: exit status for misc_dynamic.")
 @click.option(
-    "-v", "--verbose", is_flag=True, help="With text: every finding and what was measured."
+    "-v", "--verbose", is_flag=True, help="With text: print every finding, and the measured values."
 )
 def check_command(**given: Any) -> None:
-    """Look at servers once and tell which are fit for service.
+    """Check servers once and print which are fit for service.
 
-    It does what clients do: connect, bind, search, unbind.
+    A check does what clients do: connect, bind, search, unbind.
 
-    Without arguments: every cluster of the configuration. A server is always judged among its whole
-    cluster. Servers given as URLs are judged as one cluster that holds the same data.
+    Without arguments, it checks every cluster of the configuration. A server is always judged
+    together with its whole cluster. Servers given as URLs are judged as one cluster that holds the
+    same data.
 
     \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 bad input.
       --format nagios      0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
-      --format checkmk     as for people; checkmk reads the status in each line
-      --format keepalived  what MISC_CHECK wants, for exactly one server: 0 in, 1 out;
-                           with --dynamic 1 out, otherwise its weight plus 2
+      --format checkmk     as above; Checkmk reads the state from each line
+      --format keepalived  for MISC_CHECK and exactly one server: 0 in service, 1 out;
+                           with --dynamic: 1 out of service, otherwise the weight plus 2
 
     \b
     Examples:
@@ -118,18 +122,18 @@ def check_command(**given: Any) -> None:
       ldaphealth check example/ldap1 --format keepalived
       ldaphealth check --base dc=example,dc=com ldap://ldap1 ldap://ldap2
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    arguments, selection = _understood(given)
-    _look_and_print(arguments, selection)
+    arguments, selection = _parse(given)
+    _check_and_print(arguments, selection)
 
 
-def _understood(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
-    """Return the arguments and what they select; bad input ends the program as its reader wants."""
+def _parse(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
+    """Return the arguments and the selection. On bad input, exit as the output format requires."""
     try:
         of_urls = UrlOptions(**{name: given.pop(name) for name in UrlOptions.__struct_fields__})
         arguments = CheckArguments(of_urls=of_urls, **given)
-        selection = arguments.chosen()
+        selection = arguments.selection()
         if arguments.sink == "keepalived" and len(selection.servers) != 1:
-            raise click.UsageError("keepalived is told of one server; name exactly one")
+            raise click.UsageError("--format keepalived needs exactly one server")
     except click.ClickException as error:
         sink = SINKS[given["sink"]]
         if not sink.error_line:
@@ -139,54 +143,55 @@ def _understood(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
     return arguments, selection
 
 
-def _look_and_print(arguments: CheckArguments, selection: Selection) -> NoReturn:
-    """Look at the servers, print the verdicts and exit."""
+def _check_and_print(arguments: CheckArguments, selection: Selection) -> NoReturn:
+    """Check the servers, print the verdicts and exit."""
     sink = SINKS[arguments.sink]
     if arguments.sink == "keepalived":
         selection = replace(
-            selection, clusters=[_less(each, age_seconds()) for each in selection.clusters]
+            selection,
+            clusters=[_with_time_left(each, age_seconds()) for each in selection.clusters],
         )
-    _arm_the_backstop(max(each.deadline_seconds for each in selection.clusters), sink)
-    from ldaphealth.cli.look import evaluated  # ldap3
+    _limit_process_time(max(each.deadline_seconds for each in selection.clusters), sink)
+    from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    output = sink.render(evaluated(selection, sink.effects), _options(arguments))
-    if output.text:  # an empty line is no JSON, and no line of a local check
+    output = sink.render(evaluate_selection(selection, sink.effects), _sink_options(arguments))
+    if output.text:  # an empty line is not valid JSON, and not a line of a local check
         click.echo(output.text)
     sys.exit(output.exit_status)
 
 
-def _options(arguments: CheckArguments) -> SinkOptions:
-    """Return how to show it; only a person's table has colours and a width."""
+def _sink_options(arguments: CheckArguments) -> SinkOptions:
+    """Return the options of the sink; only the format `text` has colours and a width."""
     if arguments.sink != "text":
         return SinkOptions(dynamic=arguments.dynamic)
-    from shutil import get_terminal_size  # compressors, for 2 ms
+    from shutil import get_terminal_size  # loads compression modules, 2 ms
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return SinkOptions(colour, get_terminal_size((100, 24)).columns, verbose=arguments.verbose)
 
 
-def _less(cluster: Cluster, spent_seconds: float) -> Cluster:
-    """Return the cluster with what is left of its deadline.
+def _with_time_left(cluster: Cluster, spent_seconds: float) -> Cluster:
+    """Return the cluster with the rest of its deadline.
 
-    keepalived's script gives the program up a fixed time after it started it. On a busy balancer
-    the start alone takes seconds, and "no answer" would keep a dead server in.
+    The script of keepalived stops the program a fixed time after its start. On a busy balancer the
+    start alone takes seconds, and without an answer a dead server would stay in service.
     """
     left = max(cluster.deadline_seconds - spent_seconds, LEAST_PART * cluster.deadline_seconds)
     return cluster.within(round(left, 1))
 
 
-def _arm_the_backstop(deadline_seconds: float, sink: Sink) -> None:
-    """End the process, with an answer, if a defect of ours outlives every deadline."""
+def _limit_process_time(deadline_seconds: float, sink: Sink) -> None:
+    """End the process, with an error message, if a defect makes it miss its deadline."""
 
-    def give_up(_: int, __: FrameType | None) -> None:
-        late = f"no verdict {BACKSTOP_SECONDS:g} s after the deadline; this is a defect: report it"
+    def exit_late(_: int, __: FrameType | None) -> None:
+        late = f"no verdict {GRACE_SECONDS:g} s after the deadline; this is a defect: report it"
         click.echo(f"ldaphealth: {late}", err=True)
         if sink.error_line:
             click.echo(_apology(sink, late))
-        os._exit(BAD_INPUT)  # a thread that hangs would hold up an orderly exit
+        os._exit(BAD_INPUT)  # a thread that hangs would delay a normal exit
 
-    signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, deadline_seconds + BACKSTOP_SECONDS)
+    signal.signal(signal.SIGALRM, exit_late)
+    signal.setitimer(signal.ITIMER_REAL, deadline_seconds + GRACE_SECONDS)
 
 
 def _apology(sink: Sink, why: str) -> str:

@@ -1,7 +1,7 @@
-"""`check_ldaphealth`: the plugin for Nagios, Icinga and what else runs their plugins.
+"""`check_ldaphealth`: the plugin for Nagios, Icinga and other programs that run such plugins.
 
-A program of its own, whose options mean what those of check_ldap (monitoring-plugins) mean, so that
-a service definition goes on with another program name. docs/nagios.md has both beside each other.
+It is a separate program. Its options mean the same as those of check_ldap (monitoring-plugins), so
+that a service definition only needs another program name. docs/nagios.md compares both.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from ldaphealth.text.ascii_line import ascii_line
 if TYPE_CHECKING:
     from ldaphealth.cli.selection import Selection
 
-AIR_SECONDS = 0.15  # of the timeout, to judge, tell and end
-LATE_SECONDS = 0.1  # after the timeout, when nothing of ours has ended in time
-LEAST_PART = 0.3  # of the timeout; less would call every server silent
+OUTPUT_SECONDS = 0.15  # of the timeout, to judge, print and exit
+LATE_SECONDS = 0.1  # after the timeout, if the process has not ended by itself
+LEAST_PART = 0.3  # of the timeout; with less, servers that are well would time out
 FIRST_LINE_CHARACTERS = 79  # "less than 80"
 WHY_CHARACTERS = 500
 ON_COMMAND_LINE = (
-    "the password was on the command line, where every user of this machine can read it: "
+    "the password was on the command line, where every user of this host can read it: "
     "use --password-file, or LDAP_PASSWORD in the environment"
 )
 
 
 class PluginArguments(Struct, frozen=True, kw_only=True):
-    """The command line, but for what names one server."""
+    """The arguments, except those of one server."""
 
     timeout: float
     target: str
@@ -59,13 +59,13 @@ class PluginArguments(Struct, frozen=True, kw_only=True):
 
     @property
     def entries(self) -> Thresholds | None:
-        """Return how to judge the number of entries; None: they are not counted."""
-        judged = Thresholds(self.warn_entries, self.crit_entries)
-        return None if judged == Thresholds() else judged
+        """Return the thresholds for the number of entries; None: entries are not counted."""
+        thresholds = Thresholds(self.warn_entries, self.crit_entries)
+        return None if thresholds == Thresholds() else thresholds
 
     def left_seconds(self) -> float:
-        """Return what a look may take: the start of the program is in the timeout, too."""
-        left = self.timeout - age_seconds() - AIR_SECONDS
+        """Return the time that is left of the timeout, which includes the start of the program."""
+        left = self.timeout - age_seconds() - OUTPUT_SECONDS
         return round(max(left, LEAST_PART * self.timeout), 1 if left > 1 else 2)
 
 
@@ -74,21 +74,21 @@ class PluginArguments(Struct, frozen=True, kw_only=True):
 )
 @with_options
 @click.pass_context
-def check_ldaphealth_command(ctx: click.Context, /, **given: Any) -> None:
-    """Tell Nagios or Icinga whether an LDAP server, or a cluster of them, is fit for service.
+def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
+    """Report to Nagios or Icinga whether an LDAP server, or a cluster, is fit for service.
 
-    With -H it does what check_ldap does - connect, bind, search, unbind - takes its options and
-    prints its perfdata. With --cluster it looks at servers of the configuration with all their
-    checks, replication too. With --agent it tells what the running agent decided, in a moment and
-    without any traffic.
+    With -H it does what check_ldap does: connect, bind, search, unbind. It has the options of
+    check_ldap and prints the same perfdata. With --cluster it checks servers of the configuration
+    with all their checks, including replication. With --agent it reports the verdicts of the
+    running agent, without LDAP traffic.
 
     \b
-    Exit status, and the word after LDAP in the first line:
-      0 OK        in service, nothing to say
+    Exit status, and the state after LDAP in the first line:
+      0 OK        in service, no problem
       1 WARNING   slower than -w, a check of the configuration warns, or drained by an operator
       2 CRITICAL  out of service, slower than -c, no answer in time, or a name that does not resolve
-      3 UNKNOWN   bad arguments, trouble of our own; the agent does not run or its verdict is stale;
-                  --help and --version, too
+      3 UNKNOWN   bad arguments, a local failure, no answer from the agent, a stale verdict;
+                  also for --help and --version
 
     Ranges are those of the plugin guidelines: 2 is "at most 2", 1: "at least 1", @1:5 "not 1 to 5".
 
@@ -101,106 +101,109 @@ def check_ldaphealth_command(ctx: click.Context, /, **given: Any) -> None:
       check_ldaphealth --agent --cluster example/ldap1
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     for name in IGNORED:
-        del given[name]
-    options = HostOptions(**{name: given.pop(name) for name in HostOptions.__struct_fields__})
-    question = PluginArguments(**given)
+        del values[name]
+    options = HostOptions(**{name: values.pop(name) for name in HostOptions.__struct_fields__})
+    arguments = PluginArguments(**values)
     config_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
-    _refuse_contradictions(question, options, config_named=config_named)
-    _arm_the_backstop(question)
-    snapshot = _snapshot(question, options)
-    _tell(snapshot, question, (ON_COMMAND_LINE,) if options.password else ())
+    _refuse_contradictions(arguments, options, config_named=config_named)
+    _limit_process_time(arguments)
+    snapshot = _snapshot(arguments, options)
+    _print_and_exit(snapshot, arguments, (ON_COMMAND_LINE,) if options.password else ())
 
 
 def _refuse_contradictions(
-    question: PluginArguments, options: HostOptions, *, config_named: bool
+    arguments: PluginArguments, options: HostOptions, *, config_named: bool
 ) -> None:
-    of_one_server = replace(options, ca_file="") != HostOptions()  # that may be in the environment
-    by_cluster = bool(question.target or question.config_file)
-    if options.host and (question.agent or question.target or config_named):
-        raise click.UsageError("-H is for one server: no --cluster, --config or --agent with it")
-    if not options.host and not by_cluster and not question.agent:
-        raise click.UsageError("what to look at? Name it: -H HOST, --cluster CLUSTER, or --agent")
-    if not options.host and (of_one_server or question.entries is not None):
-        raise click.UsageError("-p, -S, -T, -b, -a, -D, -W, -C and passwords go with -H")
-    if question.agent and config_named:
-        raise click.UsageError("the agent has its own configuration: leave --config out")
+    # ca_file may come from the environment.
+    of_one_server = replace(options, ca_file="") != HostOptions()
+    by_cluster = bool(arguments.target or arguments.config_file)
+    if options.host and (arguments.agent or arguments.target or config_named):
+        raise click.UsageError("-H excludes --cluster, --config and --agent")
+    if not options.host and not by_cluster and not arguments.agent:
+        raise click.UsageError("nothing to check: use -H HOST, --cluster CLUSTER or --agent")
+    if not options.host and (of_one_server or arguments.entries is not None):
+        raise click.UsageError("-p, -S, -T, -b, -a, -D, -W, -C and passwords need -H")
+    if arguments.agent and config_named:
+        raise click.UsageError("--agent excludes --config: the agent has its own configuration")
 
 
-def _snapshot(question: PluginArguments, options: HostOptions) -> Snapshot:
-    """Return the verdicts on what is asked about, from the agent or from a look of our own."""
-    if question.agent:
+def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
+    """Return the requested verdicts, from the agent or from checks of this process."""
+    if arguments.agent:
         from ldaphealth.cli.agent_snapshot import agent_snapshot
 
-        return agent_snapshot(question.socket, question.target, question.left_seconds())
-    chosen = _chosen(question, options)
-    from ldaphealth.cli.look import evaluated  # ldap3
+        return agent_snapshot(arguments.socket, arguments.target, arguments.left_seconds())
+    selection = _selection(arguments, options)
+    from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    return evaluated(chosen, frozenset(CheckEffect))
+    return evaluate_selection(selection, frozenset(CheckEffect))
 
 
-def _chosen(question: PluginArguments, options: HostOptions) -> Selection:
-    """Return what to look at, within what is left of the timeout."""
+def _selection(arguments: PluginArguments, options: HostOptions) -> Selection:
+    """Return the servers to check, within the time that is left of the timeout."""
     if options.host:
         from ldaphealth.cli.by_host import host_selection
 
-        return host_selection(options, question.entries, question.left_seconds())
-    from ldaphealth.cli.targets import select  # YAML, which a host does without
+        return host_selection(options, arguments.entries, arguments.left_seconds())
+    from ldaphealth.cli.targets import select  # PyYAML, not needed for -H
 
-    targets = [question.target] if question.target else []
-    chosen = select(targets, question.config_file or CONFIG_FILE, None)
-    left = question.left_seconds()
-    in_time = [each.within(min(each.deadline_seconds, left)) for each in chosen.clusters]
-    return replace(chosen, clusters=in_time)
+    targets = [arguments.target] if arguments.target else []
+    selection = select(targets, arguments.config_file or CONFIG_FILE, None)
+    left = arguments.left_seconds()
+    in_time = [each.within(min(each.deadline_seconds, left)) for each in selection.clusters]
+    return replace(selection, clusters=in_time)
 
 
-def _tell(snapshot: Snapshot, question: PluginArguments, notes: tuple[str, ...]) -> NoReturn:
-    """Judge the verdicts as the options say, print the answer and exit."""
+def _print_and_exit(
+    snapshot: Snapshot, arguments: PluginArguments, notes: tuple[str, ...]
+) -> NoReturn:
+    """Judge the verdicts by the options, print the result and exit."""
     from ldaphealth.sinks.check_ldap import PluginOptions, render  # nagiosplugin
 
-    seconds = Thresholds(question.warning, question.critical)
+    seconds = Thresholds(arguments.warning, arguments.critical)
     options = PluginOptions(
-        seconds, question.entries, frozenset(question.checks), bool(question.verbose), notes
+        seconds, arguments.entries, frozenset(arguments.checks), bool(arguments.verbose), notes
     )
     try:
-        told = render(snapshot, options)
+        output = render(snapshot, options)
     except LookupError as error:
         raise click.ClickException(str(error.args[0])) from error
-    click.echo(told.text)
-    sys.exit(told.exit_status)
+    click.echo(output.text)
+    sys.exit(output.exit_status)
 
 
-def _arm_the_backstop(question: PluginArguments) -> None:
-    """End the process with an answer when the timeout has passed, whatever holds it up."""
-    state = State.UNKNOWN if question.agent else State.CRITICAL
-    whose = "the agent gave no answer" if question.agent else "no answer"
-    line = f"LDAP {state.name} - {whose} within {question.timeout:g} s\n"
+def _limit_process_time(arguments: PluginArguments) -> None:
+    """End the process with a result when the timeout has passed, whatever delays it."""
+    state = State.UNKNOWN if arguments.agent else State.CRITICAL
+    what = "the agent gave no answer" if arguments.agent else "no answer"
+    line = f"LDAP {state.name} - {what} within {arguments.timeout:g} s\n"
 
-    def give_up(_: int, __: FrameType | None) -> None:
+    def exit_late(_: int, __: FrameType | None) -> None:
         os.write(sys.__stdout__.fileno() if sys.__stdout__ else 1, line.encode("ascii"))
         os._exit(state.value)
 
-    signal.signal(signal.SIGALRM, give_up)
+    signal.signal(signal.SIGALRM, exit_late)
     signal.setitimer(
-        signal.ITIMER_REAL, max(question.timeout + LATE_SECONDS - age_seconds(), LATE_SECONDS)
+        signal.ITIMER_REAL, max(arguments.timeout + LATE_SECONDS - age_seconds(), LATE_SECONDS)
     )
 
 
 def main() -> NoReturn:
-    """Run the plugin. Whatever goes wrong is UNKNOWN with a line that says it, never a traceback.
+    """Run the plugin. Every error is UNKNOWN with a message on standard output.
 
-    A traceback exits with 1, which is a WARNING.
+    An exception that is not caught would exit with 1, which is WARNING.
     """
     try:
         status = _run()
         sys.stdout.flush()
     except BrokenPipeError:
         status = BAD_INPUT
-    os._exit(status)  # as in __main__.py: the rest frees what ends anyway
+    os._exit(status)  # as in __main__.py: a normal exit takes longer
 
 
 def _run() -> int:
     try:
-        ended = check_ldaphealth_command.main(prog_name=PROGRAM, standalone_mode=False)
+        status = check_ldaphealth_command.main(prog_name=PROGRAM, standalone_mode=False)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else BAD_INPUT
     except click.UsageError as error:
@@ -212,11 +215,11 @@ def _run() -> int:
     except Exception as error:
         traceback.print_exc()
         return _unknown(f"this is a defect, report it: {type(error).__name__}: {error}")
-    return ended if isinstance(ended, int) else 0
+    return status if isinstance(status, int) else 0
 
 
 def _unknown(why: str, hint: str = "") -> int:
-    """Say why there is no answer: on a short first line and, where it does not fit, on a second."""
+    """Print why there is no result: on a short first line, and in full on a second if needed."""
     whole = ascii_line("; ".join(why.replace("|", "/").splitlines()), WHY_CHARACTERS)
     line = f"LDAP {State.UNKNOWN.name} - {whole}"
     short = ascii_line(line, FIRST_LINE_CHARACTERS)

@@ -1,6 +1,6 @@
-"""A password that came on the command line, taken from where ps(1) shows it.
+"""Hide a password that was given on the command line, so that ps(1) does not show it.
 
-`check_ldaphealth -P` calls it, because check_ldap takes a password so. Nothing else of ours does.
+Only `check_ldaphealth -P` uses it, because check_ldap accepts a password there.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-ARG_START, ARG_END = 48, 49  # fields of proc_pid_stat(5); those after the name begin with the third
+ARG_START, ARG_END = 48, 49  # fields of proc_pid_stat(5); the first after the name is field 3
 
 
 def hide(secret: str) -> bool:
-    """Overwrite the secret in the arguments of this process; tell whether that could be done.
+    """Overwrite the secret in the arguments of this process. Return whether this succeeded.
 
-    /proc/PID/cmdline shows the memory of the process itself, which may therefore change it. Until
-    then every user of the machine could read it, and of the caller's command line still may.
+    /proc/PID/cmdline shows the memory of the process, so the process can change it. Before that,
+    every user of this host can read the secret. The command line of the caller still contains it.
     """
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = (int(fields[number - 3]) for number in (ARG_START, ARG_END))
@@ -23,9 +23,9 @@ def hide(secret: str) -> bool:
     try:
         with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
             memory.seek(start)
-            words = memory.read(end - start)
+            arguments = memory.read(end - start)
             memory.seek(start)
-            memory.write(words.replace(hidden, b"x" * len(hidden)))
+            memory.write(arguments.replace(hidden, b"x" * len(hidden)))
     except OSError:  # a hardened kernel; the caller warns anyway
         return False
     return True

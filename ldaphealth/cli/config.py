@@ -1,4 +1,4 @@
-"""`ldaphealth config`: tells whether the configuration file is right, and what it may hold."""
+"""`ldaphealth config`: check the configuration file, and print its schema."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import CONFIG_FILE, as_format
+from ldaphealth.cli.options import CONFIG_FILE, format_option
 
 
 @click.group("config")
 def config_command() -> None:
-    """Work on the configuration file."""
+    """Check the configuration file, or print its schema."""
 
 
 @config_command.command("check")
 @click.argument(
     "file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG", default=CONFIG_FILE
 )
-@as_format
+@format_option
 def config_check_command(file: Path, form: str) -> None:
-    """Tell all that is wrong with FILE at once.
+    """Check FILE and list all its mistakes.
 
-    Each mistake is told with its place; exit status 3 if there is any.
+    Each mistake is listed with its place in the file. If there is none, the clusters are listed
+    with their checks.
 
     \b
+    Exit status: 0 no mistake, 3 at least one.
     Without FILE: $LDAPHEALTH_CONFIG, or /etc/ldaphealth/ldaphealth.yaml.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.config_check import check_file, check_file_as_json
@@ -38,9 +40,9 @@ def config_check_command(file: Path, form: str) -> None:
 
 @config_command.command("schema")
 def config_schema_command() -> None:
-    """Print the JSON Schema of the file.
+    """Print the JSON Schema of the configuration file.
 
-    Editors complete and check the file with it.
+    Editors use it to complete and check the file.
 
     \b
     For the YAML language server, as the first line of the file:

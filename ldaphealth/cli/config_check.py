@@ -1,4 +1,4 @@
-"""Checking a configuration file, and the other files that it names for the agent."""
+"""Check a configuration file, and the files that it names for the agent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ldaphealth.web.access import http_credentials, server_tls_context
 
 
 def check_file(file: Path) -> None:
-    """Print what is in a file; a click exception lists what is wrong with it."""
+    """Print the clusters of a file; raise a click exception that lists its mistakes."""
     settings = load_config(file)
     if wrong := _wrong_files(settings):
         raise click.ClickException(wrong)
@@ -26,7 +26,7 @@ def check_file(file: Path) -> None:
 
 
 def check_file_as_json(file: Path) -> None:
-    """Print a document with the problems and the clusters of a file; exit with 3 if it is wrong."""
+    """Print the problems and the clusters of a file as JSON; exit with 3 if there is a problem."""
     problems: list[str] = []
     clusters: dict[str, object] = {}
     try:
@@ -45,7 +45,7 @@ def check_file_as_json(file: Path) -> None:
 
 
 def _wrong_files(settings: Settings) -> str:
-    """Return what is wrong with the files that only the agent reads, at its start, or nothing."""
+    """Return what is wrong with the files that only the agent reads at its start, or ""."""
     http = settings.agent.http
     try:
         if http:

@@ -1,6 +1,6 @@
-"""`ldaphealth content`: what the servers hold, beside what their contextCSNs say.
+"""`ldaphealth content`: compare the entries of servers, and not only their contextCSNs.
 
-__main__.py loads the group when it is asked for.
+__main__.py loads the group when it is used.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import as_format, complete, config_option
+from ldaphealth.cli.options import complete, config_option, format_option
 
 
 @click.group("content")
 def content_command() -> None:
     """Find entries that differ between servers.
 
-    Equal contextCSNs hide such entries.
+    Entries can differ although the contextCSNs are equal.
     """
 
 
@@ -30,7 +30,7 @@ def content_command() -> None:
     default=2000,
     show_default=True,
     metavar="N",
-    help="Read so many entries of each server in a second, at most.",
+    help="Read at most N entries per second from each server.",
 )
 @click.option(
     "--wait",
@@ -39,7 +39,7 @@ def content_command() -> None:
     default=30,
     show_default=True,
     metavar="SECONDS",
-    help="How long a server may take to receive what others have.",
+    help="How long to wait for a server to receive the changes that others have.",
 )
 @click.option(
     "--most",
@@ -47,22 +47,23 @@ def content_command() -> None:
     default=1000,
     show_default=True,
     metavar="N",
-    help="List so many differences; all are counted.",
+    help="List at most N differences. All are counted.",
 )
 @click.option(
     "--resume",
     "resume_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Keep in FILE how far it came, and go on from there when interrupted. Removed at the end.",
+    help="Save the progress in FILE, and continue from it after an interruption. FILE is removed "
+    "at the end.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also write the result to FILE: as LDIF if its name ends with .ldif, else as JSON.",
+    help="Also write the result to FILE: as LDIF if its name ends in .ldif, otherwise as JSON.",
 )
-@as_format
+@format_option
 def content_diff_command(  # noqa: PLR0913, PLR0917  options
     cluster: str,
     config_file: Path,
@@ -75,12 +76,13 @@ def content_diff_command(  # noqa: PLR0913, PLR0917  options
 ) -> None:
     """Compare every entry on all servers of CLUSTER.
 
-    It compares entryUUID and entryCSN, while writes go on, and reads with the account of the
-    configuration. An entry counts as different only if
-    it still is, in the same way, after every server was seen to receive what the others have.
+    It compares entryUUID and entryCSN, and reads with the account of the configuration. Clients may
+    write during the comparison. An entry counts as different only if the same difference remains
+    after every server has received what the others have.
 
     \b
-    Exit status: 0 no difference, 1 differences, 3 bad input or a server could not be compared.
+    Exit status: 0 no difference, 1 differences, 3 bad input, or a server could
+    not be compared.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`ldaphealth content diff`: every entry compared on all servers, printed and written."""
+"""`ldaphealth content diff`: run the comparison, and print and write its result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ldaphealth.cli.targets import select
 from ldaphealth.files import atomic_file
 from ldaphealth.survey import StoppedError
 from ldaphealth.tables.content_report import content_document, ldif
-from ldaphealth.tables.content_table import drawn_differences
+from ldaphealth.tables.content_table import render_differences
 from ldaphealth.tables.terminal import as_text
 from ldaphealth.tasks.content_diff import ContentDiff, DiffOptions
 
@@ -31,9 +31,9 @@ def compare_contents(
     cluster: str, config_file: Path, wanted: DiffOptions, output: Path | None, form: str
 ) -> int:
     """Compare all entries of a cluster, print and write the result, and return the exit status."""
-    place = output.parent if output else Path()
-    if not os.access(place, os.W_OK):
-        raise click.UsageError(f"--output: you cannot write to {place}")
+    directory = output.parent if output else Path()
+    if not os.access(directory, os.W_OK):
+        raise click.UsageError(f"--output: cannot write to {directory}")
     comparison = _comparison(cluster, config_file, wanted)
     began = monotonic()
     _run(comparison, wanted.resume_file)
@@ -64,27 +64,29 @@ def _comparison(cluster: str, config_file: Path, wanted: DiffOptions) -> Content
 
 
 def _run(comparison: ContentDiff, resume_file: Path | None) -> None:
-    """Compare; exit when interrupted."""
+    """Run the comparison. Exit if it is interrupted."""
     try:
-        with _stoppable(comparison), show_progress(_Drawn(comparison)):
+        with _stoppable(comparison), show_progress(_ProgressLine(comparison)):
             comparison.run()
     except StoppedError:
-        how_far = f"ldaphealth: interrupted after {comparison.progress.cursor.part:.0%}"
-        how_on = "the same command goes on from there" if resume_file else "--resume FILE keeps it"
-        click.echo(f"{how_far}; {how_on}", err=True)
+        stopped = f"ldaphealth: interrupted after {comparison.progress.cursor.part:.0%}"
+        hint = "use --resume FILE to save the progress"
+        if resume_file:
+            hint = "run the same command again to continue"
+        click.echo(f"{stopped}; {hint}", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
         raise click.ClickException(f"{resume_file}: {error.strerror}") from error
 
 
-class _Drawn:
-    """How far it is, for a terminal."""
+class _ProgressLine:
+    """The progress of a comparison, for a terminal."""
 
     def __init__(self, comparison: ContentDiff) -> None:
         self._comparison, self._began = comparison, monotonic()
 
     def __rich__(self) -> str:
-        """Return one line: the part, and the entries read of each server."""
+        """Return one line: the part that is done, and the entries read from each server."""
         read = ", ".join(f"{each.server.name} {each.rows:,}" for each in self._comparison.readers)
         part, seconds = self._comparison.progress.cursor.part, monotonic() - self._began
         return f"{part:.0%} compared, {seconds:.0f} s; entries read: {read}"
@@ -92,13 +94,13 @@ class _Drawn:
 
 @contextmanager
 def _stoppable(comparison: ContentDiff) -> Iterator[None]:
-    """Let the first Ctrl-C end it between two pages, and the second one at once."""
+    """Let the first Ctrl-C stop it after the current page, and the second one at once."""
 
-    def ask(number: int, _: object) -> None:
+    def stop(number: int, _: object) -> None:
         comparison.stop()
         signal.signal(number, before[number])
 
-    before = {int(each): signal.signal(each, ask) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(each): signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -108,7 +110,7 @@ def _stoppable(comparison: ContentDiff) -> Iterator[None]:
 
 def _print(report: Mapping[str, Any]) -> None:
     width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(as_text(drawn_differences(report), width=width, colour=sys.stdout.isatty()))
+    click.echo(as_text(render_differences(report), width=width, colour=sys.stdout.isatty()))
 
 
 def _write(output: Path, report: Mapping[str, Any]) -> None:

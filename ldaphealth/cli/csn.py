@@ -1,6 +1,6 @@
-"""`ldaphealth csn`: what a change sequence number says, for people at a terminal.
+"""`ldaphealth csn`: decode, compare and watch change sequence numbers.
 
-__main__.py loads the group when it is asked for; only `watch` speaks LDAP, and loads for it.
+__main__.py loads the group when it is used. Only `watch` uses LDAP and loads ldap3.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from pathlib import Path
 import click
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.options import as_format, complete, config_option
+from ldaphealth.cli.options import complete, config_option, format_option
 from ldaphealth.csn import CSN, CSNError
 from ldaphealth.csn import parse as parse_csn
 from ldaphealth.text.duration import duration
 
 NEWER = """\
 {newer}
-The two writes are {gap} apart ({gap_seconds:.6f} s). That is the time between two writes,
-not how late a server is: after a quiet day, one write makes it a day."""
+The two writes are {gap} apart ({gap_seconds:.6f} s). This is the time between two writes,
+not the delay of a server: after a day without writes, the next write makes it a day."""
 OTHER_SID = """
-They are of different server IDs. Each server stamps its own writes by its own clock, so this
-order says little; compare CSNs of one server ID."""
+They have different server IDs. Each server sets the time of its own writes by its own clock, so
+the order is not reliable. Compare CSNs of one server ID."""
 
 
 class BadCSN(click.ClickException):
-    """A value on the command line is no CSN: bad input, like any other exit status 3."""
+    """A value on the command line is not a CSN: bad input, with exit status 3."""
 
     exit_code = BAD_INPUT
 
 
 @click.group("csn")
 def csn_command() -> None:
-    """Read, compare and watch CSNs of OpenLDAP.
+    """Decode, compare and watch CSNs of OpenLDAP.
 
     A CSN is a change sequence number: a value of contextCSN or entryCSN.
     """
@@ -43,11 +43,11 @@ def csn_command() -> None:
 
 @csn_command.command("parse")
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
-@as_format
+@format_option
 def csn_parse_command(values: tuple[str, ...], form: str) -> None:
-    """Print what each CSN says.
+    """Print the parts of each CSN.
 
-    That is when, how long ago, and of which server ID.
+    These are the time and its age, the count, the server ID and the modification number.
 
     \b
     Example:
@@ -64,9 +64,9 @@ def csn_parse_command(values: tuple[str, ...], form: str) -> None:
 @csn_command.command("compare")
 @click.argument("a")
 @click.argument("b")
-@as_format
+@format_option
 def csn_compare_command(a: str, b: str, form: str) -> None:
-    """Tell which of two CSNs is newer, and by how much time.
+    """Print which of two CSNs is newer, and by how much time.
 
     \b
     Example:
@@ -89,21 +89,24 @@ def csn_compare_command(a: str, b: str, form: str) -> None:
     default=1.0,
     show_default=True,
     metavar="SECONDS",
-    help="The pause between two looks.",
+    help="Pause between two probes.",
 )
 @click.option(
-    "--count", type=click.IntRange(1), metavar="N", help="Look so often, print the last, and end."
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Probe N times, print the last result, and exit.",
 )
-@as_format
+@format_option
 def csn_watch_command(
     cluster: str, config_file: Path, every: float, count: int | None, form: str
 ) -> None:
     """Show live which server has which changes.
 
-    It is a matrix of servers against server IDs.
+    The output is a matrix of servers and server IDs.
 
-    It reads the servers of CLUSTER itself, with the account of the configuration. With --count the
-    exit status is 1 if no server could be read.
+    It reads the servers of CLUSTER directly, with the account of the configuration; no agent is
+    needed. With --count the exit status is 1 if no server could be read.
 
     \b
     Examples:
@@ -116,7 +119,7 @@ def csn_watch_command(
 
 
 def read_csn(text: str) -> CSN:
-    """Read one CSN of the command line; BadCSN quotes what is none and shows the right form."""
+    """Parse a CSN of the command line; raise BadCSN, with the right form, if it is not one."""
     try:
         return parse_csn(text)
     except CSNError as error:
@@ -124,7 +127,7 @@ def read_csn(text: str) -> CSN:
 
 
 def describe(position: CSN, now: datetime) -> dict[str, object]:
-    """Return what one CSN says; its age is by this machine's clock, negative in the future."""
+    """Return the parts of a CSN. Its age is by the clock of this host, negative in the future."""
     return {
         "normalized": str(position),
         "time": position.time.isoformat(timespec="microseconds"),
@@ -139,8 +142,8 @@ def describe(position: CSN, now: datetime) -> dict[str, object]:
 def description_text(position: CSN, now: datetime) -> str:
     """Return one CSN as lines for a terminal."""
     age_seconds = (now - position.time).total_seconds()
-    told = duration(abs(age_seconds))
-    age = f"{told} ago" if age_seconds >= 0 else f"in {told}, by this machine's clock"
+    distance = duration(abs(age_seconds))
+    age = f"{distance} ago" if age_seconds >= 0 else f"in {distance}, by the clock of this host"
     return "\n".join(
         (
             f"CSN       {position}",
@@ -153,7 +156,7 @@ def description_text(position: CSN, now: datetime) -> str:
 
 
 def comparison(a: CSN, b: CSN) -> dict[str, object]:
-    """Return which CSN is newer, or None, and the seconds between the two writes."""
+    """Return which CSN is newer, None if they are equal, and the seconds between the writes."""
     return {
         "a": str(a),
         "b": str(b),
@@ -164,9 +167,9 @@ def comparison(a: CSN, b: CSN) -> dict[str, object]:
 
 
 def comparison_text(a: CSN, b: CSN) -> str:
-    """Return a comparison as lines for a terminal, with what it does not say."""
+    """Return a comparison as lines for a terminal, with a note on what it does not show."""
     if a == b:
-        return "Both are the same CSN."
+        return "Both CSNs are equal."
     gap_seconds = abs((a.time - b.time).total_seconds())
     newer = f"A is newer: {a}" if a > b else f"B is newer: {b}"
     text = NEWER.format(newer=newer, gap=duration(gap_seconds), gap_seconds=gap_seconds)

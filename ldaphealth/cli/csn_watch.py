@@ -1,4 +1,4 @@
-"""`ldaphealth csn watch`: the matrix of servers against server IDs, drawn again and again."""
+"""`ldaphealth csn watch`: the matrix of servers and server IDs, updated live."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ import click
 
 from ldaphealth.cli.targets import select
 from ldaphealth.clocks import epoch_seconds
-from ldaphealth.tables.csn_matrix import drawn_matrix
-from ldaphealth.tables.terminal import as_text, watched
+from ldaphealth.tables.csn_matrix import render_matrix
+from ldaphealth.tables.terminal import as_text, show_live
 from ldaphealth.tasks.csn_watch import CSNWatch
 
 
 def watch_csns(cluster: str, config_file: Path, every: float, count: int | None, form: str) -> int:
     """Print the matrix, or show it live on a terminal; return 1 if no server could be read.
 
-    `every` is the pause between two looks in seconds.
+    `every` is the pause between two probes in seconds.
     """
     (found,) = select([cluster], config_file, None).clusters
-    seen = CSNWatch(found)
+    watch = CSNWatch(found)
 
     def probe() -> dict[str, Any]:
-        seen.probe()
-        return seen.matrix(epoch_seconds())
+        watch.probe()
+        return watch.matrix(epoch_seconds())
 
     if count is None and form == "text" and sys.stdout.isatty():
-        watched(lambda: drawn_matrix(probe()), every)
+        show_live(lambda: render_matrix(probe()), every)
         return 0
     matrix = probe()
     for _ in range((count or 2) - 1):
         time.sleep(every)
         matrix = probe()
     width = shutil.get_terminal_size((100, 24)).columns
-    text = as_text(drawn_matrix(matrix), width=width, colour=sys.stdout.isatty())
+    text = as_text(render_matrix(matrix), width=width, colour=sys.stdout.isatty())
     click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
     return int(all(each["trouble"] for each in matrix["servers"]))

@@ -1,4 +1,4 @@
-"""The options of check_ldaphealth that name one server, as those of check_ldap do."""
+"""The options of check_ldaphealth for one server, as in check_ldap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANY = "(objectClass=*)"
 
 
 class HostOptions(Struct, frozen=True, kw_only=True):
-    """What check_ldap's options say of one server; `password` is what came with `-P`."""
+    """The options for one server. `password` is the value of `-P`."""
 
     host: str = ""
     port: int | None = None
@@ -27,24 +27,24 @@ class HostOptions(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.ssl and self.starttls:
-            raise click.UsageError("-S (TLS at once) and -T (StartTLS) exclude each other")
+            raise click.UsageError("-S (LDAPS) and -T (StartTLS) exclude each other")
         if self.filter and "=" not in self.filter:
-            raise click.UsageError(f"-a {self.filter}: no filter; write {self.filter}=*")
+            raise click.UsageError(f"-a {self.filter}: not a filter; write {self.filter}=*")
         if self.password and self.password_file:
             raise click.UsageError("-P and --password-file exclude each other")
         if not self.bind_dn and (self.password or self.password_file):
-            raise click.UsageError("a password needs a DN to bind as: -D")
+            raise click.UsageError("a password needs a bind DN: -D")
         if self.ca_file and not Path(self.ca_file).is_file():
             raise click.UsageError(f"--ca-file {self.ca_file}: no such file")
 
     @property
     def bare_host(self) -> str:
-        """Return the host without the brackets that an IPv6 address may have."""
+        """Return the host without the brackets of an IPv6 address."""
         return self.host.removeprefix("[").removesuffix("]")
 
     @property
     def uri(self) -> str:
-        """Return the LDAP URL of the server; a path is a Unix socket, as for check_ldap."""
+        """Return the LDAP URL of the server; a path is that of a Unix socket, as in check_ldap."""
         if self.host.startswith("/"):
             return f"ldapi://{quote(self.host, safe='')}"
         host = f"[{self.bare_host}]" if ":" in self.host else self.host
@@ -52,6 +52,6 @@ class HostOptions(Struct, frozen=True, kw_only=True):
         return f"{'ldaps' if self.ssl else 'ldap'}://{host}{port}"
 
     def filter_text(self) -> str:
-        """Return the filter; check_ldap's need no parentheses."""
-        given = self.filter or ANY
-        return given if given.startswith("(") else f"({given})"
+        """Return the filter in parentheses, which check_ldap does not require."""
+        text = self.filter or ANY
+        return text if text.startswith("(") else f"({text})"

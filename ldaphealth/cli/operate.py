@@ -1,6 +1,6 @@
-"""Questions to the running agent and words of an operator: status, explain, history, drain.
+"""The commands for the running agent: status, explain, history, and the overrides.
 
-All of them go through the agent's socket, load no ldap3 and answer in milliseconds.
+They use the socket of the agent, do not load ldap3 and finish in milliseconds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ldaphealth.cli.ask_agent import ask_agent
-from ldaphealth.cli.options import as_format, as_socket, complete
+from ldaphealth.cli.agent_request import query_agent
+from ldaphealth.cli.options import complete, format_option, socket_option
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
@@ -38,7 +38,7 @@ DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
-SIDES: Mapping[OverrideAction, str] = {
+SERVICE_TEXTS: Mapping[OverrideAction, str] = {
     "drain": "draining",
     "in": "in service",
     "out": "out of service",
@@ -48,7 +48,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 class DurationText(click.ParamType[float]):
-    """A time as people write it: `90`, `90s`, `30m`, `2h30m`, `1d`."""
+    """A duration, such as `90`, `90s`, `30m`, `2h30m` or `1d`."""
 
     name = "duration"
 
@@ -62,36 +62,40 @@ class DurationText(click.ParamType[float]):
             for number, unit in zip(match.groups() if match else (), UNIT_SECONDS, strict=False)
         )
         if not 0 < seconds <= MAX_SECONDS:
-            self.fail(f"{value!r} is no time up to 30d; write 45m, 2h30m or 1d", param, ctx)
+            self.fail(
+                f"{value!r} is not a duration up to 30d, such as 45m, 2h30m or 1d", param, ctx
+            )
         return float(seconds)
 
 
 class ReasonText(click.ParamType[str]):
-    """A sentence that fits."""
+    """A text of limited length."""
 
     name = "text"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """Return it."""
+        """Return the text."""
         if len(str(value)) > MAX_REASON_CHARACTERS:
             self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
         return str(value)
 
 
 @click.command("status")
-@as_socket
-@as_format
-@click.option("--watch", is_flag=True, help="Show it anew every second, until interrupted.")
+@socket_option
+@format_option
+@click.option("--watch", is_flag=True, help="On a terminal: update every second until interrupted.")
 def status_command(socket: Path, form: str, watch: bool) -> None:
     """Show the verdicts of the running agent.
 
-    And what holds them, how the agent itself is, and where it is asked by TCP.
+    It also shows the rule or override that holds a verdict, the state of the agent, and the TCP
+    addresses where it listens.
 
+    \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
-    """
-    document = ask_agent(socket, StatusRequest())
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    document = query_agent(socket, StatusRequest())
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     else:
@@ -100,14 +104,14 @@ def status_command(socket: Path, form: str, watch: bool) -> None:
 
 
 def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> None:
-    from ldaphealth.tables.status_table import drawn_status  # rich
-    from ldaphealth.tables.terminal import as_text, watched
+    from ldaphealth.tables.status_table import render_status  # rich
+    from ldaphealth.tables.terminal import as_text, show_live
 
     if watch and sys.stdout.isatty():
-        watched(lambda: drawn_status(ask_agent(socket, StatusRequest())), WATCH_SECONDS)
+        show_live(lambda: render_status(query_agent(socket, StatusRequest())), WATCH_SECONDS)
     else:
         width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
-        click.echo(as_text(drawn_status(document), width=width, colour=colour))
+        click.echo(as_text(render_status(document), width=width, colour=colour))
 
 
 @click.command("explain")
@@ -115,14 +119,15 @@ def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> N
 @click.option(
     "--at",
     metavar="TIME",
-    help="The verdict that held then, such as 2026-11-23T03:12 (local time).",
+    help="Show the verdict at this local time, such as 2026-11-23T03:12.",
 )
-@as_socket
-@as_format
+@socket_option
+@format_option
 def explain_command(server: str, at: str | None, socket: Path, form: str) -> None:
-    """Tell why a server is in or out.
+    """Show why a server is in or out of service.
 
-    It says what was seen, judged and guarded, in this order.
+    It prints the observations of the latest round, the findings, the state of the guard, and the
+    verdict. With --at it prints the verdict only.
 
     \b
     Examples:
@@ -130,13 +135,13 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     if at is None:
-        document = ask_agent(socket, ExplainRequest(server))
-        lines = explained(document)
+        document = query_agent(socket, ExplainRequest(server))
+        lines = explanation_lines(document)
     else:
-        changes = ask_agent(socket, HistoryRequest(server, 1, _epoch(at)))["changes"]
+        changes = query_agent(socket, HistoryRequest(server, 1, _epoch(at)))["changes"]
         if not changes:
-            hint = f"`ldaphealth history {server}` lists what it knows"
-            raise click.ClickException(f"the history knows nothing of {server} at {at}; {hint}")
+            hint = f"`ldaphealth history {server}` lists its verdicts"
+            raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
         document = changes[0]
         lines = [f"since {document['at']}", *_verdict_lines(document["verdict"])]
     click.echo(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
@@ -150,38 +155,43 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
     default=20,
     show_default=True,
     metavar="N",
-    help="List so many at most.",
+    help="List at most N changes.",
 )
-@as_socket
-@as_format
+@socket_option
+@format_option
 def history_command(server: str, limit: int, socket: Path, form: str) -> None:
-    """List the latest changes of verdict.
+    """List the latest changes of verdict, newest first.
 
-    The newest is first. Without CLUSTER/SERVER: those of all servers.
+    Without CLUSTER/SERVER, those of all servers are listed.
     """
-    changes = ask_agent(socket, HistoryRequest(server, limit))["changes"]
+    changes = query_agent(socket, HistoryRequest(server, limit))["changes"]
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
     for change in changes:
         verdict = change["verdict"]
-        side = _side(verdict).partition(" ")[0]
+        service = _service_text(verdict).partition(" ")[0]
         codes = " ".join(reason["code"] for reason in verdict["reasons"])
         held = f"held by {verdict['held_by']} " if verdict["held_by"] else ""
-        click.echo(f"{change['at']}  {side:8}  {verdict['server']}  {held}{codes}".rstrip())
+        click.echo(f"{change['at']}  {service:8}  {verdict['server']}  {held}{codes}".rstrip())
 
 
-def _say(will: OverrideAction, server: str, seconds: float, reason: str, socket: Path) -> None:
-    ask_agent(socket, OverrideRequest(server, will, seconds, reason))
+def _set_override(
+    will: OverrideAction, server: str, seconds: float, reason: str, socket: Path
+) -> None:
+    query_agent(socket, OverrideRequest(server, will, seconds, reason))
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_seconds() + seconds))
-    click.echo(f"{server} is {SIDES[will]}, by your word, until {until}")
+    click.echo(f"{server} is {SERVICE_TEXTS[will]} until {until}, by operator override")
 
 
-def _levers(command: F) -> F:
+def _override_options(command: F) -> F:
     for decorate in (
-        as_socket,
+        socket_option,
         click.option(
-            "--reason", type=ReasonText(), required=True, help="Why, for whoever asks at night."
+            "--reason",
+            type=ReasonText(),
+            required=True,
+            help="Reason for the override; `status` shows it.",
         ),
         click.option(
             "--for",
@@ -189,7 +199,7 @@ def _levers(command: F) -> F:
             type=DurationText(),
             required=True,
             metavar="DURATION",
-            help="For how long, such as 45m, 2h30m or 1d; then the agent decides again.",
+            help="Duration, such as 45m, 2h30m or 1d. `undrain` ends it earlier.",
         ),
         click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete),
     ):
@@ -198,57 +208,57 @@ def _levers(command: F) -> F:
 
 
 @click.command("drain")
-@_levers
+@_override_options
 def drain_command(server: str, seconds: float, reason: str, socket: Path) -> None:
     """Send no new connections to a server.
 
-    Open ones go on, where misc_dynamic of keepalived or HAProxy is used.
+    Open connections continue, if HAProxy or misc_dynamic of keepalived is used.
     """
-    _say("drain", server, seconds, reason, socket)
+    _set_override("drain", server, seconds, reason, socket)
 
 
 @click.command("force-in")
-@_levers
+@_override_options
 def force_in_command(server: str, seconds: float, reason: str, socket: Path) -> None:
-    """Keep a server in service, whatever is seen of it."""
-    _say("in", server, seconds, reason, socket)
+    """Keep a server in service, whatever the checks find."""
+    _set_override("in", server, seconds, reason, socket)
 
 
 @click.command("force-out")
-@_levers
+@_override_options
 def force_out_command(server: str, seconds: float, reason: str, socket: Path) -> None:
-    """Take a server out of service, whatever is seen of it."""
-    _say("out", server, seconds, reason, socket)
+    """Take a server out of service, whatever the checks find."""
+    _set_override("out", server, seconds, reason, socket)
 
 
 @click.command("undrain")
 @click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
-@as_socket
+@socket_option
 def undrain_command(server: str, socket: Path) -> None:
-    """Take back drain, force-in or force-out.
+    """Remove an override: drain, force-in or force-out.
 
     The agent decides again.
     """
-    ask_agent(socket, RemoveOverrideRequest(server))
+    query_agent(socket, RemoveOverrideRequest(server))
     click.echo(f"{server}: the agent decides again")
 
 
-def explained(document: Mapping[str, Any]) -> list[str]:
-    """Return the answer to `explain` as lines: what was seen, judged, guarded."""
-    lines = [f"{document['server']}  {document['uri']}", "", "SEEN in the latest round"]
+def explanation_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return an explanation as lines: observations, findings, the guard and the verdict."""
+    lines = [f"{document['server']}  {document['uri']}", "", "OBSERVATIONS of the latest round"]
     for each in document["seen"]:
         took = f"{each['duration_seconds'] * 1000:.1f} ms"
         failure = each["failure"]
         what = f"FAILED: {failure['detail']}" if failure else _facts(each["facts"])
         lines.append(f"  {each['check']:12} {took:>11}  {what}".rstrip())
-    lines += ["", "JUDGED"]
+    lines += ["", "FINDINGS"]
     for finding in document["judged"]:
         code = f"{finding['check']}.{finding['code']}"
         lines.append(f"  {finding['state']:9} {code}: {finding['summary']} ({finding['trust']})")
     return [
         *lines,
         "",
-        "GUARDED",
+        "GUARD",
         *_guarded_lines(document),
         "",
         *_verdict_lines(document["verdict"]),
@@ -257,25 +267,25 @@ def explained(document: Mapping[str, Any]) -> list[str]:
 
 def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
     """Return what the guard remembers of the server, and which rule holds it."""
-    from ldaphealth.control.explanation import guarded_of  # the settings
+    from ldaphealth.control.explanation import guarded_of  # loads the settings
 
     past = guarded_of(document)
     settle = past.settle
     rounds = (
         f"  {past.good_rounds} good rounds in a row (a server that is out needs {settle.rise}), "
         f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
-        f"{settle.fall_soft} with a broken expectation)"
+        f"{settle.fall_soft} with a soft failure)"
     )
     return [
         rounds,
         *_share_lines(past),
-        f"  went out {past.went_out_lately} times lately",
+        f"  went out {past.went_out_lately} times recently",
         f"  held by {past.held_by}" if past.held_by else "  no rule holds it",
     ]
 
 
 def _share_lines(past: GuardedDocument) -> list[str]:
-    """Return what checks whose effect is `weight` made of it; nothing when all is well."""
+    """Return the effect of the checks on its weight; nothing if there is none."""
     share, leaning = past.weight_share, past.leaning_rounds
     if share == 1.0 and not leaning:
         return []
@@ -287,7 +297,7 @@ def _facts(facts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in facts.items())[:120]
 
 
-def _side(verdict: Mapping[str, Any]) -> str:
+def _service_text(verdict: Mapping[str, Any]) -> str:
     if verdict["in_service"]:
         return "in service"
     return "draining" if verdict["draining"] else "OUT of service"
@@ -295,7 +305,9 @@ def _side(verdict: Mapping[str, Any]) -> str:
 
 def _verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
     held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
-    head = f"VERDICT  {verdict['server']} {_side(verdict)}, weight {verdict['weight']}{held}"
+    head = (
+        f"VERDICT  {verdict['server']} {_service_text(verdict)}, weight {verdict['weight']}{held}"
+    )
     reasons = [
         f"  {reason['state']:9} {reason['code']}: {reason['summary']}"
         for reason in verdict["reasons"]
@@ -307,5 +319,6 @@ def _epoch(text: str) -> float:
     try:
         moment = datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no time; write 2026-11-23T03:12") from error
-    return moment + MILLISECOND  # `history` shows whole ones, and that moment is meant with it
+        raise click.BadParameter(f"{text!r} is not a time, such as 2026-11-23T03:12") from error
+    # `history` prints whole milliseconds: include the change at this one.
+    return moment + MILLISECOND

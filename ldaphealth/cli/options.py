@@ -1,6 +1,6 @@
-"""Options that several commands have, and what a shell completes.
+"""Options that several commands have, and the completion of clusters and servers.
 
-It loads nothing beside click: `--help` loads it with every command.
+It imports nothing but click, because `--help` loads it with every command.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ config_option = click.option(
     default=CONFIG_FILE,
     show_default=True,
     metavar="FILE",
-    help="Where the clusters are described.",
+    help="Configuration file.",
 )
 
-as_format = click.option(
+format_option = click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to print.",
+    help="Output format.",
 )
 
-as_socket = click.option(
+socket_option = click.option(
     "--socket",
     type=click.Path(path_type=Path, readable=False),
     envvar="LDAPHEALTH_SOCKET",
@@ -42,12 +42,12 @@ as_socket = click.option(
     default=SOCKET,
     show_default=True,
     metavar="PATH",
-    help="Where the agent answers.",
+    help="Socket of the agent.",
 )
 
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Return the clusters and servers that a shell may complete; nothing where there is no file."""
+    """Return the clusters and servers that complete a name; none without a valid file."""
     from ldaphealth.cli.targets import load_config
 
     path = ctx.params.get("config_file") or Path(os.environ.get("LDAPHEALTH_CONFIG", CONFIG_FILE))

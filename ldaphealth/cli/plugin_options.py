@@ -1,7 +1,7 @@
-"""The options of check_ldaphealth: those of check_ldap, and ours beside them.
+"""The options of check_ldaphealth: those of check_ldap, and additional ones.
 
-check_ldaphealth.py calls `with_options`; host_options.py and by_host.py say what
-those of one server mean.
+check_ldaphealth.py uses `with_options`. host_options.py and by_host.py interpret the options of one
+server.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 import click
 
 from ldaphealth.cli.command_line_secret import hide
-from ldaphealth.cli.options import CONFIG_FILE, as_socket, complete
+from ldaphealth.cli.options import CONFIG_FILE, complete, socket_option
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.model import State
 
 PROGRAM = "check_ldaphealth"
-TIMEOUT_SECONDS = 10.0  # check_ldap's
+TIMEOUT_SECONDS = 10.0  # as in check_ldap
 IGNORED = ("ver2", "ver3", "use_ipv4", "use_ipv6")
 
 
 class RangeText(click.ParamType[Range | None]):
-    """A number or a range of the guidelines; nothing for an empty word, as an unset macro is."""
+    """A number or a range of the plugin guidelines; None for "", the value of an unset macro."""
 
     name = "range"
 
@@ -40,33 +40,33 @@ class RangeText(click.ParamType[Range | None]):
 
 
 class PortNumber(click.IntRange):
-    """A TCP port; nothing for an empty word."""
+    """A TCP port; None for ""."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number."""
         return super().convert(value, param, ctx) if str(value).strip() else None
 
 
-def _help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+def _print_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         click.echo(ctx.get_help())
-        ctx.exit(State.UNKNOWN.value)  # the guidelines, and check_ldap
+        ctx.exit(State.UNKNOWN.value)  # as in the plugin guidelines and check_ldap
 
 
-def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version  # email, for 10 ms
+        from importlib.metadata import version  # loads email, 10 ms
 
         click.echo(f"{PROGRAM} {version('ldaphealth')}")
         ctx.exit(State.UNKNOWN.value)
 
 
-def _no_extra_opts(_: click.Context, __: click.Parameter, value: str | None) -> None:
+def _refuse_extra_opts(_: click.Context, __: click.Parameter, value: str | None) -> None:
     if value is not None:
-        raise click.UsageError("--extra-opts is not read: write the options out")
+        raise click.UsageError("--extra-opts is not supported: give the options themselves")
 
 
-def _hidden(_: click.Context, __: click.Parameter, value: str) -> str:
+def _hide(_: click.Context, __: click.Parameter, value: str) -> str:
     if value:
         hide(value)
     return value
@@ -82,22 +82,22 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         "host",
         default="",
         metavar="ADDRESS",
-        help="Look at this server: a name, an IP address, or the absolute path of a Unix socket.",
+        help="Check this server: a host name, IP address, or the absolute path of a Unix socket.",
     ),
     click.option(
         "-p",
         "--port",
         type=PortNumber(1, 65535),
         metavar="PORT",
-        help="Where it listens.  [default: 389, with -S 636]",
+        help="Port of the server.  [default: 389, with -S 636]",
     ),
-    click.option("-S", "--ssl", is_flag=True, help="TLS from the first byte (LDAPS)."),
-    click.option("-T", "--starttls", is_flag=True, help="StartTLS before the bind."),
+    click.option("-S", "--ssl", is_flag=True, help="Use LDAPS."),
+    click.option("-T", "--starttls", is_flag=True, help="Use StartTLS before the bind."),
     click.option(
         "-b",
         "--base",
         metavar="DN",
-        help="Where to search. Needed with -H; -b '' reads the root DSE.",
+        help="Base of the search, required with -H. -b '' reads the root DSE.",
     ),
     click.option(
         "-a",
@@ -105,14 +105,14 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         "filter",
         default="",
         metavar="FILTER",
-        help="What to search for.  [default: (objectClass=*)]",
+        help="Filter of the search.  [default: (objectClass=*)]",
     ),
     click.option("-D", "--bind", "bind_dn", default="", metavar="DN", help="Bind as this DN."),
     click.option(
         "--password-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The password of -D, in a file that only its owner can read.",
+        help="File with the password of -D, readable only by its owner.",
     ),
     click.option(
         "-P",
@@ -120,11 +120,11 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         "password",
         default="",
         metavar="PASSWORD",
-        callback=_hidden,
+        callback=_hide,
         is_eager=True,
-        help="The password of -D, as check_ldap takes it. Every user of the machine can read it "
-        "where the monitoring starts us; here it is overwritten at once. Better are "
-        "--password-file, and LDAP_PASSWORD in the environment.",
+        help="Password of -D, as in check_ldap. Every user of this host can read it in the command "
+        "line of the monitoring program; the plugin overwrites its own. Prefer --password-file, or "
+        "LDAP_PASSWORD in the environment.",
     ),
     click.option(
         "--ca-file",
@@ -132,32 +132,34 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         envvar="LDAPTLS_CACERT",
         show_envvar=True,
         metavar="FILE",
-        help="Authorities to trust.  [default: the system's]",
+        help="CA certificates to trust, in PEM.  [default: those of the system]",
     ),
     click.option(
         "-w",
         "--warning",
         type=RANGE,
         metavar="SECONDS",
-        help="WARNING when the response time is more, or outside this range.",
+        help="WARNING if the response time is more than this, or outside this range.",
     ),
-    click.option("-c", "--critical", type=RANGE, metavar="SECONDS", help="CRITICAL, likewise."),
+    click.option("-c", "--critical", type=RANGE, metavar="SECONDS", help="The same for CRITICAL."),
     click.option(
         "-W",
         "--warn-entries",
         type=RANGE,
         metavar="RANGE",
-        help="WARNING when the search of the whole tree below -b finds more entries, or so many "
-        "that it is outside this range. At most 1000 are counted.",
+        help="WARNING if a search of the subtree -b finds more entries than this, or a number "
+        "outside this range. At most 1000 entries are counted.",
     ),
-    click.option("-C", "--crit-entries", type=RANGE, metavar="RANGE", help="CRITICAL, likewise."),
+    click.option(
+        "-C", "--crit-entries", type=RANGE, metavar="RANGE", help="The same for CRITICAL."
+    ),
     click.option(
         "--cluster",
         "target",
         default="",
         metavar="CLUSTER[/SERVER]",
         shell_complete=complete,
-        help="Look at this cluster of the configuration, or at one of its servers.",
+        help="Check this cluster of the configuration, or one of its servers.",
     ),
     click.option(
         "--config",
@@ -166,20 +168,21 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         envvar="LDAPHEALTH_CONFIG",
         show_envvar=True,
         metavar="FILE",
-        help=f"Where the clusters are described; alone: look at all.  [default: {CONFIG_FILE}]",
+        help=f"Configuration file; alone: check all its clusters.  [default: {CONFIG_FILE}]",
     ),
     click.option(
         "--agent",
         is_flag=True,
-        help="Ask the running agent for its verdicts, without a look: all, or those of --cluster.",
+        help="Report the verdicts of the running agent, without LDAP traffic: all, or those of "
+        "--cluster.",
     ),
-    as_socket,
+    socket_option,
     click.option(
         "--check",
         "checks",
         multiple=True,
         metavar="NAME",
-        help="Only findings of this check decide, beside -w and -c; more than once for several.",
+        help="Judge only the findings of this check, and -w and -c. Can be given more than once.",
     ),
     click.option(
         "-t",
@@ -187,24 +190,24 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         type=click.FloatRange(0.1, 300),
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help="Everything ends by then, whatever a server does.  [default: 10]",
-    ),
-    click.option("-v", "--verbose", count=True, help="Tell every finding, good ones too."),
-    click.option("-2", "--ver2", is_flag=True, help="Taken and not followed: version 3 is spoken."),
-    click.option("-3", "--ver3", is_flag=True, help="Nothing else is spoken."),
-    click.option(
-        "-4", "--use-ipv4", is_flag=True, help="Taken and, as by check_ldap, not followed."
+        help="Time limit of the plugin, whatever a server does.  [default: 10]",
     ),
     click.option(
-        "-6", "--use-ipv6", is_flag=True, help="Taken and, as by check_ldap, not followed."
+        "-v", "--verbose", count=True, help="Print every finding, including those that are OK."
     ),
+    click.option(
+        "-2", "--ver2", is_flag=True, help="Accepted and ignored: LDAP version 3 is used."
+    ),
+    click.option("-3", "--ver3", is_flag=True, help="Accepted: LDAP version 3 is always used."),
+    click.option("-4", "--use-ipv4", is_flag=True, help="Accepted and ignored, as by check_ldap."),
+    click.option("-6", "--use-ipv6", is_flag=True, help="Accepted and ignored, as by check_ldap."),
     click.option(
         "--extra-opts",
         is_flag=False,
         flag_value="",
         hidden=True,
         expose_value=False,
-        callback=_no_extra_opts,
+        callback=_refuse_extra_opts,
     ),
     click.option(
         "-V",
@@ -212,7 +215,7 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         is_flag=True,
         is_eager=True,
         expose_value=False,
-        callback=_version,
+        callback=_print_version,
         help="Print the version.",
     ),
     click.option(
@@ -221,8 +224,8 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         is_flag=True,
         is_eager=True,
         expose_value=False,
-        callback=_help,
-        help="Print this.",
+        callback=_print_help,
+        help="Print this help.",
     ),
 )
 

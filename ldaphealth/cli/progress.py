@@ -1,6 +1,7 @@
-"""What a person at a terminal sees while servers take their time.
+"""A progress line on a terminal while servers are slow.
 
-`ldaphealth check` wraps its work in it; programs and quick answers see and pay nothing.
+The commands run their work in `show_progress`. It costs nothing without a terminal, or if the
+servers answer quickly.
 """
 
 from __future__ import annotations
@@ -12,52 +13,52 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Protocol
 
-PATIENCE_SECONDS = 1.0  # a progress that comes at two seconds feels late
+DELAY_SECONDS = 1.0  # before the line is shown
 
 
 class ProgressLine(Protocol):
-    """One line that says how far something is."""
+    """One line that shows a progress."""
 
     def __rich__(self) -> str:
-        """Return it, each time it is drawn."""
+        """Return the line; called each time it is drawn."""
 
 
 class CheckProgress:
-    """How many servers have answered."""
+    """The number of servers that have answered."""
 
     def __init__(self, servers: int) -> None:
         self.servers = servers
-        self._answered: set[str] = set()  # a server may be looked at twice
+        self._answered: set[str] = set()  # a server may be probed twice
         self._started = monotonic()
 
     def note(self, server: str) -> None:
-        """Count the answer of a server; the threads that probe call it."""
+        """Count the answer of a server; called by the threads that probe."""
         self._answered.add(server)
 
     def __rich__(self) -> str:
-        """Say how far it is, each time it is drawn."""
+        """Return the line; called each time it is drawn."""
         seconds = monotonic() - self._started
         return f"{len(self._answered)} of {self.servers} servers answered, {seconds:.0f} s"
 
 
 @contextmanager
 def show_progress(progress: ProgressLine) -> Iterator[None]:
-    """Draw the progress on standard error once it takes long, if that is a terminal."""
+    """Show the progress on standard error after a delay, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
     done = threading.Event()
-    painter = threading.Thread(target=_paint, args=(progress, done), name="progress", daemon=True)
-    painter.start()
+    thread = threading.Thread(target=_draw, args=(progress, done), name="progress", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        painter.join(1.0)
+        thread.join(1.0)
 
 
-def _paint(progress: ProgressLine, done: threading.Event) -> None:
-    if done.wait(PATIENCE_SECONDS):
+def _draw(progress: ProgressLine, done: threading.Event) -> None:
+    if done.wait(DELAY_SECONDS):
         return
     from ldaphealth.tables.terminal import draw_until  # rich takes 60 ms; most checks are quicker
 

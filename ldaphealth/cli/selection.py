@@ -1,4 +1,4 @@
-"""The clusters and servers that a command looks at."""
+"""The clusters and servers that a command checks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ldaphealth.settings import Cluster, Settings
 
 
 class Selection(Struct, frozen=True):
-    """The clusters to look at whole, the IDs of the servers that are asked about, and the rest."""
+    """The clusters to check, and the IDs of the servers to report."""
 
     clusters: list[Cluster]
     servers: frozenset[str]
-    settings: Settings | None = None  # none where no configuration file names the servers
+    settings: Settings | None = None  # None without a configuration file
 
     @classmethod
     def of_whole(cls, cluster: Cluster) -> Selection:
-        """Return a selection of all servers of one cluster, which no configuration file names."""
+        """Return a selection of all servers of one cluster, without a configuration file."""
         return cls([cluster], frozenset(server.id for server in cluster.servers))

@@ -1,6 +1,6 @@
-"""Which clusters and servers a command line means, read from the configuration file.
+"""The clusters and servers of the configuration file that a command line selects.
 
-The commands that take `CLUSTER[/SERVER]` call this; every mistake becomes a click exception.
+The commands with a `CLUSTER[/SERVER]` call `select`. Every mistake is raised as a click exception.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ldaphealth.config import ConfigError, load
 from ldaphealth.settings import Settings
 from ldaphealth.text.suggestion import suggestion
 
-NO_FILE = "; write one (README.md has a first), or name it with --config"
+NO_FILE = "; write one (README.md has an example), or give its path with --config"
 
 
 def read_config(path: Path) -> Settings:
-    """Return what the file says; ConfigError has a line with the path for each of its problems."""
+    """Return the settings; ConfigError has a line with the path of the file for each problem."""
     try:
         return load(path)
     except ConfigError as error:
@@ -28,7 +28,7 @@ def read_config(path: Path) -> Settings:
 
 
 def load_config(path: Path) -> Settings:
-    """Return what the file says; a click exception lists every problem of the file."""
+    """Return the settings; raise a click exception that lists every problem of the file."""
     try:
         return read_config(path)
     except ConfigError as error:
@@ -36,7 +36,7 @@ def load_config(path: Path) -> Settings:
 
 
 def select(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Selection:
-    """Return what a configuration file says of these clusters and servers, or of all."""
+    """Return these clusters and servers of a configuration file, or all of them without targets."""
     settings = load_config(path)
     clusters = settings.clusters
     if deadline_seconds is not None:
@@ -45,7 +45,7 @@ def select(targets: Iterable[str], path: Path, deadline_seconds: float | None) -
     wanted: set[str] = set()
     for target in targets or clusters:
         if target not in known:
-            raise click.UsageError(f"{path} describes no {target!r}{suggestion(target, known)}")
+            raise click.UsageError(f"{path} has no {target!r}{suggestion(target, known)}")
         name, _, server = target.partition("/")
         wanted.update([target] if server else [each.id for each in clusters[name].servers])
     chosen = [

@@ -1,4 +1,4 @@
-"""The options of `ldaphealth check` that go with servers given as LDAP URLs."""
+"""The options of `ldaphealth check` for servers given as LDAP URLs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class UrlOptions(Struct, frozen=True, kw_only=True):
-    """What the options say of all servers given as URLs; a configuration file says it otherwise."""
+    """The options for all servers given as URLs. A configuration file has its own settings."""
 
     base: str = ""
     bind_dn: str = ""

@@ -1,6 +1,6 @@
-"""The configuration file: read, checked as a whole, and made into clusters ready to be probed.
+"""Read the configuration file, check it as a whole, and build the settings.
 
-The commands call `load`. Mistakes leave as one `ConfigError` that lists all of them.
+The commands call `load`. It raises one `ConfigError` that lists all mistakes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["ConfigError", "load"]
 
 
 def load(path: Path, finder: build.Finder = find) -> Settings:
-    """Return what a configuration file says; ConfigError lists all mistakes.
+    """Return the settings of a configuration file; ConfigError lists all mistakes.
 
     `finder` returns a check by its name.
     """

@@ -1,6 +1,6 @@
-"""A file of the right shape into clusters, with the mistakes that only the whole shows.
+"""Build the clusters from a parsed file, and find the mistakes that involve several keys.
 
-`config.load` calls `clusters` once; it reads the files that the configuration names.
+`config.load` calls `clusters` once. It reads the files that the configuration names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
 from ldaphealth.config.fill import fill, fill_struct
 from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
-from ldaphealth.files.secret_file import read_secret, secret_of
+from ldaphealth.files.secret_file import read_secret, secret_from_variable
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.model import BindMethod, CheckEffect, Credentials, Server, ServerSettings, Tls
 from ldaphealth.settings import SECOND_LOOK_PART, Cluster, ClusterSettings, ConfiguredCheck
@@ -25,13 +25,13 @@ from ldaphealth.text.suggestion import suggestion
 
 SECOND_LOOK_SECONDS = 1.0
 OFF = ("off", False)
-ON = (None, True)  # a check with nothing to say of it
+ON = (None, True)  # a check without settings
 
 Finder = Callable[[str], AnyCheck]
 
 
 def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluster]:
-    """Return the clusters by name; with problems they must not be used."""
+    """Return the clusters by name. They must not be used if there are problems."""
     known = {
         name: _credentials(f"credentials.{name}", each, problems)
         for name, each in file.credentials.items()
@@ -52,89 +52,91 @@ def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluste
 
 
 def _inherited(base: type[Struct], entry: Struct) -> dict[str, Any]:
-    """Return the settings of an entry that are used as the file has them."""
+    """Return the settings that an entry inherits from `base`."""
     return {name: getattr(entry, name) for name in base.__struct_fields__}
 
 
-def _credentials(path: str, given: CredentialsEntry, problems: Problems) -> Credentials:
-    method = given.method
+def _credentials(path: str, entry: CredentialsEntry, problems: Problems) -> Credentials:
+    method = entry.method
     if method is not BindMethod.SIMPLE:
         return Credentials(method=method)
-    if bool(given.password_file) == bool(given.password_env):
+    if bool(entry.password_file) == bool(entry.password_env):
         return Credentials()
-    key = "password_env" if given.password_env else "password_file"
+    key = "password_env" if entry.password_env else "password_file"
     try:
-        if given.password_env:
-            secret = secret_of(given.password_env, os.environ)
+        if entry.password_env:
+            secret = secret_from_variable(entry.password_env, os.environ)
         else:
-            secret = read_secret(Path(given.password_file))
+            secret = read_secret(Path(entry.password_file))
     except ValueError as error:
         problems.add(f"{path}.{key}", str(error))
         return Credentials()
-    return Credentials(method=method, dn=given.dn, password=secret)
+    return Credentials(method=method, dn=entry.dn, password=secret)
 
 
-def _floor(path: str, given: ClusterEntry, problems: Problems) -> int:
-    count = len(given.servers)
-    floor = (count + 1) // 2 if given.min_in_service is None else given.min_in_service
+def _floor(path: str, entry: ClusterEntry, problems: Problems) -> int:
+    count = len(entry.servers)
+    floor = (count + 1) // 2 if entry.min_in_service is None else entry.min_in_service
     if floor > count:
         problems.add(f"{path}.min_in_service", f"must be at most {count}, the number of servers")
     return floor
 
 
-def _second_look_seconds(path: str, given: ClusterEntry, problems: Problems) -> float:
-    most = given.deadline_seconds * SECOND_LOOK_PART
-    if given.second_look_seconds is None:
+def _second_look_seconds(path: str, entry: ClusterEntry, problems: Problems) -> float:
+    most = entry.deadline_seconds * SECOND_LOOK_PART
+    if entry.second_look_seconds is None:
         return min(SECOND_LOOK_SECONDS, most)
-    if given.second_look_seconds > most:
+    if entry.second_look_seconds > most:
         problems.add(
             f"{path}.second_look_seconds", f"must be at most {most:g}, 0.6 of the deadline"
         )
-    return given.second_look_seconds
+    return entry.second_look_seconds
 
 
 def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
-    """Add the settings of checks that cannot work in this cluster.
+    """Add the mistakes that each check finds in its settings for this cluster.
 
-    A cluster with a mistake in its servers may lack one that the settings name; then none is added.
+    After a mistake in the servers this is skipped: a server that the settings name may be missing.
     """
     if problems.has_below(f"{path}.servers"):
         return
     for configured in cluster.checks:
         validate, params = configured.check.validate, configured.params
         if validate is not None and params is not UNSET:
-            here = f"{path}.checks.{configured.check.name}"
-            problems.add_each(here, validate(cluster, params))
+            place = f"{path}.checks.{configured.check.name}"
+            problems.add_each(place, validate(cluster, params))
 
 
 def _servers(
     path: str,
     cluster: str,
-    given: ClusterEntry,
+    cluster_entry: ClusterEntry,
     known: Mapping[str, Credentials],
     problems: Problems,
 ) -> tuple[Server, ...]:
-    _check_tls(f"{path}.tls", given.tls, problems)
-    _check_name(f"{path}.credentials", given.credentials, known, problems)
+    _check_tls(f"{path}.tls", cluster_entry.tls, problems)
+    _check_name(f"{path}.credentials", cluster_entry.credentials, known, problems)
     servers = []
     names: dict[str, str] = {}  # by URI
-    for name, each in given.servers.items():
-        here = f"{path}.servers.{name}"
+    for name, each in cluster_entry.servers.items():
+        place = f"{path}.servers.{name}"
         entry = ServerEntry(uri=each) if isinstance(each, str) else each
-        tls = entry.tls or given.tls
-        _check_uri(f"{here}.uri", entry.uri, tls, problems)
+        tls = entry.tls or cluster_entry.tls
+        _check_uri(f"{place}.uri", entry.uri, tls, problems)
         if entry.uri in names:
-            problems.add(f"{here}.uri", f"is the same as that of {names[entry.uri]}")
+            problems.add(f"{place}.uri", f"is the same as that of {names[entry.uri]}")
         names.setdefault(entry.uri, name)
         if entry.tls:
-            _check_tls(f"{here}.tls", entry.tls, problems)
-        _check_name(f"{here}.credentials", entry.credentials, known, problems)
+            _check_tls(f"{place}.tls", entry.tls, problems)
+        _check_name(f"{place}.credentials", entry.credentials, known, problems)
         servers.append(
             Server(
                 cluster=cluster,
                 name=name,
-                suffix=given.suffix,
-                credentials=known.get(entry.credentials or given.credentials, Credentials()),
+                suffix=cluster_entry.suffix,
+                credentials=known.get(
+                    entry.credentials or cluster_entry.credentials, Credentials()
+                ),
                 tls=tls,
                 **_inherited(ServerSettings, entry),
             )
@@ -155,29 +157,29 @@ def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
         problems.add(path, str(error))
 
 
-def _check_tls(path: str, given: Tls, problems: Problems) -> None:
-    if any(given.find_mistakes()) or not (given.ca_file or given.certificate_file):
-        return  # nothing to read; the system's authorities would take 50 ms
+def _check_tls(path: str, tls: Tls, problems: Problems) -> None:
+    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file):
+        return  # no file to read; loading the CA certificates of the system takes 50 ms
     from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
     from ldaphealth.ldap.transport import tls_context  # noqa: PLC0415
 
     try:
-        tls_context(given)
+        tls_context(tls)
     except SessionError as error:
         problems.add(path, error.failure.detail)
 
 
 def _checks(
-    path: str, given: Mapping[str, Any], finder: Finder, problems: Problems
+    path: str, entries: Mapping[str, Any], finder: Finder, problems: Problems
 ) -> tuple[ConfiguredCheck, ...]:
-    """Return the checks in the order of a session: built-in ones without settings are on."""
-    free = (name for name in BUILT_IN if name not in OFF_WITHOUT_SETTINGS)
-    wanted = dict.fromkeys(free, None) | dict(given)
+    """Return the checks in the order of a session. Built-in checks without settings are on."""
+    on = (name for name in BUILT_IN if name not in OFF_WITHOUT_SETTINGS)
+    wanted = dict.fromkeys(on, None) | dict(entries)
     configured: list[ConfiguredCheck] = []
     for name, settings in wanted.items():
         if settings in OFF:
             if name in SESSION:
-                problems.add(f"{path}.{name}", "every session has this step; it cannot be off")
+                problems.add(f"{path}.{name}", "this step of a session cannot be off")
             continue
         try:
             found = finder(name)

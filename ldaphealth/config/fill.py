@@ -1,7 +1,7 @@
-"""Plain data into typed values, with every mistake and its place, not only the first.
+"""Convert plain data to typed values, and find every mistake with its place.
 
-It accepts what msgspec accepts. But msgspec stops at the first mistake of what it is given; so
-mappings and lists are walked here, and msgspec converts one value at a time.
+It accepts what msgspec accepts. msgspec stops at the first mistake, so mappings and lists are
+traversed here, and msgspec converts one value at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ldaphealth.model import SettingMistakes
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
-PLAIN_WORDS = {
+TYPE_TEXTS = {
     "int": "a whole number",
     "float": "a number",
     "str": "a text",
@@ -48,16 +48,16 @@ LISTS: dict[Any, type] = {
 
 @runtime_checkable
 class SelfChecking(Protocol):
-    """A Struct that finds the mistakes that only all of its values together show."""
+    """A Struct that finds mistakes in the combination of its values."""
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key with what is wrong, "" for the mapping as a whole."""
 
 
 def fill(kind: Any, value: object, path: str, problems: Problems) -> Any:
-    """Return the value as that type, or UNSET after a mistake that leaves no value of it.
+    """Return the value as that type, or UNSET if a mistake leaves no valid value.
 
-    A value that remains after a mistake lacks what was wrong.
+    Wrong parts are left out of a value that is returned after a mistake.
     """
     member = _member_for(kind, value)
     plain = _plain(member)
@@ -75,18 +75,18 @@ def fill(kind: Any, value: object, path: str, problems: Problems) -> Any:
 def fill_struct(
     kind: type[Struct], value: object, path: str, problems: Problems, beside: Iterable[str] = ()
 ) -> Any:
-    """Return a Struct made of a mapping; keys in `beside` are not its own, and no mistake.
+    """Return a Struct built from a mapping. Keys in `beside` are ignored and are no mistake.
 
-    After a mistake it holds what was right, so that what follows can find the other mistakes. It is
-    UNSET if a required key is missing or wrong.
+    After a mistake the Struct has the valid values only, so that later steps can find more
+    mistakes. The result is UNSET if a required key is missing or wrong.
     """
     if not isinstance(value, dict):
-        problems.add(path, f"must be a mapping of keys to values{_not(value)}")
+        problems.add(path, f"must be a mapping of keys to values{_actual(value)}")
         return UNSET
     known = _fields(kind)
     for key in value:
         if key not in known and key not in beside:
-            problems.add(join(path, key), f"unknown key{_meant(str(key), [*beside, *known])}")
+            problems.add(join(path, key), f"unknown key{_key_hint(str(key), [*beside, *known])}")
     right: dict[str, Any] = {}
     for key, each in known.items():
         if key in value:
@@ -96,18 +96,18 @@ def fill_struct(
             problems.add(join(path, key), "is missing")
     if any(each.required and each.name not in right for each in known.values()):
         return UNSET
-    return _made(kind, right, path, problems)
+    return _build(kind, right, path, problems)
 
 
-def _made(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
+def _build(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
     try:
-        made = kind(**values)
-    except (TypeError, ValueError) as error:  # its own objection, of __post_init__
+        built = kind(**values)
+    except (TypeError, ValueError) as error:  # raised by __post_init__
         problems.add(path, str(error))
         return UNSET
-    if isinstance(made, SelfChecking):
-        problems.add_each(path, made.find_mistakes())
-    return made
+    if isinstance(built, SelfChecking):
+        problems.add_each(path, built.find_mistakes())
+    return built
 
 
 def _mapping(kind: Any, value: dict[Any, object], path: str, problems: Problems) -> Any:
@@ -115,10 +115,13 @@ def _mapping(kind: Any, value: dict[Any, object], path: str, problems: Problems)
     _check_length(kind, len(value), path, problems)
     filled: dict[Any, Any] = {}
     for key, each in value.items():
-        here = join(path, key)
-        made_key, made = _converted(key_kind, key, here, problems), fill(of, each, here, problems)
-        if made_key is not UNSET and made is not UNSET:
-            filled[made_key] = made
+        place = join(path, key)
+        converted_key, built = (
+            _converted(key_kind, key, place, problems),
+            fill(of, each, place, problems),
+        )
+        if converted_key is not UNSET and built is not UNSET:
+            filled[converted_key] = built
     return UNSET if _wrong_length(kind, len(filled)) else filled
 
 
@@ -145,7 +148,7 @@ def _check_length(kind: Any, length: int, path: str, problems: Problems) -> None
 
 
 def _wrong_length(kind: Any, length: int) -> str:
-    """Return how a mapping or a list of this length breaks the bounds of its type, or nothing."""
+    """Return how this length violates the bounds of a mapping or list, or ""."""
     for bounds in _bounds(kind):
         least, most = bounds.min_length or 0, bounds.max_length
         if least == 1 and not length:
@@ -159,7 +162,7 @@ def _wrong_length(kind: Any, length: int) -> str:
 
 def _from_text(form: TextForm, value: object, path: str, problems: Problems) -> Any:
     if isinstance(value, bool) or not isinstance(value, form.written_as):
-        problems.add(path, f"must be {form.wanted}{_not(value)}")
+        problems.add(path, f"must be {form.expected}{_actual(value)}")
         return UNSET
     try:
         return form.parse(value)
@@ -172,27 +175,27 @@ def _converted(kind: Any, value: object, path: str, problems: Problems) -> Any:
     try:
         return convert(value, kind)
     except ValidationError as error:
-        problems.add(path, f"{_wanted(kind, str(error))}{_not(value)}")
+        problems.add(path, f"{_expected(kind, str(error))}{_actual(value)}")
         return UNSET
 
 
-def _wanted(kind: Any, error: str) -> str:
-    """Return what msgspec expected, in plain words."""
+def _expected(kind: Any, error: str) -> str:
+    """Return what msgspec expected, as a message for the user."""
     text = error.partition(" - at")[0]
     choices = _choices(kind)
     if choices and (text.startswith("Invalid enum") or not _is_union(kind)):
         return f"must be one of {', '.join(choices)}"
     if "matching regex" in text:
         described = (str(each.description) for each in _bounds(kind) if each.description)
-        return f"must be {next(described, _in_words(text))}"
-    return _in_words(text) if not text.startswith("Expected ") else f"must be {_in_words(text)}"
+        return f"must be {next(described, _as_text(text))}"
+    return _as_text(text) if not text.startswith("Expected ") else f"must be {_as_text(text)}"
 
 
-def _in_words(text: str) -> str:
+def _as_text(text: str) -> str:
     text = text.removeprefix("Expected ").partition(", got")[0]
     text = text.replace("`", "").replace(" | ", " or ")
     return re.sub(
-        r"^\w+|(?<=or )\w+", lambda match: PLAIN_WORDS.get(match[0], match[0].lower()), text
+        r"^\w+|(?<=or )\w+", lambda match: TYPE_TEXTS.get(match[0], match[0].lower()), text
     )
 
 
@@ -206,7 +209,7 @@ def _choices(kind: Any) -> list[str]:
     return found
 
 
-def _not(value: object) -> str:
+def _actual(value: object) -> str:
     if isinstance(value, dict):
         return ", not a mapping"
     if isinstance(value, list):
@@ -215,9 +218,9 @@ def _not(value: object) -> str:
     return f", not {printable(shown, 80)}" if value is not None else ", not empty"
 
 
-def _meant(key: str, known: Iterable[str]) -> str:
+def _key_hint(key: str, known: Iterable[str]) -> str:
     if key == "password":
-        return "; a password is never written here: use password_file or password_env"
+        return "; the file must not contain passwords: use password_file or password_env"
     return suggestion(key, known)
 
 
@@ -228,12 +231,12 @@ def _fields(kind: type[Struct]) -> dict[str, FieldInfo]:
 
 
 def _member_for(kind: Any, value: object) -> Any:
-    """Return the member of a union that this value is for; the type itself if it is no union."""
+    """Return the member of a union that fits this value; the type itself if it is no union."""
     if not _is_union(kind):
         return kind
     for member in get_args(_plain(kind)):
         plain = _plain(member)
-        is_meant = (
+        fits = (
             (_text_form(plain) and value is not None)
             or (
                 isinstance(value, dict)
@@ -241,7 +244,7 @@ def _member_for(kind: Any, value: object) -> Any:
             )
             or (isinstance(value, list) and get_origin(plain) in LISTS)
         )
-        if is_meant:
+        if fits:
             return member
     return kind
 
@@ -251,7 +254,7 @@ def _text_form(plain: Any) -> TextForm | None:
 
 
 def _is_plain_struct(plain: Any) -> bool:
-    """Tell whether this is a Struct that stands in the file as a mapping of its fields alone."""
+    """Return whether this is a Struct that is written in the file as a mapping of its fields."""
     if not isinstance(plain, type) or not issubclass(plain, Struct):
         return False
     return plain.__struct_config__.tag is None and not plain.__struct_config__.array_like

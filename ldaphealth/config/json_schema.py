@@ -1,6 +1,6 @@
-"""The configuration file as a JSON Schema, so that editors complete and check it.
+"""The JSON Schema of the configuration file, for editors.
 
-`ldaphealth config schema` prints it; docs/configuration.md is made from it.
+`ldaphealth config schema` prints it. docs/configuration.md is generated from it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ldaphealth.model import CheckEffect
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
-# Structs that the file writes as one text: by the keys that msgspec gives them.
+# Structs that are written in the file as one text, by the keys that msgspec gives them.
 WRITTEN_AS_TEXT = {
     frozenset(kind.__struct_fields__): kind for kind in TEXT_FORMS if issubclass(kind, Struct)
 }
@@ -31,14 +31,14 @@ INLINE = {
 
 
 def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
-    """Return the schema with the settings of these checks; those of others are not checked."""
+    """Return the schema with the settings of these checks. Others are accepted without a check."""
     checks = list(checks)
     kinds = [File, CheckEffect, *(check.params for check in checks)]
     (file, effect, *params), definitions = json.schema_components(
         kinds, ref_template=REFERENCE + "{name}", schema_hook=_text_schema
     )
     for kind in {*_structs([File])}:
-        _add_made_defaults(definitions[kind.__name__], kind)
+        _add_factory_defaults(definitions[kind.__name__], kind)
     for definition in definitions.values():
         if "properties" in definition:
             definition["additionalProperties"] = False
@@ -58,7 +58,7 @@ def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
 def _settings(
     definition: dict[str, Any], effect: dict[str, Any], check: AnyCheck
 ) -> dict[str, Any]:
-    """Return the schema of one check: its settings and its effect, or a word that it is off."""
+    """Return the schema of one check: its settings and its effect, or a value for on or off."""
     properties = definition["properties"] | {
         "effect": effect
         | {"default": check.effect.value, "description": "what it may do to the verdict"}
@@ -73,14 +73,14 @@ def _settings(
 
 
 def _text_schema(kind: type) -> dict[str, Any]:
-    """Return the schema of a type that msgspec does not know; NotImplementedError without one."""
+    """Return the schema of a type that is written as text; NotImplementedError for other types."""
     if kind not in TEXT_FORMS:
         raise NotImplementedError
     return dict(TEXT_FORMS[kind].schema)
 
 
 def _structs(kinds: Iterable[Any]) -> Iterator[type[Struct]]:
-    """Yield the Structs that these types are made of, at any depth."""
+    """Yield the Structs in these types, at any depth."""
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, Struct):
             yield kind
@@ -89,8 +89,8 @@ def _structs(kinds: Iterable[Any]) -> Iterator[type[Struct]]:
             yield from _structs(get_args(kind))
 
 
-def _add_made_defaults(definition: dict[str, Any], kind: type[Struct]) -> None:
-    """Add the defaults that a function makes; msgspec leaves them out."""
+def _add_factory_defaults(definition: dict[str, Any], kind: type[Struct]) -> None:
+    """Add the defaults that a function returns; msgspec leaves them out."""
     for each in fields(kind):
         if each.default_factory is not NODEFAULT:
             default = to_builtins(each.default_factory(), str_keys=True, enc_hook=str)
@@ -102,7 +102,7 @@ def _name(reference: dict[str, Any]) -> str:
 
 
 def _as_written(value: Any) -> Any:
-    """Return the same with ranges and the like as people write them; JSON knows no infinity."""
+    """Return the schema with ranges and similar values as text; JSON has no infinity."""
     if isinstance(value, list):
         return [_as_written(each) for each in value]
     if not isinstance(value, dict):

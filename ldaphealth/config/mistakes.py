@@ -1,4 +1,4 @@
-"""What is wrong with a configuration file: lines of `path: what would be right`."""
+"""The mistakes in a configuration file, as lines of `path: message`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LONGEST_LINE = 400
 
 
 class ConfigError(Exception):
-    """All that is wrong with a configuration file."""
+    """A list of all mistakes in a configuration file."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -18,17 +18,17 @@ class ConfigError(Exception):
 
 
 class Problems:
-    """The mistakes found so far, in the order in which they were found."""
+    """The mistakes found so far, in that order."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def add(self, path: str, what: str) -> None:
-        """Note a mistake at a place, such as `clusters.example.suffix`."""
+        """Add a mistake at a place, such as `clusters.example.suffix`."""
         self.lines.append(printable(f"{path or 'the file'}: {what}", LONGEST_LINE))
 
     def add_each(self, path: str, found: Iterable[tuple[str, str]]) -> None:
-        """Note pairs of a key at that place, or "" for the place itself, and a message."""
+        """Add mistakes: pairs of a key at that place, or "" for the place itself, and a message."""
         for key, what in found:
             self.add(join(path, key) if key else path, what)
 
@@ -38,5 +38,5 @@ class Problems:
 
 
 def join(path: str, key: object) -> str:
-    """Return the place of a key in the mapping at a place; that of the whole file is empty."""
+    """Return the place of a key in the mapping at `path`, which is "" for the whole file."""
     return f"{path}.{key}" if path else str(key)

@@ -1,8 +1,7 @@
-"""The configuration file where it differs from what is used: one Struct a mapping.
+"""The mappings of the configuration file, where they differ from the settings: one Struct each.
 
-fill.py reads a file into these, json_schema.py describes them to editors, and
-docs/configuration.md is made from the descriptions. What the file and its use have in common is
-inherited from model.py and settings.py.
+fill.py reads a file into these Structs. The JSON Schema and docs/configuration.md are generated
+from them. Keys that the settings have as well are inherited from model.py and settings.py.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Name = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$",
-        description="letters, digits, dot, dash, underscore, not dot or dash first",
+        description="letters, digits, dot, dash, underscore; not dot or dash first",
     ),
 ]
 
@@ -29,17 +28,19 @@ def about(text: str) -> Meta:
 
 
 class CredentialsEntry(BindSettings, frozen=True):
-    """Who ldaphealth is to a server."""
+    """How ldaphealth authenticates to a server."""
 
     method: Method = BindMethod.SIMPLE
     password_file: Annotated[
         str,
         about(
-            "a file that only its owner can read (chmod 0600); one line end is dropped, the rest "
-            "is sent as it is, as `ldapsearch -y` sends a file"
+            "a file that only its owner can read (chmod 0600); one line end is removed, the rest "
+            "is sent unchanged, as by `ldapsearch -y`"
         ),
     ] = ""
-    password_env: Annotated[str, about("or an environment variable that holds the password")] = ""
+    password_env: Annotated[
+        str, about("an environment variable with the password, instead of a file")
+    ] = ""
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key with what is wrong, "" for the mapping as a whole."""
@@ -48,18 +49,18 @@ class CredentialsEntry(BindSettings, frozen=True):
                 yield "", f"method {self.method} takes no dn and no password"
             return
         if not self.dn:
-            yield "dn", "is missing; method simple binds as a DN"
+            yield "dn", "is missing; method simple needs a DN"
         if bool(self.password_file) == bool(self.password_env):
-            yield "", "say one of password_file and password_env"
+            yield "", "needs one of password_file and password_env"
 
 
 class ServerEntry(ServerSettings, frozen=True, kw_only=True):
-    """One server; a plain text stands for its `uri`."""
+    """One server. A text instead of a mapping is its `uri`."""
 
     credentials: Annotated[
         str, about("a name under `credentials`; empty: those of the cluster")
     ] = ""
-    tls: Annotated[Tls | None, about("in place of the cluster's `tls`, as a whole")] = None
+    tls: Annotated[Tls | None, about("replaces the whole `tls` of the cluster")] = None
 
 
 class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
@@ -68,21 +69,21 @@ class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
     servers: Annotated[
         dict[Name, str | ServerEntry], Meta(min_length=1, description="the servers by name")
     ]
-    suffix: Annotated[str, about("the naming context that they hold")] = ""
+    suffix: Annotated[str, about("the naming context of the servers")] = ""
     credentials: Annotated[str, about("a name under `credentials`; empty: anonymous")] = ""
-    tls: Annotated[Tls, about("how sessions are encrypted")] = Tls()
+    tls: Annotated[Tls, about("encryption of the sessions")] = Tls()
     second_look_seconds: Annotated[
         Annotated[float, Meta(gt=0)] | None,
         about(
-            "the pause of the one-shot check between two reads, where it needs two; at most 0.6 of "
-            "the deadline; default: 1, or less where the deadline is short"
+            "the pause of the one-shot check before a second look; at most 0.6 of the deadline; "
+            "default: 1, or less if the deadline is short"
         ),
     ] = None
     min_in_service: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        about("soft failures leave this many in service; default: half, rounded up"),
+        about("soft failures leave this many servers in service; default: half, rounded up"),
     ] = None
-    checks: Annotated[dict[str, Any], about("settings by check; `off` leaves one out")] = field(
+    checks: Annotated[dict[str, Any], about("settings by check; `off` disables a check")] = field(
         default_factory=dict
     )
 
@@ -94,7 +95,7 @@ class File(Struct, frozen=True):
         dict[Name, ClusterEntry], Meta(min_length=1, description="the clusters by name")
     ]
     credentials: Annotated[
-        dict[Name, CredentialsEntry], about("who ldaphealth is, by a name of your choice")
+        dict[Name, CredentialsEntry], about("the accounts of ldaphealth, by a name of your choice")
     ] = {}
     agent: Annotated[AgentSettings, about("how `ldaphealth agent` runs")] = field(
         default_factory=AgentSettings

@@ -1,6 +1,6 @@
-"""Types that a configuration file writes as one text, and how they are made from it.
+"""Types that are written in the configuration file as one text, and their parsers.
 
-fill.py makes the values, json_schema.py describes the text.
+fill.py parses the text, json_schema.py describes it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 
 
 class TextForm(Struct, frozen=True, kw_only=True):
-    """How one type is written: `parse` makes it of what is written, or raises ValueError.
+    """The text form of one type. `parse` returns its value, or raises ValueError.
 
-    `written_as` are the types that YAML may give, `wanted` describes them in a message. `schema` is
-    their JSON Schema; one with a title becomes a definition of its own.
+    `written_as` has the types that YAML may return, and `expected` describes them in a message.
+    `schema` is their JSON Schema; one with a title becomes a separate definition.
     """
 
     written_as: tuple[type, ...]
-    wanted: str
+    expected: str
     parse: Callable[[Any], Any]
     schema: Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def absolute_path(text: str) -> Path:
 TEXT_FORMS: Mapping[type, TextForm] = {
     Range: TextForm(
         written_as=(str, int, float),
-        wanted='a range: a number, or a text such as "1:"',
+        expected='a range: a number, or a text such as "1:"',
         parse=parse_range,
         schema={
             "title": "Range",
@@ -49,9 +49,9 @@ TEXT_FORMS: Mapping[type, TextForm] = {
         },
     ),
     Endpoint: TextForm(
-        written_as=(str,), wanted="a text", parse=parse_listen, schema={"type": "string"}
+        written_as=(str,), expected="a text", parse=parse_listen, schema={"type": "string"}
     ),
     Path: TextForm(
-        written_as=(str,), wanted="a text", parse=absolute_path, schema={"type": "string"}
+        written_as=(str,), expected="a text", parse=absolute_path, schema={"type": "string"}
     ),
 }

@@ -1,6 +1,6 @@
-"""One YAML file into plain data: bounded, without the traps of YAML 1.1, and nothing lost.
+"""Read a YAML file: bounded, without the pitfalls of YAML 1.1, and without duplicate keys.
 
-`config.load` calls `read_yaml`; only this file knows YAML.
+`config.load` calls `read_yaml`. No other module uses YAML.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-try:  # libyaml's, ten times as quick, where PyYAML was built with it, as its wheels are
+try:  # libyaml, ten times as fast; the wheels of PyYAML have it
     from yaml import CSafeLoader as Parser
 except ImportError:
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
@@ -20,9 +20,9 @@ except ImportError:
 from ldaphealth.config.mistakes import ConfigError
 
 MAX_BYTES = 1 << 20
-MAX_DEPTH = 50  # of mappings and lists in each other; a file of ours has 8
+MAX_DEPTH = 50  # of nested mappings and lists; a valid file has at most 8
 TAGS = "tag:yaml.org,2002:"
-TRAPS = {
+PLAIN_SCALARS = {
     f"{TAGS}int": (re.compile(r"[-+]?[0-9]+\Z", re.ASCII), "-+0123456789"),
     f"{TAGS}float": (re.compile(r"[-+]?[0-9]*\.[0-9]+\Z", re.ASCII), "-+.0123456789"),
     f"{TAGS}bool": (re.compile(r"(?:true|false)\Z", re.ASCII), "tf"),
@@ -30,14 +30,14 @@ TRAPS = {
 
 
 class _Loader(Parser):
-    """`1:30` is not 90, `no` is not false, a key that stands twice is a mistake."""
+    """`1:30` is not 90, `no` is not false, and a duplicate key is a mistake."""
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in forms if tag not in TRAPS]
+    first: [(tag, form) for tag, form in forms if tag not in PLAIN_SCALARS]
     for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-for _tag, (_form, _first) in TRAPS.items():
+for _tag, (_form, _first) in PLAIN_SCALARS.items():
     _Loader.add_implicit_resolver(_tag, _form, list(_first))
 
 
@@ -46,9 +46,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            raise ConfigError([f"line {line}: a key must be a plain word"])
+            raise ConfigError([f"line {line}: a key must be a plain text"])
         if key.value in seen:
-            problem = f"line {line}: {key.value!r} stands already in line {seen[key.value]}"
+            problem = f"line {line}: duplicate key {key.value!r}, first in line {seen[key.value]}"
             raise ConfigError([problem])
         seen[key.value] = line
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
@@ -58,7 +58,7 @@ _Loader.add_constructor(f"{TAGS}map", _mapping)
 
 
 def read_yaml(path: Path) -> object:
-    """Return what the file says; ConfigError when it cannot be read or is no YAML."""
+    """Return the content of the file; ConfigError if it cannot be read or is not YAML."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -67,28 +67,28 @@ def read_yaml(path: Path) -> object:
     if len(content) > MAX_BYTES:
         raise ConfigError([f"it is larger than {MAX_BYTES} bytes"])
     try:
-        _refuse(content)
+        _check_safety(content)
         return yaml.load(content, Loader=_Loader)  # noqa: S506  a subclass of SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError([f"{where}{error.problem or 'no YAML'}"]) from error
+        raise ConfigError([f"{where}{error.problem or 'not YAML'}"]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(["it is no YAML"]) from error
+        raise ConfigError(["it is not YAML"]) from error
 
 
-def _refuse(content: bytes) -> None:
-    """Raise ConfigError for what must not be built.
+def _check_safety(content: bytes) -> None:
+    """Raise ConfigError for aliases and for deep nesting.
 
-    A few lines of aliases can stand for gigabytes, and libyaml builds what is nested with the stack
-    of the process, without a bound.
+    A few lines of aliases can expand to gigabytes. libyaml builds nested values recursively on the
+    stack of the process, without a limit.
     """
     depth = 0
     for event in yaml.parse(content, Loader=Parser):
         if isinstance(event, yaml.AliasEvent):
-            raise ConfigError(["YAML aliases are not taken; write the values out"])
+            raise ConfigError(["YAML aliases are not supported; repeat the values"])
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 0
-            raise ConfigError([f"line {line}: nested too deep, more than {MAX_DEPTH} levels"])
+            raise ConfigError([f"line {line}: nested too deeply, more than {MAX_DEPTH} levels"])

@@ -1,1 +1,1 @@
-"""Files that are seen whole or not at all, and files that hold a secret."""
+"""Files that are replaced atomically, and files that contain a secret."""

@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all, whenever the writer or the machine stops."""
+"""Atomic replacement of files: a reader sees the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
-    """Put the content in place of the file by rename(2); `durable`: it survives a power cut.
+    """Replace the file by rename(2). If `durable`, the new content survives a power failure.
 
-    OSError leaves the old file as it was.
+    After an OSError the old file is unchanged.
     """
     new = path.with_name(f".{path.name}.new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         try:
-            os.fchmod(descriptor, mode)  # whatever the umask is
+            os.fchmod(descriptor, mode)  # independent of the umask
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
@@ -32,7 +32,7 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = Fals
 
 
 def _sync_directory(directory: Path) -> None:
-    """Bring the new name to the disk too (fsync(2))."""
+    """Write the new directory entry to the disk (fsync(2))."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""Reading a password from a file that nobody else can read.
+"""Reading a password from a file that only its owner and its group can read.
 
-The command line uses it, and whatever else reads credentials.
+All code that reads credentials uses it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ MAX_BYTES = 4096
 
 
 def read_secret(path: Path) -> Secret:
-    """Return the content less one line end; ValueError names the file and how to mend it."""
+    """Return the content without one trailing line end.
+
+    ValueError names the file and, for wrong permissions, the correction.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -34,8 +37,8 @@ def read_secret(path: Path) -> Secret:
         raise ValueError(f"{path}: the password is not UTF-8") from error
 
 
-def secret_of(variable: str, environment: Mapping[str, str]) -> Secret:
-    """Return the password in an environment variable; ValueError when it is not set or empty."""
+def secret_from_variable(variable: str, environment: Mapping[str, str]) -> Secret:
+    """Return the password in an environment variable; ValueError if it is not set or empty."""
     if not environment.get(variable):
         raise ValueError(f"the environment variable {variable} is not set, or empty")
     return Secret(environment[variable])

@@ -1,1 +1,1 @@
-"""What the commands draw on a terminal."""
+"""The tables that the commands print on a terminal."""

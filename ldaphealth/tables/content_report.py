@@ -1,6 +1,6 @@
-"""What a comparison of contents found, as a document for programs and as LDIF.
+"""The result of a comparison of contents as a JSON document and as LDIF.
 
-`ldaphealth content diff` calls it; content_table.py draws the document.
+`ldaphealth content diff` calls it; content_table.py renders the document as a table.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from ldaphealth.content.difference import Difference
 from ldaphealth.content.progress import ComparisonProgress
 
-# SAFE-STRING of RFC 2849 without what a terminal would obey, and not one that ends with a blank
+# SAFE-STRING of RFC 2849 without control characters, and without a space at the end
 SAFE = re.compile(r"(?![ :<])[ -~]*(?<! )", re.ASCII)
 
 
 def content_document(
     cluster: str, suffix: str, servers: list[str], progress: ComparisonProgress, seconds: float
 ) -> dict[str, Any]:
-    """Return it as it is printed in JSON; docs/content.md explains the keys."""
+    """Return the result as it is printed in JSON; docs/content.md explains the keys."""
     return {
         "cluster": cluster,
         "suffix": suffix,

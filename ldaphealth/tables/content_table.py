@@ -1,4 +1,4 @@
-"""Entries that differ, for people: which servers have which version, and who has none.
+"""A table of the entries that differ: which servers have which version, and which have none.
 
 `ldaphealth content diff` calls it with the document of content_report.py.
 """
@@ -16,13 +16,13 @@ from ldaphealth.text.printable import printable
 
 LACKS_MANY = 100
 HINT = (
-    "{server} lacks {count:,} entries that others have: it lost them, or the account may not "
+    "{server} lacks {count:,} entries that others have: they are lost, or the account may not "
     "read them there"
 )
 
 
-def drawn_differences(report: Mapping[str, Any]) -> Group:
-    """Return it, to be shown by terminal.py."""
+def render_differences(report: Mapping[str, Any]) -> Group:
+    """Return the table and its summary, for terminal.py."""
     parts: list[Table | Text] = []
     if report["differences"]:
         parts += [_table(report), Text("")]
@@ -43,7 +43,7 @@ def _table(report: Mapping[str, Any]) -> Table:
 
 
 def _versions(each: Mapping[str, Any]) -> Iterator[tuple[list[str], str, bool]]:
-    """Yield servers that have the same, most of them first."""
+    """Yield the servers that have the same version, the largest group first."""
     alike: dict[str, list[str]] = {}
     uuids = {version["entry_uuid"] for version in each["versions"].values()}
     for server, version in each["versions"].items():
@@ -67,20 +67,20 @@ def _summary(report: Mapping[str, Any]) -> Iterator[Text]:
             hint = HINT.format(server=_short(each["server"]), count=each["lacking"])
             yield Text(hint, "yellow")
     if report["unsettled"]:
-        text = f"{report['unsettled']:,} entries changed all the time: nothing is known of them"
+        text = f"{report['unsettled']:,} entries kept changing and could not be compared"
         yield Text(text, "yellow")
     more = report["different"] - len(report["differences"])
     if more > 0:
         yield Text(f"and {more:,} more, which are not listed (--most)", "yellow")
     entries = max((each["entries"] for each in compared), default=0)
     where = f"{entries:,} entries on {len(compared)} of {len(report['servers'])} servers"
-    took = f"compared in {report['duration_seconds']:.0f} s"
+    duration = f"compared in {report['duration_seconds']:.0f} s"
     different = report["different"]
     if different:
         verb = "entry differs" if different == 1 else "entries differ"
-        yield Text(f"{different:,} {verb}; {where} {took}", "bold red")
+        yield Text(f"{different:,} {verb}; {where} {duration}", "bold red")
     elif len(compared) > 1:
-        yield Text(f"no difference; {where} {took}", "bold green")
+        yield Text(f"no difference; {where} {duration}", "bold green")
 
 
 def _short(server: str) -> str:

@@ -1,6 +1,6 @@
-"""The agent's status for people: the verdicts with what holds them and for how long, and itself.
+"""The status of the agent as a table: the verdicts, what holds them, and the agent itself.
 
-`ldaphealth status` calls it with the document that the agent sent.
+`ldaphealth status` calls it with the document from the agent.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ldaphealth.text.printable import printable
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
 
 
-def drawn_status(document: Mapping[str, Any]) -> Group:
-    """Return it, to be shown by terminal.py."""
+def render_status(document: Mapping[str, Any]) -> Group:
+    """Return the table and its summary, for terminal.py."""
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("SERVER", "VERDICT", "FOR", "WEIGHT", "HELD BY", "WHY"):
         rows.add_column(
@@ -39,20 +39,22 @@ def drawn_status(document: Mapping[str, Any]) -> Group:
             _held(verdict, document["overrides"]),
             _why(verdict),
         )
-    serving = sum(each["in_service"] and each["server"] in fresh for each in document["verdicts"])
-    whole = len(document["verdicts"])
-    style = "bold green" if serving == whole else "bold red"
-    ours = document["agent"]
-    itself = (
-        f"agent {ours['version']}, up {duration(ours['up_seconds'])}, {ours['servers']} servers, "
-        f"{ours['rounds']} rounds, {ours['overruns']} late, "
-        f"{ours['busy']} of {ours['threads']} threads busy, {ours['waiting']} looks waiting"
+    in_service = sum(
+        each["in_service"] and each["server"] in fresh for each in document["verdicts"]
+    )
+    total = len(document["verdicts"])
+    style = "bold green" if in_service == total else "bold red"
+    agent = document["agent"]
+    about_agent = (
+        f"agent {agent['version']}, up {duration(agent['up_seconds'])}, "
+        f"{agent['servers']} servers, {agent['rounds']} rounds, {agent['overruns']} late, "
+        f"{agent['busy']} of {agent['threads']} threads busy, {agent['waiting']} probes waiting"
     )
     listens = document.get("listens", {})
-    where = ", ".join(f"{place} ({what})" for what, place in listens.items())
-    last = [Text(printable(f"answers at {where}"))] if where else []
-    counted = Text(f"{serving} of {whole} servers in service", style)
-    return Group(rows, "", counted, Text(itself), *last)
+    where = ", ".join(f"{address} ({service})" for service, address in listens.items())
+    last = [Text(printable(f"listens on {where}"))] if where else []
+    count = Text(f"{in_service} of {total} servers in service", style)
+    return Group(rows, "", count, Text(about_agent), *last)
 
 
 def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:
@@ -64,12 +66,14 @@ def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:
 
 
 def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Text:
-    word = overrides.get(verdict["server"])
-    if word is None:
+    override = overrides.get(verdict["server"])
+    if override is None:
         return Text(printable(verdict["held_by"]), "bold")
-    left = duration(word["left_seconds"])
+    left = duration(override["left_seconds"])
     held = printable(verdict["held_by"])
-    return Text(f"{held} ({word['will']}, {left} left): {printable(word['reason'])}", "bold")
+    return Text(
+        f"{held} ({override['will']}, {left} left): {printable(override['reason'])}", "bold"
+    )
 
 
 def _why(verdict: Mapping[str, Any]) -> Text:

@@ -1,6 +1,6 @@
-"""What is drawn, as text of a certain width or live on a terminal; the same for every table.
+"""Tables as text of a certain width, or live on a terminal.
 
-The sinks for people call it. Nothing that comes from a server is taken for markup.
+The commands and the sink `text` call it. Text from a server is never interpreted as markup.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LEAST_WIDTH = 40
 
 
 def as_text(*table: RenderableType, width: int, colour: bool) -> str:
-    """Return it as lines without trailing blanks."""
+    """Return the tables as lines without trailing spaces."""
     out = StringIO()
     console = Console(
         file=out,
         width=max(width, LEAST_WIDTH),
-        height=25,  # else rich asks the environment about both
+        height=25,  # otherwise rich reads both from the environment
         color_system="standard" if colour else None,
         force_terminal=colour,
         no_color=not colour,
@@ -38,8 +38,8 @@ def as_text(*table: RenderableType, width: int, colour: bool) -> str:
     return "\n".join(lines).rstrip("\n")
 
 
-def watched(draw: Callable[[], RenderableType], every_seconds: float) -> None:
-    """Show it anew and anew on the whole terminal, until KeyboardInterrupt."""
+def show_live(draw: Callable[[], RenderableType], every_seconds: float) -> None:
+    """Show it on the whole terminal and update it, until KeyboardInterrupt."""
     with Live(draw(), auto_refresh=False, screen=True) as live:
         while True:
             time.sleep(every_seconds)

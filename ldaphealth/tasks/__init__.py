@@ -1,1 +1,1 @@
-"""What commands do without the agent: one shot, watching CSNs, comparing contents, canaries."""
+"""The work of commands without the agent: one shot, CSN watch, content diff, canaries."""

@@ -1,6 +1,6 @@
-"""Adding the canaries: the only code that adds entries, and only for an administrator who asks.
+"""Add the canaries. No other code adds entries.
 
-`ldaphealth canary apply` calls it. What is there is never changed.
+Only `ldaphealth canary apply` calls it. Existing entries are never changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ldaphealth.model import Credentials, Role, Server
 from ldaphealth.settings import Cluster
 
 Entry = Mapping[str, tuple[str, ...]]
-NOT_THERE = "noSuchObject"
+NO_ENTRY = "noSuchObject"
 REFUSED = "invalidCredentials"
 
 
 class CanaryResult(Struct, frozen=True):
-    """What became of one entry."""
+    """The result for one entry."""
 
     dn: str
     is_there: bool
@@ -35,23 +35,23 @@ def write_canaries(
     credentials: Credentials | None,
     deadline_seconds: float,
 ) -> list[CanaryResult]:
-    """Add the entries that are missing on the first provider that can be bound to.
+    """Add the missing entries on the first provider that accepts the bind.
 
-    Each provider gets `deadline_seconds`, so one that hangs keeps no other from taking them. A
-    refused password is not tried elsewhere: that locks accounts. Without `credentials` those of the
-    provider's configuration serve.
+    Each provider has `deadline_seconds`, so that one that hangs does not block the next. A refused
+    password is not tried on other providers, because that can lock accounts. Without `credentials`
+    the configured ones of the provider are used.
     """
-    troubles: list[str] = []
+    failures: list[str] = []
     for server in cluster.servers:
         if server.role is not Role.PROVIDER:
             continue
-        asked = server if credentials is None else replace(server, credentials=credentials)
-        session = Session(asked, Deadline.after(deadline_seconds))
+        target = server if credentials is None else replace(server, credentials=credentials)
+        session = Session(target, Deadline.after(deadline_seconds))
         try:
             session.connect()
             session.bind()
         except SessionError as error:
-            troubles.append(f"{server.id}: {error.failure.detail}")
+            failures.append(f"{server.id}: {error.failure.detail}")
             if error.failure.result_code == REFUSED:
                 break
             continue
@@ -59,7 +59,7 @@ def write_canaries(
             return [_add(session, server, dn, entry) for dn, entry in entries.items()]
         finally:
             session.close()
-    outcome = "; ".join(troubles) or "the cluster has no provider, which takes writes"
+    outcome = "; ".join(failures) or "the cluster has no provider; only providers accept writes"
     return [CanaryResult(dn, is_there=False, outcome=outcome) for dn in entries]
 
 
@@ -71,19 +71,21 @@ def _add(session: Session, server: Server, dn: str, entry: Entry) -> CanaryResul
             return CanaryResult(dn, is_there=True, outcome=f"added on {server.id}")
     except SessionError as error:
         detail = error.failure.detail
-        if error.failure.result_code == NOT_THERE:
-            detail = f"{detail}; the container {dn.partition(',')[2]} must be there first"
+        if error.failure.result_code == NO_ENTRY:
+            detail = f"{detail}; the container {dn.partition(',')[2]} must be created first"
         return CanaryResult(dn, is_there=False, outcome=detail)
     if set(entry[MARK_ATTRIBUTE]) <= set(marks):
-        return CanaryResult(dn, is_there=True, outcome="is there already")
-    return CanaryResult(dn, is_there=False, outcome="is somebody else's entry; left alone")
+        return CanaryResult(dn, is_there=True, outcome="exists already")
+    return CanaryResult(
+        dn, is_there=False, outcome="exists without the mark of this agent; not changed"
+    )
 
 
 def _marks(session: Session, dn: str) -> tuple[str, ...] | None:
-    """Return the marks of an entry, None when there is no entry."""
+    """Return the marks of an entry, None if there is no entry."""
     try:
         return session.read(dn, (MARK_ATTRIBUTE,)).get(MARK_ATTRIBUTE, ())
     except SessionError as error:
-        if error.failure.result_code != NOT_THERE:
+        if error.failure.result_code != NO_ENTRY:
             raise
         return None

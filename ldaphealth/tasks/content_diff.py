@@ -1,7 +1,6 @@
-"""The contents of one cluster compared once, from the beginning or from where a file says.
+"""One comparison of the contents of a cluster, from the beginning or from a resume file.
 
-`ldaphealth content diff` drives it; it asks the servers itself, so it also works where no agent
-runs.
+`ldaphealth content diff` runs it. It reads the servers directly and needs no agent.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ SLICE_ENTRIES = 10_000  # with four servers, 20 MiB
 
 
 class DiffOptions(Struct, frozen=True):
-    """How to compare: see the options of the command."""
+    """The options of the comparison; the help of the command describes them."""
 
     entries_per_second: float
     wait_seconds: float
@@ -34,33 +33,33 @@ class DiffOptions(Struct, frozen=True):
 
 
 class ContentDiff:
-    """One comparison. ValueError from the beginning: the resume file cannot be used."""
+    """One comparison. The constructor raises ValueError if the resume file cannot be used."""
 
-    def __init__(self, cluster: Cluster, wanted: DiffOptions) -> None:
+    def __init__(self, cluster: Cluster, options: DiffOptions) -> None:
         self.servers = {server.id: server.uri for server in cluster.servers}
         self.suffix = cluster.servers[0].suffix
-        self._file = wanted.resume_file
+        self._file = options.resume_file
         self._stop = threading.Event()
         self.progress = self._resumed() or ComparisonProgress(
-            cursor=Cursor(SLICE_ENTRIES), most=wanted.most
+            cursor=Cursor(SLICE_ENTRIES), most=options.most
         )
         access = ReaderAccess(
             opening=open_session,
             deadline_seconds=cluster.deadline_seconds,
             deadline=Deadline.after,
             pause=self._pause,
-            entries_per_second=wanted.entries_per_second,
+            entries_per_second=options.entries_per_second,
         )
-        left = [each for each in cluster.servers if each.id not in self.progress.not_compared]
-        self.readers = [Reader(server, access) for server in left]
-        limits = ComparisonLimits(wanted.wait_seconds, _retired(cluster))
+        remaining = [each for each in cluster.servers if each.id not in self.progress.not_compared]
+        self.readers = [Reader(server, access) for server in remaining]
+        limits = ComparisonLimits(options.wait_seconds, _retired(cluster))
         self._comparison = Comparison(self.readers, self.progress, limits, self._pause)
 
     def run(self) -> None:
-        """Compare all of it, or until fewer than two servers are left.
+        """Compare all entries, or stop when fewer than two servers are left.
 
-        StoppedError after `stop`; OSError when the resume file cannot be written. The file stays
-        where it does not come to the end.
+        StoppedError after `stop`; OSError if the resume file cannot be written. The file is removed
+        only when the comparison is complete.
         """
         try:
             self._comparison.begin()
@@ -74,7 +73,7 @@ class ContentDiff:
             self._file.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """End `run` between two pages; for signal handlers and other threads."""
+        """Stop `run` after the current page. Signal handlers and other threads may call it."""
         self._stop.set()
 
     def _pause(self, seconds: float) -> None:
@@ -89,6 +88,6 @@ class ContentDiff:
 
 
 def _retired(cluster: Cluster) -> tuple[int, ...]:
-    """Return the server IDs that write no more, as the check `replication` knows them."""
+    """Return the `retired_server_ids` of the check `replication`."""
     known = [each.params for each in cluster.checks if each.check.name == "replication"]
     return tuple(known[0].retired_server_ids) if known else ()

@@ -1,7 +1,7 @@
-"""The replication state of one cluster, looked at again and again: a matrix for people.
+"""The replication state of one cluster, probed repeatedly, as a matrix.
 
-`ldaphealth csn watch` drives it; publish/csn_matrix.py draws what it returns. It asks the servers
-itself, so it also works where no agent runs.
+`ldaphealth csn watch` runs it, and tables/csn_matrix.py renders the matrix. It reads the servers
+directly and needs no agent.
 """
 
 from __future__ import annotations
@@ -25,51 +25,49 @@ from ldaphealth.settings import Cluster
 
 CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
 MOST_THREADS = 64
-KEPT = 256  # reads of each server
-UNREADABLE = f"no {ATTRIBUTE} can be read"
+MAX_READS = 256  # kept for each server
+UNREADABLE = f"cannot read {ATTRIBUTE}"
 
 
 class CSNWatch:
-    """What was seen of a cluster since the watch began."""
+    """The reads of a cluster since the watch began."""
 
     def __init__(self, cluster: Cluster) -> None:
         checks = tuple(each for each in cluster.checks if each.check.name in CHECKS)
         self.cluster = replace(cluster, checks=checks)
         self._reads: dict[str, list[VectorRead]] = {}
-        self._trouble: dict[str, str] = {}
+        self._failures: dict[str, str] = {}
         self._links: dict[str, tuple[Link, ...]] = {}
 
     def probe(self) -> None:
-        """Read every server once, side by side, within the cluster's deadline."""
+        """Read every server once, in parallel, within the deadline of the cluster."""
         servers = self.cluster.servers
         deadline = Deadline.after(self.cluster.deadline_seconds)
         with ThreadPoolExecutor(min(MOST_THREADS, len(servers)), "watch") as pool:
-            seen = pool.map(
+            probed = pool.map(
                 lambda server: probe_server(server, self.cluster.checks, deadline), servers
             )
-            for server, observations in zip(servers, seen, strict=True):
+            for server, observations in zip(servers, probed, strict=True):
                 self._note(server, observations)
 
     def matrix(self, epoch_seconds: EpochSeconds) -> dict[str, Any]:
-        """Return servers against server IDs; `epoch_seconds` is only for the age of a change."""
-        standing = {
-            server: sightings
-            for server, sightings in self._reads.items()
-            if server not in self._trouble
+        """Return the matrix; `epoch_seconds` is only used for the age of a change."""
+        readable = {
+            server: reads for server, reads in self._reads.items() if server not in self._failures
         }
-        standings = assess(standing)
-        sids = sorted({sid for reads in standing.values() for sid in reads[-1].vector})
+        standings = assess(readable)
+        sids = sorted({sid for reads in readable.values() for sid in reads[-1].vector})
         return {
             "cluster": self.cluster.name,
             "server_ids": [f"{sid:03x}" for sid in sids],
             "servers": [
                 {
                     "server": server.id,
-                    "trouble": self._trouble.get(server.id, ""),
+                    "trouble": self._failures.get(server.id, ""),
                     "positions": _positions(
-                        standing[server.id][-1], standings[server.id], epoch_seconds
+                        readable[server.id][-1], standings[server.id], epoch_seconds
                     )
-                    if server.id in standing
+                    if server.id in readable
                     else {},
                     "phase": _phase(self._links.get(server.id, ())),
                     "links": [_link(each) for each in self._links.get(server.id, ())],
@@ -79,34 +77,34 @@ class CSNWatch:
         }
 
     def _note(self, server: Server, observations: list[AnyObservation]) -> None:
-        self._trouble.pop(server.id, None)
+        self._failures.pop(server.id, None)
         self._links.pop(server.id, None)
         by_check = {each.check: each for each in observations}
         failure = observations[-1].failure
-        seen = by_check.get("replication")
-        if seen is None or seen.facts is None:
-            failure = seen.failure if seen else failure
-            self._trouble[server.id] = failure.detail if failure else UNREADABLE
+        replication = by_check.get("replication")
+        if replication is None or replication.facts is None:
+            failure = replication.failure if replication else failure
+            self._failures[server.id] = failure.detail if failure else UNREADABLE
             return
         consumer = by_check.get("consumer")
         if consumer is not None and consumer.facts is not None:  # the account may read cn=Monitor
             self._links[server.id] = consumer.facts.links
         base = self._base(server)
         try:
-            vector(seen.facts, base)
+            vector(replication.facts, base)
         except CSNError as error:
-            self._trouble[server.id] = str(error)
+            self._failures[server.id] = str(error)
             return
-        read = sighting(seen, base)
+        read = sighting(replication, base)
         if read is None:
-            self._trouble[server.id] = UNREADABLE
+            self._failures[server.id] = UNREADABLE
             return
         reads = self._reads.setdefault(server.id, [])
         reads.append(read)
-        del reads[:-KEPT]
+        del reads[:-MAX_READS]
 
     def _base(self, server: Server) -> str:
-        """Return the naming context to show: the first, where several are judged."""
+        """Return the naming context to show: the first, if several are judged."""
         params = (each.params for each in self.cluster.checks if isinstance(each.params, Params))
         return next(params, Params()).contexts(server)[0]
 
@@ -126,7 +124,7 @@ def _positions(read: VectorRead, standing: Standing, epoch_seconds: EpochSeconds
 
 
 def _phase(links: Sequence[Link]) -> str:
-    """Return in which phases the links of a server are, the most frequent first."""
+    """Return the phases of the links of a server, the most frequent first."""
     counted = Counter(link.phase_now for link in links)
     if len(counted) == 1:
         return next(iter(counted))

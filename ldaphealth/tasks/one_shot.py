@@ -1,6 +1,6 @@
-"""The whole flow without memory: look at every server, perhaps look again, judge, guard.
+"""The whole flow without memory: probe every server, a second look if needed, judge, guard.
 
-Read this first. The `check` command calls `evaluate` and hands the snapshot to a sink.
+Read this first. The `check` command calls `evaluate` and passes the snapshot to a sink.
 """
 
 from __future__ import annotations
@@ -32,41 +32,42 @@ from ldaphealth.settings import Cluster, ConfiguredCheck
 log = logging.getLogger(__name__)
 
 MAX_THREADS = 256
-# The part of the deadline that a second look may take, after the pause before it.
-SHARE = 0.25
-NOTHING: Mapping[str, Memory] = {}
+SECOND_LOOK_SHARE = 0.25  # of the deadline, for the second look without the pause before it
+NO_OVERRIDES: Mapping[str, Memory] = {}
 
 Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
 
 
-def evaluate(  # noqa: PLR0913  what a test passes in
+def evaluate(  # noqa: PLR0913  tests pass the clocks
     clusters: Iterable[Cluster],
     *,
     effects: frozenset[CheckEffect] = frozenset(CheckEffect),
     probe: Probe = probe_server,
-    overrides: Mapping[str, Memory] = NOTHING,
+    overrides: Mapping[str, Memory] = NO_OVERRIDES,
     pause: Callable[[float], None] = sleep,
     now: Callable[[], EpochSeconds] = epoch_seconds,
 ) -> Snapshot:
     """Return the verdicts on all servers of the clusters, each within its cluster's deadline.
 
-    Checks whose effect is not wanted are left out, but for the steps of the session itself; surveys
-    always, because they take longer than one look.
-    `overrides` are, by cluster, the words of operators that the agent keeps.
+    Only checks with one of the `effects` are run, and the steps of the session. Surveys are never
+    run, because they take longer than a probe. `overrides` has, by cluster, the memory with the
+    overrides that the agent keeps.
     """
-    asked = [_only(cluster, effects) for cluster in clusters]
-    servers = sum(len(cluster.servers) for cluster in asked)
+    selected = [_with_effects(cluster, effects) for cluster in clusters]
+    servers = sum(len(cluster.servers) for cluster in selected)
     if not servers:
         return Snapshot(now(), ())
     with (
         ThreadPoolExecutor(min(MAX_THREADS, servers), "probe") as pool,
-        ThreadPoolExecutor(len(asked), "cluster") as coordinators,
+        ThreadPoolExecutor(len(selected), "cluster") as coordinators,
     ):
-        rounds = coordinators.map(lambda each: _round(each, overrides, pool, probe, pause), asked)
+        rounds = coordinators.map(
+            lambda each: _round(each, overrides, pool, probe, pause), selected
+        )
         return Snapshot(now(), tuple(verdict for verdicts in rounds for verdict in verdicts))
 
 
-def _only(cluster: Cluster, effects: frozenset[CheckEffect]) -> Cluster:
+def _with_effects(cluster: Cluster, effects: frozenset[CheckEffect]) -> Cluster:
     wanted = tuple(
         planned
         for planned in cluster.round_checks
@@ -82,48 +83,51 @@ def _round(
     probe: Probe,
     pause: Callable[[float], None],
 ) -> tuple[Verdict, ...]:
-    """Look at one cluster, again where a judge must see more, and return its verdicts."""
+    """Probe one cluster, take the second look that judges need, and return its verdicts."""
     deadline = Deadline.after(cluster.deadline_seconds)
-    again_at = deadline.at - cluster.second_look_seconds - SHARE * cluster.deadline_seconds
+    second_look_at = (
+        deadline.at - cluster.second_look_seconds - SECOND_LOOK_SHARE * cluster.deadline_seconds
+    )
     recent = RecentObservations()
     pending = {
         pool.submit(probe, server, cluster.checks, deadline): server for server in cluster.servers
     }
-    done, running = wait(pending, timeout=max(0.0, again_at - monotonic()))
-    first = _seen(done)
+    done, running = wait(pending, timeout=max(0.0, second_look_at - monotonic()))
+    first = _observations(done)
     for observation in first:
         recent.add(observation)
     wanted = second_look(cluster, recent)
-    again: list[Future[list[AnyObservation]]] = []
+    second: list[Future[list[AnyObservation]]] = []
     if wanted:
         pause(cluster.second_look_seconds)
-        again = [
-            pool.submit(probe, server, _chosen(cluster, wanted[server.id]), deadline)
+        second = [
+            pool.submit(probe, server, _selected_checks(cluster, wanted[server.id]), deadline)
             for server in cluster.servers
             if server.id in wanted
         ]
-    for observation in (*_seen(wait(running).done), *_counting(_seen(wait(again).done), first)):
+    late = _observations(wait(running).done)
+    for observation in (*late, *_valid_second(_observations(wait(second).done), first)):
         recent.add(observation)
     findings = judge(cluster, recent, one_shot=True)
     memory = overrides.get(cluster.name, Memory())
     return decide(cluster, findings, memory, boot_seconds()).verdicts
 
 
-def _chosen(cluster: Cluster, names: Sequence[str]) -> list[ConfiguredCheck]:
+def _selected_checks(cluster: Cluster, names: Sequence[str]) -> list[ConfiguredCheck]:
     return [p for p in cluster.checks if p.check.name in SESSION or p.check.name in names]
 
 
-def _seen(done: Iterable[Future[list[AnyObservation]]]) -> list[AnyObservation]:
+def _observations(done: Iterable[Future[list[AnyObservation]]]) -> list[AnyObservation]:
     return [observation for future in done for observation in _result(future)]
 
 
-def _counting(
+def _valid_second(
     second: Iterable[AnyObservation], first: Iterable[AnyObservation]
 ) -> Iterator[AnyObservation]:
-    """Yield what counts of second looks.
+    """Yield the observations of a second look that may replace the first ones.
 
-    They had less time than a server is given, so a timeout cannot blame; and one quick connect or
-    bind is no excuse for a slow one a moment before.
+    A second look has less time than a server may take, so its timeouts are left out. A fast connect
+    or bind does not replace a slow one of the first look.
     """
     steps = {(each.server, each.check): each for each in first if each.check in SESSION}
     for each in second:
@@ -141,5 +145,6 @@ def _result(future: Future[list[AnyObservation]]) -> list[AnyObservation]:
     error = future.exception()
     if error is None:
         return future.result()
-    log.error("a look failed", exc_info=error)  # a defect of ours; the other servers are told
+    # A defect of the program; the other servers still get their verdicts.
+    log.error("a probe failed", exc_info=error)
     return []

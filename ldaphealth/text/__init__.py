@@ -1,1 +1,1 @@
-"""Text and numbers as people and programs read them."""
+"""Formatting of text and numbers for people and programs."""

@@ -1,13 +1,13 @@
-"""Seconds as people say them, the same wherever a person reads."""
+"""Durations in units that are easy to read, the same in all output for people."""
 
 from __future__ import annotations
 
-# Largest first; a duration is told in two of them, which is as much as a person compares.
+# Largest first. A duration is shown in at most two units.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def duration(seconds: float) -> str:
-    """Return a time in its largest unit and the next, cut and not rounded: `3 h 12 min`."""
+    """Return a duration in its largest unit and the next, rounded down: `3 h 12 min`."""
     rest = int(seconds)
     parts: list[str] = []
     for unit, size in UNITS:
@@ -18,9 +18,9 @@ def duration(seconds: float) -> str:
 
 
 def brief(seconds: float) -> str:
-    """Return how long an operation took, in two digits and its own unit: `1.2 ms`, `5.0 s`."""
+    """Return a short duration with one unit and about two digits: `1.2 ms`, `5.0 s`."""
     for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
         number = seconds / size
-        if number < 999.5:  # noqa: PLR2004  what rounds to 1000 has the next unit
+        if number < 999.5:  # noqa: PLR2004  1000 and more has the next unit
             return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"  # noqa: PLR2004
     return f"{seconds:.1f} s"

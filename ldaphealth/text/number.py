@@ -1,12 +1,9 @@
-"""Numbers as Nagios and checkmk read them: decimal, because neither knows exponents.
-
-Both sinks call it.
-"""
+"""Decimal numbers for Nagios and checkmk, which do not accept exponents."""
 
 from __future__ import annotations
 
 
 def decimal(value: float) -> str:
-    """Print a finite number with at most six decimals."""
+    """Return a finite number with at most six decimals."""
     short = f"{value:.6f}".rstrip("0").rstrip(".")
     return "0" if short == "-0" else short

@@ -1,6 +1,6 @@
-"""Text that came from a server, made harmless for one line of a terminal, a log or a plugin.
+"""Text from a server, made safe for one line of a terminal, a log or a plugin.
 
-session.py uses it on what servers say, and every sink on what it prints.
+ldap/session.py uses it for messages of servers, and every sink for its output.
 """
 
 from __future__ import annotations

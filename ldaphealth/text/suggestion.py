@@ -1,4 +1,4 @@
-"""The name that was probably meant, for a message about a name that is not known."""
+"""A hint in a message about an unknown name: the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return a hint to the known name that is most alike, or to all of them if none is alike.
+    """Return a hint with the most similar known name, or with all names if none is similar.
 
-    It is the end of a message: `; did you mean ldap1?`, or empty if no name is known.
+    It is the end of a message, such as `; did you mean ldap1?`, or empty if no name is known.
     """
-    import difflib  # noqa: PLC0415  a millisecond, and rarely needed
+    import difflib  # noqa: PLC0415  1 ms, and rarely needed
 
     known = list(known)
     found = difflib.get_close_matches(name, known, 1)

@@ -1,4 +1,4 @@
-"""What `ldaphealth agent` says when it cannot start: one line that names the cause, status 3."""
+"""`ldaphealth agent` cannot start: one line on standard error with the cause, and status 3."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def refused(config: Path, group: str) -> str:
     return lines[0]
 
 
-def test_an_unknown_group_is_told_by_its_key_and_leaves_no_socket(config: Path) -> None:
+def test_an_unknown_group_is_reported_by_its_key_and_leaves_no_socket(config: Path) -> None:
     line = refused(config, "nosuchgroup")
 
     assert line == "ldaphealth: agent.socket_group: there is no group 'nosuchgroup'"
     assert not (config.parent / "run" / "agent.sock").exists()
 
 
-def test_a_place_for_the_socket_that_is_taken_is_told(config: Path) -> None:
+def test_a_place_for_the_socket_that_is_taken_is_reported(config: Path) -> None:
     (config.parent / "run" / "agent.sock").mkdir(parents=True)
 
     line = refused(config, "''")
@@ -62,7 +62,9 @@ def test_a_place_for_the_socket_that_is_taken_is_told(config: Path) -> None:
     assert line.startswith(f"ldaphealth: {config.parent}/run/agent.sock: Is a directory")
 
 
-def test_a_directory_that_cannot_be_made_is_told_with_the_keys_that_name_it(config: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_reported_with_the_keys_that_name_it(
+    config: Path,
+) -> None:
     (config.parent / "run").write_text("a file")
 
     line = refused(config, "''")

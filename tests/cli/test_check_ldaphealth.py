@@ -47,29 +47,29 @@ HOST = ("-H", "127.0.0.1", "-p", "1", "-b", BASE)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param([], "what to look at? Name it", id="nothing"),
+        pytest.param([], "nothing to check: use -H", id="nothing"),
         pytest.param(["-H", "h"], "-b is missing", id="no base"),
         pytest.param(["-H", "a b", "-b", BASE], "names no host", id="no host"),
         pytest.param([*HOST, "-S", "-T"], "exclude each other", id="two kinds of TLS"),
         pytest.param([*HOST, "-D", "cn=x"], "-D needs a password", id="a DN without password"),
-        pytest.param([*HOST, "-P", "x"], "a password needs a DN", id="a password without DN"),
+        pytest.param([*HOST, "-P", "x"], "a password needs a bind DN", id="a password without DN"),
         pytest.param([*HOST, "-D", "cn=x", "-P", "x", "--password-file", "f"], "exclude", id="two"),
         pytest.param([*HOST, "-D", "cn=x", "--password-file", "/none"], "cannot read", id="file"),
         pytest.param([*HOST, "--ca-file", "/none"], "no such file", id="no authorities"),
-        pytest.param([*HOST, "-a", "uid"], "no filter; write uid=*", id="no filter"),
+        pytest.param([*HOST, "-a", "uid"], "not a filter; write uid=*", id="no filter"),
         pytest.param([*HOST, "-w", "x"], "is no range", id="no range"),
         pytest.param([*HOST, "-t", "0"], "not in the range", id="no time"),
         pytest.param([*HOST, "-p", "0"], "not in the range", id="no port"),
-        pytest.param([*HOST, "--agent"], "-H is for one server", id="a server and the agent"),
-        pytest.param([*HOST, "--cluster", "c"], "-H is for one server", id="two targets"),
-        pytest.param(["--cluster", "c", "-D", "cn=x"], "go with -H", id="a DN and a cluster"),
-        pytest.param(["--agent", "-W", "1"], "go with -H", id="entries of the agent"),
+        pytest.param([*HOST, "--agent"], "-H excludes --cluster", id="a server and the agent"),
+        pytest.param([*HOST, "--cluster", "c"], "-H excludes --cluster", id="two targets"),
+        pytest.param(["--cluster", "c", "-D", "cn=x"], "need -H", id="a DN and a cluster"),
+        pytest.param(["--agent", "-W", "1"], "need -H", id="entries of the agent"),
         pytest.param(["--agent", "--config", "f"], "has its own configuration", id="its file"),
         pytest.param(["--cluster", "c", "--config", "/none"], "cannot read it", id="no file"),
         pytest.param(["--agent", "--socket", "/none"], "no agent runs here", id="no agent"),
-        pytest.param([*HOST, "--extra-opts=ldap@file"], "is not read", id="--extra-opts"),
+        pytest.param([*HOST, "--extra-opts=ldap@file"], "is not supported", id="--extra-opts"),
         pytest.param([*HOST, "--nosuch"], "No such option", id="no option"),
-        pytest.param([*HOST, "more"], "unexpected extra argument", id="too many words"),
+        pytest.param([*HOST, "more"], "unexpected extra argument", id="too many arguments"),
     ],
 )
 def test_bad_input_is_unknown_and_one_short_line_says_why(arguments: list[str], words: str) -> None:
@@ -94,7 +94,7 @@ def test_help_and_version_exit_as_the_guidelines_want(option: str, words: str) -
 
 
 def test_every_option_of_check_ldap_is_taken() -> None:
-    """Each of check_ldap's own help, by its letter, takes a word here if it does there."""
+    """Each option of check_ldap exists here, and takes a value if it does there."""
     done = subprocess.run([CHECK_LDAP, "--help"], capture_output=True, text=True, check=False)
     theirs = re.findall(r"^ (-\w)(?:,)? \[?(--[\w-]+)(=\w+)?", done.stdout, re.MULTILINE)
     ours = {
@@ -103,13 +103,13 @@ def test_every_option_of_check_ldap_is_taken() -> None:
         if isinstance(each, click.Option)
         for name in each.opts
     }
-    takes_a_word = {"-a", "-b", "-D", "-P", "-W", "-C"}  # their help does not show it
+    takes_a_value = {"-a", "-b", "-D", "-P", "-W", "-C"}  # their help does not show it
 
     assert len(theirs) >= 20, done.stdout
     for letter, word, argument in theirs:
         option = ours[letter]
         assert word in option.opts, letter
-        takes = bool(argument) or letter in takes_a_word
+        takes = bool(argument) or letter in takes_a_value
         assert takes == (not option.is_flag and not option.count), letter
 
 
@@ -224,9 +224,9 @@ def agent(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
     """Return what makes a socket on which an agent answers everything with this document."""
     made: list[ControlServer] = []
 
-    def answering(told: Any) -> str:
+    def answering(document: Any) -> str:
         def answer(_: ControlRequest) -> ControlResponse:
-            return ControlResponse(told)
+            return ControlResponse(document)
 
         path = tmp_path / f"{len(made)}.sock"
         made.append(ControlServer(path, "", answer))
@@ -243,7 +243,7 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("told", "options", "status", "start"),
+    ("document", "options", "status", "start"),
     [
         pytest.param(status_document(HEALTHY), [], 0, "OK - 4 of 4 in service", id="well"),
         pytest.param(status_document(ONE_OUT), [], 2, "CRITICAL - ldap3 out: bind.t", id="out"),
@@ -262,7 +262,7 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
             status_document(HEALTHY),
             ["--cluster", "man"],
             3,
-            "UNKNOWN - the agent has no verdict on man; it looks at",
+            "UNKNOWN - the agent has no verdict on man; it checks",
             id="a typo",
         ),
         pytest.param(
@@ -277,9 +277,9 @@ def status_document(snapshot: Snapshot, valid_seconds: float = 9.0) -> Any:
     ],
 )
 def test_the_agent_is_asked(
-    agent: Callable[[Any], str], told: Any, options: list[str], status: int, start: str
+    agent: Callable[[Any], str], document: Any, options: list[str], status: int, start: str
 ) -> None:
-    found, out, err = run("--agent", "--socket", agent(told), *options)
+    found, out, err = run("--agent", "--socket", agent(document), *options)
 
     assert out.startswith(f"LDAP {start}"), out
     assert (found, err) == (status, "")
@@ -342,9 +342,9 @@ def test_the_answer_of_an_agent_loads_nothing_heavy_either(agent: Callable[[Any]
 
 def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
     script = (
-        "import sys\nfrom ldaphealth.cli import check_ldaphealth as plugin, look\n"
+        "import sys\nfrom ldaphealth.cli import check_ldaphealth as plugin, evaluation\n"
         "sys.argv = ['check_ldaphealth', '-H', 'h', '-b', '']\n"
-        "look.evaluated = 3\nplugin.main()"
+        "evaluation.evaluate_selection = 3\nplugin.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
@@ -357,10 +357,10 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
 @pytest.mark.parametrize(
     ("arguments", "module", "function", "status"),
     [
-        (["-H", "h", "-b", ""], "look", "evaluated", 2),
-        (["--agent"], "agent_snapshot", "ask_agent", 3),
+        (["-H", "h", "-b", ""], "evaluation", "evaluate_selection", 2),
+        (["--agent"], "agent_snapshot", "query_agent", 3),
     ],
-    ids=["a look", "the agent"],
+    ids=["a check", "the agent"],
 )
 def test_a_hang_of_ours_ends_with_an_answer_too(
     arguments: list[str], module: str, function: str, status: int

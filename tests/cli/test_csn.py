@@ -1,4 +1,4 @@
-"""What `ldaphealth csn` tells people, and how it refuses what is no CSN."""
+"""The output of `ldaphealth csn`, and its errors for values that are not CSNs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(*arguments: str) -> Result:
         pytest.param(datetime(2026, 11, 23, 10, 15, 1, tzinfo=UTC), "0 s ago", id="just now"),
         pytest.param(
             datetime(2026, 11, 23, 10, 13, tzinfo=UTC),
-            "in 2 min, by this machine's clock",
+            "in 2 min, by the clock of this host",
             id="future",
         ),
     ],
@@ -47,9 +47,9 @@ def test_a_csn_tells_when_how_long_ago_and_of_whom(now: datetime, age: str) -> N
 def test_parse_measures_the_age_by_the_clock_of_this_machine() -> None:
     text = datetime.now(UTC).strftime("%Y%m%d%H%M%S.%fZ#000000#001#000000")
 
-    (told,) = json.loads(run("parse", text, "--format", "json").stdout)
+    (document,) = json.loads(run("parse", text, "--format", "json").stdout)
 
-    assert 0 <= told["age_seconds"] < 60
+    assert 0 <= document["age_seconds"] < 60
 
 
 def test_parse_prints_the_form_that_servers_write_today() -> None:
@@ -89,16 +89,16 @@ def test_parse_as_json_is_a_list_of_objects() -> None:
 def test_compare_tells_which_is_newer_and_the_time_between_the_writes(
     a: str, b: str, expected: tuple[str | None, float, bool]
 ) -> None:
-    told = json.loads(run("compare", a, b, "--format", "json").stdout)
+    document = json.loads(run("compare", a, b, "--format", "json").stdout)
 
-    assert (told["newer"], told["gap_seconds"], told["same_sid"]) == expected
+    assert (document["newer"], document["gap_seconds"], document["same_sid"]) == expected
 
 
 def test_compare_says_that_the_gap_is_not_lateness() -> None:
     text = run("compare", A, A_DAY_LATER).stdout
 
     assert f"B is newer: {A_DAY_LATER}\nThe two writes are 1 d apart (86400.000001 s)" in text
-    assert "not how late a server is" in text
+    assert "not the delay of a server" in text
     assert "different server IDs" not in text
 
 
@@ -110,7 +110,7 @@ def test_compare_warns_of_different_server_ids() -> None:
 @pytest.mark.parametrize(
     ("bad", "quoted"),
     [
-        pytest.param("yesterday", "'yesterday'", id="a word"),
+        pytest.param("yesterday", "'yesterday'", id="a text"),
         pytest.param("\x1b[2J\n", r"'\x1b[2J\n'", id="control characters"),
         pytest.param("20260230000000Z#000000#001#000000", "'20260230", id="an impossible date"),
         pytest.param("", "''", id="nothing"),

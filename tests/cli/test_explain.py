@@ -1,4 +1,4 @@
-"""What `explain` says of a weight, and of the side that a server is on."""
+"""The weight and the service state in the output of `explain`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ldaphealth.control.explanation import GuardedDocument
         (0.5, 1, 1.0, ["  has 50% of its weight; 1 rounds in a row call for 100%"]),
     ],
 )
-def test_a_weight_that_is_not_full_or_changes_soon_is_told(
+def test_a_weight_that_is_not_full_or_changes_soon_is_shown(
     share: float, leaning: int, leaning_to: float, lines: list[str]
 ) -> None:
     past = GuardedDocument(weight_share=share, leaning_rounds=leaning, leaning_to_share=leaning_to)
@@ -29,7 +29,7 @@ def test_a_weight_that_is_not_full_or_changes_soon_is_told(
     ("in_service", "draining", "side"),
     [(True, False, "in service"), (False, True, "draining"), (False, False, "OUT of service")],
 )
-def test_the_side_is_told_in_the_words_of_every_other_answer(
+def test_the_service_state_has_the_same_text_as_in_other_commands(
     in_service: bool, draining: bool, side: str
 ) -> None:
     verdict = {

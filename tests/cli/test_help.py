@@ -1,4 +1,4 @@
-"""The help teaches: every option is explained, and every list shows whole sentences."""
+"""Every option has a help text, and the lists of commands show whole sentences."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def written(tmp_path: Path, agent: str) -> str:
         ("http: {listen: 8389}", "agent.http.listen: must be a text"),
         ("http: {listen: 'localhost'}", "agent.http.listen: 'localhost' is no HOST:PORT"),
         ("haproxy: {listen: ':1'}", "agent.haproxy.listen: ':1' is no HOST:PORT"),
-        ("http: {user: anna}", "agent.http: user and password_file go together"),
-        ("http: {user: 'a:b', password_file: /x}", "agent.http.user: must hold no colon"),
+        ("http: {user: anna}", "agent.http: user and password_file must be given together"),
+        ("http: {user: 'a:b', password_file: /x}", "agent.http.user: must not contain a colon"),
         ("http: {key_file: /x}", "agent.http.key_file: needs certificate_file"),
         ("http: {lisen: '127.0.0.1:1'}", "agent.http.lisen: unknown key; did you mean listen?"),
         ("http: {token_file: /nowhere}", "agent.http: /nowhere: cannot read the password"),
@@ -56,7 +56,7 @@ def test_what_is_right_is_accepted(tmp_path: Path, agent: str) -> None:
 
 
 def test_files_that_only_the_agent_reads_fail_no_other_command(tmp_path: Path) -> None:
-    """Keepalived's script may run as somebody who may not read them."""
+    """The script of keepalived may run as a user without access to them."""
     config = written(tmp_path, "http: {token_file: /nowhere, certificate_file: /nowhere}")
     status, out, err = run("check", "--config", config, "c/a", "--deadline", "1")
 

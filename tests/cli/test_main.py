@@ -48,11 +48,11 @@ def config(tmp_path: Path) -> str:
         (["check", "http://h"], "no LDAP URL"),
         (["check", "ldap://h", "example"], "not both"),
         (["check", "--config", "/nonexistent"], "No such file"),
-        (["check", "ldap://h", "--bind-dn", "cn=x"], "go together"),
+        (["check", "ldap://h", "--bind-dn", "cn=x"], "must be given together"),
         (["check", "ldap://h", "--deadline", "0"], "not in the range"),
         (["check", "ldap://h", "ldap://i", "--format", "keepalived"], "exactly one"),
         (["csn", "parse", "x"], "is no CSN"),
-        (["check", "--config", "/nonexistent"], "name it with --config"),
+        (["check", "--config", "/nonexistent"], "give its path with --config"),
         (["statsu"], "No such command 'statsu'; did you mean status?"),
         (["status", "--socket", "/none"], "start `ldaphealth agent`, or name its socket"),
         (["check", "--nosuch"], "No such option"),
@@ -71,7 +71,7 @@ def test_an_unknown_server_is_answered_with_the_nearest(config: str) -> None:
     assert (status, "did you mean example/ldap" in err) == (3, True)
 
 
-def test_dead_servers_are_out_and_keepalived_is_told_of_one(config: str) -> None:
+def test_dead_servers_are_out_and_keepalived_gets_the_status_of_one(config: str) -> None:
     status, out, _ = run("check", "--config", config)
     keepalived = run("check", "--config", config, "example/ldap2", "--format", "keepalived")
 
@@ -110,7 +110,7 @@ def test_without_a_check_that_writes_there_is_no_canary_plan(tmp_path: Path) -> 
     status, _, err = run("canary", "plan", "--config", str(path), "example")
 
     assert status == 3
-    assert "has no check write or propagation; say where" in err
+    assert "has no check write or propagation; configure one" in err
 
 
 def test_csn_compare_says_that_the_gap_is_no_lateness() -> None:
@@ -118,7 +118,7 @@ def test_csn_compare_says_that_the_gap_is_no_lateness() -> None:
 
     assert status == 0
     assert out.startswith("B is newer")
-    assert "not how late a server is" in out
+    assert "not the delay of a server" in out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["csn", "parse", CSN_A], ["check", "--help"]])
@@ -236,7 +236,7 @@ def test_a_locale_without_a_character_is_no_error(config: str) -> None:
 @pytest.mark.parametrize(
     ("sink", "expected"), [("text", 0), ("json", 0), ("nagios", 3), ("keepalived", 0)]
 )
-def test_every_sink_can_be_told_in_a_locale_without_the_character(sink: str, expected: int) -> None:
+def test_every_sink_can_print_in_a_locale_without_the_character(sink: str, expected: int) -> None:
     arguments = ("check", "ldap://\u0142.invalid", "--deadline", "5", "--verbose", "--format", sink)
 
     status, out, err = run(*arguments, PYTHONIOENCODING="latin-1")

@@ -58,7 +58,7 @@ def test_one_of_two_shapes_is_read() -> None:
     assert filled({"inner": {"number": 1}, "word": "w"})[0].word == "w"
 
 
-def test_all_mistakes_are_told_in_the_order_of_the_file() -> None:
+def test_all_mistakes_are_reported_in_the_order_of_the_file() -> None:
     _, problems = filled({"iner": 1, "inner": {"number": 0}, "many": [7, {"number": "x"}]})
 
     assert problems == [
@@ -83,7 +83,7 @@ def test_no_data_whatever_is_an_error_of_ours(data: object) -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 5])
-def test_what_is_no_mapping_is_told(data: object) -> None:
+def test_what_is_no_mapping_is_reported(data: object) -> None:
     found, problems = filled(data)
 
     assert found is UNSET

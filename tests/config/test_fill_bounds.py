@@ -36,7 +36,7 @@ class Inner(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Tagged(Struct, frozen=True, tag="tagged", forbid_unknown_fields=True):
-    """A mapping that says which one it is."""
+    """A tagged mapping."""
 
     number: int = 0
 
@@ -258,12 +258,12 @@ def test_a_type_with_a_text_form_is_made_of_it(kind: Any, value: object, expecte
         (list[Path], ["/a", 1], "key.2: must be a text, not 1"),
     ],
 )
-def test_a_text_form_that_is_wrong_is_told(kind: Any, value: object, problem: str) -> None:
+def test_a_text_form_that_is_wrong_is_reported(kind: Any, value: object, problem: str) -> None:
     assert filled(kind, value)[1] == [problem]
 
 
 class Pair(Struct, frozen=True):
-    """Two keys that go together."""
+    """Two keys that must be given together."""
 
     first: str = ""
     second: str = ""
@@ -292,5 +292,5 @@ def test_a_struct_finds_what_is_wrong_with_it_as_a_whole() -> None:
     ]
 
 
-def test_a_struct_that_cannot_be_made_is_told() -> None:
+def test_a_struct_that_cannot_be_made_is_reported() -> None:
     assert filled(Never, {"number": 1}) == (UNSET, ["key: takes nothing"])

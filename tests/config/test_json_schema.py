@@ -1,4 +1,4 @@
-"""The schema that editors get says the same as `load`, and explains every key."""
+"""The JSON Schema accepts the same files as `load`, and describes every key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A right file becomes clusters; a wrong one is told with every mistake, its place and the cure."""
+"""A valid file gives clusters; a wrong one gives a message for each mistake."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("scope: one", "size_limit: 9999", "checks.search: size_limit is a number of entries"),
         ("1:30", "30:1", "checks.search.entries.critical: '30:1' is no range"),
         ("1:30", "true", "critical: must be a range: a number, or"),
-        ("monitor: off", "bind: off", "checks.bind: every session has this step"),
+        ("monitor: off", "bind: off", "checks.bind: this step of a session"),
         ("monitor: off", "montor: off\n      nosuch: {}", "no check is named 'nosuch'"),
         ("monitor: off", "write: {}", "checks.write.container: is missing"),
         ("role: consumer", "role: slave", "servers.ldap2.role: must be one of provider, consumer"),
@@ -136,23 +136,25 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("weight: 50", "tls: {key_file: /x}", "servers.ldap2.tls.key_file: needs certificate_file"),
         ("weight: 50", "tls: {ca_file: /x}", "servers.ldap2.tls: cannot load the TLS files /x"),
         ("method: simple", "method: external", "probe: method external takes no dn and no passw"),
-        ('dn: "cn=x", ', "", "credentials.probe.dn: is missing; method simple binds as a DN"),
+        ('dn: "cn=x", ', "", "credentials.probe.dn: is missing; method simple needs a DN"),
         (
             "password_file:",
             "password_env: X, password_file:",
-            "probe: say one of password_file and",
+            "probe: needs one of password_file and",
         ),
         ("cred", "agent: {state_directory: x}\ncred", "state_directory: must be an absolute path"),
         ("cred", "agent: {threads: 1}\ncred", "agent.threads: must be a whole number >= 2"),
-        ("suffix:", "suffix: x\n    suffix:", "line 6: 'suffix' stands already in line 5"),
-        ("password_file", "password", "a password is never written here: use password_file"),
+        ("suffix:", "suffix: x\n    suffix:", "line 6: duplicate key 'suffix', first in line 5"),
+        ("password_file", "password", "the file must not contain passwords: use password_file"),
         ("method: simple", "method: [", "line 2, column"),
         ("dc=example,dc=com", "[*a, &a x]", "aliases"),
         ("dc=example,dc=com", "[" * 51 + "]" * 51, "line 5: nested too deep"),
         ("dc=example,dc=com", "[" * 500_000, "line 5: nested too deep"),  # a crash of libyaml
     ],
 )
-def test_a_mistake_is_told_with_its_place(written: Path, old: str, new: str, problem: str) -> None:
+def test_a_mistake_is_reported_with_its_place(
+    written: Path, old: str, new: str, problem: str
+) -> None:
     text = written.read_text()
     assert old in text
     written.write_text(text.replace(old, new, 1))
@@ -163,7 +165,7 @@ def test_a_mistake_is_told_with_its_place(written: Path, old: str, new: str, pro
     assert problem in "\n".join(caught.value.problems)
 
 
-def test_all_mistakes_are_told_at_once(written: Path) -> None:
+def test_all_mistakes_are_reported_at_once(written: Path) -> None:
     text = written.read_text().replace("prob", "pro", 2).replace("scope: one", "scope: two")
     written.write_text(text.replace("127.0.0.1:1", "127.0.0.1:0"))
 

@@ -1,4 +1,4 @@
-"""A reader sees the old file or the new one, whatever befalls the writer."""
+"""A reader sees the old file or the new one, whenever the writer stops."""
 
 from __future__ import annotations
 
@@ -163,13 +163,13 @@ def test_a_durable_file_has_its_name_on_disk_too(tmp_path: Path) -> None:
     )
     if strace is None:
         pytest.skip("strace is not here")
-    told = subprocess.run(
+    done = subprocess.run(
         [strace, "-f", "-y", "-o", trace, "-e", "trace=fsync,rename", sys.executable, "-c", body],
         check=False,
         timeout=60,
         capture_output=True,
     )
-    if told.returncode:
+    if done.returncode:
         pytest.skip("strace may not trace here")
 
     calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]

@@ -73,7 +73,7 @@ def test_it_adds_what_is_missing_once(cluster: Cluster, config: Path) -> None:
     second = apply(config)
 
     assert first == (0, ["added on c/ldap1"] * 4)
-    assert second == (0, ["is there already"] * 4)
+    assert second == (0, ["exists already"] * 4)
 
 
 def test_the_first_provider_that_answers_takes_them(cluster: Cluster, config: Path) -> None:
@@ -119,7 +119,7 @@ def test_an_entry_of_somebody_else_is_left_alone(cluster: Cluster, config: Path)
 
     status, outcomes = apply(config)
 
-    assert (status, outcomes[0]) == (1, "is somebody else's entry; left alone")
+    assert (status, outcomes[0]) == (1, "exists without the mark of this agent; not changed")
     assert cluster.nodes[0].root.read(dn, "description") == ("precious",)
 
 
@@ -129,4 +129,4 @@ def test_a_missing_container_is_told(cluster: Cluster, config: Path) -> None:
     status, outcomes = apply(config, *as_root(cluster.accounts.root))
 
     assert status == 1
-    assert all(f"the container ou=nowhere,{SUFFIX} must be there first" in o for o in outcomes)
+    assert all(f"the container ou=nowhere,{SUFFIX} must be created first" in o for o in outcomes)

@@ -326,7 +326,7 @@ def test_interrupted_it_goes_on_from_there(cluster: Cluster, config: Path, tmp_p
     report = json.loads(again.stdout)
 
     assert (first.returncode, stdout) == (130, "")
-    assert "the same command goes on from there" in stderr
+    assert "run the same command again to continue" in stderr
     assert 4 <= done < ENTRIES
     assert (again.returncode, report["different"]) == (0, 0)
     assert [each["entries"] for each in report["servers"]] == [ENTRIES] * 3  # none read twice

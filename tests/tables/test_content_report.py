@@ -1,4 +1,4 @@
-"""Differences as JSON, as LDIF and as a table: nothing that a server sends breaks out of them."""
+"""Differences as JSON, LDIF and a table. Text from a server cannot break the format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ldaphealth.content.difference import Difference, EntryVersion
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import Cursor
 from ldaphealth.tables.content_report import content_document, ldif
-from ldaphealth.tables.content_table import HINT, drawn_differences
+from ldaphealth.tables.content_table import HINT, render_differences
 from ldaphealth.tables.terminal import as_text
 
 SERVERS = ["c/a", "c/b", "c/d"]
@@ -33,7 +33,7 @@ def report(*found: Difference, **changes: Any) -> dict[str, Any]:
 
 
 def table(*found: Difference, **changes: Any) -> list[str]:
-    text = as_text(drawn_differences(report(*found, **changes)), width=120, colour=False)
+    text = as_text(render_differences(report(*found, **changes)), width=120, colour=False)
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
@@ -75,7 +75,7 @@ def test_the_table_tells_two_entries_of_one_name_apart() -> None:
     ("changes", "line"),
     [
         ({}, "no difference; 1,000 entries on 3 of 3 servers compared in 1 s"),
-        ({"unsettled": 2}, "2 entries changed all the time: nothing is known of them"),
+        ({"unsettled": 2}, "2 entries kept changing and could not be compared"),
         ({"not_compared": {"c/d": "refused\x1b[2J"}}, r"d was not compared: refused\x1b[2J"),
         ({"different": 12}, "and 12 more, which are not listed (--most)"),
         (

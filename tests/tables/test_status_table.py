@@ -1,4 +1,4 @@
-"""The status for people: a verdict that holds no more is told as such, whatever it said."""
+"""The status table: a verdict that is no longer fresh is shown as such."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from ldaphealth.sinks.json_document import snapshot_document
-from ldaphealth.tables.status_table import drawn_status
+from ldaphealth.tables.status_table import render_status
 from ldaphealth.tables.terminal import as_text
 from tests.page.views import HEALTH
 from tests.sinks.snapshots import HEALTHY, ONE_OUT, serving
 
 
-def text(told: Any, valid_seconds: dict[str, float]) -> str:
-    whole = told | {
+def text(shown: Any, valid_seconds: dict[str, float]) -> str:
+    whole = shown | {
         "valid_seconds": valid_seconds,
         "overrides": {},
         "agent": to_builtins(HEALTH),
         "listens": {},
     }
-    return as_text(drawn_status(whole), width=160, colour=False)
+    return as_text(render_status(whole), width=160, colour=False)
 
 
 def test_fresh_verdicts_are_counted() -> None:
@@ -32,12 +32,12 @@ def test_fresh_verdicts_are_counted() -> None:
 
 
 def test_a_stale_verdict_is_no_verdict() -> None:
-    told = text(
+    shown = text(
         snapshot_document(HEALTHY), {"main/ldap1": 9.0, "main/ldap2": -3.0, "main/ldap3": 0.0}
     )
 
-    assert "1 of 4 servers in service" in told
-    assert told.count("no fresh verdict") == 3  # also where the agent does not say that it holds
+    assert "1 of 4 servers in service" in shown
+    assert shown.count("no fresh verdict") == 3  # also where the agent does not say that it holds
 
 
 def test_a_drained_server_is_no_failure_of_its_own() -> None:
@@ -57,6 +57,6 @@ def test_an_operators_order_stands_beside_the_rule_that_does_it() -> None:
         "agent": to_builtins(HEALTH),
     }
 
-    drawn = as_text(drawn_status(shown), width=160, colour=False)
+    drawn = as_text(render_status(shown), width=160, colour=False)
 
     assert "override (in, 1 min 30 s left): because" in drawn

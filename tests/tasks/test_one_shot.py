@@ -1,4 +1,4 @@
-"""The whole flow without a network: who is looked at, who again, and what becomes of it."""
+"""The whole flow without a network: probes, second looks and verdicts."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ REFUSED = Failure(FailureKind.CONNECT, "connection refused")
 BUSY = Failure(FailureKind.RESULT, "search: busy", "busy")
 PATIENCE_SECONDS = 20.0  # a wait that takes so long has failed
 
-Script = Callable[[str, str, int], AnyObservation]  # server, check, number of the look from 1
+Script = Callable[[str, str, int], AnyObservation]  # server, check, number of the probe from 1
 
 
-class Looks(Struct):
-    """What stands in for the network: it sees what the script says, and notes who asked."""
+class ScriptedProbe(Struct):
+    """A probe without a network: it returns the observations of a script and records its calls."""
 
     script: Script
     calls: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Looks(Struct):
     def probe(
         self, server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
     ) -> list[AnyObservation]:
-        """Return what the script says, one observation for each check that is asked for."""
+        """Return the observations of the script, one for each requested check."""
         names = tuple(each.check.name for each in checks)
         self.calls.append((server.id, names))
         self.deadlines.append(deadline)
@@ -61,7 +61,7 @@ class Looks(Struct):
         return [replace(each, server=server.id) for each in seen]
 
     def times(self, server: str) -> int:
-        """Return how often a server was looked at."""
+        """Return how often a server was probed."""
         return [called for called, _ in self.calls].count(server)
 
     def evaluate(
@@ -86,7 +86,7 @@ def count(view: AnyView, _: object) -> Iterable[Finding]:
 
 
 def again(wanted: Callable[[str], bool] = lambda _: True, name: str = "again") -> ConfiguredCheck:
-    """Return a check that wants a second look at some servers, and tells how often it looked."""
+    """Return a check that needs a second look at some servers and reports how often it ran."""
     check = Check(
         name=name,
         params=Nothing,
@@ -104,7 +104,7 @@ SEARCH = planned("search", SearchParams())
 MONITOR = planned("monitor", MonitorParams())
 
 
-def told(snapshot: Snapshot, check: str) -> dict[str, str]:
+def codes(snapshot: Snapshot, check: str) -> dict[str, str]:
     """Return the code of one check by server."""
     return {
         verdict.server: finding.code
@@ -115,15 +115,15 @@ def told(snapshot: Snapshot, check: str) -> dict[str, str]:
 
 
 def test_a_snapshot_has_the_verdicts_in_the_order_of_the_servers() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
 
-    snapshot = looks.evaluate(cluster(CONNECT, SEARCH, servers=3))
+    snapshot = probes.evaluate(cluster(CONNECT, SEARCH, servers=3))
 
     assert snapshot.taken_at == 1_000_000.0
     assert [verdict.server for verdict in snapshot.verdicts] == ["c/s0", "c/s1", "c/s2"]
     assert [(v.state, v.in_service, v.weight) for v in snapshot.verdicts] == [(OK, True, 100)] * 3
-    assert sorted(looks.calls) == [(f"c/s{n}", ("connect", "search")) for n in range(3)]
-    assert looks.pauses == []
+    assert sorted(probes.calls) == [(f"c/s{n}", ("connect", "search")) for n in range(3)]
+    assert probes.pauses == []
 
 
 WATCHED = planned("search", SearchParams(), CheckEffect.WATCH)
@@ -153,44 +153,44 @@ PLAN = (CONNECT, BIND, again(lambda _: False), WEIGHED, MONITOR, UNBIND)
 def test_checks_whose_effect_is_not_wanted_are_left_out_but_for_the_session(
     effects: Iterable[CheckEffect], expected: tuple[str, ...]
 ) -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
 
-    [verdict] = looks.evaluate(cluster(*PLAN), effects=effects).verdicts
+    [verdict] = probes.evaluate(cluster(*PLAN), effects=effects).verdicts
 
-    assert looks.calls == [("c/s0", expected)]
+    assert probes.calls == [("c/s0", expected)]
     assert tuple(finding.check for finding in verdict.findings) == expected
 
 
 def test_the_effect_that_counts_is_the_one_of_the_cluster() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
 
-    looks.evaluate(cluster(WATCHED), effects=[CheckEffect.OUT])
+    probes.evaluate(cluster(WATCHED), effects=[CheckEffect.OUT])
 
-    assert looks.calls == [("c/s0", ())]
+    assert probes.calls == [("c/s0", ())]
 
 
 def test_a_second_look_is_only_at_who_wants_it_and_with_the_checks_that_want_it() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
     plan = (CONNECT, BIND, SEARCH, again(lambda name: name == "s1"), UNBIND)
 
-    snapshot = looks.evaluate(cluster(*plan, servers=3, second_look_seconds=0.75))
+    snapshot = probes.evaluate(cluster(*plan, servers=3, second_look_seconds=0.75))
 
-    assert looks.pauses == [0.75]
-    assert looks.calls[3:] == [("c/s1", ("connect", "bind", "again", "unbind"))]
-    assert told(snapshot, "again") == {"c/s0": "seen_1", "c/s1": "seen_2", "c/s2": "seen_1"}
+    assert probes.pauses == [0.75]
+    assert probes.calls[3:] == [("c/s1", ("connect", "bind", "again", "unbind"))]
+    assert codes(snapshot, "again") == {"c/s0": "seen_1", "c/s1": "seen_2", "c/s2": "seen_1"}
 
 
 def test_each_server_is_looked_at_again_for_what_it_wants_itself() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
     plan = (again(lambda name: name == "s0", "one"), again(name="other"))
 
-    looks.evaluate(cluster(*plan, servers=2))
+    probes.evaluate(cluster(*plan, servers=2))
 
-    assert sorted(looks.calls[2:]) == [("c/s0", ("one", "other")), ("c/s1", ("other",))]
+    assert sorted(probes.calls[2:]) == [("c/s0", ("one", "other")), ("c/s1", ("other",))]
 
 
 def test_there_is_no_third_look() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
     never_enough = Check(
         name="more",
         params=Nothing,
@@ -201,37 +201,37 @@ def test_there_is_no_third_look() -> None:
         second_look=lambda *_: True,
     )
 
-    snapshot = looks.evaluate(cluster(ConfiguredCheck(never_enough, None, CheckEffect.OUT)))
+    snapshot = probes.evaluate(cluster(ConfiguredCheck(never_enough, None, CheckEffect.OUT)))
 
-    assert looks.calls == [("c/s0", ("more",))] * 2
-    assert told(snapshot, "more") == {"c/s0": "seen_2"}
+    assert probes.calls == [("c/s0", ("more",))] * 2
+    assert codes(snapshot, "more") == {"c/s0": "seen_2"}
 
 
 def test_a_check_that_is_left_out_asks_for_no_second_look() -> None:
     def counters(_: str, check: str, __: int) -> AnyObservation:
         return saw(check, {"completed": {"search": 1}} if check == "monitor" else {})
 
-    looks = Looks(counters)
+    probes = ScriptedProbe(counters)
     plan = (CONNECT, MONITOR)
-    looks.evaluate(cluster(*plan), effects=[CheckEffect.OUT])
-    assert looks.pauses == []
+    probes.evaluate(cluster(*plan), effects=[CheckEffect.OUT])
+    assert probes.pauses == []
 
-    looks.evaluate(cluster(*plan), effects=[CheckEffect.WATCH])
-    assert looks.pauses == [1.0]
+    probes.evaluate(cluster(*plan), effects=[CheckEffect.WATCH])
+    assert probes.pauses == [1.0]
 
 
 def test_both_looks_have_the_one_deadline_of_the_cluster() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
 
-    looks.evaluate(cluster(again(), servers=2, deadline_seconds=7.5))
+    probes.evaluate(cluster(again(), servers=2, deadline_seconds=7.5))
 
-    assert len(looks.deadlines) == 4
-    assert {id(each) for each in looks.deadlines} == {id(looks.deadlines[0])}
-    assert looks.deadlines[0].seconds == 7.5
+    assert len(probes.deadlines) == 4
+    assert {id(each) for each in probes.deadlines} == {id(probes.deadlines[0])}
+    assert probes.deadlines[0].seconds == 7.5
 
 
 def failing(failure: Failure, check: str, number: int) -> Script:
-    """Return a script in which one check fails in one of the looks."""
+    """Return a script in which one check fails in one of the probes."""
 
     def script(_: str, name: str, looked: int) -> AnyObservation:
         failed = name == check and looked == number
@@ -260,26 +260,26 @@ def failing(failure: Failure, check: str, number: int) -> Script:
             CRITICAL,
             False,
             ["again.timeout"],
-            id="first: no answer, and nobody looks again",
+            id="first: no answer, and nobody probes again",
         ),
     ],
 )
 def test_a_second_look_that_ran_out_of_time_counts_for_nothing(
     script: Script, state: State, in_service: bool, reasons: list[str]
 ) -> None:
-    [verdict] = Looks(script).evaluate(cluster(CONNECT, again())).verdicts
+    [verdict] = ScriptedProbe(script).evaluate(cluster(CONNECT, again())).verdicts
 
     assert (verdict.state, verdict.in_service) == (state, in_service)
     assert [reason.code for reason in verdict.reasons] == reasons
 
 
 def test_a_timeout_of_a_second_look_leaves_what_the_first_look_saw() -> None:
-    looks = Looks(failing(TIMED_OUT, "again", 2))
+    probes = ScriptedProbe(failing(TIMED_OUT, "again", 2))
 
-    snapshot = looks.evaluate(cluster(CONNECT, again()))
+    snapshot = probes.evaluate(cluster(CONNECT, again()))
 
-    assert looks.pauses == [1.0]
-    assert told(snapshot, "again") == {"c/s0": "seen_1"}
+    assert probes.pauses == [1.0]
+    assert codes(snapshot, "again") == {"c/s0": "seen_1"}
 
 
 @pytest.mark.parametrize(
@@ -294,10 +294,10 @@ def test_of_two_looks_the_slower_step_of_the_session_is_judged(
         observation = all_well(server, check, number)
         return replace(observation, timings={check: seconds}) if check == "bind" else observation
 
-    snapshot = Looks(script).evaluate(cluster(CONNECT, BIND, again()))
+    snapshot = ScriptedProbe(script).evaluate(cluster(CONNECT, BIND, again()))
 
-    assert told(snapshot, "bind") == {"c/s0": expected}
-    assert told(snapshot, "again") == {"c/s0": "seen_2"}
+    assert codes(snapshot, "bind") == {"c/s0": expected}
+    assert codes(snapshot, "again") == {"c/s0": "seen_2"}
 
 
 def test_a_server_of_which_nothing_was_seen_is_unknown_and_stays_in_service() -> None:
@@ -319,7 +319,7 @@ def test_a_server_of_which_nothing_was_seen_is_unknown_and_stays_in_service() ->
     ],
 )
 def test_without_servers_there_is_an_empty_snapshot(clusters: list[Cluster]) -> None:
-    assert Looks(all_well).evaluate(*clusters) == Snapshot(1_000_000.0, ())
+    assert ScriptedProbe(all_well).evaluate(*clusters) == Snapshot(1_000_000.0, ())
 
 
 def named(name: str, given: Cluster) -> Cluster:
@@ -341,32 +341,32 @@ def test_clusters_are_looked_at_together_and_told_in_their_order() -> None:
     empty = named("empty", cluster(CONNECT, servers=0))
     last = named("a", cluster(SEARCH, servers=1))
 
-    snapshot = Looks(script).evaluate(first, empty, last)
+    snapshot = ScriptedProbe(script).evaluate(first, empty, last)
 
     assert [verdict.server for verdict in snapshot.verdicts] == ["z/s0", "z/s1", "a/s0"]
     assert {verdict.state for verdict in snapshot.verdicts} == {OK}
 
 
 def test_each_cluster_pauses_for_its_own_time_and_only_if_it_wants_to() -> None:
-    looks = Looks(all_well)
-    looks.evaluate(
+    probes = ScriptedProbe(all_well)
+    probes.evaluate(
         named("a", cluster(again(), servers=2, second_look_seconds=0.25)),
         named("b", cluster(SEARCH, second_look_seconds=0.5)),
         named("c", cluster(again(), second_look_seconds=0.75)),
     )
 
-    assert sorted(looks.pauses) == [0.25, 0.75]
+    assert sorted(probes.pauses) == [0.25, 0.75]
 
 
 def test_what_is_seen_in_one_cluster_is_not_seen_in_another_with_the_same_server_names() -> None:
     def counted(_: str, check: str, number: int) -> AnyObservation:
         return saw(check, {"search": 100 * number})
 
-    snapshot = Looks(counted).evaluate(
+    snapshot = ScriptedProbe(counted).evaluate(
         named("a", cluster(again())), named("b", cluster(again(lambda _: False)))
     )
 
-    assert told(snapshot, "again") == {"a/s0": "seen_2", "b/s0": "seen_1"}
+    assert codes(snapshot, "again") == {"a/s0": "seen_2", "b/s0": "seen_1"}
 
 
 def test_a_server_that_hangs_keeps_nobody_from_a_second_look_and_is_waited_for() -> None:
@@ -379,24 +379,24 @@ def test_a_server_that_hangs_keeps_nobody_from_a_second_look_and_is_waited_for()
             second_look_began.set()
         return all_well(server, check, number)
 
-    looks = Looks(script)
-    snapshot = looks.evaluate(
+    probes = ScriptedProbe(script)
+    snapshot = probes.evaluate(
         cluster(again(), servers=2, deadline_seconds=0.4, second_look_seconds=0.1)
     )
 
-    assert told(snapshot, "again") == {"c/s0": "seen_1", "c/s1": "seen_2"}
-    assert looks.times("c/s0") == 1
+    assert codes(snapshot, "again") == {"c/s0": "seen_1", "c/s1": "seen_2"}
+    assert probes.times("c/s0") == 1
 
 
 def test_more_servers_than_threads_are_all_looked_at() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
     many = MAX_THREADS + 44
 
-    snapshot = looks.evaluate(cluster(CONNECT, servers=many))
+    snapshot = probes.evaluate(cluster(CONNECT, servers=many))
 
     assert [verdict.server for verdict in snapshot.verdicts] == [f"c/s{n}" for n in range(many)]
     assert {verdict.state for verdict in snapshot.verdicts} == {OK}
-    assert len(looks.calls) == many
+    assert len(probes.calls) == many
 
 
 OLD, NEW = "20260101000000.000000Z#000000#001#000000", "20260101000100.000000Z#000000#001#000000"
@@ -418,10 +418,10 @@ def test_replication_is_judged_by_what_is_still_missing_at_the_second_look(
         values = (first if number == 1 else second,)
         return saw(check, {ATTRIBUTE: {"": values}}, at=100.0 + number)
 
-    looks = Looks(script)
-    verdict = looks.evaluate(cluster(planned("replication"), servers=3)).verdicts[2]
+    probes = ScriptedProbe(script)
+    verdict = probes.evaluate(cluster(planned("replication"), servers=3)).verdicts[2]
 
-    assert looks.calls[3:] == [("c/s2", ("replication",))]
+    assert probes.calls[3:] == [("c/s2", ("replication",))]
     assert (verdict.server, verdict.in_service) == ("c/s2", in_service)
     assert [reason.code for reason in verdict.reasons] == reasons
 
@@ -429,19 +429,19 @@ def test_replication_is_judged_by_what_is_still_missing_at_the_second_look(
 @settings(deadline=None, max_examples=30)  # it starts threads
 @given(st.sets(st.integers(0, 5)))
 def test_exactly_who_wants_a_second_look_gets_one(wanting: set[int]) -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
     names = {f"s{n}" for n in wanting}
 
-    snapshot = looks.evaluate(cluster(again(lambda name: name in names), servers=6))
+    snapshot = probes.evaluate(cluster(again(lambda name: name in names), servers=6))
 
     expected = {f"c/s{n}": "seen_2" if n in wanting else "seen_1" for n in range(6)}
-    assert told(snapshot, "again") == expected
-    assert looks.pauses == ([1.0] if wanting else [])
+    assert codes(snapshot, "again") == expected
+    assert probes.pauses == ([1.0] if wanting else [])
 
 
 def test_surveys_have_no_part_in_one_look() -> None:
-    looks = Looks(all_well)
+    probes = ScriptedProbe(all_well)
 
-    looks.evaluate(surveying(then(SurveyResult({}))))
+    probes.evaluate(surveying(then(SurveyResult({}))))
 
-    assert {names for _, names in looks.calls} == {("connect",)}
+    assert {names for _, names in probes.calls} == {("connect",)}

@@ -1,4 +1,4 @@
-"""What programs read is one ASCII line, so that no locale can refuse it."""
+"""The output for programs is one ASCII line, valid in every locale."""
 
 from __future__ import annotations
 

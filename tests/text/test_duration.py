@@ -1,4 +1,4 @@
-"""Seconds as people say them."""
+"""Durations in readable units."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ldaphealth.text.duration import brief, duration
         pytest.param(86_400 * 400 + 7_200, "400 d 2 h", id="days are the largest"),
     ],
 )
-def test_a_duration_is_told_in_its_two_largest_units(seconds: float, expected: str) -> None:
+def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, expected: str) -> None:
     assert duration(seconds) == expected
 
 
 @given(st.floats(0, 1e10))
-def test_a_duration_as_told_is_short_by_less_than_one_of_its_second_unit(seconds: float) -> None:
+def test_a_duration_as_shown_is_short_by_less_than_one_of_its_second_unit(seconds: float) -> None:
     sizes = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
     words = duration(seconds).split()
-    told = sum(
+    shown = sum(
         int(amount) * sizes[unit] for amount, unit in zip(words[::2], words[1::2], strict=True)
     )
 
-    assert 0 <= seconds - told < max(1, seconds / 24)
+    assert 0 <= seconds - shown < max(1, seconds / 24)
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_a_duration_as_told_is_short_by_less_than_one_of_its_second_unit(seconds
         pytest.param(5.0, "5.0 s", id="seconds"),
     ],
 )
-def test_how_long_an_operation_took_is_told_in_its_own_unit(seconds: float, expected: str) -> None:
+def test_how_long_an_operation_took_is_shown_in_its_own_unit(seconds: float, expected: str) -> None:
     assert brief(seconds) == expected

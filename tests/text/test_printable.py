@@ -1,4 +1,4 @@
-"""What a server says cannot leave its line, nor move the cursor, nor fill the screen."""
+"""Text from a server stays on its line, is bounded, and cannot move the cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The name that was probably meant is offered, or else all that there are."""
+"""The hint has the most similar name, or all names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking the running agent for a command."""
+"""Requests of the commands to the running agent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import click
 from ldaphealth.control import client
 from ldaphealth.control.requests import ControlRequest
 
-NOBODY = "start `ldaphealth agent`, or name its socket with --socket"
+START_HINT = "start `ldaphealth agent`, or name its socket with --socket"
 
 
-def ask_agent(path: Path, request: ControlRequest, patience_seconds: float | None = None) -> Any:
+def query_agent(path: Path, request: ControlRequest, timeout_seconds: float | None = None) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
     try:
-        return client.ask(path, request, patience_seconds or client.PATIENCE_SECONDS)
+        return client.ask(path, request, timeout_seconds or client.PATIENCE_SECONDS)
     except client.NoAgentError as error:
-        raise click.ClickException(f"{error}; {NOBODY}") from error
+        raise click.ClickException(f"{error}; {START_HINT}") from error
     except client.AgentError as error:
         raise click.ClickException(str(error)) from error
