@@ -138,7 +138,7 @@ def _parse(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
         sink = SINKS[given["sink"]]
         if not sink.error_line:
             raise
-        click.echo(_apology(sink, error.format_message()))
+        click.echo(_error_line(sink, error.format_message()))
         sys.exit(BAD_INPUT)
     return arguments, selection
 
@@ -187,12 +187,12 @@ def _limit_process_time(deadline_seconds: float, sink: Sink) -> None:
         late = f"no verdict {GRACE_SECONDS:g} s after the deadline; this is a defect: report it"
         click.echo(f"ldaphealth: {late}", err=True)
         if sink.error_line:
-            click.echo(_apology(sink, late))
+            click.echo(_error_line(sink, late))
         os._exit(BAD_INPUT)  # a thread that hangs would delay a normal exit
 
     signal.signal(signal.SIGALRM, exit_late)
     signal.setitimer(signal.ITIMER_REAL, deadline_seconds + GRACE_SECONDS)
 
 
-def _apology(sink: Sink, why: str) -> str:
+def _error_line(sink: Sink, why: str) -> str:
     return sink.error_line.format(ascii_line(why.replace("|", "/"), 300))
