@@ -13,7 +13,7 @@ from ldaphealth.text.printable import printable
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
-ONLY_REPORTED, LOWERS_WEIGHT = "only reported", "lowers the weight"
+CANNOT_REMOVE, LOWERS_WEIGHT = "cannot remove the server", "lowers the weight"
 STALE = "agent.stale"  # the reason of a verdict that replaces an expired one
 
 
@@ -83,8 +83,8 @@ def remark(verdict: Verdict, reason: Reason) -> str:
     if reason.removes:
         return ""
     if reason.effect is CheckEffect.OUT:
-        return ONLY_REPORTED if reason.state is State.CRITICAL else ""
-    return LOWERS_WEIGHT if _lowers_weight(verdict, reason) else ONLY_REPORTED
+        return CANNOT_REMOVE if reason.state is State.CRITICAL else ""
+    return LOWERS_WEIGHT if _lowers_weight(verdict, reason) else CANNOT_REMOVE
 
 
 def _lowers_weight(verdict: Verdict, reason: Reason) -> bool:

@@ -55,11 +55,19 @@ WATCHED = (0, "monitor", "ratio", SOFT)
 WEIGHED = (0, "latency", "slow", SOFT)
 SPLIT = (0, "replication", "split", INFORMATIVE)
 CASES = [
-    pytest.param([WATCHED], 1, "monitor.ratio (only reported)", "", id="a check that only reports"),
-    pytest.param([WEIGHED], 1, "latency.slow (lowers the weight)", "", id="a lower weight"),
-    pytest.param([SPLIT], 1, "replication.split (only reported)", "", id="no server would benefit"),
     pytest.param(
-        [(0, "latency", "slow", LOCAL)], 1, "latency.slow (only reported)", "", id="a local failure"
+        [WATCHED], 1, "monitor.ratio (cannot remove the server)", "", id="a check that only reports"
+    ),
+    pytest.param([WEIGHED], 1, "latency.slow (lowers the weight)", "", id="a lower weight"),
+    pytest.param(
+        [SPLIT], 1, "replication.split (cannot remove the server)", "", id="no server would benefit"
+    ),
+    pytest.param(
+        [(0, "latency", "slow", LOCAL)],
+        1,
+        "latency.slow (cannot remove the server)",
+        "",
+        id="a local failure",
     ),
     pytest.param(
         [(n, "bind", "invalidCredentials", SOFT) for n in (0, 1)],

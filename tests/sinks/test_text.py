@@ -189,7 +189,10 @@ def test_no_line_is_wider_than_the_terminal(snapshot: Snapshot, width: int) -> N
 
 
 def test_a_reason_that_cannot_remove_a_server_says_so() -> None:
-    assert "x (only reported): x" in render(nasty_snapshot("x"), SinkOptions(width=160)).text
+    assert (
+        "x (cannot remove the server): x"
+        in render(nasty_snapshot("x"), SinkOptions(width=160)).text
+    )
 
 
 def test_markup_in_a_server_s_text_is_not_obeyed() -> None:
