@@ -16,7 +16,7 @@ NOBODY = "start `ldaphealth agent`, or name its socket with --socket"
 def ask_agent(path: Path, request: ControlRequest, patience_seconds: float | None = None) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
     try:
-        return client.ask(path, request, patience_seconds or client.PATIENCE_SECONDS)
+        return client.send_request(path, request, patience_seconds or client.TIMEOUT_SECONDS)
     except client.NoAgentError as error:
         raise click.ClickException(f"{error}; {NOBODY}") from error
     except client.AgentError as error:

@@ -57,7 +57,7 @@ class StuckWriter(Clock):
 
     def __call__(self) -> float:
         """Hang in the thread that writes."""
-        if threading.current_thread().name == "journal":
+        if threading.current_thread().name == "history":
             self.is_stuck.set()
             self.release.wait(PATIENCE_SECONDS)
         return self.now
@@ -226,7 +226,7 @@ def test_the_numbers_of_a_minute_add_up_over_restarts(disk: Disk) -> None:
             disk.clock.now += 1
         journal.close(PATIENCE_SECONDS)
 
-    told = disk.open().spread(SERVER, NAME, START)
+    told = disk.open().durations(SERVER, NAME, START)
 
     whole = histogram_of(numbers)
     assert (told.count, told.least, told.most) == (30, whole.least, whole.most)
@@ -242,15 +242,15 @@ def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
     disk.clock.now = START + 30
     journal.publish(timed(0.25))
     assert comes_true(lambda: bool(stored(journal)))
-    assert journal.spread(SERVER, NAME, 0).count == 0
+    assert journal.durations(SERVER, NAME, 0).count == 0
 
     disk.clock.now = START + 61
     journal.publish(timed(1.0))
 
-    assert comes_true(lambda: journal.spread(SERVER, NAME, 0).count == 2)
-    assert journal.spread(SERVER, NAME, START + 1).count == 0
-    assert journal.spread("main/another", NAME, 0).count == 0
-    assert journal.spread(SERVER, "bind.bind_seconds", 0).count == 0
+    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 2)
+    assert journal.durations(SERVER, NAME, START + 1).count == 0
+    assert journal.durations("main/another", NAME, 0).count == 0
+    assert journal.durations(SERVER, "bind.bind_seconds", 0).count == 0
 
 
 def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
@@ -265,7 +265,7 @@ def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
     journal.publish(changed(serving("main/new")))
 
     assert comes_true(lambda: stored(journal) == ["main/new", "main/young"])
-    assert comes_true(lambda: journal.spread(SERVER, NAME, 0).count == 0)
+    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 0)
 
 
 SMALL_BYTES = 128 << 10
