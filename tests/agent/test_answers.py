@@ -29,7 +29,7 @@ DRAIN = OverrideRequest("c/a", "drain", 3600.0, "new kernel")
 class Stage:
     """An agent that sees nothing, and its answers; it works from `start` to `stop`."""
 
-    def __init__(self, directory: Path, patience_seconds: float) -> None:
+    def __init__(self, directory: Path, timeout_seconds: float) -> None:
         cluster = Cluster(
             name="c",
             servers=(Server(cluster="c", name="a", uri="ldap://127.0.0.1"),),
@@ -45,9 +45,9 @@ class Stage:
             [],
             probe=lambda *_: [],
         )
-        journal = HistoryDatabase(directory / "history", keep_days=1, max_bytes=4 << 20)
+        history = HistoryDatabase(directory / "history", keep_days=1, max_bytes=4 << 20)
         self.answers = Answers(
-            self.agent, journal, self._save, "0", patience_seconds=patience_seconds
+            self.agent, history, self._save, "0", timeout_seconds=timeout_seconds
         )
         self.thread = threading.Thread(target=self.agent.run)
 
@@ -95,7 +95,7 @@ def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: objec
 
 def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, LONG_SECONDS)
-    taken_back = stage.agent.ask(lambda: stage.answers._override("c/a", None))
+    taken_back = stage.agent.submit(lambda: stage.answers._override("c/a", None))
     assert taken_back.cancel()
     stage.start()
 
@@ -117,7 +117,7 @@ def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:
 
     def call() -> None:
         try:
-            stage.answers._owned(slow)
+            stage.answers._in_agent(slow)
         except Exception as refused:
             answers.append(str(refused))
 
@@ -127,7 +127,9 @@ def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:
     caller.join(LONG_SECONDS)
     release.set()
 
-    assert answers == ["the agent is busy with just this, and may still do it: ask its status"]
+    assert answers == [
+        "the agent is busy with this request and may still complete it; check its status"
+    ]
 
 
 def test_a_cluster_in_place_of_a_server_is_told_so(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.agent.survey_runner import AIR_SECONDS, SurveyEnded, SurveyRunner
+from ldaphealth.agent.survey_runner import MARGIN_SECONDS, SurveyEnded, SurveyRunner
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import AnyObservation, FailureKind
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
@@ -39,7 +39,7 @@ class Base:
 
     def seen(self) -> tuple[AnyObservation, ...]:
         """Wait for the next letter and take it."""
-        return self.surveyors.land(self.letters.get(timeout=PATIENCE_SECONDS))
+        return self.surveyors.accept(self.letters.get(timeout=PATIENCE_SECONDS))
 
     def is_quiet(self) -> bool:
         """Tell whether no survey reports for a moment."""
@@ -164,14 +164,14 @@ def test_one_that_hangs_past_its_deadline_is_told_once_and_not_begun_again(
     release = threading.Event()
     base = Base(then(FINE, lambda _: release.wait(PATIENCE_SECONDS)), Params(deadline_seconds=0.05))
     base.at(0.0)
-    threading.Event().wait(AIR_SECONDS + 0.2)
+    threading.Event().wait(MARGIN_SECONDS + 0.2)
     base.at(1.0)
     base.at(2.0)
     told = base.seen()
     assert base.is_quiet()
 
     assert [each.failure and each.failure.kind for each in told] == [FailureKind.BUG] * 2
-    assert "no end within 0.05 s" in str(told[0].failure)
+    assert "it did not end within 0.05 s" in str(told[0].failure)
     assert [record.message for record in caplog.records] == ["a survey hangs"]
     release.set()
     assert base.seen() == ()  # it ends after all, too late to count
@@ -301,7 +301,7 @@ def test_the_surveys_of_many_clusters_do_not_begin_together() -> None:
     for now in range(60):
         base.at(float(now))
         begun.append(0)
-        while base.surveyors._under_way:
+        while base.surveyors._running:
             base.seen()
             begun[-1] += 1
 

@@ -73,7 +73,7 @@ class Listening:
     now: float = NOW
     ticked_at: float = NOW
     overrides: dict[str, Override] = field(default_factory=dict)
-    board: LiveState = field(default_factory=LiveState)
+    live_state: LiveState = field(default_factory=LiveState)
     tls: ssl.SSLContext | None = None
     port: int = 0
     slow_seconds: float = 0.0  # that the status takes
@@ -103,7 +103,7 @@ class Listening:
     def source(self) -> Source:
         """Return what the server reads from."""
         return Source(
-            board=self.board,
+            live_state=self.live_state,
             settings=lambda: Settings({each.name: each for each in self.clusters}, self.settings),
             health=self._health,
             overrides=lambda: self.overrides,
@@ -132,11 +132,11 @@ class Listening:
         )
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
-        """Have the board know these verdicts on one cluster."""
+        """Have the live state know these verdicts on one cluster."""
         by_server = {each.server: each for each in verdicts}
         due = dict.fromkeys(by_server, self.now + holds_seconds)
         name = verdicts[0].server.partition("/")[0]
-        self.board.publish(Publication(name, by_server, due, (), ()))
+        self.live_state.publish(Publication(name, by_server, due, (), ()))
 
     def connected(self, port: int | None = None) -> socket.socket:
         """Return a bare connection to the HTTP port, or another."""

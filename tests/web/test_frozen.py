@@ -38,7 +38,7 @@ class Frozen(Listening):
     def source(self) -> Source:
         """Return what the server reads from."""
         return Source(
-            board=self.board,
+            live_state=self.live_state,
             settings=lambda: self.agent.settings,
             health=lambda: health_of(self.agent, self.journal, "0"),
             overrides=dict,
@@ -64,7 +64,7 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
             {"c": cluster},
             AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
         ),
-        [web.board],
+        [web.live_state],
         probe=lambda server, *_: [
             Observation(
                 server=server.id,
@@ -80,7 +80,7 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
     journal = HistoryDatabase(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
     with web.of(agent, journal):
         wait.until(lambda: web.get("/ready").status == 200, PATIENCE_SECONDS, "no verdicts")
-        agent.ask(lambda: release.wait(PATIENCE_SECONDS))
+        agent.submit(lambda: release.wait(PATIENCE_SECONDS))
         yield web
         release.set()
     agent.stop()
@@ -94,7 +94,7 @@ def test_nothing_is_told_that_holds_no_more(frozen: Frozen) -> None:
 
     answers = {path: frozen.get(path) for path in ("/live", "/ready", "/health/c", "/health/c/a")}
     assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(answers, 503)
-    assert "has not come round" in answers["/live"].body
+    assert "has not run for" in answers["/live"].body
     assert "no fresh verdict" in answers["/health/c/a"].body
     status = json.loads(frozen.get("/api/v1/status").body)
     assert (status["verdicts"], len(status["without_verdict"])) == ([], 2)
