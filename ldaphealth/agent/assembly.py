@@ -82,7 +82,7 @@ def claim_directories(settings: AgentSettings, stack: ExitStack) -> None:
     except BlockingIOError as error:
         raise StartError(f"another agent uses {directory}") from error
     except OSError as error:
-        hint = "the settings agent.runtime_directory and agent.state_directory name its directories"
+        hint = "agent.runtime_directory and agent.state_directory name its directories"
         raise StartError(f"{error.filename}: {error.strerror}; {hint}") from error
 
 

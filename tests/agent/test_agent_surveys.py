@@ -1,4 +1,4 @@
-"""A survey beside the rounds of the agent: what becomes of it, and that it holds up nobody."""
+"""A survey in parallel to the rounds of the agent: its result, and that it delays nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Told:
         """Nothing to end."""
 
     def surveyed(self) -> list[AnyObservation]:
-        """Return all that was told of what surveys saw."""
+        """Return all observations of surveys that were published."""
         return [seen for each in self.decided for seen in each.seen if seen.check == NAME]
 
     def reasons(self, server: str) -> list[str]:

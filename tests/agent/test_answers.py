@@ -1,4 +1,4 @@
-"""What a caller is told of a word is what became of it, however busy the agent is."""
+"""The answer to a request for an override is true, however busy the agent is."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ class Stage:
         self.thread = threading.Thread(target=self.agent.run)
 
     @property
-    def words(self) -> dict[str, str]:
-        """Return what operators said, by server."""
+    def overrides(self) -> dict[str, str]:
+        """Return the actions of the overrides, by server."""
         found = self.agent.pools["c"].memory.overrides
-        return {server: word.action for server, word in found.items()}
+        return {server: override.action for server, override in found.items()}
 
     def start(self) -> None:
         """Let the agent work."""
         self.thread.start()
 
     def stop(self) -> None:
-        """Let it do all that was asked of it, and end."""
+        """Let it handle all requests, and end."""
         self.agent.stop()
         self.thread.join(LONG_SECONDS)
 
@@ -89,7 +89,7 @@ def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: objec
     stage.start()
     stage.stop()
 
-    assert stage.words == {}
+    assert stage.overrides == {}
     assert stage.saved == 0
 
 
@@ -101,7 +101,7 @@ def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
 
     assert stage.answers.answer(DRAIN).error == ""
     assert stage.answers.answer(StatusRequest()).error == ""
-    assert stage.words == {"c/a": "drain"}
+    assert stage.overrides == {"c/a": "drain"}
     assert stage.saved == 1
     stage.stop()
 

@@ -1,4 +1,4 @@
-"""The agent's socket answers who asks in form, and is never held up by who does not."""
+"""The control socket answers valid requests. Other clients never block it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TIMEOUT_SECONDS = 10.0
 
 
 class Stub:
-    """Stands for the agent: what it was asked, and what it answers."""
+    """Stands for the agent: the requests that it received, and its answer."""
 
     def __init__(self) -> None:
         self.asked: list[ControlRequest] = []
@@ -101,7 +101,7 @@ def error_of(answer: bytes) -> str:
 
 
 def answers_again(path: Path) -> bool:
-    """Tell whether the server gets round to answering."""
+    """Return whether the server answers."""
     until = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < until:
         try:

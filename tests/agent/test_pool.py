@@ -1,4 +1,4 @@
-"""What one cluster makes of what lands, and what a third party may get wrong without an end."""
+"""A pool judges rounds and surveys. Errors in a third party's check do not end the agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the agent looks at out of turn: nobody, unless a silence waits for a witness."""
+"""Servers are probed at once only if a silent server is held until another one answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A publisher's trouble is its own: the agent goes on looking, and telling the others."""
+"""An error in a publisher stops neither the agent nor the other publishers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reload takes away is told no more by anybody, from that moment on."""
+"""A server that a reload removes is no longer published, from that moment on."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def cluster(name: str, **uris: str) -> Cluster:
 
 
 class Stage:
-    """An agent that works, and everybody whom it tells something that stays.
+    """An agent that runs, and its publishers that keep something.
 
-    From the first reload on it sees nothing any more: what is told then was said before.
+    From the first reload on it sees nothing. What is published then is from before.
     """
 
     def __init__(self, directory: Path, *clusters: Cluster) -> None:

@@ -15,7 +15,7 @@ from ldaphealth.publishers.publication import Publication
 
 
 def hour(*looks: tuple[float, float]) -> LastHour:
-    """Return the hour of looks, each the moment and the seconds that it took."""
+    """Return the hour of checks, each given by its time and its seconds."""
     found = LastHour()
     for at, seconds in looks:
         found = added(found, at, [seconds])

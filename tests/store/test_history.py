@@ -1,4 +1,4 @@
-"""The history is kept through restarts, and no trouble of the disk ever stops the agent."""
+"""The history is kept over restarts, and no error of the disk ever stops the agent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Clock:
 
 
 class StuckWriter(Clock):
-    """Stands for a disk that takes no write: the journal's own thread never gets on."""
+    """Stands for a disk that hangs: the thread that writes the history never continues."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Disk:
         return journal
 
     def sql(self, *statements: str) -> list[Any]:
-        """Do something to the file behind the back of the journal."""
+        """Change the file, unknown to the history."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return [connection.execute(statement).fetchall() for statement in statements]
 
@@ -127,7 +127,7 @@ def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> lis
 
 
 def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") -> bool:
-    """Tell whether the history is kept again, a while after some trouble."""
+    """Return whether the history is written again, some time after an error."""
     disk.clock.now += RETRY_SECONDS + 1
     journal.publish(changed(serving(server)))
     return comes_true(lambda: stored(journal, server) == [server], 2.5)
@@ -272,7 +272,7 @@ SMALL_BYTES = 128 << 10
 
 
 def fails(journal: HistoryDatabase, errors: int, seconds: float = 0.01) -> bool:
-    """Tell whether there are more errors than there were."""
+    """Return whether there are more errors than before."""
     return comes_true(lambda: journal.errors > errors, seconds)
 
 

@@ -48,7 +48,7 @@ def looked(pool: Pool, of: str, at: float, after: float) -> None:
 
 
 def told(pool: Pool, of: str) -> dict[str, float]:
-    """Return what is told of one server's replication, and for how long it has been behind."""
+    """Return the codes of one server's replication, and for how long it has been behind."""
     server = next(each for each in FOUR.servers if each.name == of)
     return {
         found.code: max((m.value for m in found.metrics if m.name == "behind_seconds"), default=0)

@@ -63,7 +63,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def doctored(path: Path, **changes: object) -> None:
-    """Change what the file says about itself."""
+    """Change values in the file."""
     document: dict[str, Any] = json.loads(path.read_text())
     path.write_text(json.dumps(document | changes))
 

@@ -132,7 +132,7 @@ class Listening:
         )
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
-        """Have the live state know these verdicts on one cluster."""
+        """Publish these verdicts on one cluster to the live state."""
         by_server = {each.server: each for each in verdicts}
         due = dict.fromkeys(by_server, self.now + holds_seconds)
         name = verdicts[0].server.partition("/")[0]
@@ -143,7 +143,7 @@ class Listening:
         return socket.create_connection((HOST, port or self.port), TIMEOUT_SECONDS)
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
-        """Ask by HTTP, on a connection of its own."""
+        """Send an HTTP request, on a connection of its own."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         client = http.client.HTTPConnection(HOST, self.port, timeout=TIMEOUT_SECONDS)
         if self.tls:
@@ -158,7 +158,7 @@ class Listening:
             client.close()
 
     def agent_check(self, question: bytes) -> bytes:
-        """Ask as HAProxy does, and return all that comes until the server hangs up."""
+        """Send a request as HAProxy does, and return all data until the server closes."""
         with self.connected(self.haproxy_port) as client:
             client.sendall(question)
             return received(client)

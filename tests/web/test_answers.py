@@ -79,7 +79,7 @@ def test_what_is_not_there_is_said(web: Listening, path: str, body: str) -> None
 
 
 def test_a_hint_costs_no_more_with_many_servers() -> None:
-    """Comparing a name with a thousand others takes 20 ms, and whoever may ask may ask often."""
+    """Comparing a name with a thousand others takes 20 ms, and a client may do it often."""
     names = [f"ldap{number}" for number in range(MOST_TO_HINT + 1)]
     with Listening((cluster("c", *names), cluster("d", *names[1:]))) as web:
         assert web.get("/health/c/ldap1x").body == "no server 'c/ldap1x'\n"

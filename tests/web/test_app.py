@@ -1,4 +1,4 @@
-"""A route whose answer takes long runs in a thread, holds up nobody, and has a few of them."""
+"""A route whose answer takes long runs in threads, a few at a time, and delays no other route."""
 
 from __future__ import annotations
 

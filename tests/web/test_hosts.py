@@ -1,4 +1,4 @@
-"""A page in a browser on this machine cannot ask by a name that its own DNS lets point here."""
+"""A page in a browser on this host cannot read by a name that its DNS resolves to this host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports, certificates and credentials of the server, and what it says when they are wrong."""
+"""Ports, certificates and credentials of the server, and its errors when they are wrong."""
 
 from __future__ import annotations
 

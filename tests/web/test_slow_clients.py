@@ -1,4 +1,4 @@
-"""Clients that drip, stall, flood or never read keep nobody else from an answer."""
+"""Clients that drip, stall, flood or never read do not keep other clients from an answer."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ Case = tuple[Listening, int, Callable[[socket.socket], None], bytes, float]
 
 
 def silent(_: socket.socket) -> None:
-    """Say nothing."""
+    """Send nothing."""
 
 
 def half_a_head(client: socket.socket) -> None:
