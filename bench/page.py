@@ -15,7 +15,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.live.live_state import BY_THE_MINUTE, LiveView
+from ldaphealth.live.live_state import CHECKS_BY_MINUTE, LiveView
 from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
 from ldaphealth.model import Snapshot
 from ldaphealth.page import page
@@ -59,7 +59,7 @@ def _memory_of_hours(servers: int) -> int:
     gc.collect()
     tracemalloc.start()
     hours = []
-    for number in range(servers * len(BY_THE_MINUTE)):
+    for number in range(servers * len(CHECKS_BY_MINUTE)):
         hour = LastHour()
         for minute in range(KEPT_MINUTES):
             hour = added(hour, minute * MINUTE_SECONDS, [0.001 + number * 1e-7 + minute * 1e-5])

@@ -1,1 +1,1 @@
-"""The daemon: its loop, its threads, and what it answers."""
+"""The daemon: its main loop, its threads, and its answers to requests."""

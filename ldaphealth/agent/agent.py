@@ -1,10 +1,10 @@
-"""The daemon: when to look, and what happens to what was seen. Read `tick` and `_land` first.
+"""The main loop of the daemon. Read `tick` and `_handle_rounds` first.
 
-    schedule -> lanes (threads: probe) -> mailbox -> pool (judge, guard) -> publishers
-             surveyors (threads) ------^
+    schedule -> bulkheads (threads: probe) -> mailbox -> pool (judge, guard) -> publishers
+             survey runner (threads) -----^
 
-One thread owns everything here: threads that look, the socket and signal handlers only put letters
-into the mailbox. `assembly.py` starts it.
+One thread owns all state. The threads that probe, the control socket and the signal handlers only
+put messages into the mailbox. `assembly.py` starts the loop.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAP_SECONDS = 1.0  # so that the watchdog of the service manager hears of us
-# A verdict holds until two rounds should have renewed it: then its reader must ask for itself.
+MAX_SLEEP_SECONDS = 1.0  # the watchdog of the service manager expects a regular signal
+# A verdict is valid until two rounds should have renewed it. Then its reader must check by itself.
 VALID_ROUNDS = 2
-AIR_SECONDS = 1.0
+MARGIN_SECONDS = 1.0
 
 
 class AgentCounters:
-    """What the agent does and suffers from, for its status and its metrics."""
+    """Counts of rounds and of errors, for the status and the metrics of the agent."""
 
     def __init__(self) -> None:
         self.rounds = 0
@@ -49,7 +49,7 @@ class AgentCounters:
 
 
 class RoundEnded(Struct, frozen=True):
-    """A letter: a round has ended."""
+    """A message: a round has ended."""
 
     target: Server
     round: RoundPeriod
@@ -57,7 +57,7 @@ class RoundEnded(Struct, frozen=True):
 
 
 class CallRequested(Struct, frozen=True):
-    """A letter: somebody wants something done by the thread that owns everything."""
+    """A message: another thread requests that the agent's thread calls `run`."""
 
     run: Callable[[], object]
     answer: Future[object]
@@ -67,9 +67,9 @@ Message = RoundEnded | SurveyEnded | CallRequested | None  # None: stop
 
 
 class Agent:
-    """All clusters of one configuration, looked at for ever."""
+    """All clusters of one configuration, probed until the agent is stopped."""
 
-    def __init__(  # noqa: PLR0913  what a test passes in
+    def __init__(  # noqa: PLR0913  tests replace some of them
         self,
         settings: Settings,
         publishers: Sequence[Publisher],
@@ -85,8 +85,8 @@ class Agent:
         self.started_at = self.ticked_at = clock()
         self._probe, self._clock = probe, clock
         self._mailbox: SimpleQueue[Message] = SimpleQueue()
-        self.lanes = Bulkheads(settings.agent.threads)
-        self._surveyors = SurveyRunner(self._mailbox.put, random)
+        self.bulkheads = Bulkheads(settings.agent.threads)
+        self._survey_runner = SurveyRunner(self._mailbox.put, random)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, BootSeconds] = {}
         known = memories or {}
@@ -99,11 +99,11 @@ class Agent:
 
     @property
     def in_flight(self) -> int:
-        """Return how many looks are under way or wait for a thread."""
+        """Return how many rounds are in progress or wait for a thread."""
         return len(self._in_flight)
 
     def valid_seconds(self) -> dict[str, float]:
-        """Return for how long the verdict on each server still holds; negative: it is stale."""
+        """Return for how many seconds the verdict on each server is valid; negative: stale."""
         now = self._clock()
         return {
             each: self._valid_until[each] - now
@@ -112,52 +112,52 @@ class Agent:
         }
 
     def run(self, heartbeat: Callable[[], None] = lambda: None) -> None:
-        """Work until `stop`; `heartbeat` is called at least every second or two."""
+        """Run until `stop` is called. `heartbeat` is called at least every second or two."""
         while True:
             wake = self.tick(self._clock())
             heartbeat()
             if not self._wait(wake):
                 break
-        self.lanes.close()
-        self._surveyors.close()
+        self.bulkheads.close()
+        self._survey_runner.close()
         for publisher in self.publishers:
             try:
                 publisher.close()
             except OSError as error:
-                log.error("cannot end", extra={"error": str(error)})  # noqa: TRY400
+                log.error("cannot close", extra={"error": str(error)})  # noqa: TRY400
             except Exception:
-                log.exception("cannot end", extra={"publisher": type(publisher).__name__})
+                log.exception("cannot close", extra={"publisher": type(publisher).__name__})
 
     def tick(self, now: BootSeconds) -> BootSeconds:
-        """Start what is due, and return when to come again at the latest."""
+        """Start the rounds and surveys that are due. Return when to call it again at the latest."""
         self.ticked_at = now
         for server in self._schedule.take(now):
             self._start(server)
         for pool in self.pools.values():
-            if any(word.until <= now for word in pool.memory.overrides.values()):
+            if any(override.until <= now for override in pool.memory.overrides.values()):
                 self.decide(pool)
-        self._surveyors.start_due(now)
-        next_at = min(self._schedule.next_at(), self._surveyors.next_at())
-        return min(next_at, now + LONGEST_NAP_SECONDS)
+        self._survey_runner.start_due(now)
+        next_at = min(self._schedule.next_at(), self._survey_runner.next_at())
+        return min(next_at, now + MAX_SLEEP_SECONDS)
 
     def stop(self) -> None:
-        """End `run` soon; for signal handlers and other threads."""
+        """Make `run` return soon. Signal handlers and other threads may call it."""
         self._mailbox.put(None)
 
-    def ask(self, run: Callable[[], object]) -> Future[object]:
-        """Have something done by the thread that owns everything; for all other threads.
+    def submit(self, run: Callable[[], object]) -> Future[object]:
+        """Request that the agent's thread calls `run`. Any other thread may call this.
 
-        Who does not want to wait any more cancels the answer: then it is not done either, unless
-        it has begun.
+        A caller that does not wait any longer cancels the future. Then `run` is not called, unless
+        it has already begun.
         """
         answer: Future[object] = Future()
         self._mailbox.put(CallRequested(run, answer))
         return answer
 
     def reconfigure(self, settings: Settings) -> None:
-        """Go on with other settings; what is known of servers that stay is kept."""
+        """Replace the settings. The state of servers that remain is kept."""
         before = {server: target for server, (_, target) in self._servers.items()}
-        told = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
+        published = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
         self.settings = settings
         self.pools = {
             name: self.pools.get(name) or Pool(cluster, Memory())
@@ -166,18 +166,18 @@ class Agent:
         for name, cluster in settings.clusters.items():
             self.pools[name].reconfigure(cluster)
         self._plan()
-        for server, target in before.items():  # what is under way there is about another server
+        for server, target in before.items():  # a round in progress there is of the old server
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
-        self._take_back(told)
+        self._withdraw(published)
 
     def decide(self, pool: Pool) -> None:
-        """Decide on a cluster and tell the publishers."""
+        """Decide on a cluster and publish the decision."""
         now = self._clock()
         changes, fresh = pool.decide(now)
         cluster = pool.cluster
-        holds = VALID_ROUNDS * cluster.interval_seconds + cluster.deadline_seconds + AIR_SECONDS
-        self._valid_until.update(dict.fromkeys(fresh, now + holds))
+        valid = VALID_ROUNDS * cluster.interval_seconds + cluster.deadline_seconds + MARGIN_SECONDS
+        self._valid_until.update(dict.fromkeys(fresh, now + valid))
         changed = {change.after.server for change in changes}
         known = self._valid_until
         due = {each: known[each] for each in changed | fresh if each in known}
@@ -186,7 +186,7 @@ class Agent:
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
         self._publish(Publication(cluster.name, dict(pool.verdicts), due, changes, seen))
-        for server in pool.unwitnessed():
+        for server in pool.servers_to_probe_now():
             self._start(server, counts=False)
 
     def _plan(self) -> None:
@@ -200,7 +200,7 @@ class Agent:
         }
         now = self._clock()
         self._schedule.plan(intervals, now)
-        self._surveyors.plan((pool.cluster for pool in self.pools.values()), now)
+        self._survey_runner.plan((pool.cluster for pool in self.pools.values()), now)
 
     def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
@@ -208,21 +208,24 @@ class Agent:
             return
         pool, server = self._servers[server_id]
         self._in_flight.add(server_id)
-        wanted = RoundPlan(
+        plan = RoundPlan(
             server,
             pool.cluster.round_checks,
             pool.cluster.deadline_seconds,
             pool.cluster.settle.confirm_seconds,
-            pool.known_troubles(server_id),
+            pool.known_failures(server_id),
         )
-        run = partial(run_round, wanted, self._probe)
+        run = partial(run_round, plan, self._probe)
         try:
-            self.lanes.submit(partial(self._fly, server, run), hung=server_id in pool.hung)
-        except RuntimeError as error:  # it waits for one of the threads that there are
-            log.warning("no thread for a look", extra={"server": server_id, "error": str(error)})
+            self.bulkheads.submit(
+                partial(self._run_round, server, run), hung=server_id in pool.hung
+            )
+        except RuntimeError as error:  # the round waits for one of the existing threads
+            extra = {"server": server_id, "error": str(error)}
+            log.warning("cannot start a thread for a round", extra=extra)
 
-    def _fly(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
-        """Do one round in a thread of its own; whatever happens, a letter says that it ended."""
+    def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
+        """Run one round in a thread of a bulkhead. A message reports its end, in any case."""
         began = self._clock()
         seen: list[AnyObservation] = []
         try:
@@ -233,78 +236,78 @@ class Agent:
             self._mailbox.put(RoundEnded(server, RoundPeriod(began, self._clock()), seen))
 
     def _wait(self, wake: BootSeconds) -> bool:
-        """Read the mailbox until there is nothing more to do now; False: stop."""
-        letters: list[Message] = []
+        """Wait for messages until `wake` and handle all of them. Return False to stop."""
+        messages: list[Message] = []
         try:
-            letters.append(self._mailbox.get(timeout=max(0.0, wake - self._clock())))
+            messages.append(self._mailbox.get(timeout=max(0.0, wake - self._clock())))
             while True:
-                letters.append(self._mailbox.get_nowait())
+                messages.append(self._mailbox.get_nowait())
         except Empty:
             pass
-        landed = [letter for letter in letters if isinstance(letter, RoundEnded)]
-        self._land(landed)
-        for letter in letters:
-            if isinstance(letter, SurveyEnded):
-                self._land_survey(letter)
-            if isinstance(letter, CallRequested):
-                _answer(letter)
-        return None not in letters
+        self._handle_rounds(each for each in messages if isinstance(each, RoundEnded))
+        for message in messages:
+            if isinstance(message, SurveyEnded):
+                self._handle_survey(message)
+            if isinstance(message, CallRequested):
+                _call(message)
+        return None not in messages
 
-    def _land(self, landed: Iterable[RoundEnded]) -> None:
-        touched: dict[str, Pool] = {}
-        for letter in landed:
+    def _handle_rounds(self, ended: Iterable[RoundEnded]) -> None:
+        """Judge the rounds that have ended, and decide once on each of their clusters."""
+        changed: dict[str, Pool] = {}
+        for message in ended:
             self.counters.rounds += 1
-            pool, now_there = self._servers.get(letter.target.id, (None, None))
-            if pool is None or now_there != letter.target:  # a reload came between
+            pool, current = self._servers.get(message.target.id, (None, None))
+            if pool is None or current != message.target:  # the settings were reloaded meanwhile
                 continue
-            self._in_flight.discard(letter.target.id)
-            if letter.seen:
-                pool.land(letter.target.id, letter.seen, letter.round)
-                self.counters.deadline_misses += letter.target.id in pool.hung
-                touched[pool.cluster.name] = pool
-        for pool in touched.values():
+            self._in_flight.discard(message.target.id)
+            if message.seen:
+                pool.add_round(message.target.id, message.seen, message.round)
+                self.counters.deadline_misses += message.target.id in pool.hung
+                changed[pool.cluster.name] = pool
+        for pool in changed.values():
             self.decide(pool)
 
-    def _land_survey(self, report: SurveyEnded) -> None:
-        seen = self._surveyors.land(report)
-        pool = self.pools.get(report.run.cluster.name)
+    def _handle_survey(self, message: SurveyEnded) -> None:
+        seen = self._survey_runner.accept(message)
+        pool = self.pools.get(message.run.cluster.name)
         if pool is not None and seen:
-            pool.land_survey(seen)
+            pool.add_survey(seen)
             self.decide(pool)
 
-    def _take_back(self, told: Mapping[str, frozenset[str]]) -> None:
-        """Have nobody tell what was said of servers that are gone, or are others by now."""
-        for name, servers in told.items():
+    def _withdraw(self, published: Mapping[str, frozenset[str]]) -> None:
+        """Have the publishers drop servers that were removed, or whose ID is of another server."""
+        for name, servers in published.items():
             verdicts = dict(self.pools[name].verdicts) if name in self.pools else {}
-            gone = servers - verdicts.keys()
-            for server in gone:
+            removed = servers - verdicts.keys()
+            for server in removed:
                 self._valid_until.pop(server, None)
-            if gone:
+            if removed:
                 self._publish(Publication(name, verdicts, {}, (), ()))
 
     def _publish(self, decided: Publication) -> None:
         for publisher in self.publishers:
-            self._tell(publisher, decided)
+            self._publish_to(publisher, decided)
 
-    def _tell(self, publisher: Publisher, decided: Publication) -> None:
+    def _publish_to(self, publisher: Publisher, decided: Publication) -> None:
         try:
             publisher.publish(decided)
         except OSError as error:
             self.counters.publish_errors += 1
-            what = type(publisher).__name__
-            log.error("cannot publish", extra={"publisher": what, "error": str(error)})  # noqa: TRY400
-        except Exception:  # a defect of one must not keep the others from telling
+            name = type(publisher).__name__
+            log.error("cannot publish", extra={"publisher": name, "error": str(error)})  # noqa: TRY400
+        except Exception:  # a defect of one publisher must not stop the others
             self.counters.publish_errors += 1
             log.exception("cannot publish", extra={"publisher": type(publisher).__name__})
 
 
-def _answer(letter: CallRequested) -> None:
-    if not letter.answer.set_running_or_notify_cancel():
-        return  # nobody waits for it any more
+def _call(message: CallRequested) -> None:
+    if not message.answer.set_running_or_notify_cancel():
+        return  # it was cancelled
     try:
-        letter.answer.set_result(letter.run())
+        message.answer.set_result(message.run())
     except Exception as error:
-        letter.answer.set_exception(error)
+        message.answer.set_exception(error)
 
 
 def _log_change(change: VerdictChange) -> None:

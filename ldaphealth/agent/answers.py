@@ -1,7 +1,7 @@
-"""What the agent answers: one function a request, in one literal table.
+"""The answers to the requests of control/requests.py: one method for each, in one literal table.
 
-server.py calls `Answers.answer` in a thread of the caller; whatever touches the agent's state is
-handed to the thread that owns it.
+control/server.py calls `Answers.answer` in the thread of a client. A method that uses the state of
+the agent runs in the agent's thread.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ from ldaphealth.text.suggestion import suggestion
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 4.0
+TIMEOUT_SECONDS = 4.0
 BUSY = "the agent is busy; nothing was done; try again"
 
 
-class RequestRefused(Exception):  # noqa: N818  an answer, no error of ours
-    """Why a request is not answered, in one line."""
+class RequestRefused(Exception):  # noqa: N818  an answer to the client, no error of the agent
+    """A request is refused. The message is one line with the reason."""
 
 
 class Answers:
-    """The questions that one agent answers."""
+    """The answers of one agent."""
 
     def __init__(
         self,
         agent: Agent,
-        journal: HistoryDatabase,
+        history: HistoryDatabase,
         save: Callable[[], None],
         version: str,
         *,
-        patience_seconds: float = PATIENCE_SECONDS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        self._agent, self._journal, self._save, self._version = agent, journal, save, version
-        self._patience_seconds = patience_seconds
+        self._agent, self._history, self._save, self._version = agent, history, save, version
+        self._timeout_seconds = timeout_seconds
         self._listens = agent.settings.agent.listens  # a reload changes no port
 
     def answer(self, request: ControlRequest) -> ControlResponse:
@@ -71,65 +71,69 @@ class Answers:
             return ControlResponse(error=f"the history cannot be read: {error}")
 
     def status(self, _: StatusRequest) -> dict[str, Any]:
-        """Return the document of `check --format json`, with the operators' words and the agent."""
-        return self._owned(self._status)
+        """Return the document of `check --format json`, with the overrides and the agent."""
+        return self._in_agent(self._status)
 
     def explain(self, request: ExplainRequest) -> dict[str, Any]:
-        """Return what was seen of one server last, what it means, and which rule decided."""
-        return self._owned(lambda: self._explain(request.server))
+        """Return the latest observations of one server, the findings, the memory, the verdict."""
+        return self._in_agent(lambda: self._explain(request.server))
 
     def history(self, request: HistoryRequest) -> dict[str, Any]:
         """Return the latest changes, newest first."""
-        changes = self._journal.changes(request.server, request.limit, request.before_epoch)
+        changes = self._history.changes(request.server, request.limit, request.before_epoch)
         if request.server and not changes:
-            self._find(request.server)  # a server that is gone has a history, a typo has none
+            self._find(request.server)  # a removed server has a history, a mistyped name has none
         return {"changes": changes}
 
-    def say(self, request: OverrideRequest) -> dict[str, Any]:
-        """Take an operator's word."""
+    def set_override(self, request: OverrideRequest) -> dict[str, Any]:
+        """Set an override on one server."""
         until = boot_seconds() + request.seconds
-        word = Override(request.action, until, request.reason)
-        return self._said(request.server, word)
+        return self._change_override(
+            request.server, Override(request.action, until, request.reason)
+        )
 
-    def unsay(self, request: RemoveOverrideRequest) -> dict[str, Any]:
-        """Take an operator's word back."""
-        return self._said(request.server, None)
+    def remove_override(self, request: RemoveOverrideRequest) -> dict[str, Any]:
+        """Remove the override on one server."""
+        return self._change_override(request.server, None)
 
-    def _said(self, server: str, word: Override | None) -> dict[str, Any]:
-        document = self._owned(lambda: self._override(server, word))
+    def _change_override(self, server: str, override: Override | None) -> dict[str, Any]:
+        document = self._in_agent(lambda: self._override(server, override))
         log.info(
-            "override set" if word else "override taken back",
+            "override set" if override else "override removed",
             extra={
                 "server": server,
-                "will": word.action if word else "",
-                "seconds": round(word.until - boot_seconds()) if word else 0,
-                "reason": word.reason if word else "",
+                "will": override.action if override else "",
+                "seconds": round(override.until - boot_seconds()) if override else 0,
+                "reason": override.reason if override else "",
             },
         )
         try:
-            self._save()  # an operator's word that was taken survives whatever comes
+            self._save()  # an accepted override survives a crash of the agent
         except OSError as error:
             raise RequestRefused(
                 f"done, but it is not saved, and keepalived may not see it: {error}"
             ) from error
         return document
 
-    def _owned(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Have the agent's own thread run it; after a refusal it was not run, unless it says so."""
-        answer: Future[Any] = self._agent.ask(run)
-        wait([answer], self._patience_seconds)
+    def _in_agent(self, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the result of `run`, which the agent's thread calls.
+
+        RequestRefused: `run` was not called, unless the message states that it may still be done.
+        """
+        answer: Future[Any] = self._agent.submit(run)
+        wait([answer], self._timeout_seconds)
         if answer.cancel():
             raise RequestRefused(BUSY)
-        if not wait([answer], self._patience_seconds).done:  # it has begun: no way back
+        if not wait([answer], self._timeout_seconds).done:  # it has begun: it cannot be cancelled
             raise RequestRefused(
-                "the agent is busy with just this, and may still do it: ask its status"
+                "the agent is busy with this request and may still complete it; check its status"
             )
         return dict(answer.result())
 
     def _status(self) -> dict[str, Any]:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
-        health = health_of(agent, self._journal, self._version)
+        health = health_of(agent, self._history, self._version)
         whole = status_document(verdicts, overrides_of(agent), health, boot_seconds())
         return whole | {"valid_seconds": agent.valid_seconds(), "listens": self._listens}
 
@@ -138,7 +142,7 @@ class Answers:
         verdict = pool.verdicts.get(server.id)
         past = pool.memory.servers.get(server.id)
         if verdict is None or past is None:
-            raise RequestRefused(f"{name} was not looked at yet")
+            raise RequestRefused(f"{name} was not probed yet")
         guarded = _guarded(past, pool.cluster.settle, verdict.held_by, boot_seconds())
         return {
             "server": server.id,
@@ -152,11 +156,11 @@ class Answers:
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
-    def _override(self, name: str, word: Override | None) -> dict[str, Any]:
+    def _override(self, name: str, override: Override | None) -> dict[str, Any]:
         pool, server = self._find(name)
-        if word is None and server.id not in pool.memory.overrides:
-            raise RequestRefused(f"nobody said anything of {server.id}")
-        pool.override(server.id, word)
+        if override is None and server.id not in pool.memory.overrides:
+            raise RequestRefused(f"there is no override on {server.id}")
+        pool.override(server.id, override)
         self._agent.decide(pool)
         verdict = pool.verdicts.get(server.id)
         return {"server": server.id, "in_service": verdict.in_service if verdict else None}
@@ -170,7 +174,7 @@ class Answers:
         if name in self._agent.pools:
             raise RequestRefused(f"{name!r} is a cluster: name one server of it, CLUSTER/SERVER")
         if name not in known:
-            raise RequestRefused(f"the agent looks at no {name!r}{suggestion(name, known)}")
+            raise RequestRefused(f"the agent has no server {name!r}{suggestion(name, known)}")
         return known[name]
 
 
@@ -205,6 +209,6 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     StatusRequest: Answers.status,
     ExplainRequest: Answers.explain,
     HistoryRequest: Answers.history,
-    OverrideRequest: Answers.say,
-    RemoveOverrideRequest: Answers.unsay,
+    OverrideRequest: Answers.set_override,
+    RemoveOverrideRequest: Answers.remove_override,
 }

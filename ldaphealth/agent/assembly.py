@@ -1,7 +1,6 @@
-"""The daemon put together: directories, state, publishers, agent, socket, web server and signals.
+"""Start and stop the daemon: directories, state, publishers, agent, socket, web server, signals.
 
-`run_agent` is the whole of it; cli/agent.py calls it. Nothing here knows the command line: what
-cannot start leaves as a StartError.
+cli/agent.py calls `run_agent`. A part that cannot start raises StartError.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
 from ldaphealth.agent.reload import SettingsFile, reload_settings
-from ldaphealth.agent.restart import recall_observations, remembered_memories, state_saver
+from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.control.server import ControlServer
 from ldaphealth.live.live_state import LiveState
@@ -36,26 +35,26 @@ log = logging.getLogger(__name__)
 
 
 class StartError(Exception):
-    """Why the agent cannot start, in one line for people."""
+    """The agent cannot start. The message is one line with the reason."""
 
 
 class Daemon(Struct):
-    """The running parts that signals and requests reach.
+    """The parts of the daemon that signal handlers and requests use.
 
-    `renew_web` reads the files of the web server again; it does nothing where there is none.
+    `reload_web` reads the files of the web server again. Without a web server it does nothing.
     """
 
     agent: Agent
     history: HistoryDatabase
     live_state: LiveState
     version: str
-    renew_web: Callable[[], None] = lambda: None
+    reload_web: Callable[[], None] = lambda: None
 
 
 def run_agent(settings: Settings, file: SettingsFile) -> None:
-    """Run the agent until a signal ends it; StartError says why it cannot start.
+    """Run the agent until a signal stops it. StartError: it cannot start.
 
-    `settings` is what the file said first; SIGHUP has it read again.
+    `settings` is the content of `file` at the start. After SIGHUP the file is read again.
     """
     with ExitStack() as stack:
         claim_directories(settings.agent, stack)
@@ -68,9 +67,9 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
 
 
 def claim_directories(settings: AgentSettings, stack: ExitStack) -> None:
-    """Make the directories of the agent and lock them, until the stack is closed.
+    """Create the directories of the agent and lock them until the stack is closed.
 
-    StartError: another agent uses one of them, or one cannot be made.
+    StartError: another agent uses one of them, or one cannot be created.
     """
     directories = settings.runtime_directory, settings.state_directory
     try:
@@ -83,12 +82,12 @@ def claim_directories(settings: AgentSettings, stack: ExitStack) -> None:
     except BlockingIOError as error:
         raise StartError(f"another agent uses {directory}") from error
     except OSError as error:
-        hint = "agent.runtime_directory and agent.state_directory say where it may write"
+        hint = "agent.runtime_directory and agent.state_directory name its directories"
         raise StartError(f"{error.filename}: {error.strerror}; {hint}") from error
 
 
 def make_track_directories(settings: Settings) -> None:
-    """Make them before keepalived starts: it drops a check whose directory is missing."""
+    """Create them before keepalived starts: it drops a check whose directory is missing."""
     if not settings.agent.track_files:
         return
     try:
@@ -99,20 +98,20 @@ def make_track_directories(settings: Settings) -> None:
 
 
 def _assembled(settings: Settings) -> Daemon:
-    """Return the agent with its publishers and what it remembers; nothing runs yet."""
-    mine = settings.agent
+    """Return the agent with its publishers and its saved state. Its loop does not run yet."""
+    options = settings.agent
     history = HistoryDatabase(
-        mine.state_directory / "history.sqlite3",
-        keep_days=mine.history_days,
-        max_bytes=mine.history_megabytes << 20,
+        options.state_directory / "history.sqlite3",
+        keep_days=options.history_days,
+        max_bytes=options.history_megabytes << 20,
     )
     live_state = LiveState()
     agent = Agent(
         settings,
-        _publishers(mine, history, live_state),
-        memories=remembered_memories(state_path(mine.state_directory)),
+        _publishers(options, history, live_state),
+        memories=load_memories(state_path(options.state_directory)),
     )
-    recall_observations(agent, kept_path(mine.state_directory))
+    restore_observations(agent, kept_path(options.state_directory))
     return Daemon(agent, history, live_state, version("ldaphealth"))
 
 
@@ -132,47 +131,47 @@ def _publishers(
 
 
 def _handle_signals(daemon: Daemon, file: SettingsFile) -> None:
-    """Have TERM and INT end the agent, and HUP reload it or, if its terminal is gone, end it."""
+    """Stop the agent on SIGTERM and SIGINT, and on SIGHUP if its terminal is gone; else reload."""
     agent, has_terminal = daemon.agent, os.isatty(0)
 
-    def end(*_: object) -> None:
+    def stop(*_: object) -> None:
         agent.stop()
 
     def hang_up(*_: object) -> None:
         if has_terminal and not os.isatty(0):
             agent.stop()
         else:
-            agent.ask(lambda: reload_settings(agent, file, daemon.renew_web))
+            agent.submit(lambda: reload_settings(agent, file, daemon.reload_web))
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, hang_up)
 
 
 def _open_control_socket(daemon: Daemon, stack: ExitStack) -> None:
-    """Save the state from now on, and answer on the socket; StartError when there can be none."""
-    mine = daemon.agent.settings.agent
+    """Start to save the state and to answer on the control socket. StartError: no socket."""
+    options = daemon.agent.settings.agent
     saver = state_saver(
         daemon.agent,
-        state_path(mine.state_directory),
-        kept_path(mine.state_directory),
+        state_path(options.state_directory),
+        kept_path(options.state_directory),
     )
     stack.callback(saver.close)
     answers = Answers(daemon.agent, daemon.history, saver.save, daemon.version)
     try:
-        control = ControlServer(mine.socket_path, mine.socket_group, answers.answer)
+        control = ControlServer(options.socket_path, options.socket_group, answers.answer)
     except (OSError, LookupError) as error:
-        raise StartError(_socket_problem(mine, error)) from error
+        raise StartError(_socket_problem(options, error)) from error
     stack.callback(control.close)
 
 
 def _socket_problem(settings: AgentSettings, error: Exception) -> str:
-    """Return why there is no socket, and what to do."""
+    """Return the reason why there is no socket, with the key of the configuration if one is."""
     if isinstance(error, LookupError):
         problem = f"there is no group {settings.socket_group!r}"
     elif isinstance(error, PermissionError) and settings.socket_group:
         group = settings.socket_group
-        problem = f"may not give the socket to group {group!r}: is the agent in it?"
+        problem = f"no permission to give the socket to group {group!r}; is the agent a member?"
     else:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         return f"{settings.socket_path}: {reason}"
@@ -180,28 +179,28 @@ def _socket_problem(settings: AgentSettings, error: Exception) -> str:
 
 
 def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
-    """Listen on the TCP ports of the configuration; StartError when one cannot be had."""
+    """Listen on the configured TCP ports. StartError: one cannot be opened."""
     agent = daemon.agent
-    mine = agent.settings.agent
-    if not (mine.http or mine.haproxy):
+    options = agent.settings.agent
+    if not (options.http or options.haproxy):
         return
-    # asyncio and ssl, which an agent that is not asked by TCP does without
+    # They load asyncio and ssl, which an agent without a TCP port does not need.
     from ldaphealth.web.server import ListenError, WebServer  # noqa: PLC0415
     from ldaphealth.web.source import Source  # noqa: PLC0415
 
     source = Source(
-        board=daemon.live_state,
+        live_state=daemon.live_state,
         settings=lambda: agent.settings,
         health=lambda: health_of(agent, daemon.history, daemon.version),
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
-        listens=mine.listens,
+        listens=options.listens,
     )
     try:
-        web = WebServer(source, mine)
+        web = WebServer(source, options)
     except ListenError as error:
         raise StartError(str(error)) from error
-    daemon.renew_web = web.renew
+    daemon.reload_web = web.reload
     stack.callback(web.close)
 
 

@@ -1,7 +1,7 @@
-"""A bounded number of threads in which servers that hang cannot hold up the others.
+"""A bounded number of threads for rounds, so that servers that hang do not delay the others.
 
-The agent runs its looks here. A server that hung the last time waits in a lane of its own, a
-quarter of the threads, so that healthy servers always find a free one.
+A server that hung in its latest round is probed in a bulkhead of its own with a quarter of the
+threads. So the other threads stay free for healthy servers.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 HUNG_PART = 4
-LEAST_THREADS = 2  # one a lane
+LEAST_THREADS = 2  # one for each bulkhead
 
 
 class Bulkhead:
-    """Some threads, and what waits for one. Any thread may read its numbers."""
+    """A pool of threads with a queue. Any thread may read its numbers."""
 
     def __init__(self, name: str, threads: int) -> None:
         self.threads = threads
@@ -25,19 +25,19 @@ class Bulkhead:
         self.waiting = 0
         self._changing = Lock()
         self._pool = ThreadPoolExecutor(threads, name)
-        self._pool.submit(int).result()  # one thread there is, whatever the system refuses later
+        self._pool.submit(int).result()  # start one thread now: the system may refuse it later
 
     def submit(self, run: Callable[[], T]) -> Future[T]:
-        """Run it when a thread is free.
+        """Call `run` when a thread is free.
 
-        RuntimeError: the system has no other thread for us; those that there are will run it.
+        RuntimeError: the system refuses another thread. One of the existing threads will call it.
         """
         with self._changing:
             self.waiting += 1
         return self._pool.submit(self._run, run)
 
     def close(self) -> None:
-        """Start nothing any more; what runs ends by its own deadline."""
+        """Start no more calls. Those in progress end at their own deadlines."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         with self._changing:
             self.waiting = 0
@@ -54,34 +54,34 @@ class Bulkhead:
 
 
 class Bulkheads:
-    """Two lanes; none of their threads outlives the process, however it hangs."""
+    """Two bulkheads: for servers that answer, and for servers that hang."""
 
     def __init__(self, threads: int) -> None:
         """ValueError: fewer than LEAST_THREADS."""
         hung = max(1, threads // HUNG_PART)
-        self.quick = Bulkhead("look", threads - hung)
+        self.quick = Bulkhead("quick", threads - hung)
         self.hung = Bulkhead("hung", hung)
 
     @property
     def threads(self) -> int:
-        """Return how many looks can run side by side."""
+        """Return how many calls can run in parallel."""
         return self.quick.threads + self.hung.threads
 
     @property
     def busy(self) -> int:
-        """Return how many run now."""
+        """Return how many calls run now."""
         return self.quick.busy + self.hung.busy
 
     @property
     def waiting(self) -> int:
-        """Return how many are due and wait for a thread: more threads would help."""
+        """Return how many calls wait for a thread. If it stays above 0, add threads."""
         return self.quick.waiting + self.hung.waiting
 
     def submit(self, run: Callable[[], T], *, hung: bool) -> Future[T]:
-        """Run it when a thread of its lane is free."""
+        """Call `run` when a thread of its bulkhead is free. RuntimeError as in `Bulkhead`."""
         return (self.hung if hung else self.quick).submit(run)
 
     def close(self) -> None:
-        """Start nothing any more; what runs ends by its own deadline."""
-        for lane in (self.quick, self.hung):
-            lane.close()
+        """Start no more calls. Those in progress end at their own deadlines."""
+        for bulkhead in (self.quick, self.hung):
+            bulkhead.close()

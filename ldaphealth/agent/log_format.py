@@ -1,4 +1,4 @@
-"""The log of the agent: one line an event, key=value or JSON, on standard error for the journal."""
+"""The log of the agent: one line for each event, key=value or JSON, on standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = ("timestamp", "level", "event", "server")
 def _printable(
     _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Escape what moves a cursor or ends a line; JSON does it itself."""
+    """Escape characters that move a cursor or end a line. JSON escapes them itself."""
     return {
         key: printable(value, MAX_CHARACTERS) if isinstance(value, str) else value
         for key, value in event.items()
@@ -25,9 +25,9 @@ def _printable(
 
 
 def configure(form: Literal["logfmt", "json"], level: int) -> None:
-    """Send everything that `logging` gets to standard error in this form; call it again to change.
+    """Write all records of `logging` to standard error in this form. A later call replaces it.
 
-    What a message carries in `extra` becomes keys of its own.
+    The keys in `extra` of a record become keys of the line.
     """
     chain: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,

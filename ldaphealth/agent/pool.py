@@ -1,6 +1,6 @@
-"""One cluster as the agent sees it: what was seen lately, what it means, and what was decided.
+"""The state of one cluster in the agent: recent observations, findings and verdicts.
 
-agent.py lands rounds here and takes the verdicts; no threads, no clock and no I/O of its own.
+agent.py adds rounds and reads the verdicts. No threads, no clock and no I/O here.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Pool:
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
 
-    def known_troubles(self, server: str) -> frozenset[FailedCheck]:
-        """Return what failed in the latest round: the same again is no news."""
+    def known_failures(self, server: str) -> frozenset[FailedCheck]:
+        """Return the checks that failed in the latest round. The same failure is not new."""
         return failed_checks(self.latest.get(server, ()))
 
-    def land(self, server: str, seen: Sequence[AnyObservation], took: RoundPeriod) -> None:
-        """Take what a round saw, and judge it."""
+    def add_round(self, server: str, seen: Sequence[AnyObservation], period: RoundPeriod) -> None:
+        """Add the observations of a round, and judge the server."""
         configured = {each.id: each for each in self.cluster.servers}
         if server not in configured:  # a reload removed it meanwhile
             return
@@ -56,11 +56,11 @@ class Pool:
         self.hung.discard(server)
         if any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen):
             self.hung.add(server)
-        self._rounds[server] = took
+        self._rounds[server] = period
         self._judge(configured[server])
 
-    def land_survey(self, seen: Sequence[AnyObservation]) -> None:
-        """Take what a survey saw, and judge it where a round was: no survey is a first look."""
+    def add_survey(self, seen: Sequence[AnyObservation]) -> None:
+        """Add the observations of a survey. Judge the servers that had a round already."""
         configured = {each.id: each for each in self.cluster.servers}
         here = [each for each in seen if each.server in configured]
         for observation in here:
@@ -72,7 +72,7 @@ class Pool:
             self._judge_again(configured[server], checks)
 
     def take_surveyed(self) -> tuple[AnyObservation, ...]:
-        """Return what surveys saw since this was last asked."""
+        """Return the observations of surveys since the last call."""
         taken, self._surveyed = tuple(self._surveyed), []
         return taken
 
@@ -81,7 +81,7 @@ class Pool:
         self._findings[server.id] = found
 
     def _judge_again(self, server: Server, checks: Collection[str]) -> None:
-        """Judge some checks alone: all of many servers at once would hold up the rounds."""
+        """Judge these checks only: all checks of many servers at once would delay the rounds."""
         found = judge_server(self.cluster, server, self.recent, one_shot=False, only=checks)
         rest = (each for each in self._findings[server.id] if each.check not in checks)
         self._findings[server.id] = [*rest, *found]
@@ -96,18 +96,19 @@ class Pool:
         changes: list[VerdictChange] = []
         for verdict in decision.verdicts:
             if verdict.server not in self.memory.servers:
-                continue  # never looked at: nothing to tell
+                continue  # never probed: nothing to publish
             before = self.verdicts.get(verdict.server)
             if before is None or differs(before, verdict):
                 changes.append(VerdictChange(before, verdict))
             self.verdicts[verdict.server] = verdict
         return changes, fresh
 
-    def unwitnessed(self) -> list[str]:
-        """Return the servers to look at at once: a silence is held until another one answers.
+    def servers_to_probe_now(self) -> list[str]:
+        """Return the servers to probe at once, because a rule waits for their answers.
 
-        Each once for every silent round: a look that learns nothing must not ask for the next.
-        What all answering servers share is held by the same rule, and asks for nobody.
+        A rule may keep a server that gives no service in until another server answers. Each server
+        is returned once for each such round, so a probe without a result starts no other. A failure
+        that all answering servers share is held by the same rule and needs no probe.
         """
         known = self.memory.servers
         silent = [
@@ -125,27 +126,27 @@ class Pool:
         ]
 
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
-        """Return by check what a restart must not forget; any thread may ask."""
+        """Return the observations to keep over a restart, by check. Any thread may call it."""
         return {
             each.check.name: each.check.select_kept(self.recent.of_check(each.check.name))
             for each in self.cluster.checks
             if each.check.select_kept is not None
         }
 
-    def override(self, server: str, word: Override | None) -> None:
-        """Take an operator's word, or take it back."""
-        rest = {key: each for key, each in self.memory.overrides.items() if key != server}
+    def override(self, server: str, override: Override | None) -> None:
+        """Set the override on a server; None removes it."""
+        others = {key: each for key, each in self.memory.overrides.items() if key != server}
         self.memory = replace(
-            self.memory, overrides=rest if word is None else rest | {server: word}
+            self.memory, overrides=others if override is None else others | {server: override}
         )
 
     def reconfigure(self, cluster: Cluster) -> None:
-        """Go on with other settings, and forget servers that are gone."""
-        where = {server.id: server.uri for server in self.cluster.servers}
+        """Replace the settings, and forget servers that were removed."""
+        uris = {server.id: server.uri for server in self.cluster.servers}
         self.cluster = cluster
         self.recent.covers = _covers(cluster)
         # Another URI is another server, whatever its name.
-        here = {each.id for each in cluster.servers if where.get(each.id, each.uri) == each.uri}
+        here = {each.id for each in cluster.servers if uris.get(each.id, each.uri) == each.uri}
         self.recent.forget(here)
         kept = {key: each for key, each in self.memory.servers.items() if key in here}
         self.memory = replace(self.memory, servers=kept)
@@ -172,7 +173,7 @@ def _covers(cluster: Cluster) -> dict[str, Covers]:
 
 
 def _covered(check: str, covers: Covers, earlier: Struct, later: Struct) -> bool:
-    """Ask a check, whose mistake must not end the agent; then both reads are kept."""
+    """Call `covers` of a check. If it raises, both reads are kept and the agent goes on."""
     try:
         return covers(earlier, later)
     except Exception:

@@ -1,6 +1,6 @@
-"""Reading the configuration again while the agent runs: all of the new one, or all of the old one.
+"""Reload the configuration of a running agent: as a whole, or not at all.
 
-`assembly.py` calls `reload_settings` in the agent's own thread after SIGHUP.
+After SIGHUP `assembly.py` has the agent's thread call `reload_settings`.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ KEPT = "the old configuration is kept"
 class SettingsFile:
     """The configuration file of the agent, and the function that reads it.
 
-    `read` raises ConfigError, whose problems are lines for the log.
+    `read` raises ConfigError. Its problems are lines for the log.
     """
 
     def __init__(self, path: Path, read: Callable[[Path], Settings]) -> None:
         self.path, self._read = path, read
 
     def read(self) -> Settings:
-        """Return what the file says now."""
+        """Return the settings in the file now."""
         return self._read(self.path)
 
 
-def reload_settings(agent: Agent, file: SettingsFile, renew_web: Callable[[], None]) -> None:
-    """Take the new configuration, or keep the old one and log why.
+def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], None]) -> None:
+    """Use the new configuration, or keep the old one and log the reason.
 
-    `renew_web` reads the files of the web server again, even when the configuration has
-    problems. The service manager hears when it begins and when it is over.
+    `reload_web` reads the files of the web server again, even if the configuration has problems.
+    The service manager is notified of the beginning and the end.
     """
     service_manager.notify(service_manager.RELOADING)
     try:
-        _take(agent, file)
-        renew_web()
+        _reconfigure(agent, file)
+        reload_web()
     except Exception:
         log.exception(KEPT)
     service_manager.notify(service_manager.READY)
 
 
-def _take(agent: Agent, file: SettingsFile) -> None:
+def _reconfigure(agent: Agent, file: SettingsFile) -> None:
     try:
         settings = file.read()
     except ConfigError as error:

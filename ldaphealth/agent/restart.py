@@ -1,6 +1,6 @@
-"""What the agent remembers across a restart: read at its start, saved while it runs.
+"""State that the agent keeps over a restart: loaded at its start, saved while it runs.
 
-`assembly.py` calls these functions; store/ has the form of the files.
+`assembly.py` calls these functions; store/ has the formats of the files.
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ from ldaphealth.store import kept_observations, state_file
 log = logging.getLogger(__name__)
 
 
-def remembered_memories(path: Path) -> dict[str, Memory]:
-    """Return the guard's memories from the state file; a broken file is logged and set aside."""
+def load_memories(path: Path) -> dict[str, Memory]:
+    """Return the guard's memories from the state file. A broken file is logged and not used."""
     try:
         return state_file.load_state(path, boot_seconds())
     except (ValueError, OSError) as error:
-        log.error("the state is lost: overrides too", extra={"error": str(error)})  # noqa: TRY400
+        message = "cannot load the state; verdicts and overrides are lost"
+        log.error(message, extra={"error": str(error)})  # noqa: TRY400
         return {}
 
 
-def recall_observations(agent: Agent, path: Path) -> None:
-    """Give the pools what was seen before a restart; a broken file is logged and not used."""
+def restore_observations(agent: Agent, path: Path) -> None:
+    """Give the pools the observations of before a restart. A broken file is logged, not used."""
     try:
-        remembered = kept_observations.load_kept(path)
+        kept = kept_observations.load_kept(path)
     except (ValueError, OSError) as error:
-        log.warning("since when servers lack changes is not known", extra={"error": str(error)})
+        message = "cannot load the kept observations; delays are counted from now on"
+        log.warning(message, extra={"error": str(error)})
         return
     for pool in agent.pools.values():
-        pool.recent.recall(remembered.of(pool.cluster), current=remembered.current)
+        pool.recent.recall(kept.of(pool.cluster), current=kept.current)
 
 
 def state_saver(agent: Agent, state: Path, observations: Path) -> state_file.StateSaver:
-    """Return the thread that saves the memories and the observations of the agent."""
+    """Start and return the saver of the memories and the kept observations of the agent."""
     save_observations: Callable[[], None] = partial(_save_observations, agent, observations)
     return state_file.StateSaver(state, partial(_memories, agent), boot_seconds, save_observations)
 
@@ -54,5 +56,5 @@ def _save_observations(agent: Agent, path: Path) -> None:
         kept_observations.save_kept(path, [(pool.cluster, pool.select_kept()) for pool in pools])
     except OSError:
         raise  # the saver logs it, once
-    except Exception:  # a third party's mistake must not end the thread that saves everything
-        log.exception("what was read cannot be saved")
+    except Exception:  # an error in a third party's check must not end the thread that saves
+        log.exception("cannot save the kept observations")

@@ -1,6 +1,6 @@
-"""Which server is due when: spread over the interval, with jitter, without drift. Pure.
+"""When each server is due: spread over the interval, with jitter, without drift. Pure.
 
-The agent asks it in every tick. Times are seconds on a clock that only goes forward.
+The agent calls `take` in every tick. Times are seconds on a clock that only goes forward.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from math import inf
 
 from ldaphealth.clocks import BootSeconds
 
-JITTER = 0.05  # of the interval: two agents that started together do not stay in step
+JITTER = 0.05  # share of the interval; two agents that started together do not stay in step
 
 
 class Schedule:
-    """The next look at every server.
+    """The next due time of every server.
 
-    A look is due at start + phase + n times the interval, whenever the one before it ended; a due
-    time that has passed unseen (the machine slept) is left out, not made up for.
+    A server is due at start + phase + n times the interval, whenever its last round ended. Due
+    times that were missed (the machine was suspended) are skipped.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class Schedule:
         self.plan(intervals, now)
 
     def plan(self, intervals: Mapping[str, float], now: BootSeconds) -> None:
-        """Go on with these servers and intervals.
+        """Replace the servers and intervals.
 
-        A server that stays has the share of its interval still to wait that it had before, so no
-        number of reloads puts a look off; new ones are spread over their interval.
+        A server that remains keeps the share of its interval that is left to wait, so reloads do
+        not postpone it. New servers are spread over their interval.
         """
         jitter = {server: due - self._base[server] for due, server in self._due}
         base: dict[str, BootSeconds] = {}
@@ -53,7 +53,7 @@ class Schedule:
         heapq.heapify(self._due)
 
     def take(self, now: BootSeconds) -> list[str]:
-        """Return the servers that are due, each once, and plan their next looks."""
+        """Return the servers that are due, each once, and set their next due times."""
         taken: list[str] = []
         while self._due and self._due[0][0] <= now:
             _, server = heapq.heappop(self._due)
@@ -67,5 +67,5 @@ class Schedule:
         return taken
 
     def next_at(self) -> BootSeconds:
-        """Return when something is due next."""
+        """Return when a server is due next; infinity without servers."""
         return self._due[0][0] if self._due else inf

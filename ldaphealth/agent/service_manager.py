@@ -1,6 +1,6 @@
-"""What the service manager is told of the agent: sd_notify(3), which is one datagram a word.
+"""Notify the service manager of the state of the agent, as sd_notify(3) does.
 
-assembly.py and reload.py call it; without systemd there is no socket and nothing happens.
+assembly.py and reload.py call it. Without systemd there is no socket and nothing is sent.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ STOPPING = "STOPPING=1"
 ALIVE = "WATCHDOG=1"
 
 
-def notify(*words: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Say something; whether anybody hears it is not our trouble."""
+def notify(*assignments: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Send assignments such as `READY` in one datagram. Errors are ignored."""
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -25,6 +25,6 @@ def notify(*words: str, environment: Mapping[str, str] = os.environ) -> None:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
             manager.settimeout(1.0)
-            manager.sendto("\n".join(words).encode(), address)
+            manager.sendto("\n".join(assignments).encode(), address)
     except OSError:
         return

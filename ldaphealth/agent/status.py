@@ -1,6 +1,6 @@
-"""The agent's own numbers and the overrides in force, for its status, its metrics and its page.
+"""The health of the agent and the overrides in force, for its status, its metrics and its page.
 
-Any thread may call these functions: they read and change nothing.
+Any thread may call these functions: they only read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from ldaphealth.store.history import HistoryDatabase
 
 
 def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHealth:
-    """Return the numbers of the agent at this moment."""
-    counters, lanes, now = agent.counters, agent.lanes, boot_seconds()
+    """Return the counts and numbers of the agent at this moment."""
+    counters, bulkheads, now = agent.counters, agent.bulkheads, boot_seconds()
     return AgentHealth(
         version=version,
         up_seconds=now - agent.started_at,
@@ -23,9 +23,9 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
         overruns=counters.overruns,
         deadline_misses=counters.deadline_misses,
         in_flight=agent.in_flight,
-        threads=lanes.threads,
-        busy=lanes.busy,
-        waiting=lanes.waiting,
+        threads=bulkheads.threads,
+        busy=bulkheads.busy,
+        waiting=bulkheads.waiting,
         publish_errors=counters.publish_errors,
         history_errors=history.errors,
         history_lost=history.lost,
@@ -34,7 +34,7 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
 
 
 def overrides_of(agent: Agent) -> dict[str, Override]:
-    """Return the operators' overrides by server ID."""
+    """Return the overrides by server ID."""
     return {
         server: override
         for pool in agent.pools.values()

@@ -16,7 +16,7 @@ START_HINT = "start `ldaphealth agent`, or name its socket with --socket"
 def query_agent(path: Path, request: ControlRequest, timeout_seconds: float | None = None) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
     try:
-        return client.ask(path, request, timeout_seconds or client.PATIENCE_SECONDS)
+        return client.send_request(path, request, timeout_seconds or client.TIMEOUT_SECONDS)
     except client.NoAgentError as error:
         raise click.ClickException(f"{error}; {START_HINT}") from error
     except client.AgentError as error:

@@ -1,1 +1,1 @@
-"""Questions to a running agent and words of an operator, through a Unix socket."""
+"""Requests to a running agent through a Unix socket: status, explanations, history, overrides."""

@@ -1,4 +1,4 @@
-"""What the guard remembers of one server, in the answer to `ldaphealth explain`."""
+"""The memory of the guard of one server, in the response to `ldaphealth explain`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ldaphealth.settings import Settle
 
 
 class GuardedDocument(Struct, frozen=True, kw_only=True):
-    """What the guard remembers of one server, as the answer to `ExplainRequest` has it.
+    """The memory of the guard of one server, as in the response to `ExplainRequest`.
 
-    The two shares are of the server's weight: the one that it has, and the one that its latest
-    `leaning_rounds` call for. `settle` is what a change takes, as it is configured.
+    The two shares are of the server's weight: the current one, and the one that the latest
+    `leaning_rounds` rounds call for. `settle` has the configured conditions of a change.
     """
 
     in_service: bool = True
@@ -31,5 +31,5 @@ class GuardedDocument(Struct, frozen=True, kw_only=True):
 
 
 def guarded_of(explanation: Mapping[str, Any]) -> GuardedDocument:
-    """Return what the guard remembers of a server, out of the answer to `ExplainRequest`."""
+    """Return the memory of the guard from the document of the response to `ExplainRequest`."""
     return convert(explanation["guarded"], GuardedDocument)

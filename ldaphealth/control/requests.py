@@ -1,6 +1,6 @@
-"""What can be asked of a running agent: one Struct a request, sent as one line of JSON.
+"""The requests to a running agent, one Struct each. A request is one line of JSON.
 
-The commands make them, answers.py answers them.
+The commands send them, agent/answers.py answers them.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from ldaphealth.model import OverrideAction
 
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 << 20
-MAX_SECONDS = 30 * 86400  # of an operator's word
+MAX_SECONDS = 30 * 86400  # of an override
 MAX_REASON_CHARACTERS = 200
 
 
 class StatusRequest(Struct, frozen=True, tag="status"):
-    """All verdicts, and how the agent itself is."""
+    """All verdicts, the overrides, and the health of the agent."""
 
 
 class ExplainRequest(Struct, frozen=True, tag="explain"):
-    """What was seen of one server last, what it means, and which rule decided."""
+    """The latest observations of one server, the findings, the memory and the verdict."""
 
     server: str
 
 
 class HistoryRequest(Struct, frozen=True, tag="history"):
-    """The latest changes of verdict, of one server or of all, newest first."""
+    """The latest changes of verdicts, of one server or of all, newest first."""
 
     server: str = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50
@@ -36,7 +36,7 @@ class HistoryRequest(Struct, frozen=True, tag="history"):
 
 
 class OverrideRequest(Struct, frozen=True, tag="say"):
-    """An operator's word on one server."""
+    """Set an override on one server."""
 
     server: str
     action: OverrideAction = field(name="will")
@@ -45,7 +45,7 @@ class OverrideRequest(Struct, frozen=True, tag="say"):
 
 
 class RemoveOverrideRequest(Struct, frozen=True, tag="unsay"):
-    """Take an operator's word back."""
+    """Remove the override on one server."""
 
     server: str
 
@@ -56,7 +56,7 @@ ControlRequest = (
 
 
 class ControlResponse(Struct, frozen=True):
-    """What comes back: a document, or one line that says why there is none."""
+    """The response: a document, or one line with the reason why there is none."""
 
     document: Any = None
     error: str = ""

@@ -1,6 +1,7 @@
-"""The Unix socket of the agent: one line of JSON in, one line out, one thread a caller, in bounds.
+"""The control socket of the agent: one request and one response, each one line of JSON.
 
-agent/assembly.py starts it; who may open the socket is a matter of its group.
+Each client has a thread, a bounded number at a time. agent/assembly.py starts the server. The group
+of the socket may use it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from ldaphealth.control.requests import MAX_REQUEST_BYTES, ControlRequest, Contr
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 5.0  # for a caller to say what he wants, and to take the answer
-MOST_CALLERS = 16
+CLIENT_SECONDS = 5.0  # for a client to send its request, and again to receive the response
+MOST_CLIENTS = 16
 MODE = 0o660
 BUSY = (
     msgspec.json.encode(ControlResponse(error="the agent is busy; nothing was done; try again"))
@@ -32,24 +33,24 @@ BUSY = (
 
 
 class ControlServer(socketserver.ThreadingUnixStreamServer):
-    """Listens until `close`. `answer` is called in a thread of the caller.
+    """Listens until `close`. `answer` is called in the thread of the client.
 
-    LookupError: there is no such group. OSError: there can be no such socket, or the group is not
-    ours to give. Then nothing listens and no socket is left.
+    LookupError: there is no such group. OSError: the socket cannot be created, or may not be given
+    to the group. Then nothing listens and no socket is left.
     """
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = MOST_CALLERS
+    request_queue_size = MOST_CLIENTS
 
     def __init__(
         self, path: Path, group: str, answer: Callable[[ControlRequest], ControlResponse]
     ) -> None:
         self._path = path
-        self._callers = threading.BoundedSemaphore(MOST_CALLERS)
+        self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
         self.answer = answer
-        path.unlink(missing_ok=True)  # of an agent that ended without a word; the lock says so
-        super().__init__(str(path), _Caller, bind_and_activate=False)
+        path.unlink(missing_ok=True)  # of an agent that was killed: this one holds the lock
+        super().__init__(str(path), _Client, bind_and_activate=False)
         try:
             self._listen(group)
         except BaseException:
@@ -70,26 +71,26 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         self.server_activate()
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
-        """Refuse more callers than there are threads for."""
-        if self._callers.acquire(blocking=False):
+        """Refuse more clients than there are threads for."""
+        if self._clients.acquire(blocking=False):
             return True
         if isinstance(request, socket.socket):
             with contextlib.suppress(OSError):
                 request.setblocking(False)
-                request.recv(MAX_REQUEST_BYTES)  # unread, it would make the answer a reset
+                request.recv(MAX_REQUEST_BYTES)  # unread data would reset the connection
                 request.send(BUSY)
         return False
 
     def finish_request(self, request: object, client_address: object) -> None:
-        """Serve one caller."""
+        """Serve one client."""
         try:
             super().finish_request(request, client_address)  # type: ignore[arg-type]
         finally:
-            self._callers.release()
+            self._clients.release()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
-        """Say it for who looks closely: a caller who goes away is nothing."""
-        log.debug("a caller went away")
+        """Log at level DEBUG only: a client that disconnects is no error."""
+        log.debug("a client disconnected")
 
     def close(self) -> None:
         """Stop listening and remove the socket."""
@@ -98,18 +99,18 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         self._path.unlink(missing_ok=True)
 
 
-class _Caller(socketserver.StreamRequestHandler):
+class _Client(socketserver.StreamRequestHandler):
     server: ControlServer
     connection: socket.socket
-    timeout = PATIENCE_SECONDS
+    timeout = CLIENT_SECONDS
 
     def handle(self) -> None:
         line = self._line()
         self.wfile.write(msgspec.json.encode(self._answer(line)) + b"\n")
 
     def _line(self) -> bytes:
-        """Return one line, or what came of it within the patience: for all of it, not each byte."""
-        until = time.monotonic() + PATIENCE_SECONDS
+        """Return one line, or what was received of it within the time limit for the whole line."""
+        until = time.monotonic() + CLIENT_SECONDS
         received = bytearray()
         while b"\n" not in received and len(received) <= MAX_REQUEST_BYTES:
             self.connection.settimeout(max(0.001, until - time.monotonic()))
@@ -117,7 +118,7 @@ class _Caller(socketserver.StreamRequestHandler):
             if not chunk:
                 break
             received += chunk
-        self.connection.settimeout(PATIENCE_SECONDS)
+        self.connection.settimeout(CLIENT_SECONDS)
         line, end, _ = bytes(received).partition(b"\n")
         return line + end
 
@@ -129,9 +130,9 @@ class _Caller(socketserver.StreamRequestHandler):
         try:
             request = msgspec.json.decode(line, type=ControlRequest)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return ControlResponse(error=f"no request: {error}")
+            return ControlResponse(error=f"not a valid request: {error}")
         try:
             return self.server.answer(request)
         except Exception:
-            log.exception("no answer", extra={"request": type(request).__name__})
-            return ControlResponse(error="the agent made a mistake; its log says which")
+            log.exception("a request failed", extra={"request": type(request).__name__})
+            return ControlResponse(error="internal error of the agent; see its log")

@@ -1,6 +1,7 @@
-"""From findings to verdicts, with the whole cluster and its past in view. Pure.
+"""From findings to verdicts, considering the whole cluster and its past. Pure.
 
-`decide` does it, for the agent after each round and for the one-shot command with an empty memory.
+`decide` returns the verdicts: to the agent after each round, and to the one-shot command, whose
+memory is empty.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decide on the servers of a cluster: read the findings, apply the rules, write the verdicts.
+"""Decide on the servers of a cluster: read the findings, apply the rules, make the verdicts.
 
 Pure: the same findings, memory and time give the same verdicts.
 """
@@ -13,19 +13,19 @@ from msgspec.structs import replace
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, is_removing, removing
-from ldaphealth.guard.rules import RULES, RuleContext, believed_share
+from ldaphealth.guard.rules import RULES, RuleContext, accepted_share
 from ldaphealth.model import Finding, Reason, State, Verdict, worst
 from ldaphealth.settings import Cluster
 
-LEAST_RAMP = 0.1  # a server that came back begins with this share
-MOST_FELL = 8  # no more doublings depend on it
+LEAST_RAMP = 0.1  # a server that returned to service begins with this share of its weight
+MOST_FELL = 8  # more than the doublings of `min_out_seconds` need
 
 EMPTY = Memory()
 NO_ROUNDS: Mapping[str, RoundPeriod] = {}
 
 
 class Decision(Struct, frozen=True):
-    """One verdict a server, in the order of the cluster, and what to remember of it."""
+    """One verdict for each server, in the order of the cluster, and the memory for the next one."""
 
     verdicts: tuple[Verdict, ...]
     memory: Memory
@@ -38,16 +38,16 @@ def decide(
     now: BootSeconds = 0.0,
     rounds: Mapping[str, RoundPeriod] = NO_ROUNDS,
 ) -> Decision:
-    """Return the verdicts on a cluster. `rounds`: those not counted yet, by server ID.
+    """Return the verdicts on a cluster. `rounds` are those not counted yet, by server ID.
 
-    UNKNOWN alone never changes a verdict: it says that nothing is known against a server.
+    UNKNOWN alone never changes a verdict, because nothing is known against the server.
     """
-    memory = _without_the_expired(memory, now)
+    memory = _without_expired(memory, now)
     readings: Sequence[Reading] = _readings(cluster, findings, memory, rounds)
     for rule in RULES:
         readings = rule.apply(RuleContext(cluster, memory, now, rule.name), readings)
     servers = {
-        reading.server.id: _remembered(reading, cluster, now)
+        reading.server.id: _updated_memory(reading, cluster, now)
         for reading in readings
         if reading.before is not None or reading.findings
     }
@@ -61,7 +61,7 @@ def _readings(
     memory: Memory,
     rounds: Mapping[str, RoundPeriod],
 ) -> list[Reading]:
-    """Return what the findings say of each server, before any rule."""
+    """Return the plain reading of each server, before any rule."""
     by_server: dict[str, list[Finding]] = {server.id: [] for server in cluster.servers}
     for finding in findings:
         by_server[finding.server].append(finding)
@@ -79,13 +79,13 @@ def _readings(
     ]
 
 
-def _without_the_expired(memory: Memory, now: BootSeconds) -> Memory:
+def _without_expired(memory: Memory, now: BootSeconds) -> Memory:
     left = {server: each for server, each in memory.overrides.items() if each.until > now}
     return memory if len(left) == len(memory.overrides) else replace(memory, overrides=left)
 
 
-def _remembered(reading: Reading, cluster: Cluster, now: BootSeconds) -> ServerMemory:
-    """Return what the next decision will find."""
+def _updated_memory(reading: Reading, cluster: Cluster, now: BootSeconds) -> ServerMemory:
+    """Return the memory of a server for the next decision."""
     past = reading.past
     if past is None:
         first = ServerMemory(
@@ -96,7 +96,7 @@ def _remembered(reading: Reading, cluster: Cluster, now: BootSeconds) -> ServerM
         )
         counted = replace(reading, before=first).past
         return counted or first
-    share = believed_share(past, cluster.settle)
+    share = accepted_share(past, cluster.settle)
     if share != past.share:
         past = replace(past, share=share, leaning=0)
     if reading.in_service == past.in_service:
@@ -128,7 +128,7 @@ def _verdict(
 
 
 def _reasons(reading: Reading) -> tuple[Reason, ...]:
-    """Return what is not OK, the worst first."""
+    """Return a reason for each finding that is not OK, the worst first."""
     return tuple(
         Reason(
             finding.reason,

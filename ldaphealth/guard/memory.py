@@ -1,6 +1,6 @@
-"""What the guard remembers of a cluster from one decision to the next; the agent keeps it.
+"""The memory of the guard from one decision to the next. The agent keeps it.
 
-Times are seconds on a clock that only goes forward, never of the day: clock steps decide nothing.
+Times are seconds on a clock that only goes forward, so changes of the time of day have no effect.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
 class RoundPeriod(Struct, frozen=True):
-    """When one look at a server began and ended."""
+    """When one round of a server began and ended."""
 
     began: BootSeconds
     ended: BootSeconds
 
 
 class ServerMemory(Struct, frozen=True, kw_only=True):
-    """One server: whether it is in, since when, and what its latest rounds said.
+    """One server: whether it is in service, since when, and the results of its latest rounds.
 
-    `good` and `bad` count the latest rounds in a row without and with blame. `fell` are the times
-    when it went out lately; `returned`: it came back from out at `since`. `began` is when its
-    latest round did, `answered` when one last ended with an LDAP service (0: never), and
-    `silent_since` the end of the first of the latest rounds in a row without one.
+    `good` and `bad` count the latest rounds in a row without and with a failure of the server.
+    `fell` are the recent times when it went out of service. `returned`: it returned to service at
+    `since`. `began` is the beginning of its latest round. `answered` is the end of the latest round
+    with LDAP service, 0 if none. `silent_since` is the end of the first of the latest rounds in a
+    row without LDAP service.
 
-    `share` of its weight is what it is believed to be worth. `leaning` counts the latest rounds in
-    a row that all said more, or all less; `leaning_to` is the nearest to `share` that they said.
+    `share` is the accepted share of its weight. `leaning` counts the latest rounds in a row that
+    all call for a larger share, or all for a smaller one. `leaning_to` is the one of these shares
+    that is nearest to `share`.
     """
 
     in_service: bool
@@ -50,7 +52,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
 
 
 class Override(Struct, frozen=True):
-    """An operator's word on one server; it wins until it expires."""
+    """An operator's override on one server, in force until it expires."""
 
     action: OverrideAction = field(name="will")
     until: BootSeconds
@@ -58,7 +60,7 @@ class Override(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
-    """All that is remembered of one cluster, by server ID."""
+    """The memory of one cluster, by server ID."""
 
     servers: Mapping[str, ServerMemory] = {}
     overrides: Mapping[str, Override] = {}

@@ -1,4 +1,4 @@
-"""What the newest findings on one server say by themselves, and what the rules made of it."""
+"""The plain reading of the newest findings on one server, and how the rules changed it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """One server's findings, its past, and what holds it so far.
+    """The findings on one server, its memory, and the effect of the rules so far.
 
-    `before` is what the last decision left, None for a server that was never decided on: then the
-    plain reading counts. `past` is the same with the latest round counted in. `held` is the side
-    where a rule holds it, None where no rule does.
+    `before` is the memory from the last decision, None for a server without one: then the plain
+    reading counts. `past` is the same with the latest round counted. `held` is the side on which a
+    rule holds the server, None if no rule does.
     """
 
     server: Server
@@ -27,8 +27,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     effects: Mapping[str, CheckEffect]  # by check
     removing: tuple[Finding, ...]  # of the findings, those that would take the server out
     before: ServerMemory | None = None
-    round: RoundPeriod | None = None  # not yet counted, if there is one
-    excused: frozenset[str] = frozenset()  # reasons that blame an expectation, not the server
+    round: RoundPeriod | None = None  # not counted yet, if there is one
+    excused: frozenset[str] = frozenset()  # reasons caused by an expectation, not by the server
     held: bool | None = None
     held_by: str = ""
     action: OverrideAction | None = None
@@ -37,25 +37,24 @@ class Reading(Struct, frozen=True, kw_only=True):
     def plain(self) -> bool:
         """Return whether the findings alone leave the server in service.
 
-        It depends on the newest findings and on nothing else: no rule, no excuse, no memory. True
-        when nothing is known (no findings, or UNKNOWN only), even for a server that is out: nothing
-        that was seen now speaks against it.
+        It depends on the newest findings only, and not on rules, excused reasons or memory. It is
+        true when nothing is known (no findings, or UNKNOWN only), even for a server that is out.
         """
         return not self.removing
 
     @property
     def is_hard(self) -> bool:
-        """Tell whether there is no usable LDAP service."""
+        """Return whether there is no usable LDAP service."""
         return any(finding.trust is Trust.HARD for finding in self.removing)
 
     @property
     def is_blamed(self) -> bool:
-        """Tell whether the server itself is to blame for something that would take it out."""
+        """Return whether a failure that removes the server is its own, and not excused."""
         return any(finding.reason not in self.excused for finding in self.removing)
 
     @property
     def is_unknown(self) -> bool:
-        """Tell whether nothing was learned: no step of the session succeeded, by our own fault."""
+        """Return whether nothing is known: no check with effect `out` succeeded or removes it."""
         return not self.removing and not any(
             finding.state in (State.OK, State.WARNING)
             and self.effects.get(finding.check) is CheckEffect.OUT
@@ -64,7 +63,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def share(self) -> float | None:
-        """Return the share of its weight that the findings leave it, None when they do not tell."""
+        """Return the share of its weight that the findings leave it, None if it is not known."""
         shares = [
             WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust.can_remove else 1.0
             for finding in self.findings
@@ -77,17 +76,17 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def learned_nothing(self) -> bool:
-        """Tell whether it was looked at and nothing was learned, now: it shares no failure."""
+        """Return whether it was probed without a result. Such a server shares no failure."""
         return bool(self.findings) and self.is_unknown
 
     @property
     def is_first(self) -> bool:
-        """Tell whether the agent decides on its first round; one look of all at once has none."""
+        """Return whether this is its first round in an agent. A one-shot command has no rounds."""
         return self.before is None and self.round is not None
 
     @property
     def past(self) -> ServerMemory | None:
-        """Return the past with the latest round counted in."""
+        """Return the memory with the latest round counted."""
         if self.before is None or self.round is None:
             return self.before
         past = replace(self.before, began=self.round.began)
@@ -106,7 +105,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     @property
     def in_service(self) -> bool:
-        """Tell the reading after the rules so far."""
+        """Return whether the server is in service after the rules so far."""
         if self.held is not None:
             return self.held
         if self.is_unknown and self.before is not None:
@@ -126,16 +125,16 @@ def is_removing(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:
 def removing(
     findings: Iterable[Finding], effects: Mapping[str, CheckEffect]
 ) -> tuple[Finding, ...]:
-    """Return the findings that would take a server out; every rule reads them, so they are kept."""
+    """Return the findings that would take their server out."""
     return tuple(finding for finding in findings if is_removing(finding, effects))
 
 
-def _leaning(past: ServerMemory, said: float) -> ServerMemory:
-    """Count one round that says that the server is worth this share of its weight."""
-    if said == past.share:
-        return replace(past, leaning=0, leaning_to=said)
-    less = said < past.share
+def _leaning(past: ServerMemory, share: float) -> ServerMemory:
+    """Count one round that calls for this share of the weight."""
+    if share == past.share:
+        return replace(past, leaning=0, leaning_to=share)
+    less = share < past.share
     if not past.leaning or less is not (past.leaning_to < past.share):
-        return replace(past, leaning=1, leaning_to=said)
-    nearest = max(said, past.leaning_to) if less else min(said, past.leaning_to)
+        return replace(past, leaning=1, leaning_to=share)
+    nearest = max(share, past.leaning_to) if less else min(share, past.leaning_to)
     return replace(past, leaning=past.leaning + 1, leaning_to=nearest)

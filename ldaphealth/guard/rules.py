@@ -1,8 +1,8 @@
 """The rules that override a plain reading, one row each, in the order in which they apply.
 
-Each takes all readings of a cluster, because only the whole pool tells a sick server from a sick
-expectation. A reading that a rule changes names it. All that the rest of the program needs to know
-of a rule is in its row in `RULES`.
+A rule takes all readings of a cluster: one server alone does not show whether it fails or the
+expectation is wrong. A reading that a rule changes names the rule. The rest of the program uses a
+rule only through its row in `RULES`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MOST_DOUBLINGS = 5
 
 
 class RuleContext(Struct, frozen=True):
-    """What a rule may use beside the readings.
+    """The arguments of a rule besides the readings.
 
-    `rule` is the name of the rule that applies now, for the `held_by` of the readings it changes.
+    `rule` is the name of the rule, for the `held_by` of the readings that it changes.
     """
 
     cluster: Cluster
@@ -33,15 +33,15 @@ class RuleContext(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """One rule of the guard: its name, its function, and what others need to know of it.
+    """One rule of the guard: its name, its function, and its properties.
 
-    `name` is what `held_by` of a verdict says. `apply` returns the readings of a cluster as the
-    rule leaves them. `keeps_in` and `keeps_out` are sentences for people about a server that the
-    rule keeps in service or out of service, empty for a side on which it keeps no server.
+    `name` is the `held_by` of a verdict. `apply` returns the readings of a cluster after the rule.
+    `keeps_in` and `keeps_out` are sentences for people about a server that the rule keeps in
+    service or out of service. They are empty for a side on which it keeps no server.
 
-    `is_operators_will`: the rule does what an operator ordered, so a server that it keeps in counts
-    as good. `probes_the_others`: while the rule keeps in a server that gives no service, the
-    servers that answer are probed at once, because their answer ends the doubt.
+    `is_operators_will`: the rule executes an order of an operator, so a server that it keeps in
+    counts as good. `probes_the_others`: while the rule keeps in a server that gives no service, the
+    servers that answer are probed at once, because the rule ends when one of them answers.
     """
 
     name: str
@@ -53,87 +53,88 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
-    """Suspect ourselves when all servers fail alike; it needs two servers to compare.
+    """Suspect the agent or its settings when all servers fail alike. It needs two servers.
 
-    A soft failure that every answering server has blames the expectation, for as long as it lasts:
-    an expired password of ours or a deleted test entry looks like this. That a server gives no
-    service at all is believed once another one was seen to answer meanwhile, or after
-    `believe_seconds`: until then the network of this machine may be what is gone.
+    A soft failure that all answering servers share is excused while it lasts: the cause may be an
+    expired password of the agent or a deleted test entry. A server without any service is kept in
+    until another server has answered since its latest round began, or for `believe_seconds`: the
+    network of this host may have failed.
     """
     if len(readings) < 2:  # noqa: PLR2004
         return readings
     answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
     common: frozenset[str] = frozenset()
     if len(answering) > 1:
-        common = frozenset.intersection(
-            *(frozenset(finding.reason for finding in reading.removing) for reading in answering)
-        )
-    unseen = any(each.before is None and not each.findings for each in readings)
-    return [
-        _unless_seen(context, reading, readings)
-        if reading.is_hard
-        else _excuse(context, reading, _own(reading) if unseen and reading.is_first else common)
-        for reading in readings
-    ]
+        common = frozenset.intersection(*map(_removing_reasons, answering))
+    unprobed = any(each.before is None and not each.findings for each in readings)
+    blinded: list[Reading] = []
+    for reading in readings:
+        if reading.is_hard:
+            blinded.append(_held_if_silent(context, reading, readings))
+        elif unprobed and reading.is_first:  # the servers not probed yet may have the same failure
+            blinded.append(_excused(context, reading, _removing_reasons(reading)))
+        else:
+            blinded.append(_excused(context, reading, common))
+    return blinded
 
 
-def _own(reading: Reading) -> frozenset[str]:
-    """Excuse a first soft failure until all were looked at: others may have it, too."""
+def _removing_reasons(reading: Reading) -> frozenset[str]:
     return frozenset(finding.reason for finding in reading.removing)
 
 
-def _excuse(context: RuleContext, reading: Reading, common: frozenset[str]) -> Reading:
+def _excused(context: RuleContext, reading: Reading, common: frozenset[str]) -> Reading:
     excused = replace(reading, excused=common)
     if excused.in_service and not reading.in_service:
         return replace(excused, held_by=context.rule)
     return excused
 
 
-def _unless_seen(context: RuleContext, reading: Reading, readings: Sequence[Reading]) -> Reading:
+def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[Reading]) -> Reading:
+    """Return the reading, held in while no other server is known to answer."""
     past = reading.past
     if past is None or not past.in_service or past.silent_since is None:
         return reading
     others = [each.past for each in readings if each is not reading]
-    seen = any(other is not None and other.answered >= past.began for other in others)
-    if seen or context.now - past.silent_since >= context.cluster.settle.believe_seconds:
+    answered = any(other is not None and other.answered >= past.began for other in others)
+    if answered or context.now - past.silent_since >= context.cluster.settle.believe_seconds:
         return reading
     return replace(reading, held=True, held_by=context.rule)
 
 
 def settle(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
-    """Let a server change sides only after enough rounds, and not too often."""
+    """Accept a change only after enough rounds, and damp flapping."""
     return [_settled(context, reading) for reading in readings]
 
 
 def _settled(context: RuleContext, reading: Reading) -> Reading:
-    past, wanted = reading.past, context.cluster.settle
+    past, settings = reading.past, context.cluster.settle
     if past is None or reading.held is not None:
         return reading
     if reading.in_service == past.in_service:
-        holds = past.in_service and reading.share not in (None, believed_share(past, wanted))
-        return replace(reading, held_by=reading.held_by or context.rule) if holds else reading
+        is_held = past.in_service and reading.share not in (None, accepted_share(past, settings))
+        return replace(reading, held_by=reading.held_by or context.rule) if is_held else reading
     if past.in_service:
-        enough = past.bad >= (wanted.fall_hard if reading.is_hard else wanted.fall_soft)
+        enough = past.bad >= (settings.fall_hard if reading.is_hard else settings.fall_soft)
     else:
         waited = context.now - past.since
-        enough = past.good >= wanted.rise and waited >= min_out_seconds(past, wanted)
+        enough = past.good >= settings.rise and waited >= min_out_seconds(past, settings)
     return reading if enough else replace(reading, held=past.in_service, held_by=context.rule)
 
 
-def believed_share(past: ServerMemory, wanted: Settle) -> float:
-    """Return the share of its weight that a server gets, after enough rounds that say the same."""
-    enough = wanted.fall_soft if past.leaning_to < past.share else wanted.rise
+def accepted_share(past: ServerMemory, settings: Settle) -> float:
+    """Return the share of its weight that a server gets. It changes only after enough rounds."""
+    enough = settings.fall_soft if past.leaning_to < past.share else settings.rise
     return past.leaning_to if past.leaning >= enough else past.share
 
 
-def min_out_seconds(past: ServerMemory, wanted: Settle) -> float:
+def min_out_seconds(past: ServerMemory, settings: Settle) -> float:
     """Return how long the server must stay out: twice as long with each flap."""
     doublings = min(max(0, len(past.fell) - 1), MOST_DOUBLINGS)
-    return float(wanted.min_out_seconds * 2**doublings)
+    return float(settings.min_out_seconds * 2**doublings)
 
 
 def override(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
-    """Do what an operator said, until it expires."""
+    """Apply the overrides of operators."""
     found = context.memory.overrides
     return [
         replace(
@@ -149,7 +150,7 @@ def override(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Read
 
 
 def floor(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
-    """Keep the least bad in, so that soft failures leave `min_in_service` servers."""
+    """Keep the least bad servers in, so that soft failures leave `min_in_service` servers."""
     missing = context.cluster.min_in_service - sum(reading.in_service for reading in readings)
     soft = [
         each
@@ -164,7 +165,7 @@ def floor(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
 
 
 def _badness(reading: Reading) -> tuple[int, bool]:
-    """Order by how much is wrong; of two alike, the one that is in stays in."""
+    """Return a sort key: the count of removing findings, then servers in service first."""
     return len(reading.removing), reading.past is not None and not reading.past.in_service
 
 
@@ -172,15 +173,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         name="blind",
         apply=blind,
-        keeps_in="All servers fail alike, or no other server has answered since: more likely it is "
-        "us than them, so it stays in.",
+        keeps_in="All servers fail alike, or no other server has answered since. The cause is more "
+        "likely the agent or its settings than the server, so it stays in.",
         probes_the_others=True,
     ),
     Rule(
         name="settle",
         apply=settle,
-        keeps_in="It fails, but not in enough rounds yet to be believed.",
-        keeps_out="It may come back once it was good for long enough.",
+        keeps_in="It fails, but not in enough rounds in a row yet.",
+        keeps_out="It returns after enough good rounds in a row and the minimum time out.",
     ),
     Rule(
         name="override",
@@ -192,12 +193,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         name="floor",
         apply=floor,
-        keeps_in="It should be out, but too few servers would be left: the least bad stay in.",
+        keeps_in="It should be out, but too few servers would remain. The least bad stay in.",
     ),
 )
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
 
 
 def rule_named(name: str) -> Rule | None:
-    """Return the rule that `held_by` of a verdict names, None where it names none."""
+    """Return the rule with this name, the `held_by` of a verdict; None if there is none."""
     return BY_NAME.get(name)

@@ -1,1 +1,1 @@
-"""The latest of everything in memory, for readers in other threads."""
+"""The newest verdicts, observations and durations in memory, for readers in other threads."""

@@ -1,29 +1,29 @@
-"""What the agent itself does and suffers from, in numbers; for its status, its metrics, its page.
+"""The health of the agent itself, in numbers, for its status, its metrics and its page.
 
-agent/status.py makes it; metrics, status and page show it.
+agent/status.py returns it.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-LATE_SECONDS = 10.0  # the loop comes round every second or two; a slow disk may hold it up
+LATE_SECONDS = 10.0  # the main loop runs every second or two; a slow disk may delay it
 
 
 class AgentHealth(Struct, frozen=True, kw_only=True):
-    """The agent in numbers; counts are since it began."""
+    """The numbers of the agent. Counts begin at its start."""
 
     version: str
     up_seconds: float
     servers: int
     rounds: int
-    overruns: int  # rounds that were left out because the one before had not ended
+    overruns: int  # rounds that were skipped because the one before had not ended
     deadline_misses: int  # rounds in which a server had not answered by the deadline
-    in_flight: int
-    threads: int  # looks that can run side by side
+    in_flight: int  # rounds in progress or waiting for a thread
+    threads: int  # rounds that can run in parallel
     busy: int  # of the threads, now
-    waiting: int  # looks that are due and wait for a thread: more threads would help
+    waiting: int  # rounds that are due and wait for a thread; if it stays above 0, add threads
     publish_errors: int
     history_errors: int
-    history_lost: int  # changes of verdict that never reached the disk
-    loop_age_seconds: float  # since its loop came round last; more than a second or two: it hangs
+    history_lost: int  # changes of verdicts that were not written to disk
+    loop_age_seconds: float  # since the last tick; more than a few seconds: the agent hangs

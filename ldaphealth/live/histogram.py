@@ -1,6 +1,6 @@
-"""Many numbers as one small point that can be added to others: what is kept of each minute.
+"""Histograms of durations that can be merged: what is kept of each minute. Pure.
 
-An average of averages lies; counts in buckets add up, and quantiles come out of them. Pure.
+Averages cannot be merged without error. Counts in buckets can, and they give quantiles.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from math import ceil, floor, inf, log2
 from msgspec import Struct
 
 BUCKETS_PER_OCTAVE = 4  # each bucket is 19 % wide, which bounds the error of a quantile
-LEAST = 2.0**-20  # a microsecond; smaller ones count as this
+LEAST = 2.0**-20  # a microsecond; smaller numbers are counted in its bucket
 
 
 class Histogram(Struct, frozen=True, kw_only=True):
-    """Count, sum, sum of squares, extremes, and counts in buckets of equal ratio."""
+    """Count, sum, sum of squares, minimum, maximum, and counts in buckets of equal ratio."""
 
     count: int = 0
     sum: float = 0.0
@@ -26,7 +26,7 @@ class Histogram(Struct, frozen=True, kw_only=True):
     buckets: Mapping[int, int] = {}
 
     def quantile(self, share: float) -> float:
-        """Return a number that about this share of all does not exceed; 0 without numbers."""
+        """Return an upper bound of the `share` quantile, 19 % too large at most; 0 if empty."""
         if not self.count:
             return 0.0
         wanted, seen = ceil(share * self.count), 0
@@ -39,7 +39,7 @@ class Histogram(Struct, frozen=True, kw_only=True):
 
 
 def histogram_of(numbers: Iterable[float]) -> Histogram:
-    """Return the spread of numbers that are not negative."""
+    """Return the histogram of numbers that are not negative."""
     found = [*numbers]
     buckets: dict[int, int] = {}
     for number in found:
@@ -55,12 +55,12 @@ def histogram_of(numbers: Iterable[float]) -> Histogram:
     )
 
 
-def merged(spreads: Iterable[Histogram]) -> Histogram:
-    """Return what `histogram_of` would say of all their numbers together."""
-    return reduce(_both, spreads, Histogram())
+def merged(histograms: Iterable[Histogram]) -> Histogram:
+    """Return the histogram of all their numbers together."""
+    return reduce(_sum, histograms, Histogram())
 
 
-def _both(one: Histogram, other: Histogram) -> Histogram:
+def _sum(one: Histogram, other: Histogram) -> Histogram:
     buckets = dict(one.buckets)
     for bucket, count in other.buckets.items():
         buckets[bucket] = buckets.get(bucket, 0) + count

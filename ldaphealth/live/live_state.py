@@ -1,6 +1,6 @@
-"""The latest of every cluster, in memory: for those who are asked at any moment, such as HTTP.
+"""The newest verdicts and observations of all clusters in memory, for readers such as HTTP.
 
-The agent's thread publishes into it. Any thread may read `view`: what it returns never changes.
+The agent's thread publishes into it. Any thread may read `view`, which is immutable.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 
 KEPT_CHANGES = 100
-FIRST = "connect"  # the check that every round begins with
-BY_THE_MINUTE = frozenset({"connect", "bind", "search", "write"})  # checks; each point costs memory
+FIRST_CHECK = "connect"  # every round begins with it
+CHECKS_BY_MINUTE = frozenset({"connect", "bind", "search", "write"})  # each one costs memory
 
 
 class LiveServer(Struct, frozen=True, kw_only=True):
-    """What is known of one server.
+    """The live state of one server.
 
-    The verdict holds until `valid_until`, in seconds since the boot (`clocks.boot_seconds`);
-    afterwards it is stale and must not be told. `seen` has the newest observation of each check;
-    `times` the seconds of each operation since the agent began, failed ones included; `hours` those
-    of some checks (`BY_THE_MINUTE`), all operations of a look together, by the minute.
+    The verdict is valid until `valid_until`, in seconds since the boot (`clocks.boot_seconds`).
+    After that it is stale and must not be reported as current. `seen` has the newest observation of
+    each check. `times` has the seconds of each operation since the start of the agent, failed ones
+    included. `hours` has the seconds of the checks in `CHECKS_BY_MINUTE` by the minute, all
+    operations of an observation together.
     """
 
     verdict: Verdict
@@ -40,31 +41,31 @@ class LiveServer(Struct, frozen=True, kw_only=True):
     hours: Mapping[str, LastHour] = {}
 
     def is_stale(self, now: BootSeconds) -> bool:
-        """Tell whether the verdict holds no more."""
+        """Return whether the verdict is no longer valid."""
         return now >= self.valid_until
 
 
 class DatedChange(Struct, frozen=True):
-    """A change of a verdict, and when it was made: seconds since the epoch, for people."""
+    """A change of a verdict, and its time in seconds since the epoch."""
 
     epoch_seconds: EpochSeconds
     change: VerdictChange
 
 
 class LiveView(Struct, frozen=True):
-    """Everything at one moment: the servers by ID within clusters by name; newest changes first."""
+    """The live state at one moment: servers by ID in clusters by name; newest changes first."""
 
     clusters: Mapping[str, Mapping[str, LiveServer]] = {}
     changes: tuple[DatedChange, ...] = ()
 
     def servers(self) -> Iterable[tuple[str, LiveServer]]:
-        """Yield the servers of all clusters, in their order."""
+        """Yield the servers of all clusters, in order."""
         for servers in self.clusters.values():
             yield from servers.items()
 
 
 class LiveState:
-    """A publisher (publication.py) that keeps the latest; bounded by the number of servers."""
+    """A publisher that keeps the newest state. Its size is bounded by the number of servers."""
 
     def __init__(self, clock: Callable[[], EpochSeconds] = epoch_seconds) -> None:
         self._clock = clock
@@ -73,7 +74,7 @@ class LiveState:
         self.view = LiveView()
 
     def publish(self, decided: Publication) -> None:
-        """Take what was decided on one cluster."""
+        """Add a decision on one cluster."""
         before = self._clusters.get(decided.cluster, {})
         seen: dict[str, list[AnyObservation]] = {}
         for observation in decided.seen:
@@ -83,14 +84,14 @@ class LiveState:
             for server, verdict in decided.verdicts.items()
         }
         clusters = {**self._clusters, decided.cluster: now}
-        if not now:  # a reload took it away
+        if not now:  # a reload removed the cluster
             del clusters[decided.cluster]
         self._clusters = clusters
         self._changes.extendleft(DatedChange(self._clock(), change) for change in decided.changes)
         self.view = LiveView(self._clusters, tuple(self._changes))
 
     def close(self) -> None:
-        """Leave everything: what was valid stays so until it expires."""
+        """Keep everything: a verdict is valid until it expires."""
 
 
 def _updated(
@@ -100,18 +101,18 @@ def _updated(
     seen: list[AnyObservation] | None,
 ) -> LiveServer:
     known = before or LiveServer(verdict=verdict, valid_until=0.0)
-    holds = known.valid_until if valid_until is None else valid_until
+    until = known.valid_until if valid_until is None else valid_until
     if not seen:
-        return replace(known, verdict=verdict, valid_until=holds)
-    newest = {each.check: each for each in seen}  # of a round with a confirmation, what counts
+        return replace(known, verdict=verdict, valid_until=until)
+    newest = {each.check: each for each in seen}  # after a confirmation, the last one counts
     times = dict(known.times)
     for operation, seconds in _times(seen).items():
         times[operation] = merged((times.get(operation, Histogram()), histogram_of(seconds)))
-    is_round = FIRST in newest  # else a survey ended, which is none
+    is_round = FIRST_CHECK in newest  # else a survey ended
     failed = is_round and any(each.failure is not None for each in newest.values())
     return LiveServer(
         verdict=verdict,
-        valid_until=holds,
+        valid_until=until,
         seen={**known.seen, **newest},
         times=times,
         rounds=known.rounds + is_round,
@@ -133,7 +134,7 @@ def _hours(
 ) -> Mapping[str, LastHour]:
     hours = dict(before)
     for each in seen:
-        if each.check in BY_THE_MINUTE and each.timings:
+        if each.check in CHECKS_BY_MINUTE and each.timings:
             seconds = [sum(each.timings.values())]
             hour = hours.get(each.check, LastHour())
             hours[each.check] = added(hour, each.ended_at, seconds)

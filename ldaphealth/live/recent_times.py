@@ -1,7 +1,7 @@
-"""How long each check took in each of the last minutes: what a plot of the last hour needs.
+"""The durations of a check in each minute of the last hour, for the plots of the page. Pure.
 
-live_state.py keeps one `LastHour` for each server and check. Nothing here ever changes, so a view
-that was taken can be read by any thread. Pure.
+live_state.py keeps one `LastHour` for each server and check. It is immutable, so any thread may
+read it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ MINUTE_SECONDS = 60
 
 
 class MinutePoint(Struct, frozen=True, gc=False):
-    """One minute: its number on the monotonic clock, how many looks, and their seconds.
+    """One minute: its number on the monotonic clock, and the count and seconds of its checks.
 
-    The quantiles are upper bounds, too large by 19 % at most (histogram.py).
+    The quantiles are upper bounds, 19 % too large at most (histogram.py).
     """
 
     minute: int
@@ -31,10 +31,10 @@ class MinutePoint(Struct, frozen=True, gc=False):
 
 
 class LastHour(Struct, frozen=True):
-    """The minutes that are over, oldest first, and the one that is not.
+    """The minutes that are over, oldest first, and the current one.
 
-    A minute without a look has no point, so the oldest may be more than an hour ago: `since` tells
-    them apart.
+    A minute without a check has no point, so the oldest may be more than an hour ago. `since`
+    leaves out the older ones.
     """
 
     over: tuple[MinutePoint, ...] = ()
@@ -42,7 +42,7 @@ class LastHour(Struct, frozen=True):
     current: Histogram = Histogram()
 
     def points(self) -> tuple[MinutePoint, ...]:
-        """Return the points of all minutes with a look, oldest first."""
+        """Return the points of all minutes with a check, oldest first."""
         return (*self.over, _point(self.minute, self.current)) if self.current.count else self.over
 
     def since(self, minute: int) -> tuple[MinutePoint, ...]:
@@ -51,9 +51,9 @@ class LastHour(Struct, frozen=True):
 
 
 def added(hour: LastHour, at_seconds: MonotonicSeconds, seconds: Iterable[float]) -> LastHour:
-    """Return the hour with durations that were measured at that moment (monotonic seconds)."""
+    """Return the hour with durations added that were measured then (monotonic seconds)."""
     minute, found = int(at_seconds // MINUTE_SECONDS), histogram_of(seconds)
-    if minute <= hour.minute:  # rounds may land a little late
+    if minute <= hour.minute:  # a round may arrive a little late
         return LastHour(hour.over, hour.minute, merged((hour.current, found)))
     return LastHour(hour.points()[-(KEPT_MINUTES - 1) :], minute, found)
 

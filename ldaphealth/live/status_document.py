@@ -20,15 +20,15 @@ def status_document(
     health: AgentHealth,
     now: BootSeconds,
 ) -> dict[str, Any]:
-    """Return the document of `check --format json`, with the operators' words and the agent."""
+    """Return the document of `check --format json`, with the overrides and the agent."""
     whole = snapshot_document(Snapshot(epoch_seconds(), tuple(verdicts)))
     whole["overrides"] = {
         server: {
-            "will": word.action,
-            "left_seconds": max(0.0, word.until - now),
-            "reason": word.reason,
+            "will": override.action,
+            "left_seconds": max(0.0, override.until - now),
+            "reason": override.reason,
         }
-        for server, word in overrides.items()
+        for server, override in overrides.items()
     }
     whole["agent"] = msgspec.to_builtins(health)
     return whole

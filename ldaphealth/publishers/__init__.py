@@ -1,1 +1,1 @@
-"""Where the agent publishes its decisions: files for keepalived."""
+"""The interface of publishers, and the publishers that write files for keepalived."""

@@ -1,4 +1,4 @@
-"""What one decision of the agent on a cluster brought, for those who tell it on."""
+"""A publication: the result of one decision on a cluster. The agent passes it to its publishers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ldaphealth.model import AnyObservation, Verdict
 
 
 class VerdictChange(Struct, frozen=True):
-    """A verdict that says something else than the one before it; `before` is None for a first."""
+    """A verdict that differs from the one before it. `before` is None for the first verdict."""
 
     before: Verdict | None
     after: Verdict
@@ -21,9 +21,9 @@ class VerdictChange(Struct, frozen=True):
 class Publication(Struct, frozen=True):
     """The verdicts on one cluster by server ID, and what is new.
 
-    `due` are the servers whose reader expects a word now, each with the seconds since the boot
-    until which its verdict holds. `seen` are the observations of the rounds that were
-    decided on, and of the surveys that ended.
+    `due` are the servers whose verdict was renewed or changed, each with the time in seconds since
+    the boot until which it is valid. `seen` are the observations of the rounds and surveys that the
+    decision is based on.
     """
 
     cluster: str
@@ -34,20 +34,20 @@ class Publication(Struct, frozen=True):
 
 
 class Publisher(Protocol):
-    """Somebody who tells verdicts on; its trouble is its own and never stops the agent."""
+    """A receiver of publications. Its errors never stop the agent."""
 
     def publish(self, decided: Publication) -> None:
-        """Tell what is new; an OSError is logged by the agent."""
+        """Receive a publication. The agent logs an OSError."""
 
     def close(self) -> None:
-        """End; nothing is published any more."""
+        """End. Nothing is published after this."""
 
 
 def differs(one: Verdict, other: Verdict) -> bool:
-    """Tell whether two verdicts say different things, whatever the numbers in their sentences."""
-    return _said(one) != _said(other)
+    """Return whether two verdicts differ in service, state, rule, draining or reason codes."""
+    return _compared(one) != _compared(other)
 
 
-def _said(verdict: Verdict) -> tuple[object, ...]:
+def _compared(verdict: Verdict) -> tuple[object, ...]:
     codes = frozenset((reason.code, reason.state) for reason in verdict.reasons)
     return verdict.in_service, verdict.state, verdict.held_by, verdict.draining, codes

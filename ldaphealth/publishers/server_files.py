@@ -1,6 +1,6 @@
-"""Files of each server below one directory: written when they are due, removed with their server.
+"""Files for each server below one directory: written when due, removed with their server.
 
-verdict_file.py and track_file.py say what is in them.
+verdict_file.py and track_file.py define their contents.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from ldaphealth.files.atomic_file import write
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.publication import Publication
 
-# What the files of one server hold, by the end of their names; it takes until when that is so.
+# Returns the contents of the files of one server by the suffix of their names. Its arguments are
+# the verdict and the time until which it is valid.
 Contents = Callable[[Verdict, BootSeconds], Mapping[str, str]]
 
 
 def path_of(directory: Path, server: str) -> Path:
-    """Return where the files of a server ID are; config/ lets no name lead elsewhere."""
+    """Return the path of a server's files, without suffix. config/ refuses names such as `..`."""
     return directory / server
 
 
 class ServerFiles:
-    """The files below one directory; servers that are looked at no more lose theirs."""
+    """The files below one directory. Those of servers that were removed are deleted."""
 
     def __init__(self, directory: Path, contents: Contents) -> None:
         self._directory, self._contents = directory, contents
-        self._written: dict[str, dict[str, tuple[str, ...]]] = {}  # ends by server, by cluster
+        self._written: dict[str, dict[str, tuple[str, ...]]] = {}  # by cluster, server: suffixes
 
     def publish(self, decided: Publication) -> None:
-        """Write the files that are due; the first OSError, after all that could be written."""
+        """Write the files that are due. The first OSError is raised after all were tried."""
         first: OSError | None = None
         written = self._written.setdefault(decided.cluster, {})
         for server, valid_until in decided.due.items():
@@ -39,23 +40,23 @@ class ServerFiles:
             path = path_of(self._directory, server)
             try:
                 _make_readable(path.parent)
-                for end, text in contents.items():
-                    write(path.with_name(path.name + end), text.encode())
-            except OSError as error:  # the servers behind it are not to blame
+                for suffix, text in contents.items():
+                    write(path.with_name(path.name + suffix), text.encode())
+            except OSError as error:  # the files of the other servers are still written
                 first = first or error
         for server in written.keys() - decided.verdicts.keys():
             path = path_of(self._directory, server)
-            for end in written.pop(server):
-                path.with_name(path.name + end).unlink(missing_ok=True)
+            for suffix in written.pop(server):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
         if first is not None:
             raise first
 
     def close(self) -> None:
-        """Leave the files: a restart of the agent says nothing of the servers."""
+        """Keep the files: a restart of the agent does not change the state of the servers."""
 
 
 def _make_readable(directory: Path) -> None:
-    """Make the directory of a cluster, for the user of keepalived's script, whatever the umask."""
+    """Create the directory of a cluster, readable for keepalived's script whatever the umask."""
     if not directory.is_dir():
         directory.mkdir(parents=True)
         directory.chmod(0o755)

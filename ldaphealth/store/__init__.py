@@ -1,1 +1,1 @@
-"""What survives a restart of the agent."""
+"""Files in which the agent keeps state over a restart."""

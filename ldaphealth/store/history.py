@@ -1,7 +1,7 @@
-"""The history on disk: every change of a verdict with its reasons, and times folded by the minute.
+"""The history on disk: every change of a verdict, and histograms of durations by the minute.
 
-The agent publishes into it; a thread of its own writes, so that a slow, full or broken disk never
-stops looking and telling. `history` reads it.
+The agent publishes into it. A thread of its own writes, so that a slow, full or broken disk never
+delays probes and publishers. `ldaphealth history` shows it.
 """
 
 from __future__ import annotations
@@ -49,18 +49,21 @@ CLEAN_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 FULL_PART = 10  # a full file loses a tenth of its minutes
 BUSY_SECONDS = 1.0
-MAX_WAITING = 1000  # decisions; a thousand servers fill it in about a minute of a stuck disk
+MAX_WAITING = 1000  # publications; with a thousand servers a disk may hang for about a minute
 PAGE_BYTES = 4096
 
-Folded = dict[tuple[int, str, str], list[float]]
+MinuteKey = tuple[int, str, str]  # start of the minute, server ID, name of the operation
 
 
 class HistoryError(Exception):
-    """Why the history cannot be read, in one line."""
+    """The history cannot be read. The message is one line with the reason."""
 
 
 class HistoryDatabase:
-    """One SQLite file (WAL), written by one thread. `lost` counts decisions not written."""
+    """One SQLite file (WAL), written by one thread.
+
+    `errors` counts failed writes, `lost` the changes of verdicts and publications not written.
+    """
 
     def __init__(
         self,
@@ -73,32 +76,32 @@ class HistoryDatabase:
         self._path, self._keep_days, self._max_bytes = path, keep_days, max_bytes
         self._clock = clock
         self._waiting: Queue[tuple[EpochSeconds, Publication] | None] = Queue(MAX_WAITING)
-        self._folding: Folded = defaultdict(list)
+        self._minutes: dict[MinuteKey, list[float]] = defaultdict(list)
         self._changes: list[tuple[EpochSeconds, VerdictChange]] = []
         self._connection: sqlite3.Connection | None = None
         self._retry_at = self._clean_at = -inf
         self.lost = 0
         self.errors = 0
-        self._writer = threading.Thread(target=self._write_for_ever, name="journal", daemon=True)
+        self._writer = threading.Thread(target=self._write_until_close, name="history", daemon=True)
         self._writer.start()
 
     def publish(self, decided: Publication) -> None:
-        """Note what is new; without waiting, whatever the disk does."""
+        """Queue what is new, without waiting for the disk."""
         try:
             self._waiting.put_nowait((self._clock(), decided))
         except Full:
             self.lost += 1
 
-    def close(self, patience_seconds: float = 1.0) -> None:
-        """Write what waits, and end; what takes longer is lost."""
+    def close(self, timeout_seconds: float = 1.0) -> None:
+        """Write what is queued, and end. What is not written by the timeout is lost."""
         with contextlib.suppress(Full):
             self._waiting.put_nowait(None)
-            self._writer.join(patience_seconds)
+            self._writer.join(timeout_seconds)
 
     def changes(
         self, server: str, limit: int, before_epoch: EpochSeconds | None
     ) -> list[dict[str, Any]]:
-        """Return the latest changes, newest first, of one server or of all; JournalError."""
+        """Return the latest changes of one server or of all, newest first; HistoryError."""
         query = (
             "SELECT document FROM change WHERE (?1 = '' OR server = ?1) AND epoch <= ?2 "
             "ORDER BY epoch DESC, id DESC LIMIT ?3"
@@ -111,8 +114,8 @@ class HistoryDatabase:
         except ValueError as error:
             raise HistoryError(f"{self._path}: {error}") from error
 
-    def spread(self, server: str, name: str, since_epoch: EpochSeconds) -> Histogram:
-        """Return how the numbers of one name were spread since then; JournalError."""
+    def durations(self, server: str, name: str, since_epoch: EpochSeconds) -> Histogram:
+        """Return the histogram of the durations of one operation since then; HistoryError."""
         query = "SELECT spread FROM minute WHERE server = ? AND name = ? AND epoch >= ?"
         with self._reading() as connection:
             rows = connection.execute(query, (server, name, since_epoch)).fetchall()
@@ -130,40 +133,40 @@ class HistoryDatabase:
         except sqlite3.Error as error:
             raise HistoryError(f"{self._path}: {error}") from error
 
-    def _write_for_ever(self) -> None:
+    def _write_until_close(self) -> None:
         while True:
-            going_on = self._take()
+            is_open = self._receive()
             now = self._clock()
             if _is_due(now, self._retry_at, RETRY_SECONDS):
-                self._write(now, everything=not going_on)
-            if not going_on:
+                self._write(now, everything=not is_open)
+            if not is_open:
                 break
         if self._connection is not None:
             self._connection.close()
 
-    def _take(self) -> bool:
-        """Take what waits, for up to a second; False: this was the last."""
+    def _receive(self) -> bool:
+        """Wait up to a second for publications and take all of them. False: it is closed."""
         try:
-            letter = self._waiting.get(timeout=1.0)
-            while letter is not None:
-                epoch, decided = letter
+            entry = self._waiting.get(timeout=1.0)
+            while entry is not None:
+                epoch, decided = entry
                 self._changes += [(epoch, change) for change in decided.changes]
                 for observation in decided.seen:
-                    self._fold(epoch, observation)
-                letter = self._waiting.get_nowait()
+                    self._add_times(epoch, observation)
+                entry = self._waiting.get_nowait()
         except Empty:
             return True
         return False
 
-    def _fold(self, epoch: EpochSeconds, observation: AnyObservation) -> None:
+    def _add_times(self, epoch: EpochSeconds, observation: AnyObservation) -> None:
         minute = int(epoch) // MINUTE_SECONDS * MINUTE_SECONDS
         for operation, seconds in observation.timings.items():
             name = f"{observation.check}.{operation}_seconds"
-            self._folding[minute, observation.server, name].append(seconds)
+            self._minutes[minute, observation.server, name].append(seconds)
 
     def _write(self, now: EpochSeconds, *, everything: bool) -> None:
         current = int(now) // MINUTE_SECONDS * MINUTE_SECONDS
-        done = [key for key in self._folding if everything or key[0] != current]
+        done = [key for key in self._minutes if everything or key[0] != current]
         if not (done or self._changes):
             return
         try:
@@ -174,16 +177,16 @@ class HistoryDatabase:
                     raise
                 self._drop_the_oldest(self._connection)
                 self._store(now, done)
-        except Exception as error:  # the thread must go on, whatever it was
+        except Exception as error:  # no error may end the thread
             self._give_up(now, error)
         for key in done:
-            del self._folding[key]
+            del self._minutes[key]
         self._changes.clear()
 
-    def _store(self, now: EpochSeconds, done: list[tuple[int, str, str]]) -> None:
-        self._forget_a_removed_file()
+    def _store(self, now: EpochSeconds, done: list[MinuteKey]) -> None:
+        self._close_removed_file()
         connection = self._connection = self._connection or self._open()
-        self._clean(connection, now)  # first: a full file must get room before anything is added
+        self._clean(connection, now)  # first, to make room in a full file
         with connection:
             connection.executemany(
                 "INSERT INTO change (epoch, server, document) VALUES (?, ?, ?)",
@@ -193,22 +196,22 @@ class HistoryDatabase:
                 ],
             )
             for key in done:
-                self._add(connection, key, histogram_of(self._folding[key]))
+                self._add(connection, key, histogram_of(self._minutes[key]))
 
-    def _forget_a_removed_file(self) -> None:
-        """Close a file that is not at its path any more: nobody would ever read it."""
+    def _close_removed_file(self) -> None:
+        """Close a file that is no longer at its path, because it would never be read."""
         if self._connection is None:
             return
         try:
-            here = self._path.stat()
+            current = self._path.stat()
         except FileNotFoundError:
-            here = None
-        if here is None or (here.st_dev, here.st_ino) != self._file:
+            current = None
+        if current is None or (current.st_dev, current.st_ino) != self._file:
             self._connection.close()
             self._connection = None
 
     def _drop_the_oldest(self, connection: sqlite3.Connection) -> None:
-        """Make room in a file that has reached its largest size: the newest is worth more."""
+        """Delete the oldest minutes of a file that has reached its maximum size."""
         with connection:
             (count,) = connection.execute("SELECT count(*) FROM minute").fetchone()
             rows = connection.execute(
@@ -225,9 +228,7 @@ class HistoryDatabase:
                 connection.execute("DELETE FROM change WHERE epoch < ?", (oldest,))
                 connection.execute("DELETE FROM minute WHERE epoch < ?", (oldest,))
 
-    def _add(
-        self, connection: sqlite3.Connection, key: tuple[int, str, str], point: Histogram
-    ) -> None:
+    def _add(self, connection: sqlite3.Connection, key: MinuteKey, point: Histogram) -> None:
         where = "WHERE epoch = ? AND server = ? AND name = ?"
         row = connection.execute(f"SELECT spread FROM minute {where}", key).fetchone()  # noqa: S608
         if row:  # the agent was restarted within the minute
@@ -238,16 +239,16 @@ class HistoryDatabase:
         )
 
     def _open(self) -> sqlite3.Connection:
-        """Open the file, or one anew where it is broken or of another version."""
+        """Open the file. One that is broken or of another version is replaced by a new one."""
         try:
-            return self._opened()
+            return self._connect()
         except sqlite3.OperationalError:
-            raise  # full, locked, no right: the file itself may be good
+            raise  # full, locked, no permission: the file itself may be good
         except sqlite3.DatabaseError as error:
             self._set_aside(str(error))
-            return self._opened()
+            return self._connect()
 
-    def _opened(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -259,7 +260,7 @@ class HistoryDatabase:
                 connection.executescript(
                     f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
                 )
-            _refuse_others(connection)
+            _refuse_other_schemas(connection)
         except BaseException:
             connection.close()
             raise
@@ -267,15 +268,16 @@ class HistoryDatabase:
         self._file = found.st_dev, found.st_ino
         return connection
 
-    def _set_aside(self, why: str) -> None:
+    def _set_aside(self, reason: str) -> None:
         aside = self._path.with_name(f"{self._path.name}.broken-{int(self._clock())}")
         for end in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 self._path.with_name(self._path.name + end).rename(f"{aside}{end}")
-        log.error("the history was broken: begun anew", extra={"kept_as": str(aside), "error": why})
+        message = "the history is broken; a new one is created"
+        log.error(message, extra={"kept_as": str(aside), "error": reason})
 
     def _give_up(self, now: EpochSeconds, error: Exception) -> None:
-        """Lose what was to be written, and try again in a while: memory is bounded too."""
+        """Drop what was to be written, so that memory stays bounded, and try again later."""
         self.errors += 1
         self.lost += len(self._changes)
         self._retry_at = now + RETRY_SECONDS
@@ -292,23 +294,23 @@ class HistoryDatabase:
 
 
 def _is_due(now: EpochSeconds, at: EpochSeconds, wait_seconds: float) -> bool:
-    """Tell whether the time has come, also where the clock of the day stepped back."""
+    """Return whether `at` has passed, or the time of day was set back to before the wait."""
     return not at - wait_seconds <= now < at
 
 
 def _refuse_other_tables(connection: sqlite3.Connection) -> None:
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise sqlite3.DatabaseError("half made, or not ours")
+        raise sqlite3.DatabaseError("an incomplete history, or another database")
 
 
-def _refuse_others(connection: sqlite3.Connection) -> None:
+def _refuse_other_schemas(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"version {version}; this program knows {SCHEMA_VERSION}")
     for table, columns in COLUMNS.items():
         found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         if not found >= columns:
-            raise sqlite3.DatabaseError(f"the table {table!r} is not ours")
+            raise sqlite3.DatabaseError(f"the table {table!r} lacks columns")
 
 
 def _document(epoch: EpochSeconds, change: VerdictChange) -> dict[str, Any]:

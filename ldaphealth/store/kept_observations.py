@@ -1,7 +1,7 @@
-"""What was first seen when, for the next start of the agent: since when a server lacks something.
+"""Kept observations, which the next start of the agent loads: since when a server lacks changes.
 
-One JSON file beside the state, written now and then: what is lost with it is a few seconds, or the
-beginning of a delay, and never an operator's word.
+One JSON file beside the state file, written every few seconds. Losing it loses a few seconds, or
+the beginning of a delay, but never an override.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ VERSION = 1
 
 
 class _OfServer(msgspec.Struct, frozen=True):
-    """The observations of one server; at another URI is another server, whatever its name."""
+    """The observations of one server. Another URI is another server, whatever its name."""
 
     uri: str
-    reads: Sequence[msgspec.Raw]  # each an Observation; the check says of which facts
+    reads: Sequence[msgspec.Raw]  # each an Observation, with facts of the check's type
 
 
 _Clusters = Mapping[str, Mapping[str, Mapping[str, _OfServer]]]  # by cluster, check, server ID
@@ -41,16 +41,16 @@ _Clusters = Mapping[str, Mapping[str, Mapping[str, _OfServer]]]  # by cluster, c
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     boot_id: str
-    at: MonotonicSeconds  # monotonic seconds
+    at: MonotonicSeconds
     clusters: _Clusters
 
 
 class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds.
+    """The content of the file.
 
-    `current`: it was saved so lately that it still counts. `saved_at` is on the clock of the boot
-    that saved it. Without `same_boot` nothing is known of when the observations were made: all of
-    them count as made at `loaded_at`.
+    `current`: it was saved recently in this boot, so it describes the present. `saved_at` is on the
+    clock of the boot that saved it. Without `same_boot` it is not known when the observations were
+    made. Then all of them count as made at `loaded_at`.
     """
 
     clusters: _Clusters = {}
@@ -60,7 +60,7 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
     same_boot: bool = False
 
     def of(self, cluster: Cluster) -> list[AnyObservation]:
-        """Return what still belongs to the servers and the checks of a cluster, oldest first."""
+        """Return the observations of the servers and the checks of a cluster, oldest first."""
         checks = [each.check for each in cluster.checks if each.check.select_kept is not None]
         return [observation for check in checks for observation in self._of_check(cluster, check)]
 
@@ -77,21 +77,21 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
                 log.warning("kept observations cannot be read", extra=extra)
                 continue
             for each in reads:
-                # What this program never wrote: of another server, or later than the file.
+                # This program never writes one of another server, or one later than the file.
                 if (each.server, each.check) == (
                     server,
                     check.name,
                 ) and each.ended_at <= self.saved_at:
-                    yield self._on_this_clock(each)
+                    yield self._dated(each)
 
-    def _on_this_clock(self, observation: AnyObservation) -> AnyObservation:
+    def _dated(self, observation: AnyObservation) -> AnyObservation:
         if self.same_boot:
             return observation
         return replace(observation, started_at=self.loaded_at, duration_seconds=0.0)
 
 
 def kept_path(state_directory: Path) -> Path:
-    """Return where the file is."""
+    """Return the path of the file."""
     return state_directory / "reads.json"
 
 
@@ -100,14 +100,14 @@ def save_kept(
     clusters: Iterable[tuple[Cluster, Mapping[str, ObservationsByServer[Any]]]],
     now: Callable[[], MonotonicSeconds] = monotonic,
 ) -> None:
-    """Write the file; OSError leaves the old one."""
-    remembered = {
+    """Write the file. OSError: the old one is left as it was."""
+    kept = {
         cluster.name: {check: _of_servers(cluster, seen) for check, seen in checks.items()}
         for cluster, checks in clusters
     }
-    content = msgspec.json.encode(_Saved(VERSION, boot_id(), now(), remembered))
+    content = msgspec.json.encode(_Saved(VERSION, boot_id(), now(), kept))
     if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, "more than can be read again", str(path))
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES} bytes", str(path))
     write(path, content, 0o640, durable=False)
 
 
@@ -121,11 +121,11 @@ def _of_servers(cluster: Cluster, seen: ObservationsByServer[Any]) -> dict[str, 
 
 
 def load_kept(path: Path, now: Callable[[], MonotonicSeconds] = monotonic) -> KeptObservations:
-    """Return what was saved; nothing where there is no file.
+    """Return the content of the file; an empty one without a file.
 
-    After another boot the order of the reads is known, and not when they were: all of them are as
-    old as this call, so that nothing looks longer than it was. ValueError says what is wrong with
-    the file; OSError that it cannot be read.
+    After another boot the order of the reads is known, but not their times. Then all of them count
+    as made now, so that no delay appears longer than it was. ValueError: the file is invalid.
+    OSError: it cannot be read.
     """
     try:
         with path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""What the agent must know again after a restart: the last verdicts, and the operators' words.
+"""The state file: the memories of the guard, with the overrides, for the next start of the agent.
 
-One small JSON file, written whole. The one-shot command reads the operators' words in it, so that
-they hold while the agent is down.
+One small JSON file, replaced as a whole. The one-shot command reads the overrides in it, so that
+they apply while the agent is down.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ from ldaphealth.guard.memory import Override
 log = logging.getLogger(__name__)
 
 VERSION = 1
-SELDOM_SECONDS = 10.0
+SAVE_SECONDS = 10.0
 MAX_BYTES = 16 << 20
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # proc(5): another one after each boot
-# Older verdicts say nothing of today; a restart takes seconds, a reboot of the machine minutes.
+# Older verdicts are not used. A restart takes seconds, a reboot of the machine minutes.
 YOUNG_SECONDS = 120.0
 
 
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     boot_id: str
-    at: BootSeconds  # seconds since the boot
+    at: BootSeconds
     epoch: EpochSeconds
     memories: dict[str, Memory]
 
 
 def state_path(state_directory: Path) -> Path:
-    """Return where the file is."""
+    """Return the path of the file."""
     return state_directory / "state.json"
 
 
 def boot_id() -> str:
-    """Return what tells this boot of the machine from all others."""
+    """Return the ID of this boot of the machine."""
     return BOOT_ID.read_text().strip()
 
 
 def save_state(path: Path, memories: Mapping[str, Memory], now: BootSeconds) -> None:
-    """Write the file; OSError leaves the old one."""
+    """Write the file. OSError: the old one is left as it was."""
     saved = _Saved(VERSION, boot_id(), now, epoch_seconds(), dict(memories))
     write(path, msgspec.json.encode(saved), 0o640, durable=True)
 
 
 def load_state(path: Path, now: BootSeconds) -> dict[str, Memory]:
-    """Return the memories by cluster, on this boot's clock; nothing where there is no file.
+    """Return the memories by cluster, on the clock of this boot; empty without a file.
 
-    Verdicts that are not young are left out, overrides are not. ValueError says what is wrong with
-    the file; OSError that it cannot be read.
+    Servers are left out if the file is older than `YOUNG_SECONDS` or of another boot. Overrides are
+    always returned. ValueError: the file is invalid. OSError: it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -70,7 +70,7 @@ def load_state(path: Path, now: BootSeconds) -> dict[str, Memory]:
     if saved.version != VERSION:
         raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
     same_boot = saved.boot_id == boot_id() and saved.at <= now
-    # The clock that never steps begins anew with each boot; then only the clock of the day is left.
+    # The clock that never steps begins anew with each boot. Then only the time of day is left.
     passed = now - saved.at if same_boot else max(0.0, epoch_seconds() - saved.epoch)
     shift = 0.0 if same_boot else now - saved.at - passed
     return {
@@ -87,10 +87,10 @@ def _shifted(override: Override, seconds: float) -> Override:
 
 
 class StateSaver:
-    """Saves the memories in a thread of its own: at once when it matters, else now and then.
+    """Saves the memories in a thread of its own: important changes within a second, others later.
 
-    `memories` returns the newest; they are never changed in place, so any thread may take them.
-    `save_beside` saves what is only worth it now and then, in a file of its own.
+    `memories` returns the newest, which are immutable, so any thread may call it. `save_beside`
+    saves a second file. It is called every `SAVE_SECONDS` and at the end.
     """
 
     def __init__(
@@ -105,31 +105,31 @@ class StateSaver:
         self._saving = threading.Lock()
         self._stop = threading.Event()
         self._saved: object = None
-        self._saved_at = -SELDOM_SECONDS
+        self._saved_at = -SAVE_SECONDS
         self.errors = 0
-        self._told: set[Callable[[], None]] = set()  # what failed lately
-        self._thread = threading.Thread(target=self._keep, name="state", daemon=True)
+        self._failed: set[Callable[[], None]] = set()  # failed and logged already
+        self._thread = threading.Thread(target=self._run, name="state", daemon=True)
         self._thread.start()
 
     def save(self) -> None:
-        """Save now; OSError when it cannot be."""
+        """Save now. OSError: it cannot be saved."""
         with self._saving:
             memories = self._memories()
             save_state(self._path, memories, self._clock())
-            self._saved, self._saved_at = _weighty(memories), self._clock()
-            self._told.discard(self.save)
+            self._saved, self._saved_at = _important(memories), self._clock()
+            self._failed.discard(self.save)
 
     def close(self) -> None:
-        """Save a last time, if the disk lets us, and end."""
+        """Save a last time, for at most a second, and end."""
         self._stop.set()
         self._thread.join(1.0)
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while not self._stop.wait(1.0):
-            late = self._clock() - self._saved_at >= SELDOM_SECONDS
-            if late or _weighty(self._memories()) != self._saved:
+            is_due = self._clock() - self._saved_at >= SAVE_SECONDS
+            if is_due or _important(self._memories()) != self._saved:
                 self._try(self.save)
-            if late:
+            if is_due:
                 self._try(self._save_beside)
         self._try(self.save)
         self._try(self._save_beside)
@@ -137,17 +137,17 @@ class StateSaver:
     def _try(self, save: Callable[[], None]) -> None:
         try:
             save()
-            self._told.discard(save)
+            self._failed.discard(save)
         except OSError as error:
-            if save not in self._told:
-                where = {"path": error.filename or str(self._path), "error": str(error)}
-                log.error("cannot save the state", extra=where)  # noqa: TRY400
-                self._told.add(save)
+            if save not in self._failed:
+                extra = {"path": error.filename or str(self._path), "error": str(error)}
+                log.error("cannot save the state", extra=extra)  # noqa: TRY400
+                self._failed.add(save)
             self.errors += 1
 
 
-def _weighty(memories: Mapping[str, Memory]) -> object:
-    """Return what must not be lost; the rest changes with every round."""
+def _important(memories: Mapping[str, Memory]) -> object:
+    """Return what is saved at once when it changes; the rest changes with every round."""
     return {
         name: (
             memory.overrides,

@@ -1,1 +1,1 @@
-"""What the agent tells over TCP: HTTP, and HAProxy's agent-check. It only reads what is known."""
+"""The TCP servers of the agent: HTTP, and HAProxy's agent-check. They read the live state only."""

@@ -1,6 +1,7 @@
-"""Who may read: credentials of HTTP, Basic (RFC 7617) and Bearer (RFC 6750), in constant time.
+"""Access to the routes: HTTP credentials, Basic (RFC 7617) and Bearer (RFC 6750).
 
-app.py asks it for each request; server.py reads the files at the start and after a reload.
+They are compared in constant time. app.py checks each request. server.py reads the files at the
+start and after a reload.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+)
 
 
 class Access(Enum):
-    """Who gets the answer of a route, where credentials are configured."""
+    """Which clients may use a route if credentials are configured."""
 
-    ANYBODY = auto()
-    HEALTH = auto()  # anybody with `open_health`
+    PUBLIC = auto()
+    HEALTH = auto()  # public with `open_health`
     READER = auto()
 
 
-def is_ours(host: str) -> bool:
-    """Tell whether a Host header names an address or localhost, or nothing as HTTP/1.0 may.
+def is_address_or_localhost(host: str) -> bool:
+    """Return whether a Host header is an address, localhost, or empty as in HTTP/1.0.
 
-    Any other name may be one that somebody's DNS lets point to this machine for a moment, so that
-    his page in a browser here reads what only this machine may (DNS rebinding). RFC 6761 6.3 keeps
-    localhost and what is below it from DNS.
+    Any other name may be under the control of an attacker, whose DNS server resolves it to this
+    host for a moment. A page of the attacker in a local browser could then read what only this host
+    may read (DNS rebinding). By RFC 6761 6.3 localhost and names below it are not looked up in DNS.
     """
     if not host:
         return True
@@ -54,34 +55,34 @@ def is_ours(host: str) -> bool:
 
 
 class HttpCredentials(Struct, frozen=True):
-    """The credentials that are good; without any, everybody may read."""
+    """The accepted credentials. Without any, every client may read."""
 
     basic: Secret | None = None  # user:password
     token: Secret | None = None
     open_health: bool = False
 
     @property
-    def is_everybody(self) -> bool:
-        """Tell whether nobody is asked for credentials."""
+    def is_open(self) -> bool:
+        """Return whether no credentials are required."""
         return self.basic is None and self.token is None
 
     def admits(self, access: Access, authorization: str) -> bool:
-        """Tell whether a request with this Authorization header gets an answer."""
-        if access is Access.ANYBODY or (access is Access.HEALTH and self.open_health):
+        """Return whether a request with this Authorization header is admitted."""
+        if access is Access.PUBLIC or (access is Access.HEALTH and self.open_health):
             return True
-        if self.is_everybody:
+        if self.is_open:
             return True
-        scheme, _, given = authorization.partition(" ")
+        scheme, _, credentials = authorization.partition(" ")
         known = {"basic": self.basic, "bearer": self.token}.get(scheme.lower())
         if known is None:
             return False
-        said = given.strip().encode()
+        received = credentials.strip().encode()
         if scheme.lower() == "basic":
             try:
-                said = base64.b64decode(said, validate=True)
+                received = base64.b64decode(received, validate=True)
             except (binascii.Error, ValueError):
                 return False
-        return compare_digest(said, known.reveal().encode())
+        return compare_digest(received, known.reveal().encode())
 
     @property
     def challenge(self) -> str:
@@ -95,7 +96,7 @@ class HttpCredentials(Struct, frozen=True):
 
 
 def http_credentials(settings: HttpSettings) -> HttpCredentials:
-    """Read the credentials; ValueError names the file and how to mend it."""
+    """Read the credentials. ValueError names the file and the correction."""
     basic = token = None
     if settings.password_file:
         password = read_secret(Path(settings.password_file)).reveal()
@@ -106,15 +107,15 @@ def http_credentials(settings: HttpSettings) -> HttpCredentials:
 
 
 def server_tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
-    """Read the certificate and its key; None: no TLS. ValueError names the file."""
+    """Read the certificate and its key; None without TLS. ValueError names the file."""
     if not settings.certificate_file:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL 1.1.1 would do it as often as asked
+    context.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL 1.1.1 would do it at each request
     files = settings.certificate_file, settings.key_file or None
-    try:  # a key with a passphrase must not ask a terminal for it
+    try:  # the passphrase of a key must not be requested from a terminal
         context.load_cert_chain(*files, password=lambda: "")
     except OSError as error:  # ssl.SSLError is one
-        what = " and ".join(filter(None, files))
-        raise ValueError(f"{what}: no certificate with its key in PEM: {error}") from error
+        names = " and ".join(filter(None, files))
+        raise ValueError(f"{names}: no certificate with its key in PEM: {error}") from error
     return context

@@ -1,6 +1,6 @@
-"""What the routes answer: one function of a source and a request each, without I/O.
+"""The answers of the routes, each a function of a source and a request, without I/O.
 
-The table is in app.py. Text that came from a server leaves as JSON or as one line of ASCII.
+The table is in app.py. Text from a server is sent as JSON or as one line of ASCII.
 """
 
 from __future__ import annotations
@@ -26,64 +26,64 @@ from ldaphealth.web.source import BadRequestError, Source
 MOST_NAMES = 20
 LINE_CHARACTERS = 500
 LINKS = (
-    ("api/v1/status", "everything, as JSON"),
+    ("api/v1/status", "the status, as JSON"),
     ("metrics", "for Prometheus"),
     ("ready", "is there a fresh verdict on every server?"),
-    ("live", "is the agent at work?"),
+    ("live", "does the agent run?"),
 )
 
 
 def landing(source: Source, _: Request) -> Response:
     """Show the page for people on call."""
     now = source.now()
-    words = {
-        server: CardOverride(word.action, word.until - now, word.reason)
-        for server, word in source.overrides().items()
+    overrides = {
+        server: CardOverride(override.action, override.until - now, override.reason)
+        for server, override in source.overrides().items()
     }
     text = page.render(
-        source.board.view,
+        source.live_state.view,
         source.health(),
         boot_seconds=now,
         epoch_seconds=epoch_seconds(),
         host=socket.gethostname(),
-        overrides=words,
+        overrides=overrides,
         links=LINKS,
     )
     return Response(text, headers=dict(page.HEADERS))
 
 
 def live(source: Source, request: Request) -> Response:
-    """Tell whether the agent's loop comes round."""
+    """Return whether the main loop of the agent runs."""
     late = source.now() - source.ticked_at()
     alive = late < LATE_SECONDS
-    line = "alive" if alive else f"the agent has not come round for {late:.0f} s"
+    line = "alive" if alive else f"the main loop of the agent has not run for {late:.0f} s"
     return _answer(request, alive, line, {"live": alive})
 
 
 def ready(source: Source, request: Request) -> Response:
-    """Tell whether there is a fresh verdict on every server."""
+    """Return whether there is a fresh verdict on every server."""
     missing = [each.id for each in source.servers() if source.verdict(each) is None]
     line = f"no fresh verdict on {_listed(missing)}" if missing else "ready"
     return _answer(request, not missing, line, {"ready": not missing, "without_verdict": missing})
 
 
 def server_health(source: Source, request: Request) -> Response:
-    """Tell whether clients should be sent to a server; a drained one says no."""
+    """Return whether clients should be sent to a server; not to a drained one."""
     server = source.server(request.path_params["cluster"], request.path_params["server"])
     verdict = source.verdict(server)
-    words = source.silence(server) if verdict is None else _words(verdict)
+    summary = source.missing_reason(server) if verdict is None else _summary(verdict)
     document = {
         "server": server.id,
         "in_service": None if verdict is None else verdict.in_service,
-        "summary": words,
+        "summary": summary,
         "verdict": None if verdict is None else verdict_document(verdict),
     }
     serves = verdict is not None and verdict.in_service
-    return _answer(request, serves, f"{server.id} {words}", document)
+    return _answer(request, serves, f"{server.id} {summary}", document)
 
 
 def cluster_health(source: Source, request: Request) -> Response:
-    """Tell whether enough servers of a cluster are in service: `min`, or else its floor."""
+    """Return whether enough servers of a cluster are in service: `min`, or else its floor."""
     cluster = source.cluster(request.path_params["cluster"])
     wanted = _wanted(request, max(1, cluster.min_in_service))
     verdicts = {server.id: source.verdict(server) for server in cluster.servers}
@@ -105,8 +105,8 @@ def cluster_health(source: Source, request: Request) -> Response:
 def status(source: Source, _: Request) -> Response:
     """Return the document of `ldaphealth status --format json`, of fresh verdicts only."""
     verdicts = {server: source.verdict(server) for server in source.servers()}
-    told = [verdict for verdict in verdicts.values() if verdict is not None]
-    whole = status_document(told, source.overrides(), source.health(), source.now())
+    fresh = [verdict for verdict in verdicts.values() if verdict is not None]
+    whole = status_document(fresh, source.overrides(), source.health(), source.now())
     whole["valid_seconds"] = {
         server.id: source.valid_seconds(server)
         for server, verdict in verdicts.items()
@@ -114,20 +114,20 @@ def status(source: Source, _: Request) -> Response:
     }
     whole["listens"] = dict(source.listens)
     whole["without_verdict"] = [
-        {"server": server.id, "why": source.silence(server)}
+        {"server": server.id, "why": source.missing_reason(server)}
         for server, verdict in verdicts.items()
         if verdict is None
     ]
     return _json(whole)
 
 
-def unknown(request: Request, why: str) -> Response:
-    """Say that there is no such cluster or server, and which was probably meant."""
-    return _answer(request, False, why, {"error": ascii_line(why, LINE_CHARACTERS)}, bad=404)
+def unknown(request: Request, error: str) -> Response:
+    """Answer that there is no such cluster or server, with the name that was probably meant."""
+    return _answer(request, False, error, {"error": ascii_line(error, LINE_CHARACTERS)}, bad=404)
 
 
-def _words(verdict: Verdict) -> str:
-    """Return a verdict in the codes that do not change, in one line."""
+def _summary(verdict: Verdict) -> str:
+    """Return a verdict in one line, with stable codes only."""
     side = "in service" if verdict.in_service else "out of service"
     if verdict.draining:
         side = "draining"
@@ -140,8 +140,8 @@ def _words(verdict: Verdict) -> str:
 def _wanted(request: Request, default: int) -> int:
     text = request.query_params.get("min", str(default))
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(10**6))
-    if not is_number or int(text) == 0:  # what 0 asks is always true: no check
-        raise BadRequestError("min is a number of servers, 1 at least, such as ?min=2")
+    if not is_number or int(text) == 0:  # with 0 the check would always pass
+        raise BadRequestError("min must be a number of servers, at least 1, such as ?min=2")
     return int(text)
 
 
@@ -153,10 +153,10 @@ def _listed(names: list[str]) -> str:
 def _answer(
     request: Request, good: bool, line: str, document: Mapping[str, Any], bad: int = 503
 ) -> Response:
-    """Tell it in the form that is asked for: `format`, or else the Accept header, or else text."""
+    """Return a response in the requested form: `format`, else the Accept header, else text."""
     form = request.query_params.get("format", "")
     if form not in ("", "text", "json"):
-        raise BadRequestError("format is text or json")
+        raise BadRequestError("format must be text or json")
     accepts_json = "application/json" in request.headers.get("accept", "")
     code = 200 if good else bad
     if form == "json" or (not form and accepts_json):

@@ -1,6 +1,6 @@
-"""The routes of the HTTP server in one literal table, and what holds for all of them.
+"""The routes of the HTTP server in one literal table, with access, errors and headers of all.
 
-An answer is a function of a source and a request; it does no I/O, unless its row is `in_thread`.
+An answer is a function of a source and a request. It does no I/O, unless its row is `in_thread`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
-from ldaphealth.web.access import Access, HttpCredentials, is_ours
+from ldaphealth.web.access import Access, HttpCredentials, is_address_or_localhost
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
 from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
 
@@ -32,7 +32,7 @@ Answer = Callable[[Source, Request], Response]
 
 
 class RouteRow(Struct, frozen=True):
-    """A route. `in_thread`: its answer does I/O within a bound of its own, or has much to write."""
+    """A route. `in_thread`: its answer does I/O with a time limit of its own, or is large."""
 
     path: str
     answer: Answer
@@ -42,7 +42,7 @@ class RouteRow(Struct, frozen=True):
 
 ROUTES = (
     RouteRow("/", answers.landing, in_thread=True),
-    RouteRow("/live", answers.live, Access.ANYBODY),
+    RouteRow("/live", answers.live, Access.PUBLIC),
     RouteRow("/ready", answers.ready, Access.HEALTH),
     RouteRow("/health/{cluster}", answers.cluster_health, Access.HEALTH),
     RouteRow("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
@@ -50,7 +50,7 @@ ROUTES = (
     RouteRow("/metrics", metrics.metrics, in_thread=True),
     RouteRow("/probe", metrics.probed, in_thread=True),
 )
-# A row may say otherwise in its answer, such as a page with a style.
+# An answer may have other values, such as a page with a style.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -58,9 +58,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-STRANGE_HOST = "ask by an address or as localhost, not by another name: docs/http.md\n"
-DEFECT = "a defect of the agent; its log has more\n"
-BUSY = "busy with other questions of this kind; try again\n"
+OTHER_HOST = "the host must be an address or localhost, not another name: docs/http.md\n"
+INTERNAL_ERROR = "internal error of the agent; see its log\n"
+BUSY = "busy with other requests of this kind; try again\n"
 
 
 def application(
@@ -70,21 +70,21 @@ def application(
     *,
     is_local: bool = False,
 ) -> ASGIApp:
-    """Return all of it; `readers` are asked for each request, so that a reload can change them.
+    """Return the HTTP application. `readers` is called for each request: a reload may change it.
 
-    `is_local`: only this machine reaches it, so that without credentials its browsers must not be
-    led here by the name of somebody else (`access.is_ours`).
+    `is_local`: only this host reaches it. Without credentials the Host header must then be an
+    address or localhost (`access.is_address_or_localhost`).
     """
     routes = [Route(row.path, _endpoint(row, source, readers, is_local)) for row in rows]
-    made = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
-    made.router.redirect_slashes = False  # it would send people to the host that they name
-    return _with_headers(made)
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+    inner.router.redirect_slashes = False  # it would redirect to the host in the Host header
+    return _with_headers(inner)
 
 
 def _endpoint(
     row: RouteRow, source: Source, readers: Callable[[], HttpCredentials], is_local: bool
 ) -> Callable[[Request], Awaitable[Response]]:
-    threads = AnswerThreads()  # its own: looks that wait for servers must not keep a scrape waiting
+    threads = AnswerThreads()  # one per route: slow probes must not delay a scrape
 
     def answer(request: Request) -> Response:
         try:
@@ -105,30 +105,31 @@ def _endpoint(
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends
             return _line(503, BUSY, {"Retry-After": "1"})
         except Exception:
-            log.exception("a question is not answered", extra={"path": row.path})
-            return _line(500, DEFECT)
+            log.exception("a request failed", extra={"path": row.path})
+            return _line(500, INTERNAL_ERROR)
 
     return endpoint
 
 
 def _refusal(
-    row: RouteRow, who: HttpCredentials, request: Request, is_local: bool
+    row: RouteRow, readers: HttpCredentials, request: Request, is_local: bool
 ) -> Response | None:
-    """Return what is said to those who may not ask; None: they may."""
-    if not who.admits(row.access, request.headers.get("authorization", "")):
-        return _line(401, "say who you are\n", {"WWW-Authenticate": who.challenge})
-    # A health check must not fail for the name that it asks by.
-    reads = is_local and who.is_everybody and row.access is Access.READER
-    if reads and not is_ours(request.headers.get("host", "")):
-        return _line(421, STRANGE_HOST)
+    """Return the response to a request that is not admitted, None for one that is."""
+    if not readers.admits(row.access, request.headers.get("authorization", "")):
+        headers = {"WWW-Authenticate": readers.challenge}
+        return _line(401, "credentials are required\n", headers)
+    # A health check must not fail because of its Host header.
+    checks_host = is_local and readers.is_open and row.access is Access.READER
+    if checks_host and not is_address_or_localhost(request.headers.get("host", "")):
+        return _line(421, OTHER_HOST)
     return None
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    """Tell what starlette refuses: no such path, no such method."""
+    """Return the response to an error of starlette: no such path, no such method."""
     if not isinstance(error, HTTPException):
         raise error
-    text = {404: "no such page; / lists what there is", 405: "only GET and HEAD"}
+    text = {404: "no such page; / lists the pages", 405: "only GET and HEAD are allowed"}
     line = text.get(error.status_code, error.detail)
     return _line(error.status_code, f"{line}\n", dict(error.headers or {}))
 
@@ -139,8 +140,9 @@ def _line(status: int, text: str, headers: dict[str, str] | None = None) -> Resp
 
 def _with_headers(inner: ASGIApp) -> ASGIApp:
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
-        asked = dict(scope.get("headers", ()))
-        has_body = b"transfer-encoding" in asked or asked.get(b"content-length", b"0") != b"0"
+        received = dict(scope.get("headers", ()))
+        length = received.get(b"content-length", b"0")
+        has_body = b"transfer-encoding" in received or length != b"0"
 
         async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -148,7 +150,7 @@ def _with_headers(inner: ASGIApp) -> ASGIApp:
                 headers["Date"] = formatdate(usegmt=True)  # RFC 9110 6.6.1
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if has_body:  # nobody reads it
+                if has_body:  # it is not read
                     headers["Connection"] = "close"
             await send(message)
 

@@ -1,7 +1,7 @@
-"""One HTTP connection: uvicorn's, with a deadline for every part of it.
+"""One HTTP connection of uvicorn, with a deadline for every part of it.
 
-uvicorn bounds only how long a connection may be idle between two requests: without this a client
-that sends a byte a second, or never takes its answer, stays for ever.
+uvicorn limits only the idle time between two requests. A client that sends one byte a second, or
+never reads its answer, could keep a connection open indefinitely.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 HEAD_SECONDS = 5.0  # from the connection to the end of the first head, all of it
 ANSWER_SECONDS = 30.0  # from the head to the end of the answer; a route with I/O has its own bound
-KEEP_ALIVE_SECONDS = 10.0  # from one answer, which must be taken, to the end of the next head
-IDLE_SECONDS = 5  # of silence between two requests, until uvicorn says goodbye
+KEEP_ALIVE_SECONDS = 10.0  # from one answer, which must be read, to the end of the next head
+IDLE_SECONDS = 5  # between two requests, until uvicorn closes the connection
 MOST_HEAD_BYTES = 16384
 
 
 class HttpConnection(H11Protocol, LimitedConnection):
-    """Ends at its deadline, whatever the client does."""
+    """One connection. It ends at its deadline, whatever the client does."""
 
     def __init__(self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, state, {}, loop)
@@ -38,17 +38,17 @@ class HttpConnection(H11Protocol, LimitedConnection):
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether an answer is being made; one that the client does not take is no reason."""
+        """Return whether a request is being answered; False if the client does not read."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete and not self.flow.write_paused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin."""
+        """Start the deadline of the first head."""
         super().connection_made(transport)
         self._end_in(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Cancel the deadline."""
         super().connection_lost(exc)
         if self._deadline:
             self._deadline.cancel()
@@ -56,7 +56,7 @@ class HttpConnection(H11Protocol, LimitedConnection):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a client that breaks the protocol in the middle of an answer is cut."""
+        """Handle data. A protocol error in the middle of an answer aborts the connection."""
         try:
             super().data_received(data)
         except h11.ProtocolError:
@@ -64,20 +64,20 @@ class HttpConnection(H11Protocol, LimitedConnection):
         self._follow()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what breaks the protocol; an answer that is being made meanwhile is dropped."""
+        """Answer a protocol error. An answer that is in progress is dropped."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:
             cycle.disconnected = True
         super().send_400_response(msg)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Start the deadline of the next head."""
         self._end_in(KEEP_ALIVE_SECONDS)
         super().on_response_complete()
         self._follow()
 
     def _follow(self) -> None:
-        """Give a request that has come the time of an answer, once."""
+        """Start the deadline of the answer, once for each request."""
         if self.cycle is not self._followed:
             self._followed = self.cycle
             self._end_in(ANSWER_SECONDS)
@@ -91,7 +91,7 @@ class HttpConnection(H11Protocol, LimitedConnection):
 def connections(
     application: ASGIApp, loop: asyncio.AbstractEventLoop
 ) -> Callable[[], HttpConnection]:
-    """Return what makes a connection; of uvicorn's own only errors are logged."""
+    """Return the factory of connections. Of uvicorn's messages only errors are logged."""
     config = Config(
         application,
         interface="asgi3",

@@ -1,6 +1,7 @@
-"""Answers that take long, such as a look at a server: in threads, a few at a time.
+"""Threads for answers that take long, such as a probe of a server: a few at a time.
 
-app.py runs the routes that say so here. The threads are daemons: none holds up the agent's end.
+app.py runs the routes with `in_thread` here. The threads are daemons, so that none delays the end
+of the agent.
 """
 
 from __future__ import annotations
@@ -15,42 +16,42 @@ MOST_THREADS = 4
 
 
 class BusyError(Exception):
-    """All threads are at work."""
+    """All threads are busy."""
 
 
 class AnswerThreads:
-    """At most so many at a time; whoever comes then is told so at once. Used by one event loop."""
+    """At most `most` threads at a time. They are used by one event loop."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._free = most
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, or raise what it raises; BusyError: there is no thread."""
+        """Return the result of `work`, or raise its exception. BusyError: no thread is free."""
         if not self._free:
             raise BusyError
         self._free -= 1
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
 
-        def land(done: Callable[[], None]) -> None:
+        def finish(set_answer: Callable[[], None]) -> None:
             self._free += 1
-            if not answer.done():  # whoever asked may have gone
-                done()
+            if not answer.done():  # the client may have disconnected
+                set_answer()
 
-        def fly() -> None:
+        def call() -> None:
             try:
-                found = work()
-            except Exception as error:  # raised again where it was asked for
-                failed = error
-                _later(loop, lambda: land(lambda: answer.set_exception(failed)))
+                result = work()
+            except Exception as error:  # raised again in `run`
+                exception = error
+                _schedule(loop, lambda: finish(lambda: answer.set_exception(exception)))
             else:
-                _later(loop, lambda: land(lambda: answer.set_result(found)))
+                _schedule(loop, lambda: finish(lambda: answer.set_result(result)))
 
-        threading.Thread(target=fly, name="answer", daemon=True).start()
+        threading.Thread(target=call, name="answer", daemon=True).start()
         return await answer
 
 
-def _later(loop: asyncio.AbstractEventLoop, run: Callable[[], None]) -> None:
+def _schedule(loop: asyncio.AbstractEventLoop, run: Callable[[], None]) -> None:
     try:
         loop.call_soon_threadsafe(run)
     except RuntimeError:  # the server has ended meanwhile

@@ -1,4 +1,4 @@
-"""What Prometheus asks: `/metrics` of the agent, and `/probe` for one look on demand."""
+"""The routes for Prometheus: `/metrics` of the agent, and `/probe` for a probe on demand."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ldaphealth.web.source import Source
 
 
 def metrics(source: Source, request: Request) -> Response:
-    """Tell everything that is known now."""
+    """Return all metrics."""
     accept = request.headers.get("accept", "")
-    body, content_type = exposition(source.board.view, source.health(), source.now(), accept)
+    body, content_type = exposition(source.live_state.view, source.health(), source.now(), accept)
     return Response(body, headers={"Content-Type": content_type})
 
 
 def probed(source: Source, request: Request) -> Response:
-    """Look at a target now; it waits for servers."""
+    """Probe a target now, and return its metrics. It blocks."""
     answer = probe.probe_target(
         source.settings(), request.query_params, request.headers, source.overrides()
     )

@@ -1,9 +1,9 @@
-"""One look on demand, as Prometheus asks for it: `/probe?target=CLUSTER/SERVER&module=search`.
+"""A probe on demand for Prometheus: `/probe?target=CLUSTER/SERVER&module=search`.
 
-https://prometheus.io/docs/guides/multi-target-exporter/. It is the only question that causes LDAP
-traffic, and a GET changes nothing: checks that write are left out, because they would also meet the
-agent's own write to the same canary. A target is a name in the configuration and never a URL:
-whoever may ask could otherwise have the configured password sent to a host of his choice.
+https://prometheus.io/docs/guides/multi-target-exporter/. It is the only route that causes LDAP
+traffic. A GET changes nothing, so checks that write are left out. They would also conflict with the
+writes of the agent to the same canary. A target is a name in the configuration, not a URL: a client
+could otherwise have the configured password sent to a host of its choice.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from ldaphealth.web.source import BadRequestError
 
 WRITING = frozenset({"write"})
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
-OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the look
-MOST_SECONDS = 25.0  # of a look: an answer that takes much longer is cut (http_connection.py)
+OFFSET_SECONDS = 0.5  # of the scrape's timeout, for everything but the probe
+MOST_SECONDS = 25.0  # for a probe: an answer that takes much longer is cut (http_connection.py)
 LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
 PLAIN = "text/plain; charset=utf-8"
 DEBUG_COLUMNS = 120
 
-NOBODY: Mapping[str, Override] = {}
+NO_OVERRIDES: Mapping[str, Override] = {}
 
 
 class ProbeResponse(Struct, frozen=True):
-    """What goes out by HTTP."""
+    """The HTTP response."""
 
     content_type: str
     body: bytes
@@ -51,28 +51,29 @@ def probe_target(
     settings: Settings,
     params: Mapping[str, str],
     headers: Mapping[str, str],
-    overrides: Mapping[str, Override] = NOBODY,
+    overrides: Mapping[str, Override] = NO_OVERRIDES,
     probe: Probe = probe_server,
 ) -> ProbeResponse:
-    """Look at a target now and answer with its metrics; BadQuestionError says what is wrong.
+    """Probe a target now and return its metrics. BadRequestError: the parameters are wrong.
 
-    `params`: `target` is CLUSTER or CLUSTER/SERVER, `module` names of checks with commas between
-    (default: all that do not write), `debug=true` shows the findings to a person instead. `headers`
-    have names in lower case. It takes the cluster's deadline, or what Prometheus leaves if that is
-    less. `overrides` are operators' words by server ID. Blocks; the caller bounds how many.
+    `params`: `target` is CLUSTER or CLUSTER/SERVER, `module` is a comma-separated list of checks
+    (default: all that do not write), `debug=true` returns the findings as a text instead. `headers`
+    have names in lower case. `overrides` are by server ID. It blocks until the deadline of the
+    cluster, or until the timeout of Prometheus if that is earlier. The caller limits the number of
+    concurrent calls.
     """
     cluster, servers = _target(settings, params.get("target", ""))
-    asked = _only(cluster, params.get("module", ""))
+    selected = _with_checks(cluster, params.get("module", ""))
     left = _left_seconds(headers.get(TIMEOUT_HEADER, ""))
-    seconds = min(asked.deadline_seconds, left, MOST_SECONDS)
+    seconds = min(selected.deadline_seconds, left, MOST_SECONDS)
     began = monotonic()
-    snapshot, seen = _probe(asked.within(seconds), overrides, probe)
+    snapshot, seen = _probe(selected.within(seconds), overrides, probe)
     verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)
     if params.get("debug") == "true":
-        told = SINKS["text"].render(
+        output = SINKS["text"].render(
             replace(snapshot, verdicts=verdicts), SinkOptions(width=DEBUG_COLUMNS, verbose=True)
         )
-        return ProbeResponse(PLAIN, f"{told.text}\n".encode())
+        return ProbeResponse(PLAIN, f"{output.text}\n".encode())
     good = all(_is_good(each, seen) for each in verdicts)
     probed = Probed(good, monotonic() - began)
     view = _view(cluster.name, replace(snapshot, verdicts=verdicts), seen)
@@ -81,7 +82,7 @@ def probe_target(
 
 
 def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
-    """Return the cluster to look at, always whole, and the IDs of the servers asked about."""
+    """Return the cluster to probe, always as a whole, and the IDs of the requested servers."""
     if not target:
         raise BadRequestError("target is missing; it is CLUSTER or CLUSTER/SERVER")
     name, _, server = target.partition("/")
@@ -94,31 +95,31 @@ def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
     every = [*settings.clusters] + [s.id for c in settings.clusters.values() for s in c.servers]
     hint = suggestion(target, every) if len(target) <= LONGEST_NAME else ""
     raise BadRequestError(
-        f"no target {target[:LONGEST_NAME]!a}: it is CLUSTER or CLUSTER/SERVER of the "
-        f"configuration, never a URL{hint}"
+        f"no target {target[:LONGEST_NAME]!a}: it must be CLUSTER or CLUSTER/SERVER of the "
+        f"configuration, not a URL{hint}"
     )
 
 
-def _only(cluster: Cluster, module: str) -> Cluster:
-    """Return the cluster with the checks that are wanted, and the steps of every session."""
-    harmless = [each for each in cluster.round_checks if each.check.name not in WRITING]
-    known = [each.check.name for each in harmless]
-    wanted = module.split(",") if module else known
-    for name in wanted:
+def _with_checks(cluster: Cluster, module: str) -> Cluster:
+    """Return the cluster with the requested checks, and the steps of every session."""
+    reading = [each for each in cluster.round_checks if each.check.name not in WRITING]
+    known = [each.check.name for each in reading]
+    requested = module.split(",") if module else known
+    for name in requested:
         if name in WRITING:
-            raise BadRequestError(f"module {name}: a probe changes nothing, so it never writes")
+            raise BadRequestError(f"module {name}: it writes, and a probe must change nothing")
         if name not in known:
             hint = suggestion(name, known) if len(name) <= LONGEST_NAME else ""
             raise BadRequestError(
-                f"no module {name[:LONGEST_NAME]!a}: it is a check of the cluster, or several with "
-                f"commas between{hint}"
+                f"no module {name[:LONGEST_NAME]!a}: it must be a check of the cluster, or a "
+                f"comma-separated list of them{hint}"
             )
-    chosen = (each for each in harmless if each.check.name in SESSION.union(wanted))
+    chosen = (each for each in reading if each.check.name in SESSION.union(requested))
     return replace(cluster, checks=tuple(chosen))
 
 
 def _left_seconds(header: str) -> float:
-    """Return what Prometheus leaves for the look; no header: no bound of its own."""
+    """Return the seconds that Prometheus leaves for the probe; infinity without the header."""
     if not header:
         return inf
     try:
@@ -126,23 +127,25 @@ def _left_seconds(header: str) -> float:
     except ValueError:
         seconds = 0.0
     if not isfinite(seconds) or seconds <= 0:
-        raise BadRequestError(f"{TIMEOUT_HEADER} {header[:32]!a} is no number of seconds")
+        raise BadRequestError(
+            f"{TIMEOUT_HEADER} {header[:32]!a} is not a number of seconds above 0"
+        )
     return seconds - OFFSET_SECONDS if seconds > 2 * OFFSET_SECONDS else seconds / 2
 
 
 def _is_good(verdict: Verdict, seen: Iterable[AnyObservation]) -> bool:
-    """Return whether a server serves by what was seen of it: a bind at least must have succeeded.
+    """Return whether the probe of a server succeeded. At least a bind must have succeeded.
 
-    A server that only a rule keeps in service is no success, unless the rule does an operator's
-    will.
+    A server that only a rule keeps in service is no success, unless the rule executes an order of
+    an operator.
     """
     bound = any(
         each.server == verdict.server and each.check == "bind" and each.failure is None
         for each in seen
     )
     rule = rule_named(verdict.held_by)
-    is_wanted = rule is not None and rule.is_operators_will
-    return bound and verdict.in_service and (verdict.plain or is_wanted)
+    is_ordered = rule is not None and rule.is_operators_will
+    return bound and verdict.in_service and (verdict.plain or is_ordered)
 
 
 def _probe(
@@ -150,27 +153,24 @@ def _probe(
 ) -> tuple[Snapshot, Sequence[AnyObservation]]:
     seen: list[AnyObservation] = []
 
-    def noting(
+    def recording(
         server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
     ) -> list[AnyObservation]:
         found = probe(server, checks, deadline)
         seen.extend(found)
         return found
 
-    said = {server: word for server, word in overrides.items() if server in _ids(cluster)}
-    memory = {cluster.name: Memory(overrides=said)}
-    snapshot = evaluate([cluster], probe=noting, overrides=memory)
+    ids = {server.id for server in cluster.servers}
+    here = {server: override for server, override in overrides.items() if server in ids}
+    memory = {cluster.name: Memory(overrides=here)}
+    snapshot = evaluate([cluster], probe=recording, overrides=memory)
     return snapshot, tuple(seen)
 
 
-def _ids(cluster: Cluster) -> frozenset[str]:
-    return frozenset(server.id for server in cluster.servers)
-
-
 def _view(cluster: str, snapshot: Snapshot, seen: Iterable[AnyObservation]) -> LiveView:
-    """Return the view of a board that knows this look alone.
+    """Return the view of a live state that has this probe only.
 
-    A second look opens a session of its own, which must not make the first one look out of date.
+    A second look opens a session of its own. Its steps must not replace those of the first session.
     """
     verdicts = {each.server: each for each in snapshot.verdicts}
     opened: set[tuple[str, str]] = set()
@@ -181,6 +181,6 @@ def _view(cluster: str, snapshot: Snapshot, seen: Iterable[AnyObservation]) -> L
                 continue
             opened.add((each.server, each.check))
         kept.append(each)
-    board = LiveState()
-    board.publish(Publication(cluster, verdicts, dict.fromkeys(verdicts, inf), (), kept))
-    return board.view
+    live_state = LiveState()
+    live_state.publish(Publication(cluster, verdicts, dict.fromkeys(verdicts, inf), (), kept))
+    return live_state.view

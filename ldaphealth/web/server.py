@@ -1,7 +1,7 @@
-"""The listeners in one thread of their own, with one event loop: HTTP, and HAProxy's agent-check.
+"""The TCP servers in one thread with one event loop: HTTP, and HAProxy's agent-check.
 
-agent/assembly.py makes one when the configuration asks for it. uvicorn and starlette load only for
-HTTP.
+agent/assembly.py starts it if one of them is configured. uvicorn and starlette are loaded for HTTP
+only.
 """
 
 from __future__ import annotations
@@ -23,74 +23,75 @@ from ldaphealth.web.source import Source
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 1024  # a connection beyond it is tried again after a second: too late for a check
+BACKLOG = 1024  # TCP retries a connection beyond it after a second: too late for a check
 END_SECONDS = 1.0
 
 
 class ListenError(Exception):
-    """Why it cannot listen, in one line with the key of the configuration."""
+    """The server cannot listen. The message is one line with the key of the configuration."""
 
 
 class WebServer:
-    """Listens from the beginning until `close`."""
+    """Listens until `close`."""
 
     def __init__(self, source: Source, settings: AgentSettings) -> None:
-        """Take the ports; ListenError when one cannot be had, or a file cannot be read."""
+        """Open the ports. ListenError: one cannot be opened, or a file cannot be read."""
         self._source, self._http = source, settings.http
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
-        self._doors: list[ConnectionLimit] = []
+        self._limits: list[ConnectionLimit] = []
         with contextlib.ExitStack() as undo:
             undo.callback(self._loop.close)
             if settings.haproxy:
                 listener = undo.enter_context(_listener("agent.haproxy", settings.haproxy.listen))
-                teller = AgentCheckAnswers(source)
-                self._doors.append(ConnectionLimit(listener, lambda: AgentCheck(teller)))
+                answers = AgentCheckAnswers(source)
+                self._limits.append(ConnectionLimit(listener, lambda: AgentCheck(answers)))
                 listen = settings.haproxy.listen
                 _warn_if("agent.haproxy", not listen.is_loopback, listen)
             if settings.http:
                 self._readers, tls = _files_of(settings.http)
                 listener = undo.enter_context(_listener("agent.http", settings.http.listen))
-                visitor = self._http_visitor(is_local=settings.http.listen.is_loopback)
-                self._http_door = ConnectionLimit(listener, visitor, tls)
-                self._doors.append(self._http_door)
+                create = self._http_connections(is_local=settings.http.listen.is_loopback)
+                self._http_limit = ConnectionLimit(listener, create, tls)
+                self._limits.append(self._http_limit)
                 _warn_if("agent.http", settings.http.is_exposed, settings.http.listen)
             undo.pop_all()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
 
-    def renew(self) -> None:
-        """Read certificate and credentials again, for those who come from now on; never raises."""
+    def reload(self) -> None:
+        """Read certificate and credentials again, for new connections; never raises."""
         if not self._http:
             return
         try:
-            self._readers, self._http_door.tls = _files_of(self._http)
+            self._readers, self._http_limit.tls = _files_of(self._http)
         except ListenError as error:
-            log.error("the old ones are kept", extra={"error": str(error)})  # noqa: TRY400
+            message = "the old certificate and credentials are kept"
+            log.error(message, extra={"error": str(error)})  # noqa: TRY400
 
     def close(self) -> None:
         """End all connections and the thread."""
-        with contextlib.suppress(RuntimeError):  # it has ended
+        with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(END_SECONDS)
 
-    def _http_visitor(self, *, is_local: bool) -> Callable[[], LimitedConnection]:
+    def _http_connections(self, *, is_local: bool) -> Callable[[], LimitedConnection]:
         from ldaphealth.web.app import application  # noqa: PLC0415  heavy, and not for HAProxy
         from ldaphealth.web.http_connection import connections  # noqa: PLC0415
 
-        made = application(self._source, lambda: self._readers, is_local=is_local)
-        return connections(made, self._loop)
+        app = application(self._source, lambda: self._readers, is_local=is_local)
+        return connections(app, self._loop)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        for door in self._doors:
-            door.open()
+        for limit in self._limits:
+            limit.open()
         await self._end.wait()
-        for door in self._doors:
-            door.close()  # the runner ends the connections
+        for limit in self._limits:
+            limit.close()  # the runner ends the connections
 
 
 def _listener(key: str, where: Endpoint) -> socket.socket:
@@ -103,20 +104,20 @@ def _listener(key: str, where: Endpoint) -> socket.socket:
             address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both
         )
     except OSError as error:
-        why = (error.strerror or str(error)).partition(" (while")[0]  # it repeats the address
+        reason = (error.strerror or str(error)).partition(" (while")[0]  # it repeats the address
         raise ListenError(
-            f"{key}.listen: cannot listen on {where.host} port {where.port}: {why}"
+            f"{key}.listen: cannot listen on {where.host} port {where.port}: {reason}"
         ) from error
-    # Inherited by connections: uvicorn writes head and body apart, and without it the body waits
-    # 40 ms for the client's acknowledgement.
+    # Connections inherit it. uvicorn writes head and body apart; without it the body would wait 40
+    # ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def _warn_if(key: str, exposed: bool, where: Endpoint) -> None:
     if exposed:
-        what = f"{key}.listen: others than this machine may ask, in clear or without credentials"
-        log.warning(what, extra={"host": where.host, "port": where.port})
+        message = f"{key}.listen: other hosts have access, without TLS or without credentials"
+        log.warning(message, extra={"host": where.host, "port": where.port})
 
 
 def _files_of(settings: HttpSettings) -> tuple[HttpCredentials, ssl.SSLContext | None]:

@@ -1,6 +1,6 @@
-"""What every answer reads from: the latest verdicts, the settings of now, the agent in numbers.
+"""The data for all answers: the live state, the current settings, the health of the agent.
 
-agent/assembly.py makes the one that there is. Nothing here waits, looks at a server or changes any.
+agent/assembly.py creates it. Nothing here blocks, probes a server or changes state.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from ldaphealth.text.suggestion import suggestion
 
 LONGEST_NAME = 64  # of a cluster or a server: config/shape.py
 MOST_TO_HINT = 100  # names that a wrong one is compared with: 2 ms
-NOT_YET = "not looked at yet"
+NOT_YET = "not probed yet"
 STALE = "no fresh verdict: the agent is late or hangs"
 
 
 class UnknownNameError(LookupError):
-    """The configuration has no such cluster or server; one line with what was probably meant."""
+    """There is no such cluster or server. The message is one line, with a similar name if any."""
 
 
 class BadRequestError(ValueError):
-    """A query that means nothing; one line for people."""
+    """A query is invalid. The message is one line for people."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """All callables may be called from any thread; times are seconds since the boot."""
+    """The data for all answers. Any thread may call the callables. Times are since the boot."""
 
-    board: LiveState
+    live_state: LiveState
     settings: Callable[[], Settings]  # follows reloads
     health: Callable[[], AgentHealth]
     overrides: Callable[[], Mapping[str, Override]]
-    ticked_at: Callable[[], BootSeconds]  # when the agent's loop came round last
+    ticked_at: Callable[[], BootSeconds]  # when the agent's main loop ran last
     now: Callable[[], BootSeconds] = boot_seconds
-    listens: Mapping[str, str] = {}  # where it is asked by TCP; a reload changes no port
+    listens: Mapping[str, str] = {}  # its TCP addresses; a reload changes none
 
     def cluster(self, name: str) -> Cluster:
-        """Return a cluster; UnknownNameError when there is none."""
+        """Return a cluster; UnknownNameError if there is none."""
         clusters = self.settings().clusters
         if name not in clusters:
             raise UnknownNameError(
@@ -52,7 +52,7 @@ class Source(Struct, frozen=True, kw_only=True):
         return clusters[name]
 
     def server(self, cluster: str, name: str) -> Server:
-        """Return a server; UnknownNameError when there is none."""
+        """Return a server; UnknownNameError if there is none."""
         servers = {each.name: each for each in self.cluster(cluster).servers}
         if name not in servers:
             wrong = f"{cluster}/{name[:LONGEST_NAME]}"
@@ -65,23 +65,23 @@ class Source(Struct, frozen=True, kw_only=True):
             yield from cluster.servers
 
     def verdict(self, server: Server) -> Verdict | None:
-        """Return what may be told of a server; None: nothing, and `silence` says why."""
-        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+        """Return the fresh verdict on a server; None without one (see `missing_reason`)."""
+        known = self.live_state.view.clusters.get(server.cluster, {}).get(server.id)
         return None if known is None or known.is_stale(self.now()) else known.verdict
 
     def valid_seconds(self, server: Server) -> float:
-        """Return for how long the verdict still holds; 0: there is none that does."""
-        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+        """Return for how many seconds the verdict is valid; 0 without a fresh one."""
+        known = self.live_state.view.clusters.get(server.cluster, {}).get(server.id)
         return max(0.0, known.valid_until - self.now()) if known else 0.0
 
-    def silence(self, server: Server) -> str:
-        """Say why there is no verdict."""
-        known = self.board.view.clusters.get(server.cluster, {}).get(server.id)
+    def missing_reason(self, server: Server) -> str:
+        """Return the reason why there is no fresh verdict."""
+        known = self.live_state.view.clusters.get(server.cluster, {}).get(server.id)
         return NOT_YET if known is None else STALE
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:
-    """Look for what was meant only where that is cheap: strangers may ask."""
+    """Return a hint to a similar name, empty if the search would be expensive for any client."""
     return (
         suggestion(name, known) if len(name) <= LONGEST_NAME and len(known) <= MOST_TO_HINT else ""
     )

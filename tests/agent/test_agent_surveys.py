@@ -1,4 +1,4 @@
-"""A survey beside the rounds of the agent: what becomes of it, and that it holds up nobody."""
+"""A survey in parallel to the rounds of the agent: its result, and that it delays nothing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Told:
         """Nothing to end."""
 
     def surveyed(self) -> list[AnyObservation]:
-        """Return all that was told of what surveys saw."""
+        """Return all observations of surveys that were published."""
         return [seen for each in self.decided for seen in each.seen if seen.check == NAME]
 
     def reasons(self, server: str) -> list[str]:
@@ -176,7 +176,7 @@ def test_a_reload_takes_up_new_settings_and_drops_what_the_old_ones_saw() -> Non
     new = surveying(label, Params(label="new"), servers=3)
     with running(old) as (agent, told):
         until(lambda: agent.counters.rounds > 3)
-        agent.ask(lambda: agent.reconfigure(settings(new))).result(PATIENCE_SECONDS)
+        agent.submit(lambda: agent.reconfigure(settings(new))).result(PATIENCE_SECONDS)
         until(lambda: len({each.server for each in told.surveyed()}) == 3)
 
         assert {each.facts.label for each in told.surveyed() if each.facts} == {"new"}
@@ -187,7 +187,7 @@ def test_a_reload_without_it_forgets_its_opinion() -> None:
         until(lambda: told.reasons("c/s0"))
         plain = replace(surveying(then(BAD)), interval_seconds=0.1)
         without = replace(plain, checks=plain.round_checks)
-        agent.ask(lambda: agent.reconfigure(settings(without))).result(PATIENCE_SECONDS)
+        agent.submit(lambda: agent.reconfigure(settings(without))).result(PATIENCE_SECONDS)
         until(lambda: not told.reasons("c/s0"))
 
         assert agent.pools["c"].surveyed == {"c/s0": {}, "c/s1": {}}

@@ -1,4 +1,4 @@
-"""What a caller is told of a word is what became of it, however busy the agent is."""
+"""The answer to a request for an override is true, however busy the agent is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DRAIN = OverrideRequest("c/a", "drain", 3600.0, "new kernel")
 class Stage:
     """An agent that sees nothing, and its answers; it works from `start` to `stop`."""
 
-    def __init__(self, directory: Path, patience_seconds: float) -> None:
+    def __init__(self, directory: Path, timeout_seconds: float) -> None:
         cluster = Cluster(
             name="c",
             servers=(Server(cluster="c", name="a", uri="ldap://127.0.0.1"),),
@@ -45,24 +45,24 @@ class Stage:
             [],
             probe=lambda *_: [],
         )
-        journal = HistoryDatabase(directory / "history", keep_days=1, max_bytes=4 << 20)
+        history = HistoryDatabase(directory / "history", keep_days=1, max_bytes=4 << 20)
         self.answers = Answers(
-            self.agent, journal, self._save, "0", patience_seconds=patience_seconds
+            self.agent, history, self._save, "0", timeout_seconds=timeout_seconds
         )
         self.thread = threading.Thread(target=self.agent.run)
 
     @property
-    def words(self) -> dict[str, str]:
-        """Return what operators said, by server."""
+    def overrides(self) -> dict[str, str]:
+        """Return the actions of the overrides, by server."""
         found = self.agent.pools["c"].memory.overrides
-        return {server: word.action for server, word in found.items()}
+        return {server: override.action for server, override in found.items()}
 
     def start(self) -> None:
         """Let the agent work."""
         self.thread.start()
 
     def stop(self) -> None:
-        """Let it do all that was asked of it, and end."""
+        """Let it handle all requests, and end."""
         self.agent.stop()
         self.thread.join(LONG_SECONDS)
 
@@ -89,19 +89,19 @@ def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: objec
     stage.start()
     stage.stop()
 
-    assert stage.words == {}
+    assert stage.overrides == {}
     assert stage.saved == 0
 
 
 def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, LONG_SECONDS)
-    taken_back = stage.agent.ask(lambda: stage.answers._override("c/a", None))
+    taken_back = stage.agent.submit(lambda: stage.answers._override("c/a", None))
     assert taken_back.cancel()
     stage.start()
 
     assert stage.answers.answer(DRAIN).error == ""
     assert stage.answers.answer(StatusRequest()).error == ""
-    assert stage.words == {"c/a": "drain"}
+    assert stage.overrides == {"c/a": "drain"}
     assert stage.saved == 1
     stage.stop()
 
@@ -117,7 +117,7 @@ def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:
 
     def call() -> None:
         try:
-            stage.answers._owned(slow)
+            stage.answers._in_agent(slow)
         except Exception as refused:
             answers.append(str(refused))
 
@@ -127,7 +127,9 @@ def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:
     caller.join(LONG_SECONDS)
     release.set()
 
-    assert answers == ["the agent is busy with just this, and may still do it: ask its status"]
+    assert answers == [
+        "the agent is busy with this request and may still complete it; check its status"
+    ]
 
 
 def test_a_cluster_in_place_of_a_server_is_told_so(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 10.0
 
 
 class Hang:
-    """A look that hangs until the test ends."""
+    """A round that hangs until the test ends."""
 
     def __init__(self) -> None:
         self.release = Event()

@@ -1,4 +1,4 @@
-"""The agent's socket answers who asks in form, and is never held up by who does not."""
+"""The control socket answers valid requests. Other clients never block it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ldaphealth.control.client import AgentError, ask
+from ldaphealth.control.client import AgentError, send_request
 from ldaphealth.control.requests import (
     MAX_ANSWER_BYTES,
     MAX_REQUEST_BYTES,
@@ -29,13 +29,13 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
-from ldaphealth.control.server import MOST_CALLERS, PATIENCE_SECONDS, ControlServer
+from ldaphealth.control.server import CLIENT_SECONDS, MOST_CLIENTS, ControlServer
 
 TIMEOUT_SECONDS = 10.0
 
 
 class Stub:
-    """Stands for the agent: what it was asked, and what it answers."""
+    """Stands for the agent: the requests that it received, and its answer."""
 
     def __init__(self) -> None:
         self.asked: list[ControlRequest] = []
@@ -101,11 +101,11 @@ def error_of(answer: bytes) -> str:
 
 
 def answers_again(path: Path) -> bool:
-    """Tell whether the server gets round to answering."""
+    """Return whether the server answers."""
     until = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < until:
         try:
-            return bool(ask(path, StatusRequest()))
+            return bool(send_request(path, StatusRequest()))
         except AgentError:
             time.sleep(0.01)
     return False
@@ -129,7 +129,7 @@ def answers_again(path: Path) -> bool:
 def test_every_request_comes_through_as_it_was(
     path: Path, stub: Stub, request_: ControlRequest
 ) -> None:
-    assert ask(path, request_) == {"fine": True}
+    assert send_request(path, request_) == {"fine": True}
     assert stub.asked == [request_]
 
 
@@ -138,15 +138,17 @@ def test_the_answer_is_one_line(path: Path, stub: Stub) -> None:
     stub.answer = lambda _: ControlResponse({"text": "two\nlines"})
 
     assert raw(path, b'{"type":"status"}\n') == b'{"document":{"text":"two\\nlines"},"error":""}\n'
-    assert ask(path, StatusRequest()) == {"text": "two\nlines"}
+    assert send_request(path, StatusRequest()) == {"text": "two\nlines"}
 
 
 @pytest.mark.usefixtures("server")
 def test_an_answer_with_an_error_is_an_agent_error(path: Path, stub: Stub) -> None:
-    stub.answer = lambda _: ControlResponse(error="the agent looks at no 'c/x'; did you mean c/s?")
+    stub.answer = lambda _: ControlResponse(
+        error="the agent has no server 'c/x'; did you mean c/s?"
+    )
 
-    with pytest.raises(AgentError, match=r"^the agent looks at no 'c/x'; did you mean c/s\?$"):
-        ask(path, ExplainRequest("c/x"))
+    with pytest.raises(AgentError, match=r"^the agent has no server 'c/x'; did you mean c/s\?$"):
+        send_request(path, ExplainRequest("c/x"))
 
 
 @pytest.mark.usefixtures("server")
@@ -154,15 +156,15 @@ def test_an_answer_with_an_error_is_an_agent_error(path: Path, stub: Stub) -> No
 def test_a_huge_answer_comes_through(path: Path, stub: Stub, size: int) -> None:
     stub.answer = lambda _: ControlResponse("x" * size)
 
-    assert len(ask(path, StatusRequest())) == size
+    assert len(send_request(path, StatusRequest())) == size
 
 
 @pytest.mark.usefixtures("server")
 def test_an_answer_beyond_all_bounds_is_an_agent_error(path: Path, stub: Stub) -> None:
     stub.answer = lambda _: ControlResponse("x" * (MAX_ANSWER_BYTES + (1 << 20)))
 
-    with pytest.raises(AgentError, match="what answers is no agent"):
-        ask(path, StatusRequest())
+    with pytest.raises(AgentError, match="the response is not from an agent"):
+        send_request(path, StatusRequest())
 
 
 @pytest.mark.usefixtures("server")
@@ -173,15 +175,15 @@ def test_an_answer_beyond_all_bounds_is_an_agent_error(path: Path, stub: Stub) -
         pytest.param(b'{"type":"status"}', "one line of at most", id="no line end"),
         pytest.param(b"x" * (MAX_REQUEST_BYTES + 1) + b"\n", "one line of at most", id="too long"),
         pytest.param(b"x" * (1 << 17), "one line of at most", id="much too long"),
-        pytest.param(b"\n", "no request", id="an empty line"),
-        pytest.param(b"status\n", "no request", id="no JSON"),
-        pytest.param(b"GET / HTTP/1.1\r\n\r\n", "no request", id="HTTP"),
-        pytest.param(b"\x16\x03\x01\x00\n", "no request", id="binary"),
-        pytest.param(b"null\n", "no request", id="null"),
-        pytest.param(b"[]\n", "no request", id="a list"),
-        pytest.param(b"{}\n", "no request", id="no type"),
+        pytest.param(b"\n", "not a valid request", id="an empty line"),
+        pytest.param(b"status\n", "not a valid request", id="no JSON"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", "not a valid request", id="HTTP"),
+        pytest.param(b"\x16\x03\x01\x00\n", "not a valid request", id="binary"),
+        pytest.param(b"null\n", "not a valid request", id="null"),
+        pytest.param(b"[]\n", "not a valid request", id="a list"),
+        pytest.param(b"{}\n", "not a valid request", id="no type"),
         pytest.param(b'{"type":"dance"}\n', "dance", id="an unknown type"),
-        pytest.param(b'{"type":1}\n', "no request", id="a number for a type"),
+        pytest.param(b'{"type":1}\n', "not a valid request", id="a number for a type"),
         pytest.param(b'{"type":"explain"}\n', "server", id="no server"),
         pytest.param(b'{"type":"explain","server":1}\n', "server", id="a number for a server"),
         pytest.param(b'{"type":"history","limit":0}\n', "limit", id="no limit"),
@@ -196,22 +198,26 @@ def test_an_answer_beyond_all_bounds_is_an_agent_error(path: Path, stub: Stub) -
             b'{"type":"say","server":"c/s","will":"in","seconds":1e10}\n', "seconds", id="ages"
         ),
         pytest.param(
-            b'{"type":"say","server":"c/s","will":"in","seconds":NaN}\n', "no request", id="NaN"
+            b'{"type":"say","server":"c/s","will":"in","seconds":NaN}\n',
+            "not a valid request",
+            id="NaN",
         ),
         pytest.param(
             b'{"type":"say","server":"c/s","will":"in","seconds":1,"reason":"%s"}\n' % (b"x" * 201),
             "reason",
             id="a long reason",
         ),
-        pytest.param(b'{"type":"explain","server":"\\ud800"}\n', "no request", id="surrogate"),
+        pytest.param(
+            b'{"type":"explain","server":"\\ud800"}\n', "not a valid request", id="surrogate"
+        ),
         pytest.param(
             b'{"type":"explain","server":"\xff"}\n',
-            "no request",
+            "not a valid request",
             id="no UTF-8",
         ),
         pytest.param(
             b'{"type":"status","x":' + b"[" * 4000 + b"\n",
-            "no request",
+            "not a valid request",
             id="deeply nested",
         ),
     ],
@@ -221,7 +227,7 @@ def test_what_is_no_request_is_answered_with_why(
 ) -> None:
     assert error in error_of(raw(path, content))
     assert not stub.asked
-    assert ask(path, StatusRequest()) == {"fine": True}
+    assert send_request(path, StatusRequest()) == {"fine": True}
 
 
 @pytest.mark.usefixtures("server")
@@ -257,17 +263,17 @@ def test_a_mistake_of_ours_leaves_the_server_at_work(path: Path, stub: Stub) -> 
         raise ZeroDivisionError
 
     stub.answer = fail
-    for _ in range(2 * MOST_CALLERS):
+    for _ in range(2 * MOST_CLIENTS):
         with pytest.raises(AgentError):
-            ask(path, StatusRequest())
+            send_request(path, StatusRequest())
     stub.answer = lambda _: ControlResponse("well again")
 
-    assert ask(path, StatusRequest()) == "well again"
+    assert send_request(path, StatusRequest()) == "well again"
 
 
 @pytest.mark.usefixtures("server")
 def test_callers_who_go_away_leave_the_server_at_work(path: Path) -> None:
-    for number in range(3 * MOST_CALLERS):
+    for number in range(3 * MOST_CLIENTS):
         with connected(path) as caller:
             if number % 2:
                 caller.sendall(b'{"type":"sta')
@@ -278,11 +284,11 @@ def test_callers_who_go_away_leave_the_server_at_work(path: Path) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_more_callers_than_allowed_are_turned_away_at_once(path: Path) -> None:
-    silent = [connected(path) for _ in range(MOST_CALLERS)]
+    silent = [connected(path) for _ in range(MOST_CLIENTS)]
     try:
         began = time.monotonic()
         with pytest.raises(AgentError):
-            ask(path, StatusRequest())
+            send_request(path, StatusRequest())
         assert time.monotonic() - began < 2.0
     finally:
         for caller in silent:
@@ -292,10 +298,10 @@ def test_more_callers_than_allowed_are_turned_away_at_once(path: Path) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_a_caller_too_many_is_told_that_the_agent_is_busy(path: Path) -> None:
-    silent = [connected(path) for _ in range(MOST_CALLERS)]
+    silent = [connected(path) for _ in range(MOST_CLIENTS)]
     try:
         with pytest.raises(AgentError, match="busy"):
-            ask(path, StatusRequest())
+            send_request(path, StatusRequest())
     finally:
         for caller in silent:
             caller.close()
@@ -303,7 +309,7 @@ def test_a_caller_too_many_is_told_that_the_agent_is_busy(path: Path) -> None:
 
 @pytest.mark.usefixtures("server")
 def test_as_many_as_are_allowed_are_served_side_by_side(path: Path, stub: Stub) -> None:
-    together = threading.Barrier(MOST_CALLERS)
+    together = threading.Barrier(MOST_CLIENTS)
 
     def meet(_: ControlRequest) -> ControlResponse:
         together.wait(TIMEOUT_SECONDS)
@@ -312,15 +318,15 @@ def test_as_many_as_are_allowed_are_served_side_by_side(path: Path, stub: Stub) 
     stub.answer = meet
     answers: list[object] = []
     callers = [
-        threading.Thread(target=lambda: answers.append(ask(path, StatusRequest())))
-        for _ in range(MOST_CALLERS)
+        threading.Thread(target=lambda: answers.append(send_request(path, StatusRequest())))
+        for _ in range(MOST_CLIENTS)
     ]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join(TIMEOUT_SECONDS)
 
-    assert answers == ["met"] * MOST_CALLERS
+    assert answers == ["met"] * MOST_CLIENTS
 
 
 @pytest.mark.usefixtures("server")
@@ -329,14 +335,14 @@ def test_a_silent_caller_is_hung_up_on(path: Path) -> None:
     with connected(path) as caller:
         assert received(caller) == b""
 
-    assert time.monotonic() - began < PATIENCE_SECONDS + 2
+    assert time.monotonic() - began < CLIENT_SECONDS + 2
 
 
 @pytest.mark.usefixtures("server")
 def test_a_caller_who_drips_is_hung_up_on(path: Path) -> None:
     with connected(path) as caller:
         caller.settimeout(0.25)
-        until = time.monotonic() + PATIENCE_SECONDS + 1
+        until = time.monotonic() + CLIENT_SECONDS + 1
         while time.monotonic() < until:
             try:
                 caller.sendall(b" ")
@@ -354,11 +360,11 @@ def test_a_caller_who_takes_no_answer_is_hung_up_on(path: Path, stub: Stub) -> N
     stub.answer = lambda _: ControlResponse("x" * (8 << 20))
     with connected(path) as caller:
         caller.sendall(b'{"type":"status"}\n')
-        time.sleep(PATIENCE_SECONDS + 0.5)
+        time.sleep(CLIENT_SECONDS + 0.5)
         assert len(received(caller)) < 8 << 20
 
     stub.answer = lambda _: ControlResponse("small")
-    assert ask(path, StatusRequest()) == "small"
+    assert send_request(path, StatusRequest()) == "small"
 
 
 @pytest.mark.parametrize("bits", [0o000, 0o022, 0o077, 0o177])
@@ -384,12 +390,12 @@ def test_only_the_owner_and_the_group_may_ask_whatever_the_umask_is(
 def test_a_socket_that_a_dead_agent_left_is_replaced(path: Path, stub: Stub) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    with pytest.raises(AgentError, match="no agent runs here: nobody listens on"):
-        ask(path, StatusRequest())
+    with pytest.raises(AgentError, match="no agent runs here: no process listens on"):
+        send_request(path, StatusRequest())
 
     server = ControlServer(path, "", stub)
     try:
-        assert ask(path, StatusRequest()) == {"fine": True}
+        assert send_request(path, StatusRequest()) == {"fine": True}
     finally:
         server.close()
 
@@ -401,7 +407,7 @@ def test_close_removes_the_socket_and_ends_the_thread(path: Path, stub: Stub) ->
     assert not path.exists()
     assert "control" not in {thread.name for thread in threading.enumerate() if thread.is_alive()}
     with pytest.raises(AgentError, match="no agent runs here: there is no"):
-        ask(path, StatusRequest())
+        send_request(path, StatusRequest())
 
 
 def test_close_waits_for_no_silent_caller(path: Path, stub: Stub) -> None:
@@ -479,8 +485,8 @@ def test_what_is_no_answer_is_an_agent_error(
 ) -> None:
     impostor(content)
 
-    with pytest.raises(AgentError, match=rf"^{path}: what answers is no agent: "):
-        ask(path, StatusRequest())
+    with pytest.raises(AgentError, match=rf"^{path}: the response is not from an agent: "):
+        send_request(path, StatusRequest())
 
 
 def test_keys_that_a_later_agent_adds_are_left_out(
@@ -488,27 +494,27 @@ def test_keys_that_a_later_agent_adds_are_left_out(
 ) -> None:
     impostor(b'{"document":{"a":1},"error":"","later":true}\n')
 
-    assert ask(path, StatusRequest()) == {"a": 1}
+    assert send_request(path, StatusRequest()) == {"a": 1}
 
 
 def test_a_path_that_is_no_socket_is_an_agent_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(AgentError, match="nobody listens on"):
-        ask(tmp_path / "file", StatusRequest())
+    with pytest.raises(AgentError, match="no process listens on"):
+        send_request(tmp_path / "file", StatusRequest())
     with pytest.raises(AgentError, match=r"file/agent\.sock: Not a directory"):
-        ask(tmp_path / "file" / "agent.sock", StatusRequest())
+        send_request(tmp_path / "file" / "agent.sock", StatusRequest())
 
 
 def test_a_path_that_is_too_long_is_told_as_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(AgentError, match="too long"):
-        ask(tmp_path / ("x" * 120), StatusRequest())
+        send_request(tmp_path / ("x" * 120), StatusRequest())
 
 
 @pytest.mark.usefixtures("server")
 def test_a_name_that_is_no_text_is_an_agent_error(path: Path) -> None:
     with pytest.raises(AgentError):
-        ask(path, ExplainRequest("c/\udcff"))
+        send_request(path, ExplainRequest("c/\udcff"))
 
 
 @pytest.mark.usefixtures("server")
@@ -517,6 +523,6 @@ def test_nothing_of_this_is_logged_as_trouble(path: Path, caplog: pytest.LogCapt
         raw(path, b"nonsense")
         with connected(path) as caller:
             caller.sendall(b"{")
-        ask(path, StatusRequest())
+        send_request(path, StatusRequest())
 
     assert not caplog.records

@@ -1,4 +1,4 @@
-"""A publisher's trouble is its own: the agent goes on looking, and telling the others."""
+"""An error in a publisher stops neither the agent nor the other publishers."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_others_are_told_all_the_same(
         min_in_service=0,
         interval_seconds=0.05,
     )
-    board = LiveState()
+    live_state = LiveState()
     agent = Agent(
         Settings(
             {"c": cluster},
             AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
         ),
-        [Failing(error), board],
+        [Failing(error), live_state],
         probe=lambda server, *_: [
             Observation(
                 server=server.id,
@@ -66,9 +66,9 @@ def test_others_are_told_all_the_same(
     thread.start()
     try:
         wait.until(lambda: agent.counters.publish_errors > 2, PATIENCE_SECONDS, "it ended")
-        assert set(board.view.clusters) == {"c"}
+        assert set(live_state.view.clusters) == {"c"}
     finally:
         agent.stop()
         thread.join(PATIENCE_SECONDS)
 
-    assert {"cannot publish", "cannot end"} <= {each.getMessage() for each in caplog.records}
+    assert {"cannot publish", "cannot close"} <= {each.getMessage() for each in caplog.records}

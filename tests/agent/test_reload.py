@@ -1,4 +1,4 @@
-"""What a reload takes away is told no more by anybody, from that moment on."""
+"""A server that a reload removes is no longer published, from that moment on."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def cluster(name: str, **uris: str) -> Cluster:
 
 
 class Stage:
-    """An agent that works, and everybody whom it tells something that stays.
+    """An agent that runs, and its publishers that keep something.
 
-    From the first reload on it sees nothing any more: what is told then was said before.
+    From the first reload on it sees nothing. What is published then is from before.
     """
 
     def __init__(self, directory: Path, *clusters: Cluster) -> None:
-        self.directory, self.board = directory, LiveState()
+        self.directory, self.live_state = directory, LiveState()
         self.sees = True
         self.agent = Agent(
             self.settings(*clusters),
-            [self.board, VerdictFiles(directory / "v"), TrackFiles(directory / "t")],
+            [self.live_state, VerdictFiles(directory / "v"), TrackFiles(directory / "t")],
             probe=self._probe,
         )
         self.thread = threading.Thread(target=self.agent.run)
@@ -59,7 +59,7 @@ class Stage:
     def reload(self, *clusters: Cluster) -> None:
         """Go on with these clusters."""
         self.sees = False
-        asked = self.agent.ask(lambda: self.agent.reconfigure(self.settings(*clusters)))
+        asked = self.agent.submit(lambda: self.agent.reconfigure(self.settings(*clusters)))
         asked.result(PATIENCE_SECONDS)
 
     def _probe(self, server: Server, *_: object) -> list[AnyObservation]:
@@ -77,9 +77,9 @@ class Stage:
             else []
         )
 
-    def on_the_board(self) -> set[str]:
-        """Return the servers of which the board tells something."""
-        return {server for server, _ in self.board.view.servers()}
+    def in_live_state(self) -> set[str]:
+        """Return the servers in the live state."""
+        return {server for server, _ in self.live_state.view.servers()}
 
     def in_files(self) -> set[str]:
         """Return the files that there are, by their names below both directories."""
@@ -98,7 +98,7 @@ def staged(tmp_path: Path) -> Iterator[Staged]:
         stage = Stage(tmp_path, *clusters)
         made.append(stage)
         every = {server.id for each in clusters for server in each.servers}
-        wait.until(lambda: stage.on_the_board() == every, PATIENCE_SECONDS, "not looked at")
+        wait.until(lambda: stage.in_live_state() == every, PATIENCE_SECONDS, "not looked at")
         return stage
 
     yield start
@@ -122,7 +122,7 @@ def test_a_cluster_that_is_gone(staged: Staged) -> None:
     assert stage.in_files() == files("c/a", "c/b", "d/x")
     stage.reload(C)
 
-    assert set(stage.board.view.clusters) == {"c"}
+    assert set(stage.live_state.view.clusters) == {"c"}
     assert stage.in_files() == files("c/a", "c/b")
 
 
@@ -130,7 +130,7 @@ def test_a_server_that_is_gone(staged: Staged) -> None:
     stage = staged(C)
     stage.reload(cluster("c", a="ldap://192.0.2.1"))
 
-    assert stage.on_the_board() == {"c/a"}
+    assert stage.in_live_state() == {"c/a"}
     assert stage.in_files() == files("c/a")
 
 
@@ -138,7 +138,7 @@ def test_another_server_under_the_same_name_does_not_inherit_a_verdict(staged: S
     stage = staged(C)
     stage.reload(cluster("c", a="ldap://192.0.2.1", b="ldap://192.0.2.99"))
 
-    assert stage.on_the_board() == {"c/a"}
+    assert stage.in_live_state() == {"c/a"}
     assert stage.in_files() == files("c/a")
     assert set(stage.agent.valid_seconds()) == {"c/a"}
 
@@ -147,5 +147,5 @@ def test_servers_that_stay_keep_their_verdicts(staged: Staged) -> None:
     stage = staged(C, D)
     stage.reload(C, D)
 
-    assert stage.on_the_board() == {"c/a", "c/b", "d/x"}
+    assert stage.in_live_state() == {"c/a", "c/b", "d/x"}
     assert stage.in_files() == files("c/a", "c/b", "d/x")

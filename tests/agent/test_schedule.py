@@ -1,4 +1,4 @@
-"""The schedule looks at every server once an interval, spread out, however late it is asked."""
+"""Every server is due once an interval, spread over it, however late `take` is called."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def always(share: float) -> Callable[[], float]:
 
 
 def looks(schedule: Schedule, until: float, lateness: Iterator[float]) -> list[tuple[float, str]]:
-    """Return when each server was taken by somebody who comes that late each time."""
+    """Return when each server was taken by a caller that is that late each time."""
     taken: list[tuple[float, str]] = []
     while (now := schedule.next_at() + next(lateness)) < until:
         taken += [(now, server) for server in schedule.take(now)]

@@ -1,4 +1,4 @@
-"""The service manager hears each word in one datagram, and its absence is no trouble."""
+"""The service manager receives each notification in one datagram. Its absence is no error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surveys run at their own pace, one of a kind at a time, and nobody waits past their deadline."""
+"""Surveys run at their own intervals, one of a kind at a time, and end at their deadlines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.agent.survey_runner import AIR_SECONDS, SurveyEnded, SurveyRunner
+from ldaphealth.agent.survey_runner import MARGIN_SECONDS, SurveyEnded, SurveyRunner
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import AnyObservation, FailureKind
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
@@ -28,23 +28,23 @@ class Base:
     """Where the surveys of one cluster are sent from, on a clock that the test turns."""
 
     def __init__(self, survey: Any, params: Params | None = None) -> None:
-        self.letters: SimpleQueue[SurveyEnded] = SimpleQueue()
-        self.surveyors = SurveyRunner(self.letters.put, lambda: 0.0)
+        self.messages: SimpleQueue[SurveyEnded] = SimpleQueue()
+        self.runner = SurveyRunner(self.messages.put, lambda: 0.0)
         self.cluster = surveying(survey, params)
-        self.surveyors.plan([self.cluster], 0.0)
+        self.runner.plan([self.cluster], 0.0)
 
     def at(self, now: float) -> None:
         """Begin what is due then."""
-        self.surveyors.start_due(now)
+        self.runner.start_due(now)
 
     def seen(self) -> tuple[AnyObservation, ...]:
-        """Wait for the next letter and take it."""
-        return self.surveyors.land(self.letters.get(timeout=PATIENCE_SECONDS))
+        """Wait for the next message and accept it."""
+        return self.runner.accept(self.messages.get(timeout=PATIENCE_SECONDS))
 
     def is_quiet(self) -> bool:
-        """Tell whether no survey reports for a moment."""
+        """Return whether no survey ends for a moment."""
         try:
-            self.letters.get(timeout=0.1)
+            self.messages.get(timeout=0.1)
         except Empty:
             return True
         return False
@@ -87,7 +87,7 @@ def test_a_survey_is_due_at_its_own_interval() -> None:
     base.at(59.0)
 
     assert base.is_quiet()
-    assert base.surveyors.next_at() == 60.0
+    assert base.runner.next_at() == 60.0
     base.at(60.0)
     assert base.seen()
 
@@ -164,14 +164,14 @@ def test_one_that_hangs_past_its_deadline_is_told_once_and_not_begun_again(
     release = threading.Event()
     base = Base(then(FINE, lambda _: release.wait(PATIENCE_SECONDS)), Params(deadline_seconds=0.05))
     base.at(0.0)
-    threading.Event().wait(AIR_SECONDS + 0.2)
+    threading.Event().wait(MARGIN_SECONDS + 0.2)
     base.at(1.0)
     base.at(2.0)
     told = base.seen()
     assert base.is_quiet()
 
     assert [each.failure and each.failure.kind for each in told] == [FailureKind.BUG] * 2
-    assert "no end within 0.05 s" in str(told[0].failure)
+    assert "it did not end within 0.05 s" in str(told[0].failure)
     assert [record.message for record in caplog.records] == ["a survey hangs"]
     release.set()
     assert base.seen() == ()  # it ends after all, too late to count
@@ -183,11 +183,11 @@ def test_a_pause_ends_at_once_when_all_must_end() -> None:
     base = Base(then(FINE, pausing), Params(deadline_seconds=60.0))
     base.at(0.0)
     began = monotonic()
-    base.surveyors.close()
+    base.runner.close()
 
     assert base.seen() == ()
     assert monotonic() - began < 1.0
-    assert base.surveyors.next_at() == float("inf")
+    assert base.runner.next_at() == float("inf")
 
 
 def test_a_pause_is_no_longer_than_the_deadline() -> None:
@@ -234,11 +234,11 @@ def test_a_reload_that_changes_nothing_lets_it_go_on() -> None:
     go_on = threading.Event()
     base = Base(then(FINE, lambda _: go_on.wait(PATIENCE_SECONDS)), Params(interval_seconds=60.0))
     base.at(0.0)
-    base.surveyors.plan([base.cluster], 10.0)
+    base.runner.plan([base.cluster], 10.0)
     go_on.set()
 
     assert base.seen()
-    assert base.surveyors.next_at() == 60.0
+    assert base.runner.next_at() == 60.0
 
 
 @pytest.mark.parametrize("change", ["servers", "settings", "gone"])
@@ -251,7 +251,7 @@ def test_a_reload_that_changes_it_ends_it_and_drops_what_it_saw(change: str) -> 
         "settings": [surveying(survey, Params(label="other"))],
         "gone": [],
     }[change]
-    base.surveyors.plan(after, 1.0)
+    base.runner.plan(after, 1.0)
 
     assert base.seen() == ()
 
@@ -263,7 +263,7 @@ def test_other_settings_forget_what_was_kept() -> None:
     base = Base(render)
     base.at(0.0)
     base.seen()
-    base.surveyors.plan([surveying(render, Params(label="other"))], 1.0)
+    base.runner.plan([surveying(render, Params(label="other"))], 1.0)
     base.at(2.0)
 
     assert seen_facts(base).kept is None
@@ -284,7 +284,7 @@ def test_another_server_under_an_old_name_forgets_what_was_kept(
     base.seen()
     first, *others = base.cluster.servers
     base.cluster = replace(base.cluster, servers=(replace(first, **change), *others))
-    base.surveyors.plan([base.cluster], 1.0)
+    base.runner.plan([base.cluster], 1.0)
     base.at(2.0)
 
     assert seen_facts(base).kept == kept
@@ -296,12 +296,12 @@ def test_the_surveys_of_many_clusters_do_not_begin_together() -> None:
         replace(surveying(then(SurveyResult({})), Params(interval_seconds=60.0)), name=f"c{n}")
         for n in range(60)
     ]
-    base.surveyors.plan(clusters, 0.0)
+    base.runner.plan(clusters, 0.0)
     begun = []
     for now in range(60):
         base.at(float(now))
         begun.append(0)
-        while base.surveyors._under_way:
+        while base.runner._running:
             base.seen()
             begun[-1] += 1
 

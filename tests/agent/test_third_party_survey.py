@@ -1,4 +1,4 @@
-"""A survey of another package is taken like a check of ours, or refused in one clear line."""
+"""A survey of another package is used like a built-in check, or refused in one clear line."""
 
 from __future__ import annotations
 

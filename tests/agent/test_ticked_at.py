@@ -1,4 +1,4 @@
-"""The agent shows when its loop came round last: by it `/live` tells a hanging one."""
+"""The agent records the time of its last tick, by which `/live` detects one that hangs."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_directory_that_cannot_be_made_is_reported_with_the_keys_that_name_it(
 
     assert line == (
         f"ldaphealth: {config.parent}/run: File exists; "
-        "agent.runtime_directory and agent.state_directory say where it may write"
+        "agent.runtime_directory and agent.state_directory name its directories"
     )
 
 

@@ -97,7 +97,7 @@ def test_nothing_of_it_loads_unless_it_is_wanted(tmp_path: Path) -> None:
     assert not any(name.startswith("ldaphealth.web") for name in without)
     assert "ldaphealth.web.server" in haproxy
     assert {name.partition(".")[0] for name in haproxy} & {"uvicorn", "starlette", "h11"} == set()
-    assert "others than this machine" not in said
+    assert "other hosts have access" not in said
 
 
 def test_others_than_this_machine_are_warned_of(tmp_path: Path) -> None:
@@ -112,5 +112,5 @@ def test_others_than_this_machine_are_warned_of(tmp_path: Path) -> None:
     reserved.release()
 
     assert said.count("level=warning") >= 2
-    assert "agent.http.listen: others than this machine may ask" in said
-    assert "agent.haproxy.listen: others than this machine may ask" in said
+    assert "agent.http.listen: other hosts have access" in said
+    assert "agent.haproxy.listen: other hosts have access" in said

@@ -1,6 +1,6 @@
-"""What the guard makes of the past: settling, the slow start, our own blindness, operators' words.
+"""The rules that depend on memory: settle, the slow start, blind, and overrides.
 
-A `Story` plays rounds one after the other, as the agent does, and keeps what was decided.
+A `Story` decides on rounds one after the other, as the agent does, and keeps the decisions.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Story:
         self.verdicts: Mapping[str, Verdict] = {}
 
     def round(self, states: Mapping[str, str], after: float = 1.0) -> Story:
-        """Land one round of each of these servers, all decided on at once."""
+        """Add one round of each of these servers, and decide once on all."""
         self.now += after
         rounds = {f"c/{name}": RoundPeriod(self.now - 0.1, self.now) for name in states}
         for name, state in states.items():
@@ -94,7 +94,7 @@ class Story:
         return self.decide(rounds)
 
     def all(self, state: str, after: float = 1.0) -> Story:
-        """Land one round of every server, all alike."""
+        """Add one round of every server, all alike."""
         return self.round({each.name: state for each in self.cluster.servers}, after)
 
     def decide(self, rounds: Mapping[str, RoundPeriod] = {}) -> Story:
@@ -106,9 +106,9 @@ class Story:
         return self
 
     def say(self, name: str, will: str, seconds: float) -> Story:
-        """Take an operator's word."""
-        word = Override(will, self.now + seconds, "because")  # type: ignore[arg-type]
-        overrides = dict(self.memory.overrides) | {f"c/{name}": word}
+        """Set an override."""
+        override = Override(will, self.now + seconds, "because")  # type: ignore[arg-type]
+        overrides = dict(self.memory.overrides) | {f"c/{name}": override}
         self.memory = replace(self.memory, overrides=overrides)
         return self.decide()
 

@@ -1,4 +1,4 @@
-"""What the findings alone say stays visible beside what the rules make of it."""
+"""The plain reading of the findings is kept in the verdict, beside the result of the rules."""
 
 from __future__ import annotations
 

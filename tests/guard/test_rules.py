@@ -52,7 +52,7 @@ def bad(
 
 
 def told(verdicts: Sequence[Verdict]) -> str:
-    """Return one letter a server: in, out, or the rule that held it."""
+    """Return one word for each server: in, out, or the rule that held it."""
     return " ".join(v.held_by or ("in" if v.in_service else "out") for v in verdicts)
 
 

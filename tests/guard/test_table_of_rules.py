@@ -1,4 +1,4 @@
-"""The table of rules is complete, and docs/verdicts.md says the same."""
+"""The table of rules is complete, and docs/verdicts.md has the same sentences."""
 
 from __future__ import annotations
 

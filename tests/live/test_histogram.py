@@ -1,4 +1,4 @@
-"""Spreads add up: parts merged in any order say what the whole says, with a bounded error."""
+"""Histograms merged in any order equal the histogram of all numbers, with a bounded error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 2**0.25
 
 
 def same(one: Histogram, other: Histogram) -> bool:
-    """Tell whether two spreads say the same, but for the rounding of sums."""
+    """Return whether two histograms are equal, but for the rounding of sums."""
     return (
         (one.count, one.least, one.most, dict(one.buckets))
         == (other.count, other.least, other.most, dict(other.buckets))

@@ -1,4 +1,4 @@
-"""The board shows the latest of every cluster, and nothing of what is gone."""
+"""The live state shows the latest of every cluster, and nothing of what is gone."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def decided(
 
 
 @pytest.fixture
-def board() -> LiveState:
-    board = LiveState(clock=lambda: 1_000.0)
+def live_state() -> LiveState:
+    live_state = LiveState(clock=lambda: 1_000.0)
     round_ = [seen("c/a", "connect", 0.25), seen("c/a", "bind", 0.5)]
-    board.publish(decided(verdict("c/a"), due={"c/a": 20.0}, observations=round_))
-    return board
+    live_state.publish(decided(verdict("c/a"), due={"c/a": 20.0}, observations=round_))
+    return live_state
 
 
-def test_a_verdict_is_shown_until_it_holds_no_more(board: LiveState) -> None:
-    known = board.view.clusters["c"]["c/a"]
+def test_a_verdict_is_shown_until_it_holds_no_more(live_state: LiveState) -> None:
+    known = live_state.view.clusters["c"]["c/a"]
 
     assert known.verdict == verdict("c/a")
     assert [known.is_stale(now) for now in (19.9, 20.0)] == [False, True]
 
 
-def test_times_add_up_over_rounds(board: LiveState) -> None:
+def test_times_add_up_over_rounds(live_state: LiveState) -> None:
     again = [seen("c/a", "connect", 0.75)]
-    board.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=again))
-    known = board.view.clusters["c"]["c/a"]
+    live_state.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=again))
+    known = live_state.view.clusters["c"]["c/a"]
 
     assert (known.times["connect"].count, known.times["connect"].sum) == (2, 1.0)
     assert known.times["bind"].count == 1
@@ -73,54 +73,54 @@ def test_times_add_up_over_rounds(board: LiveState) -> None:
     }
 
 
-def test_a_failure_that_was_gone_on_a_second_look_is_no_failed_round(board: LiveState) -> None:
+def test_a_failure_that_was_gone_on_a_second_look_is_no_failed_round(live_state: LiveState) -> None:
     confirmed = [seen("c/a", "connect", 0.1, CONNECT), seen("c/a", "connect", 0.1)]
-    board.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=confirmed))
-    assert board.view.clusters["c"]["c/a"].failed_rounds == 0
+    live_state.publish(decided(verdict("c/a"), due={"c/a": 30.0}, observations=confirmed))
+    assert live_state.view.clusters["c"]["c/a"].failed_rounds == 0
 
     failed = [seen("c/a", "connect", 0.1, CONNECT)]
-    board.publish(decided(verdict("c/a"), due={"c/a": 40.0}, observations=failed))
-    assert board.view.clusters["c"]["c/a"].failed_rounds == 1
+    live_state.publish(decided(verdict("c/a"), due={"c/a": 40.0}, observations=failed))
+    assert live_state.view.clusters["c"]["c/a"].failed_rounds == 1
 
 
-def test_a_decision_without_a_round_of_a_server_renews_nothing_of_it(board: LiveState) -> None:
-    board.publish(decided(verdict("c/a"), verdict("c/b"), due={"c/b": 30.0}))
-    known = board.view.clusters["c"]["c/a"]
+def test_a_decision_without_a_round_of_a_server_renews_nothing_of_it(live_state: LiveState) -> None:
+    live_state.publish(decided(verdict("c/a"), verdict("c/b"), due={"c/b": 30.0}))
+    known = live_state.view.clusters["c"]["c/a"]
 
     assert (known.valid_until, known.rounds) == (20.0, 1)
 
 
-def test_a_survey_that_ended_is_no_round(board: LiveState) -> None:
+def test_a_survey_that_ended_is_no_round(live_state: LiveState) -> None:
     for failure in (None, CONNECT):
         surveyed = [seen("c/a", "propagation", 0.5, failure)]
-        board.publish(decided(verdict("c/a"), due={}, observations=surveyed))
-    known = board.view.clusters["c"]["c/a"]
+        live_state.publish(decided(verdict("c/a"), due={}, observations=surveyed))
+    known = live_state.view.clusters["c"]["c/a"]
 
     assert (known.rounds, known.failed_rounds) == (1, 0)
     assert known.seen["propagation"].failure == CONNECT
 
 
-def test_a_view_that_was_taken_does_not_change(board: LiveState) -> None:
-    before = board.view
-    board.publish(decided(verdict("c/a", in_service=False), due={"c/a": 30.0}))
+def test_a_view_that_was_taken_does_not_change(live_state: LiveState) -> None:
+    before = live_state.view
+    live_state.publish(decided(verdict("c/a", in_service=False), due={"c/a": 30.0}))
 
     assert before.clusters["c"]["c/a"].verdict.in_service
-    assert not board.view.clusters["c"]["c/a"].verdict.in_service
+    assert not live_state.view.clusters["c"]["c/a"].verdict.in_service
 
 
-def test_servers_and_clusters_that_are_gone_are_not_shown(board: LiveState) -> None:
-    board.publish(decided(verdict("c/b"), due={"c/b": 30.0}))
-    assert list(board.view.clusters["c"]) == ["c/b"]
+def test_servers_and_clusters_that_are_gone_are_not_shown(live_state: LiveState) -> None:
+    live_state.publish(decided(verdict("c/b"), due={"c/b": 30.0}))
+    assert list(live_state.view.clusters["c"]) == ["c/b"]
 
-    board.publish(decided(verdict("d/x"), due={"d/x": 30.0}))
-    board.publish(Publication("c", {}, {}, (), ()))
-    assert [server for server, _ in board.view.servers()] == ["d/x"]
+    live_state.publish(decided(verdict("d/x"), due={"d/x": 30.0}))
+    live_state.publish(Publication("c", {}, {}, (), ()))
+    assert [server for server, _ in live_state.view.servers()] == ["d/x"]
 
 
-def test_the_newest_changes_are_kept_and_no_more(board: LiveState) -> None:
+def test_the_newest_changes_are_kept_and_no_more(live_state: LiveState) -> None:
     for number in range(KEPT_CHANGES + 1):
         change = VerdictChange(None, verdict("c/a", in_service=bool(number % 2)))
-        board.publish(decided(change.after, due={}, changes=[change]))
+        live_state.publish(decided(change.after, due={}, changes=[change]))
 
-    assert len(board.view.changes) == KEPT_CHANGES
-    assert board.view.changes[0].change.after.in_service is bool(KEPT_CHANGES % 2)
+    assert len(live_state.view.changes) == KEPT_CHANGES
+    assert live_state.view.changes[0].change.after.in_service is bool(KEPT_CHANGES % 2)

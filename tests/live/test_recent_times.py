@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.live.live_state import BY_THE_MINUTE, LiveState
+from ldaphealth.live.live_state import CHECKS_BY_MINUTE, LiveState
 from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
 from ldaphealth.model import AnyObservation, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication
 
 
 def hour(*looks: tuple[float, float]) -> LastHour:
-    """Return the hour of looks, each the moment and the seconds that it took."""
+    """Return the hour of checks, each given by its time and its seconds."""
     found = LastHour()
     for at, seconds in looks:
         found = added(found, at, [seconds])
@@ -60,7 +60,7 @@ def test_no_more_than_an_hour_is_kept_in_order(looks: list[tuple[float, float]])
 
 
 def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look() -> None:
-    board = LiveState()
+    live_state = LiveState()
     seen: list[AnyObservation] = [
         Observation(
             server="c/a",
@@ -80,7 +80,7 @@ def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look
             server="c/a", check="bind", started_at=59.0, duration_seconds=2.0
         ),  # nothing was timed
     ]
-    board.publish(
+    live_state.publish(
         Publication(
             "c",
             {"c/a": Verdict(server="c/a", state=State.OK, in_service=True, weight=100)},
@@ -89,7 +89,7 @@ def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look
             seen,
         )
     )
-    hours = board.view.clusters["c"]["c/a"].hours
+    hours = live_state.view.clusters["c"]["c/a"].hours
 
     assert {check: each.points()[0].most for check, each in hours.items()} == {"write": 0.75}
     assert hours["write"].minute == 1  # when it was complete
@@ -101,7 +101,7 @@ def test_an_hour_of_many_servers_is_a_few_mebibytes(servers: int) -> None:
     try:
         found = [
             hour(*((minute * MINUTE_SECONDS, 0.001 * minute) for minute in range(KEPT_MINUTES)))
-            for _ in range(servers * len(BY_THE_MINUTE))
+            for _ in range(servers * len(CHECKS_BY_MINUTE))
         ]
         size, _ = tracemalloc.get_traced_memory()
     finally:

@@ -91,7 +91,7 @@ def parsed(realistic: LiveView) -> Parsed:
         "branch/b1: no fresh verdict",
         "branch/b2 held in by floor: search.noSuchObject",
         "The last verdict was in service ; it expired 1 min 13 s ago.",
-        "Held by floor. It should be out, but too few servers would be left",
+        "Held by floor. It should be out, but too few servers would remain",
         "no new connections; open ones continue. 1 h 12 min left: new kernel",
         "behind 41 s, gap 1 h 5 min",
         "1 of 2 servers lack changes that others have",

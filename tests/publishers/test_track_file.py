@@ -1,4 +1,4 @@
-"""The numbers that keepalived reads, and the balancer's fitness with the script that asks it."""
+"""The files that keepalived reads, and the balancer's file with the script that reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The history is kept through restarts, and no trouble of the disk ever stops the agent."""
+"""The history is kept over restarts, and no error of the disk ever stops the agent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Clock:
 
 
 class StuckWriter(Clock):
-    """Stands for a disk that takes no write: the journal's own thread never gets on."""
+    """Stands for a disk that hangs: the thread that writes the history never continues."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class StuckWriter(Clock):
 
     def __call__(self) -> float:
         """Hang in the thread that writes."""
-        if threading.current_thread().name == "journal":
+        if threading.current_thread().name == "history":
             self.is_stuck.set()
             self.release.wait(PATIENCE_SECONDS)
         return self.now
@@ -82,7 +82,7 @@ class Disk:
         return journal
 
     def sql(self, *statements: str) -> list[Any]:
-        """Do something to the file behind the back of the journal."""
+        """Change the file, unknown to the history."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return [connection.execute(statement).fetchall() for statement in statements]
 
@@ -127,7 +127,7 @@ def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> lis
 
 
 def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") -> bool:
-    """Tell whether the history is kept again, a while after some trouble."""
+    """Return whether the history is written again, some time after an error."""
     disk.clock.now += RETRY_SECONDS + 1
     journal.publish(changed(serving(server)))
     return comes_true(lambda: stored(journal, server) == [server], 2.5)
@@ -226,7 +226,7 @@ def test_the_numbers_of_a_minute_add_up_over_restarts(disk: Disk) -> None:
             disk.clock.now += 1
         journal.close(PATIENCE_SECONDS)
 
-    told = disk.open().spread(SERVER, NAME, START)
+    told = disk.open().durations(SERVER, NAME, START)
 
     whole = histogram_of(numbers)
     assert (told.count, told.least, told.most) == (30, whole.least, whole.most)
@@ -242,15 +242,15 @@ def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
     disk.clock.now = START + 30
     journal.publish(timed(0.25))
     assert comes_true(lambda: bool(stored(journal)))
-    assert journal.spread(SERVER, NAME, 0).count == 0
+    assert journal.durations(SERVER, NAME, 0).count == 0
 
     disk.clock.now = START + 61
     journal.publish(timed(1.0))
 
-    assert comes_true(lambda: journal.spread(SERVER, NAME, 0).count == 2)
-    assert journal.spread(SERVER, NAME, START + 1).count == 0
-    assert journal.spread("main/another", NAME, 0).count == 0
-    assert journal.spread(SERVER, "bind.bind_seconds", 0).count == 0
+    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 2)
+    assert journal.durations(SERVER, NAME, START + 1).count == 0
+    assert journal.durations("main/another", NAME, 0).count == 0
+    assert journal.durations(SERVER, "bind.bind_seconds", 0).count == 0
 
 
 def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
@@ -265,14 +265,14 @@ def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
     journal.publish(changed(serving("main/new")))
 
     assert comes_true(lambda: stored(journal) == ["main/new", "main/young"])
-    assert comes_true(lambda: journal.spread(SERVER, NAME, 0).count == 0)
+    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 0)
 
 
 SMALL_BYTES = 128 << 10
 
 
 def fails(journal: HistoryDatabase, errors: int, seconds: float = 0.01) -> bool:
-    """Tell whether there are more errors than there were."""
+    """Return whether there are more errors than before."""
     return comes_true(lambda: journal.errors > errors, seconds)
 
 

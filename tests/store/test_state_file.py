@@ -14,7 +14,7 @@ from demo import wait
 from ldaphealth.guard import Memory, Override, ServerMemory
 from ldaphealth.store.state_file import (
     MAX_BYTES,
-    SELDOM_SECONDS,
+    SAVE_SECONDS,
     VERSION,
     YOUNG_SECONDS,
     StateSaver,
@@ -63,7 +63,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def doctored(path: Path, **changes: object) -> None:
-    """Change what the file says about itself."""
+    """Change values in the file."""
     document: dict[str, Any] = json.loads(path.read_text())
     path.write_text(json.dumps(document | changes))
 
@@ -299,7 +299,7 @@ def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> No
         running.memories = another_round()
         time.sleep(1.5)  # the keeper has looked at least once
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == first
-        running.now += SELDOM_SECONDS
+        running.now += SAVE_SECONDS
         assert comes_true(lambda: load_state(path, running.now) == running.memories)
         running.memories = overridden()
         assert comes_true(lambda: load_state(path, running.now) == running.memories, 2.5)
@@ -392,10 +392,10 @@ def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_
 
     keeper = StateSaver(path, running.remembers, running.clock, beside)
     assert comes_true(lambda: len(asked) == 1)
-    running.now += SELDOM_SECONDS
+    running.now += SAVE_SECONDS
     assert comes_true(lambda: len(asked) == 2)
     keeper.close()
 
-    assert asked == [NOW, NOW + SELDOM_SECONDS, NOW + SELDOM_SECONDS]
+    assert asked == [NOW, NOW + SAVE_SECONDS, NOW + SAVE_SECONDS]
     assert load_state(path, running.now) == MEMORIES
     assert len(caplog.records) == 1  # told once

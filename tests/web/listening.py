@@ -73,7 +73,7 @@ class Listening:
     now: float = NOW
     ticked_at: float = NOW
     overrides: dict[str, Override] = field(default_factory=dict)
-    board: LiveState = field(default_factory=LiveState)
+    live_state: LiveState = field(default_factory=LiveState)
     tls: ssl.SSLContext | None = None
     port: int = 0
     slow_seconds: float = 0.0  # that the status takes
@@ -103,7 +103,7 @@ class Listening:
     def source(self) -> Source:
         """Return what the server reads from."""
         return Source(
-            board=self.board,
+            live_state=self.live_state,
             settings=lambda: Settings({each.name: each for each in self.clusters}, self.settings),
             health=self._health,
             overrides=lambda: self.overrides,
@@ -132,18 +132,18 @@ class Listening:
         )
 
     def publish(self, *verdicts: Verdict, holds_seconds: float = 10.0) -> None:
-        """Have the board know these verdicts on one cluster."""
+        """Publish these verdicts on one cluster to the live state."""
         by_server = {each.server: each for each in verdicts}
         due = dict.fromkeys(by_server, self.now + holds_seconds)
         name = verdicts[0].server.partition("/")[0]
-        self.board.publish(Publication(name, by_server, due, (), ()))
+        self.live_state.publish(Publication(name, by_server, due, (), ()))
 
     def connected(self, port: int | None = None) -> socket.socket:
         """Return a bare connection to the HTTP port, or another."""
         return socket.create_connection((HOST, port or self.port), TIMEOUT_SECONDS)
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
-        """Ask by HTTP, on a connection of its own."""
+        """Send an HTTP request, on a connection of its own."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         client = http.client.HTTPConnection(HOST, self.port, timeout=TIMEOUT_SECONDS)
         if self.tls:
@@ -158,7 +158,7 @@ class Listening:
             client.close()
 
     def agent_check(self, question: bytes) -> bytes:
-        """Ask as HAProxy does, and return all that comes until the server hangs up."""
+        """Send a request as HAProxy does, and return all data until the server closes."""
         with self.connected(self.haproxy_port) as client:
             client.sendall(question)
             return received(client)

@@ -1,4 +1,4 @@
-"""HAProxy asks for a server by its name, and hears what is fresh or nothing."""
+"""HAProxy sends the name of a server, and receives a fresh verdict or nothing."""
 
 from __future__ import annotations
 

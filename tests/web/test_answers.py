@@ -52,7 +52,7 @@ def test_a_stale_verdict_is_not_told(web: Listening) -> None:
 def test_a_server_that_was_not_looked_at_yet_is_not_in_service(web: Listening) -> None:
     answer = web.get("/health/c/a")
 
-    assert (answer.status, answer.body) == (503, "c/a not looked at yet\n")
+    assert (answer.status, answer.body) == (503, "c/a not probed yet\n")
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_a_server_that_was_not_looked_at_yet_is_not_in_service(web: Listening) -
         ("/health/d/nothing", "no server 'd/nothing'; there are x\n"),
         ("/health/c/%0d%0aX", "no server 'c/\\r\\nX'; there are a, b, z\n"),
         ("/health/" + "a" * 9000, f"no cluster '{'a' * 64}'\n"),
-        ("/health/c/..%2f..%2fetc%2fpasswd", "no such page; / lists what there is\n"),
-        ("/../etc/passwd", "no such page; / lists what there is\n"),
-        ("/metricz", "no such page; / lists what there is\n"),
-        ("/live/", "no such page; / lists what there is\n"),
-        ("//example.com/", "no such page; / lists what there is\n"),
+        ("/health/c/..%2f..%2fetc%2fpasswd", "no such page; / lists the pages\n"),
+        ("/../etc/passwd", "no such page; / lists the pages\n"),
+        ("/metricz", "no such page; / lists the pages\n"),
+        ("/live/", "no such page; / lists the pages\n"),
+        ("//example.com/", "no such page; / lists the pages\n"),
     ],
 )
 def test_what_is_not_there_is_said(web: Listening, path: str, body: str) -> None:
@@ -79,7 +79,7 @@ def test_what_is_not_there_is_said(web: Listening, path: str, body: str) -> None
 
 
 def test_a_hint_costs_no_more_with_many_servers() -> None:
-    """Comparing a name with a thousand others takes 20 ms, and whoever may ask may ask often."""
+    """Comparing a name with a thousand others takes 20 ms, and a client may do it often."""
     names = [f"ldap{number}" for number in range(MOST_TO_HINT + 1)]
     with Listening((cluster("c", *names), cluster("d", *names[1:]))) as web:
         assert web.get("/health/c/ldap1x").body == "no server 'c/ldap1x'\n"
@@ -131,7 +131,7 @@ def test_a_question_that_means_nothing_is_refused(web: Listening, query: str) ->
     answer = web.get(f"/health/{query}")
 
     assert answer.status == 400
-    assert re.fullmatch(r"(min|format) is .*\n", answer.body)
+    assert re.fullmatch(r"(min|format) must be .*\n", answer.body)
 
 
 def test_ready_once_every_server_has_a_fresh_verdict(web: Listening) -> None:
@@ -149,7 +149,10 @@ def test_live_while_the_loop_comes_round(web: Listening) -> None:
     assert web.get("/live").status == 200
     web.ticked_at = NOW - 11
     answer = web.get("/live")
-    assert (answer.status, answer.body) == (503, "the agent has not come round for 11 s\n")
+    assert (answer.status, answer.body) == (
+        503,
+        "the main loop of the agent has not run for 11 s\n",
+    )
 
 
 def test_a_reload_is_followed(web: Listening) -> None:
@@ -158,7 +161,7 @@ def test_a_reload_is_followed(web: Listening) -> None:
     web.publish(verdict("c/a"))
 
     assert web.get("/health/c/b").status == 404
-    assert web.get("/health/e/x").body == "e/x not looked at yet\n"
+    assert web.get("/health/e/x").body == "e/x not probed yet\n"
 
 
 def test_the_status_keeps_to_its_schema(web: Listening) -> None:
@@ -176,7 +179,7 @@ def test_the_status_keeps_to_its_schema(web: Listening) -> None:
 
     jsonschema.Draft202012Validator(whole).validate(document)
     assert [each["server"] for each in document["verdicts"]] == ["c/a", "c/b", "c/z"]
-    assert document["without_verdict"] == [{"server": "d/x", "why": "not looked at yet"}]
+    assert document["without_verdict"] == [{"server": "d/x", "why": "not probed yet"}]
     assert document["overrides"]["c/z"]["left_seconds"] == 60
     assert document["valid_seconds"] == {"c/a": 10, "c/b": 10, "c/z": 10}
     assert document["listens"] == {"http": f"http://127.0.0.1:{web.port}"}

@@ -1,4 +1,4 @@
-"""A route whose answer takes long runs in a thread, holds up nobody, and has a few of them."""
+"""A route whose answer takes long runs in threads, a few at a time, and delays no other route."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def test_a_defect_of_ours_is_one_line_and_logged_once(
     )
     status, body, headers = asyncio.run(asked(app, "/x"))
 
-    assert (status, body) == (500, b"a defect of the agent; its log has more\n")
+    assert (status, body) == (500, b"internal error of the agent; see its log\n")
     assert headers[b"cache-control"] == b"no-store"
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
-        ("ERROR", "a question is not answered")
+        ("ERROR", "a request failed")
     ]

@@ -1,4 +1,4 @@
-"""Requests that break the protocol, or try to say two things: one answer at most, and no log."""
+"""Requests that break the protocol, or smuggle a second one: one answer at most, and no log."""
 
 from __future__ import annotations
 
@@ -77,25 +77,25 @@ def answers(web: Listening, request: bytes) -> bytes:
 def test_a_request_is_never_taken_for_two(
     web: Listening, caplog: pytest.LogCaptureFixture, token: bytes, name: str
 ) -> None:
-    told = answers(web, GET + token + BODIES[name] + b"\r\n" + SECOND)
+    received = answers(web, GET + token + BODIES[name] + b"\r\n" + SECOND)
 
-    assert told.count(b"HTTP/1.1 ") <= 1 + (name in UPGRADES)
-    assert b"HTTP/1.1 101" not in told
-    assert token or b"verdicts" not in told
+    assert received.count(b"HTTP/1.1 ") <= 1 + (name in UPGRADES)
+    assert b"HTTP/1.1 101" not in received
+    assert token or b"verdicts" not in received
     assert [each.getMessage() for each in caplog.records] == []
 
 
 @pytest.mark.parametrize("line", STRANGE_PATHS)
 def test_no_other_way_of_writing_a_path_leads_there(web: Listening, line: bytes) -> None:
-    told = answers(web, line + b" HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n")
+    received = answers(web, line + b" HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n")
 
-    assert told.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
-    assert b"c/a" not in told
+    assert received.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400"))
+    assert b"c/a" not in received
 
 
 @pytest.mark.parametrize("line", SAME_PAGE)
 def test_no_way_of_asking_goes_without_credentials(web: Listening, line: bytes) -> None:
-    told = answers(web, line + b" HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n")
+    received = answers(web, line + b" HTTP/1.1\r\nConnection: close\r\nHost: x\r\n\r\n")
 
-    assert told.startswith(b"HTTP/1.1 401")
-    assert b"c/a" not in told
+    assert received.startswith(b"HTTP/1.1 401")
+    assert b"c/a" not in received

@@ -1,4 +1,4 @@
-"""An agent whose loop hangs: nobody is told what it found before, and all who ask hear why."""
+"""An agent whose main loop hangs: old verdicts are not reported, and the reason is."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Frozen(Listening):
 
     later_seconds = 0.0
 
-    def of(self, agent: Agent, journal: HistoryDatabase) -> Frozen:
-        """Take what is told from there; the time of who asks may run ahead."""
-        self.agent, self.journal = agent, journal
+    def of(self, agent: Agent, history: HistoryDatabase) -> Frozen:
+        """Serve the state of this agent. The clock of the web server may be ahead of its own."""
+        self.agent, self.history = agent, history
         return self
 
     @property
     def source(self) -> Source:
-        """Return what the server reads from."""
+        """Return the data for all answers."""
         return Source(
-            board=self.board,
+            live_state=self.live_state,
             settings=lambda: self.agent.settings,
-            health=lambda: health_of(self.agent, self.journal, "0"),
+            health=lambda: health_of(self.agent, self.history, "0"),
             overrides=dict,
             ticked_at=lambda: self.agent.ticked_at,
             now=lambda: boot_seconds() + self.later_seconds,
@@ -64,7 +64,7 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
             {"c": cluster},
             AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
         ),
-        [web.board],
+        [web.live_state],
         probe=lambda server, *_: [
             Observation(
                 server=server.id,
@@ -77,15 +77,15 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
     )
     thread, release = threading.Thread(target=agent.run), threading.Event()
     thread.start()
-    journal = HistoryDatabase(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
-    with web.of(agent, journal):
+    history = HistoryDatabase(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
+    with web.of(agent, history):
         wait.until(lambda: web.get("/ready").status == 200, PATIENCE_SECONDS, "no verdicts")
-        agent.ask(lambda: release.wait(PATIENCE_SECONDS))
+        agent.submit(lambda: release.wait(PATIENCE_SECONDS))
         yield web
         release.set()
     agent.stop()
     thread.join(PATIENCE_SECONDS)
-    journal.close()
+    history.close()
 
 
 def test_nothing_is_told_that_holds_no_more(frozen: Frozen) -> None:
@@ -94,7 +94,7 @@ def test_nothing_is_told_that_holds_no_more(frozen: Frozen) -> None:
 
     answers = {path: frozen.get(path) for path in ("/live", "/ready", "/health/c", "/health/c/a")}
     assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(answers, 503)
-    assert "has not come round" in answers["/live"].body
+    assert "has not run for" in answers["/live"].body
     assert "no fresh verdict" in answers["/health/c/a"].body
     status = json.loads(frozen.get("/api/v1/status").body)
     assert (status["verdicts"], len(status["without_verdict"])) == ([], 2)

@@ -1,4 +1,4 @@
-"""A page in a browser on this machine cannot ask by a name that its own DNS lets point here."""
+"""A page in a browser on this host cannot read by a name that its DNS resolves to this host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
-from ldaphealth.web.access import is_ours
+from ldaphealth.web.access import is_address_or_localhost
 from tests.web.listening import HOST, Listening, received, verdict
 
 OURS = [
@@ -44,12 +44,12 @@ THEIRS = [
 
 @pytest.mark.parametrize("host", [*OURS, ""])
 def test_an_address_and_localhost_are_ours(host: str) -> None:
-    assert is_ours(host)
+    assert is_address_or_localhost(host)
 
 
 @pytest.mark.parametrize("host", THEIRS)
 def test_a_name_that_somebody_resolves_is_not(host: str) -> None:
-    assert not is_ours(host)
+    assert not is_address_or_localhost(host)
 
 
 @pytest.fixture
@@ -64,7 +64,9 @@ def test_who_asks_by_a_strange_name_is_told_why_and_no_more(web: Listening, path
     answer = web.get(path, Host="evil.example:8389")
 
     assert answer.status == 421
-    assert answer.body == "ask by an address or as localhost, not by another name: docs/http.md\n"
+    assert (
+        answer.body == "the host must be an address or localhost, not another name: docs/http.md\n"
+    )
 
 
 def test_who_asks_by_an_address_is_answered(web: Listening) -> None:

@@ -1,4 +1,4 @@
-"""Answers that wait run beside each other, a few at a time, and hold up nobody."""
+"""Answers that wait run in parallel, a few at a time, and do not block the event loop."""
 
 from __future__ import annotations
 

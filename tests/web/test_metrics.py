@@ -1,4 +1,4 @@
-"""What Prometheus asks, by HTTP: the routes, who may ask, and what a bad question is told."""
+"""The routes for Prometheus by HTTP: forms, access, and the answers to bad requests."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def address(tmp_path: Path) -> Iterator[str]:
         {"c": watched},
         AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, http=http),
     )
-    board = LiveState()
-    board.publish(Publication("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
+    live_state = LiveState()
+    live_state.publish(Publication("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
     source = Source(
-        board=board,
+        live_state=live_state,
         settings=lambda: settings,
         health=lambda: HEALTH,
         overrides=dict,
@@ -92,7 +92,7 @@ def test_a_probe_of_what_is_not_configured_is_refused(address: str, target: str)
 
 
 def test_a_probe_looks_at_that_moment(address: str) -> None:
-    """The board says that the server is well, and nobody listens on its port."""
+    """In the live state the server is in service, but no process listens on its port."""
     status, _, body = ask(f"{address}/probe?target=c/s0")
 
     assert status == 200

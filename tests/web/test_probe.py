@@ -1,4 +1,4 @@
-"""A look on demand: who is looked at, with what, for how long, and what is refused."""
+"""A probe on demand: which servers, which checks, for how long, and what is refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CHECKS = (
 
 
 class Network(Struct):
-    """What stands in for the servers: those in `dead` refuse, and it is noted who was asked."""
+    """Stands for the servers: those in `dead` refuse, and it is recorded which were probed."""
 
     dead: frozenset[str] = frozenset()
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -132,10 +132,10 @@ def test_success_is_that_every_server_of_the_target_serves(
     target: str, dead: tuple[str, ...], success: int
 ) -> None:
     network = Network(frozenset(dead))
-    told = metrics(asked(network, {"target": target}))
+    values = metrics(asked(network, {"target": target}))
 
-    assert told["probe_success"] == success
-    assert told["probe_duration_seconds"] >= 0
+    assert values["probe_success"] == success
+    assert values["probe_duration_seconds"] >= 0
     assert network.asked.keys() == {"c/s0", "c/s1"}, "a server is judged among its whole cluster"
 
 
@@ -168,11 +168,11 @@ def test_a_server_that_nothing_is_known_against_is_no_success(
             ),
         ]
 
-    told = metrics(probe_target(SETTINGS, S0, {}, probe=probe))
+    values = metrics(probe_target(SETTINGS, S0, {}, probe=probe))
 
-    assert told["ldaphealth_server_in_service c s0"] == 1
-    assert told["probe_success"] == 0
-    assert not held_by or told[f"ldaphealth_server_held {held_by} c s0"] == 1
+    assert values["ldaphealth_server_in_service c s0"] == 1
+    assert values["probe_success"] == 0
+    assert not held_by or values[f"ldaphealth_server_held {held_by} c s0"] == 1
 
 
 def test_a_server_that_the_floor_keeps_is_no_success() -> None:
@@ -192,27 +192,27 @@ def test_a_server_that_the_floor_keeps_is_no_success() -> None:
         ]
 
     kept = settings_of(replace(cluster(*CHECKS, servers=2), min_in_service=2))
-    told = metrics(probe_target(kept, S0, {}, probe=probe))
+    values = metrics(probe_target(kept, S0, {}, probe=probe))
 
-    assert told["ldaphealth_server_held c floor s0"] == 1
-    assert told["probe_success"] == 0
+    assert values["ldaphealth_server_held c floor s0"] == 1
+    assert values["probe_success"] == 0
 
 
 def test_the_metrics_are_those_of_the_target_alone() -> None:
-    told = metrics(asked(Network(frozenset({"c/s0"})), S0))
+    values = metrics(asked(Network(frozenset({"c/s0"})), S0))
 
-    assert told["ldaphealth_server_in_service c s0"] == 0
-    assert told["ldaphealth_reason_severity c connect.connect s0"] == 3
-    assert not [name for name in told if name.endswith("s1")]
+    assert values["ldaphealth_server_in_service c s0"] == 0
+    assert values["ldaphealth_reason_severity c connect.connect s0"] == 3
+    assert not [name for name in values if name.endswith("s1")]
 
 
 def test_facts_of_the_first_session_are_told_after_a_second_look() -> None:
     network = Network()
-    told = metrics(asked(network, S0))
+    values = metrics(asked(network, S0))
 
     assert len(network.seconds) == 4, "monitor wants two looks"
-    assert told["ldaphealth_slapd_operations_completed_total c s0 search"] == 7
-    assert told["probe_ldap_duration_seconds bind c s0"] == 0.1
+    assert values["ldaphealth_slapd_operations_completed_total c s0 search"] == 7
+    assert values["probe_ldap_duration_seconds bind c s0"] == 0.1
 
 
 @pytest.mark.parametrize(
@@ -237,14 +237,14 @@ def test_a_module_names_checks_and_none_that_writes(module: str, wanted: tuple[s
         ({"target": "c/s9"}, "did you mean c/s1?"),
         ({"target": "c/"}, "no target 'c/'"),
         ({"target": "/s0"}, "no target"),
-        ({"target": "ldap://evil.example"}, "never a URL"),
-        ({"target": "c/ldap://evil.example"}, "never a URL"),
+        ({"target": "ldap://evil.example"}, "not a URL"),
+        ({"target": "c/ldap://evil.example"}, "not a URL"),
         ({"target": "\udcff\n" * 5000}, "no target"),
         ({"target": "c", "module": "serch"}, "no module 'serch'"),
         ({"target": "c", "module": "search"}, "no module 'search'"),
         ({"target": "c", "module": "bind,"}, "no module ''"),
-        ({"target": "c", "module": "write"}, "a probe changes nothing"),
-        ({"target": "c", "module": "bind,write"}, "a probe changes nothing"),
+        ({"target": "c", "module": "write"}, "a probe must change nothing"),
+        ({"target": "c", "module": "bind,write"}, "a probe must change nothing"),
     ],
 )
 def test_a_bad_question_is_told_in_one_line_and_nobody_is_looked_at(
@@ -288,7 +288,7 @@ def test_the_look_ends_before_the_connection_does(header: str) -> None:
 
 @pytest.mark.parametrize("header", ["soon", "-1", "0", "nan", "inf", "1e999", "\udcff" * 999])
 def test_a_timeout_that_is_none_is_told(header: str) -> None:
-    with pytest.raises(BadRequestError, match="is no number of seconds"):
+    with pytest.raises(BadRequestError, match="is not a number of seconds"):
         asked(Network(), S0, {TIMEOUT_HEADER: header})
 
 
@@ -307,11 +307,11 @@ def test_a_person_is_told_every_finding() -> None:
 
 
 def test_an_operators_word_holds_here_too() -> None:
-    words = {"c/s0": Override("drain", 1e18), "other/x": Override("out", 1e18)}
-    told = metrics(probe_target(SETTINGS, S0, {}, words, Network().probe))
+    overrides = {"c/s0": Override("drain", 1e18), "other/x": Override("out", 1e18)}
+    values = metrics(probe_target(SETTINGS, S0, {}, overrides, Network().probe))
 
-    assert told["ldaphealth_server_draining c s0"] == 1
-    assert told["probe_success"] == 0
+    assert values["ldaphealth_server_draining c s0"] == 1
+    assert values["probe_success"] == 0
 
 
 def seen_to_bind(server: Server, check: str, failed: str) -> AnyObservation:
@@ -341,11 +341,11 @@ def test_an_operators_force_decides_for_a_server_that_binds(
 
     serious = tuple(replace(each, effect=CheckEffect.OUT) for each in CHECKS)
     settings = settings_of(cluster(*serious, servers=2, second_look_seconds=0.001))
-    words = {"c/s0": Override(action, 1e18)}
-    told = metrics(probe_target(settings, S0, {}, words, probe))
+    overrides = {"c/s0": Override(action, 1e18)}
+    values = metrics(probe_target(settings, S0, {}, overrides, probe))
 
-    assert told["ldaphealth_server_held c override s0"] == 1
-    assert told["probe_success"] == success
+    assert values["ldaphealth_server_held c override s0"] == 1
+    assert values["probe_success"] == success
 
 
 KEPT_IN_BY = ("blind", "floor", "settle")
@@ -360,7 +360,7 @@ ACTIONS = st.sampled_from(["drain", "in", "out"])
 def test_success_is_what_it_was_when_it_went_by_the_names_of_rules(
     findings: list[Finding], actions: Mapping[str, OverrideAction], floor: int
 ) -> None:
-    """For whatever a look without memory can find: the names of the rules that keep in failed."""
+    """For any result of a probe without memory: the rules that keep in servers that failed."""
     overrides = {server: Override(action, 1e18) for server, action in actions.items()}
     pool = test_rules.cluster(min_in_service=floor)
     for verdict in decide(pool, findings, Memory(overrides=overrides)).verdicts:
@@ -391,13 +391,13 @@ def test_any_question_is_answered(params: dict[str, str]) -> None:
 def test_real_servers_and_their_counters(cluster: Nodes) -> None:
     settings = settings_of(watched(cluster))
     target = {"target": f"c/{cluster.nodes[0].name}"}
-    told = metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))
+    values = metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))
     again = metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))
     counter = f"ldaphealth_slapd_operations_completed_total c {cluster.nodes[0].name} search"
 
-    assert told["probe_success"] == 1
-    assert 0 < told["probe_duration_seconds"] < 4
-    assert again[counter] > told[counter] > 0
+    assert values["probe_success"] == 1
+    assert 0 < values["probe_duration_seconds"] < 4
+    assert again[counter] > values[counter] > 0
 
     cluster.nodes[0].kill()
     assert metrics(probe_target(settings, target, {TIMEOUT_HEADER: "4"}))["probe_success"] == 0

@@ -1,4 +1,4 @@
-"""Ports, certificates and credentials of the server, and what it says when they are wrong."""
+"""Ports, certificates and credentials of the server, and its errors when they are wrong."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def test_a_renewal_takes_the_new_certificate_and_password(tmp_path: Path) -> Non
 
         issue(new, certificate)
         secret(token, "two")
-        web.server.renew()
+        web.server.reload()
         web.tls = trusts_new
         assert web.get("/ready", Authorization="Bearer two").status == 503
         assert web.get("/ready", Authorization="Bearer one").status == 401
 
         certificate.write_text("nonsense")
-        web.server.renew()
+        web.server.reload()
         assert web.get("/ready", Authorization="Bearer two").status == 503
 
 
@@ -225,6 +225,6 @@ def test_what_others_can_reach_needs_tls_and_credentials(
 
 
 def test_every_route_is_asked_for_credentials_unless_its_row_says_otherwise() -> None:
-    assert {row.path for row in ROUTES if row.access.name == "ANYBODY"} == {"/live"}
+    assert {row.path for row in ROUTES if row.access.name == "PUBLIC"} == {"/live"}
     assert RouteRow("/x", ROUTES[0].answer).access.name == "READER"
     assert callable(application)

@@ -1,4 +1,4 @@
-"""Clients that drip, stall, flood or never read keep nobody else from an answer."""
+"""Clients that drip, stall, flood or never read do not keep other clients from an answer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ import trustme
 from demo import wait
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
-from ldaphealth.web.agent_check import PATIENCE_SECONDS
-from ldaphealth.web.connection_limit import HANDSHAKE_SECONDS, MOST_VISITORS
+from ldaphealth.web.agent_check import TIMEOUT_SECONDS
+from ldaphealth.web.connection_limit import HANDSHAKE_SECONDS, MOST_CONNECTIONS
 from ldaphealth.web.http_connection import (
     HEAD_SECONDS,
     IDLE_SECONDS,
@@ -104,9 +104,9 @@ def test_a_health_check_gets_through_two_hundred_drippers(web: Listening, conten
             began = time.monotonic()
             assert web.get("/health/c/a").status == 200
             slowest = max(slowest, time.monotonic() - began)
-            assert visitors(web.port) <= MOST_VISITORS + 8  # those on their way out
+            assert visitors(web.port) <= MOST_CONNECTIONS + 8  # those on their way out
             time.sleep(0.1)
-        assert drippers.came_again > MOST_VISITORS
+        assert drippers.came_again > MOST_CONNECTIONS
 
     assert slowest < PROMPT_SECONDS
 
@@ -118,7 +118,7 @@ def test_haproxy_gets_through_two_hundred_drippers(web: Listening) -> None:
             assert web.agent_check(b"c/a\n") == b"up 100%\n"
             assert time.monotonic() - began < PROMPT_SECONDS
             time.sleep(0.1)
-        assert drippers.came_again > MOST_VISITORS
+        assert drippers.came_again > MOST_CONNECTIONS
 
 
 @pytest.fixture
@@ -141,16 +141,16 @@ def test_tls_gets_through_two_hundred_stalled_handshakes(tls_web: Listening) -> 
             began = time.monotonic()
             assert tls_web.get("/health/c/a").status == 200
             assert time.monotonic() - began < PROMPT_SECONDS
-            assert visitors(tls_web.port) <= MOST_VISITORS + 8
+            assert visitors(tls_web.port) <= MOST_CONNECTIONS + 8
             time.sleep(0.1)
-        assert drippers.came_again > MOST_VISITORS
+        assert drippers.came_again > MOST_CONNECTIONS
 
 
 Case = tuple[Listening, int, Callable[[socket.socket], None], bytes, float]
 
 
 def silent(_: socket.socket) -> None:
-    """Say nothing."""
+    """Send nothing."""
 
 
 def half_a_head(client: socket.socket) -> None:
@@ -203,8 +203,8 @@ def test_everything_that_a_client_does_has_its_deadline(tls_web: Listening) -> N
             (web, web.port, a_body_that_never_ends, b"x", 0.0),
             (web, web.port, a_second_head, b"x", KEEP_ALIVE_SECONDS),
             (web, web.port, a_huge_answer, b"", IDLE_SECONDS),
-            (web, web.haproxy_port, silent, b"", PATIENCE_SECONDS),
-            (web, web.haproxy_port, silent, b"x", PATIENCE_SECONDS),
+            (web, web.haproxy_port, silent, b"", TIMEOUT_SECONDS),
+            (web, web.haproxy_port, silent, b"x", TIMEOUT_SECONDS),
             (tls_web, tls_web.port, client_hello, b"\0", HANDSHAKE_SECONDS),
         ]
 
@@ -230,7 +230,7 @@ def test_a_client_that_takes_no_answers_gives_way_to_others() -> None:
         web.publish(*(verdict(server.id) for server in many.servers), holds_seconds=1e6)
         with web.connected() as client:
             client.sendall(b"GET /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n" * 150)
-            visits = web.server._http_door._visits
+            visits = web.server._http_limit._connections
             wait.until(lambda: len(visits) == 1, 5.0, "not let in")
             (visitor,) = visits.values()
             assert isinstance(visitor, HttpConnection)
@@ -320,7 +320,7 @@ def test_a_health_check_gets_through_where_no_descriptors_are_left() -> None:
         stack.callback(server.wait, 5.0)
         stack.callback(server.stdin.close)
         port = int(server.stdout.readline())
-        for _ in range(MOST_VISITORS - 20):
+        for _ in range(MOST_CONNECTIONS - 20):
             stack.enter_context(socket.create_connection((HOST, port), 5.0))
         for _ in range(3):
             began = time.monotonic()

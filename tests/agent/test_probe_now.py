@@ -1,4 +1,4 @@
-"""Whom the agent looks at out of turn: nobody, unless a silence waits for a witness."""
+"""Servers are probed at once only if a silent server is held until another one answers."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def land(pool: Pool, name: str, failure: Failure | None, now: float) -> list[str
             failure=failure,
         )
     ]
-    pool.land(f"c/{name}", seen, RoundPeriod(now, now + 0.01))
+    pool.add_round(f"c/{name}", seen, RoundPeriod(now, now + 0.01))
     pool.decide(now + 0.01)
-    return pool.unwitnessed()
+    return pool.servers_to_probe_now()
 
 
 def test_a_silence_asks_for_a_witness(pool: Pool) -> None:
