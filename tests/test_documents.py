@@ -15,6 +15,8 @@ from ldaphealth.__main__ import COMMANDS, cli
 from ldaphealth.config import load
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ldaphealth"
+PLACEHOLDER = "tests/checks/test_NAME.py"
 PAGES = sorted(
     path.relative_to(ROOT)
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("keepalived/*.md")]
@@ -87,15 +89,37 @@ def test_the_reference_of_the_configuration_is_up_to_date() -> None:
 
 
 def test_the_architecture_names_every_module() -> None:
-    """And no file that is not there."""
-    package = ROOT / "ldaphealth"
-    table = (ROOT / "docs" / "architecture.md").read_text().partition("## ")[0]
-    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", table))
-    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
-    modules = {path.name for path in package.glob("*.py")} | {
-        f"{path.parent.name}/" for path in package.glob("*/__init__.py")
+    """In the first column of its table, each once."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Folders\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w/]+(?:\.py|/))` \|", table, re.MULTILINE)
+    modules = {path.name for path in PACKAGE.glob("*.py")} | {
+        f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")
     }
 
-    assert modules - named - {"__init__.py"} == set()
-    names = {path.rpartition("/")[2] for path in there} | modules | {"templates/"}
-    assert named - names - there == set()
+    assert sorted(rows) == sorted(modules - {"__init__.py"})
+
+
+def missing_files(text: str) -> set[str]:
+    """Return the Python files that a document names and that do not exist.
+
+    A name is a path from the root of the repository or in the package, or that of a file alone.
+    """
+    there = [path for path in ROOT.rglob("*.py") if ".venv" not in path.parts]
+    names = {path.name for path in there}
+    return {
+        named
+        for named in re.findall(r"`([\w/]+\.py)`", text)
+        if named not in names and not any((top / named).is_file() for top in (ROOT, PACKAGE))
+    } - {PLACEHOLDER}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    assert missing_files((ROOT / page).read_text(encoding="utf-8")) == set()
+
+
+def test_the_test_above_would_see_a_file_that_was_moved() -> None:
+    text = "`web/door.py`, `web/app.py`, `door.py`, `app.py` and `demo/cluster.py`"
+
+    assert missing_files(text) == {"web/door.py", "door.py"}
