@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks.consumer import Link
 from ldaphealth.checks.replication import Params
-from ldaphealth.checks.vector_reads import sighting, vector
+from ldaphealth.checks.vector_reads import vector, vector_read
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
@@ -53,9 +53,7 @@ class CSNWatch:
     def matrix(self, epoch_seconds: EpochSeconds) -> dict[str, Any]:
         """Return servers against server IDs; `epoch_seconds` is only for the age of a change."""
         standing = {
-            server: sightings
-            for server, sightings in self._reads.items()
-            if server not in self._trouble
+            server: reads for server, reads in self._reads.items() if server not in self._trouble
         }
         standings = assess(standing)
         sids = sorted({sid for reads in standing.values() for sid in reads[-1].vector})
@@ -97,7 +95,7 @@ class CSNWatch:
         except CSNError as error:
             self._trouble[server.id] = str(error)
             return
-        read = sighting(seen, base)
+        read = vector_read(seen, base)
         if read is None:
             self._trouble[server.id] = UNREADABLE
             return
