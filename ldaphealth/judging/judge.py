@@ -129,6 +129,6 @@ def _needs_second_look(view: AnyView, configured: ConfiguredCheck) -> bool:
         return False
     try:
         return second_look(view, configured.params)
-    except Exception:  # as above
+    except Exception:  # an error in the check, as above
         log.exception("check %s failed", view.check)
         return False
