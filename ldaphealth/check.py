@@ -1,7 +1,7 @@
-"""What a check is: what it observes, how it judges, and the view that its judge gets.
+"""The parts of a check: what it observes, how it judges, and the view that its judge gets.
 
-Authors of checks find all of it in `ldaphealth.plugin`; settings.py has how a cluster configures
-one.
+`ldaphealth.plugin` exports these names to authors of checks. settings.py has the settings of a
+check in a cluster.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ldaphealth.model import CheckEffect, F, Finding, Metric, Observation, Server, State, Trust
 
-if TYPE_CHECKING:  # a check's type mentions the session; loading it would load ldap3
+if TYPE_CHECKING:  # importing the session would import ldap3
     from ldaphealth.ldap.session import Session
     from ldaphealth.survey import SurveyContext, SurveyResult
 
@@ -22,7 +22,7 @@ ObservationsByServer = Mapping[str, Sequence[Observation[F]]]  # by server ID, o
 
 
 class CheckedCluster(Protocol):
-    """What a check can compare its params with: the cluster that configures it."""
+    """The cluster that configures a check, as `Check.validate` gets it."""
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -30,18 +30,18 @@ class CheckedCluster(Protocol):
 
     @property
     def deadline_seconds(self) -> float:
-        """Return the time that a round may take."""
+        """Return the seconds that a round may take."""
 
     @property
     def second_look_seconds(self) -> float:
-        """Return the pause between the two reads of a process without memory."""
+        """Return the seconds between the two probes of a process without memory."""
 
 
 class View(Struct, Generic[F], frozen=True):
     """What the judge of one check sees: the observations of that check on the whole cluster.
 
-    Observations are oldest first, failed ones included. `one_shot` is true in a process that
-    remembers nothing from before: two observations a moment apart are all that it has.
+    Observations are oldest first and include failed ones. `one_shot` is true in a process without
+    memory, which has at most two observations, a moment apart.
     """
 
     server: Server
@@ -96,23 +96,23 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `params` is a frozen msgspec Struct whose fields are the settings in the configuration file.
     `facts` is the frozen msgspec Struct that holds what the check sees.
 
-    `observe(session, params)` does the I/O on one server and returns the facts. It has no opinion;
-    SessionError passes through it. `judge(view, params)` is a pure function and returns findings:
+    `observe(session, params)` does the I/O on one server and returns the facts, without an opinion.
+    SessionError passes through it. `judge(view, params)` is a pure function that returns findings:
     at least one, and only OK ones when all is well. It runs only when the newest observation did
     not fail. `second_look(view, params)` returns true when a process without memory must observe
     the server again a moment later before it can judge.
 
     A judge sees the newest 64 observations of each server. `covers(earlier, later)` returns true
-    when the later facts say all that the earlier ones do. With it the judge sees older
+    when the later facts contain all that the earlier facts prove. With it the judge sees older
     observations too: of three in a row the middle one may be dropped when each covers the one
     before it. `select_kept` returns the few observations that a restart of the agent must not
     forget.
-    `validate(cluster, params)` returns what is wrong with the settings in that cluster: pairs of a
+    `validate(cluster, params)` returns the mistakes in the settings for that cluster: pairs of a
     key, or "" for all of them, and a message.
 
     A check has either `observe` or `survey`. A survey watches several servers for a longer time
-    (ldaphealth/survey.py). Rounds leave it out, only the agent runs it, and its `params` also have
-    `interval_seconds` and `deadline_seconds`.
+    (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its `params` also
+    have `interval_seconds` and `deadline_seconds`.
     """
 
     name: str
@@ -132,6 +132,6 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
             raise TypeError(f"check {self.name} needs either observe or survey")
 
 
-# Where it does not matter which check it is.
+# Types for a check of any kind.
 AnyView = View[Any]
 AnyCheck = Check[Any, Any]

@@ -1,8 +1,8 @@
-"""The three clocks, and a type for a moment on each; moments on two of them are never compared.
+"""The three clocks, and a type for moments on each; moments on different clocks are not compared.
 
-A moment is a number of seconds; its type says on which clock: `BootSeconds`, `MonotonicSeconds`
-(`time.monotonic`) or `EpochSeconds`. A duration is a plain `float`. docs/architecture.md says which
-clock is used where, and tests/test_architecture.py that no moment is a plain `float`.
+A moment is a number of seconds. Its type names the clock: `BootSeconds`, `MonotonicSeconds`
+(`time.monotonic`) or `EpochSeconds`. A duration is a plain `float`. docs/architecture.md describes
+where each clock is used; tests/test_architecture.py checks that no moment is a plain `float`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ EpochSeconds: TypeAlias = float
 
 
 def boot_seconds() -> BootSeconds:
-    """Return the seconds since the boot, as in /proc/uptime; they never step.
+    """Return the seconds since the boot, as in /proc/uptime; this clock never steps.
 
-    All processes of this machine read the same, and the time that it sleeps counts, too
+    It is the same for all processes of the host, and includes the time that the host is suspended
     (clock_gettime(2), CLOCK_BOOTTIME).
     """
     return clock_gettime(CLOCK_BOOTTIME) + _container_shift()
 
 
 def epoch_seconds() -> EpochSeconds:
-    """Return the time of day, in seconds since 1970 by this machine's clock; it may step."""
+    """Return the time of day of this host, in seconds since 1970; this clock may step."""
     return time()
 
 
 @cache
 def _container_shift() -> float:
-    """Return by how much /proc/uptime differs: lxcfs shows a container its own, from its start.
+    """Return the offset of /proc/uptime, which lxcfs counts from the start of the container.
 
-    keepalived's scripts can read nothing else, and would believe a dead agent for ever.
+    keepalived's scripts can only read /proc/uptime. Without the offset, the verdicts of a dead
+    agent would never expire for them.
     """
     try:
         shown = float(Path("/proc/uptime").read_text().split()[0])

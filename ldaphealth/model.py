@@ -1,6 +1,6 @@
-"""The nouns that every stage speaks: servers, observations, findings, verdicts.
+"""The types that all stages share: servers, observations, findings, verdicts.
 
-Every other module imports this one; it imports nothing of ours and does nothing.
+All stages import this module. Of the package it imports only clocks.py.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ SettingMistakes = Iterator[tuple[str, str]]
 
 F = TypeVar("F", bound=Struct)  # the facts of one check
 
-OverrideAction = Literal["drain", "in", "out"]  # what an operator can have done with a server
+OverrideAction = Literal["drain", "in", "out"]  # what an operator can do with a server
 
 
 class State(Enum):
-    """An opinion in the words of the Nagios plugin guidelines; the value is the exit status."""
+    """A state of the Nagios plugin guidelines; the value is the exit status."""
 
     OK = 0
     WARNING = 1
@@ -31,7 +31,7 @@ class State(Enum):
 
     @property
     def severity(self) -> int:
-        """Order for "the worst of": OK < UNKNOWN < WARNING < CRITICAL, unlike the exit statuses."""
+        """Return the order of severity: OK < UNKNOWN < WARNING < CRITICAL, not the exit status."""
         return _SEVERITY[self]
 
 
@@ -39,12 +39,12 @@ _SEVERITY = {State.OK: 0, State.UNKNOWN: 1, State.WARNING: 2, State.CRITICAL: 3}
 
 
 def worst(states: Iterable[State]) -> State:
-    """Return the most severe state; the worst of nothing is UNKNOWN, because nothing was seen."""
+    """Return the most severe state, UNKNOWN if there is none."""
     return max(states, key=lambda state: state.severity, default=State.UNKNOWN)
 
 
 class Role(StrEnum):
-    """What a server does in replication (RFC 4533): providers take writes, consumers copy."""
+    """The role of a server in replication (RFC 4533): providers take writes, consumers copy."""
 
     PROVIDER = "provider"
     CONSUMER = "consumer"
@@ -59,7 +59,7 @@ class BindMethod(StrEnum):
 
 
 class Secret:
-    """A password that cannot be printed by accident: `reveal` is the only way to its text."""
+    """A password that is not printed by accident: only `reveal` returns its text."""
 
     __slots__ = ("_text",)
 
@@ -67,7 +67,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text, for the one place that sends it."""
+        """Return the text, to be sent to a server."""
         return self._text
 
     def __repr__(self) -> str:
@@ -87,56 +87,56 @@ Method = Annotated[
 
 
 class BindSettings(Struct, frozen=True):
-    """The settings of a bind that the file and a session have in common."""
+    """The settings of a bind that the configuration file and a session share."""
 
     method: Method = BindMethod.ANONYMOUS
     dn: Annotated[str, Meta(description="the DN to bind as, with method `simple`")] = ""
 
 
 class Credentials(BindSettings, frozen=True):
-    """Who the agent is to a server."""
+    """The identity with which the agent binds to a server."""
 
     password: Secret | None = None
 
 
 class Tls(Struct, frozen=True, kw_only=True):
-    """How sessions are encrypted. Certificates and host names are verified by default."""
+    """The settings of TLS. Certificates and host names are verified by default."""
 
     start_tls: Annotated[bool, Meta(description="start TLS on `ldap://` before the bind")] = False
     ca_file: Annotated[
-        str, Meta(description="authorities to trust, in PEM; empty: those of the system")
+        str, Meta(description="trusted authorities, in PEM; empty: those of the system")
     ] = ""
-    certificate_file: Annotated[str, Meta(description="our own certificate, in PEM")] = ""
+    certificate_file: Annotated[str, Meta(description="the client certificate, in PEM")] = ""
     key_file: Annotated[str, Meta(description="its key; empty: it is in `certificate_file`")] = ""
     verify: Annotated[
-        bool, Meta(description="`false` trusts everybody on the network; for trials only")
+        bool, Meta(description="`false` accepts any certificate; for trials only")
     ] = True
 
     def find_mistakes(self) -> SettingMistakes:
-        """Yield each wrong key with what is wrong."""
+        """Yield each wrong key and a message."""
         if self.key_file and not self.certificate_file:
             yield "key_file", "needs certificate_file"
 
 
 class ServerSettings(Struct, frozen=True, kw_only=True):
-    """The settings of a server that are used as the file has them."""
+    """The settings of a server that are used as they are in the configuration file."""
 
     uri: Annotated[str, Meta(description="`ldap://HOST[:PORT]`, `ldaps://…` or `ldapi://%2Fpath`")]
     server_name: Annotated[
         str,
-        Meta(description="the name that the certificate must carry; empty: the host of `uri`"),
+        Meta(description="the name that the certificate must contain; empty: the host of `uri`"),
     ] = ""
     role: Annotated[
         Role,
-        Meta(description="`provider` takes writes, `consumer` only copies and is never written to"),
+        Meta(description="`provider` takes writes; `consumer` copies and is never written to"),
     ] = Role.PROVIDER
     weight: Annotated[
-        int, Meta(ge=0, le=253, description="what keepalived gets when all is well, 0 to 253")
+        int, Meta(ge=0, le=253, description="the weight when all is well, 0 to 253")
     ] = 100
 
 
 class Server(ServerSettings, frozen=True, kw_only=True):
-    """One LDAP server as its cluster sees it."""
+    """One LDAP server of a cluster."""
 
     cluster: str
     name: str
@@ -146,29 +146,29 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """`cluster/name`: how people and files name this server."""
+        """Return `cluster/name`, the ID of this server in files and messages."""
         return f"{self.cluster}/{self.name}"
 
 
 class FailureKind(StrEnum):
-    """Where a session failed; every error of every library becomes one of these."""
+    """The kind of a failure; every error of a library is mapped to one of these."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
     TIMEOUT = "timeout"
-    TLS = "tls"  # the handshake broke
-    CERTIFICATE = "certificate"  # the handshake works, but we do not trust what was presented
-    BIND = "bind"  # the bind was answered with another result code than success
-    RESULT = "result"  # another operation was
-    PROTOCOL = "protocol"  # the peer does not speak LDAP, or not within bounds
-    TOO_LARGE = "too_large"  # more bytes than a round may take: it may be our search that asks them
+    TLS = "tls"  # the handshake failed
+    CERTIFICATE = "certificate"  # the certificate is not trusted
+    BIND = "bind"  # the result code of the bind is not success
+    RESULT = "result"  # the result code of another operation is not success
+    PROTOCOL = "protocol"  # the peer sends what is not LDAP, or is not within bounds
+    TOO_LARGE = "too_large"  # more bytes than a session may receive; the request may be the cause
     BUG = "bug"
 
 
 class Failure(Struct, frozen=True):
-    """Why there are no facts. `is_local`: the agent's own side is to blame, not the server.
+    """Why there are no facts. `is_local`: the cause is on this host, not on the server.
 
-    `detail` is one line for people, safe to print; `result_code` is the name in RFC 4511 or "".
+    `detail` is one line of text, safe to print. `result_code` is the name in RFC 4511, or "".
     """
 
     kind: FailureKind
@@ -178,10 +178,10 @@ class Failure(Struct, frozen=True):
 
 
 class Observation(Struct, Generic[F], frozen=True, kw_only=True):
-    """What one check saw of one server; no opinion in it. Times are monotonic seconds.
+    """What one check saw of one server, without an opinion. Times are monotonic seconds.
 
-    `facts` are those of the check; an observation that failed has a `failure` in place of them.
-    `timings` are the seconds that each operation took.
+    An observation has either the `facts` of the check or a `failure`. `timings` are the seconds
+    that each operation took.
     """
 
     server: str
@@ -194,17 +194,17 @@ class Observation(Struct, Generic[F], frozen=True, kw_only=True):
 
     @property
     def ended_at(self) -> MonotonicSeconds:
-        """Monotonic seconds when the observation was complete."""
+        """Return the time when the observation was complete, in monotonic seconds."""
         return self.started_at + self.duration_seconds
 
 
-AnyObservation = Observation[Any]  # where it does not matter of which check it is
+AnyObservation = Observation[Any]  # an observation of any check
 
 
 class Metric(Struct, frozen=True):
-    """A number behind a finding; its unit is the end of its name, warning and critical are ranges.
+    """A number of a finding; its name ends with its unit. `warning` and `critical` are ranges.
 
-    `label` tells metrics of one name apart, such as the server ID of a replication metric.
+    `label` distinguishes metrics of the same name, such as by the server ID in replication.
     """
 
     name: str
@@ -215,21 +215,21 @@ class Metric(Struct, frozen=True):
 
 
 class Trust(Enum):
-    """How far a finding may be trusted to remove a server (docs/verdicts.md)."""
+    """How far a finding may remove a server (docs/verdicts.md)."""
 
-    HARD = "hard"  # no usable LDAP service: believed even when the pool empties
-    SOFT = "soft"  # an expectation of ours is not met: never empties the pool
+    HARD = "hard"  # no usable LDAP service: may empty the pool
+    SOFT = "soft"  # an expectation is not met: never empties the pool
     INFORMATIVE = "told"  # something is wrong, but removing this server would not help
-    LOCAL = "ours"  # our own trouble: says nothing about the server
+    LOCAL = "ours"  # a local failure: states nothing about the server
 
     @property
     def can_remove(self) -> bool:
-        """Whether a finding of this trust can take its server out or lower its weight."""
+        """Return whether such a finding can take its server out or lower its weight."""
         return self in (Trust.HARD, Trust.SOFT)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """An opinion on one check of one server; `code` is stable and part of the product."""
+    """The opinion on one check of one server; `code` is stable between releases."""
 
     server: str
     check: str
@@ -241,7 +241,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """`check.code`, such as `search.timeout`: the stable name of this opinion."""
+        """Return `check.code`, such as `search.timeout`: the stable code of the reason."""
         return f"{self.check}.{self.code}"
 
 
@@ -256,9 +256,9 @@ class CheckEffect(StrEnum):
 class Reason(Struct, frozen=True):
     """Why a verdict is what it is: a stable code and a sentence.
 
-    `removes`: this reason by itself would take the server out. It does so when it is CRITICAL, its
-    check has the effect `out`, and its finding is trusted to remove a server (hard or soft). A
-    server that has such a reason and is in service is kept in by the rule in `Verdict.held_by`.
+    `removes`: this reason by itself would take the server out. The reason is then CRITICAL, its
+    check has the effect `out`, and the trust of its finding is hard or soft. A server with such a
+    reason that is in service is kept in by the rule in `Verdict.held_by`.
     """
 
     code: str
@@ -269,17 +269,17 @@ class Reason(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What every sink tells of one server.
+    """The verdict on one server, as every sink reports it.
 
-    `state` is the worst finding, whatever its effect. `held_by` names the rule of guard/rules.py
-    that overrode the plain reading, or is "". `weight` is 0 when the server is out of service.
-    `draining`: out by an operator's word, so that open connections may go on.
-    `lasted_seconds`: for how long it has been in or out; 0 where nothing was remembered.
+    `state` is that of the worst finding, whatever its effect. `held_by` names the rule of
+    guard/rules.py that replaced the plain reading, or is "". `weight` is 0 when the server is out
+    of service. `draining`: an operator took the server out; open connections may continue.
+    `lasted_seconds`: for how long it has been in or out of service; 0 if that is not known.
 
-    `plain`: what the newest findings alone say, as if no rule had kept, excused or settled
-    anything: False when at least one reason removes the server, else True. It is True when nothing
-    is known, because UNKNOWN speaks against no server. A server that was out and of which nothing
-    is known now stays out: then `in_service` is False, `plain` is True, and `held_by` is "".
+    `plain` is the result of the newest findings alone, before any rule: False if a reason removes
+    the server, else True. It is True when nothing is known, because UNKNOWN removes no server. A
+    server that was out and of which nothing is known now stays out: then `in_service` is False,
+    `plain` is True, and `held_by` is "".
     """
 
     server: str
@@ -295,7 +295,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """One evaluation of one or more clusters: all that a sink needs, and nothing stale."""
+    """The verdicts of one evaluation of one or more clusters; a sink needs nothing else."""
 
-    taken_at: EpochSeconds  # for people; no decision rests on it
+    taken_at: EpochSeconds  # for display; no decision depends on it
     verdicts: tuple[Verdict, ...]

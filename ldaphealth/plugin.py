@@ -1,7 +1,7 @@
-"""All that the author of a check needs, in one place; docs/write-a-check.md is the tutorial.
+"""The public interface for authors of checks; docs/write-a-check.md is the tutorial.
 
-What is named here stays, and keeps its meaning, within one major version of ldaphealth. Importing
-it does not load the LDAP library: `Session` is only a name for annotations until it is used.
+The names in this module are stable within one major version of ldaphealth. Importing it does not
+load the LDAP library: `Session` is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load the session, and the LDAP library with it, when it is first asked for."""
+    """Load the session, and with it the LDAP library, when it is first used."""
     if name == "Session":
         from ldaphealth.ldap.session import Session  # noqa: PLC0415
 

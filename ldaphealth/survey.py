@@ -1,7 +1,7 @@
-"""What a survey is: a check that watches several servers of a cluster for a longer time.
+"""Types for a survey: a check that watches several servers of a cluster for a longer time.
 
 The agent runs surveys beside its rounds (agent/survey_runner.py). The result becomes one
-observation of each server, and the check's `judge` gets it like any other.
+observation of each server, which the `judge` of the check gets like any other.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from msgspec import Struct
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import F, Server
 
-if TYPE_CHECKING:  # loading it would load ldap3
+if TYPE_CHECKING:  # importing it would import ldap3
     from ldaphealth.ldap.session import Session
 
 P = TypeVar("P", bound=Struct)  # the settings of the survey
-K = TypeVar("K")  # what it keeps from one run to the next
+K = TypeVar("K")  # what a run passes to the next run
 
 
 class StoppedError(Exception):
-    """The survey must end: the agent stops, or a reload changed the cluster."""
+    """Raised when a survey must end: the agent stops, or a reload changed the cluster."""
 
 
 class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
-    """All that a survey works with.
+    """What a survey gets for one run.
 
-    `kept` is what the previous run returned as such, None in the first run of a process.
-    `deadline` is the hard deadline of the whole run. `open_session` opens a session with a byte
-    budget; `wait` waits for some seconds and returns true at once when the survey must end.
+    `kept` is the `SurveyResult.kept` of the previous run, None in the first run of a process.
+    `deadline` is the hard deadline of the run. `open_session` opens a session with a byte budget.
+    `wait` waits for some seconds; it returns true at once when the survey must end.
     """
 
     servers: tuple[Server, ...]
@@ -45,8 +45,8 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     ) -> Session:
         """Return a connected and bound session, which the caller must close; SessionError.
 
-        It ends with the survey's deadline, or after `seconds` if that is sooner. `budget_bytes` is
-        how much it may receive, by default as much as a session of a round.
+        Its deadline is that of the survey, or `seconds` from now if that is sooner. `budget_bytes`
+        is the number of bytes that it may receive, by default as many as a session of a round.
         """
         deadline = self.deadline
         if seconds is not None and deadline.now() + seconds < deadline.at:
@@ -56,7 +56,7 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     def pause(self, seconds: float) -> None:
         """Wait, but not past the deadline; StoppedError when the survey must end.
 
-        With 0 it returns at once, or raises.
+        With 0 seconds it only checks that.
         """
         if self.wait(max(0.0, min(seconds, self.deadline.at - self.deadline.now()))):
             raise StoppedError
@@ -65,7 +65,7 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
 class SurveyFacts(Struct, Generic[F], frozen=True):
     """What a survey saw of one server: its facts, and the seconds that each operation took.
 
-    A failure of another server belongs into the facts: a survey fails only as a whole.
+    The failure of a single server belongs in the facts: a survey fails only as a whole.
     """
 
     facts: F

@@ -1,7 +1,7 @@
-"""Does the server say that it holds the suffix? An example of a check in a package of its own.
+"""Check that a server holds the suffix: an example of a check in a package of its own.
 
 The root DSE lists the naming contexts of a server (RFC 4512 5.1); one that lost a database, or was
-set up for another, does not list the suffix.
+set up with another suffix, does not list it.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ class Params(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """What is wanted, and what the server lists."""
+    """The naming context to look for, and those that the server lists."""
 
     wanted: str
     held: tuple[str, ...]
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Read the root DSE. There is no opinion here, and errors of the session pass through."""
+    """Read the root DSE. Errors of the session pass through."""
     entry = session.read("", ("namingContexts",))
     return Facts(params.suffix or session.server.suffix, entry.get("namingcontexts", ()))
 
 
 def judge(view: View[Facts], _: Params) -> Iterable[Finding]:
-    """Judge what was seen: a stable code, and a sentence for a person at night. It does no I/O."""
+    """Judge the facts: a stable code, and a sentence that explains it. A judge does no I/O."""
     facts = view.facts
     if facts.wanted in facts.held:
         yield view.finding(State.OK, "ok", f"holds {facts.wanted}")

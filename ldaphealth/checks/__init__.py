@@ -1,6 +1,6 @@
-"""The built-in checks in one literal table, in the order of a session.
+"""The table of the built-in checks, in the order of a session.
 
-A third party adds one with an entry point in the group `ldaphealth.checks` that names a `Check`.
+Another package adds a check by an entry point in the group `ldaphealth.checks`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from ldaphealth.check import AnyCheck, Check
 
 
 class CheckTable(Mapping[str, AnyCheck]):
-    """Checks by name; the module of one is loaded when it is looked up.
+    """Checks by name; the module of a check is loaded when it is looked up.
 
-    A process that looks once is short, and half of what it costs is loading.
+    A one-shot process is short, and half of its cost is loading modules.
     """
 
     def __init__(self, modules: Mapping[str, str]) -> None:
@@ -45,35 +45,35 @@ BUILT_IN = CheckTable(
         "replication": "ldaphealth.checks.replication",
         "consumer": "ldaphealth.checks.consumer",
         "resources": "ldaphealth.checks.resources",
-        # after all other operations of a session, which it discounts
+        # after all other operations of the session, which it subtracts
         "monitor": "ldaphealth.checks.monitor",
-        # of the times that the session has by now
+        # uses the times of the operations before it
         "latency": "ldaphealth.checks.latency",
         "unbind": "ldaphealth.checks.unbind",
-        # surveys, beside the sessions
+        # surveys, which do not run in sessions of rounds
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",
     }
 )
 
-# These have settings without a default, so they are off until a cluster has settings for them.
+# These have required settings, so they are off until a cluster has settings for them.
 OFF_WITHOUT_SETTINGS = frozenset({"compare", "write", "content", "propagation"})
 
-LAST = "monitor"  # checks of other packages come before it
+LAST = "monitor"  # checks of other packages run before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has
 GROUP = "ldaphealth.checks"
-PACE = ("interval_seconds", "deadline_seconds")  # what the settings of a survey say (survey.py)
+PACE = ("interval_seconds", "deadline_seconds")  # required in the settings of a survey (survey.py)
 
 
 def find(name: str) -> AnyCheck:
-    """Return a check by its name; LookupError says what there is instead."""
+    """Return a check by its name; LookupError lists the built-in ones."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     from importlib.metadata import entry_points  # noqa: PLC0415  slow, and rarely needed
 
     found = [point for point in entry_points(group=GROUP) if point.name == name]
     if len(found) > 1:
-        raise LookupError(f"two packages offer a check named {name!r}")
+        raise LookupError(f"several packages have a check named {name!r}")
     if not found:
         raise LookupError(f"no check is named {name!r}; built in are {', '.join(BUILT_IN)}")
     check = found[0].load()

@@ -1,8 +1,8 @@
-"""The only entries that an agent may write to: their names, their marks, and how to make them.
+"""The canaries, the only entries that an agent writes to: their DNs, marks and attributes.
 
-The checks that write and the people who set them up use this. There is one entry per agent, server
-and purpose: two agents probe the same cluster, writes of two providers to one entry would conflict,
-and the write check of the next round would overwrite what propagation still waits for.
+The checks that write use them, and `ldaphealth canary`. There is one entry per agent, server and
+purpose: two agents may probe the same cluster, writes of two providers to one entry would conflict,
+and the write check of the next round would overwrite the token of a propagation check.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from typing import Literal
 
 from ldaphealth.model import Server
 
-TOKEN_ATTRIBUTE = "description"  # noqa: S105  the only attribute that is ever changed
+TOKEN_ATTRIBUTE = "description"  # noqa: S105  the only attribute that is changed
 MARK_ATTRIBUTE = "ou"
 Purpose = Literal["write", "propagation"]
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 def this_agent() -> str:
-    """Return the name of this machine as an agent's name."""
+    """Return the host name as the name of the agent."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "agent"
 
 
 def canary_dn(container: str, agent: str, server: Server, purpose: Purpose = "write") -> str:
-    """Return the entry's DN; both names must match `NAME`, so nothing needs escaping (RFC 4514)."""
+    """Return the DN of a canary; no character of its RDN needs escaping (RFC 4514)."""
     return f"cn={_cn(agent, server, purpose)},{container}"
 
 
 def canary_mark(agent: str, server: Server, purpose: Purpose = "write") -> str:
-    """Return the value that says: this entry is that agent's, to be written to."""
-    return f"ldaphealth canary of {agent} for {_safe(server.id)}{_beside(purpose)}"
+    """Return the mark: the value that an entry must have before that agent writes to it."""
+    return f"ldaphealth canary of {agent} for {_safe(server.id)}{_suffix(purpose)}"
 
 
 def canary_entry(
     agent: str, server: Server, purpose: Purpose = "write"
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return the attributes of the entry; applicationProcess is in RFC 4519 3.3."""
+    """Return the attributes of a canary; applicationProcess is in RFC 4519 3.3."""
     return {
         "objectClass": ("applicationProcess",),
         "cn": (_cn(agent, server, purpose),),
@@ -48,11 +48,11 @@ def canary_entry(
 
 
 def _cn(agent: str, server: Server, purpose: Purpose) -> str:
-    return f"{agent} {_safe(server.id)}{_beside(purpose)}"
+    return f"{agent} {_safe(server.id)}{_suffix(purpose)}"
 
 
-def _beside(purpose: Purpose) -> str:
-    """Return what tells the entries apart; those of `write` were there first, and have nothing."""
+def _suffix(purpose: Purpose) -> str:
+    """Return what distinguishes the entries; those of `write` are the oldest, and have none."""
     return "" if purpose == "write" else f" {purpose}"
 
 

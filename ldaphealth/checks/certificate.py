@@ -1,8 +1,8 @@
-"""How long the certificate that the server presented is still valid, before clients refuse it.
+"""The time until the server's certificate expires and clients refuse it.
 
-It is the one of the session itself, by LDAPS or StartTLS. That it is trusted and carries the name
-of the server was found by the handshake; `connect` fails where it is not, and where it has expired.
-So this is only told, whatever the effect: it rests on the time of day here, which may be wrong.
+The certificate is that of the session, by LDAPS or StartTLS. If it is not trusted, has expired or
+lacks the name of the server, the handshake and so `connect` fail. A finding of this check is only
+informative, whatever the effect: it depends on the time of day of this host, which may be wrong.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Params(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
-    """The certificate of the handshake: its names, its end, and the time of day at that moment.
+    """The certificate of the handshake: its names, its expiry, and the time of the observation.
 
-    Both times are seconds since the epoch; there are none unless the certificate was verified.
+    Both times are seconds since the epoch; they are None unless the certificate was verified.
     """
 
     certificate: Literal["none", "not_verified", "verified"]
@@ -46,7 +46,7 @@ class Facts(Struct, frozen=True, omit_defaults=True):
 
 
 def observe(session: Session, _: Params) -> Facts:
-    """Read what the handshake left; nothing is sent."""
+    """Return the facts of the certificate of the session; nothing is sent."""
     presented = session.certificate()
     if presented is None:
         return Facts("none")
@@ -58,13 +58,13 @@ def observe(session: Session, _: Params) -> Facts:
 
 NOT_APPLICABLE = {
     "none": "no TLS, so there is no certificate",
-    "not_verified": "not looked at, because certificates are not verified here",
+    "not_verified": "not checked, because certificates are not verified",
     "verified": "no certificate was seen",
 }
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Compare the end of the certificate with the time of day that the facts carry."""
+    """Compare the expiry of the certificate with the time of the observation."""
     facts = view.facts
     expires, observed = facts.expires_epoch_seconds, facts.observed_epoch_seconds
     if expires is None or observed is None:
@@ -73,10 +73,9 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     days = (expires - observed) / DAY_SECONDS
     state = params.days_left.state(days)
     metric = params.days_left.metric("days_left", days)
-    names = ", ".join(facts.names)
-    summary = f"the certificate of {names or 'no name'} expires in {days:.0f} days"
-    if days < 0:
-        summary = f"the certificate of {names or 'no name'} expired {-days:.0f} days ago"
+    subject = f" of {', '.join(facts.names)}" if facts.names else ""
+    when = f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
+    summary = f"the certificate{subject} {when}"
     if state is State.OK:
         yield view.finding(state, "ok", summary, (metric,))
     else:

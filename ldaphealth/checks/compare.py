@@ -1,6 +1,6 @@
-"""A compare on a value that is known to be there (RFC 4511 4.10).
+"""A compare with a value that the entry is known to hold (RFC 4511 4.10).
 
-Cheaper than a search and answered by one word: compareTrue is the only good one.
+It is cheaper than a search; the result must be compareTrue.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Params(Struct, frozen=True):
-    """Settings of the check: the entry, and what it must hold."""
+    """Settings of the check: the entry, and the value that it must hold."""
 
     dn: Annotated[str, Meta(description="the entry")]
     attribute: Annotated[str, Meta(description="the attribute")]
@@ -41,7 +41,7 @@ def observe(session: Session, params: Params) -> Facts:
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge the answer and its time."""
+    """Judge the result and the time."""
     if not view.facts.is_true:
         summary = printable(f"{params.dn} does not hold {params.attribute}: {params.value}")
         yield view.finding(State.CRITICAL, "compareFalse", summary)

@@ -1,6 +1,6 @@
-"""Reach the server: resolve, connect, TLS. The session itself is the check; its time is judged.
+"""The connection of the session: resolve, connect, TLS. Its time is judged.
 
-A session always has this step, so a cluster can change its thresholds but not leave it out.
+Every session has this step, so a cluster can change its thresholds but not leave it out.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Params(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """Nothing: the times of the step are all that there is to see."""
+    """Empty: only the time of the step is observed."""
 
 
 def observe(session: Session, _: Params) -> Facts:
-    """Do the step."""
+    """Connect, and do the TLS handshake."""
     session.connect()
     return Facts()
 

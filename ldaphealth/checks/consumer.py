@@ -1,17 +1,18 @@
-"""What slapd itself says of each link it replicates by (RFC 4533): cn=Monitor of OpenLDAP 2.5+.
+"""The state of each replication link of a server (RFC 4533), from cn=Monitor of OpenLDAP 2.5+.
 
-A link that is gone is seen here even while nobody writes, when contextCSN shows nothing. How slapd
-2.5 fills the attributes was measured: `olmSRLastConnect` is the last attempt, failed ones too; the
-phase still says Persist when the provider is gone; a link of type refreshOnly is not connected
-between two polls, and looks like one whose every attempt is answered with an error, so neither is
-judged while the last attempt was answered.
+It shows a lost link even while there are no writes, when contextCSN shows nothing. The meaning of
+the attributes was measured with slapd 2.5. `olmSRLastConnect` is the last attempt, including failed
+ones. The phase remains Persist when the provider is gone. A link of type refreshOnly is not
+connected between two polls. It then looks like a link whose attempts are all answered with an
+error, so neither is judged while the last attempt was answered.
 
-Silence is measured, within the newest 64 reads, and not judged: slapd sends no change back to the
-server it came from, so in a healthy cluster one link may hear of every write and another of none.
+Silence is measured, within the newest 64 reads, and not judged by default: slapd does not send a
+change back to the server that it came from, so in a healthy cluster one link may receive every
+write and another one none.
 
-Durations are what was seen: they reach back as far as the recent observations, which keep of older
-reads the first and the last of those that say the same. The server's own times are only compared
-with each other, never with a clock of ours.
+Durations are those between observations. They go back as far as the recent observations, which
+keep the first and the last of older reads that are equal. The times that the server shows are only
+compared with each other, never with a clock of this host.
 """
 
 from __future__ import annotations
@@ -52,20 +53,20 @@ class Params(Struct, frozen=True):
 
     not_connected_seconds: Annotated[
         Thresholds,
-        Meta(description="for how long a link was seen without a connection"),
+        Meta(description="the time for which a link was seen without a connection"),
     ] = at_most(30, 300)
     refresh_seconds: Annotated[
         Thresholds,
-        Meta(description="for how long a link was seen refreshing"),
+        Meta(description="the time for which a link was seen refreshing"),
     ] = at_most(300, 1800)
     reconnects: Annotated[
-        Thresholds, Meta(description="how often a link connected anew, in at most 64 reads")
+        Thresholds, Meta(description="the number of reconnects of a link, in at most 64 reads")
     ] = at_most(3, 10)
     silent_seconds: Annotated[
         Thresholds,
         Meta(
-            description="for how long a connected link has brought nothing; where nothing is "
-            "written nothing comes, so by default it is only told"
+            description="the time for which a connected link has received nothing; without writes "
+            "it receives nothing, so by default this is only reported"
         ),
     ] = Thresholds()
 
@@ -74,7 +75,7 @@ class Link(Struct, frozen=True, kw_only=True):
     """One link as one read shows it."""
 
     dn: str
-    started: str  # when slapd made the entry: another one after a restart
+    started: str  # when slapd created the entry; it changes with a restart
     name: str
     connected: bool
     phase: str
@@ -83,44 +84,44 @@ class Link(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Return what is the same in all reads of one link of one running slapd."""
+        """Return what identifies the link in all reads of one running slapd."""
         return self.dn, self.started, self.name
 
     @property
-    def waits(self) -> bool:
-        """Tell whether it is not connected after an attempt that was answered, as in refreshOnly.
+    def is_waiting(self) -> bool:
+        """Return whether it is not connected, but its last attempt was answered (refreshOnly).
 
-        A link that was lost has the phase Persist, or tried again since the last contact.
+        A lost link has the phase Persist, or has tried to connect since the last contact.
         """
         answered = self.contact != NEVER and self.contact >= self.connect
         return not self.connected and self.phase != PERSIST and answered
 
     @property
-    def lost(self) -> bool:
-        """Tell whether it should be connected and is not."""
-        return not self.connected and not self.waits
+    def is_lost(self) -> bool:
+        """Return whether it should be connected and is not."""
+        return not self.connected and not self.is_waiting
 
     @property
     def phase_now(self) -> str:
-        """Return the phase as it is: slapd's own still says Persist when the provider is gone."""
+        """Return the real phase: that of slapd remains Persist when the provider is gone."""
         if self.connected:
             return self.phase
-        return "waiting" if self.waits else "not connected"
+        return "waiting" if self.is_waiting else "not connected"
 
     @property
-    def refreshes(self) -> bool:
-        """Tell whether it is catching up; until it tried to connect the phase says so, too."""
+    def is_refreshing(self) -> bool:
+        """Return whether it refreshes; until the first attempt slapd shows that phase, too."""
         return self.connected and self.phase in REFRESH
 
 
 class Facts(Struct, frozen=True):
-    """The links that the server shows; `entries` counts those too that hide their attributes."""
+    """The links that the server shows; `entries` includes those without readable attributes."""
 
     entries: int
     links: tuple[Link, ...]
 
 
-Reads = Sequence[tuple[float, Link]]  # when each ended, oldest first; never empty
+Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldest first, never empty
 
 
 def observe(session: Session, _: Params) -> Facts:
@@ -156,128 +157,139 @@ def _uris(dn: str, entry: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _name(dn: str) -> str:
-    """Return the first value of the DN, which is `Consumer` and the rid."""
+    """Return the value of the RDN, which is `Consumer` and the rid."""
     return printable(dn.partition(",")[0].partition("=")[2], LONGEST_VALUE)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge each link by how long it has been seen so, and by how often it connected anew."""
+    """Judge the state of each link by how long it lasts, and its number of reconnects."""
     shown = [(seen.ended_at, facts.links) for seen in view.own if (facts := seen.facts) is not None]
     latest = view.facts.links
     if not view.facts.entries:
-        summary = "slapd shows no links: it receives from nobody, or is older than OpenLDAP 2.5"
+        summary = "slapd shows no replication links: it has none, or is older than OpenLDAP 2.5"
         yield view.finding(State.OK, "not_applicable", summary)
         return
     if not latest:
-        summary = f"the links below {BASE} hide their attributes: no right to read them"
+        summary = f"the attributes of the links below {BASE} are hidden: no right to read them"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
         return
-    fine: list[Metric] = []
-    well = 0
+    ok_metrics: list[Metric] = []
+    ok_links = 0
     for link in latest:
         reads = [(at, each) for at, links in shown for each in links if each.key == link.key]
-        found = [*_findings(view, params, reads)]
-        metrics = [metric for each in found for metric in each.metrics]
-        wrong = [each for each in found if each.state is not State.OK]
-        if wrong:  # the first tells all numbers of the link
-            yield replace(wrong[0], metrics=tuple(metrics))
-            yield from (replace(each, metrics=()) for each in wrong[1:])
+        findings = [*_link_findings(_LinkView(view, params, reads))]
+        metrics = [metric for each in findings for metric in each.metrics]
+        not_ok = [each for each in findings if each.state is not State.OK]
+        if not_ok:  # the first has all metrics of the link
+            yield replace(not_ok[0], metrics=tuple(metrics))
+            yield from (replace(each, metrics=()) for each in not_ok[1:])
         else:
-            well += 1
-            fine += metrics
-    if well:
-        yield view.finding(State.OK, "ok", _count(latest), fine)
+            ok_links += 1
+            ok_metrics += metrics
+    if ok_links:
+        yield view.finding(State.OK, "ok", _count(latest), ok_metrics)
 
 
 def _count(links: Sequence[Link]) -> str:
     connected = sum(link.connected for link in links)
-    waiting = sum(link.waits for link in links)
+    waiting = sum(link.is_waiting for link in links)
     text = f"{connected} of {len(links)} replication links connected"
     return text + (f", {waiting} waiting for the next poll" if waiting else "")
 
 
-def _findings(view: View[Facts], params: Params, reads: Reads) -> Iterator[Finding]:
-    link = reads[-1][1]
+class _LinkView(Struct, frozen=True):
+    """The reads of one link of the server that is judged, and the settings."""
 
-    def finding(  # noqa: PLR0913  all of one number
-        code: str,
-        limits: Thresholds,
-        name: str,
-        value: float,
-        summary: str,
-        *,
-        says_so: bool = True,
+    view: View[Facts]
+    params: Params
+    reads: Reads
+
+    @property
+    def link(self) -> Link:
+        """Return the link as the newest read shows it."""
+        return self.reads[-1][1]
+
+    def seconds(self, condition: Callable[[Link], bool]) -> float:
+        """Return the seconds for which the newest reads have all met the condition."""
+        since = latest = self.reads[-1][0]
+        for at, link in reversed(self.reads):
+            if not condition(link):
+                break
+            since = at
+        return latest - since
+
+    def duration(self, seconds: float) -> str:
+        """Return a duration as text; a process without memory does not know any."""
+        return " at this moment" if self.view.one_shot else f" for at least {seconds:.0f} s"
+
+    def finding(
+        self, code: str, summary: str, limits: Thresholds, metric: Metric, *, applies: bool = True
     ) -> Finding:
-        state = _state(view, limits, value) if says_so else State.OK
-        # What a process without memory saw is no duration.
-        metrics = () if view.one_shot else (limits.metric(name, value, link.name),)
-        return view.finding(state, code, summary, metrics)
+        """Return a finding on the link; OK if it does not apply to the link now."""
+        state = self._state(limits, metric.value) if applies else State.OK
+        return self.view.finding(state, code, summary, () if self.view.one_shot else (metric,))
 
-    seconds = _lasting(reads, lambda each: each.lost and each.contact == link.contact)
-    yield finding(
-        "not_connected",
-        params.not_connected_seconds,
-        "not_connected_seconds",
-        seconds,
-        f"no connection to its provider {link.name}{_for(view, seconds)}: nothing comes from there",
-        says_so=link.lost,
+    def _state(self, limits: Thresholds, value: float) -> State:
+        """Judge a value; in a process without memory any is a WARNING, unless it never alerts."""
+        if self.view.one_shot:
+            return State.OK if limits == Thresholds() else State.WARNING
+        return limits.state(value)
+
+
+def _link_findings(link_view: _LinkView) -> Iterator[Finding]:
+    yield _not_connected(link_view)
+    yield _refreshing(link_view)
+    if not link_view.view.one_shot:
+        yield _refresh_loop(link_view)
+        yield _silent(link_view)
+
+
+def _not_connected(link_view: _LinkView) -> Finding:
+    link, limits = link_view.link, link_view.params.not_connected_seconds
+    seconds = link_view.seconds(lambda each: each.is_lost and each.contact == link.contact)
+    summary = (
+        f"no connection to its provider {link.name}{link_view.duration(seconds)}: "
+        "it receives no changes from there"
     )
-    seconds = _lasting(reads, lambda each: each.refreshes)
-    yield finding(
-        "refreshing",
-        params.refresh_seconds,
-        "refresh_seconds",
-        seconds,
-        f"refreshing from {link.name}{_for(view, seconds)}: its data may be old until that ends",
-        says_so=link.refreshes,
+    metric = limits.metric("not_connected_seconds", seconds, link.name)
+    return link_view.finding("not_connected", summary, limits, metric, applies=link.is_lost)
+
+
+def _refreshing(link_view: _LinkView) -> Finding:
+    link, limits = link_view.link, link_view.params.refresh_seconds
+    seconds = link_view.seconds(lambda each: each.is_refreshing)
+    summary = (
+        f"refreshing from {link.name}{link_view.duration(seconds)}: "
+        "its data may be outdated until the refresh ends"
     )
-    if view.one_shot:
-        return
-    times, window = _reconnects(reads), reads[-1][0] - reads[0][0]
-    yield finding(
-        "refresh_loop",
-        params.reconnects,
-        "reconnects",
-        times,
-        f"connected anew to {link.name} {times} times within {window:.0f} s:"
-        " the link breaks, or refreshes over and over",
+    metric = limits.metric("refresh_seconds", seconds, link.name)
+    return link_view.finding("refreshing", summary, limits, metric, applies=link.is_refreshing)
+
+
+def _refresh_loop(link_view: _LinkView) -> Finding:
+    link, limits = link_view.link, link_view.params.reconnects
+    count, seconds = _reconnects(link_view.reads), link_view.reads[-1][0] - link_view.reads[0][0]
+    summary = (
+        f"reconnected to {link.name} {count} times within {seconds:.0f} s: "
+        "the connection breaks, or the refresh is repeated"
     )
-    silent = _lasting(reads, lambda each: each.connected and each.contact == link.contact)
-    yield finding(
-        "silent",
-        params.silent_seconds,
-        "silent_seconds",
-        silent,
-        f"connected to {link.name}, but nothing has come from there for at least {silent:.0f} s",
-    )
+    metric = limits.metric("reconnects", count, link.name)
+    return link_view.finding("refresh_loop", summary, limits, metric)
 
 
-def _state(view: View[Facts], limits: Thresholds, value: float) -> State:
-    """Judge a number; in a process without memory that it is so at all is a WARNING at most."""
-    if view.one_shot:
-        return State.OK if limits == Thresholds() else State.WARNING
-    return limits.state(value)
-
-
-def _for(view: View[Facts], seconds: float) -> str:
-    return " at this moment" if view.one_shot else f" for at least {seconds:.0f} s"
-
-
-def _lasting(reads: Reads, says_so: Callable[[Link], bool]) -> float:
-    """Return the seconds from the first of the newest reads that all say so to the latest."""
-    since = latest = reads[-1][0]
-    for at, link in reversed(reads):
-        if not says_so(link):
-            break
-        since = at
-    return latest - since
+def _silent(link_view: _LinkView) -> Finding:
+    link, limits = link_view.link, link_view.params.silent_seconds
+    seconds = link_view.seconds(lambda each: each.connected and each.contact == link.contact)
+    summary = f"connected to {link.name}, but has received nothing for at least {seconds:.0f} s"
+    metric = limits.metric("silent_seconds", seconds, link.name)
+    return link_view.finding("silent", summary, limits, metric)
 
 
 def _reconnects(reads: Reads) -> int:
-    """Count the connections that were made between the first read and the last.
+    """Return the number of connections that were made between the first read and the last.
 
-    An attempt counts when the link was seen connected after it, or was in contact since the read
-    before: a provider that is down for an hour is tried every few seconds, and that is no loop.
+    An attempt counts if the link was connected after it, or was in contact since the read before.
+    A provider that is down for an hour is tried every few seconds, which is not a loop.
     """
     links = [link for _, link in reads]
     made = [links[0].connect] * links[0].connected + [
@@ -288,18 +300,18 @@ def _reconnects(reads: Reads) -> int:
     return sum(earlier != later for earlier, later in pairwise(made))
 
 
-def says_the_same(earlier: Facts, later: Facts) -> bool:
-    """Tell whether two reads differ at most in what nobody judges.
+def is_unchanged(earlier: Facts, later: Facts) -> bool:
+    """Return whether two reads differ at most in times that are not judged.
 
-    That is when a link was last in contact, and of a lost one, which has no contact, when it was
-    tried.
+    These are the time of the last contact of a link, and of a lost link, which has no contact, the
+    time of the last attempt.
     """
-    return _steady(earlier) == _steady(later)
+    return _judged_part(earlier) == _judged_part(later)
 
 
-def _steady(facts: Facts) -> list[Link]:
+def _judged_part(facts: Facts) -> list[Link]:
     return [
-        replace(link, connect="") if link.lost else replace(link, contact="")
+        replace(link, connect="") if link.is_lost else replace(link, contact="")
         for link in facts.links
     ]
 
@@ -310,5 +322,5 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
-    covers=says_the_same,
+    covers=is_unchanged,
 )

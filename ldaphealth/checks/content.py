@@ -1,7 +1,7 @@
-"""Whether the servers hold the same entries, slowly and for ever: what equal contextCSNs hide.
+"""The continuous comparison of the entries of the servers, which equal contextCSNs do not prove.
 
 The whole tree is compared once in `cover_hours`, slice by slice (ldaphealth/content). A difference
-that is told was seen twice, with every server having received in between what the others had.
+that is reported was seen twice; in between every server had received what the others had.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ldaphealth.check import Check, View
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
 
-if TYPE_CHECKING:  # the agent alone loads it, in content_survey.py
+if TYPE_CHECKING:  # only the agent loads it, in content_survey.py
     from ldaphealth.content.continuous import ContinuousComparison
 
-STEPS = 256  # surveys in a pass, as there are slices of the first width
+STEPS = 256  # surveys in a pass, as many as slices of the first width
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 600.0  # between two surveys
 SLICE_ENTRIES = 5000
 
@@ -30,15 +30,15 @@ class Params(Struct, frozen=True):
         float, Meta(ge=0.01, le=8760, description="the whole tree is compared once in this time")
     ]
     entries_per_second: Annotated[
-        float, Meta(ge=1, le=100_000, description="of each server, at most")
+        float, Meta(ge=1, le=100_000, description="the entries to read from each server, at most")
     ] = 200.0
     wait_seconds: Annotated[
         float,
         Meta(
             ge=0,
             le=60,
-            description="how long a server may take to receive what others have; after that it is "
-            "left out for this time",
+            description="the time for a server to receive what others have; after that it is not "
+            "compared in this run",
         ),
     ] = 30.0
     retired_server_ids: Annotated[
@@ -47,26 +47,27 @@ class Params(Struct, frozen=True):
 
     @property
     def cover_seconds(self) -> float:
-        """Return the time of one pass."""
+        """Return the seconds of one pass."""
         return self.cover_hours * 3600
 
     @property
     def interval_seconds(self) -> float:
-        """Return the time from one survey to the next."""
+        """Return the seconds from one survey to the next."""
         return max(SHORTEST_SECONDS, min(self.cover_seconds / STEPS, LONGEST_SECONDS))
 
     @property
     def deadline_seconds(self) -> float:
-        """Return the hard deadline of a survey: two slices and five waits for each, and more."""
+        """Return the deadline of a survey: enough for two slices with five waits each."""
         return 900.0 + 4 * SLICE_ENTRIES / self.entries_per_second
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """How far the comparison is, and what is known of one server.
+    """The progress of the comparison, and the differences of one server.
 
-    `passes` are whole ones and `part` (0 to 1) is that of the present one, in which `entries` were
-    read. `odd` entries are not as on most servers; of `undecided` ones no majority says which is
-    right; some of both are named. `not_compared` says why the server was left out, if it was.
+    `passes` is the number of complete passes. `part` (0 to 1) is the progress of the current pass,
+    in which `entries` were read. `odd` entries differ from most servers; `undecided` entries differ
+    without a majority. The first DNs of both are listed. `not_compared` is the reason if the server
+    was not compared, else "".
     """
 
     passes: int
@@ -82,40 +83,42 @@ class Facts(Struct, frozen=True, kw_only=True):
 def survey(
     context: SurveyContext[Params, ContinuousComparison],
 ) -> SurveyResult[Facts, ContinuousComparison]:
-    """Compare as much as is due by now; content_survey.py does it."""
-    from ldaphealth.checks.content_survey import compare_what_is_due  # noqa: PLC0415  the agent alone
+    """Compare what is due by now (content_survey.py)."""
+    from ldaphealth.checks.content_survey import compare_what_is_due  # noqa: PLC0415  agent only
 
     return compare_what_is_due(context)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:  # noqa: ARG001  there is no threshold
-    """Judge one server: what it alone has differently may take it out, if the effect is so."""
+    """Judge one server by its differences; only odd entries may take it out of service."""
     facts = view.facts
     metrics = (
         Metric("content_odd_entries", facts.odd),
         Metric("content_undecided_entries", facts.undecided),
     )
     if facts.odd:
-        summary = f"{_entries(facts.odd, facts.odd_dns)} not as on most servers"
+        summary = f"{_entries(facts.odd, facts.odd_dns)} from most servers"
         yield view.finding(State.CRITICAL, "diverged", summary, metrics)
     if facts.undecided:
         summary = (
-            f"{_entries(facts.undecided, facts.undecided_dns)} not the same on all servers, "
-            "and no majority says which is right"
+            f"{_entries(facts.undecided, facts.undecided_dns)} between servers, without a majority "
+            "for one version"
         )
         yield view.finding(State.CRITICAL, "diverged", summary, metrics, Trust.INFORMATIVE)
     if facts.not_compared:
-        summary = f"not compared this time: {facts.not_compared}"
+        summary = f"not compared in this run: {facts.not_compared}"
         yield view.finding(State.UNKNOWN, "not_compared", summary, metrics, Trust.LOCAL)
     elif not facts.odd and not facts.undecided:
-        summary = f"no difference; {facts.part:.0%} of the tree in pass {facts.passes + 1}"
+        summary = (
+            f"no difference; pass {facts.passes + 1} has compared {facts.part:.0%} of the tree"
+        )
         yield view.finding(State.OK, "ok", summary, metrics)
 
 
 def _entries(count: int, dns: Sequence[str]) -> str:
     if count == 1:
-        return f"the entry {dns[0]} is"
-    return f"{count} entries, the first {dns[0]}, are"
+        return f"the entry {dns[0]} differs"
+    return f"{count} entries, the first {dns[0]}, differ"
 
 
 CHECK = Check(name="content", params=Params, facts=Facts, judge=judge, survey=survey)

@@ -1,6 +1,6 @@
-"""The survey of the check `content`: the slices that are due are compared on all servers.
+"""The survey of the check `content`: it compares the slices that are due on all servers.
 
-content.py loads it when the agent runs a survey: reading a configuration must not pay for it.
+content.py loads it when the agent runs a survey; reading a configuration does not need it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 
-ALL_ENTRIES = 40_000  # of all servers together: each takes about 250 bytes, twice as many at most
+ALL_ENTRIES = 40_000  # of all servers together, twice as many at most; each takes about 250 bytes
 OPEN_SECONDS = 10.0
 LISTED = 10  # DNs in the facts
 
@@ -26,72 +26,76 @@ LISTED = 10  # DNs in the facts
 Context = SurveyContext[Params, ContinuousComparison]
 
 
-def compare_what_is_due(site: Context) -> SurveyResult[Facts, ContinuousComparison]:
-    """Compare as much as is due by now. Kept: the `ContinuousComparison`."""
-    now, cover_seconds = site.deadline.now(), site.params.cover_seconds
-    wanted = min(SLICE_ENTRIES, max(1, ALL_ENTRIES // len(site.servers)))
-    patrol = site.kept or ContinuousComparison(Cursor(wanted), now)
-    patrol = patrol.at(now, cover_seconds).among({each.id for each in site.servers})
+def compare_what_is_due(context: Context) -> SurveyResult[Facts, ContinuousComparison]:
+    """Compare what is due by now. Kept: the `ContinuousComparison`."""
+    now, cover_seconds = context.deadline.now(), context.params.cover_seconds
+    wanted = min(SLICE_ENTRIES, max(1, ALL_ENTRIES // len(context.servers)))
+    continuous = context.kept or ContinuousComparison(Cursor(wanted), now)
+    continuous = continuous.at(now, cover_seconds).among({each.id for each in context.servers})
     not_compared: Mapping[str, str] = {}
-    if patrol.known or patrol.is_due(patrol.cursor, now, cover_seconds):
-        patrol, not_compared = _patrolled(site, patrol)
-    found = {each.id: SurveyFacts(_facts(patrol, each.id, not_compared)) for each in site.servers}
-    return SurveyResult(found, patrol)
+    if continuous.known or continuous.is_due(continuous.cursor, now, cover_seconds):
+        continuous, not_compared = _compare(context, continuous)
+    found = {
+        each.id: SurveyFacts(_facts(continuous, each.id, not_compared)) for each in context.servers
+    }
+    return SurveyResult(found, continuous)
 
 
-def _patrolled(
-    site: Context, patrol: ContinuousComparison
+def _compare(
+    context: Context, before: ContinuousComparison
 ) -> tuple[ContinuousComparison, Mapping[str, str]]:
-    """Return it as far as it is due, and why some servers were not compared."""
-    progress = ComparisonProgress(cursor=patrol.cursor, most=MOST_KNOWN)
-    comparison = Comparison(_readers(site), progress, _limits(site.params), site.pause)
-    half_at = site.deadline.at - site.params.deadline_seconds / 2  # what is begun then may end
+    """Compare what is due; return the new state, and why servers were not compared, by ID."""
+    progress = ComparisonProgress(cursor=before.cursor, most=MOST_KNOWN)
+    comparison = Comparison(_readers(context), progress, _limits(context.params), context.pause)
+    # A slice that begins in the first half of the time can end before the deadline.
+    half_at = context.deadline.at - context.params.deadline_seconds / 2
+    continuous = before
     try:
         comparison.begin()
-        if patrol.known:
-            patrol = patrol.looked(comparison.versions([each.dn for each in patrol.to_look_at()]))
-        while site.deadline.now() < half_at and patrol.is_due(
-            progress.cursor, site.deadline.now(), site.params.cover_seconds
+        if continuous.known:
+            dns = [each.dn for each in continuous.to_recheck()]
+            continuous = continuous.rechecked(comparison.versions(dns))
+        while context.deadline.now() < half_at and continuous.is_due(
+            progress.cursor, context.deadline.now(), context.params.cover_seconds
         ):
             comparison.step()
     except TooFewError:
-        pass  # not_compared says why; what was compared before that counts
-    compared = {server.id for server in site.servers} - progress.not_compared.keys()
-    return patrol.after(progress, compared), progress.not_compared
+        pass  # not_compared has the reasons; what was compared before counts
+    compared = {server.id for server in context.servers} - progress.not_compared.keys()
+    return continuous.after(progress, compared), progress.not_compared
 
 
-def _readers(site: Context) -> list[Reader]:
+def _readers(context: Context) -> list[Reader]:
     def deadline(seconds: float) -> Deadline:
-        own = Deadline.after(seconds, site.deadline.now)
-        return own if own.at < site.deadline.at else site.deadline
+        own = Deadline.after(seconds, context.deadline.now)
+        return own if own.at < context.deadline.at else context.deadline
 
-    rate = site.params.entries_per_second
     access = ReaderAccess(
-        opening=site.open_session,
+        opening=context.open_session,
         deadline_seconds=OPEN_SECONDS,
         deadline=deadline,
-        pause=site.pause,
-        entries_per_second=rate,
+        pause=context.pause,
+        entries_per_second=context.params.entries_per_second,
     )
-    return [Reader(server, access) for server in site.servers]
+    return [Reader(server, access) for server in context.servers]
 
 
 def _limits(params: Params) -> ComparisonLimits:
     return ComparisonLimits(params.wait_seconds, params.retired_server_ids)
 
 
-def _facts(patrol: ContinuousComparison, server: str, not_compared: Mapping[str, str]) -> Facts:
-    """Return what is known of one server."""
-    mine = [each for each in patrol.known if server in each.odd]
-    nobodys = [each for each in patrol.known if server in each.servers and not each.odd]
+def _facts(continuous: ContinuousComparison, server: str, not_compared: Mapping[str, str]) -> Facts:
+    """Return the facts of one server."""
+    odd = [each for each in continuous.known if server in each.odd]
+    undecided = [each for each in continuous.known if server in each.servers and not each.odd]
     return Facts(
-        passes=patrol.passes,
-        part=round(patrol.cursor.part, 4),
-        entries=patrol.entries.get(server, 0),
-        odd=len(mine),
-        odd_dns=_listed(mine),
-        undecided=len(nobodys),
-        undecided_dns=_listed(nobodys),
+        passes=continuous.passes,
+        part=round(continuous.cursor.part, 4),
+        entries=continuous.entries.get(server, 0),
+        odd=len(odd),
+        odd_dns=_listed(odd),
+        undecided=len(undecided),
+        undecided_dns=_listed(undecided),
         not_compared=not_compared.get(server, ""),
     )
 

@@ -1,7 +1,4 @@
-"""How long a check's operations took, judged the same way for every check.
-
-The judges of the checks call this after what is particular to them.
-"""
+"""The judgement of the time that a check's operations took, which many checks share."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ if TYPE_CHECKING:
 def judge_seconds(
     view: View[F], thresholds: Thresholds, what: str = "", besides: tuple[Metric, ...] = ()
 ) -> list[Finding]:
-    """Return one finding on the time of all operations of the newest observation together.
+    """Return one finding on the total time of all operations of the newest observation.
 
-    `besides` are metrics that belong to it and were judged well.
+    `what` is appended to the summary of an OK finding. `besides` are more metrics of the finding.
     """
     seconds = sum(view.latest.timings.values())
     metrics = (*besides, thresholds.metric(f"{view.check}_seconds", seconds))

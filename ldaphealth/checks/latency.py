@@ -1,7 +1,7 @@
-"""How long operations take over time, against thresholds and against the other servers.
+"""The time of operations over a window, compared with thresholds and with the other servers.
 
-It looks at the times that the session already has, and asks nothing of its own. A quantile over a
-window is judged: one slow operation changes nothing, a server that is slow for long loses weight.
+It uses the times of the operations of the session, and sends nothing itself. A quantile over the
+window is judged: one slow operation changes nothing, a server that stays slow loses weight.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ class Params(Struct, frozen=True, kw_only=True):
         "search",
     )
     quantile: Annotated[
-        float, Meta(gt=0, lt=1, description="the share of operations that must be quick enough")
+        float, Meta(gt=0, lt=1, description="the share of operations that must be fast enough")
     ] = 0.9
-    window_seconds: Annotated[float, Meta(gt=0, le=3600, description="how far to look back")] = 60.0
+    window_seconds: Annotated[
+        float, Meta(gt=0, le=3600, description="the length of the window")
+    ] = 60.0
     min_operations: Annotated[
-        int, Meta(ge=1, le=64, description="fewer say nothing, and are not judged")
+        int, Meta(ge=1, le=64, description="fewer operations in the window are not judged")
     ] = 10
     seconds: Annotated[Thresholds, Meta(description="the quantile")] = at_most(0.3, 1.5)
     to_pool: Annotated[
@@ -43,7 +45,7 @@ class Params(Struct, frozen=True, kw_only=True):
         Meta(description="the quantile divided by the median of the other servers' quantiles"),
     ] = Thresholds(warning=Range(end=5))
     quick_seconds: Annotated[
-        float, Meta(ge=0, description="so quick is quick enough, whatever the others do")
+        float, Meta(ge=0, description="a quantile up to this is OK, whatever that of the others")
     ] = 0.05
 
 
@@ -83,12 +85,12 @@ def _judge_one(
         metrics.append(params.to_pool.metric("latency_to_pool_ratio", ratio, operation))
         if state is State.OK and params.to_pool.state(ratio) is not State.OK:
             state, code = params.to_pool.state(ratio), "slower_than_pool"
-            summary = f"{share}, {ratio:.1f} times what the other servers need"
+            summary = f"{share}, {ratio:.1f} times the median of the other servers"
     yield view.finding(state, code, summary, metrics)
 
 
 def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) -> float | None:
-    from statistics import median  # noqa: PLC0415  rarely needed, and slow to load
+    from statistics import median  # noqa: PLC0415  rare, and slow to load
 
     others = [
         each

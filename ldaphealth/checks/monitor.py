@@ -1,6 +1,6 @@
-"""Ratios of the server's own operation counters (slapd-monitor(5)), such as modify to search.
+"""Ratios and rates of the server's operation counters (slapd-monitor(5)), such as modify to search.
 
-Only differences between two reads are judged: totals since the start of slapd say nothing.
+Only differences between reads are judged, not the totals since the start of slapd.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BASE = "cn=Operations,cn=Monitor"
 COMPLETED = "monitorOpCompleted"
-AFTER = frozenset({"search", "unbind"})  # what a session of ours does after it read the counters
+AFTER = frozenset({"search", "unbind"})  # operations of a session that count after it read them
 MAX_DIGITS = 20  # of a number of 64 bits
 OPERATIONS = frozenset(
     {"bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon"}
@@ -29,13 +29,13 @@ OPERATIONS = frozenset(
 
 
 class Ratio(Struct, frozen=True):
-    """One ratio of completed operations, judged once there were `min_operations` of the second."""
+    """A ratio of completed operations, judged once there were `min_operations` of the second."""
 
     of: Annotated[str, Meta(description="an operation: bind, search, compare, modify, add, …")]
     to: Annotated[str, Meta(description="the operation that it is compared with")]
     ratio: Annotated[Thresholds, Meta(description="the first divided by the second")] = Thresholds()
     min_operations: Annotated[
-        int, Meta(description="fewer of the second say nothing, and are not judged")
+        int, Meta(description="with fewer operations of the second the ratio is not judged")
     ] = 10
 
     def __post_init__(self) -> None:
@@ -43,11 +43,11 @@ class Ratio(Struct, frozen=True):
 
 
 class Rate(Struct, frozen=True):
-    """How many operations of one kind others do in a second."""
+    """The number of operations of one kind per second, without those of the check's sessions."""
 
     of: Annotated[str, Meta(description="an operation: bind, search, compare, modify, add, …")]
     per_second: Annotated[
-        Thresholds, Meta(description="so many in a second, over the window that was seen")
+        Thresholds, Meta(description="operations per second, over the time that was observed")
     ] = Thresholds()
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Rate(Struct, frozen=True):
 def _refuse_unknown(names: set[str]) -> None:
     unknown = names - OPERATIONS
     if unknown:
-        raise ValueError(f"{min(unknown)!r} is no operation; there are {sorted(OPERATIONS)}")
+        raise ValueError(f"{min(unknown)!r} is not an operation; there are {sorted(OPERATIONS)}")
 
 
 class Params(Struct, frozen=True):
@@ -72,7 +72,7 @@ class Params(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """The operations that slapd completed since it started, and those of this session, by kind.
 
-    `completed` is empty where cn=Monitor cannot be read.
+    `completed` is empty if cn=Monitor cannot be read.
     """
 
     completed: Mapping[str, int] = {}
@@ -80,7 +80,7 @@ class Facts(Struct, frozen=True):
 
 
 def observe(session: Session, _: Params) -> Facts:
-    """Read how many operations of each kind were completed since slapd started."""
+    """Read the counters of completed operations."""
     own = {name: session.counts.get(name, 0) for name in OPERATIONS}
     found = session.search(BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,))
     completed = {
@@ -91,13 +91,13 @@ def observe(session: Session, _: Params) -> Facts:
 
 
 def _counter(values: tuple[str, ...]) -> int:
-    """Read a counter; slapd's have 64 bits, so more digits are no counter."""
+    """Parse a counter; 0 for more digits than 64 bits have."""
     text = values[0] if values and len(values[0]) <= MAX_DIGITS else ""
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge each ratio and each rate over the time that was seen."""
+    """Judge each ratio and each rate over the time that was observed."""
     if not view.facts.completed:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
@@ -109,11 +109,11 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     ]
     since = _since_restart([facts for _, facts in seen])
     if len(since) == 1:
-        why = "slapd was restarted" if len(seen) > 1 else "read once so far"
+        why = "slapd was restarted" if len(seen) > 1 else "only one read so far"
         yield view.finding(State.OK, "collecting", f"no ratio yet: {why}")
         return
-    asked = {name for ratio in params.ratios for name in (ratio.of, ratio.to)}
-    done = {name: _done(since, name) for name in asked | {rate.of for rate in params.rates}}
+    names = {name for ratio in params.ratios for name in (ratio.of, ratio.to)}
+    done = {name: _done(since, name) for name in names | {rate.of for rate in params.rates}}
     for ratio in params.ratios:
         yield _judge_ratio(view, ratio, done[ratio.of], done[ratio.to])
     seconds = seen[-1][0] - seen[-len(since)][0]
@@ -124,7 +124,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
 def _judge_rates(
     view: View[Facts], rates: Sequence[Rate], done: Mapping[str, int], seconds: float
 ) -> Iterable[Finding]:
-    """Return a finding for each rate out of its range, or one that has them all."""
+    """Return a finding for each rate that alerts, or one OK finding on all rates."""
     metrics = []
     for rate in rates:
         value = done[rate.of] / seconds
@@ -132,7 +132,7 @@ def _judge_rates(
         metric = rate.per_second.metric("operations_per_second", value, rate.of)
         metrics.append(metric)
         if state is not State.OK:
-            summary = f"{value:.3g} {rate.of} operations a second"
+            summary = f"{value:.3g} {rate.of} operations per second"
             yield view.finding(state, "rate", summary, (metric,))
     if not any(rate.per_second.state(done[rate.of] / seconds) is not State.OK for rate in rates):
         summary = ", ".join(f"{metric.label} {metric.value:.3g}/s" for metric in metrics)
@@ -140,18 +140,19 @@ def _judge_rates(
 
 
 def _done(reads: Sequence[Facts], name: str) -> int:
-    """Return how many operations others did between the first read and the last.
+    """Return the number of operations of other clients between the first read and the last.
 
-    Our own between two reads: the search that read the counters and the unbind of the one session,
-    and what the other session did before it read them. Another agent's are not known to us.
+    Own operations between two reads are the search that read the counters and the unbind of the
+    earlier session, and those of the later session before its search. Operations of another agent
+    are not known, and count as those of clients.
     """
-    all_of_them = reads[-1].completed.get(name, 0) - reads[0].completed.get(name, 0)
+    total = reads[-1].completed.get(name, 0) - reads[0].completed.get(name, 0)
     own = sum(read.own.get(name, 0) + (name in AFTER) for read in reads[1:] if read.own)
-    return max(0, all_of_them - own)
+    return max(0, total - own)
 
 
 def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:
-    """Return the newest reads between which no counter fell: slapd ran all the time."""
+    """Return the newest reads between which no counter decreased: slapd was not restarted."""
     first = len(reads) - 1
     after = [reads[first].completed.get(name, 0) for name in OPERATIONS]
     while first:
@@ -173,7 +174,7 @@ def _judge_ratio(view: View[Facts], ratio: Ratio, of: int, to: int) -> Finding:
 
 
 def second_look(view: View[Facts], _: Params) -> bool:
-    """Tell whether there is no difference to judge yet."""
+    """Return whether there is only one read, and so no difference to judge."""
     return bool(view.facts.completed) and len(view.own) == 1
 
 

@@ -1,6 +1,6 @@
-"""Whose an entry is, asked before anything is written to it; for the checks that write.
+"""The owner of a canary, which the checks that write read before they write to it.
 
-What comes back is "ours" only where the entry carries our mark (canary.py).
+The owner is "ours" only if the entry has the mark of this agent (canary.py).
 """
 
 from __future__ import annotations
@@ -15,27 +15,26 @@ from ldaphealth.ldap.deadline import SessionError
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-Whose = Literal["ours", "missing", "foreign"]
-HOW = "`ldaphealth canary apply` makes it"
-# The code and the sentence of what is not ours; `{}` is the DN.
-NOT_OURS: Mapping[str, tuple[str, str]] = {
+Owner = Literal["ours", "missing", "foreign"]
+# The code and the text of the finding on an entry that is not written to; `{}` is the DN.
+NOT_WRITTEN: Mapping[str, tuple[str, str]] = {
     "missing": (
         "no_canary",
-        f"no canary {{}}, or no right to read it; nothing was written ({HOW})",
+        "no canary {}, or no right to read it; nothing was written (see `ldaphealth canary apply`)",
     ),
     "foreign": (
         "foreign_entry",
-        f"{{}} lacks our mark in {MARK_ATTRIBUTE}; nothing was written",
+        f"{{}} lacks the mark of this agent in {MARK_ATTRIBUTE}; nothing was written",
     ),
 }
 
 
 def read_own(
     session: Session, dn: str, mark: str, more: Sequence[str] = ()
-) -> tuple[Whose, Mapping[str, tuple[str, ...]]]:
-    """Tell whose an entry is, and return what it shows of `more`, by attribute in lower case.
+) -> tuple[Owner, Mapping[str, tuple[str, ...]]]:
+    """Return the owner of an entry, and its attributes `more`, by their names in lower case.
 
-    SessionError when it cannot be read for another reason than that it is not there.
+    SessionError if it cannot be read for another reason than noSuchObject.
     """
     try:
         entry = session.read(dn, (MARK_ATTRIBUTE, *more))
@@ -47,5 +46,5 @@ def read_own(
 
 
 def fresh_token() -> str:
-    """Return a value that was never written before."""
+    """Return a new random value."""
     return f"ldaphealth {os.urandom(16).hex()}"

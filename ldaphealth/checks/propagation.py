@@ -1,7 +1,7 @@
-"""A token written at one provider, watched for on every other server: how long it takes, or lost.
+"""The time in which a token that is written at one provider arrives at every other server.
 
-Providers take turns. Each server is judged by the newest token of each of them; what one server
-lacks is its own trouble, what most servers lack is that of the one that wrote it.
+Providers take turns. Each server is judged by the newest token of each provider. If one server
+lacks a token, the finding is on that server; if most servers lack it, on the writer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
-from ldaphealth.checks.own_entry import NOT_OURS
+from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.checks.token import (
     Arrival,
     Outcome,
@@ -26,7 +26,7 @@ from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 
 PURPOSE: Purpose = "propagation"
-MOST_READERS = 64  # side by side; of more servers others are watched the next time
+MOST_READERS = 64  # in parallel; of more servers, others are watched in the next survey
 Judged = tuple[State, str, str, Trust]
 
 
@@ -36,20 +36,22 @@ class Params(Struct, frozen=True, kw_only=True):
     container: Annotated[str, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
     base: Annotated[
-        str, Meta(description="where contextCSN is: the naming context; empty: the suffix")
+        str, Meta(description="the naming context, which has contextCSN; empty: the suffix")
     ] = ""
     interval_seconds: Annotated[
         float,
-        Meta(ge=1, le=86400, description="a provider writes once in this time; they take turns"),
+        Meta(ge=1, le=86400, description="the time between two tokens; providers take turns"),
     ] = 60.0
     lost_seconds: Annotated[
-        float, Meta(gt=0, le=600, description="what did not arrive until then is lost")
+        float, Meta(gt=0, le=600, description="a token that has not arrived by then is lost")
     ] = 10.0
-    seconds: Annotated[Thresholds, Meta(description="the time until it arrives")] = at_most(2, 5)
+    seconds: Annotated[Thresholds, Meta(description="the time until the token arrives")] = at_most(
+        2, 5
+    )
 
     def __post_init__(self) -> None:
         if self.agent and not NAME.fullmatch(self.agent):
-            raise ValueError("agent is a name of letters, digits, dot, dash and underscore")
+            raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
 
     @property
     def deadline_seconds(self) -> float:
@@ -58,11 +60,11 @@ class Params(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one token; the facts are the same for all servers.
+    """The result of one token; the facts are the same for all servers.
 
-    `writer` is the server where it was written, at `dn`; `turns` is how many providers take turns.
-    `outcome` is what became of the write, with a `detail` where it failed. `readers` has what was
-    seen at the other servers within `lost_seconds`, by server ID.
+    `writer` is the server where it was written, at `dn`; `turns` is the number of providers that
+    take turns. `outcome` is the result of the write, with a `detail` if it failed. `readers` has
+    what was seen at the other servers within `lost_seconds`, by server ID.
     """
 
     writer: str
@@ -75,48 +77,49 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     readers: Mapping[str, Arrival] = {}
 
 
-def survey(site: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
-    """Have the provider whose turn it is write, and watch the others. Kept: the turn's number."""
-    turn = site.kept or 0
-    providers = [each for each in site.servers if each.role is Role.PROVIDER]
-    if not providers or len(site.servers) == 1:
+def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
+    """Write a token at the next provider, and watch the others. Kept: the number of the turn."""
+    turn, params = context.kept or 0, context.params
+    providers = [each for each in context.servers if each.role is Role.PROVIDER]
+    if not providers or len(context.servers) == 1:
         alone = Facts(writer="", outcome="alone", turns=1)
-        return SurveyResult({each.id: SurveyFacts(alone) for each in site.servers}, turn)
+        return SurveyResult({each.id: SurveyFacts(alone) for each in context.servers}, turn)
     writer = providers[turn % len(providers)]
-    others = [each for each in site.servers if each is not writer]
-    agent = site.params.agent or this_agent()
-    assignment = TokenPlan(
-        canary_dn(site.params.container, agent, writer, PURPOSE),
+    others = [each for each in context.servers if each is not writer]
+    agent = params.agent or this_agent()
+    plan = TokenPlan(
+        canary_dn(params.container, agent, writer, PURPOSE),
         canary_mark(agent, writer, PURPOSE),
-        site.params.base,
-        site.params.lost_seconds,
+        params.base,
+        params.lost_seconds,
     )
     readers = _some(others, turn // len(providers))
-    written = write_and_watch(site, assignment, writer, readers)
-    story = Facts(
+    result = write_and_watch(context, plan, writer, readers)
+    facts = Facts(
         writer=writer.id,
-        outcome=written.outcome,
+        outcome=result.outcome,
         turns=len(providers),
-        dn=assignment.dn,
-        lost_seconds=assignment.lost_seconds,
-        detail=written.detail,
-        csn=written.csn,
-        readers=written.readers,
+        dn=plan.dn,
+        lost_seconds=plan.lost_seconds,
+        detail=result.detail,
+        csn=result.csn,
+        readers=result.readers,
     )
-    found = {each.id: SurveyFacts(story, _timings(story, each.id)) for each in site.servers}
+    found = {each.id: SurveyFacts(facts, _timings(facts, each.id)) for each in context.servers}
     return SurveyResult(found, turn + 1)
 
 
 def _some(servers: Sequence[Server], cycle: int) -> Sequence[Server]:
+    """Return at most MOST_READERS servers, other ones in each cycle."""
     if len(servers) <= MOST_READERS:
         return servers
     start = cycle * MOST_READERS % len(servers)
     return [*servers[start:], *servers[:start]][:MOST_READERS]
 
 
-def _timings(story: Facts, server: str) -> Mapping[str, float]:
-    seconds = _seconds(story, server)
-    return {} if seconds is None else {f"from {_name(story.writer)}": seconds}
+def _timings(token: Facts, server: str) -> Mapping[str, float]:
+    seconds = _seconds(token, server)
+    return {} if seconds is None else {f"from {_name(token.writer)}": seconds}
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
@@ -125,147 +128,152 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         summary = "there is no other server to watch, or no provider to write to"
         yield view.finding(State.OK, "not_applicable", summary)
         return
-    me, stories = view.server.id, _latest_stories(view)
-    told = [
-        *_as_reader(me, stories, params),
-        *_unread(me, view.facts),
-        *_as_writer(me, stories),
+    server, tokens = view.server.id, _latest_tokens(view)
+    found = [
+        *_as_reader(server, tokens, params),
+        *_unread(server, view.facts),
+        *_as_writer(server, tokens),
     ]
-    metrics = tuple(_metrics(me, stories, params))
-    if not told and metrics:
-        told = [(State.OK, "ok", _fine_sentence(me, stories), Trust.SOFT)]
-    if not told:
-        told = [(State.OK, "collecting", "nothing was watched for here yet", Trust.SOFT)]
-    for place, (state, code, summary, trust) in enumerate(told):
+    metrics = tuple(_metrics(server, tokens, params))
+    if not found and metrics:
+        found = [(State.OK, "ok", _received_summary(server, tokens), Trust.SOFT)]
+    if not found:
+        found = [(State.OK, "collecting", "not measured here yet", Trust.SOFT)]
+    for place, (state, code, summary, trust) in enumerate(found):
         yield view.finding(state, code, summary, metrics if place == 0 else (), trust)
 
 
-def _latest_stories(view: View[Facts]) -> list[Facts]:
-    """Return the newest story of each writer; one that had its turn again has no older one."""
+def _latest_tokens(view: View[Facts]) -> list[Facts]:
+    """Return the newest token of each writer, of as many surveys as providers take turns."""
     recent = [
         facts
         for each in view.own[-view.facts.turns :]
         if (facts := each.facts) is not None and facts.writer
     ]
-    return [*{story.writer: story for story in recent}.values()]
+    return [*{token.writer: token for token in recent}.values()]
 
 
-def _as_reader(me: str, stories: Sequence[Facts], params: Params) -> Iterator[Judged]:
-    mine = [story for story in stories if me in story.readers]
-    lost = [story for story in mine if me in _lost(story) and not _is_isolated(story)]
-    split = [story for story in lost if _is_split(story, stories)]
-    alone = [story for story in lost if story not in split]
+def _as_reader(server: str, tokens: Sequence[Facts], params: Params) -> Iterator[Judged]:
+    """Yield the opinions on a server as a reader of tokens."""
+    watched = [token for token in tokens if server in token.readers]
+    lost = [token for token in watched if server in _lost(token) and not _is_isolated(token)]
+    split = [token for token in lost if _is_split(token, tokens)]
+    alone = [token for token in lost if token not in split]
     slow = [
-        story
-        for story in mine
-        if (seconds := _seconds(story, me)) is not None
+        token
+        for token in watched
+        if (seconds := _seconds(token, server)) is not None
         and params.seconds.state(seconds) is not State.OK
     ]
     if alone:
-        yield State.CRITICAL, "lost", _lost_sentence(me, alone), Trust.SOFT
+        yield State.CRITICAL, "lost", _lost_summary(server, alone), Trust.SOFT
     if split:
-        summary = f"{_lost_sentence(me, split)}; nor did that receive what was written here"
-        yield State.CRITICAL, "split", f"{summary}; nobody is removed for it", Trust.INFORMATIVE
+        summary = (
+            f"{_lost_summary(server, split)}; the other half of the servers lacks tokens of this "
+            "half; no server is removed for a split"
+        )
+        yield State.CRITICAL, "split", summary, Trust.INFORMATIVE
     if slow:
-        worst = max(slow, key=lambda story: _seconds(story, me) or 0.0)
-        seconds = _seconds(worst, me) or 0.0
-        summary = f"took {seconds:.2f} s to receive what was written at {_names(slow)}"
+        worst = max(slow, key=lambda token: _seconds(token, server) or 0.0)
+        seconds = _seconds(worst, server) or 0.0
+        summary = f"took {seconds:.2f} s to receive {_written_at(slow)}"
         yield params.seconds.state(seconds), "slow", summary, Trust.SOFT
 
 
-def _unread(me: str, newest: Facts) -> Iterator[Judged]:
-    """Tell it of the newest token alone: that a server was restarted is nobody's business after."""
-    if me in newest.readers and _is_unread(newest, me):
-        trouble = newest.readers[me].trouble
-        summary = f"could not be watched for what was written at {_names([newest])}: {trouble}"
+def _unread(server: str, newest: Facts) -> Iterator[Judged]:
+    """Yield that a server could not be read for the newest token; older tokens do not matter."""
+    if server in newest.readers and _is_unread(newest, server):
+        error = newest.readers[server].error
+        summary = f"could not be read for {_written_at([newest])}: {error}"
         yield State.UNKNOWN, "unread", summary, Trust.LOCAL
 
 
-def _as_writer(me: str, stories: Sequence[Facts]) -> Iterator[Judged]:
-    for story in stories:
-        if story.writer != me:
+def _as_writer(server: str, tokens: Sequence[Facts]) -> Iterator[Judged]:
+    """Yield the opinions on a server as the writer of a token."""
+    for token in tokens:
+        if token.writer != server:
             continue
-        if story.outcome in NOT_OURS:
-            code, summary = NOT_OURS[story.outcome]
-            yield State.UNKNOWN, code, summary.format(story.dn), Trust.LOCAL
-        elif story.outcome == "unwritten":
-            summary = f"nothing could be written here to watch for: {story.detail}"
+        if token.outcome in NOT_WRITTEN:
+            code, summary = NOT_WRITTEN[token.outcome]
+            yield State.UNKNOWN, code, summary.format(token.dn), Trust.LOCAL
+        elif token.outcome == "unwritten":
+            summary = f"no token could be written here: {token.detail}"
             yield State.UNKNOWN, "unwritten", summary, Trust.LOCAL
-        elif _is_isolated(story):
-            got = len(_arrived(story))
-            who = "none" if not got else f"only {got}"
-            count = got + len(_lost(story))
+        elif _is_isolated(token):
+            arrived = len(_arrived(token))
+            who = "none" if not arrived else f"only {arrived}"
             summary = (
-                f"{who} of {count} servers received within {story.lost_seconds:g} s what was "
-                "written here"
+                f"{who} of {arrived + len(_lost(token))} servers received the token written here "
+                f"within {token.lost_seconds:g} s"
             )
             yield State.CRITICAL, "isolated", summary, Trust.SOFT
 
 
-def _metrics(me: str, stories: Sequence[Facts], params: Params) -> Iterator[Metric]:
-    for story in stories:
-        seconds = _seconds(story, me)
+def _metrics(server: str, tokens: Sequence[Facts], params: Params) -> Iterator[Metric]:
+    for token in tokens:
+        seconds = _seconds(token, server)
         if seconds is not None:
-            yield params.seconds.metric("propagation_seconds", seconds, _name(story.writer))
+            yield params.seconds.metric("propagation_seconds", seconds, _name(token.writer))
 
 
-def _seconds(story: Facts, server: str) -> float | None:
-    return story.readers[server].seconds if server in story.readers else None
+def _seconds(token: Facts, server: str) -> float | None:
+    return token.readers[server].seconds if server in token.readers else None
 
 
-def _arrived(story: Facts) -> list[str]:
-    return [server for server in story.readers if _seconds(story, server) is not None]
+def _arrived(token: Facts) -> list[str]:
+    return [server for server in token.readers if _seconds(token, server) is not None]
 
 
-def _lost(story: Facts) -> list[str]:
-    """Return who was seen, at the end of the wait, not to have it."""
+def _lost(token: Facts) -> list[str]:
+    """Return the servers that were seen to lack the token after `lost_seconds`."""
     return [
         server
-        for server, seen in story.readers.items()
-        if seen.seconds is None and not _is_unread(story, server)
+        for server, arrival in token.readers.items()
+        if arrival.seconds is None and not _is_unread(token, server)
     ]
 
 
-def _is_unread(story: Facts, server: str) -> bool:
-    """Tell whether a reader could not be read when it mattered: that is its own trouble."""
-    seen = story.readers[server]
-    return seen.seconds is None and (
-        bool(seen.trouble) or seen.watched_seconds < story.lost_seconds
+def _is_unread(token: Facts, server: str) -> bool:
+    """Return whether a reader could not be read up to `lost_seconds`, so the token is not lost."""
+    arrival = token.readers[server]
+    return arrival.seconds is None and (
+        bool(arrival.error) or arrival.watched_seconds < token.lost_seconds
     )
 
 
-def _is_isolated(story: Facts) -> bool:
-    """Tell whether most servers lack it: then the one that wrote it is cut off, and not they."""
-    return len(_lost(story)) > 1 + len(_arrived(story))
+def _is_isolated(token: Facts) -> bool:
+    """Return whether most servers lack the token: then the finding is on its writer."""
+    return len(_lost(token)) > 1 + len(_arrived(token))
 
 
-def _is_split(story: Facts, stories: Sequence[Facts]) -> bool:
-    """Tell whether halves lack each other's: as many lack it as have it, and write unheard."""
-    lost = _lost(story)
-    return len(lost) == 1 + len(_arrived(story)) and any(
-        other.writer in lost and story.writer in _lost(other) for other in stories
+def _is_split(token: Facts, tokens: Sequence[Facts]) -> bool:
+    """Return whether one half lacks the token, and this half lacks a token of the other half."""
+    lost = _lost(token)
+    return len(lost) == 1 + len(_arrived(token)) and any(
+        other.writer in lost and token.writer in _lost(other) for other in tokens
     )
 
 
-def _lost_sentence(me: str, stories: Sequence[Facts]) -> str:
-    limit = max(story.lost_seconds for story in stories)
-    sentence = f"did not receive within {limit:g} s what was written at {_names(stories)}"
-    seen = stories[-1].readers[me]
-    if not seen.is_there:
-        return f"{sentence}; {stories[-1].dn} is not here at all, or not for us to read"
-    if seen.csn_seconds is not None:
-        return f"{sentence}, although its contextCSN says so"
-    return sentence
+def _lost_summary(server: str, tokens: Sequence[Facts]) -> str:
+    limit = max(token.lost_seconds for token in tokens)
+    summary = f"did not receive {_written_at(tokens)} within {limit:g} s"
+    arrival = tokens[-1].readers[server]
+    if not arrival.is_there:
+        return f"{summary}; {tokens[-1].dn} does not exist here, or there is no right to read it"
+    if arrival.csn_seconds is not None:
+        return f"{summary}, although its contextCSN includes it"
+    return summary
 
 
-def _fine_sentence(me: str, stories: Sequence[Facts]) -> str:
-    arrived = [story for story in stories if _seconds(story, me) is not None]
-    longest = max(_seconds(story, me) or 0.0 for story in arrived)
-    return f"received within {longest:.3f} s what was written at {_names(arrived)}"
+def _received_summary(server: str, tokens: Sequence[Facts]) -> str:
+    arrived = [token for token in tokens if _seconds(token, server) is not None]
+    longest = max(_seconds(token, server) or 0.0 for token in arrived)
+    return f"received {_written_at(arrived)} within {longest:.3f} s"
 
 
-def _names(stories: Sequence[Facts]) -> str:
-    return ", ".join(_name(story.writer) for story in stories)
+def _written_at(tokens: Sequence[Facts]) -> str:
+    noun = "token" if len(tokens) == 1 else "tokens"
+    return f"the {noun} written at {', '.join(_name(token.writer) for token in tokens)}"
 
 
 def _name(server: str) -> str:

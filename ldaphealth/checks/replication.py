@@ -1,7 +1,7 @@
-"""Where each server stands in replication, compared with what was seen of the others.
+"""The standing of each server in replication, compared with what was seen of the others.
 
-A dead provider is the provider's finding; a consumer is judged only by what others were seen to
-have (docs/replication.md).
+A server is judged only by changes that other servers were seen to have (docs/replication.md). A
+provider that is down is a finding on the provider, not on its consumers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, CheckedCluster, View
 from ldaphealth.checks.standing_findings import (
-    FINE,
+    OK_SUMMARIES,
     FindingParts,
     StandingContext,
     future_findings,
-    name,
+    reference_name,
     regression_findings,
     standing_findings,
     standing_metrics,
@@ -29,8 +29,8 @@ from ldaphealth.checks.vector_reads import (
     own_reads,
     reads_now,
     select_kept,
-    sightings,
     vector,
+    vector_reads,
 )
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.csn import (
@@ -53,27 +53,28 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
-# What a process without memory believes; half of the pause where that is shorter than a second.
+# The default in a process without memory; half of the pause if that is shorter than a second.
 SECOND_LOOK = Thresholds(critical=Range(end=0.5))
 
 
 class Params(Struct, frozen=True, kw_only=True):
-    """Settings of the check. A process without memory sees a server twice, a moment apart.
+    """Settings of the check.
 
-    It cannot wait for `behind`, so `behind_second_look` judges what is still missing then; its
-    default is half of the time between the two, where that is less.
+    A process without memory reads a server twice, a moment apart. It cannot wait for `behind`, so
+    `behind_second_look` judges the changes that are missing in both reads. Its default is half of
+    the time between the reads, if that is less.
     """
 
     base: Annotated[str, Meta(description="the naming context; empty: the suffix")] = ""
     bases: Annotated[
         tuple[str, ...],
-        Meta(description="several naming contexts in place of `base`, each judged by itself"),
+        Meta(description="several naming contexts in place of `base`, each judged separately"),
     ] = ()
     behind: Annotated[
         Thresholds, Meta(description="seconds for which a server lacks what most others have")
     ] = at_most(10, 60)
     behind_second_look: Annotated[
-        Thresholds, Meta(description="the same in a process without memory, which sees twice")
+        Thresholds, Meta(description="the same in a process without memory, which reads twice")
     ] = SECOND_LOOK
     retired_server_ids: Annotated[
         tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
@@ -81,30 +82,30 @@ class Params(Struct, frozen=True, kw_only=True):
     reference: Annotated[
         str,
         Meta(
-            description="with what a server is compared: `majority` of the servers, the `newest` "
-            "known change, or `server:NAME`"
+            description="with what a server is compared: the `majority` of the servers, the "
+            "`newest` known change, or `server:NAME`"
         ),
     ] = "majority"
     future_seconds: Annotated[
-        Thresholds, Meta(description="seconds by which a change is dated later than it is here")
+        Thresholds, Meta(description="seconds by which a change is dated in the future")
     ] = at_most(60, 600)
 
     def __post_init__(self) -> None:
         if self.base and self.bases:
-            raise ValueError("base and bases exclude each other: name all in bases")
+            raise ValueError("base and bases exclude each other: use bases for all")
         if len({*self.bases}) < len(self.bases):
-            raise ValueError("bases names one naming context twice")
+            raise ValueError("bases has the same naming context twice")
         for key in ("behind", "behind_second_look"):
             if getattr(self, key).state(0.0) is not State.OK:
-                raise ValueError(f"{key} would alert on 0 s: on a server that lacks nothing")
+                raise ValueError(f"{key} alerts on 0 s, that is on a server that lacks nothing")
         if self.reference not in ("majority", "newest") and not SERVER.fullmatch(self.reference):
             raise ValueError(
-                "reference is majority, newest, or server: and the name of a server, such as "
-                f"server:ldap1; not {self.reference[:80]!a}"
+                "reference must be majority, newest, or server:NAME, such as server:ldap1; not "
+                f"{self.reference[:80]!a}"
             )
 
     def proves_within(self, pause_seconds: float) -> bool:
-        """Tell whether two reads so far apart can prove anybody behind."""
+        """Return whether two reads with that pause can prove that a server is behind."""
         limits = self.behind_second_look
         return limits in (SECOND_LOOK, Thresholds()) or _tolerance_seconds(limits) < pause_seconds
 
@@ -113,7 +114,7 @@ class Params(Struct, frozen=True, kw_only=True):
         return self.bases or (self.base or server.suffix,)
 
     def compared_with(self, cluster: str) -> Reference:
-        """Return what `reference` says, for the servers of that cluster."""
+        """Return the reference of the settings, for the servers of that cluster."""
         named = SERVER.fullmatch(self.reference)
         if named:
             return Reference(ReferenceMode.SERVER, f"{cluster}/{named[1]}")
@@ -121,7 +122,7 @@ class Params(Struct, frozen=True, kw_only=True):
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Read the position of every server ID, in every naming context."""
+    """Read contextCSN of every naming context."""
     found = {
         base: _bounded(session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ()))
         for base in params.contexts(session.server)
@@ -130,90 +131,90 @@ def observe(session: Session, params: Params) -> Facts:
 
 
 def _bounded(values: Sequence[str]) -> tuple[str, ...]:
-    """Keep what is judged, and of more than that enough to tell: it is remembered many times."""
+    """Return the values, cut just beyond the limits of the judge: many observations are kept."""
     return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge the standing of one server among all that could be read, by naming context."""
+    """Judge the standing of one server among all that can be read, for each naming context."""
     bases = params.contexts(view.server)
     reference = params.compared_with(view.server.cluster)
     for base in bases:
         limits = _limits(view, params, base)
-        asked = StandingContext(limits, reference, base if len(bases) > 1 else "")
-        for state, code, summary, metrics, trust in _judged(view, params, base, asked):
-            yield view.finding(state, code, asked.sentence(summary), metrics, trust)
+        context = StandingContext(limits, reference, base if len(bases) > 1 else "")
+        for state, code, summary, metrics, trust in _judged(view, params, base, context):
+            yield view.finding(state, code, context.prefixed(summary), metrics, trust)
 
 
 def _judged(
-    view: View[Facts], params: Params, base: str, asked: StandingContext
+    view: View[Facts], params: Params, base: str, context: StandingContext
 ) -> Sequence[FindingParts]:
     try:
-        mine = vector(view.facts, base)
+        own_vector = vector(view.facts, base)
     except CSNError as error:
         return [(State.WARNING, "bad_csn", str(error), (), Trust.SOFT)]
-    if not mine:
+    if not own_vector:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
         return [(State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL)]
-    retired, reference = frozenset(params.retired_server_ids), asked.reference
+    retired, reference = frozenset(params.retired_server_ids), context.reference
     reads, own = reads_now(view.observations, base), own_reads(view.own, base)
-    standings = assess(reads, retired, _tolerance_seconds(asked.limits), reference)
+    standings = assess(reads, retired, _tolerance_seconds(context.limits), reference)
     standing = standings[view.server.id]
-    metrics = tuple(standing_metrics(asked, standing))
-    told = [
-        *standing_findings(asked, standing, metrics, own),
+    metrics = tuple(standing_metrics(context, standing))
+    observed, limits = view.facts.observed_epoch_seconds, params.future_seconds
+    found = [
+        *standing_findings(context, standing, metrics, own),
         *regression_findings(regressed(own, retired), metrics),
-        *future_findings(
-            asked, mine, view.facts.observed_epoch_seconds, params.future_seconds, retired
-        ),
+        *future_findings(context, own_vector, observed, limits, retired),
     ]
+    name = reference_name(reference)
     if reference.mode is ReferenceMode.SERVER and reference.server not in reads:
         summary = (
-            f"nothing to compare with: the reference server {name(reference)} cannot be read, or "
-            "is no server of this cluster"
+            f"nothing to compare with: the reference server {name} cannot be read, or is not a "
+            "server of this cluster"
         )
-        told.append((State.UNKNOWN, "no_reference", summary, metrics, Trust.LOCAL))
-    fine = (State.OK, "ok", FINE[reference.mode].format(name(reference)), metrics, Trust.SOFT)
-    return [each for each in told if each[0] is not State.OK] or [fine]
+        found.append((State.UNKNOWN, "no_reference", summary, metrics, Trust.LOCAL))
+    ok = (State.OK, "ok", OK_SUMMARIES[reference.mode].format(name), metrics, Trust.SOFT)
+    return [each for each in found if each[0] is not State.OK] or [ok]
 
 
 def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str]]:
-    """Yield the settings that cannot work in this cluster, with what is wrong."""
+    """Yield the settings that cannot work in this cluster, with a message."""
     pause = cluster.second_look_seconds
     if not params.proves_within(pause):
-        what = f"nobody could be behind: the two looks are {pause:g} s apart (second_look_seconds)"
-        yield "behind_second_look", f"{what}, so it must alert on less"
+        limit = f"less than {pause:g} s, the time between the two reads (second_look_seconds)"
+        yield "behind_second_look", f"must alert on {limit}"
     named, servers = SERVER.fullmatch(params.reference), [each.name for each in cluster.servers]
     if named and named[1] not in servers:
         yield "reference", f"the cluster has no server {named[1]!r}{suggestion(named[1], servers)}"
 
 
 def second_look(view: View[Facts], params: Params) -> bool:
-    """Tell whether this server lacked anything that was seen of another."""
+    """Return whether this server lacks a change that another server was seen to have."""
     for base in params.contexts(view.server):
         reads = reads_now(view.observations, base)
         now = {server: next(reversed(seen)).vector for server, seen in reads.items()}
-        mine = now.get(view.server.id)
-        if mine is not None and any(
-            lacks(mine, other, params.retired_server_ids) for other in now.values()
+        own = now.get(view.server.id)
+        if own is not None and any(
+            lacks(own, other, params.retired_server_ids) for other in now.values()
         ):
             return True
     return False
 
 
 def _limits(view: View[Facts], params: Params, base: str) -> Thresholds:
-    """Return what judges lateness; a short pause between two looks must be enough to prove it."""
+    """Return the thresholds for a server that is behind; in one-shot use the pause bounds them."""
     if not view.one_shot:
         return params.behind
-    reads = sightings(view.own, base)
-    if params.behind_second_look != SECOND_LOOK or len(reads) < 2:  # noqa: PLR2004  looks
+    reads = vector_reads(view.own, base)
+    if params.behind_second_look != SECOND_LOOK or len(reads) < 2:  # noqa: PLR2004  two reads
         return params.behind_second_look
     pause = reads[-1].seen_at_seconds - reads[-1].duration_seconds - reads[0].seen_at_seconds
     return Thresholds(critical=Range(end=min(0.5, max(0.0, pause / 2))))
 
 
 def _tolerance_seconds(limits: Thresholds) -> float:
-    """Return what ordinary replication may take: the lowest time that alerts."""
+    """Return the seconds that normal replication may take: the lowest time that alerts."""
     alerting = [each for each in (limits.warning, limits.critical) if each is not None]
     return min((each.start if each.inside_alerts else each.end for each in alerting), default=0.0)
 

@@ -1,7 +1,7 @@
-"""What a server may run out of: database pages, connections, readers, threads (slapd-monitor(5)).
+"""Resources of a server: database pages, connections, readers, threads (slapd-monitor(5)).
 
-A full MDB database refuses every write, and a server without descriptors every client; both come
-slowly and can be seen before.
+A full MDB database refuses every write, and a server without descriptors refuses every client. Both
+develop slowly, and can be seen before they happen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ATTRIBUTES = (
     "olmMDBReadersUsed",
 )
 MAX_DIGITS = 20  # of a number of 64 bits
-LASTING = 3  # reads in a row: a moment with waiting operations is ordinary
+LASTING = 3  # reads in a row: waiting operations in a single read are normal
 
 
 Attributes = Mapping[str, tuple[str, ...]]
@@ -54,7 +54,7 @@ class Params(Struct, frozen=True):
         Thresholds, Meta(description="reader slots in use, of the database's `maxreaders`")
     ] = at_most(0.8, 0.95)
     connections_ratio: Annotated[
-        Thresholds, Meta(description="open connections, of the descriptors that slapd may have")
+        Thresholds, Meta(description="open connections, of the file descriptors of slapd")
     ] = at_most(0.8, 0.95)
     pending_operations: Annotated[
         Thresholds, Meta(description="operations that wait for a thread, in three reads in a row")
@@ -70,10 +70,10 @@ class Database(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
-    """What is in use; a server without cn=Monitor, or that hides it from the account, shows none.
+    """The resources in use; empty if cn=Monitor does not exist or the account cannot read it.
 
-    `connections_ratio` is the part of the descriptors that slapd may have; `pending_operations`
-    are those that wait for a thread.
+    `connections_ratio` is the part of slapd's file descriptors that connections use;
+    `pending_operations` are those that wait for a thread.
     """
 
     connections_ratio: float | None = None
@@ -105,11 +105,11 @@ def _databases(
         if not largest or used is None:
             continue
         free = _number(entry, "olmmdbpagesfree") or 0
-        seats, taken = _number(entry, "olmmdbreadersmax"), _number(entry, "olmmdbreadersused")
+        slots, readers = _number(entry, "olmmdbreadersmax"), _number(entry, "olmmdbreadersused")
         yield Database(
             name=printable(", ".join(entry.get("namingcontexts", ())), 64),
             database_ratio=max(0, used - free) / largest,
-            readers_ratio=(taken or 0) / seats if seats else 0.0,
+            readers_ratio=(readers or 0) / slots if slots else 0.0,
         )
 
 
@@ -125,7 +125,7 @@ def _number(entry: Attributes, name: str) -> int | None:
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge what is used of what there is."""
+    """Judge the share of each resource that is in use."""
     if view.facts == NOTHING:
         summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
         yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
@@ -135,27 +135,27 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     metrics = tuple(metric for each in found for metric in each.metrics)
     yield from wrong
     if not wrong:
-        yield view.finding(State.OK, "ok", "nothing is short", metrics)
+        yield view.finding(State.OK, "ok", "all resources are within their limits", metrics)
 
 
 def _findings(view: View[Facts], params: Params) -> Iterator[Finding]:
     facts = view.facts
     for each in facts.databases:
-        what = "of its database's largest size is in use"
+        what = "of the maximum size of the database is in use"
         share = _Share("database_ratio", "database_full", what, params.database_ratio, each.name)
         yield share.finding(view, each.database_ratio)
-        what = "of its database's reader slots are in use"
+        what = "of the reader slots of the database are in use"
         share = _Share("readers_ratio", "readers", what, params.readers_ratio, each.name)
         yield share.finding(view, each.readers_ratio)
     if facts.connections_ratio is not None:
-        what = "of its descriptors are taken by connections"
+        what = "of the file descriptors are used by connections"
         share = _Share("connections_ratio", "connections", what, params.connections_ratio)
         yield share.finding(view, facts.connections_ratio)
     yield from _pending(view, params.pending_operations)
 
 
 class _Share(Struct, frozen=True):
-    """A part of what there is: its metric, the reason code, the sentence and the thresholds."""
+    """A used share of a resource: its metric, the code, the text and the thresholds."""
 
     name: str
     code: str
@@ -170,15 +170,15 @@ class _Share(Struct, frozen=True):
 
 
 def _pending(view: View[Facts], limits: Thresholds) -> Iterator[Finding]:
-    waited = [
+    pending = [
         facts.pending_operations
         for seen in [*view.own][-LASTING:]
         if (facts := seen.facts) is not None and facts.pending_operations is not None
     ]
-    if waited:
-        lasting = min(waited) if len(waited) == LASTING else 0
-        metric = limits.metric("pending_operations", waited[-1])
-        summary = f"at least {lasting} operations have been waiting for a thread"
+    if pending:
+        lasting = min(pending) if len(pending) == LASTING else 0
+        metric = limits.metric("pending_operations", pending[-1])
+        summary = f"at least {lasting} operations waited for a thread in {LASTING} reads in a row"
         yield view.finding(limits.state(lasting), "threads", summary, (metric,))
 
 

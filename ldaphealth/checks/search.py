@@ -1,6 +1,6 @@
-"""A search as clients do it: result code, number of entries, optionally a value, and the time.
+"""A search: its result code, the number of entries, optionally a value, and the time.
 
-The check that catches a server which answers but has lost its data.
+It finds a server that answers but has lost its data.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ class Params(Struct, frozen=True, kw_only=True):
 
     base: Annotated[str, Meta(description="where to search; empty: the suffix")] = ""
     scope: Annotated[
-        Literal["base", "one", "sub"], Meta(description="how far below (RFC 4511 4.5.1.2)")
+        Literal["base", "one", "sub"], Meta(description="the scope (RFC 4511 4.5.1.2)")
     ] = "base"
     filter: Annotated[str, Meta(description="a filter as in RFC 4515")] = "(objectClass=*)"
     attribute: Annotated[str, Meta(description="an entry must have this attribute")] = ""
     value: Annotated[str, Meta(description="and this value in it; empty: any")] = ""
     size_limit: Annotated[
-        int, Meta(description="the server sends at most so many entries, 1 to 1000")
+        int, Meta(description="the number of entries that the server sends at most, 1 to 1000")
     ] = 200
-    entries: Annotated[Thresholds, Meta(description="how many entries are found")] = AT_LEAST_ONE
+    entries: Annotated[Thresholds, Meta(description="the number of entries found")] = AT_LEAST_ONE
     seconds: Annotated[Thresholds, Meta(description="the time of the search")] = at_most(0.5, 2.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size_limit <= 1000:  # noqa: PLR2004  64 KiB hold about that many
             raise ValueError("size_limit is a number of entries from 1 to 1000")
         if self.value and not self.attribute:
-            raise ValueError("value needs attribute: which attribute must hold it?")
+            raise ValueError("value needs attribute, the attribute that must hold it")
 
 
 class Facts(Struct, frozen=True):
@@ -68,14 +68,14 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     state = params.entries.state(count)
     no_value = params.attribute and not view.facts.matching
     if state is not State.OK:
-        asked = params.entries.critical if state is State.CRITICAL else params.entries.warning
-        summary = f"the search found {count} entries, wanted is {asked}"
+        expected = params.entries.critical if state is State.CRITICAL else params.entries.warning
+        summary = f"the search found {count} entries, expected {expected}"
         yield view.finding(state, "entries", summary, metrics)
     if state is not State.CRITICAL and no_value:
-        wanted = f"{params.attribute}: {params.value}".rstrip(": ")
-        yield view.finding(State.CRITICAL, "value", f"no entry has {wanted}", metrics)
-    told = state is not State.OK or no_value
-    yield from judge_seconds(view, params.seconds, f", {count} entries", () if told else metrics)
+        value = f"{params.attribute}: {params.value}".rstrip(": ")
+        yield view.finding(State.CRITICAL, "value", f"no entry has {value}", metrics)
+    besides = metrics if state is State.OK and not no_value else ()
+    yield from judge_seconds(view, params.seconds, f", {count} entries", besides)
 
 
 CHECK = Check(

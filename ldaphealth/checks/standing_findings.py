@@ -1,6 +1,6 @@
-"""The sentences of the replication check: what is wrong with a standing, in the words of people.
+"""The findings of the replication check on a standing, with their texts.
 
-`replication.py` decides what is asked; nothing here reads a server.
+replication.py calls this; nothing here reads a server.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ldaphealth.csn import (
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Metric, State, Trust
 
-FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # as View.finding takes it
+FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # the arguments of View.finding
 
 
 class StandingContext(Struct, frozen=True):
-    """What a standing is told of: the thresholds, the reference, and which naming context.
+    """The thresholds, the reference and the naming context of a standing.
 
-    `base` is empty where there is only one, and then nothing names it.
+    `base` is empty if there is only one naming context, which is then not named in findings.
     """
 
     limits: Thresholds
@@ -36,29 +36,30 @@ class StandingContext(Struct, frozen=True):
     base: str = ""
 
     def label(self, sid: int) -> str:
-        """Return what tells the metrics of one name apart."""
+        """Return what distinguishes the metrics of the same name."""
         return f"{sid:03x} {self.base}".rstrip()
 
-    def sentence(self, text: str) -> str:
-        """Return the sentence, with the naming context before it where there are several."""
-        return f"{self.base}: {text}" if self.base else text
+    def prefixed(self, summary: str) -> str:
+        """Return the summary, with the naming context before it if there are several."""
+        return f"{self.base}: {summary}" if self.base else summary
 
 
-def standing_metrics(asked: StandingContext, standing: Standing) -> Iterator[Metric]:
-    """Yield for how long and by how much a server lacks changes, by server ID."""
+def standing_metrics(context: StandingContext, standing: Standing) -> Iterator[Metric]:
+    """Yield for how long and by how much a server lacks changes, for each server ID."""
     behind, gaps = standing.behind_seconds, standing.csn_gap_seconds
     for sid in sorted({*behind, *gaps}):
-        yield asked.limits.metric("behind_seconds", behind.get(sid, 0.0), asked.label(sid))
+        label = context.label(sid)
+        yield context.limits.metric("behind_seconds", behind.get(sid, 0.0), label)
         if sid in gaps:
-            yield Metric("csn_gap_seconds", gaps[sid], label=asked.label(sid))
+            yield Metric("csn_gap_seconds", gaps[sid], label=label)
 
 
-FINE = {
-    ReferenceMode.MAJORITY: "has what the others have",
-    ReferenceMode.NEWEST: "has the newest that is known",
-    ReferenceMode.SERVER: "has what {} has",
+OK_SUMMARIES = {
+    ReferenceMode.MAJORITY: "has the changes that most others have",
+    ReferenceMode.NEWEST: "has the newest changes",
+    ReferenceMode.SERVER: "has the changes that {} has",
 }
-HAVE = {
+HOLDERS = {
     ReferenceMode.MAJORITY: "most others have",
     ReferenceMode.NEWEST: "another server has",
     ReferenceMode.SERVER: "{} has",
@@ -66,40 +67,34 @@ HAVE = {
 
 
 def standing_findings(
-    asked: StandingContext,
+    context: StandingContext,
     standing: Standing,
     metrics: tuple[Metric, ...],
     own: Sequence[VectorRead],
 ) -> Iterator[FindingParts]:
-    """Yield that a server is behind, isolated, or one of a split."""
-    limits, reference = asked.limits, asked.reference
-    behind, isolated, split = (
-        standing.behind_seconds,
-        standing.isolated_seconds,
-        standing.split_seconds,
-    )
+    """Yield that a server is behind, isolated, or part of a split."""
+    limits, behind = context.limits, standing.behind_seconds
+    isolated, split = standing.isolated_seconds, standing.split_seconds
+    holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
-        summary = _behind_sentence(behind, never_shown(own, behind), reference)
+        summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
-        who = HAVE[reference.mode].format(name(reference))
         summary = (
-            f"has changes of server ID {_sids(isolated)} that {who} not had for "
+            f"has changes of server ID {_sids(isolated)} that {holders} lacked for "
             f"{max(isolated.values()):.1f} s"
         )
         yield limits.state(max(isolated.values())), "isolated", summary, metrics, Trust.SOFT
     if split:
         summary = (
-            f"one half of the cluster lacks changes of server ID {_sids(split)} for "
-            f"{max(split.values()):.1f} s, and the other half lacks others; nobody is removed for "
-            "it"
+            f"one half of the cluster has lacked changes of server ID {_sids(split)} for "
+            f"{max(split.values()):.1f} s, and the other half lacks other changes; no server is "
+            "removed for a split"
         )
         yield limits.state(max(split.values())), "split", summary, metrics, Trust.INFORMATIVE
 
 
-def _behind_sentence(
-    behind: Mapping[int, float], never: frozenset[int], reference: Reference
-) -> str:
+def _behind_summary(behind: Mapping[int, float], never: frozenset[int]) -> str:
     parts = []
     old = behind.keys() - never
     if old:
@@ -108,63 +103,63 @@ def _behind_sentence(
     if never:
         seconds = max(behind[sid] for sid in never)
         parts.append(
-            f"has never received anything of server ID {_sids(never)}, missing for {seconds:.1f} s"
+            f"has never received changes of server ID {_sids(never)}, missing for {seconds:.1f} s"
         )
-    return f"{' and '.join(parts)}; {HAVE[reference.mode].format(name(reference))}"
+    return " and ".join(parts)
 
 
 def regression_findings(
     found: Mapping[int, Regression], metrics: tuple[Metric, ...]
 ) -> Iterator[FindingParts]:
-    """Yield that a server lacks what it had."""
+    """Yield that a server lacks changes that it had."""
     if found:
         moves = "; ".join(f"server ID {sid:03x} {_move(each)}" for sid, each in found.items())
         summary = (
-            f"lacks what it had: {moves}; was it restored from an old backup, or did slapd end "
-            "without writing its checkpoint?"
+            f"lacks changes that it had: {moves}; possible causes are a restored backup, or that "
+            "slapd ended without a checkpoint"
         )
         yield State.CRITICAL, "regressed", summary, metrics, Trust.SOFT
 
 
 def _move(each: Regression) -> str:
     if each.has is None:
-        return f"went from {_when(each.had)} to nothing"
-    was, now = _when(each.had), _when(each.has)
-    if was == now:  # within a second
-        was, now = str(each.had), str(each.has)
-    return f"went back from {was} to {now}"
+        return f"went from {_time(each.had)} to nothing"
+    had, has = _time(each.had), _time(each.has)
+    if had == has:  # within a second
+        had, has = str(each.had), str(each.has)
+    return f"went back from {had} to {has}"
 
 
 def future_findings(
-    asked: StandingContext,
-    mine: Vector,
+    context: StandingContext,
+    own: Vector,
     observed_epoch_seconds: float | None,
     limits: Thresholds,
     retired: Collection[int],
 ) -> Iterator[FindingParts]:
-    """Compare each position with the time of day that the read carries; none carries no opinion."""
+    """Yield that positions are later than the time of the read, if that is known."""
     if observed_epoch_seconds is None:
         return
     ahead = {
         sid: max(0.0, position.time.timestamp() - observed_epoch_seconds)
-        for sid, position in sorted(mine.items())
+        for sid, position in sorted(own.items())
         if sid not in retired
     }
     bad = [sid for sid, seconds in ahead.items() if limits.state(seconds) is not State.OK]
     if bad:
         worst = max(bad, key=lambda sid: ahead[sid])
         summary = (
-            f"has a change of server ID {_sids(bad)} that was made at {_when(mine[worst])}, "
-            f"{ahead[worst]:.0f} s from now: the clock of the server that made it is wrong, or "
-            "the clock here"
+            f"has a change of server ID {_sids(bad)} that is dated {_time(own[worst])}, "
+            f"{ahead[worst]:.0f} s in the future: the clock of the server that made it is wrong, "
+            "or the clock of this host"
         )
         metrics = tuple(
-            limits.metric("future_seconds", ahead[sid], asked.label(sid)) for sid in bad
+            limits.metric("future_seconds", ahead[sid], context.label(sid)) for sid in bad
         )
         yield limits.state(ahead[worst]), "future", summary, metrics, Trust.INFORMATIVE
 
 
-def _when(position: CSN) -> str:
+def _time(position: CSN) -> str:
     return f"{position.time.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
 
 
@@ -172,6 +167,6 @@ def _sids(sids: Iterable[int]) -> str:
     return ", ".join(f"{sid:03x}" for sid in sorted(sids))
 
 
-def name(reference: Reference) -> str:
+def reference_name(reference: Reference) -> str:
     """Return the name of the server that is the reference."""
     return reference.server.partition("/")[2]

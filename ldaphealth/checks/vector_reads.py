@@ -1,6 +1,6 @@
-"""What one read of contextCSN says: from the facts that the replication check keeps to vectors.
+"""The facts of the replication check, and the vectors in them.
 
-The check judges by it, and `csn_watch.py` shows it.
+The check judges the vectors, and tasks/csn_watch.py shows them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ldaphealth.model import Observation
 
 
 class Facts(Struct, frozen=True):
-    """The values of contextCSN by naming context, and the time of day when they were complete.
+    """The values of contextCSN by naming context, and the time of day when they had been read.
 
-    `observed_epoch_seconds` are seconds since the epoch by the clock of this machine.
+    `observed_epoch_seconds` is that time in seconds since the epoch, by the clock of this host.
     """
 
     context_csn: Mapping[str, tuple[str, ...]] = field(name=ATTRIBUTE)
@@ -24,11 +24,11 @@ class Facts(Struct, frozen=True):
 
 
 def vector(facts: Facts, base: str) -> Vector:
-    """Return the positions of one naming context; CSNError quotes a value that is no CSN."""
+    """Return the positions of one naming context; CSNError quotes a value that is not a CSN."""
     return parse_vector(facts.context_csn.get(base, ()))
 
 
-def sighting(seen: Observation[Facts], base: str) -> VectorRead | None:
+def vector_read(seen: Observation[Facts], base: str) -> VectorRead | None:
     """Return the read of one observation, None if it failed or shows no CSN."""
     if seen.facts is None:
         return None
@@ -39,20 +39,20 @@ def sighting(seen: Observation[Facts], base: str) -> VectorRead | None:
     return VectorRead(seen.ended_at, found, seen.duration_seconds) if found else None
 
 
-def sightings(seen: Iterable[Observation[Facts]], base: str) -> list[VectorRead]:
-    """Return the reads that are any, in their order."""
-    found = (sighting(each, base) for each in seen)
+def vector_reads(seen: Iterable[Observation[Facts]], base: str) -> list[VectorRead]:
+    """Return the reads of the observations that neither failed nor show no CSN, in their order."""
+    found = (vector_read(each, base) for each in seen)
     return [each for each in found if each is not None]
 
 
-class _Backwards(Reversible[VectorRead]):
-    """The reads of one server from the newest back; mostly nobody asks for more than a few."""
+class _LazyReads(Reversible[VectorRead]):
+    """The reads of one server, parsed from the newest back when they are used; mostly few are."""
 
-    __slots__ = ("_known", "_rest")
+    __slots__ = ("_parsed", "_rest")
 
     def __init__(self, seen: Sequence[Observation[Facts]], base: str) -> None:
-        self._known: list[VectorRead] = []
-        found = (sighting(each, base) for each in reversed(seen))
+        self._parsed: list[VectorRead] = []
+        found = (vector_read(each, base) for each in reversed(seen))
         self._rest = (each for each in found if each is not None)
 
     def __iter__(self) -> Iterator[VectorRead]:
@@ -60,37 +60,37 @@ class _Backwards(Reversible[VectorRead]):
 
     def __reversed__(self) -> Iterator[VectorRead]:
         place = 0
-        while place < len(self._known) or self._one_more():
-            yield self._known[place]
+        while place < len(self._parsed) or self._parse_next():
+            yield self._parsed[place]
             place += 1
 
-    def _one_more(self) -> bool:
+    def _parse_next(self) -> bool:
         found = next(self._rest, None)
         if found is not None:
-            self._known.append(found)
+            self._parsed.append(found)
         return found is not None
 
 
 def reads_now(
     observations: Mapping[str, Sequence[Observation[Facts]]], base: str
 ) -> dict[str, Reversible[VectorRead]]:
-    """Return the reads of the servers that can be read now; another has no say any more."""
+    """Return the reads of the servers that can be read now."""
     latest = {
         server: found
         for server, seen in observations.items()
-        if seen and (found := sighting(seen[-1], base)) is not None
+        if seen and (found := vector_read(seen[-1], base)) is not None
     }
     vectors = [each.vector for each in latest.values()]
-    if all(each == vectors[0] for each in vectors):  # then nobody lacks anything, and mostly so
+    if all(each == vectors[0] for each in vectors):  # the usual case: no server lacks a change
         return {server: [each] for server, each in latest.items()}
-    return {server: _Backwards(observations[server], base) for server in latest}
+    return {server: _LazyReads(observations[server], base) for server in latest}
 
 
 def own_reads(seen: Sequence[Observation[Facts]], base: str) -> list[VectorRead]:
-    """Return the reads of one server; the newest alone while they all show the same."""
+    """Return the reads of one server; only the newest if all show the same."""
     latest = _values(seen[-1], base)
     same = all(_values(each, base) == latest for each in seen)
-    return sightings(seen[-1:] if same else seen, base)
+    return vector_reads(seen[-1:] if same else seen, base)
 
 
 def _values(seen: Observation[Facts], base: str) -> Sequence[str]:
@@ -119,12 +119,12 @@ def select_kept(
 ) -> dict[str, list[Observation[Facts]]]:
     """Return the reads that later ones are compared with.
 
-    Positions only ever grow while a database lives, so they stay true while nobody looks.
+    Positions never decrease while a database lives, so old reads remain true without new ones.
     """
     kept: dict[str, set[int]] = {server: set() for server in observations}
     for base in {base for seen in observations.values() for base in _bases(seen)}:
         reads = {
-            server: [(n, found) for n, each in enumerate(seen) if (found := sighting(each, base))]
+            server: [(n, read) for n, each in enumerate(seen) if (read := vector_read(each, base))]
             for server, seen in observations.items()
         }
         needed = essential({server: [each for _, each in of] for server, of in reads.items()})

@@ -1,10 +1,10 @@
-"""A round trip on the agent's own canary: modify with a fresh token, then compare.
+"""A round trip on the agent's canary: modify with a fresh token, then compare.
 
-Nothing is sent to change an entry that does not carry the agent's mark (canary.py).
+An entry without the mark of the agent is never written to (canary.py).
 
-What was written the time before proves under which server ID this server writes: the entryCSN of an
-entry that holds the token we wrote *here* was made here. Two servers with one server ID lose each
-other's changes, and contextCSN cannot show it (docs/replication.md).
+The token of the round before proves with which server ID this server writes: if the entry still
+holds the token that was written *here*, its entryCSN was made here. Two servers with the same
+server ID lose each other's changes, and contextCSN cannot show it (docs/replication.md).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.checks.own_entry import NOT_OURS, Whose, fresh_token, read_own
+from ldaphealth.checks.own_entry import NOT_WRITTEN, Owner, fresh_token, read_own
 from ldaphealth.csn import CSNError, parse
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, Observation, Role, State, Trust
@@ -25,7 +25,7 @@ from ldaphealth.text.printable import printable
 
 PROOF = (TOKEN_ATTRIBUTE, "entryCSN")
 LONGEST_VALUE = 64
-MOST_READS = 8  # of late, in which to look for a proof
+MOST_READS = 8  # the newest observations in which a proof is looked for
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -42,17 +42,17 @@ class Params(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.agent and not NAME.fullmatch(self.agent):
-            raise ValueError("agent is a name of letters, digits, dot, dash and underscore")
+            raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
 
 
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of the canary, whose entry it is, and what stood in it before.
+    """The owner of the canary, what was written to it, and what it held before.
 
-    `matched`: the compare found the token that was written. `found_token` and `found_csn` are what
-    the entry held before, which the round before had written.
+    `matched`: the compare found the `token` that was written. `found_token` and `found_csn` are the
+    values before the write, usually those of the round before.
     """
 
-    canary: Whose | Literal["not_applicable"]
+    canary: Owner | Literal["not_applicable"]
     dn: str = ""
     matched: bool = False
     token: str = ""
@@ -61,14 +61,14 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Write and compare, if the entry is ours. A consumer takes no writes and gets none."""
+    """Write and compare, if the entry has the agent's mark. A consumer is never written to."""
     if session.server.role is Role.CONSUMER:
         return Facts(canary="not_applicable")
     agent = params.agent or this_agent()
     dn = canary_dn(params.container, agent, session.server)
-    whose, entry = read_own(session, dn, canary_mark(agent, session.server), PROOF)
-    if whose != "ours":
-        return Facts(canary=whose, dn=dn)
+    owner, entry = read_own(session, dn, canary_mark(agent, session.server), PROOF)
+    if owner != "ours":
+        return Facts(canary=owner, dn=dn)
     token = fresh_token()
     session.replace(dn, TOKEN_ATTRIBUTE, token)
     return Facts(
@@ -76,56 +76,55 @@ def observe(session: Session, params: Params) -> Facts:
         dn=dn,
         matched=session.compare(dn, TOKEN_ATTRIBUTE, token),
         token=token,
-        found_token=_shown(entry, TOKEN_ATTRIBUTE),
-        found_csn=_shown(entry, "entryCSN"),
+        found_token=_value(entry, TOKEN_ATTRIBUTE),
+        found_csn=_value(entry, "entryCSN"),
     )
 
 
-def _shown(entry: Mapping[str, tuple[str, ...]], attribute: str) -> str:
-    """Return the value of an attribute; what is too long to be ours is cut."""
+def _value(entry: Mapping[str, tuple[str, ...]], attribute: str) -> str:
+    """Return the value of an attribute, "" without one; longer values than needed are cut."""
     return printable("".join(entry.get(attribute.lower(), ())[:1]), LONGEST_VALUE)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge whether the token is there, and the time. No canary says nothing of the server."""
+    """Judge whether the token was found, and the time. A missing canary is a local failure."""
     facts = view.facts
     match facts.canary:
         case "not_applicable":
             yield view.finding(State.OK, "not_applicable", "a consumer takes no writes")
         case "missing" | "foreign":
-            code, summary = NOT_OURS[facts.canary]
+            code, summary = NOT_WRITTEN[facts.canary]
             yield view.finding(State.UNKNOWN, code, summary.format(facts.dn), trust=Trust.LOCAL)
         case _:
             if not facts.matched:
-                summary = f"what was written to {facts.dn} a moment ago is not there"
+                summary = f"the token that was written to {facts.dn} is not there"
                 yield view.finding(State.CRITICAL, "lost", summary)
             yield from judge_seconds(view, params.seconds)
             yield from _duplicates(view)
 
 
 def _duplicates(view: View[Facts]) -> Iterator[Finding]:
-    """Tell who else was seen to write under the server ID of this server."""
-    mine = _writes_as(view.own)
-    if mine is None:
+    """Yield a finding if other servers were seen to write with the server ID of this server."""
+    own_id = _written_server_id(view.own)
+    if own_id is None:
         return
     others = [
         server.partition("/")[2]
         for server, seen in sorted(view.observations.items())
-        if server != view.server.id and _writes_as(seen) == mine
+        if server != view.server.id and _written_server_id(seen) == own_id
     ]
     if others:
         summary = (
-            f"writes under server ID {mine:03x}, and so does {', '.join(others)}: changes of one "
-            "may be lost on the other; give each its own serverID, unless both names are one "
-            "server's"
+            f"writes with the same server ID {own_id:03x} as {', '.join(others)}: changes may be "
+            "lost; give each server its own serverID, unless these are names of one server"
         )
         yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.INFORMATIVE)
 
 
-def _writes_as(seen: Sequence[Observation[Facts]]) -> int | None:
+def _written_server_id(seen: Sequence[Observation[Facts]]) -> int | None:
     """Return the server ID of the latest write that is proven to have been made at that server.
 
-    Proven is what one round wrote there and a later one found, with the entryCSN that it got.
+    It is proven if one round wrote a token there and a later round found it with its entryCSN.
     """
     latest = [facts for each in seen[-MOST_READS:] if (facts := each.facts) is not None]
     written = {each.token for each in latest if each.token}

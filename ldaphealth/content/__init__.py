@@ -1,6 +1,6 @@
-"""What equal contextCSNs hide: entries that differ between the servers of a cluster.
+"""The comparison of the entries of servers, which may differ although contextCSNs are equal.
 
-The tree is compared slice by slice, where a slice is a range of entryUUIDs. `slices.py` and
-`difference.py` are pure, `reader.py` asks one server, `comparison.py` does one slice on all of
-them, `progress.py` is what must be known to go on from there.
+The tree is compared slice by slice; a slice is a range of entryUUIDs. `slices.py` and
+`difference.py` are pure. `reader.py` reads one server, `comparison.py` compares a slice on all of
+them, and `progress.py` is the state from which a comparison continues.
 """

@@ -1,6 +1,6 @@
-"""All servers of a cluster, compared slice by slice; the I/O of one slice is side by side.
+"""The comparison of all servers of a cluster, slice by slice; servers are read in parallel.
 
-`ldaphealth content diff` and the check `content` drive it, one `step` at a time.
+`ldaphealth content diff` and the check `content` call it, one `step` at a time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ldaphealth.content.difference import (
     Difference,
     EntryVersion,
     EntryVersions,
-    belongs,
     differing,
-    second_look,
+    is_within,
+    recheck,
 )
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.reader import SliceEntries
@@ -29,48 +29,47 @@ from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import Failure, FailureKind, Server
 
 ATTEMPTS = 3
-PASSING = frozenset(
-    {FailureKind.CONNECT, FailureKind.TIMEOUT}
-)  # a refused bind is not tried again: it locks
-PAUSE_SECONDS = 1.0  # what is read before the contextCSN that covers it can be seen
-LOOKS = 5
-LOOKED_AT = 2000  # entries at once
+# Failures after which another attempt is made; a refused bind is not, because it may lock accounts.
+RETRIED_KINDS = frozenset({FailureKind.CONNECT, FailureKind.TIMEOUT})
+PAUSE_SECONDS = 1.0  # an entry can be read before contextCSN includes its change
+MOST_RECHECKS = 5
+RECHECK_ENTRIES = 2000  # in one recheck
 FEWEST = 2
 
 T = TypeVar("T")
 
 
 class TooFewError(Exception):
-    """Fewer than two servers can be compared; `ComparisonProgress.not_compared` says why."""
+    """Fewer than two servers can be compared; `ComparisonProgress.not_compared` has the reasons."""
 
 
 class EntryReader(Protocol):
-    """What is asked of one server; reader.py has it."""
+    """Reads one server; `Reader` in reader.py implements it."""
 
     server: Server
 
     def shows_entries(self) -> bool:
-        """Tell whether there is anything below the suffix."""
+        """Return whether there are entries below the suffix."""
 
     def vector(self) -> Vector:
-        """Return the newest change by server ID."""
+        """Return the positions by server ID."""
 
     def part(self, wanted: Slice, most: int) -> SliceEntries:
         """Return the entries of a slice."""
 
     def versions(self, dns: Iterable[str]) -> dict[str, EntryVersion]:
-        """Return what it has at these DNs."""
+        """Return the versions of the entries at these DNs."""
 
 
 class ComparisonLimits(Struct, frozen=True):
-    """`wait_seconds`: what a server has not received by then it is not blamed for, but left out."""
+    """`wait_seconds`: a server that has not received a change by then is not compared."""
 
     wait_seconds: float = 30.0
     retired_server_ids: tuple[int, ...] = ()
 
 
 class Comparison:
-    """One pass over the tree. StoppedError leaves `progress` at the last whole slice."""
+    """One pass over the tree. After StoppedError, `progress` is at the last complete slice."""
 
     def __init__(
         self,
@@ -85,19 +84,19 @@ class Comparison:
         self._limits, self._pause, self._now = limits, pause, now
 
     def begin(self) -> None:
-        """Leave out the servers that cannot be read or show nothing; TooFewError."""
-        shows = self._everywhere(lambda reader: reader.shows_entries())
-        self._everywhere(lambda reader: reader.vector())
+        """Leave out servers that cannot be read or show no entries; TooFewError."""
+        shows = self._read_all(lambda reader: reader.shows_entries())
+        self._read_all(lambda reader: reader.vector())
         if any(shows.values()):
-            for server in [server for server, any_entry in shows.items() if not any_entry]:
-                self._leave_out(server, "it shows no entry below the suffix: empty, or no right")
+            for server in [server for server, has_entries in shows.items() if not has_entries]:
+                self._leave_out(server, "no entry below the suffix: empty, or no right to read it")
         self._check_enough()
 
     def step(self) -> None:
-        """Compare the next slice, or find that it must be narrower; TooFewError, StoppedError."""
+        """Compare the next slice, or make it narrower; TooFewError, StoppedError."""
         cursor, wanted = self.progress.cursor, self.progress.cursor.slice
         most = 2 * cursor.wanted
-        parts = self._everywhere(lambda reader: reader.part(wanted, most))
+        parts = self._read_all(lambda reader: reader.part(wanted, most))
         narrower = self._narrower(cursor, parts)
         self._check_enough()
         if narrower is not None:
@@ -106,49 +105,51 @@ class Comparison:
         parts = {server: part for server, part in parts.items() if server in self._readers}
         counts = {server: len(part.entries) for server, part in parts.items()}
         suspects = differing({server: part.entries for server, part in parts.items()})
-        del parts  # it is most of the memory, and waiting may take long
-        self._look_again(suspects, wanted)
+        del parts  # frees most of the memory before a wait that may be long
+        self._recheck(suspects, wanted)
         self.progress.add_entries(counts)
         self.progress.cursor = cursor.after(max(counts.values()))
 
     def _narrower(self, cursor: Cursor, parts: Mapping[str, SliceEntries]) -> Cursor | None:
-        """Return the narrowest cursor that the servers want, None if all showed the whole slice."""
-        wanted: list[Cursor] = []
+        """Return the narrowest cursor that a server needs, None if all sent the whole slice."""
+        needed: list[Cursor] = []
         for server, part in parts.items():
             if not part.is_whole:
                 try:
-                    wanted.append(cursor.narrower([*part.entries]))
+                    needed.append(cursor.narrower([*part.entries]))
                 except ValueError as error:
                     self._leave_out(server, str(error))
-        return min(wanted, key=lambda each: (each.width, each.wanted), default=None)
+        return min(needed, key=lambda each: (each.width, each.wanted), default=None)
 
-    def _look_again(self, suspects: Mapping[str, EntryVersions], of: Slice) -> None:
-        """Judge what differed; what is left after LOOKS was in motion each time."""
+    def _recheck(self, suspects: Mapping[str, EntryVersions], of: Slice) -> None:
+        """Recheck entries that differed; those that changed in each recheck stay unsettled."""
         different: list[Difference] = []
         unsettled, dns = 0, [*suspects]
-        for start in range(0, len(dns), LOOKED_AT):
-            moving = {dn: suspects[dn] for dn in dns[start : start + LOOKED_AT]}
-            for _ in range(LOOKS):
+        for start in range(0, len(dns), RECHECK_ENTRIES):
+            moving = {dn: suspects[dn] for dn in dns[start : start + RECHECK_ENTRIES]}
+            for _ in range(MOST_RECHECKS):
                 if not moving:
                     break
                 self._wait_until_level()
-                outcome = second_look(moving, self.versions([*moving]))
-                different += outcome.different
-                moving = dict(outcome.moving)
+                result = recheck(moving, self.versions([*moving]))
+                different += result.different
+                moving = dict(result.moving)
             unsettled += len(moving)
-        self.progress.add_differences(each for each in different if belongs(each, of.low, of.high))
+        self.progress.add_differences(
+            each for each in different if is_within(each, of.low, of.high)
+        )
         self.progress.unsettled += unsettled
 
     def versions(self, dns: list[str]) -> dict[str, dict[str, EntryVersion]]:
-        """Return what the servers have at these DNs now, by server ID; TooFewError."""
-        versions = self._everywhere(lambda reader: reader.versions(dns))
+        """Return the current versions of these entries, by server ID and DN; TooFewError."""
+        versions = self._read_all(lambda reader: reader.versions(dns))
         self._check_enough()
         return versions
 
     def _wait_until_level(self) -> None:
-        """Wait until every server has received what any of them has now."""
+        """Wait until every server has received the changes that any of them has now."""
         self._pause(PAUSE_SECONDS)
-        vectors = self._everywhere(lambda reader: reader.vector())
+        vectors = self._read_all(lambda reader: reader.vector())
         goal = _newest(vectors.values())
         give_up_at = self._now() + self._limits.wait_seconds
         while behind := self._behind(vectors, goal):
@@ -156,12 +157,12 @@ class Comparison:
                 for server in behind:
                     self._leave_out(
                         server,
-                        f"it did not receive within {self._limits.wait_seconds:g} s what another "
-                        "server has: see `ldaphealth csn watch`",
+                        f"did not receive within {self._limits.wait_seconds:g} s the changes that "
+                        "other servers have: see `ldaphealth csn watch`",
                     )
                 break
             self._pause(PAUSE_SECONDS)
-            vectors |= self._everywhere(lambda reader: reader.vector(), behind)
+            vectors |= self._read_all(lambda reader: reader.vector(), behind)
         self._check_enough()
 
     def _behind(self, vectors: Mapping[str, Vector], goal: Vector) -> list[str]:
@@ -171,32 +172,32 @@ class Comparison:
             if server in self._readers and lacks(vector, goal, self._limits.retired_server_ids)
         ]
 
-    def _everywhere(
-        self, ask: Callable[[EntryReader], T], servers: Iterable[str] | None = None
+    def _read_all(
+        self, read: Callable[[EntryReader], T], servers: Iterable[str] | None = None
     ) -> dict[str, T]:
-        """Ask servers, by default all, side by side; one that fails again and again is left out."""
-        asked = [*(self._readers if servers is None else servers)]
-        with ThreadPoolExecutor(max(1, len(asked)), "content") as pool:
-            answers = pool.map(lambda server: self._patiently(ask, self._readers[server]), asked)
-            answered = dict(zip(asked, answers, strict=True))
-        brought: dict[str, T] = {}
-        for server, answer in answered.items():
-            if isinstance(answer, Failure):
-                self._leave_out(server, answer.detail)
+        """Read servers, by default all, in parallel; leave out those where all attempts fail."""
+        names = [*(self._readers if servers is None else servers)]
+        with ThreadPoolExecutor(max(1, len(names)), "content") as pool:
+            results = pool.map(lambda name: self._with_retries(read, self._readers[name]), names)
+            by_server = dict(zip(names, results, strict=True))
+        values: dict[str, T] = {}
+        for server, result in by_server.items():
+            if isinstance(result, Failure):
+                self._leave_out(server, result.detail)
             else:
-                brought[server] = answer
-        return brought
+                values[server] = result
+        return values
 
-    def _patiently(self, ask: Callable[[EntryReader], T], reader: EntryReader) -> T | Failure:
+    def _with_retries(self, read: Callable[[EntryReader], T], reader: EntryReader) -> T | Failure:
         failure: Failure | None = None
         for _ in range(ATTEMPTS):
             if failure is not None:
                 self._pause(PAUSE_SECONDS)
             try:
-                return ask(reader)
+                return read(reader)
             except SessionError as error:
                 failure = error.failure
-                if failure.kind not in PASSING:
+                if failure.kind not in RETRIED_KINDS:
                     break
         assert failure is not None, "there is at least one attempt"
         return failure

@@ -1,4 +1,4 @@
-"""A comparison that never ends: slowly over the whole tree, and over it again. Pure.
+"""The continuous comparison: pass after pass over the whole tree. Pure.
 
 The check `content` keeps one from survey to survey.
 """
@@ -15,22 +15,22 @@ from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.content.difference import (
     Difference,
     EntryVersion,
-    belongs,
+    is_within,
     narrowed_to,
-    second_look,
+    recheck,
 )
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import Cursor
 
 MOST_KNOWN = 1000
-LOOKED_AT = 100  # known ones that are read again in one survey
+RECHECK_ENTRIES = 100  # known differences that are read again in one survey
 
 
 class ContinuousComparison(Struct, frozen=True):
-    """Where it is, since when (monotonic seconds), and the differences that are known.
+    """Its cursor, when the pass began (monotonic seconds), and the known differences.
 
-    A difference is known from when it is found until a look shows that it is gone, be it a look at
-    it alone or the next one at its slice. `entries` are those of this pass, by server ID.
+    A difference is known until a recheck of its entry, or the next comparison of its slice, shows
+    that it is gone. `entries` counts those read in this pass, by server ID.
     """
 
     cursor: Cursor
@@ -40,11 +40,11 @@ class ContinuousComparison(Struct, frozen=True):
     known: tuple[Difference, ...] = ()
 
     def is_due(self, cursor: Cursor, now: MonotonicSeconds, cover_seconds: float) -> bool:
-        """Tell whether more of the tree than lies before the cursor should be done by now."""
+        """Return whether the pass should be past the cursor by now."""
         return cursor.part * cover_seconds <= now - self.began_at and not cursor.is_done
 
     def at(self, now: MonotonicSeconds, cover_seconds: float) -> ContinuousComparison:
-        """Return the same, or the beginning of the next pass when its time has come."""
+        """Return itself, or the start of the next pass when it is due."""
         if not self.cursor.is_done or now - self.began_at < cover_seconds:
             return self
         return ContinuousComparison(
@@ -52,20 +52,20 @@ class ContinuousComparison(Struct, frozen=True):
         )
 
     def among(self, servers: Collection[str]) -> ContinuousComparison:
-        """Return it with what is known of these servers alone; a reload took the others away."""
+        """Return it with the differences among these servers; a reload may have removed others."""
         narrowed = (narrowed_to(each, servers) for each in self.known)
         return replace(self, known=tuple(each for each in narrowed if each is not None))
 
     def after(
         self, progress: ComparisonProgress, compared: Collection[str]
     ) -> ContinuousComparison:
-        """Return it with what a comparison of these servers from here on has found."""
+        """Return it with the results of a comparison of these servers from its cursor on."""
         low, high = self.cursor.low, progress.cursor.low - 1
         again = {each.dn for each in progress.differences}
         kept = [
             each
             for each in self.known
-            if not belongs(each, low, high) or _outlasts(each, again, {*compared})
+            if not is_within(each, low, high) or _remains(each, again, {*compared})
         ]
         dns = {each.dn for each in kept}
         found = [each for each in progress.differences if each.dn not in dns]
@@ -80,33 +80,32 @@ class ContinuousComparison(Struct, frozen=True):
             known=(*kept, *found)[:MOST_KNOWN],
         )
 
-    def to_look_at(self) -> tuple[Difference, ...]:
-        """Return the known ones that were not read again for longest."""
-        return self.known[:LOOKED_AT]
+    def to_recheck(self) -> tuple[Difference, ...]:
+        """Return the known differences whose last recheck is the oldest."""
+        return self.known[:RECHECK_ENTRIES]
 
-    def looked(self, now: Mapping[str, Mapping[str, EntryVersion]]) -> ContinuousComparison:
-        """Return it without those that are gone by what the servers show; the others go last."""
-        looked, rest = self.known[:LOOKED_AT], self.known[LOOKED_AT:]
-        before = {each.dn: each.all_versions for each in looked}
-        outcome = second_look(before, now)
-        there = {each.dn for each in outcome.different} | outcome.moving.keys()
-        left = [each for each in looked if each.dn in there or not _is_told_by(each, now.keys())]
+    def rechecked(self, now: Mapping[str, Mapping[str, EntryVersion]]) -> ContinuousComparison:
+        """Return it without those that are gone by these versions; the others move to the end."""
+        read, rest = self.known[:RECHECK_ENTRIES], self.known[RECHECK_ENTRIES:]
+        result = recheck({each.dn: each.all_versions for each in read}, now)
+        there = {each.dn for each in result.different} | result.moving.keys()
+        left = [each for each in read if each.dn in there or not _can_clear(now.keys(), each)]
         return replace(self, known=(*rest, *left))
 
 
-def _outlasts(known: Difference, again: Collection[str], compared: AbstractSet[str]) -> bool:
-    """Tell whether a difference stays known although its slice was compared by these servers.
+def _remains(known: Difference, again: Collection[str], compared: AbstractSet[str]) -> bool:
+    """Return whether a difference remains as it is after a comparison of its slice.
 
-    Found again by some of them it stays as it was: more servers know better who is odd.
+    If it was found again by only some of its servers it remains: the older one has more servers.
     """
     if known.dn in again:
         return not known.servers <= compared
-    return not _is_told_by(known, compared)
+    return not _can_clear(compared, known)
 
 
-def _is_told_by(difference: Difference, servers: AbstractSet[str]) -> bool:
-    """Tell whether these servers alone can show that it is gone.
+def _can_clear(servers: AbstractSet[str], difference: Difference) -> bool:
+    """Return whether these servers suffice to show that the difference is gone.
 
-    All that took part can, and so can those that are odd beside any other, whoever else is down.
+    All of its servers do, and so do those that are odd.
     """
     return difference.servers <= servers or (bool(difference.odd) and difference.odd <= servers)

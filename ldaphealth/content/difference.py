@@ -1,9 +1,8 @@
-"""Which entries differ, and which of those only seem to because a change is on its way: pure.
+"""Which entries differ, and which of them only until a change arrives. Pure.
 
-Looks follow each other; between two of them every server was seen to receive what any of them had
-at the first. The first look goes by entryUUID, because a range of those can be asked for. The
-others go by DN: that is what clients ask for, and a server finds it without an index that may be
-stale, too.
+An entry that differs is rechecked after every server has received what any of them had before. The
+first comparison is by entryUUID, because a range of these can be searched for. A recheck is by DN,
+as clients read entries; a server finds a DN without an index that may be stale, too.
 """
 
 from __future__ import annotations
@@ -18,22 +17,20 @@ Shown = Mapping[int, tuple[str, str]]  # what one server shows: entryCSN and DN 
 
 
 class EntryVersion(Struct, frozen=True, order=True):
-    """What one server shows at a DN; two are the same entry in the same state if they are equal.
+    """The version of an entry at a DN; equal versions are the same entry in the same state.
 
-    The entryUUID is part of it: the same DN may be of two entries that know nothing of each other.
+    The entryUUID is part of it, because two different entries may have the same DN.
     """
 
     entry_uuid: str
     entry_csn: str
 
 
-EntryVersions = Mapping[
-    str, EntryVersion | None
-]  # by server ID; None: the server has no such entry
+EntryVersions = Mapping[str, EntryVersion | None]  # by server ID; None: no such entry there
 
 
 class Difference(Struct, frozen=True):
-    """An entry that stays different: what the servers have that have it, and who lacks it."""
+    """An entry that remains different: its versions by server ID, and the servers that lack it."""
 
     dn: str
     versions: Mapping[str, EntryVersion]
@@ -41,7 +38,7 @@ class Difference(Struct, frozen=True):
 
     @property
     def all_versions(self) -> EntryVersions:
-        """Return what each of the servers has, or None."""
+        """Return the version of each server, None if it lacks the entry."""
         return {**self.versions, **dict.fromkeys(self.missing)}
 
     @property
@@ -51,19 +48,19 @@ class Difference(Struct, frozen=True):
 
     @property
     def odd(self) -> frozenset[str]:
-        """Return the servers that hold something else than most; empty without a majority."""
+        """Return the servers with another version than most; empty without a majority."""
         return odd(self.all_versions)
 
 
-class LookAgainOutcome(Struct, frozen=True):
-    """What a look showed: entries that stay different, and those that changed meanwhile."""
+class RecheckResult(Struct, frozen=True):
+    """The result of a recheck: entries that remain different, and those that have changed."""
 
     different: tuple[Difference, ...]
     moving: Mapping[str, EntryVersions]
 
 
 def differing(seen: Mapping[str, Shown]) -> dict[str, EntryVersions]:
-    """Return the versions, by DN, of the entries that not all servers show alike."""
+    """Return the versions, by DN, of the entries that differ between the servers."""
     first, *others = seen.values()
     uuids: set[int] = set()
     for other in others:
@@ -79,15 +76,15 @@ def differing(seen: Mapping[str, Shown]) -> dict[str, EntryVersions]:
     return dict(named.values())
 
 
-def second_look(
+def recheck(
     before: Mapping[str, EntryVersions], now: Mapping[str, Mapping[str, EntryVersion]]
-) -> LookAgainOutcome:
-    """Judge the entries that differed before, by what the servers (of `now`) show by DN.
+) -> RecheckResult:
+    """Compare the entries that differed before, by their versions now, by server ID and DN.
 
-    The same difference twice, with all changes received in between, is none that is on its way. An
-    entry of which any server shows another version than before is in motion: no opinion, look
-    again. That holds without comparing an entryCSN with any contextCSN, so it also finds what was
-    changed behind the server's back (slapmodify, a restored file).
+    The same difference twice, with all changes received in between, is not a change in transit. An
+    entry of which any server shows another version than before is moving, and must be rechecked.
+    entryCSNs are not compared with contextCSN, so this also finds changes that bypassed slapd
+    (slapmodify, a restored file).
     """
     different: list[Difference] = []
     moving: dict[str, EntryVersions] = {}
@@ -101,20 +98,20 @@ def second_look(
             here = {server: version for server, version in new.items() if version is not None}
             missing = tuple(server for server, version in new.items() if version is None)
             different.append(Difference(dn, here, missing))
-    return LookAgainOutcome(tuple(different), moving)
+    return RecheckResult(tuple(different), moving)
 
 
-def belongs(difference: Difference, low: int, high: int) -> bool:
-    """Tell whether a range of entryUUIDs has the least of a difference.
+def is_within(difference: Difference, low: int, high: int) -> bool:
+    """Return whether the least entryUUID of a difference is in a range.
 
-    One DN with two entryUUIDs is found in two ranges, and should be told once.
+    A DN with two entryUUIDs is found in two ranges, but must be reported once.
     """
     least = min(UUID(version.entry_uuid).int for version in difference.versions.values())
     return low <= least <= high
 
 
 def narrowed_to(difference: Difference, servers: Collection[str]) -> Difference | None:
-    """Return what is left of a difference among these servers; None: they have the same."""
+    """Return the difference among these servers only, None if they have the same version."""
     versions = {each: of for each, of in difference.versions.items() if each in servers}
     missing = tuple(each for each in difference.missing if each in servers)
     if len({*versions.values()}) + bool(missing) < 2:  # noqa: PLR2004  else nothing differs
@@ -123,7 +120,7 @@ def narrowed_to(difference: Difference, servers: Collection[str]) -> Difference 
 
 
 def odd(versions: EntryVersions) -> frozenset[str]:
-    """Return the servers with another version than more than half; empty when there is no such."""
+    """Return the servers without the version of the majority; empty without a majority."""
     ((version, count),) = Counter(versions.values()).most_common(1)
     if 2 * count <= len(versions):
         return frozenset()

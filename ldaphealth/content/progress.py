@@ -1,4 +1,4 @@
-"""How far a comparison has come and what it found: all that is needed to go on from there."""
+"""The progress of a comparison and its results, from which it can continue."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ldaphealth.content.slices import Cursor
 
 
 class ComparisonProgress(Struct, kw_only=True):
-    """What was seen so far. `different` counts all differences, `differences` keeps the first.
+    """The results so far. `different` counts all differences, `differences` has the first `most`.
 
-    `unsettled` counts entries that changed with every look: nothing is known of them. `lacking`
-    counts, by server ID, the entries that others have; `entries` those that were read.
-    `not_compared` says of servers why not; what was compared before that counts.
+    `unsettled` counts entries that changed before every recheck: nothing is known of them. By
+    server ID, `entries` counts those that were read, `lacking` those that only others have, and
+    `not_compared` has the reason why a server is left out; results from before that count.
     """
 
     cursor: Cursor
@@ -33,7 +33,7 @@ class ComparisonProgress(Struct, kw_only=True):
         self.entries = dict(Counter(self.entries) + Counter(counts))
 
     def add_differences(self, found: Iterable[Difference]) -> None:
-        """Count differences, and keep those for which there is room."""
+        """Count differences, and keep the first `most` of them."""
         for each in found:
             self.different += 1
             if len(self.differences) < self.most:

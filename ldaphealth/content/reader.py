@@ -1,7 +1,7 @@
-"""What one server is asked: its contextCSN, the entries of a slice, and some entries by DN.
+"""Reads from one server: its contextCSN, the entries of a slice, and entries by DN.
 
-comparison.py has one for each server and calls it from a thread. Every error leaves as
-SessionError; StoppedError passes through from `pause`.
+comparison.py has one `Reader` for each server, and calls it in a thread. Errors are raised as
+SessionError; StoppedError of `pause` passes through.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
-if TYPE_CHECKING:  # loading it would load ldap3
+if TYPE_CHECKING:  # importing it would import ldap3
     from ldaphealth.ldap.session import Session
 
 BUDGET_BYTES = 1 << 20  # of one page; an entry takes about 170 bytes, more with a long DN
 MOST_ON_A_PAGE = 500
-PAGE_SECONDS = 30.0  # for a slice slapd examines every entry that it has, a million in 0.6 s
+PAGE_SECONDS = 30.0  # for a slice slapd examines all of its entries, a million in 0.6 s
 LONGEST_CSN = 80
-LONGEST_DN = 8192  # as slapd has it (SLAP_LDAPDN_MAXLEN); what is known of differences holds DNs
-LONG_DN = 400  # characters on average, before a slice counts as too large for our memory
+LONGEST_DN = 8192  # the limit of slapd (SLAP_LDAPDN_MAXLEN); known differences have DNs
+LONG_DN = 400  # characters on average; with more a slice is too large for memory
 ATTRIBUTES = ("entryUUID", "entryCSN")
 EVERYTHING = "(objectClass=*)"
 
@@ -38,10 +38,11 @@ Row = tuple[int, str, str]  # entryUUID, entryCSN, DN
 
 
 class ReaderAccess(Struct, frozen=True, kw_only=True):
-    """How a reader comes to its server and how fast it may read.
+    """How a reader opens sessions, and how fast it may read.
 
     `opening` returns a session that is connected and bound, within `deadline_seconds`. `deadline`
-    makes a deadline, and `pause` waits for so many seconds or raises StoppedError.
+    returns a deadline that many seconds from now. `pause` waits for some seconds, or raises
+    StoppedError.
     """
 
     opening: Callable[[Server, Deadline, int], Session]
@@ -53,23 +54,23 @@ class ReaderAccess(Struct, frozen=True, kw_only=True):
 
 
 class SliceEntries(Struct, frozen=True):
-    """entryCSN and DN of a slice by entryUUID; not `is_whole`: some of it, there is too much."""
+    """entryCSN and DN of a slice by entryUUID; only a part of it, unless `is_whole`."""
 
     entries: Mapping[int, tuple[str, str]]
     is_whole: bool = True
 
 
 class Reader:
-    """Asks one server, never for more entries in a second than it may."""
+    """Reads from one server, at most `entries_per_second`."""
 
     def __init__(self, server: Server, access: ReaderAccess) -> None:
         self.server = server
         self._access = access
         self._page_size = max(1, min(MOST_ON_A_PAGE, int(access.entries_per_second)))
-        self.rows = 0  # read so far, for whoever shows how it goes on
+        self.rows = 0  # read so far, to show the progress
 
     def shows_entries(self) -> bool:
-        """Tell whether there is anything below the suffix; SessionError if it cannot be read."""
+        """Return whether there are entries below the suffix; SessionError if it cannot be read."""
         suffix = self.server.suffix
         with closing(self._open()) as session:
             entry = session.read(suffix, ATTRIBUTES)
@@ -77,25 +78,25 @@ class Reader:
             return bool(session.search(suffix, "one", EVERYTHING, ("1.1",), size_limit=1))
 
     def vector(self) -> Vector:
-        """Return the newest change by server ID; SessionError where none can be read."""
+        """Return the positions by server ID; SessionError if none can be read."""
         with closing(self._open()) as session:
             values = session.read(self.server.suffix, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
         try:
             vector = parse_vector(values)
         except CSNError as error:
-            raise _useless(str(error)) from error
+            raise _unreadable(str(error)) from error
         if not vector:
-            raise _useless(f"no {ATTRIBUTE} can be read: no replication, or no right to read it")
+            raise _unreadable(f"no {ATTRIBUTE} can be read: no replication, or no right to read it")
         return vector
 
     def part(self, wanted: Slice, most: int) -> SliceEntries:
-        """Return the entries of a slice, and stop after more than `most` or very long DNs."""
+        """Return the entries of a slice; stop if there are more than `most`, or very long DNs."""
         entries: dict[int, tuple[str, str]] = {}
         count = characters = 0
         try:
             for uuid, csn, dn in self._rows(wanted.filter_text):
                 if not wanted.low <= uuid <= wanted.high:
-                    raise _unasked()
+                    raise _outside()
                 entries[uuid] = csn, dn
                 count += 1
                 characters += len(dn)
@@ -108,7 +109,7 @@ class Reader:
         return SliceEntries(entries)
 
     def versions(self, dns: Iterable[str]) -> dict[str, EntryVersion]:
-        """Return the versions of those of the entries that the server has."""
+        """Return the versions of these entries, by DN; without those that the server lacks."""
         found: dict[str, EntryVersion] = {}
         with closing(self._open()) as session:
             for dn in dns:
@@ -142,7 +143,7 @@ class Reader:
                 session.renew(access.deadline(PAGE_SECONDS))
 
     def _keep_pace(self, began: MonotonicSeconds, entries: int) -> None:
-        """Wait for the rest of the time that so many entries may take."""
+        """Wait for the rest of the time that these entries must take."""
         access = self._access
         access.pause(began + entries / access.entries_per_second - access.now())
 
@@ -155,15 +156,15 @@ def _row(entry: tuple[str, Mapping[str, Iterable[str]]]) -> Row:
         (uuid,), (csn,) = attributes["entryuuid"], attributes["entrycsn"]
         return UUID(uuid).int, csn[:LONGEST_CSN], dn
     except (KeyError, ValueError) as error:
-        raise _useless(
+        raise _unreadable(
             f"the account cannot read {' and '.join(ATTRIBUTES)} of {printable(dn)}"
         ) from error
 
 
-def _unasked() -> SessionError:
-    detail = "it answers with entries that were not asked for"
+def _outside() -> SessionError:
+    detail = "the server returned entries outside of the requested range"
     return SessionError(Failure(FailureKind.PROTOCOL, detail))
 
 
-def _useless(detail: str) -> SessionError:
+def _unreadable(detail: str) -> SessionError:
     return SessionError(Failure(FailureKind.RESULT, detail))

@@ -1,6 +1,6 @@
-"""The file that an interrupted comparison goes on from.
+"""The file from which an interrupted comparison continues.
 
-It holds DNs, and what it says is believed, so nobody else may read, write or replace it.
+It contains DNs, and its contents are trusted, so no other user may read, write or replace it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class ResumeFile(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is in the file. Numbers of 128 bits are hexadecimal: JSON's readers know no such."""
+    """The contents of the file. Numbers of 128 bits are hexadecimal, because JSON has no such."""
 
     format: int
-    servers: dict[str, str]  # URI by server ID: what was compared
+    servers: dict[str, str]  # the URI by server ID
     suffix: str
     wanted: int
     low: str
@@ -44,7 +44,7 @@ class ResumeFile(Struct, forbid_unknown_fields=True, kw_only=True):
 def save_progress(
     path: Path, progress: ComparisonProgress, servers: Mapping[str, str], suffix: str
 ) -> None:
-    """Write the file; OSError leaves the one before as it was."""
+    """Write the file; with OSError the old file remains."""
     cursor = progress.cursor
     saved = ResumeFile(
         format=FORMAT,
@@ -65,7 +65,7 @@ def save_progress(
 
 
 def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> ComparisonProgress | None:
-    """Return what the file holds, None if there is none; ValueError says why it cannot be used."""
+    """Return the progress in the file, None if there is no file; ValueError if it is unusable."""
     content = _content(path)
     if content is None:
         return None
@@ -73,11 +73,11 @@ def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> Compar
         saved = msgspec.json.decode(content, type=ResumeFile)
         low, width = int(saved.low, 16), int(saved.width, 16)
     except (msgspec.DecodeError, ValueError) as error:
-        raise ValueError(f"{path}: is no file of an interrupted comparison: {error}") from error
+        raise ValueError(f"{path}: not a file of an interrupted comparison: {error}") from error
     if saved.format != FORMAT or not (0 <= low <= END and 0 < width <= END and saved.wanted > 0):
-        raise ValueError(f"{path}: is of another version of this program; remove it")
+        raise ValueError(f"{path}: written by another version of this program; remove it")
     if (saved.servers, saved.suffix) != (dict(servers), suffix):
-        raise ValueError(f"{path}: is of other servers or another suffix; name another file")
+        raise ValueError(f"{path}: written for other servers or another suffix; use another file")
     return ComparisonProgress(
         cursor=Cursor(saved.wanted, low, width),
         most=saved.most,
@@ -91,17 +91,17 @@ def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> Compar
 
 
 def check_place(path: Path) -> None:
-    """ValueError where others could put a file in place of ours, such as /tmp."""
+    """Raise ValueError if other users could replace the file, as in /tmp."""
     try:
         mode = path.parent.stat().st_mode
     except OSError as error:
         raise ValueError(f"{path.parent}: {error.strerror}") from error
     if mode & OTHERS_WRITE:
         raise ValueError(
-            f"{path}: others can write to {path.parent}; choose a directory that only you can"
+            f"{path}: other users can write to {path.parent}; use a directory of your own"
         )
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"{path}: you cannot write to {path.parent}")
+        raise ValueError(f"{path}: no permission to write to {path.parent}")
 
 
 def _content(path: Path) -> bytes | None:
@@ -113,7 +113,7 @@ def _content(path: Path) -> bytes | None:
         raise ValueError(f"{path}: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
-        is_ours = status.st_uid == os.geteuid() and not status.st_mode & OTHERS_WRITE
-        if not stat.S_ISREG(status.st_mode) or not is_ours or status.st_size > MOST_BYTES:
-            raise ValueError(f"{path}: is no regular file of yours that only you can write to")
+        is_own = status.st_uid == os.geteuid() and not status.st_mode & OTHERS_WRITE
+        if not stat.S_ISREG(status.st_mode) or not is_own or status.st_size > MOST_BYTES:
+            raise ValueError(f"{path}: not a regular file of yours that only you can write to")
         return file.read()

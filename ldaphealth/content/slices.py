@@ -1,8 +1,8 @@
-"""Ranges of entryUUIDs, so chosen that each holds about as many entries as wanted: pure.
+"""Ranges of entryUUIDs, chosen so that each has about as many entries as wanted. Pure.
 
-A paged search cannot be resumed on another connection, because slapd binds its cookie to the one
-that it gave it to (RFC 2696 leaves it free to). A range can: it is a filter like any other, for
-which slapd reads no index but needs only a twelfth of the time that sending the entries takes.
+A paged search cannot continue on another connection, because slapd binds the cookie to its
+connection (RFC 2696 permits that). A range of entryUUIDs can. It is an ordinary filter; slapd uses
+no index for it, but needs only a twelfth of the time that sending the entries takes.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Slice(Struct, frozen=True):
 
 
 class Cursor(Struct, frozen=True):
-    """How far the tree has been compared, and how wide the next slice is.
+    """How far the tree has been compared, and the width of the next slice.
 
-    `wanted` is how many entries a slice should have; a server with a size limit lowers it.
+    `wanted` is the number of entries that a slice should have; a server's size limit lowers it.
     """
 
     wanted: int
@@ -41,12 +41,12 @@ class Cursor(Struct, frozen=True):
 
     @property
     def is_done(self) -> bool:
-        """Tell whether all of it has been compared."""
+        """Return whether the whole tree has been compared."""
         return self.low >= END
 
     @property
     def part(self) -> float:
-        """Return the part of all possible entryUUIDs that lies behind, 0 to 1."""
+        """Return the part of all possible entryUUIDs that has been compared, 0 to 1."""
         return self.low / END
 
     @property
@@ -55,19 +55,19 @@ class Cursor(Struct, frozen=True):
         return Slice(self.low, min(self.low + self.width, END) - 1)
 
     def after(self, seen: int) -> Cursor:
-        """Return the cursor behind the slice, which had so many entries."""
+        """Return the cursor after the slice, which had `seen` entries."""
         growth = min(self.wanted / seen, MOST_GROWTH) if seen else MOST_GROWTH
         return Cursor(self.wanted, self.slice.high + 1, min(max(1, int(self.width * growth)), END))
 
     def narrower(self, sample: Sequence[int]) -> Cursor:
-        """Return the cursor for the same place where a server has more than it could be asked for.
+        """Return a narrower cursor at the same place, for a server with too many entries.
 
-        `sample` is what it sent. Entries may crowd in a few ranges (those loaded in one go have
-        entryUUIDs alike), so the middle of the sample is a better guess than half of the width; but
-        half it is at most, so that a server that lies ends this soon. ValueError when it lies.
+        `sample` is what it sent. The entryUUIDs of entries that were loaded together are close to
+        each other, so the middle of the sample is a better guess than half of the width. It is half
+        at most, so that this ends soon even if a server sends wrong entries. ValueError if it does.
         """
         if self.width == 1:
-            raise ValueError("more entries than one have the same entryUUID")
+            raise ValueError("several entries have the same entryUUID")
         middle = sorted(sample)[(len(sample) - 1) // 2] - self.low + 1 if sample else self.width
         wanted = min(self.wanted, max(1, len(sample) // 2))
         return Cursor(wanted, self.low, max(1, min(middle, self.width // 2)))

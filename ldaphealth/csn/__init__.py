@@ -1,4 +1,4 @@
-"""Positions, vectors, and who is behind: replication state as OpenLDAP keeps it."""
+"""Positions, vectors and standings: the replication state as OpenLDAP stores it."""
 
 from ldaphealth.csn.behind import MAJORITY, Reference, ReferenceMode, Standing, VectorRead, assess
 from ldaphealth.csn.essential import essential

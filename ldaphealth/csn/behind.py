@@ -1,8 +1,8 @@
-"""Who is behind, who is isolated, and where a cluster is split: pure, from vectors and times.
+"""Which servers are behind or isolated, and where a cluster is split. Pure, from vectors and times.
 
-The replication check calls `assess`. A server is late only by what was proven: a read of it, begun
-after another had been seen with a newer position, still lacked that position. So nothing here
-needs synchronised clocks, and an idle cluster never looks late.
+The replication check calls `assess`. A server is behind only if that is proven: a read of it, which
+began after another server was seen with a newer position, still lacked that position. So clocks
+need not be synchronised, and an idle cluster is never behind.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ldaphealth.csn.vector import Vector
 
 
 class VectorRead(Struct, frozen=True):
-    """One read of one server's vector: monotonic seconds when it was complete, and its length.
+    """One read of the vector of a server: when it ended, in monotonic seconds, and its duration.
 
-    The server may have answered from any moment of the read, so without the duration a slow answer
-    looks like a late server.
+    The vector may be from any moment of the read. Without the duration, a server that answers
+    slowly would seem to be behind.
     """
 
     seen_at_seconds: MonotonicSeconds
@@ -32,7 +32,7 @@ class VectorRead(Struct, frozen=True):
 
 
 class ReferenceMode(Enum):
-    """Who is right when servers differ: most of them, who has the newest, or one that is named."""
+    """With what a server is compared: with most others, the newest position, or a named server."""
 
     MAJORITY = "majority"
     NEWEST = "newest"
@@ -40,21 +40,21 @@ class ReferenceMode(Enum):
 
 
 class Reference(Struct, frozen=True):
-    """With what each server is compared; `server` is its key in the reads, for Mode.SERVER."""
+    """With what each server is compared; `server` is the server ID for `ReferenceMode.SERVER`."""
 
     mode: ReferenceMode = ReferenceMode.MAJORITY
     server: str = ""
 
 
 class Standing(Struct, frozen=True):
-    """How one server stands among the others; each time by server ID, nothing where all is well.
+    """How one server compares with the others: seconds by server ID, no entries when all is well.
 
     `behind_seconds`: for how long it has lacked what most others, or half of them, had.
     `isolated_seconds`: for how long most others have lacked what it had.
-    `split_seconds`: the same, where nobody can be blamed; nobody may be removed for it.
-    With another reference than the majority read "what that has" and "that has lacked"; there is
-    no split then, and with the newest nobody is isolated.
-    `csn_gap_seconds`: newest CSN minus its own; the gap between two writes, and no lateness.
+    `split_seconds`: for how long both halves have lacked something; no server is removed for it.
+    With another reference than the majority, "most others" is the reference. Then there is no
+    split, and with the newest position as reference no server is isolated.
+    `csn_gap_seconds`: the newest CSN minus its own, which is the time between two writes.
     """
 
     behind_seconds: Mapping[int, float] = {}
@@ -63,19 +63,18 @@ class Standing(Struct, frozen=True):
     csn_gap_seconds: Mapping[int, float] = {}
 
 
-# By server, oldest first; they are read from the newest backwards, and no further than needed.
+# By server, oldest first; they are used from the newest backwards, and no further than needed.
 Reads = Mapping[str, Reversible[VectorRead]]
 Newest = Mapping[str, VectorRead]
-# server -> peer -> seconds for which the server was proven to lack something that the peer holds;
-# nothing where nothing was proven
+# server -> peer -> seconds for which the server was proven to lack something that the peer holds
 Lacks = Mapping[str, Mapping[str, float]]
 
 
 class _Proven(Struct, frozen=True):
-    """Who lacks what, by server ID, and the same the other way round.
+    """The proven lacks by server ID, and the same in other forms.
 
-    `lacked` has, by holder, for how long each of the others lacked it; `longest` the most of all
-    server IDs, by who lacks and who holds.
+    `lacked` has the seconds by server ID and by the server that holds the position. `longest` has
+    the longest seconds over all server IDs, by the pair of the server that lacks and its peer.
     """
 
     lacks: Mapping[int, Lacks]
@@ -94,12 +93,12 @@ def assess(
 ) -> dict[str, Standing]:
     """Return the standing of every server with at least one read (oldest first).
 
-    Give the reads of servers that can be read now: a dead server's last words must not vote, nor
-    make its survivors late. What lasts no longer than `tolerance_seconds` is ordinary replication:
-    it is told, but turns no blame into a split. A reference server without a read compares nobody.
+    Pass only reads of servers that can be read now: the last reads of a dead server must not count
+    in the majority. Lacks of up to `tolerance_seconds` are normal replication: they are returned,
+    but make no split. Without a read of the reference server, no server is behind or isolated.
     """
     newest = {server: next(reversed(of), None) for server, of in reads.items()}
-    now = {server: sighting for server, sighting in newest.items() if sighting is not None}
+    now = {server: read for server, read in newest.items() if read is not None}
     heads = _heads(now, retired)
     lacks = {
         sid: _lacks(reads, now, sid) for sid, head in heads.items() if _is_behind(now, sid, head)
@@ -107,46 +106,47 @@ def assess(
     proven = _proven(lacks)
     standings = {
         server: replace(
-            _compared(server, proven, now, tolerance_seconds, reference),
-            csn_gap_seconds=_gaps(sighting.vector, heads),
+            _standing(server, proven, now, tolerance_seconds, reference),
+            csn_gap_seconds=_gaps(read.vector, heads),
         )
-        for server, sighting in now.items()
+        for server, read in now.items()
     }
     if reference.mode is ReferenceMode.MAJORITY:
-        return _without_a_guilty_majority(standings, tolerance_seconds)
+        return _split_without_majority(standings, tolerance_seconds)
     return standings
 
 
 def _heads(now: Newest, retired: frozenset[int]) -> dict[int, CSN]:
     """Return the newest position of every server ID that a server holds now."""
     heads: dict[int, CSN] = {}
-    for sighting in now.values():
-        for sid, position in sighting.vector.items():
+    for read in now.values():
+        for sid, position in read.vector.items():
             if sid not in retired:
                 heads[sid] = max(heads.get(sid, position), position)
     return heads
 
 
 def _is_behind(now: Newest, sid: int, head: CSN) -> bool:
-    """Tell whether anybody lacks the newest position; mostly nobody does, and there is no more."""
-    return any(sighting.vector.get(sid) != head for sighting in now.values())
+    """Return whether a server lacks the newest position; usually none does."""
+    return any(read.vector.get(sid) != head for read in now.values())
 
 
-def _gaps(mine: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
+def _gaps(own: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
     return {
-        sid: (head.time - mine[sid].time).total_seconds()
+        sid: (head.time - own[sid].time).total_seconds()
         for sid, head in heads.items()
-        if sid in mine
+        if sid in own
     }
 
 
 def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
-    held = {server: sighting.vector.get(sid) for server, sighting in now.items()}
+    """Return for how long each server has lacked a position of that server ID of each peer."""
+    held = {server: read.vector.get(sid) for server, read in now.items()}
     holders = [(position, peer) for peer, position in held.items() if position is not None]
     holders.sort(reverse=True)
     since: dict[tuple[str, CSN | None], MonotonicSeconds] = {}
     found: dict[str, dict[str, float]] = {}
-    for server, mine in now.items():
+    for server, newest in now.items():
         position = held[server]
         for newer, peer in holders:
             if not _newer(newer, position):
@@ -154,39 +154,39 @@ def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
             key = peer, position
             if key not in since:
                 since[key] = _held_since(reads[peer], sid, position)
-            seconds = _lacked_seconds(reads[server], mine, since[key], sid)
+            seconds = _lacked_seconds(reads[server], newest, since[key], sid)
             if seconds > 0:
                 found.setdefault(server, {})[peer] = seconds
     return found
 
 
-def _held_since(theirs: Reversible[VectorRead], sid: int, position: CSN | None) -> MonotonicSeconds:
-    """Return since when a server is known to have held something newer, without a break."""
+def _held_since(reads: Reversible[VectorRead], sid: int, position: CSN | None) -> MonotonicSeconds:
+    """Return since when a server is known to have held a newer position, without interruption."""
     since = inf
-    for sighting in reversed(theirs):
-        if not _newer(sighting.vector.get(sid), position):
+    for read in reversed(reads):
+        if not _newer(read.vector.get(sid), position):
             break
-        since = sighting.seen_at_seconds
+        since = read.seen_at_seconds
     return since
 
 
 def _lacked_seconds(
     own: Reversible[VectorRead], now: VectorRead, since: MonotonicSeconds, sid: int
 ) -> float:
-    """Return for how long a server has been proven to lack what another has held since then.
+    """Return for how long a server is proven to have lacked what a peer has held since then.
 
-    If the server itself was seen with it since (restored from a backup, restarted from an old
-    checkpoint), it counts from then.
+    If the server itself held it after that (it was restored from a backup, or restarted from an old
+    checkpoint), the time counts from when it did so last.
     """
     position = now.vector.get(sid)
     began = now.seen_at_seconds - now.duration_seconds
     if since >= began:
         return 0.0
-    for sighting in reversed(own):
-        if sighting.seen_at_seconds <= since:
+    for read in reversed(own):
+        if read.seen_at_seconds <= since:
             break
-        if _newer(sighting.vector.get(sid), position):
-            since = sighting.seen_at_seconds
+        if _newer(read.vector.get(sid), position):
+            since = read.seen_at_seconds
             break
     return max(0.0, began - since)
 
@@ -207,7 +207,7 @@ def _newer(position: CSN | None, than: CSN | None) -> bool:
     return position is not None and (than is None or position > than)
 
 
-def _compared(
+def _standing(
     server: str,
     proven: _Proven,
     now: Newest,
@@ -217,10 +217,10 @@ def _compared(
     lacks = proven.lacks
     match reference.mode:
         case ReferenceMode.MAJORITY:
-            return _blame(server, proven, len(now), tolerance_seconds)
+            return _by_majority(server, proven, len(now), tolerance_seconds)
         case ReferenceMode.NEWEST:
-            mine = {sid: of[server] for sid, of in lacks.items() if server in of}
-            return Standing({sid: max(row.values()) for sid, row in mine.items()})
+            own = {sid: of[server] for sid, of in lacks.items() if server in of}
+            return Standing({sid: max(row.values()) for sid, row in own.items()})
         case ReferenceMode.SERVER:
             return Standing(
                 _between(lacks, server, reference.server), _between(lacks, reference.server, server)
@@ -229,61 +229,59 @@ def _compared(
 
 def _between(lacks: Mapping[int, Lacks], server: str, peer: str) -> dict[int, float]:
     """Return for how long one server has lacked what another holds."""
-    return _times({sid: of.get(server, {}).get(peer, 0.0) for sid, of in lacks.items()})
+    return _positive({sid: of.get(server, {}).get(peer, 0.0) for sid, of in lacks.items()})
 
 
-def _blame(server: str, proven: _Proven, servers: int, tolerance_seconds: float) -> Standing:
-    """Return what one server is to blame for; a time holds for as many peers as it takes."""
+def _by_majority(server: str, proven: _Proven, servers: int, tolerance_seconds: float) -> Standing:
+    """Return the standing of a server compared with most of the servers.
+
+    It is behind by the time for which more than half of the servers held what it lacks. Half of
+    them suffice, unless such a peer lacks something of this server, too; that is a split.
+    """
     most, half = servers // 2 + 1, (servers + 1) // 2
     behind: dict[int, float] = {}
     isolated: dict[int, float] = {}
     split: dict[int, float] = {}
     for sid, of in proven.lacks.items():
-        _note(isolated, sid, _longest(proven.lacked[sid].get(server, ()), most))
-        mine = of.get(server)
-        if not mine:
+        isolated[sid] = _reached_by(proven.lacked[sid].get(server, ()), most)
+        own = of.get(server)
+        if not own:
             continue
-        by_most, by_half = _longest(mine.values(), most), _longest(mine.values(), half)
-        late = (peer for peer, seconds in mine.items() if seconds > tolerance_seconds)
-        theirs = max((proven.longest.get((peer, server), 0.0) for peer in late), default=0.0)
-        mutual = theirs > tolerance_seconds
-        _note(behind, sid, by_most if mutual else by_half)
-        if mutual and by_most <= tolerance_seconds:
-            _note(split, sid, min(by_half, theirs))
-    return Standing(behind, isolated, split)
+        by_most, by_half = _reached_by(own.values(), most), _reached_by(own.values(), half)
+        ahead = (peer for peer, seconds in own.items() if seconds > tolerance_seconds)
+        theirs = max((proven.longest.get((peer, server), 0.0) for peer in ahead), default=0.0)
+        is_mutual = theirs > tolerance_seconds
+        behind[sid] = by_most if is_mutual else by_half
+        if is_mutual and by_most <= tolerance_seconds:
+            split[sid] = min(by_half, theirs)
+    return Standing(_positive(behind), _positive(isolated), _positive(split))
 
 
-def _longest(seconds: Collection[float], which: int) -> float:
-    """Return the time that at least so many of the times reach."""
-    if which > len(seconds):
+def _reached_by(seconds: Collection[float], count: int) -> float:
+    """Return the time that at least `count` of the times reach, 0 if there are fewer."""
+    if count > len(seconds):
         return 0.0
-    ordered = sorted(seconds, reverse=True)
-    return ordered[which - 1]
+    return sorted(seconds, reverse=True)[count - 1]
 
 
-def _note(times: dict[int, float], sid: int, seconds: float) -> None:
-    if seconds > 0:
-        times[sid] = seconds
-
-
-def _times(seconds: Mapping[int, float]) -> dict[int, float]:
+def _positive(seconds: Mapping[int, float]) -> dict[int, float]:
     return {sid: each for sid, each in seconds.items() if each > 0}
 
 
-def _without_a_guilty_majority(
+def _split_without_majority(
     standings: dict[str, Standing], tolerance_seconds: float
 ) -> dict[str, Standing]:
-    """Where more than half would be to blame, blame nobody: there is no majority to trust."""
-    guilty = {
+    """Turn standings into splits if more than half of the servers would be behind or isolated."""
+    affected = {
         server
         for server, standing in standings.items()
         if max((*standing.behind_seconds.values(), *standing.isolated_seconds.values()), default=0)
         > tolerance_seconds
     }
-    if 2 * len(guilty) <= len(standings):
+    if 2 * len(affected) <= len(standings):
         return standings
     return {
-        server: _as_split(standing) if server in guilty else standing
+        server: _as_split(standing) if server in affected else standing
         for server, standing in standings.items()
     }
 

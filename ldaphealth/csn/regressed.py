@@ -1,7 +1,7 @@
-"""What one server had and has no more: pure, from its own reads and nothing else.
+"""Regressions: positions that a server had and has no more. Pure, from its own reads alone.
 
-The replication check calls these. A position only ever grows while a database lives, so one that
-fell tells of a restore, whatever the other servers hold and even when there are none.
+The replication check calls these functions. A position never decreases while a database lives, so a
+decrease proves a restore, whatever the other servers hold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ldaphealth.csn.value import CSN
 
 
 class Regression(Struct, frozen=True):
-    """The newest position that a server was seen with, and the older one, or none, that it has."""
+    """The newest position that a server had, and the older one that it has, None without one."""
 
     had: CSN
     has: CSN | None
@@ -24,10 +24,10 @@ class Regression(Struct, frozen=True):
 def regressed(
     reads: Sequence[VectorRead], retired: Collection[int] = frozenset()
 ) -> dict[int, Regression]:
-    """Return by server ID what the newest read lacks of what an earlier one held (oldest first).
+    """Return the regressions of the newest read, by server ID; reads are oldest first.
 
-    Of two reads that overlap the one that ended later may have been answered earlier, so only what
-    was complete before the newest began proves anything.
+    Of two reads that overlap, the one that ended later may have been answered earlier. So only the
+    reads that ended before the newest one began are used.
     """
     if not reads:
         return {}
@@ -45,5 +45,5 @@ def regressed(
 
 
 def never_shown(reads: Sequence[VectorRead], sids: Collection[int]) -> frozenset[int]:
-    """Return those of the server IDs of which no read shows any position."""
+    """Return the server IDs of which no read shows a position."""
     return frozenset(sids) - {sid for read in reads for sid in read.vector}

@@ -1,7 +1,4 @@
-"""A change sequence number as OpenLDAP writes it: parse, order, print.
-
-The positions of the OpenLDAP dialect; vector.py collects them. Nothing here knows servers.
-"""
+"""Change sequence numbers (CSN) of OpenLDAP: parse, compare, format."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 MAX_SHOWN = 80
-# `[0-9]` and re.ASCII on purpose: \d and int() take digits of other scripts.
+# `[0-9]` and re.ASCII, because \d and int() also accept digits of other scripts.
 _FORM = re.compile(
     r"([0-9]{14})(?:\.([0-9]{6}))?Z#([0-9a-fA-F]{6})#([0-9a-fA-F]{2,3})#([0-9a-fA-F]{6})",
     re.ASCII,
@@ -19,11 +16,11 @@ _FORM = re.compile(
 
 
 class CSNError(ValueError):
-    """A value that is no CSN; the message quotes it."""
+    """A value that is not a CSN; the message quotes it."""
 
 
 class CSN(Struct, frozen=True, order=True):
-    """One position: the order of the fields is the order of CSNs, as of their printed forms.
+    """One position; CSNs are ordered by their fields, as their text forms are.
 
     `time` is in UTC, to the microsecond; `sid` is the server ID, at most 0xfff.
     https://www.openldap.org/faq/data/cache/1145.html, lutil_csnstr in OpenLDAP's csn.c
@@ -42,26 +39,26 @@ class CSN(Struct, frozen=True, order=True):
 
 
 def parse(text: str) -> CSN:
-    """Read a CSN; a server ID of two digits or a missing fraction is that of an old server.
+    """Parse a CSN; CSNError if it is not one.
 
-    CSNError for anything else.
+    Old servers write a server ID of two digits, or no fraction of a second.
     """
     match = _FORM.fullmatch(text)
     if match is None:
-        raise _no_csn(text)
+        raise _csn_error(text)
     stamp, fraction, count, sid, mod = match.groups()
     date = (int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8]))
     clock = (int(stamp[8:10]), int(stamp[10:12]), int(stamp[12:14]), int(fraction or 0))
     try:
         time = datetime(*date, *clock, tzinfo=UTC)
     except ValueError as error:  # the 30th of February
-        raise _no_csn(text) from error
+        raise _csn_error(text) from error
     return CSN(time, int(count, 16), int(sid, 16), int(mod, 16))
 
 
-def _no_csn(text: str) -> CSNError:
+def _csn_error(text: str) -> CSNError:
     shown = ascii(text[:MAX_SHOWN] + ("…" if len(text) > MAX_SHOWN else ""))
-    return CSNError(f"{shown} is no CSN; one looks like {EXAMPLE}")
+    return CSNError(f"{shown} is not a CSN, such as {EXAMPLE}")
 
 
 EXAMPLE = "20261123101500.123456Z#000000#001#000000"

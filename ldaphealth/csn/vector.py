@@ -1,6 +1,6 @@
-"""The OpenLDAP dialect of replication state: contextCSN, one CSN per server ID.
+"""Vectors: the values of contextCSN in OpenLDAP, one CSN per server ID.
 
-The replication check reads the attribute named here; behind.py compares the vectors.
+The replication check reads the attribute; behind.py compares the vectors.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from ldaphealth.csn.value import CSN, CSNError, parse
 
 ATTRIBUTE = "contextCSN"
 
-# Each of the 4096 possible server IDs would fill a session's bytes, and a judge's time. Of IDs that
-# ever wrote in one naming context even large clusters have a few dozen.
+# All 4096 possible server IDs would exceed the byte budget of a session. In a naming context of a
+# large cluster, a few dozen have ever written.
 MOST_SERVER_IDS = 128
 
 Vector = Mapping[int, CSN]
 
 
 def parse_vector(values: Iterable[str]) -> Vector:
-    """Read the values of the attribute; of two with one server ID the newer counts.
+    """Parse the values of the attribute; of two with the same server ID the newer one counts.
 
-    CSNError for a value that is no CSN, and for more than MOST_SERVER_IDS values.
+    CSNError for a value that is not a CSN, and for more than MOST_SERVER_IDS values.
     """
-    given = tuple(values)
-    if len(given) > MOST_SERVER_IDS:
-        raise CSNError(f"more than {MOST_SERVER_IDS} values of {ATTRIBUTE}: too many to be judged")
-    return _parse_vector(given)
+    texts = tuple(values)
+    if len(texts) > MOST_SERVER_IDS:
+        raise CSNError(f"more than {MOST_SERVER_IDS} values of {ATTRIBUTE}, which are not judged")
+    return _parse_vector(texts)
 
 
-@lru_cache(maxsize=4096)  # a judge meets the same values again in every round
+@lru_cache(maxsize=4096)  # the same values come again in every round
 def _parse_vector(values: tuple[str, ...]) -> Vector:
     newest: dict[int, CSN] = {}
     for csn in map(parse, values):
@@ -40,10 +40,10 @@ def _parse_vector(values: tuple[str, ...]) -> Vector:
     return MappingProxyType(newest)
 
 
-def lacks(mine: Vector, other: Vector, retired: Iterable[int] = ()) -> frozenset[int]:
-    """Return the server IDs of which the other vector has a newer position, or one at all."""
+def lacks(own: Vector, other: Vector, retired: Iterable[int] = ()) -> frozenset[int]:
+    """Return the server IDs whose position in `own` is missing, or older than in `other`."""
     return frozenset(
         sid
         for sid, position in other.items()
-        if sid not in retired and (sid not in mine or mine[sid] < position)
+        if sid not in retired and (sid not in own or own[sid] < position)
     )

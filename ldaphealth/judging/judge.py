@@ -1,6 +1,7 @@
-"""From observations to findings: the judges of the checks, and one judge for all failures.
+"""Turn observations into findings: by the judge of each check, and by one judge for all failures.
 
-Pure; the one-shot command calls it after each look. No check handles errors: this file does.
+Pure. The agent and the one-shot command call it after a probe. Checks do not handle errors: this
+module judges them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)
 
-# Whoever meets one of these has no usable LDAP service, whatever he expected of the server.
+# With one of these no client has a usable LDAP service.
 HARD_KINDS = frozenset(
     {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.TLS, FailureKind.PROTOCOL}
 )
@@ -24,7 +25,7 @@ HARD_RESULT_CODES = frozenset({"busy", "unavailable"})
 
 
 def judge(cluster: Cluster, recent: RecentObservations, *, one_shot: bool) -> list[Finding]:
-    """Return the findings on every server of which something was seen."""
+    """Return the findings on every server with observations."""
     return [
         finding
         for server in cluster.servers
@@ -40,44 +41,45 @@ def judge_server(
     one_shot: bool,
     only: Container[str] | None = None,
 ) -> list[Finding]:
-    """Return the findings on one server, among what was seen of the whole cluster.
+    """Return the findings on one server, judged by the observations of the whole cluster.
 
     `only` names the checks to judge, by default all.
     """
     return [
         finding
-        for planned in cluster.checks
-        if only is None or planned.check.name in only
+        for configured in cluster.checks
+        if only is None or configured.check.name in only
         for finding in _judge_one(
-            recent.view(server, planned.check.name, one_shot=one_shot), planned
+            recent.view(server, configured.check.name, one_shot=one_shot), configured
         )
     ]
 
 
-def _judge_one(view: AnyView, planned: ConfiguredCheck) -> Iterable[Finding]:
-    if not view.own:  # not planned for this look, or the session had ended before
+def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
+    if not view.own:  # not in this probe, or the session had ended before
         return ()
     if view.latest.failure is not None:
         return (_failed(view, view.latest.failure),)
     try:
-        return tuple(_checked(view, each) for each in planned.check.judge(view, planned.params))
-    except Exception as error:  # a third party's mistake must not decide about a server
+        findings = configured.check.judge(view, configured.params)
+        return tuple(_checked(view, each) for each in findings)
+    except Exception as error:  # an error in a check of another package must remove no server
         log.exception("the judge of check %s failed", view.check)
         summary = printable(f"the check itself failed: {type(error).__name__}: {error}")
         return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.LOCAL),)
 
 
 def _checked(view: AnyView, found: object) -> Finding:
-    """Refuse what is no opinion on the server and the check that were asked about."""
+    """Return the finding; TypeError or ValueError if it is not one of this server and check."""
     if not isinstance(found, Finding):
-        raise TypeError(f"{type(found).__name__} is no Finding")
+        raise TypeError(f"{type(found).__name__} is not a Finding")
     if (found.server, found.check) != (view.server.id, view.check):
         raise ValueError(f"a finding of {found.check} on {found.server}")
     return found
 
 
 def trust(failure: Failure) -> Trust:
-    """Tell whether a failure means no service (hard), a broken expectation (soft), or ourselves."""
+    """Return the trust of a failure: local, hard (no service), or soft (an expectation not met)."""
     if failure.is_local:
         return Trust.LOCAL
     if failure.kind in HARD_KINDS or failure.result_code in HARD_RESULT_CODES:
@@ -86,10 +88,10 @@ def trust(failure: Failure) -> Trust:
 
 
 def _failed(view: AnyView, failure: Failure) -> Finding:
-    believed = trust(failure)
-    state = State.UNKNOWN if believed is Trust.LOCAL else State.CRITICAL
+    trusted = trust(failure)
+    state = State.UNKNOWN if trusted is Trust.LOCAL else State.CRITICAL
     metrics = tuple(_timings(view))
-    return view.finding(state, code(view.check, failure), failure.detail, metrics, believed)
+    return view.finding(state, code(view.check, failure), failure.detail, metrics, trusted)
 
 
 def _timings(view: AnyView) -> Iterator[Metric]:
@@ -107,24 +109,26 @@ def code(check: str, failure: Failure) -> str:
 
 
 def second_look(cluster: Cluster, recent: RecentObservations) -> dict[str, tuple[str, ...]]:
-    """Return which checks of which servers (by ID) cannot be judged yet after a first look."""
-    wanted = {
+    """Return the checks, by server ID, that need a second look before they can be judged."""
+    needed = {
         server.id: tuple(
-            planned.check.name
-            for planned in cluster.checks
-            if _wants_more(recent.view(server, planned.check.name, one_shot=True), planned)
+            configured.check.name
+            for configured in cluster.checks
+            if _needs_second_look(
+                recent.view(server, configured.check.name, one_shot=True), configured
+            )
         )
         for server in cluster.servers
     }
-    return {server: checks for server, checks in wanted.items() if checks}
+    return {server: checks for server, checks in needed.items() if checks}
 
 
-def _wants_more(view: AnyView, planned: ConfiguredCheck) -> bool:
-    second_look = planned.check.second_look
+def _needs_second_look(view: AnyView, configured: ConfiguredCheck) -> bool:
+    second_look = configured.check.second_look
     if second_look is None or not view.own or view.latest.failure is not None:
         return False
     try:
-        return second_look(view, planned.params)
-    except Exception:  # as above; the judge will say it
+        return second_look(view, configured.params)
+    except Exception:  # an error in the check, as above
         log.exception("check %s failed", view.check)
         return False

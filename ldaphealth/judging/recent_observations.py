@@ -1,6 +1,6 @@
-"""What was seen lately, bounded, and the view of it that a judge gets.
+"""The recent observations of a cluster, bounded, and the views of them that judges get.
 
-The agent and the one-shot command add observations here; checks read them through `View`.
+The agent and the one-shot command add observations; checks read them through `View`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ldaphealth.check import AnyView, View
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.model import AnyObservation, Server
 
-Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it gets no None
+Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it never gets None
 
 LARGEST_GAP = 0.25  # between two older reads, as a part of their age
 
 
 class _Kept:
-    """What is remembered of one server and check: `reads`, of which so many are older ones."""
+    """The observations of one server and check: `reads`, of which the first `older` are older."""
 
     __slots__ = ("older", "reads")
 
@@ -31,8 +31,8 @@ class _Kept:
 class RecentObservations:
     """The newest observations of every server and check of one cluster, in memory.
 
-    `keep` bounds the newest of one server and check, and `older` those before them, which there are
-    for the checks in `covers` alone. Not for several threads.
+    `keep` limits the newest ones of a server and check. `older` limits those before them, which are
+    kept only for the checks in `covers`. Not thread-safe, except for `of_check`.
     """
 
     def __init__(self, keep: int = 64, covers: Mapping[str, Covers] = {}, older: int = 64) -> None:
@@ -42,15 +42,15 @@ class RecentObservations:
         self._surveys: set[str] = set()  # checks whose observations belong to no session
 
     def add(self, observation: AnyObservation) -> None:
-        """Remember one observation, and forget what is beyond the bounds."""
+        """Add one observation, and drop those beyond the limits."""
         self._keep(observation)
         if observation.check == "connect":  # every session begins with it
             self._session[observation.server] = []
         self._session.setdefault(observation.server, []).append(observation)
-        del self._session[observation.server][1:-1]  # its first and its latest are enough
+        del self._session[observation.server][1:-1]  # only the first and the last are needed
 
     def add_surveyed(self, observation: AnyObservation) -> None:
-        """Remember what a survey saw, which belongs to no session."""
+        """Add an observation of a survey, which belongs to no session."""
         self._surveys.add(observation.check)
         self._keep(observation)
 
@@ -61,9 +61,9 @@ class RecentObservations:
             self._age(kept, self.covers.get(observation.check))
 
     def recall(self, observations: Iterable[AnyObservation], *, current: bool) -> None:
-        """Take what an agent before this one remembered, oldest first.
+        """Add the observations of an earlier process, oldest first.
 
-        Unless it is `current`, a server is in no view until it is looked at again.
+        Unless they are `current`, a server is in no view until it is probed again.
         """
         for each in observations:
             self.add(each)
@@ -73,15 +73,15 @@ class RecentObservations:
                 del self._session[each.server]
 
     def of_check(self, check: str) -> dict[str, Sequence[AnyObservation]]:
-        """Return a copy of what is remembered, by server; any thread may ask.
+        """Return a copy of the observations of a check, by server; any thread may call it.
 
-        list() of a dict and tuple() of a list are one step each for other threads.
+        list() of a dict and tuple() of a list are atomic for other threads.
         """
         seen = list(self._seen.get(check, {}).items())
         return {server: tuple(kept.reads) for server, kept in seen}
 
     def forget(self, servers: Container[str]) -> None:
-        """Forget all but these servers."""
+        """Drop the observations of all servers but these."""
         for of_check in self._seen.values():
             for server in [each for each in of_check if each not in servers]:
                 del of_check[server]
@@ -89,21 +89,22 @@ class RecentObservations:
             del self._session[server]
 
     def view(self, server: Server, check: str, *, one_shot: bool) -> AnyView:
-        """Return what the judge of one check of one server may see; it must not keep it.
+        """Return the view for the judge of one check of one server; it must not be kept.
 
-        A server whose newest session failed before it reached this check is not in it: what it
-        said before says nothing of it now. Nor is what a survey saw of it, however new.
+        A server whose newest session failed before it reached this check is not in the view: older
+        observations prove nothing of it now. Nor are the observations of surveys of such a server.
         """
         seen = self._seen.get(check, {})
         surveyed = check in self._surveys
         reached = {
             each: of.reads
             for each, of in seen.items()
-            if (self._ran_through(each) if surveyed else self._is_reached(each, of.reads[-1]))
+            if (self._is_complete(each) if surveyed else self._is_reached(each, of.reads[-1]))
         }
         return View(server, check, reached, one_shot)
 
-    def _ran_through(self, server: str) -> bool:
+    def _is_complete(self, server: str) -> bool:
+        """Return whether the newest session of a server has not failed."""
         return server in self._session and self._session[server][-1].failure is None
 
     def _is_reached(self, server: str, last: AnyObservation) -> bool:
@@ -113,18 +114,18 @@ class RecentObservations:
         return session[-1].failure is None or last.started_at >= session[0].started_at
 
     def _age(self, kept: _Kept, covers: Covers | None) -> None:
-        """Let the oldest of the newest become an older one, or forget it."""
+        """Move the oldest of the newest observations to the older ones, or drop it."""
         reads, at = kept.reads, kept.older
         if covers is None or reads[at].facts is None:
             del reads[at]
             return
         if at > 1 and _is_run(covers, reads[at - 2 : at + 1]):
-            del reads[at - 1]  # of a run of equal ones the first and the last say all
+            del reads[at - 1]  # of a run of equal ones the first and the last suffice
             return
         kept.older += 1
         if kept.older > self.older:
             thin = _thinned(covers, reads[: kept.older], reads[-1].started_at)
-            del thin[: -self.older * 3 // 4]  # if nothing could be spared
+            del thin[: -self.older * 3 // 4]  # if too few could be dropped
             reads[: kept.older] = thin
             kept.older = len(thin)
 
@@ -137,7 +138,7 @@ def _is_run(covers: Covers, reads: Sequence[AnyObservation]) -> bool:
 
 
 def _covers(covers: Covers, earlier: AnyObservation, later: AnyObservation) -> bool:
-    """Return whether the later observation says all that the earlier one does; none failed."""
+    """Return whether the later observation covers the earlier one, and neither failed."""
     if earlier.facts is None or later.facts is None:
         return False
     return covers(earlier.facts, later.facts)
@@ -146,7 +147,7 @@ def _covers(covers: Covers, earlier: AnyObservation, later: AnyObservation) -> b
 def _thinned(
     covers: Covers, reads: Sequence[AnyObservation], now: MonotonicSeconds
 ) -> list[AnyObservation]:
-    """Forget what can be spared, as long as the gap that it leaves is a small part of its age."""
+    """Drop covered observations, as long as the gap is a small part of their age."""
     kept = [reads[0]]
     for each, after in pairwise(reads[1:]):
         gap, age = after.started_at - kept[-1].started_at, now - after.started_at

@@ -1,6 +1,6 @@
-"""Ranges in the syntax of the Nagios plugin guidelines, and what they say of a value.
+"""Ranges in the syntax of the Nagios plugin guidelines, and thresholds that judge a number.
 
-Every check that judges a number uses these; config.py makes them from text.
+Checks use them; config/ parses them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ldaphealth.model import Metric, State
 
 
 class Range(Struct, frozen=True):
-    """`[@]start:end`: a value outside alerts, with `@` one inside (both ends are inside).
+    """`[@]start:end`: a value outside alerts, with `@` a value inside (both ends are inside).
 
     https://nagios-plugins.org/doc/guidelines.html#THRESHOLDFORMAT
     """
@@ -24,7 +24,7 @@ class Range(Struct, frozen=True):
     inside_alerts: bool = False
 
     def alerts(self, value: float) -> bool:
-        """Tell whether the value is one to worry about."""
+        """Return whether the value alerts."""
         return (self.start <= value <= self.end) is self.inside_alerts
 
     def __str__(self) -> str:
@@ -34,18 +34,18 @@ class Range(Struct, frozen=True):
 
 
 def _plain(value: float) -> str:
-    """Print a number without exponent, which the range syntax does not know."""
+    """Format a number without exponent, which the range syntax does not have."""
     short = f"{value:g}"
     if "e" not in short and float(short) == value:
         return short
-    from decimal import Decimal  # noqa: PLC0415  rare, and costly to load
+    from decimal import Decimal  # noqa: PLC0415  rare, and slow to load
 
     return f"{Decimal(repr(value)):f}"
 
 
 def parse_range(text: str | float) -> Range:
-    """Read a range as a person writes it; ValueError quotes what is not one."""
-    # Imported here: a run that needs only the built-in thresholds must not pay for the library.
+    """Parse a range; ValueError quotes a text that is not one."""
+    # Imported here: a run with only the built-in thresholds does not need to load the library.
     from nagiosplugin import Range as NagiosRange  # noqa: PLC0415
 
     # The library takes an empty text for a range that never alerts; "-" makes it an error.
@@ -54,7 +54,7 @@ def parse_range(text: str | float) -> Range:
         start, end = float(parsed.start), float(parsed.end)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(
-            f'{text!r} is no range; write "2" (at most 2), "1:" (at least 1), "1:5" or "@1:5"'
+            f'{text!r} is not a range; write "2" (at most 2), "1:" (at least 1), "1:5" or "@1:5"'
         ) from error
     return Range(start, end, bool(parsed.invert))
 
@@ -74,12 +74,12 @@ class Thresholds(Struct, frozen=True):
         return State.OK
 
     def metric(self, name: str, value: float, label: str = "") -> Metric:
-        """Return the value with the ranges that judge it, as sinks show it."""
+        """Return the value as a metric with these ranges."""
         warning = "" if self.warning is None else str(self.warning)
         critical = "" if self.critical is None else str(self.critical)
         return Metric(name, value, warning, critical, label)
 
 
 def at_most(warning: float, critical: float) -> Thresholds:
-    """Thresholds for a number that should stay small, such as a time."""
+    """Return thresholds for a number that should be small, such as a time."""
     return Thresholds(Range(end=warning), Range(end=critical))

@@ -1,7 +1,7 @@
-"""Requests into octets and octets into responses (RFC 4511); the only file with ldap3.
+"""Encoding of requests and decoding of responses (RFC 4511); the only module that uses ldap3.
 
-session.py calls it. ldap3 serves as the codec alone; docs/architecture.md says why. What ldap3 and
-pyasn1 raise, they raise: of settings that cannot be encoded, and of octets that are not in form.
+session.py calls it. ldap3 is only used as a codec; docs/architecture.md gives the reasons. Errors
+of ldap3 and pyasn1 are not caught here: settings that cannot be encoded, and malformed octets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ldaphealth.model import BindMethod, Credentials
 
-gc.disable()  # what loading ldap3 makes all stays: collecting meanwhile finds nothing to free
+gc.disable()  # objects made by loading ldap3 all stay, so there is nothing to collect meanwhile
 try:
     import ldap3
     from ldap3.core.results import RESULT_CODES
@@ -53,10 +53,10 @@ Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes with lower-c
 def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
     """Decode an INTEGER of at most four bytes.
 
-    ldap3's own is quadratic in the length: 200 kB from a hostile server take 10 s of CPU.
+    That of ldap3 is quadratic in the length: 200 kB from a hostile server take 10 s of CPU.
     """
     if not 0 < stop - start <= INTEGER_BYTES:
-        raise ValueError("an integer out of bounds")
+        raise ValueError("integer out of bounds")
     return int.from_bytes(message[start:stop], "big", signed=True)
 
 
@@ -84,7 +84,7 @@ class Response(Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """Return the diagnostic message of an LDAPResult, "" where it cannot be read."""
+        """Return the diagnostic message of an LDAPResult, "" if it cannot be decoded."""
         try:
             return bytes(self.payload[2][3]).decode("utf-8", "replace")
         except (IndexError, TypeError, ValueError):
@@ -110,7 +110,7 @@ def entry(payload: Any) -> Entry:
 
 
 def _control(controls: Any, oid: str) -> bytes | None:
-    """Return the value of a control that came with an answer, None without it (4.1.11)."""
+    """Return the value of a control of a response, None without it (RFC 4511 4.1.11)."""
     for _, _, _, fields in controls or ():
         if bytes(fields[0][3]) == oid.encode():
             return bytes(fields[-1][3])
@@ -118,7 +118,7 @@ def _control(controls: Any, oid: str) -> bytes | None:
 
 
 def post_read_entry(controls: Any) -> Entry | None:
-    """Return the entry in the answer's post-read control, None without one (RFC 4527 3.2)."""
+    """Return the entry in the post-read control of a response, None without one (RFC 4527 3.2)."""
     value = _control(controls, POST_READ_OID)
     if value is None:
         return None
@@ -135,8 +135,8 @@ def cookie(controls: Any) -> bytes:
     return bytes(found[3])
 
 
-# Requests. Encoding costs ldap3 three times what receiving and decoding does, and a round sends the
-# same ones every time, so what holds no secret and no token is encoded once.
+# Requests. With ldap3, encoding takes three times as long as receiving and decoding. Every round
+# sends the same requests, so those without a secret or a token are cached.
 
 
 def _encode(request: Any) -> bytes:
@@ -145,15 +145,15 @@ def _encode(request: Any) -> bytes:
 
 
 def bind_request(credentials: Credentials) -> bytes:
-    """Encode a bind. A password goes as it was typed: as octets, ldap3 does not prepare it.
+    """Encode a bind. The password is sent without SASLprep; as octets, ldap3 does not prepare it.
 
-    RFC 4511 4.2: clients should prepare what they take for text by SASLprep. Servers compare
-    octets, and neither OpenLDAP's tools nor most clients do: a password with a superscript or an
-    accent of its own, set by ldappasswd(1), would never be accepted.
+    RFC 4511 4.2 recommends that clients prepare textual passwords. Servers compare octets, and
+    neither OpenLDAP's tools nor most clients prepare them: a password with a superscript or a
+    combining accent that was set by ldappasswd(1) would never be accepted.
     """
     password = "" if credentials.password is None else credentials.password.reveal()
-    if any(category(each) in UNTYPED for each in password):  # encoding would show it in the error
-        raise ValueError("the password has a control character in it, or is not UTF-8")
+    if any(category(each) in UNTYPED for each in password):  # encode() would show it in its error
+        raise ValueError("the password contains a control character, or is not UTF-8")
     if credentials.method is BindMethod.SIMPLE:
         octets = password.encode()
         request = bind_operation(3, ldap3.SIMPLE, credentials.dn, octets, auto_encode=True)
@@ -168,7 +168,7 @@ def bind_request(credentials: Credentials) -> bytes:
 def search_request(
     base: str, scope: Scope, filter_text: str, attributes: tuple[str, ...], size_limit: int
 ) -> bytes:
-    """Encode a search; aliases are not followed."""
+    """Encode a search; aliases are not dereferenced."""
     deref, seconds, types_only, escape, encode = ldap3.DEREF_NEVER, 0, False, True, True
     return _encode(
         search_operation(
@@ -187,7 +187,7 @@ def search_request(
 
 
 def page_controls(page_size: int, cookie: bytes) -> bytes:
-    """Ask for one page; a server that cannot page must not answer at all (critical)."""
+    """Encode the controls for one page; paging is critical (RFC 2696), ManageDsaIT is not."""
     controls = [
         paged_search_control(criticality=True, size=page_size, cookie=cookie),
         build_control(MANAGE_DSA_IT_OID, False, None),
@@ -202,7 +202,7 @@ def compare_request(dn: str, attribute: str, value: str) -> bytes:
 
 
 def modify_request(dn: str, attribute: str, value: str) -> bytes:
-    """Encode a modify that makes the value the only one."""
+    """Encode a modify that replaces all values by this one."""
     changes = {attribute: [(ldap3.MODIFY_REPLACE, [value])]}
     return _encode(modify_operation(dn, changes, auto_encode=True))
 

@@ -1,6 +1,6 @@
-"""The one hard deadline of a session: a moment on the monotonic clock.
+"""The hard deadline of a session: a moment on the monotonic clock.
 
-session.py and transport.py ask it before every wait; nothing else may wait on a server.
+session.py and transport.py check it before every wait; nothing else may wait for a server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ldaphealth.model import Failure, FailureKind
 
 
 class SessionError(Exception):
-    """Why a session could not give facts; carries the `Failure`."""
+    """Raised when an operation of a session failed; `failure` is the reason."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
@@ -23,10 +23,10 @@ class SessionError(Exception):
 
 
 class Deadline(Struct, frozen=True):
-    """A moment in monotonic seconds after which nobody waits any more."""
+    """A moment in monotonic seconds after which no wait continues."""
 
     at: MonotonicSeconds
-    seconds: float  # how long it was when it was set: for the message
+    seconds: float  # the time from when it was set, for the message
     now: Callable[[], MonotonicSeconds] = monotonic
 
     @classmethod
@@ -35,13 +35,13 @@ class Deadline(Struct, frozen=True):
         return cls(now() + seconds, seconds, now)
 
     def left(self, doing: str) -> float:
-        """Return the seconds that are left, always positive; SessionError once there are none."""
+        """Return the seconds that are left, always positive; SessionError if there are none."""
         left = self.at - self.now()
         if left <= 0:
             raise self.passed(doing)
         return left
 
     def passed(self, doing: str) -> SessionError:
-        """Return the error that says what was being waited for."""
+        """Return the error for a passed deadline; `doing` is what was waited for."""
         detail = f"no answer within {self.seconds:g} s: {doing}"
         return SessionError(Failure(FailureKind.TIMEOUT, detail))

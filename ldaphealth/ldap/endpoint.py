@@ -1,6 +1,6 @@
-"""Where a server listens: the part of an LDAP URL (RFC 4516) that names it, or a HOST:PORT of ours.
+"""Endpoints: the host and port of an LDAP URL (RFC 4516), or a HOST:PORT on which to listen.
 
-config.py and the command line check URLs here; transport.py connects to the result.
+config/ and the command line parse URLs here; transport.py connects to the result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0}
 
 
 class Endpoint(Struct, frozen=True):
-    """A host and port, or the path of a Unix socket (`ldapi`, port 0); `tcp` is one of our own."""
+    """A host and port, or the path of a Unix socket (`ldapi`, port 0); `tcp` is to listen on."""
 
     scheme: str
     host: str
@@ -25,17 +25,17 @@ class Endpoint(Struct, frozen=True):
 
     @property
     def is_tls(self) -> bool:
-        """Tell whether TLS starts before the first LDAP message."""
+        """Return whether TLS starts before the first LDAP message."""
         return self.scheme == "ldaps"
 
     @property
     def is_socket(self) -> bool:
-        """Tell whether this is a Unix socket."""
+        """Return whether this is a Unix socket."""
         return self.scheme == "ldapi"
 
     @property
     def is_loopback(self) -> bool:
-        """Tell whether what is sent never leaves this machine."""
+        """Return whether data that is sent never leaves this host."""
         if self.is_socket or self.host == "localhost":
             return True
         try:
@@ -45,43 +45,46 @@ class Endpoint(Struct, frozen=True):
 
 
 def parse_uri(uri: str) -> Endpoint:
-    """Read `ldap://host[:port]`, `ldaps://…` or `ldapi://%2Fpath`; ValueError says what is wrong.
+    """Parse `ldap://host[:port]`, `ldaps://…` or `ldapi://%2Fpath`; ValueError if it is not one.
 
-    The rest of an LDAP URL (DN, attributes, scope, filter) is not taken: settings say that.
+    The rest of an LDAP URL (DN, attributes, scope, filter) is not accepted; there are settings for
+    that.
     """
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{uri!r} is no LDAP URL: {error}") from error
+        raise ValueError(f"{uri!r} is not an LDAP URL: {error}") from error
     scheme = parts.scheme.lower()
     if scheme not in DEFAULT_PORTS:
-        raise ValueError(f"{uri!r} is no LDAP URL: write ldap://HOST, ldaps://HOST or ldapi://%2F…")
+        raise ValueError(
+            f"{uri!r} is not an LDAP URL: write ldap://HOST, ldaps://HOST or ldapi://%2F…"
+        )
     if "@" in parts.netloc:
-        raise ValueError("an LDAP URL holds no user or password; say them in credentials")
+        raise ValueError("an LDAP URL has no user or password; use credentials")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError(f"{uri!r} goes on after the host; the base is a setting of its own")
+        raise ValueError(f"{uri!r} has more than a host and port; the base is another setting")
     if scheme == "ldapi":
         path = unquote(parts.netloc)
         if not path.startswith("/"):
-            raise ValueError(f"{uri!r} names no socket; write ldapi://%2Frun%2Fslapd%2Fldapi")
+            raise ValueError(f"{uri!r} has no socket; write ldapi://%2Frun%2Fslapd%2Fldapi")
         if not path.isprintable():
-            raise ValueError(f"{uri!r} names a socket with control characters")
+            raise ValueError(f"{uri!r} has a socket with control characters")
         return Endpoint(scheme, path, 0)
     if not parts.hostname or any(c.isspace() or not c.isprintable() for c in parts.hostname):
-        raise ValueError(f"{uri!r} names no host")
+        raise ValueError(f"{uri!r} has no host")
     if port == 0:
         raise ValueError(f"{uri!r} has port 0")
     return Endpoint(scheme, parts.hostname, port or DEFAULT_PORTS[scheme])
 
 
 def parse_listen(text: str) -> Endpoint:
-    """Read `HOST:PORT`, `[ADDRESS]:PORT` for IPv6; ValueError says what is wrong."""
+    """Parse `HOST:PORT`, `[ADDRESS]:PORT` for IPv6; ValueError if it is not one."""
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{text!r} is no HOST:PORT: {error}") from error
+        raise ValueError(f"{text!r} is not HOST:PORT: {error}") from error
     if not host or not port or parts.netloc != text or "@" in text or not text.isprintable():
-        raise ValueError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:8389 or [::1]:8389")
+        raise ValueError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:8389 or [::1]:8389")
     return Endpoint("tcp", host, port)

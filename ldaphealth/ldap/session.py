@@ -1,7 +1,7 @@
-"""One LDAP session as a client has it: connect, bind, operations, unbind.
+"""An LDAP session: connect, bind, operations, unbind.
 
-probe.py opens sessions, checks use them. codec.py makes requests and reads responses; the waiting
-is all in transport.py. Every error leaves as SessionError.
+rounds/probe.py opens sessions, checks use them. codec.py encodes requests and decodes responses;
+all waiting is in transport.py. Every error is raised as SessionError.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, conn
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
-MOST_EMPTY_PAGES = 16  # one after the other; RFC 2696 allows a few, and a hostile server sends more
+MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
 T = TypeVar("T")
@@ -27,9 +27,9 @@ T = TypeVar("T")
 class Session:
     """One LDAP session with one server under one deadline and one byte budget.
 
-    Every method raises SessionError and nothing else. After a failure with `alive` False no
-    operation can follow. `timings` holds the seconds of each step since it was last emptied,
-    `totals` those since the session began, and `counts` how many operations were answered.
+    Every method raises SessionError and nothing else. If `alive` is False after a failure, no
+    operation can follow. `timings` has the seconds of each step since it was last cleared,
+    `totals` those since the session began, and `counts` the number of operations answered.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class Session:
 
     @property
     def alive(self) -> bool:
-        """Tell whether an operation can still be sent."""
+        """Return whether an operation can still be sent."""
         return self._transport is not None
 
     def connect(self) -> None:
-        """Resolve, connect and start TLS as the server's settings say."""
+        """Resolve the host, connect, and start TLS if the server's settings require it."""
         try:
             endpoint = parse_uri(self.server.uri)
         except ValueError as error:
@@ -75,7 +75,7 @@ class Session:
         try:
             request = self._request(codec.bind_request, self.server.credentials)
         except SessionError:
-            self.close()  # else the checks that follow run as nobody, and blame the server
+            self.close()  # else the checks that follow run as anonymous, and fail
             raise
         self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
 
@@ -102,8 +102,8 @@ class Session:
         return tuple(entries)
 
     def renew(self, deadline: Deadline) -> None:
-        """Begin another deadline and the byte budget anew, for a session that reads much."""
-        self._living().renew(deadline, self._budget_bytes)
+        """Set a new deadline and reset the byte budget, for a session that reads much."""
+        self._connected().renew(deadline, self._budget_bytes)
         self.deadline = deadline
 
     def pages(
@@ -114,11 +114,11 @@ class Session:
         attributes: Sequence[str],
         page_size: int,
     ) -> Iterator[tuple[Entry, ...]]:
-        """Yield the entries found page by page (RFC 2696); referral entries are entries too.
+        """Yield the entries found page by page (RFC 2696), including referral entries.
 
-        Deadline and byte budget hold for all pages together unless the caller renews them between
-        two, and then bounds how many it takes. A size limit of the server raises SessionError with
-        sizeLimitExceeded, after what it sent has been yielded.
+        Deadline and byte budget are for all pages together, unless the caller renews them between
+        pages; the caller must then limit the number of pages. At a size limit of the server,
+        SessionError with sizeLimitExceeded follows the entries that were sent.
         """
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
@@ -134,15 +134,14 @@ class Session:
             if not cookie:
                 return
             empty = 0 if entries else empty + 1
-        raise SessionError(
-            Failure(FailureKind.PROTOCOL, "the server sends empty pages without end")
-        )
+        detail = f"the server sent {MOST_EMPTY_PAGES} empty pages in a row"
+        raise SessionError(Failure(FailureKind.PROTOCOL, detail))
 
     def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        """Return the attributes of one entry; noSuchObject when it is not there or not for us.
+        """Return the attributes of one entry; noSuchObject if it does not exist or is hidden.
 
-        A server that hides an entry answers success with no entry (RFC 4511 4.5.2); the two are
-        the same to a client, so they are the same here.
+        A server that hides an entry returns success without an entry (RFC 4511 4.5.2). A client
+        cannot distinguish the two.
         """
         entries = self.search(dn, "base", "(objectClass=*)", attributes)
         if not entries:
@@ -151,7 +150,7 @@ class Session:
         return entries[0][1]
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
-        """Tell whether the entry holds the value (RFC 4511 4.10)."""
+        """Return whether the entry holds the value (RFC 4511 4.10)."""
         request = self._request(codec.compare_request, dn, attribute, value)
         code, response = self._exchange("compare", request, codec.COMPARE)
         if code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
@@ -159,24 +158,24 @@ class Session:
         return code == codec.COMPARE_TRUE
 
     def replace(self, dn: str, attribute: str, value: str) -> None:
-        """Make the value the only one of the attribute."""
+        """Replace all values of the attribute by this one."""
         request = self._request(codec.modify_request, dn, attribute, value)
         self._expect_success(FailureKind.RESULT, "modify", request, codec.MODIFY)
 
     def replace_and_read(
         self, dn: str, attribute: str, value: str, wanted: Sequence[str]
     ) -> Mapping[str, tuple[str, ...]]:
-        """Make the value the only one, and return attributes as this very change left them.
+        """Replace all values by this one, and return attributes of the entry after the change.
 
-        The post-read control (RFC 4527) brings both in one answer. It is not critical: a server
-        that does not know it does the change, and the entry is read after it.
+        It uses the post-read control (RFC 4527). The control is not critical: if the server does
+        not support it, the entry is read after the change.
         """
         request = self._request(codec.modify_request, dn, attribute, value)
         control = self._request(codec.post_read, (*wanted,))
-        answered = self._expect_success(
+        returned = self._expect_success(
             FailureKind.RESULT, "modify", request, codec.MODIFY, controls=control
         )
-        found = self._decoded(codec.post_read_entry, answered)
+        found = self._decoded(codec.post_read_entry, returned)
         return self.read(dn, wanted) if found is None else found[1]
 
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
@@ -185,24 +184,24 @@ class Session:
         self._expect_success(FailureKind.RESULT, "add", request, codec.ADD)
 
     def certificate(self) -> Certificate | None:
-        """Return what the server presented in the TLS handshake; None in the clear."""
-        return self._living().certificate()
+        """Return the certificate of the TLS handshake; None without TLS."""
+        return self._connected().certificate()
 
     def unbind(self) -> None:
-        """Say goodbye; the server answers nothing (RFC 4511 4.3)."""
-        transport = self._living()
+        """End the session; an unbind has no response (RFC 4511 4.3)."""
+        transport = self._connected()
         try:
             self._timed("unbind", lambda: transport.send(self._envelope(UNBIND), "unbind"))
         finally:
             self.close()
 
     def close(self) -> None:
-        """Free the socket; safe to call at any time, any number of times."""
+        """Close the socket; it may be called at any time, and repeatedly."""
         if self._transport is not None:
             self._transport.close()
             self._transport = None
 
-    def _living(self) -> Transport:
+    def _connected(self) -> Transport:
         if self._transport is None:
             raise SessionError(Failure(FailureKind.BUG, "the session is not open", is_local=True))
         return self._transport
@@ -220,12 +219,12 @@ class Session:
                 times[operation] = times.get(operation, 0.0) + spent
 
     def _request(self, encode: Callable[..., bytes], *arguments: Any) -> bytes:
-        """Encode a request; what cannot be encoded is a mistake in our settings."""
+        """Encode a request; if it cannot be encoded, the settings are wrong."""
         try:
             return encode(*arguments)
-        except Exception as error:  # ldap3 and pyasn1 raise what they like, RecursionError too
+        except Exception as error:  # ldap3 and pyasn1 raise any error, even RecursionError
             what = printable(str(error)) or type(error).__name__
-            detail = f"cannot make a request of the settings: {what}"
+            detail = f"cannot encode a request with these settings: {what}"
             raise SessionError(Failure(FailureKind.BUG, detail, is_local=True)) from error
 
     def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
@@ -242,8 +241,8 @@ class Session:
         entries: list[Entry] | None = None,
         controls: bytes = b"",
     ) -> tuple[int, Response]:
-        """Send one request; return the result code of its final response, and that."""
-        transport = self._living()
+        """Send one request; return the result code and its final response."""
+        transport = self._connected()
 
         def run() -> tuple[int, Response]:
             transport.send(self._envelope(request, controls), operation)
@@ -258,7 +257,7 @@ class Session:
                 except Exception as error:
                     raise _malformed(error) from error
                 if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or entries is None:
-                    detail = f"the server answered {operation} with something else"
+                    detail = f"unexpected type of response to {operation}"
                     raise SessionError(Failure(FailureKind.PROTOCOL, detail))
 
         result: tuple[int, Response] = self._timed(operation, run)
@@ -266,15 +265,15 @@ class Session:
         return result
 
     def _response(self, message: bytes) -> Response:
-        """Decode one message, which must answer our latest request."""
+        """Decode one message, which must be a response to the latest request."""
         try:
             response = codec.response(message)
-        except Exception as error:  # hostile bytes make ldap3 raise what they like
+        except Exception as error:  # with malformed bytes ldap3 raises any error
             raise _malformed(error) from error
         if response.message_id == 0 and response.tag == codec.EXTENDED:
             raise _disconnected(response)
         if response.message_id != self._message_id:
-            detail = f"an answer to message {response.message_id}, which was not asked"
+            detail = f"unexpected message ID {response.message_id} in a response"
             raise SessionError(Failure(FailureKind.PROTOCOL, detail))
         return response
 
@@ -288,9 +287,9 @@ class Session:
         fatal: bool = False,
         controls: bytes = b"",
     ) -> Any:
-        """Do one operation, and return the controls of its answer.
+        """Do one operation, and return the controls of its response.
 
-        `fatal`: after a refusal the session is of no use.
+        `fatal`: without success the session is closed.
         """
         code, response = self._exchange(operation, request, final, controls=controls)
         if code != codec.SUCCESS:
@@ -300,7 +299,7 @@ class Session:
         return response.controls
 
     def _decoded(self, decode: Callable[[Any], T], controls: Any) -> T:
-        """Decode a control of an answer; one that is not in form ends the session."""
+        """Decode a control of a response; a malformed one ends the session."""
         try:
             return decode(controls)
         except Exception as error:  # as in `_response`
@@ -309,7 +308,7 @@ class Session:
 
 
 def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = None) -> Session:
-    """Return a session that is connected and bound; SessionError leaves nothing open."""
+    """Return a session that is connected and bound; with SessionError nothing remains open."""
     session = Session(server, deadline, budget_bytes or BUDGET_BYTES)
     try:
         session.connect()
@@ -326,7 +325,7 @@ def _malformed(error: Exception) -> SessionError:
 
 
 def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
-    """Return the error for a result code; the server's message is shown, made harmless."""
+    """Return the error for a result code, with the server's message in printable form."""
     name, message = response.code_name, response.message
     detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
     return SessionError(Failure(kind, detail, name))
@@ -338,7 +337,7 @@ def _disconnected(response: Response) -> SessionError:
         name = response.code_name
     except (IndexError, TypeError):
         name = ""
-    detail = f"the server disconnects: {name or 'no reason given'}"
+    detail = f"the server closed the session: {name or 'no reason given'}"
     return SessionError(Failure(FailureKind.CONNECT, detail, name))
 
 

@@ -1,6 +1,7 @@
-"""Bytes to and from one server under one deadline and one byte budget; knows no LDAP but its frame.
+"""Bytes to and from one server, under one deadline and one byte budget.
 
-session.py is the only caller. Every error leaves as a SessionError.
+Of LDAP it only knows the frame of messages. session.py is the only caller. Every error is raised as
+SessionError.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
 
 BUDGET_BYTES = 64 * 1024  # one session; a whole round of built-in checks receives about 4 KiB
-TLS_BYTES = 64 * 1024  # for the handshake (a chain of certificates is 3 to 10 KiB) and records
+TLS_BYTES = 64 * 1024  # for the handshake (a chain of certificates has 3 to 10 KiB) and records
 CHUNK_BYTES = 16 * 1024
 SEQUENCE = 0x30
 
-# What connect(2) reports when our own machine is the trouble. EHOSTUNREACH is not among them: a
-# neighbour that does not answer ARP is reported so, and that is a dead server.
-OUR_ERRNOS = frozenset(
+# Errors of connect(2) whose cause is this host. EHOSTUNREACH is not among them: it is reported for
+# a neighbour that does not answer ARP, which is a dead server.
+LOCAL_ERRNOS = frozenset(
     {
         errno.ENETUNREACH,
         errno.ENETDOWN,
@@ -50,8 +51,8 @@ Address = tuple[socket.AddressFamily, str | tuple[str, int] | tuple[str, int, in
 def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
     """Return the addresses of a host in the order of getaddrinfo(3) (RFC 6724).
 
-    A name is looked up in a daemon thread, because getaddrinfo knows no timeout (40 s with a
-    silent resolver) and must not hold up the end of the process.
+    A name is looked up in a daemon thread, because getaddrinfo has no timeout (it takes 40 s if the
+    resolver does not answer) and must not delay the end of the process.
     """
     if endpoint.is_socket:
         return [(socket.AF_UNIX, endpoint.host)]
@@ -87,9 +88,9 @@ def _getaddrinfo(endpoint: Endpoint, flags: int) -> list[Address] | OSError:
 
 
 def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; a dead one may use up only its share of the time.
+    """Connect to the first address that answers; each has its share of the time.
 
-    The share is what is left divided by the addresses left, so that the last gets a fair try.
+    The share is the time left divided by the number of addresses left.
     """
     last: SessionError | None = None
     for position, (family, address) in enumerate(addresses):
@@ -103,9 +104,9 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
         except TimeoutError:
             last = deadline.passed(f"connecting to {where}")
         except OSError as error:
-            ours = error.errno in OUR_ERRNOS
+            is_local = error.errno in LOCAL_ERRNOS
             detail = f"cannot connect to {where}: {error.strerror or error}"
-            last = SessionError(Failure(FailureKind.CONNECT, detail, is_local=ours))
+            last = SessionError(Failure(FailureKind.CONNECT, detail, is_local=is_local))
     assert last is not None, "getaddrinfo never returns an empty list"
     raise last
 
@@ -116,7 +117,7 @@ def _connect(
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family != socket.AF_UNIX:
-            # With TLS 1.3 the bind would wait 40 ms for a delayed ACK otherwise (RFC 896).
+            # Else the bind with TLS 1.3 would wait 40 ms for a delayed ACK (RFC 896).
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(seconds)
         sock.connect(address)
@@ -127,9 +128,9 @@ def _connect(
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the context for these settings, made once for each state of the files it reads.
+    """Return the context for these settings, cached until one of the files changes.
 
-    Building one reads the whole authority bundle (50 ms of CPU with the system's).
+    To make one reads all trusted authorities (50 ms of CPU with those of the system).
     """
     files = (tls.ca_file, tls.certificate_file, tls.key_file)
     try:
@@ -144,7 +145,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 def _tls_context(
     verify: bool,
     files: tuple[str, str, str],
-    stamps: tuple[int, ...],  # noqa: ARG001  a new stamp misses the cache
+    stamps: tuple[int, ...],  # noqa: ARG001  part of the key of the cache
 ) -> ssl.SSLContext:
     ca_file, certificate_file, key_file = files
     context = ssl.create_default_context(cafile=ca_file or None)
@@ -157,9 +158,9 @@ def _tls_context(
 
 
 class Certificate(Struct, frozen=True):
-    """What a server presented: the host names and addresses in it, and when it ends.
+    """The certificate of a server: its host names and addresses, and when it expires.
 
-    OpenSSL tells us only of a certificate that it was to verify: else there is no end and no name.
+    OpenSSL only returns these for a verified certificate; else they are empty and None.
     """
 
     names: tuple[str, ...] = ()
@@ -179,15 +180,15 @@ class Transport:
         self.renew(deadline, budget_bytes)
 
     def renew(self, deadline: Deadline, budget_bytes: int) -> None:
-        """Begin another deadline and byte budget on the same connection."""
+        """Set a new deadline and byte budget for the same connection."""
         self.deadline = deadline
         self.budget_bytes = budget_bytes
         self._wire_bytes = budget_bytes + TLS_BYTES
 
     def start_tls(self, tls: Tls, name: str) -> None:
-        """Do the TLS handshake; the certificate must be trusted and carry the name of the server.
+        """Do the TLS handshake; the certificate must be trusted and contain `name`.
 
-        The name may be another than that which we connected to (RFC 4513 3.1.3).
+        The name may differ from the host of the connection (RFC 4513 3.1.3).
         """
         if self._buffer:  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
             raise _protocol("the server sent data in the clear before the TLS handshake")
@@ -195,11 +196,8 @@ class Transport:
         doing = f"TLS handshake with {name}"
         try:
             self._tls = context.wrap_bio(self._from_server, self._to_server, server_hostname=name)
-        except (
-            ValueError,
-            TypeError,
-        ) as error:  # what cannot be a name; ssl.SSLError is an OSError
-            detail = f"{printable(name)} is no name that a certificate carries: {error}"
+        except (ValueError, TypeError) as error:  # an invalid name; ssl.SSLError is an OSError
+            detail = f"{printable(name)} is not a valid host name for TLS: {error}"
             raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
         try:
             self._through_tls(self._tls.do_handshake, doing)
@@ -213,7 +211,7 @@ class Transport:
             raise SessionError(Failure(FailureKind.TLS, detail)) from error
 
     def certificate(self) -> Certificate | None:
-        """Return the certificate of the handshake; None in the clear."""
+        """Return the certificate of the handshake; None without TLS."""
         if self._tls is None:
             return None
         found = self._tls.getpeercert() or {}
@@ -233,9 +231,9 @@ class Transport:
         """Return the next whole LDAPMessage (RFC 4511 4.1.1, definite lengths as 5.1 requires)."""
         while (size := frame_bytes(self._buffer)) is None or len(self._buffer) < size:
             if size is not None and size - len(self._buffer) > self.budget_bytes:
-                raise _too_large(f"an answer of {size} bytes")
+                raise _too_large(f"a response of {size} bytes exceeds")
             if self.budget_bytes <= 0:
-                raise _too_large("the answers together")
+                raise _too_large("the responses together exceed")
             most = min(CHUNK_BYTES, self.budget_bytes)
             chunk = self._io(lambda: self._read(most, doing), doing)  # noqa: B023  called now
             if not chunk:
@@ -254,9 +252,9 @@ class Transport:
             view = view[self.sock.send(view) :]
 
     def _receive(self, most: int, doing: str) -> bytes:
-        """Return some bytes as they come from the server; they count, whatever is in them."""
+        """Return bytes from the socket; all of them count against the limit of the session."""
         if self._wire_bytes <= 0:
-            raise _too_large("the answers together, with what TLS adds,")
+            raise _too_large("the responses together, with the overhead of TLS, exceed")
         self.sock.settimeout(self.deadline.left(doing))
         chunk = self.sock.recv(most)
         self._wire_bytes -= len(chunk)
@@ -272,10 +270,10 @@ class Transport:
             return b""
 
     def _through_tls(self, step: Callable[[], T], doing: str) -> T:
-        """Do one step of TLS, and carry the bytes between OpenSSL and the socket.
+        """Do one step of TLS, and copy the bytes between OpenSSL and the socket.
 
-        OpenSSL must not read the socket itself: it takes in what is for TLS alone, such as
-        HelloRequest or session tickets, for as long as it comes, and asks no deadline meanwhile.
+        OpenSSL must not read the socket itself: it would consume records of TLS, such as
+        HelloRequest or session tickets, for as long as they come, without checking the deadline.
         """
         while True:
             try:
@@ -283,7 +281,7 @@ class Transport:
             except ssl.SSLWantReadError:
                 self._send(self._to_server.read(), doing)
             except ssl.SSLError:
-                with contextlib.suppress(OSError, SessionError):  # the alert that says why we leave
+                with contextlib.suppress(OSError, SessionError):  # the alert with the reason
                     self._send(self._to_server.read(), doing)
                 raise
             else:
@@ -310,9 +308,9 @@ class Transport:
 
 
 def frame_bytes(buffer: bytes | bytearray) -> int | None:
-    """Return the size of the LDAPMessage that the buffer begins with, or None if too short to say.
+    """Return the size of the LDAPMessage at the start of the buffer, None if it is too short.
 
-    SessionError for what no LDAP server sends: it saves waiting for the rest until the deadline.
+    SessionError if it is not LDAP, without a wait for the rest until the deadline.
     """
     if buffer and buffer[0] != SEQUENCE:
         raise _protocol("what the server sent is not LDAP")
@@ -323,7 +321,7 @@ def frame_bytes(buffer: bytes | bytearray) -> int | None:
         return 2 + first
     octets = first & 0x7F
     if not 1 <= octets <= 4:  # noqa: PLR2004  RFC 4511 5.1: definite; maxInt fits in four
-        raise _protocol("what the server sent is not LDAP: a length that no message has")
+        raise _protocol("what the server sent is not LDAP: invalid length of a message")
     if len(buffer) < 2 + octets:
         return None
     return 2 + octets + int.from_bytes(buffer[2 : 2 + octets], "big")
@@ -334,11 +332,11 @@ def _protocol(detail: str) -> SessionError:
 
 
 def _too_large(what: str) -> SessionError:
-    return SessionError(Failure(FailureKind.TOO_LARGE, f"{what} exceed what one session may take"))
+    return SessionError(Failure(FailureKind.TOO_LARGE, f"{what} the limit of a session"))
 
 
 def _reason(error: Exception) -> str:
-    """Return the plain words of an error, without numbers and library names."""
+    """Return the text of an error, without numbers and names of libraries."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     return getattr(error, "strerror", None) or str(error)

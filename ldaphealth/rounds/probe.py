@@ -1,6 +1,7 @@
-"""One look at one server: a session as a client has it, with the checks in order on it.
+"""One probe of one server: a session with the checks of a round in order on it.
 
-The one-shot command runs this in one thread per server; nothing here outlives the deadline.
+The agent runs it in rounds, the one-shot command in one thread per server. It never outlives its
+deadline.
 """
 
 from __future__ import annotations
@@ -23,21 +24,22 @@ log = logging.getLogger(__name__)
 def probe_server(
     server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
 ) -> list[AnyObservation]:
-    """Run the checks in order; stop where the session ends. The failure that ended it is the last.
+    """Run the checks in order until the session ends, and return their observations.
 
-    What was not reached was not seen, so there is no observation of it.
+    If the session failed, the last observation has the failure. There are no observations of the
+    checks that were not reached.
     """
     session = Session(server, deadline)
-    seen: list[AnyObservation] = []
+    observations: list[AnyObservation] = []
     try:
-        for planned in checks:
-            observation = _observe(session, planned)
-            seen.append(observation)
+        for configured in checks:
+            observation = _observe(session, configured)
+            observations.append(observation)
             if observation.failure is not None and not session.alive:
                 break
     finally:
         session.close()
-    return seen
+    return observations
 
 
 def _observe(session: Session, configured: ConfiguredCheck) -> AnyObservation:
@@ -47,7 +49,7 @@ def _observe(session: Session, configured: ConfiguredCheck) -> AnyObservation:
         facts = _facts(session, configured)
     except SessionError as error:
         failure = error.failure
-    except Exception as error:  # a check's mistake says nothing about the server
+    except Exception as error:  # an error in a check states nothing about the server
         log.exception("check %s failed on %s", configured.check.name, session.server.id)
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
         failure = Failure(FailureKind.BUG, detail, is_local=True)
@@ -64,11 +66,11 @@ def _observe(session: Session, configured: ConfiguredCheck) -> AnyObservation:
 
 
 def _facts(session: Session, configured: ConfiguredCheck) -> Struct:
-    """Return what the check sees; TypeError if it is no check of rounds, or returns no facts."""
+    """Return the facts of the check; TypeError if it is a survey, or returns anything else."""
     check = configured.check
     if check.observe is None:
-        raise TypeError(f"{check.name} is a survey, and no part of a round")
+        raise TypeError(f"{check.name} is a survey and cannot run in a round")
     facts: object = check.observe(session, configured.params)
     if not isinstance(facts, check.facts) or not isinstance(facts, Struct):
-        raise TypeError(f"{type(facts).__name__} is not the facts of {check.name}")
+        raise TypeError(f"observe returned {type(facts).__name__}, not the facts of {check.name}")
     return facts

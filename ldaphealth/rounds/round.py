@@ -1,7 +1,7 @@
-"""One round of the agent: a look, and when it fails others to confirm it, all under one deadline.
+"""One round of the agent: a probe, and more probes to confirm a failure, all under one deadline.
 
-A failure that is gone on a fresh connection removes nobody; one that stays need not wait for more
-rounds to be believed.
+A failure that is gone on a fresh connection removes no server. One that persists need not wait for
+more rounds to be confirmed.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ log = logging.getLogger(__name__)
 
 Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
 Observations = list[AnyObservation]
-FailedCheck = tuple[str, FailureKind]  # which check failed, and how
+FailedCheck = tuple[str, FailureKind]  # the name of a check that failed, and the kind
 
-# A look that has not ended by this part of the deadline gets company on a fresh connection. It must
-# not be cut short for that: a server that needs most of its deadline is slow, and not dead.
-PATIENCE_PART = 0.5
+# When a probe has not ended by this part of the deadline, another one starts on a fresh connection.
+# The first one continues: a server that needs most of its deadline is slow, and not dead.
+SLOW_PART = 0.5
 PAUSE_SECONDS = 0.3
 STANDSTILL_SECONDS = 0.2
 
 
 class RoundPlan(Struct, frozen=True):
-    """What to look at, for how long, and what is known to be wrong there."""
+    """The server, checks and times of a round, and the failures of the round before (`known`)."""
 
     server: Server
     checks: Sequence[ConfiguredCheck]
@@ -41,48 +41,49 @@ class RoundPlan(Struct, frozen=True):
     confirm_seconds: float
     known: frozenset[FailedCheck] = frozenset()
 
-    def news(self, latest: Iterable[AnyObservation]) -> bool:
-        """Tell whether something failed that did not fail in the round before."""
+    def has_new_failure(self, latest: Iterable[AnyObservation]) -> bool:
+        """Return whether a check failed that did not fail so in the round before."""
         return bool(failed_checks(latest) - self.known)
 
 
 def run_round(
     round_: RoundPlan, probe: Probe, pause: Callable[[float], None] = sleep
 ) -> Observations:
-    """Return what was seen, what counts last.
+    """Return the observations of the round; of a check the last one counts.
 
-    What failed before needs no second opinion: a wrong password that is tried twice as often locks
-    an account. No look outlives its deadline by itself. One that did was stopped with its process
-    (a snapshot of the virtual machine, no CPU): its timeouts say nothing, and it is done again.
+    A failure of the round before is not confirmed again: a wrong password that is tried twice as
+    often locks an account. A probe never outlives its deadline by itself. If one did, its process
+    was stopped (a snapshot of the virtual machine, no CPU): its timeouts prove nothing, and the
+    round is repeated once.
     """
     for _ in range(2):
         deadline = Deadline.after(round_.deadline_seconds)
-        seen = _confirmed(round_, probe, deadline, pause)
+        seen = _probe_and_confirm(round_, probe, deadline, pause)
         if not failed_checks(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
             break
-        log.warning("this machine stood still", extra={"server": round_.server.id})
+        log.warning("the process was stopped for a while", extra={"server": round_.server.id})
     return seen
 
 
-def _confirmed(
+def _probe_and_confirm(
     round_: RoundPlan, probe: Probe, deadline: Deadline, pause: Callable[[float], None]
 ) -> Observations:
-    company = _Company(round_, probe, deadline)
+    parallel = _ParallelProbe(round_, probe, deadline)
     try:
         first = probe(round_.server, round_.checks, deadline)
     finally:
-        company.cancel()
-    if not round_.news(first):
+        parallel.cancel()
+    if not round_.has_new_failure(first):
         return first
-    if company.came:
-        second = company.seen()
-        # It had less time: that it timed out says something only where the first one did, too.
+    if parallel.is_started:
+        second = parallel.wait()
+        # It had less time, so its timeout counts only if the first probe timed out, too.
         return first if _timed_out(second) and not _timed_out(first) else first + second
     return first + _confirmations(round_, probe, deadline, first, pause)
 
 
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:
-    """Return what failed by the fault of the server, and was not better when looked at again."""
+    """Return the checks that failed in their last observation, without local failures."""
     latest = {each.check: each for each in seen}
     return frozenset(
         (each.check, each.failure.kind)
@@ -98,17 +99,17 @@ def _confirmations(
     first: Observations,
     pause: Callable[[float], None],
 ) -> Observations:
-    """Look again until all is well, or the failure has lasted `confirm_seconds`.
+    """Probe again until there is no new failure, or it has lasted `confirm_seconds`.
 
-    So a server that is restarted within that time stays in. A broken expectation is looked at once
-    more and no longer: it takes several rounds to be believed.
+    So a server that is restarted within that time stays in service. A soft failure is probed only
+    once more: it must last for several rounds anyway.
     """
     seen: Observations = []
     until = deadline.now() + (round_.confirm_seconds if _is_hard(first) else 0.0)
-    # What is left must be enough to be fair: else our own hurry would look like a silent server.
-    last = min(until, deadline.at - PATIENCE_PART * round_.deadline_seconds)
+    # A probe that starts later would have too little time, and a healthy server would time out.
+    last = min(until, deadline.at - SLOW_PART * round_.deadline_seconds)
 
-    def again() -> Observations:
+    def probe_again() -> Observations:
         latest = probe(round_.server, round_.checks, deadline)
         seen.extend(latest)
         return latest
@@ -116,15 +117,15 @@ def _confirmations(
     def is_over(_: RetryCallState) -> bool:
         return deadline.now() + PAUSE_SECONDS > last
 
-    if deadline.now() > deadline.at - PATIENCE_PART * round_.deadline_seconds:
+    if deadline.now() > deadline.at - SLOW_PART * round_.deadline_seconds:
         return []
     Retrying(
         stop=is_over,
         wait=wait_fixed(PAUSE_SECONDS),
-        retry=retry_if_result(round_.news),
+        retry=retry_if_result(round_.has_new_failure),
         retry_error_callback=lambda _: [],
         sleep=pause,
-    )(again)
+    )(probe_again)
     return seen
 
 
@@ -138,32 +139,32 @@ def _timed_out(seen: Iterable[AnyObservation]) -> bool:
     )
 
 
-class _Company:
-    """A second look beside a first one that takes long; it begins when that has lost patience."""
+class _ParallelProbe:
+    """A probe that starts when the first one is slow, and runs in parallel with it."""
 
     def __init__(self, round_: RoundPlan, probe: Probe, deadline: Deadline) -> None:
-        self.came = False
+        self.is_started = False
         self._round, self._probe, self._deadline = round_, probe, deadline
-        self._seen: Observations = []
+        self._observations: Observations = []
         self._ended = threading.Event()
-        self._timer = threading.Timer(PATIENCE_PART * round_.deadline_seconds, self._run)
+        self._timer = threading.Timer(SLOW_PART * round_.deadline_seconds, self._run)
         self._timer.daemon = True
-        # A wrong password is not tried twice; a server that hung before is not waited for twice.
+        # A wrong password is not tried twice, nor is a server that timed out in the round before.
         if not any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
             self._timer.start()
 
     def cancel(self) -> None:
-        """Begin no more."""
+        """Do not start it any more."""
         self._timer.cancel()
 
-    def seen(self) -> Observations:
-        """Wait for what the second look sees; a look that hangs is not waited for."""
+    def wait(self) -> Observations:
+        """Wait for its observations until the deadline; none if it has not ended by then."""
         self._ended.wait(max(0.0, self._deadline.at - self._deadline.now()))
-        return self._seen
+        return self._observations
 
     def _run(self) -> None:
-        self.came = True
+        self.is_started = True
         try:
-            self._seen = self._probe(self._round.server, self._round.checks, self._deadline)
+            self._observations = self._probe(self._round.server, self._round.checks, self._deadline)
         finally:
             self._ended.set()

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks.consumer import Link
 from ldaphealth.checks.replication import Params
-from ldaphealth.checks.vector_reads import sighting, vector
+from ldaphealth.checks.vector_reads import vector, vector_read
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
@@ -95,7 +95,7 @@ class CSNWatch:
         except CSNError as error:
             self._failures[server.id] = str(error)
             return
-        read = sighting(replication, base)
+        read = vector_read(replication, base)
         if read is None:
             self._failures[server.id] = UNREADABLE
             return

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.consumer import NEVER, Params, judge, observe, says_the_same
+from ldaphealth.checks.consumer import NEVER, Params, is_unchanged, judge, observe
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.codec import Entry
@@ -256,7 +256,10 @@ def test_every_number_of_every_link_is_told_whatever_is_wrong() -> None:
         ("silent_seconds", B): 40.0,
     }
     assert [each.summary for each in found] == [
-        "no connection to its provider ldap://a for at least 40 s: nothing comes from there",
+        (
+            "no connection to its provider ldap://a for at least 40 s: "
+            "it receives no changes from there"
+        ),
         "1 of 3 replication links connected, 1 waiting for the next poll",
     ]
 
@@ -266,8 +269,8 @@ def test_a_process_without_memory_tells_no_durations() -> None:
 
     assert numbers(found) == {}
     assert [each.summary for each in found] == [
-        "no connection to its provider ldap://a at this moment: nothing comes from there",
-        "refreshing from ldap://b at this moment: its data may be old until that ends",
+        "no connection to its provider ldap://a at this moment: it receives no changes from there",
+        "refreshing from ldap://b at this moment: its data may be outdated until the refresh ends",
     ]
 
 
@@ -352,7 +355,7 @@ HOUR = every(INTERVAL_SECONDS, 3600)
 
 def remembered(reads: Iterable[AnyObservation]) -> Sequence[Finding]:
     """Return what the agent tells after it has seen them all."""
-    recent = RecentObservations(covers={"consumer": says_the_same})
+    recent = RecentObservations(covers={"consumer": is_unchanged})
     for each in reads:
         recent.add(each)
     seen = recent.view(server(), "consumer", one_shot=False)
@@ -400,7 +403,7 @@ def test_what_is_spared_of_the_older_reads_changes_nothing_that_is_judged(
         reads.append(
             read(at, link(connected=connected, phase=phase, connect=connect, contact=contact))
         )
-    few = RecentObservations(keep=2, covers={"consumer": says_the_same}, older=1000)
+    few = RecentObservations(keep=2, covers={"consumer": is_unchanged}, older=1000)
     for each in reads:
         few.add(each)
 

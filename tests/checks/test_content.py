@@ -70,13 +70,13 @@ def test_the_opinion(name: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"odd": 1, "odd_dns": ["cn=a"]}, "the entry cn=a is not as on most servers"),
+        ({"odd": 1, "odd_dns": ["cn=a"]}, "the entry cn=a differs from most servers"),
         (
             {"odd": 12, "odd_dns": ["cn=a"]},
-            "12 entries, the first cn=a, are not as on most servers",
+            "12 entries, the first cn=a, differ from most servers",
         ),
-        ({"passes": 2}, "no difference; 25% of the tree in pass 3"),
-        ({"not_compared": "refused"}, "not compared this time: refused"),
+        ({"passes": 2}, "no difference; pass 3 has compared 25% of the tree"),
+        ({"not_compared": "refused"}, "not compared in this run: refused"),
     ],
 )
 def test_the_sentence_says_how_many_and_names_the_first(

@@ -124,7 +124,7 @@ def test_every_ratio_is_judged_by_itself() -> None:
 @pytest.mark.parametrize(
     ("counters", "summary"),
     [
-        pytest.param([START], "no ratio yet: read once so far", id="read once"),
+        pytest.param([START], "no ratio yet: only one read so far", id="read once"),
         pytest.param([START, {"search": 1}], "no ratio yet: slapd was restarted", id="restarted"),
         pytest.param(
             [{}],
@@ -271,5 +271,5 @@ def test_no_operations_at_all_are_idle_whatever_the_settings_say() -> None:
     ],
 )
 def test_a_ratio_of_what_is_no_operation_is_refused(of: str, to: str, named: str) -> None:
-    with pytest.raises(ValueError, match=f"'{named}' is no operation"):
+    with pytest.raises(ValueError, match=f"'{named}' is not an operation"):
         Ratio(of, to)

@@ -27,7 +27,7 @@ from tests.checks.seen import (
 )
 
 DN = "cn=agent c/s0 propagation,ou=canaries,dc=x"
-NOT_HERE = f"{DN} is not here at all, or not for us to read"
+NOT_HERE = f"{DN} does not exist here, or there is no right to read it"
 PARAMS = Params(container="ou=canaries,dc=x")
 NAMES = ("s0", "s1", "s2", "s3", "s4")
 LOST, SPLIT = ("lost", CRITICAL, SOFT), ("split", CRITICAL, TOLD)
@@ -184,41 +184,48 @@ def only(me: str, *stories: Story) -> Finding:
 @pytest.mark.parametrize(
     ("me", "stories", "summary"),
     [
-        ("s3", [ONE_LACKS], "did not receive within 10 s what was written at s0"),
+        ("s3", [ONE_LACKS], "did not receive the token written at s0 within 10 s"),
         (
             "s3",
             [ONE_LACKS, story("s1", GOT, GOT, LACKS)],
-            "did not receive within 10 s what was written at s0, s1",
+            "did not receive the tokens written at s0, s1 within 10 s",
         ),
         (
             "s3",
             [story("s0", GOT, GOT, reader(csn_seconds=0.2))],
-            "did not receive within 10 s what was written at s0, although its contextCSN says so",
+            (
+                "did not receive the token written at s0 within 10 s, "
+                "although its contextCSN includes it"
+            ),
         ),
         (
             "s3",
             [story("s0", GOT, GOT, reader(is_there=False))],
-            f"did not receive within 10 s what was written at s0; {NOT_HERE}",
+            f"did not receive the token written at s0 within 10 s; {NOT_HERE}",
         ),
-        ("s0", [NOBODY_GOT], "none of 3 servers received within 10 s what was written here"),
+        ("s0", [NOBODY_GOT], "none of 3 servers received the token written here within 10 s"),
         (
             "s0",
             [story("s0", GOT, LACKS, LACKS, LACKS)],
-            "only 1 of 4 servers received within 10 s what was written here",
+            "only 1 of 4 servers received the token written here within 10 s",
         ),
-        ("s1", [LATE], "took 3.00 s to receive what was written at s0"),
-        ("s1", [ALL_GOT], "received within 0.050 s what was written at s0"),
+        ("s1", [LATE], "took 3.00 s to receive the token written at s0"),
+        ("s1", [ALL_GOT], "received the token written at s0 within 0.050 s"),
         (
             "s1",
             [story("s0", DEAD, GOT, GOT)],
-            "could not be watched for what was written at s0: connection refused",
+            "could not be read for the token written at s0: connection refused",
         ),
         (
             "s0",
             [story("s0", outcome="unwritten", detail="modify: unwillingToPerform")],
-            "nothing could be written here to watch for: modify: unwillingToPerform",
+            "no token could be written here: modify: unwillingToPerform",
         ),
-        ("s0", [story("s0", outcome="foreign")], f"{DN} lacks our mark in ou; nothing was written"),
+        (
+            "s0",
+            [story("s0", outcome="foreign")],
+            f"{DN} lacks the mark of this agent in ou; nothing was written",
+        ),
     ],
 )
 def test_the_sentence_tells_what_happened(me: str, stories: list[Story], summary: str) -> None:
@@ -250,5 +257,5 @@ def test_of_very_many_servers_all_are_watched_in_the_end() -> None:
 
 @pytest.mark.parametrize("agent", ["lb 1", "lb,1", "ä"])
 def test_an_agent_whose_name_would_need_escaping_is_refused(agent: str) -> None:
-    with pytest.raises(ValueError, match="agent is a name of letters"):
+    with pytest.raises(ValueError, match="agent must consist of letters"):
         Params(container="dc=x", agent=agent)

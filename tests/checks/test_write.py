@@ -117,13 +117,13 @@ def test_a_round_trip_is_judged(case: Case) -> None:
         pytest.param(
             MISSING,
             f"no canary {DN}, or no right to read it; nothing was written"
-            " (`ldaphealth canary apply` makes it)",
+            " (see `ldaphealth canary apply`)",
             id="no canary",
         ),
-        pytest.param(NOT_OURS, f"{DN} lacks our mark in ou; nothing was written", id="not ours"),
         pytest.param(
-            UNWRITTEN, f"what was written to {DN} a moment ago is not there", id="not there"
+            NOT_OURS, f"{DN} lacks the mark of this agent in ou; nothing was written", id="not ours"
         ),
+        pytest.param(UNWRITTEN, f"the token that was written to {DN} is not there", id="not there"),
     ],
 )
 def test_the_sentence_names_the_entry(facts: dict[str, object], summary: str) -> None:
@@ -137,8 +137,8 @@ def test_the_others_that_write_under_the_same_server_id_are_named() -> None:
     findings = judged(view(*wrote_twice("s0", 26), *seen), PARAMS)
 
     assert findings[-1].summary == (
-        "writes under server ID 01a, and so does s1, s2: changes of one may be lost on the other; "
-        "give each its own serverID, unless both names are one server's"
+        "writes with the same server ID 01a as s1, s2: changes may be lost; "
+        "give each server its own serverID, unless these are names of one server"
     )
 
 
@@ -149,5 +149,5 @@ def test_an_agent_with_a_plain_name_is_taken(agent: str) -> None:
 
 @pytest.mark.parametrize("agent", ["lb 1", "lb,1", "lb1\n", "ä", "a" * 65, "+"])
 def test_an_agent_whose_name_would_need_escaping_is_refused(agent: str) -> None:
-    with pytest.raises(ValueError, match="agent is a name of letters"):
+    with pytest.raises(ValueError, match="agent must consist of letters"):
         Params("dc=x", agent)

@@ -49,7 +49,7 @@ HOST = ("-H", "127.0.0.1", "-p", "1", "-b", BASE)
     [
         pytest.param([], "nothing to check: use -H", id="nothing"),
         pytest.param(["-H", "h"], "-b is missing", id="no base"),
-        pytest.param(["-H", "a b", "-b", BASE], "names no host", id="no host"),
+        pytest.param(["-H", "a b", "-b", BASE], "has no host", id="no host"),
         pytest.param([*HOST, "-S", "-T"], "exclude each other", id="two kinds of TLS"),
         pytest.param([*HOST, "-D", "cn=x"], "-D needs a password", id="a DN without password"),
         pytest.param([*HOST, "-P", "x"], "a password needs a bind DN", id="a password without DN"),
@@ -57,7 +57,7 @@ HOST = ("-H", "127.0.0.1", "-p", "1", "-b", BASE)
         pytest.param([*HOST, "-D", "cn=x", "--password-file", "/none"], "cannot read", id="file"),
         pytest.param([*HOST, "--ca-file", "/none"], "no such file", id="no authorities"),
         pytest.param([*HOST, "-a", "uid"], "not a filter; write uid=*", id="no filter"),
-        pytest.param([*HOST, "-w", "x"], "is no range", id="no range"),
+        pytest.param([*HOST, "-w", "x"], "is not a range", id="no range"),
         pytest.param([*HOST, "-t", "0"], "not in the range", id="no time"),
         pytest.param([*HOST, "-p", "0"], "not in the range", id="no port"),
         pytest.param([*HOST, "--agent"], "-H excludes --cluster", id="a server and the agent"),

@@ -29,8 +29,8 @@ def written(tmp_path: Path, agent: str) -> str:
     ("agent", "problem"),
     [
         ("http: {listen: 8389}", "agent.http.listen: must be a text"),
-        ("http: {listen: 'localhost'}", "agent.http.listen: 'localhost' is no HOST:PORT"),
-        ("haproxy: {listen: ':1'}", "agent.haproxy.listen: ':1' is no HOST:PORT"),
+        ("http: {listen: 'localhost'}", "agent.http.listen: 'localhost' is not HOST:PORT"),
+        ("haproxy: {listen: ':1'}", "agent.haproxy.listen: ':1' is not HOST:PORT"),
         ("http: {user: anna}", "agent.http: user and password_file must be given together"),
         ("http: {user: 'a:b', password_file: /x}", "agent.http.user: must not contain a colon"),
         ("http: {key_file: /x}", "agent.http.key_file: needs certificate_file"),

@@ -45,13 +45,13 @@ def config(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["check", "http://h"], "no LDAP URL"),
+        (["check", "http://h"], "not an LDAP URL"),
         (["check", "ldap://h", "example"], "not both"),
         (["check", "--config", "/nonexistent"], "No such file"),
         (["check", "ldap://h", "--bind-dn", "cn=x"], "must be given together"),
         (["check", "ldap://h", "--deadline", "0"], "not in the range"),
         (["check", "ldap://h", "ldap://i", "--format", "keepalived"], "exactly one"),
-        (["csn", "parse", "x"], "is no CSN"),
+        (["csn", "parse", "x"], "is not a CSN"),
         (["check", "--config", "/nonexistent"], "give its path with --config"),
         (["statsu"], "No such command 'statsu'; did you mean status?"),
         (["status", "--socket", "/none"], "start `ldaphealth agent`, or name its socket"),

@@ -253,7 +253,7 @@ def test_a_type_with_a_text_form_is_made_of_it(kind: Any, value: object, expecte
     [
         (Range, True, 'key: must be a range: a number, or a text such as "1:", not True'),
         (Endpoint | None, 1, "key: must be a text, not 1"),
-        (Endpoint, "h", "key: 'h' is no HOST:PORT, such as 127.0.0.1:8389 or [::1]:8389"),
+        (Endpoint, "h", "key: 'h' is not HOST:PORT, such as 127.0.0.1:8389 or [::1]:8389"),
         (Path, "a/b", "key: must be an absolute path"),
         (list[Path], ["/a", 1], "key.2: must be a text, not 1"),
     ],

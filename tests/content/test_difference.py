@@ -13,10 +13,10 @@ from ldaphealth.content.difference import (
     Difference,
     EntryVersion,
     EntryVersions,
-    belongs,
     differing,
+    is_within,
     odd,
-    second_look,
+    recheck,
 )
 
 ONE, OTHER = 1, 2  # entryUUIDs
@@ -38,7 +38,7 @@ def looked(
     different: list[Difference] = []
     for probe in looks[1:]:
         now = {server: {DN: version(csn)} if csn else {} for server, csn in probe.items()}
-        outcome = second_look(before, now)
+        outcome = recheck(before, now)
         different += outcome.different
         before = outcome.moving
     return different, before
@@ -104,10 +104,10 @@ def test_the_same_name_may_be_of_two_entries_and_is_told_once() -> None:
     seen = {"a": {ONE: (OLD, DN)}, "b": {OTHER: (OLD, DN.upper())}}
     suspects = differing(seen)
     shown = {"a": {DN: version(OLD, ONE)}, "b": {DN: version(OLD, OTHER)}}
-    (found,) = second_look(suspects, shown).different
+    (found,) = recheck(suspects, shown).different
 
     assert suspects == {DN: {"a": version(OLD, ONE), "b": version(OLD, OTHER)}}
-    assert [belongs(found, low, low) for low in (ONE, OTHER)] == [True, False]
+    assert [is_within(found, low, low) for low in (ONE, OTHER)] == [True, False]
 
 
 def test_a_rename_that_one_lacks_is_two_names() -> None:
@@ -154,7 +154,7 @@ def test_no_server_is_special(of: Mapping[str, Mapping[int, str]], order: list[s
     permuted = {names[server]: of[server] for server in reversed([*of])}
 
     def found(contents: Mapping[str, Mapping[int, str]]) -> set[tuple[str, frozenset[str]]]:
-        different = second_look(differing(shown(contents)), by_dn(contents)).different
+        different = recheck(differing(shown(contents)), by_dn(contents)).different
         return {(each.dn, each.odd) for each in different}
 
     renamed = {(dn, frozenset(names[server] for server in servers)) for dn, servers in found(of)}
@@ -165,7 +165,7 @@ def test_no_server_is_special(of: Mapping[str, Mapping[int, str]], order: list[s
 def test_a_difference_that_is_gone_at_the_second_look_is_none(
     first: Mapping[str, Mapping[int, str]], then: Mapping[int, str]
 ) -> None:
-    outcome = second_look(differing(shown(first)), by_dn(dict.fromkeys(first, then)))
+    outcome = recheck(differing(shown(first)), by_dn(dict.fromkeys(first, then)))
 
     assert outcome == type(outcome)((), {})
 
@@ -173,7 +173,7 @@ def test_a_difference_that_is_gone_at_the_second_look_is_none(
 @given(contents)
 def test_what_stays_is_found_and_blames_a_minority(of: Mapping[str, Mapping[int, str]]) -> None:
     suspects = differing(shown(of))
-    outcome = second_look(suspects, by_dn(of))
+    outcome = recheck(suspects, by_dn(of))
 
     assert {each.dn for each in outcome.different} == suspects.keys()
     assert all(2 * len(each.odd) < len(of) for each in outcome.different)

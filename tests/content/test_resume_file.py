@@ -61,7 +61,7 @@ def test_what_is_no_such_file_is_refused(content: bytes, tmp_path: Path) -> None
     path.write_bytes(content)
     path.chmod(0o600)
 
-    with pytest.raises(ValueError, match="no file of an interrupted comparison"):
+    with pytest.raises(ValueError, match="not a file of an interrupted comparison"):
         load_progress(path, SERVERS, SUFFIX)
 
 
@@ -90,7 +90,7 @@ def test_a_directory_that_others_can_write_to_is_refused(tmp_path: Path) -> None
     check_place(tmp_path / "resume")
     tmp_path.chmod(0o1777)  # as /tmp is
 
-    with pytest.raises(ValueError, match="others can write"):
+    with pytest.raises(ValueError, match="other users can write"):
         check_place(tmp_path / "resume")
     with pytest.raises(ValueError, match="No such file"):
         check_place(tmp_path / "none" / "resume")

@@ -62,7 +62,7 @@ def test_a_server_that_sends_one_entry_without_end_is_found_out_soon() -> None:
             cursor = cursor.narrower([cursor.slice.high] * 21)
 
     assert cursor.width == 1
-    with pytest.raises(ValueError, match="more entries than one"):
+    with pytest.raises(ValueError, match="several entries"):
         cursor.narrower([cursor.low] * 21)
 
 

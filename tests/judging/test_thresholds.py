@@ -50,7 +50,7 @@ def test_a_range_agrees_with_nagiosplugin(written: Range, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "5:1", "1:2:3", "--1", "nan", "9" * 400])
 def test_what_is_no_range_is_quoted(text: str) -> None:
-    with pytest.raises(ValueError, match="is no range") as caught:
+    with pytest.raises(ValueError, match="is not a range") as caught:
         parse_range(text)
 
     assert repr(text) in str(caught.value)

@@ -24,15 +24,15 @@ def test_a_right_url(uri: str, expected: Endpoint) -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("http://h", "no LDAP URL"),
-        ("ldap1.example.com", "no LDAP URL"),
-        ("ldap://", "names no host"),
-        ("ldap://h:99999", "no LDAP URL"),
+        ("http://h", "not an LDAP URL"),
+        ("ldap1.example.com", "not an LDAP URL"),
+        ("ldap://", "has no host"),
+        ("ldap://h:99999", "not an LDAP URL"),
         ("ldap://h:0", "port 0"),
         ("ldap://user:secret@h", "credentials"),
-        ("ldap://h/dc=example,dc=com", "goes on after the host"),
-        ("ldapi://socket", "names no socket"),
-        ("ldap://[::1", "no LDAP URL"),
+        ("ldap://h/dc=example,dc=com", "more than a host and port"),
+        ("ldapi://socket", "has no socket"),
+        ("ldap://[::1", "not an LDAP URL"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong(uri: str, words: str) -> None:

@@ -75,7 +75,7 @@ def fine(
             check="replication",
             state=State.OK,
             code="ok",
-            summary="has what the others have",
+            summary="has the changes that most others have",
             metrics=replication,
         ),
     )

@@ -12,8 +12,8 @@ from demo import wait
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
 from ldaphealth.rounds.round import (
-    PATIENCE_PART,
     PAUSE_SECONDS,
+    SLOW_PART,
     FailedCheck,
     Probe,
     RoundPlan,
@@ -238,7 +238,7 @@ def test_a_connection_that_hangs_removes_no_server_that_answers_on_another() -> 
     probe = Slow(100, 0.01)
 
     assert not hurried(probe)
-    assert probe.left[1] == pytest.approx(PATIENCE_PART * SHORT_SECONDS, abs=0.2)
+    assert probe.left[1] == pytest.approx(SLOW_PART * SHORT_SECONDS, abs=0.2)
 
 
 def test_a_server_that_hung_before_gets_no_second_connection() -> None:

@@ -449,7 +449,7 @@ def test_the_agent_tells_who_is_odd_until_it_is_mended(cluster: Cluster, tmp_pat
             wait.until(lambda: not any(agent.content_reasons().values()), 30.0, agent.log())
     _without_canaries(cluster)
 
-    sentence = f"the entry {dn} is not as on most servers"
+    sentence = f"the entry {dn} differs from most servers"
     assert reasons == {"ldap1": [], "ldap2": [], "ldap3": [sentence]}
 
 

@@ -134,7 +134,7 @@ def test_a_token_arrives_everywhere_from_each_provider_in_turn(watch: Watch) -> 
             )
             assert 0 <= seen.seconds < LOST_SECONDS
             assert 0 <= seen.csn_seconds < LOST_SECONDS
-            assert seen.trouble == ""
+            assert seen.error == ""
 
     assert watch.codes() == {}
     assert watch.survey().writer == "c/ldap1"

@@ -198,7 +198,7 @@ def test_where_to_listen_is_read(text: str, host: str, port: int) -> None:
     ],
 )
 def test_what_is_no_place_to_listen_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no HOST:PORT"):
+    with pytest.raises(ValueError, match="is not HOST:PORT"):
         parse_listen(text)
 
 
