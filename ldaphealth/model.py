@@ -218,14 +218,17 @@ class Trust(Enum):
     """How far a finding may remove a server (docs/verdicts.md)."""
 
     HARD = "hard"  # no usable LDAP service: may empty the pool
-    SOFT = "soft"  # an expectation is not met: never empties the pool
+    SOFT = "soft"  # too slow, or its data are too old: never empties the pool
+    # A credential, an entry, a value or a right is not as configured: soft, and excused while most
+    # servers contradict the expectation.
+    EXPECTATION = "expectation"
     INFORMATIVE = "told"  # something is wrong, but removing this server would not help
     LOCAL = "ours"  # a local failure: states nothing about the server
 
     @property
     def can_remove(self) -> bool:
         """Return whether such a finding can take its server out or lower its weight."""
-        return self in (Trust.HARD, Trust.SOFT)
+        return self in (Trust.HARD, Trust.SOFT, Trust.EXPECTATION)
 
 
 class Finding(Struct, frozen=True, kw_only=True):

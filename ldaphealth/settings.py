@@ -7,6 +7,7 @@ check. config/ reads them from a file. config/shape.py has the keys where the fi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,13 @@ class ConfiguredCheck(Struct, frozen=True):
     check: AnyCheck
     params: Any
     effect: CheckEffect
+
+
+class WhenAllFail(StrEnum):
+    """What to do when no server of a cluster gives LDAP service."""
+
+    HOLD = "hold"
+    OUT = "out"
 
 
 class Settle(Struct, frozen=True, kw_only=True):
@@ -80,10 +88,27 @@ class Settle(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=3600,
-            description="if no server of the cluster gives service, a local failure is more "
-            "likely: the last verdicts are held for this long",
+            description="a server without LDAP service stays in for this long if no other server "
+            "answers meanwhile, because a local failure is more likely",
         ),
     ] = 15.0
+    when_all_fail: Annotated[
+        WhenAllFail,
+        Meta(
+            description="if no server of the cluster gives LDAP service: `hold` keeps the last "
+            "verdicts until one answers; `out` takes the servers out after `believe_seconds`, for "
+            "a site with a server that says sorry"
+        ),
+    ] = WhenAllFail.HOLD
+    doubt_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="a server whose rounds contradict its verdict is probed at this interval, "
+            "if it is the shorter one, until there are enough of them to change the verdict",
+        ),
+    ] = 0.5
 
 
 class ClusterSettings(Struct, frozen=True, kw_only=True):

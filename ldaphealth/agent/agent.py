@@ -15,19 +15,20 @@ from concurrent.futures import Future
 from functools import partial
 from queue import Empty, SimpleQueue
 from random import random as random_share
+from time import monotonic
 
 from msgspec import Struct
 
 from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.pool import Pool
-from ldaphealth.agent.schedule import Schedule
+from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.clocks import BootSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.rounds.round import Probe, RoundPlan, run_round
+from ldaphealth.rounds.round import Probe, RoundPlan, first_and_last_probe, run_round
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Agent:
         self.publishers = publishers
         self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
-        self._probe, self._clock = probe, clock
+        self._probe, self._clock, self._random = probe, clock, random
         self._mailbox: SimpleQueue[Message] = SimpleQueue()
         self.bulkheads = Bulkheads(settings.agent.threads)
         self._survey_runner = SurveyRunner(self._mailbox.put, random)
@@ -133,6 +134,8 @@ class Agent:
         self.ticked_at = now
         for server in self._schedule.take(now):
             self._start(server)
+        for server in self._schedule.take_hurried(now):
+            self._start(server, counts=False)
         for pool in self.pools.values():
             if any(override.until <= now for override in pool.memory.overrides.values()):
                 self.decide(pool)
@@ -188,6 +191,11 @@ class Agent:
         self._publish(Publication(cluster.name, dict(pool.verdicts), due, changes, seen))
         for server in pool.servers_to_probe_now():
             self._start(server, counts=False)
+        settle = cluster.settle
+        if settle.doubt_interval_seconds < cluster.interval_seconds:
+            for server in fresh.intersection(pool.in_doubt()):
+                jitter = 1.0 + JITTER * self._random()
+                self._schedule.hurry(server, now + settle.doubt_interval_seconds * jitter)
 
     def _plan(self) -> None:
         self._servers: dict[str, tuple[Pool, Server]] = {
@@ -233,7 +241,16 @@ class Agent:
         except Exception:
             log.exception("a round failed", extra={"server": server.id})
         finally:
-            self._mailbox.put(RoundEnded(server, RoundPeriod(began, self._clock()), seen))
+            self._mailbox.put(RoundEnded(server, self._period(began, seen), seen))
+
+    def _period(self, began: BootSeconds, seen: Sequence[AnyObservation]) -> RoundPeriod:
+        """Return when the round began and ended, with its first and its last probe."""
+        ended, monotonic_ended = self._clock(), monotonic()
+        first_ended, last_began = (
+            None if at is None else min(ended, max(began, ended - (monotonic_ended - at)))
+            for at in first_and_last_probe(seen)
+        )
+        return RoundPeriod(began, ended, first_ended, last_began)
 
     def _wait(self, wake: BootSeconds) -> bool:
         """Wait for messages until `wake` and handle all of them. Return False to stop."""

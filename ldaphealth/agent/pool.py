@@ -15,13 +15,13 @@ from msgspec.structs import replace
 
 from ldaphealth.check import ObservationsByServer
 from ldaphealth.clocks import BootSeconds
-from ldaphealth.guard import Memory, Override, RoundPeriod, decide, rule_named
+from ldaphealth.guard import Memory, Override, RoundPeriod, ServerMemory, decide, rule_named
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
 from ldaphealth.publishers.publication import VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
-from ldaphealth.settings import Cluster
+from ldaphealth.settings import Cluster, Settle
 
 log = logging.getLogger(__name__)
 
@@ -104,25 +104,43 @@ class Pool:
         return changes, fresh
 
     def servers_to_probe_now(self) -> list[str]:
-        """Return the servers to probe at once, because a rule waits for their answers.
+        """Return the servers to probe at once, because a rule waits for the result.
 
-        A rule may keep a server that gives no service in until another server answers. Each server
-        is returned once for each such round, so a probe without a result starts no other. A failure
-        that all answering servers share is held by the same rule and needs no probe.
+        A rule may keep a silent server in until another one has answered, and a probe that began
+        after that answer has failed as well. So the others are probed first, and then the silent
+        one. Each is returned once for each round of a silent server, so a probe without a result
+        starts no other. A failure that all answering servers share needs no probe.
         """
         known = self.memory.servers
-        silent = [
-            known[each.server]
+        silent = {
+            each.server: known[each.server]
             for each in self.verdicts.values()
             if (rule := rule_named(each.held_by)) is not None
             and rule.probes_the_others
             and known[each.server].silent_since is not None
-        ]
-        latest = max((past.began for past in silent), default=0.0)
-        return [
+        }
+        latest = max(
+            (past.began for past in silent.values() if past.contradicted_at is None), default=0.0
+        )
+        witnesses = [
             server
             for server, past in known.items()
             if past.silent_since is None and past.answered and past.began < latest
+        ]
+        contradicted = [
+            server
+            for server, past in silent.items()
+            if past.contradicted_at is not None and past.began < past.contradicted_at
+        ]
+        return witnesses + contradicted
+
+    def in_doubt(self) -> list[str]:
+        """Return the servers whose latest rounds contradict their side, but are too few yet."""
+        settle = self.cluster.settle
+        return [
+            server
+            for server, past in self.memory.servers.items()
+            if server not in self.memory.overrides and _is_in_doubt(past, settle)
         ]
 
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
@@ -162,6 +180,13 @@ class Pool:
         for each in cluster.servers:
             if each.id in self._findings:
                 self._judge(each)
+
+
+def _is_in_doubt(past: ServerMemory, settle: Settle) -> bool:
+    if not past.in_service:
+        return 0 < past.good < settle.rise
+    fall = settle.fall_soft if past.silent_since is None else settle.fall_hard
+    return 0 < past.bad < fall
 
 
 def _covers(cluster: Cluster) -> dict[str, Covers]:

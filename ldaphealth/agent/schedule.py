@@ -28,6 +28,7 @@ class Schedule:
         self._random = random
         self._base: dict[str, BootSeconds] = {}
         self._due: list[tuple[BootSeconds, str]] = []
+        self._hurried: dict[str, BootSeconds] = {}
         self.plan(intervals, now)
 
     def plan(self, intervals: Mapping[str, float], now: BootSeconds) -> None:
@@ -51,6 +52,7 @@ class Schedule:
         self._intervals, self._base = dict(intervals), base
         self._due = [(at + jitter[server], server) for server, at in base.items()]
         heapq.heapify(self._due)
+        self._hurried = {key: at for key, at in self._hurried.items() if key in intervals}
 
     def take(self, now: BootSeconds) -> list[str]:
         """Return the servers that are due, each once, and set their next due times."""
@@ -66,6 +68,18 @@ class Schedule:
                 taken.append(server)
         return taken
 
+    def hurry(self, server: str, at: BootSeconds) -> None:
+        """Make a server due once more, at that moment, beside its interval."""
+        self._hurried[server] = min(at, self._hurried.get(server, inf))
+
+    def take_hurried(self, now: BootSeconds) -> list[str]:
+        """Return the hurried servers that are due; their next due times stay as they are."""
+        taken = [server for server, at in self._hurried.items() if at <= now]
+        for server in taken:
+            del self._hurried[server]
+        return taken
+
     def next_at(self) -> BootSeconds:
         """Return when a server is due next; infinity without servers."""
-        return self._due[0][0] if self._due else inf
+        planned = self._due[0][0] if self._due else inf
+        return min(planned, min(self._hurried.values(), default=inf))

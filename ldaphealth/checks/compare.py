@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, field
 from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Thresholds, at_most
-from ldaphealth.model import Finding, State
+from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the result and the time."""
     if not view.facts.is_true:
         summary = printable(f"{params.dn} does not hold {params.attribute}: {params.value}")
-        yield view.finding(State.CRITICAL, "compareFalse", summary)
+        yield view.finding(State.CRITICAL, "compareFalse", summary, trust=Trust.EXPECTATION)
     yield from judge_seconds(view, params.seconds)
 
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.model import CheckEffect, Finding, State, Trust
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -70,10 +70,11 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     if state is not State.OK:
         expected = params.entries.critical if state is State.CRITICAL else params.entries.warning
         summary = f"the search found {count} entries, expected {expected}"
-        yield view.finding(state, "entries", summary, metrics)
+        yield view.finding(state, "entries", summary, metrics, Trust.EXPECTATION)
     if state is not State.CRITICAL and no_value:
         value = f"{params.attribute}: {params.value}".rstrip(": ")
-        yield view.finding(State.CRITICAL, "value", f"no entry has {value}", metrics)
+        summary = f"no entry has {value}"
+        yield view.finding(State.CRITICAL, "value", summary, metrics, Trust.EXPECTATION)
     besides = metrics if state is State.OK and not no_value else ()
     yield from judge_seconds(view, params.seconds, f", {count} entries", besides)
 

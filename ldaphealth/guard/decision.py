@@ -43,7 +43,7 @@ def decide(
     UNKNOWN alone never changes a verdict, because nothing is known against the server.
     """
     memory = _without_expired(memory, now)
-    readings: Sequence[Reading] = _readings(cluster, findings, memory, rounds)
+    readings = _with_contradictions(_readings(cluster, findings, memory, rounds))
     for rule in RULES:
         readings = rule.apply(RuleContext(cluster, memory, now, rule.name), readings)
     servers = {
@@ -51,7 +51,10 @@ def decide(
         for reading in readings
         if reading.before is not None or reading.findings
     }
-    verdicts = tuple(_verdict(each, servers, cluster, now) for each in readings)
+    ramp_seconds = _ramp_seconds(servers, cluster, now)
+    verdicts = tuple(
+        _verdict(each, servers.get(each.server.id), ramp_seconds, now) for each in readings
+    )
     return Decision(verdicts, replace(memory, servers=servers))
 
 
@@ -79,6 +82,34 @@ def _readings(
     ]
 
 
+def _with_contradictions(readings: Sequence[Reading]) -> Sequence[Reading]:
+    """Return the readings; a silent server remembers when another one was first known to answer."""
+    silent = {
+        each.server.id
+        for each in readings
+        if (past := each.past) is not None
+        and past.silent_since is not None
+        and past.contradicted_at is None
+    }
+    if not silent:
+        return readings
+    answered = {each.server.id: each.past.answered for each in readings if each.past is not None}
+    return [
+        _with_contradiction(each, answered) if each.server.id in silent else each
+        for each in readings
+    ]
+
+
+def _with_contradiction(reading: Reading, answered: Mapping[str, BootSeconds]) -> Reading:
+    past, before = reading.past, reading.before
+    assert past is not None
+    assert past.silent_since is not None
+    assert before is not None
+    since = past.silent_since
+    later = [at for server, at in answered.items() if server != reading.server.id and at >= since]
+    return replace(reading, before=replace(before, contradicted_at=min(later, default=None)))
+
+
 def _without_expired(memory: Memory, now: BootSeconds) -> Memory:
     left = {server: each for server, each in memory.overrides.items() if each.until > now}
     return memory if len(left) == len(memory.overrides) else replace(memory, overrides=left)
@@ -91,7 +122,8 @@ def _updated_memory(reading: Reading, cluster: Cluster, now: BootSeconds) -> Ser
         first = ServerMemory(
             in_service=reading.in_service,
             since=now,
-            fell=() if reading.in_service else (now,),
+            fell=() if reading.in_service or reading.action else (now,),
+            by_operator=reading.action is not None and not reading.in_service,
             share=_plain_share(reading),
         )
         counted = replace(reading, before=first).past
@@ -99,25 +131,45 @@ def _updated_memory(reading: Reading, cluster: Cluster, now: BootSeconds) -> Ser
     share = accepted_share(past, cluster.settle)
     if share != past.share:
         past = replace(past, share=share, leaning=0)
+    if past.by_operator and past.bad:  # it failed meanwhile: it returns like any other
+        past = replace(past, by_operator=False)
     if reading.in_service == past.in_service:
         return past
     window = cluster.settle.flap_window_seconds
     fell = tuple(each for each in past.fell if now - each < window)
     if not reading.in_service and reading.action is None:  # a drain is no flap
         fell = (*fell, now)[-MOST_FELL:]
-    returned = reading.in_service
-    return replace(past, in_service=returned, since=now, fell=fell, returned=returned)
+    return replace(
+        past,
+        in_service=reading.in_service,
+        since=now,
+        fell=fell,
+        returned=reading.in_service,
+        by_operator=reading.action is not None and not reading.in_service,
+    )
+
+
+def _ramp_seconds(servers: Mapping[str, ServerMemory], cluster: Cluster, now: BootSeconds) -> float:
+    """Return how long the slow start takes; 0 if too few servers have their full weight already.
+
+    Else a pool that was at its floor would exchange full servers for ones with a tenth of theirs.
+    """
+    ramp = cluster.settle.ramp_seconds
+    full = sum(
+        each.in_service and not (each.returned and now - each.since < ramp)
+        for each in servers.values()
+    )
+    return ramp if full >= cluster.min_in_service else 0.0
 
 
 def _verdict(
-    reading: Reading, servers: Mapping[str, ServerMemory], cluster: Cluster, now: BootSeconds
+    reading: Reading, past: ServerMemory | None, ramp_seconds: float, now: BootSeconds
 ) -> Verdict:
-    past = servers.get(reading.server.id)
     return Verdict(
         server=reading.server.id,
         state=worst(finding.state for finding in reading.findings),
         in_service=reading.in_service,
-        weight=_weight(reading, past, cluster, now) if reading.in_service else 0,
+        weight=_weight(reading, past, ramp_seconds, now) if reading.in_service else 0,
         reasons=_reasons(reading),
         held_by=reading.held_by,
         findings=reading.findings,
@@ -142,12 +194,13 @@ def _reasons(reading: Reading) -> tuple[Reason, ...]:
     )
 
 
-def _weight(reading: Reading, past: ServerMemory | None, cluster: Cluster, now: BootSeconds) -> int:
+def _weight(
+    reading: Reading, past: ServerMemory | None, ramp_seconds: float, now: BootSeconds
+) -> int:
     """Return the weight of a server in service, at least 1 unless it is configured as 0."""
     shares = [_plain_share(reading) if past is None else past.share]
-    ramp = cluster.settle.ramp_seconds
-    if past is not None and past.returned and now - past.since < ramp:
-        shares.append(max(LEAST_RAMP, (now - past.since) / ramp))
+    if past is not None and past.returned and now - past.since < ramp_seconds:
+        shares.append(max(LEAST_RAMP, (now - past.since) / ramp_seconds))
     full = reading.server.weight
     return max(min(full, 1), round(full * min(shares)))
 

@@ -89,16 +89,18 @@ class Reading(Struct, frozen=True, kw_only=True):
         """Return the memory with the latest round counted."""
         if self.before is None or self.round is None:
             return self.before
-        past = replace(self.before, began=self.round.began)
+        began = self.round.began if self.round.last_began is None else self.round.last_began
+        past = replace(self.before, began=began)
         if self.is_unknown:
             return past
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            since = self.round.ended if past.silent_since is None else past.silent_since
-            past = replace(past, silent_since=since)
+            if past.silent_since is None:
+                first = self.round.first_ended
+                past = replace(past, silent_since=self.round.ended if first is None else first)
         else:
-            past = replace(past, answered=self.round.ended, silent_since=None)
+            past = replace(past, answered=self.round.ended, silent_since=None, contradicted_at=None)
         if self.is_blamed:
             return replace(past, good=0, bad=past.bad + 1)
         return replace(past, good=past.good + 1, bad=0)
@@ -109,7 +111,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.held is not None:
             return self.held
         if self.is_unknown and self.before is not None:
-            return self.before.in_service
+            return self.before.in_service or self.before.by_operator
         return not self.is_blamed
 
 

@@ -7,7 +7,8 @@ rule only through its row in `RULES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,7 +16,8 @@ from msgspec.structs import replace
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading
-from ldaphealth.settings import Cluster, Settle
+from ldaphealth.model import State, Trust
+from ldaphealth.settings import Cluster, Settle, WhenAllFail
 
 MOST_DOUBLINGS = 5
 
@@ -53,50 +55,73 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
-    """Suspect the agent or its settings when all servers fail alike. It needs two servers.
+    """Suspect the agent or its settings when servers fail alike. It needs two servers.
 
-    A soft failure that all answering servers share is excused while it lasts: the cause may be an
-    expired password of the agent or a deleted test entry. A server without any service is kept in
-    until another server has answered since its latest round began, or for `believe_seconds`: the
-    network of this host may have failed.
+    A soft failure is excused while all servers share it whose probe got as far as its check: the
+    agent's password may have expired, or a test entry may have been deleted. If it contradicts an
+    expectation (`Trust.EXPECTATION`), most of them are enough.
+
+    A server without any service is kept in until another server answered between two of its failed
+    probes: an answer before or after them does not show that the network of this host was well.
     """
     if len(readings) < 2:  # noqa: PLR2004
         return readings
-    answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
-    common: frozenset[str] = frozenset()
-    if len(answering) > 1:
-        common = frozenset.intersection(*map(_removing_reasons, answering))
+    shared = _shared_reasons(readings)
     unprobed = any(each.before is None and not each.findings for each in readings)
     blinded: list[Reading] = []
     for reading in readings:
         if reading.is_hard:
             blinded.append(_held_if_silent(context, reading, readings))
         elif unprobed and reading.is_first:  # the servers not probed yet may have the same failure
-            blinded.append(_excused(context, reading, _removing_reasons(reading)))
+            blinded.append(_excused(context, reading, {each.reason for each in reading.removing}))
         else:
-            blinded.append(_excused(context, reading, common))
+            blinded.append(_excused(context, reading, shared))
     return blinded
 
 
-def _removing_reasons(reading: Reading) -> frozenset[str]:
-    return frozenset(finding.reason for finding in reading.removing)
+def _shared_reasons(readings: Sequence[Reading]) -> frozenset[str]:
+    """Return the reasons that are more likely the fault of an expectation than of the servers.
+
+    A server votes on a reason if it answered and its probe got as far as the check. It takes two
+    votes at least: all of them, or most of them if an expectation is contradicted.
+    """
+    answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
+    votes = Counter(
+        check
+        for each in answering
+        for check in {found.check for found in each.findings if found.state is not State.UNKNOWN}
+    )
+    failing = Counter(
+        (found.check, found.reason, found.trust is Trust.EXPECTATION)
+        for each in answering
+        for found in {found.reason: found for found in each.removing}.values()
+    )
+    return frozenset(
+        reason
+        for (check, reason, is_expectation), number in failing.items()
+        if votes[check] > 1
+        and (number == votes[check] or (is_expectation and 2 * number > votes[check]))
+    )
 
 
-def _excused(context: RuleContext, reading: Reading, common: frozenset[str]) -> Reading:
-    excused = replace(reading, excused=common)
+def _excused(context: RuleContext, reading: Reading, shared: Collection[str]) -> Reading:
+    excused = replace(reading, excused=frozenset(shared))
     if excused.in_service and not reading.in_service:
         return replace(excused, held_by=context.rule)
     return excused
 
 
 def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[Reading]) -> Reading:
-    """Return the reading, held in while no other server is known to answer."""
-    past = reading.past
+    """Return the reading, held in while no other server is known to have answered meanwhile."""
+    past, settle = reading.past, context.cluster.settle
     if past is None or not past.in_service or past.silent_since is None:
         return reading
-    others = [each.past for each in readings if each is not reading]
-    answered = any(other is not None and other.answered >= past.began for other in others)
-    if answered or context.now - past.silent_since >= context.cluster.settle.believe_seconds:
+    if past.contradicted_at is not None and past.contradicted_at <= past.began:
+        return reading
+    all_fail = all(each.is_hard or each.learned_nothing for each in readings)
+    waits = all_fail and settle.when_all_fail is WhenAllFail.HOLD
+    since = past.silent_since if past.contradicted_at is None else past.contradicted_at
+    if not waits and context.now - since >= settle.believe_seconds:
         return reading
     return replace(reading, held=True, held_by=context.rule)
 
@@ -117,7 +142,9 @@ def _settled(context: RuleContext, reading: Reading) -> Reading:
         enough = past.bad >= (settings.fall_hard if reading.is_hard else settings.fall_soft)
     else:
         waited = context.now - past.since
-        enough = past.good >= settings.rise and waited >= min_out_seconds(past, settings)
+        enough = past.by_operator or (
+            past.good >= settings.rise and waited >= min_out_seconds(past, settings)
+        )
     return reading if enough else replace(reading, held=past.in_service, held_by=context.rule)
 
 

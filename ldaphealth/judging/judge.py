@@ -22,6 +22,13 @@ HARD_KINDS = frozenset(
     {FailureKind.CONNECT, FailureKind.TIMEOUT, FailureKind.TLS, FailureKind.PROTOCOL}
 )
 HARD_RESULT_CODES = frozenset({"busy", "unavailable"})
+# These contradict an expectation, unless the result code is about time, load or the server itself.
+EXPECTATION_KINDS = frozenset(
+    {FailureKind.BIND, FailureKind.RESULT, FailureKind.CERTIFICATE, FailureKind.TOO_LARGE}
+)
+STATE_RESULT_CODES = frozenset(
+    {"timeLimitExceeded", "adminLimitExceeded", "operationsError", "loopDetect", "other"}
+)
 
 
 def judge(cluster: Cluster, recent: RecentObservations, *, one_shot: bool) -> list[Finding]:
@@ -79,11 +86,13 @@ def _checked(view: AnyView, found: object) -> Finding:
 
 
 def trust(failure: Failure) -> Trust:
-    """Return the trust of a failure: local, hard (no service), or soft (an expectation not met)."""
+    """Return the trust of a failure; docs/verdicts.md has what each one means."""
     if failure.is_local:
         return Trust.LOCAL
     if failure.kind in HARD_KINDS or failure.result_code in HARD_RESULT_CODES:
         return Trust.HARD
+    if failure.kind in EXPECTATION_KINDS and failure.result_code not in STATE_RESULT_CODES:
+        return Trust.EXPECTATION
     return Trust.SOFT
 
 

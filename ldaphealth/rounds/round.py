@@ -14,6 +14,7 @@ from time import sleep
 from msgspec import Struct
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
@@ -80,6 +81,19 @@ def _probe_and_confirm(
         # It had less time, so its timeout counts only if the first probe timed out, too.
         return first if _timed_out(second) and not _timed_out(first) else first + second
     return first + _confirmations(round_, probe, deadline, first, pause)
+
+
+def first_and_last_probe(
+    seen: Sequence[AnyObservation],
+) -> tuple[MonotonicSeconds | None, MonotonicSeconds | None]:
+    """Return when the first probe of a round ended and the last one began; None for one probe.
+
+    Every probe begins with the same check.
+    """
+    begins = [place for place, each in enumerate(seen) if each.check == seen[0].check]
+    if len(begins) < 2:  # noqa: PLR2004
+        return None, None
+    return seen[begins[1] - 1].ended_at, seen[begins[-1]].started_at
 
 
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:

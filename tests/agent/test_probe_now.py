@@ -6,7 +6,7 @@ import pytest
 
 from ldaphealth.agent.pool import Pool
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.guard import Memory, RoundPeriod
+from ldaphealth.guard import Memory, Override, RoundPeriod
 from ldaphealth.model import AnyObservation, CheckEffect, Failure, FailureKind, Observation, Server
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
@@ -17,6 +17,7 @@ PLAN = tuple(
 SERVERS = tuple(Server(cluster="c", name=name, uri="ldap://127.0.0.1") for name in ("a", "b"))
 GOOD = None
 SOFT = Failure(FailureKind.BIND, "refused", "invalidCredentials")
+SLOW = Failure(FailureKind.RESULT, "took too long", "timeLimitExceeded")
 HARD = Failure(FailureKind.CONNECT, "refused")
 OURS = Failure(FailureKind.RESOLVE, "no name", is_local=True)
 
@@ -47,7 +48,16 @@ def land(pool: Pool, name: str, failure: Failure | None, now: float) -> list[str
 
 def test_a_silence_asks_for_a_witness(pool: Pool) -> None:
     assert land(pool, "a", HARD, 1005.0) == ["c/b"]
-    assert land(pool, "b", GOOD, 1005.1) == []
+    assert land(pool, "b", GOOD, 1005.1) == ["c/a"]  # it may have been the network meanwhile
+    assert land(pool, "a", HARD, 1005.2) == []
+    assert not pool.verdicts["c/a"].in_service
+
+
+def test_a_silence_that_ends_asks_no_more(pool: Pool) -> None:
+    land(pool, "a", HARD, 1005.0)
+    land(pool, "b", GOOD, 1005.1)
+    assert land(pool, "a", GOOD, 1005.2) == []
+    assert pool.verdicts["c/a"].in_service
 
 
 def test_a_failure_that_all_share_asks_for_nobody(pool: Pool) -> None:
@@ -59,3 +69,26 @@ def test_a_failure_that_all_share_asks_for_nobody(pool: Pool) -> None:
 def test_a_witness_that_learns_nothing_is_asked_once(pool: Pool) -> None:
     assert land(pool, "a", HARD, 1005.0) == ["c/b"]
     assert land(pool, "b", OURS, 1005.1) == []
+
+
+def test_a_server_is_in_doubt_until_enough_rounds_say_the_same(pool: Pool) -> None:
+    seen: list[list[str]] = []
+    for failure in (SLOW, SLOW, SLOW, SLOW, GOOD, GOOD, GOOD):
+        land(pool, "a", failure, 1010.0 + 10 * len(seen))
+        seen.append(pool.in_doubt())
+
+    assert seen == [["c/a"], ["c/a"], [], [], ["c/a"], [], []]
+    assert pool.verdicts["c/a"].in_service
+
+
+def test_a_server_with_an_override_is_in_no_doubt(pool: Pool) -> None:
+    pool.override("c/a", Override("in", 2000.0))
+    land(pool, "a", SLOW, 1010.0)
+
+    assert pool.in_doubt() == []
+
+
+def test_a_restarted_server_is_confirmed_within_its_round_and_not_hurried(pool: Pool) -> None:
+    land(pool, "a", HARD, 1010.0)
+
+    assert pool.in_doubt() == []

@@ -262,3 +262,27 @@ def test_whatever_is_reloaded_every_server_is_looked_at_within_its_interval(
         now = max([until, *seen.values()])
         for server, at in seen.items():
             assert now - at <= longest[server] * (1 + JITTER) + 0.18 + 1e-6
+
+
+def test_a_hurried_server_is_due_once_more_and_keeps_its_place() -> None:
+    schedule = Schedule({"a": 10.0, "b": 10.0}, 0.0, lambda: 0.0)
+    assert schedule.take(0.0) == ["a"]
+
+    schedule.hurry("a", 0.5)
+    schedule.hurry("a", 0.8)
+
+    assert schedule.next_at() == 0.5
+    assert schedule.take_hurried(0.4) == []
+    assert schedule.take_hurried(0.6) == ["a"]
+    assert schedule.take_hurried(9.0) == []
+    assert schedule.take(5.0) == ["b"]
+    assert schedule.take(10.0) == ["a"]
+
+
+def test_a_server_that_a_reload_removed_is_not_hurried() -> None:
+    schedule = Schedule({"a": 10.0, "b": 10.0}, 0.0, lambda: 0.0)
+    schedule.hurry("a", 0.5)
+
+    schedule.plan({"b": 10.0}, 0.1)
+
+    assert schedule.take_hurried(1.0) == []

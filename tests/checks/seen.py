@@ -25,6 +25,7 @@ from ldaphealth.settings import Cluster, ConfiguredCheck
 
 OK, WARNING, CRITICAL, UNKNOWN = State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN
 HARD, SOFT, TOLD, OURS = Trust.HARD, Trust.SOFT, Trust.INFORMATIVE, Trust.LOCAL
+EXPECTATION = Trust.EXPECTATION
 
 Opinion = tuple[str, State, Trust]
 FINE: Opinion = ("ok", OK, SOFT)

@@ -5,10 +5,21 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.compare import Params
-from tests.checks.seen import CRITICAL, FINE, SOFT, Case, Opinion, judged, opinions, saw, view
+from tests.checks.seen import (
+    CRITICAL,
+    EXPECTATION,
+    FINE,
+    SOFT,
+    Case,
+    Opinion,
+    judged,
+    opinions,
+    saw,
+    view,
+)
 
 PARAMS = Params("cn=config,dc=x", "cn", "Root")
-NOT_HELD, TOO_SLOW = ("compareFalse", CRITICAL, SOFT), ("slow", CRITICAL, SOFT)
+NOT_HELD, TOO_SLOW = ("compareFalse", CRITICAL, EXPECTATION), ("slow", CRITICAL, SOFT)
 
 
 def case(true: bool, *expected: Opinion, seconds: float = 0.0) -> Case:

@@ -11,6 +11,7 @@ from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Metric
 from tests.checks.seen import (
     CRITICAL,
+    EXPECTATION,
     FINE,
     OK,
     SOFT,
@@ -26,8 +27,8 @@ from tests.checks.seen import (
 ENTRIES = Thresholds(warning=Range(5, 10), critical=Range(2, 20))
 COUNTED = Params(entries=ENTRIES)
 HELD = Params(attribute="cn", value="Root")
-FEW, TOO_FEW = ("entries", WARNING, SOFT), ("entries", CRITICAL, SOFT)
-NO_VALUE, TOO_SLOW = ("value", CRITICAL, SOFT), ("slow", CRITICAL, SOFT)
+FEW, TOO_FEW = ("entries", WARNING, EXPECTATION), ("entries", CRITICAL, EXPECTATION)
+NO_VALUE, TOO_SLOW = ("value", CRITICAL, EXPECTATION), ("slow", CRITICAL, SOFT)
 
 
 def case(
@@ -112,7 +113,7 @@ def test_entries_are_worse_the_farther_they_are_from_what_is_wanted(
 
     found = opinions(judged(view(saw("search", {"entries": entries, "matching": 0})), params))
 
-    assert found == ((FINE,) if state is OK else (("entries", state, SOFT), FINE))
+    assert found == ((FINE,) if state is OK else (("entries", state, EXPECTATION), FINE))
 
 
 @pytest.mark.parametrize("size_limit", [1, 200, 1000])

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
-from ldaphealth.settings import Cluster, ConfiguredCheck, Settle
+from ldaphealth.settings import Cluster, ConfiguredCheck, Settle, WhenAllFail
 
 EFFECTS = {"connect": CheckEffect.OUT, "search": CheckEffect.OUT, "latency": CheckEffect.WEIGHT}
 PLAN = tuple(ConfiguredCheck(BUILT_IN[name], None, effect) for name, effect in EFFECTS.items())
@@ -88,10 +88,16 @@ class Story:
     def round(self, states: Mapping[str, str], after: float = 1.0) -> Story:
         """Add one round of each of these servers, and decide once on all."""
         self.now += after
-        rounds = {f"c/{name}": RoundPeriod(self.now - 0.1, self.now) for name in states}
+        rounds = {f"c/{name}": self.period(state) for name, state in states.items()}
         for name, state in states.items():
             self.seen[f"c/{name}"] = findings(f"c/{name}", state)
         return self.decide(rounds)
+
+    def period(self, state: str) -> RoundPeriod:
+        """Return when a round was that ends now; a failure is confirmed after others answered."""
+        if state == HARD:
+            return RoundPeriod(self.now - 0.3, self.now, self.now - 0.3, self.now - 0.1)
+        return RoundPeriod(self.now - 0.3, self.now - 0.2)
 
     def all(self, state: str, after: float = 1.0) -> Story:
         """Add one round of every server, all alike."""
@@ -248,19 +254,86 @@ def test_a_check_that_a_reload_turns_off_lowers_no_weight_any_more() -> None:
     assert story.weight("s1") == 100
 
 
-def test_when_nobody_answers_the_last_verdicts_are_held_for_a_while() -> None:
-    story = Story().all(GOOD)
+@pytest.mark.parametrize(
+    ("when_all_fail", "expected"),
+    [
+        (WhenAllFail.HOLD, ["in by blind"] * 4),
+        (WhenAllFail.OUT, ["in by blind", "in by blind", "in by blind", "out"]),
+    ],
+)
+def test_when_no_server_answers_the_last_verdicts_are_held(
+    when_all_fail: WhenAllFail, expected: list[str]
+) -> None:
+    story = Story(settle=replace(SETTLE, when_all_fail=when_all_fail)).all(GOOD)
 
-    seen = [story.all(HARD, after=5.0).of("s1") for _ in range(4)]
-
-    assert seen == ["in by blind", "in by blind", "in by blind", "out"]
+    assert [story.all(HARD, after=5.0).of("s1") for _ in range(4)] == expected
 
 
-def test_a_crash_is_believed_as_soon_as_another_server_answers() -> None:
+def test_a_crash_is_accepted_once_another_server_answered_between_two_failed_probes() -> None:
     story = Story().all(GOOD)
 
     assert story.round({"s1": HARD}).of("s1") == "in by blind"  # all answered, but before
-    assert story.round({"s2": GOOD}, after=0.2).of("s1") == "out"
+    assert story.round({"s2": GOOD}, after=0.2).of("s1") == "in by blind"  # and after it
+    assert story.round({"s1": HARD}, after=0.4).of("s1") == "out"
+
+
+NO_NETWORK = ("s0", "s1", "s2", "s3")
+
+
+@pytest.mark.parametrize("first", NO_NETWORK)
+@pytest.mark.parametrize("lost", [1, 2, 5, 40])
+def test_a_network_that_comes_back_removes_no_server(first: str, lost: int) -> None:
+    """Servers fail in turn, and answer in turn, as often as the network of the agent is away."""
+    story = Story().all(GOOD)
+    order = [*NO_NETWORK[NO_NETWORK.index(first) :], *NO_NETWORK[: NO_NETWORK.index(first)]]
+    for _ in range(3):
+        for _ in range(lost):
+            for name in order:
+                story.round({name: HARD}, after=0.25)
+        for name in order:
+            story.round({name: GOOD}, after=0.25)
+            assert all(verdict.in_service for verdict in story.verdicts.values())
+
+
+def test_a_server_that_is_silent_for_long_goes_out_although_no_other_is_probed() -> None:
+    story = Story().all(GOOD).round({"s1": HARD})
+
+    seen = [story.round({"s1": HARD}, after=5.0).of("s1") for _ in range(3)]
+
+    assert seen == ["in by blind", "in by blind", "out"]
+
+
+def test_a_drain_that_ends_is_no_return_after_a_failure() -> None:
+    story = Story().all(GOOD).say("s1", "drain", 1.0)
+    story.round({"s1": GOOD}, after=0.5)
+    assert story.of("s1") == "out by override"
+
+    assert story.round({"s1": GOOD}, after=0.6).of("s1") == "in"
+
+
+def test_a_server_that_failed_while_it_was_drained_returns_like_any_other() -> None:
+    story = Story().all(GOOD).say("s1", "drain", 10.0)
+    for _ in range(9):
+        story.round({"s0": GOOD, "s1": HARD})
+
+    seen = [story.round({"s0": GOOD, "s1": GOOD}).of("s1") for _ in range(3)]
+
+    assert seen == ["out by settle", "in", "in"]
+
+
+def test_servers_that_return_to_a_pool_at_its_floor_get_their_whole_weight() -> None:
+    story = Story(floor=2).all(GOOD)
+    states = {"s0": SOFT, "s1": HARD, "s2": HARD, "s3": WARNING}
+    for _ in range(4):
+        story.round(states)
+    assert [story.of(name) for name in states] == ["in by floor", "out", "out", "in"]
+
+    weights = []
+    for _ in range(20):
+        story.round(states | {"s1": GOOD, "s2": GOOD})
+        weights.append(sum(story.weight(name) for name in states))
+
+    assert min(weights) >= 200
 
 
 def test_our_own_trouble_changes_nothing_for_as_long_as_it_lasts() -> None:

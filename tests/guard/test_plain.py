@@ -22,7 +22,7 @@ def test_a_reason_removes_when_it_is_critical_trusted_and_of_a_check_that_may(
     verdict = decide(cluster(), [bad(0, check, trust=trust, state=state)]).verdicts[0]
     removes = (
         state is State.CRITICAL
-        and trust in (Trust.HARD, Trust.SOFT)
+        and trust in (Trust.HARD, Trust.SOFT, Trust.EXPECTATION)
         and EFFECTS[check] is CheckEffect.OUT
     )
 

@@ -51,6 +51,22 @@ def bad(
     )
 
 
+def with_good(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings, and one that is OK of each check that a server has none of.
+
+    A probe that failed in its bind gets no farther.
+    """
+    present = {(each.server, each.check) for each in findings}
+    dead = {each.server for each in findings if each.check == "bind" and each.code != "slow"}
+    rest = [
+        bad(number, check, "ok", state=State.OK)
+        for number in range(4)
+        for check in EFFECTS
+        if (f"c/s{number}", check) not in present and f"c/s{number}" not in dead
+    ]
+    return [*findings, *rest]
+
+
 def told(verdicts: Sequence[Verdict]) -> str:
     """Return one word for each server: in, out, or the rule that held it."""
     return " ".join(v.held_by or ("in" if v.in_service else "out") for v in verdicts)
@@ -59,6 +75,32 @@ def told(verdicts: Sequence[Verdict]) -> str:
 @pytest.mark.parametrize(
     ("findings", "expected"),
     [
+        pytest.param(
+            [bad(0, "bind", "invalidCredentials")] + [bad(n) for n in (1, 2, 3)],
+            "out blind blind blind",
+            id="a server that did not get so far does not vote",
+        ),
+        pytest.param(
+            [bad(n, "bind", "invalidCredentials", Trust.EXPECTATION) for n in (0, 1, 2)],
+            "blind blind blind in",
+            id="an expectation that most servers contradict",
+        ),
+        pytest.param(
+            [bad(n, "bind", "invalidCredentials", Trust.EXPECTATION) for n in (0, 1)],
+            "out out in in",
+            id="an expectation that half of the servers contradict",
+        ),
+        pytest.param(
+            [bad(n, "bind", "slow") for n in (0, 1, 2)],
+            "floor out out in",
+            id="most servers are too slow",
+        ),
+        pytest.param(
+            [bad(n, "bind", "invalidCredentials", Trust.EXPECTATION) for n in (0, 1, 2)]
+            + [bad(3, "bind", "timeout", Trust.HARD)],
+            "blind blind blind out",
+            id="an expectation while the only server that meets it is dead",
+        ),
         pytest.param([], "in in in in", id="nothing known against anybody"),
         pytest.param([bad(1)], "in out in in", id="one soft failure"),
         pytest.param(
@@ -101,7 +143,7 @@ def told(verdicts: Sequence[Verdict]) -> str:
     ],
 )
 def test_rules(findings: list[Finding], expected: str) -> None:
-    assert told(decide(cluster(), findings).verdicts) == expected
+    assert told(decide(cluster(), with_good(findings)).verdicts) == expected
 
 
 @pytest.mark.parametrize(
@@ -148,7 +190,7 @@ def test_a_verdict_that_differs_from_the_plain_reading_names_its_rule(
             f
             for f in verdict.findings
             if f.state is State.CRITICAL
-            and f.trust in (Trust.HARD, Trust.SOFT)
+            and f.trust in (Trust.HARD, Trust.SOFT, Trust.EXPECTATION)
             and EFFECTS[f.check] is CheckEffect.OUT
         ]
         assert verdict.in_service is (not removing or bool(verdict.held_by))

@@ -27,6 +27,7 @@ from ldaphealth.model import (
 from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import (
     CRITICAL,
+    EXPECTATION,
     FINE,
     HARD,
     OK,
@@ -84,7 +85,7 @@ FAILURES = {
         "connect", FailureKind.TLS, is_local=True, told="tls", by=OURS
     ),
     "the certificate is not trusted": failed(
-        "connect", FailureKind.CERTIFICATE, told="certificate", by=SOFT
+        "connect", FailureKind.CERTIFICATE, told="certificate", by=EXPECTATION
     ),
     "no answer in connect": failed("connect", FailureKind.TIMEOUT, told="timeout", by=HARD),
     "no answer in bind": failed("bind", FailureKind.TIMEOUT, told="timeout", by=HARD),
@@ -102,40 +103,40 @@ FAILURES = {
     "a notice of disconnection in connect": failed(
         "connect", FailureKind.CONNECT, "unavailable", told="connect", by=HARD
     ),
-    "too many bytes": failed("search", FailureKind.TOO_LARGE, told="too_large", by=SOFT),
+    "too many bytes": failed("search", FailureKind.TOO_LARGE, told="too_large", by=EXPECTATION),
     "a mistake of the check": failed("search", FailureKind.BUG, is_local=True, told="bug", by=OURS),
     "credentials refused": failed(
-        "bind", FailureKind.BIND, "invalidCredentials", told="invalidCredentials", by=SOFT
+        "bind", FailureKind.BIND, "invalidCredentials", told="invalidCredentials", by=EXPECTATION
     ),
     "bind while busy": failed("bind", FailureKind.BIND, "busy", told="busy", by=HARD),
     "bind while unavailable": failed(
         "bind", FailureKind.BIND, "unavailable", told="unavailable", by=HARD
     ),
     "no StartTLS": failed(
-        "connect", FailureKind.RESULT, "protocolError", told="protocolError", by=SOFT
+        "connect", FailureKind.RESULT, "protocolError", told="protocolError", by=EXPECTATION
     ),
     "StartTLS while unavailable": failed(
         "connect", FailureKind.RESULT, "unavailable", told="unavailable", by=HARD
     ),
     "search while busy": failed("search", FailureKind.RESULT, "busy", told="busy", by=HARD),
     "search without the entry": failed(
-        "search", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
+        "search", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=EXPECTATION
     ),
     "compare without a right": failed(
         "compare",
         FailureKind.RESULT,
         "insufficientAccessRights",
         told="insufficientAccessRights",
-        by=SOFT,
+        by=EXPECTATION,
     ),
     "write to a database that takes none": failed(
-        "write", FailureKind.RESULT, "unwillingToPerform", told="unwillingToPerform", by=SOFT
+        "write", FailureKind.RESULT, "unwillingToPerform", told="unwillingToPerform", by=EXPECTATION
     ),
     "replication without the suffix": failed(
-        "replication", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=SOFT
+        "replication", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=EXPECTATION
     ),
     "a result code that nobody knows": failed(
-        "search", FailureKind.RESULT, "resultCode4711", told="resultCode4711", by=SOFT
+        "search", FailureKind.RESULT, "resultCode4711", told="resultCode4711", by=EXPECTATION
     ),
 }
 
@@ -166,19 +167,28 @@ def test_a_failure_of_ours_is_never_held_against_a_server(kind: FailureKind) -> 
         pytest.param(FailureKind.TIMEOUT, HARD, id="timeout"),
         pytest.param(FailureKind.TLS, HARD, id="tls"),
         pytest.param(FailureKind.PROTOCOL, HARD, id="protocol"),
-        pytest.param(FailureKind.CERTIFICATE, SOFT, id="certificate"),
-        pytest.param(FailureKind.BIND, SOFT, id="bind"),
-        pytest.param(FailureKind.RESULT, SOFT, id="result"),
-        pytest.param(FailureKind.TOO_LARGE, SOFT, id="too_large"),
+        pytest.param(FailureKind.CERTIFICATE, EXPECTATION, id="certificate"),
+        pytest.param(FailureKind.BIND, EXPECTATION, id="bind"),
+        pytest.param(FailureKind.RESULT, EXPECTATION, id="result"),
+        pytest.param(FailureKind.TOO_LARGE, EXPECTATION, id="too_large"),
     ],
 )
 def test_a_kind_means_no_service_or_an_expectation(kind: FailureKind, expected: Trust) -> None:
     assert trust(Failure(kind, "a sentence")) is expected
 
 
-@pytest.mark.parametrize("name", ["Busy", "unavailableCriticalExtension", "other", "canceled"])
-def test_no_other_result_code_means_no_service(name: str) -> None:
-    assert trust(Failure(FailureKind.RESULT, "a sentence", name)) is SOFT
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Busy", EXPECTATION),
+        ("unavailableCriticalExtension", EXPECTATION),
+        ("canceled", EXPECTATION),
+        ("other", SOFT),
+        ("timeLimitExceeded", SOFT),
+    ],
+)
+def test_no_other_result_code_means_no_service(name: str, expected: Trust) -> None:
+    assert trust(Failure(FailureKind.RESULT, "a sentence", name)) is expected
 
 
 @pytest.mark.parametrize(
