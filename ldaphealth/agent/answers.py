@@ -88,16 +88,17 @@ class Answers:
     def set_override(self, request: OverrideRequest) -> dict[str, Any]:
         """Set an override on one server."""
         until = boot_seconds() + request.seconds
-        return self._change_override(
-            request.server, Override(request.action, until, request.reason)
-        )
+        override = Override(request.action, until, request.reason)
+        return self._change_override(request.server, override, force=request.force)
 
     def remove_override(self, request: RemoveOverrideRequest) -> dict[str, Any]:
         """Remove the override on one server."""
         return self._change_override(request.server, None)
 
-    def _change_override(self, server: str, override: Override | None) -> dict[str, Any]:
-        document = self._in_agent(lambda: self._override(server, override))
+    def _change_override(
+        self, server: str, override: Override | None, *, force: bool = True
+    ) -> dict[str, Any]:
+        document = self._in_agent(lambda: self._override(server, override, force=force))
         log.info(
             "override set" if override else "override removed",
             extra={
@@ -156,8 +157,12 @@ class Answers:
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
-    def _override(self, name: str, override: Override | None) -> dict[str, Any]:
+    def _override(self, name: str, override: Override | None, *, force: bool) -> dict[str, Any]:
         pool, server = self._find(name)
+        if override and override.action != "in" and not force and pool.is_last(server.id):
+            raise RequestRefused(
+                f"{server.id} is the last server in service of its cluster; --force does it anyway"
+            )
         if override is None and server.id not in pool.memory.overrides:
             raise RequestRefused(f"there is no override on {server.id}")
         pool.override(server.id, override)

@@ -158,6 +158,10 @@ class Pool:
             self.memory, overrides=others if override is None else others | {server: override}
         )
 
+    def is_last(self, server: str) -> bool:
+        """Return whether the server is in service, and no other one of the cluster is."""
+        return [key for key, each in self.verdicts.items() if each.in_service] == [server]
+
     def reconfigure(self, cluster: Cluster) -> None:
         """Replace the settings, and forget servers that were removed."""
         uris = {server.id: server.uri for server in self.cluster.servers}

@@ -176,10 +176,15 @@ def history_command(server: str, limit: int, socket: Path, form: str) -> None:
         click.echo(f"{change['at']}  {service:8}  {verdict['server']}  {held}{codes}".rstrip())
 
 
-def _set_override(
-    will: OverrideAction, server: str, seconds: float, reason: str, socket: Path
+def _set_override(  # noqa: PLR0913, PLR0917  an override and the agent that keeps it
+    will: OverrideAction,
+    server: str,
+    seconds: float,
+    reason: str,
+    socket: Path,
+    force: bool = False,
 ) -> None:
-    query_agent(socket, OverrideRequest(server, will, seconds, reason))
+    query_agent(socket, OverrideRequest(server, will, seconds, reason, force))
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_seconds() + seconds))
     click.echo(f"{server} is {SERVICE_TEXTS[will]} until {until}, by operator override")
 
@@ -207,14 +212,20 @@ def _override_options(command: F) -> F:
     return command
 
 
+force_option = click.option(
+    "--force", is_flag=True, help="Do it even if no other server of the cluster is in service."
+)
+
+
 @click.command("drain")
 @_override_options
-def drain_command(server: str, seconds: float, reason: str, socket: Path) -> None:
+@force_option
+def drain_command(server: str, seconds: float, reason: str, socket: Path, force: bool) -> None:
     """Send no new connections to a server.
 
     Open connections continue, if HAProxy or misc_dynamic of keepalived is used.
     """
-    _set_override("drain", server, seconds, reason, socket)
+    _set_override("drain", server, seconds, reason, socket, force)
 
 
 @click.command("force-in")
@@ -226,9 +237,10 @@ def force_in_command(server: str, seconds: float, reason: str, socket: Path) -> 
 
 @click.command("force-out")
 @_override_options
-def force_out_command(server: str, seconds: float, reason: str, socket: Path) -> None:
+@force_option
+def force_out_command(server: str, seconds: float, reason: str, socket: Path, force: bool) -> None:
     """Take a server out of service, whatever the checks find."""
-    _set_override("out", server, seconds, reason, socket)
+    _set_override("out", server, seconds, reason, socket, force)
 
 
 @click.command("undrain")

@@ -36,12 +36,13 @@ class HistoryRequest(Struct, frozen=True, tag="history"):
 
 
 class OverrideRequest(Struct, frozen=True, tag="say"):
-    """Set an override on one server."""
+    """Set an override on one server; `force`: also if it takes the last one out of service."""
 
     server: str
     action: OverrideAction = field(name="will")
     seconds: Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
     reason: Annotated[str, Meta(max_length=MAX_REASON_CHARACTERS)] = ""
+    force: bool = False
 
 
 class RemoveOverrideRequest(Struct, frozen=True, tag="unsay"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
@@ -17,7 +18,7 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
-from ldaphealth.model import Server
+from ldaphealth.model import OverrideAction, Server, State, Verdict
 from ldaphealth.settings import AgentSettings, Cluster, Settings
 from ldaphealth.store.history import HistoryDatabase
 
@@ -95,7 +96,7 @@ def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: objec
 
 def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, LONG_SECONDS)
-    taken_back = stage.agent.submit(lambda: stage.answers._override("c/a", None))
+    taken_back = stage.agent.submit(lambda: stage.answers._override("c/a", None, force=False))
     assert taken_back.cancel()
     stage.start()
 
@@ -103,6 +104,26 @@ def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     assert stage.answers.answer(StatusRequest()).error == ""
     assert stage.overrides == {"c/a": "drain"}
     assert stage.saved == 1
+    stage.stop()
+
+
+@pytest.mark.parametrize("action", ["drain", "out"])
+def test_the_last_server_in_service_goes_out_by_force_only(
+    tmp_path: Path, action: OverrideAction
+) -> None:
+    stage = Stage(tmp_path, LONG_SECONDS)
+    serving = Verdict(server="c/a", state=State.OK, in_service=True, weight=100)
+    stage.agent.pools["c"].verdicts["c/a"] = serving
+    stage.start()
+    request = OverrideRequest("c/a", action, 3600.0, "new kernel")
+
+    refused = stage.answers.answer(request)
+
+    assert "c/a is the last server in service" in refused.error
+    assert "--force" in refused.error
+    assert stage.overrides == {}
+    assert stage.answers.answer(replace(request, force=True)).error == ""
+    assert stage.overrides == {"c/a": action}
     stage.stop()
 
 

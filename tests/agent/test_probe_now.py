@@ -92,3 +92,12 @@ def test_a_restarted_server_is_confirmed_within_its_round_and_not_hurried(pool: 
     land(pool, "a", HARD, 1010.0)
 
     assert pool.in_doubt() == []
+
+
+def test_the_last_server_in_service(pool: Pool) -> None:
+    assert not pool.is_last("c/a")
+    pool.override("c/b", Override("drain", 2000.0))
+    land(pool, "b", GOOD, 1001.0)
+
+    assert pool.is_last("c/a")
+    assert not pool.is_last("c/b")

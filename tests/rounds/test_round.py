@@ -10,7 +10,7 @@ import pytest
 
 from demo import wait
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Server
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.rounds.round import (
     PAUSE_SECONDS,
     SLOW_PART,
@@ -18,6 +18,7 @@ from ldaphealth.rounds.round import (
     Probe,
     RoundPlan,
     failed_checks,
+    first_and_last_probe,
     run_round,
 )
 from ldaphealth.settings import ConfiguredCheck
@@ -288,3 +289,28 @@ def test_a_standstill_of_this_machine_blames_nobody() -> None:
         run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), probe)
     )
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        pytest.param([], (None, None), id="nothing was observed"),
+        pytest.param([("connect", 1.0)], (None, None), id="one probe"),
+        pytest.param([("connect", 1.0), ("bind", 2.0)], (None, None), id="one probe, two checks"),
+        pytest.param([("connect", 1.0), ("connect", 3.0)], (1.5, 3.0), id="confirmed once"),
+        pytest.param(
+            [("connect", 1.0), ("bind", 2.0), ("connect", 3.0), ("connect", 5.0), ("bind", 6.0)],
+            (2.5, 5.0),
+            id="confirmed twice",
+        ),
+    ],
+)
+def test_a_round_knows_its_first_and_its_last_probe(
+    times: list[tuple[str, float]], expected: tuple[float | None, float | None]
+) -> None:
+    seen: list[AnyObservation] = [
+        Observation(server="c/s", check=check, started_at=at, duration_seconds=0.5)
+        for check, at in times
+    ]
+
+    assert first_and_last_probe(seen) == expected
