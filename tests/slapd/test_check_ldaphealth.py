@@ -118,7 +118,7 @@ def test_a_filter_that_is_none_is_our_trouble(cluster: Cluster) -> None:
     status, out = run(PLUGIN, *address(cluster), *AS, "-b", SUFFIX, "-a", "(uid=\x1b|\n`$(x)")
 
     assert (status, out.count("|")) == (3, 1)
-    assert out.startswith("LDAP UNKNOWN - 127.0.0.1: search.bug; cannot make a request")
+    assert out.startswith("LDAP UNKNOWN - 127.0.0.1: search.bug; cannot encode a request")
 
 
 @pytest.fixture

@@ -351,7 +351,7 @@ def test_what_was_found_before_the_interruption_is_kept(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        pytest.param(("--resume", "/dev/shm/resume"), "others can write to", id="for all"),  # noqa: S108
+        pytest.param(("--resume", "/dev/shm/resume"), "other users can write to", id="for all"),  # noqa: S108
         pytest.param(("--output", "/nowhere/out"), "cannot write to /nowhere", id="no directory"),
         pytest.param(("--entries-per-second", "0"), "entries-per-second", id="no speed"),
     ],
