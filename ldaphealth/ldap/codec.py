@@ -61,6 +61,9 @@ def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
 
 
 asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
+# ldap3 knows a referral (RFC 4511 4.1.10) in all results but these.
+for context in (asn1.BIND_RESPONSE_CONTEXT, asn1.EXTENDED_RESPONSE_CONTEXT):
+    context[3] = asn1.decode_sequence
 
 
 class Response(Struct, frozen=True):
@@ -73,8 +76,10 @@ class Response(Struct, frozen=True):
 
     @property
     def code(self) -> int:
-        """Return the result code of an LDAPResult (RFC 4511 4.1.9)."""
-        code: int = self.payload[0][3]
+        """Return the result code of an LDAPResult (RFC 4511 4.1.9); TypeError if it is none."""
+        code = self.payload[0][3]
+        if type(code) is not int:  # a BOOLEAN is none
+            raise TypeError(f"a result code of type {type(code).__name__}")
         return code
 
     @property

@@ -149,6 +149,9 @@ def _tls_context(
 ) -> ssl.SSLContext:
     ca_file, certificate_file, key_file = files
     context = ssl.create_default_context(cafile=ca_file or None)
+    # Python 3.13 sets it by default; libldap and RFC 4513 do not require it. An authority without
+    # keyUsage would take its servers out of service after an upgrade of this host.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

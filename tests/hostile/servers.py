@@ -28,9 +28,9 @@ def message(message_id: int, op: bytes) -> bytes:
     return b"\x30\x84" + len(body).to_bytes(4, "big") + body
 
 
-def result(tag: int, code: int, text: bytes = b"") -> bytes:
+def result(tag: int, code: int, text: bytes = b"", more: bytes = b"") -> bytes:
     """Return an LDAPResult as [APPLICATION tag]."""
-    body = b"\x0a\x01" + bytes([code]) + b"\x04\x00\x04" + bytes([len(text)]) + text
+    body = b"\x0a\x01" + bytes([code]) + b"\x04\x00\x04" + bytes([len(text)]) + text + more
     return bytes([0x60 | tag, len(body)]) + body
 
 

@@ -12,6 +12,7 @@ from ldaphealth.model import FailureKind, Server, Tls
 from tests.hostile import servers
 from tests.hostile.servers import answering, message, result
 
+REFERRAL = b"\xa3\x0f\x04\x0dldap://other/"  # [3] SEQUENCE OF URI, RFC 4511 4.1.10
 NOTICE = b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x34\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036"
 
 
@@ -70,6 +71,26 @@ def failure_of(
             "referral",
             id="referral not followed",
         ),
+        pytest.param(
+            answering(message(1, result(1, 10, more=REFERRAL))),
+            FailureKind.BIND,
+            "referral",
+            id="referral with a URI",
+        ),
+        *(
+            pytest.param(
+                answering(message(1, bytes([0x61, len(code) + 4]) + code + b"\x04\x00\x04\x00")),
+                FailureKind.PROTOCOL,
+                "",
+                id=f"a result code that is {name}",
+            )
+            for name, code in (
+                ("a sequence", b"\x30\x03\x0a\x01\x31"),
+                ("a string", b"\x04\x01\x00"),
+                ("a boolean", b"\x01\x01\xff"),
+                ("empty", b"\x0a\x00"),
+            )
+        ),
     ],
 )
 def test_a_failed_bind_says_why(
@@ -84,6 +105,13 @@ def test_what_the_server_says_cannot_move_the_cursor() -> None:
         detail = failure_of(f"ldap://127.0.0.1:{port}")[2]
 
     assert r"\x1b[2J\nno" in detail
+
+
+def test_a_referral_as_the_answer_to_start_tls_is_one() -> None:
+    with servers.listening(answering(message(1, result(24, 10, more=REFERRAL)))) as port:
+        found = failure_of(f"ldap://127.0.0.1:{port}", Tls(start_tls=True))
+
+    assert found[:2] == (FailureKind.RESULT, "referral")
 
 
 def test_a_refused_start_tls_sends_no_password() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from demo.certificates import Authority, ServerCertificate
 from demo.node import Node
-from ldaphealth.ldap.transport import Certificate
+from ldaphealth.ldap.transport import Certificate, tls_context
 from ldaphealth.model import FailureKind, Tls
 from tests.ldap.opening import CHECK, bound, refusal
 
@@ -202,3 +203,8 @@ def test_what_is_not_verified_has_no_end(node: Node) -> None:
         assert session.certificate() == Certificate()
     with bound(node.uri, CHECK) as session:
         assert session.certificate() is None
+
+
+def test_no_more_is_required_of_a_certificate_than_by_rfc_4513(trusting: Tls) -> None:
+    """From Python 3.13 on the default refuses authorities without keyUsage (RFC 5280)."""
+    assert not tls_context(trusting).verify_flags & ssl.VERIFY_X509_STRICT
