@@ -25,6 +25,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
+from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.text.printable import printable
@@ -119,6 +120,7 @@ class Facts(Struct, frozen=True):
 
     entries: int
     links: tuple[Link, ...]
+    access: MonitorAccess = "read"
 
 
 Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldest first, never empty
@@ -126,14 +128,14 @@ Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldes
 
 def observe(session: Session, _: Params) -> Facts:
     """Read the links."""
-    found = session.search(BASE, "sub", FILTER, ATTRIBUTES)
+    access, found = search_monitor(session, BASE, "sub", FILTER, ATTRIBUTES)
     readable = [(dn, entry) for dn, entry in found if "olmsrconnection" in entry]
     uris = [_uris(dn, entry) for dn, entry in readable]
     links = tuple(
         _link(dn, entry, uri if uris.count(uri) == 1 else f"{uri} ({_name(dn)})")
         for (dn, entry), uri in zip(readable, uris, strict=True)
     )
-    return Facts(len(found), links)
+    return Facts(len(found), links, access)
 
 
 def _link(dn: str, entry: Mapping[str, tuple[str, ...]], name: str) -> Link:
@@ -165,6 +167,9 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the state of each link by how long it lasts, and its number of reconnects."""
     shown = [(seen.ended_at, facts.links) for seen in view.own if (facts := seen.facts) is not None]
     latest = view.facts.links
+    if view.facts.access != "read":
+        yield no_monitor_finding(view, view.facts.access)
+        return
     if not view.facts.entries:
         summary = "slapd shows no replication links: it has none, or is older than OpenLDAP 2.5"
         yield view.finding(State.OK, "not_applicable", summary)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
 from ldaphealth.judging.thresholds import Thresholds
-from ldaphealth.model import Finding, State, Trust
+from ldaphealth.model import Finding, State
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -77,17 +78,22 @@ class Facts(Struct, frozen=True):
 
     completed: Mapping[str, int] = {}
     own: Mapping[str, int] = {}
+    access: MonitorAccess = "read"
 
 
 def observe(session: Session, _: Params) -> Facts:
     """Read the counters of completed operations."""
     own = {name: session.counts.get(name, 0) for name in OPERATIONS}
-    found = session.search(BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,))
+    access, found = search_monitor(
+        session, BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,)
+    )
     completed = {
         dn.partition(",")[0].partition("=")[2].lower(): _counter(entry.get(COMPLETED.lower(), ()))
         for dn, entry in found
     }
-    return Facts(completed, own) if completed else Facts()
+    if completed:
+        return Facts(completed, own)
+    return Facts(access="denied" if access == "read" else access)
 
 
 def _counter(values: tuple[str, ...]) -> int:
@@ -99,8 +105,7 @@ def _counter(values: tuple[str, ...]) -> int:
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge each ratio and each rate over the time that was observed."""
     if not view.facts.completed:
-        summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
-        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+        yield no_monitor_finding(view, view.facts.access)
         return
     seen = [
         (each.ended_at, each.facts)

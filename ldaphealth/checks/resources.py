@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import Finding, State, Trust
+from ldaphealth.model import Finding, State
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Facts(Struct, frozen=True, omit_defaults=True):
     connections_ratio: float | None = None
     pending_operations: int | None = None
     databases: tuple[Database, ...] = ()
+    access: MonitorAccess = "read"
 
 
 NOTHING = Facts()
@@ -86,7 +88,8 @@ NOTHING = Facts()
 
 def observe(session: Session, _: Params) -> Facts:
     """Read the counters."""
-    found = {dn.lower(): entry for dn, entry in session.search(BASE, "sub", FILTER, ATTRIBUTES)}
+    access, entries = search_monitor(session, BASE, "sub", FILTER, ATTRIBUTES)
+    found = {dn.lower(): entry for dn, entry in entries}
     connections, descriptors = (
         _number(_entry(found, dn), "monitorcounter") for dn in (CONNECTIONS, DESCRIPTORS)
     )
@@ -94,6 +97,7 @@ def observe(session: Session, _: Params) -> Facts:
         connections / descriptors if connections is not None and descriptors else None,
         _number(_entry(found, PENDING), "monitoredinfo"),
         tuple(_databases(found.values())),
+        access,
     )
 
 
@@ -126,9 +130,9 @@ def _number(entry: Attributes, name: str) -> int | None:
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the share of each resource that is in use."""
-    if view.facts == NOTHING:
-        summary = f"nothing can be read below {BASE}: no monitor database, or no right to read it"
-        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+    access = view.facts.access
+    if access != "read" or view.facts == NOTHING:
+        yield no_monitor_finding(view, access)
         return
     found = [*_findings(view, params)]
     wrong = [each for each in found if each.state is not State.OK]

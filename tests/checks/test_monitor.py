@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.monitor import BASE, OPERATIONS, Facts, Params, Rate, Ratio, _counter
+from ldaphealth.checks.monitor import OPERATIONS, Facts, Params, Rate, Ratio, _counter
 from ldaphealth.judging.thresholds import at_most
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
 from tests.checks.seen import (
@@ -128,7 +128,8 @@ def test_every_ratio_is_judged_by_itself() -> None:
         pytest.param([START, {"search": 1}], "no ratio yet: slapd was restarted", id="restarted"),
         pytest.param(
             [{}],
-            f"nothing can be read below {BASE}: no monitor database, or no right to read it",
+            "cn=Monitor cannot be read: give the account the right, in slapd for example "
+            'olcAccess: to dn.subtree="cn=Monitor" by anonymous read',
             id="no access",
         ),
     ],
