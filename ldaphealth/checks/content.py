@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.csn.server_id import ServerId
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
 
@@ -42,7 +43,11 @@ class Params(Struct, frozen=True):
         ),
     ] = 30.0
     retired_server_ids: Annotated[
-        tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
+        tuple[ServerId, ...],
+        Meta(
+            description="server IDs that write no more and may be missing: texts are hexadecimal, "
+            'as CSNs show them (`["01a"]`), numbers decimal'
+        ),
     ] = ()
 
     @property

@@ -45,6 +45,7 @@ from ldaphealth.csn import (
     lacks,
     regressed,
 )
+from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 from ldaphealth.text.suggestion import suggestion
@@ -77,7 +78,11 @@ class Params(Struct, frozen=True, kw_only=True):
         Thresholds, Meta(description="the same in a process without memory, which reads twice")
     ] = SECOND_LOOK
     retired_server_ids: Annotated[
-        tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
+        tuple[ServerId, ...],
+        Meta(
+            description="server IDs that write no more and may be missing: texts are hexadecimal, "
+            'as CSNs show them (`["01a"]`), numbers decimal'
+        ),
     ] = ()
     reference: Annotated[
         str,

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ldaphealth.csn.server_id import MAX_SERVER_ID, ServerId, parse_server_id
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 
@@ -46,6 +47,20 @@ TEXT_FORMS: Mapping[type, TextForm] = {
             "type": ["string", "number"],
             "description": 'a Nagios range: 2 is at most 2, "1:" at least 1, "@1:5" not from 1 '
             "to 5",
+        },
+    ),
+    ServerId: TextForm(
+        written_as=(str, int),
+        expected='a server ID, such as "01a"',
+        parse=parse_server_id,
+        schema={
+            "title": "ServerId",
+            "type": ["string", "integer"],
+            "pattern": "^(0x)?[0-9a-fA-F]{1,3}$",
+            "minimum": 0,
+            "maximum": MAX_SERVER_ID,
+            "description": 'a server ID in hexadecimal digits, as CSNs show it: "01a"; or a decimal '
+            "number, as in slapd's serverID: 26",
         },
     ),
     Endpoint: TextForm(

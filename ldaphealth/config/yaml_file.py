@@ -22,6 +22,8 @@ from ldaphealth.config.mistakes import ConfigError
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50  # of nested mappings and lists; a valid file has at most 8
 TAGS = "tag:yaml.org,2002:"
+MAX_SHOWN = 16
+LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
 PLAIN_SCALARS = {
     f"{TAGS}int": (re.compile(r"[-+]?[0-9]+\Z", re.ASCII), "-+0123456789"),
     f"{TAGS}float": (re.compile(r"[-+]?[0-9]*\.[0-9]+\Z", re.ASCII), "-+.0123456789"),
@@ -54,7 +56,19 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
+def _integer(_: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(node.value)
+    if LEADING_ZERO.fullmatch(text):  # octal in YAML 1.1, decimal in YAML 1.2
+        line, shown = node.start_mark.line + 1, text[:MAX_SHOWN]
+        problem = (
+            f'line {line}: {shown}: write the number without leading 0, or quote it: "{shown}"'
+        )
+        raise ConfigError([problem])
+    return int(text)
+
+
 _Loader.add_constructor(f"{TAGS}map", _mapping)
+_Loader.add_constructor(f"{TAGS}int", _integer)
 
 
 def read_yaml(path: Path) -> object:
