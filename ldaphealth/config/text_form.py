@@ -59,8 +59,8 @@ TEXT_FORMS: Mapping[type, TextForm] = {
             "pattern": "^(0x)?[0-9a-fA-F]{1,3}$",
             "minimum": 0,
             "maximum": MAX_SERVER_ID,
-            "description": 'a server ID in hexadecimal digits, as CSNs show it: "01a"; or a decimal '
-            "number, as in slapd's serverID: 26",
+            "description": 'a server ID in hexadecimal digits, as CSNs show it: "01a"; or a '
+            "decimal number, as in slapd's serverID: 26",
         },
     ),
     Endpoint: TextForm(
