@@ -5,7 +5,7 @@ All stages import this module. Of the package it imports only clocks.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -148,6 +148,12 @@ class Server(ServerSettings, frozen=True, kw_only=True):
     def id(self) -> str:
         """Return `cluster/name`, the ID of this server in files and messages."""
         return f"{self.cluster}/{self.name}"
+
+
+def consumers(servers: Sequence[Server]) -> frozenset[str]:
+    """Return the IDs of the consumers; none if all are consumers, whose providers are elsewhere."""
+    found = frozenset(each.id for each in servers if each.role is Role.CONSUMER)
+    return found if len(found) < len(servers) else frozenset()
 
 
 class FailureKind(StrEnum):

@@ -41,12 +41,14 @@ from ldaphealth.csn import (
     CSNError,
     Reference,
     ReferenceMode,
+    Terms,
     assess,
+    counted,
     lacks,
     regressed,
 )
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
+from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, consumers
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -120,6 +122,15 @@ class Params(Struct, frozen=True, kw_only=True):
             return Reference(ReferenceMode.SERVER, f"{cluster}/{named[1]}")
         return MAJORITY if self.reference == "majority" else Reference(ReferenceMode.NEWEST)
 
+    def terms(self, cluster: str, servers: Sequence[Server], limits: Thresholds) -> Terms:
+        """Return how these settings compare the servers of a cluster."""
+        return Terms(
+            retired=frozenset(self.retired_server_ids),
+            tolerance_seconds=_tolerance_seconds(limits),
+            reference=self.compared_with(cluster),
+            consumers=consumers(servers),
+        )
+
 
 def observe(session: Session, params: Params) -> Facts:
     """Read contextCSN of every naming context."""
@@ -156,10 +167,10 @@ def _judged(
     if not own_vector:
         summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
         return [(State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL)]
-    retired, reference = frozenset(params.retired_server_ids), context.reference
+    terms = params.terms(view.server.cluster, view.servers, context.limits)
+    retired, reference = terms.retired, terms.reference
     reads, own = reads_now(view.observations, base), own_reads(view.own, base)
-    standings = assess(reads, retired, _tolerance_seconds(context.limits), reference)
-    standing = standings[view.server.id]
+    standing = assess(reads, terms)[view.server.id]
     metrics = tuple(standing_metrics(context, standing))
     observed, limits = view.facts.observed_epoch_seconds, params.future_seconds
     found = [
@@ -193,7 +204,8 @@ def second_look(view: View[Facts], params: Params) -> bool:
     """Return whether this server lacks a change that another server was seen to have."""
     for base in params.contexts(view.server):
         reads = reads_now(view.observations, base)
-        now = {server: next(reversed(seen)).vector for server, seen in reads.items()}
+        vectors = {server: next(reversed(seen)).vector for server, seen in reads.items()}
+        now = counted(vectors, consumers(view.servers))
         own = now.get(view.server.id)
         if own is not None and any(
             lacks(own, other, params.retired_server_ids) for other in now.values()

@@ -6,6 +6,7 @@ say, and who must be looked at again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric, Role, Server
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -79,9 +80,10 @@ def case(
     of: str = "s3",
     one_shot: bool = False,
     params: Params | None = None,
+    servers: Sequence[Server] = (),
 ) -> Case:
     wanted = expected if isinstance(expected[0], tuple) else (expected,)
-    return Case(view(*seen, of=of, one_shot=one_shot), params or Params(), wanted)
+    return Case(view(*seen, of=of, one_shot=one_shot, servers=servers), params or Params(), wanted)
 
 
 HAIR = 2**-10  # seconds
@@ -116,7 +118,71 @@ def three_late_at(seconds: float) -> list[AnyObservation]:
     ]
 
 
+ONE_PROVIDER = (server("s0"), *(server(name, Role.CONSUMER) for name in ("s1", "s2", "s3")))
+TWO_PROVIDERS = (*map(server, ("s0", "s1")), *(server(f"s{n}", Role.CONSUMER) for n in (2, 3)))
+ONLY_CONSUMERS = tuple(server(f"s{n}", Role.CONSUMER) for n in range(4))
+
+
+def still(**vectors: tuple[str, ...]) -> list[AnyObservation]:
+    """Return two reads of each server, 99 s apart, that show the same."""
+    return [read(of, at, *shown) for at in (0, 99) for of, shown in vectors.items()]
+
+
 CASES = {
+    "a server ID that only a consumer holds": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW,), s3=(NEW, csn(0, 9))),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "a server ID that only consumers hold, each from another time": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW, csn(0, 9)), s3=(NEW, csn(0, 5))),
+        expected=FINE,
+        servers=TWO_PROVIDERS,
+    ),
+    "a provider lacks nothing that only consumers hold": case(
+        *still(s0=(NEW,), s1=(NEW, csn(0, 1)), s2=(NEW, csn(0, 1)), s3=(NEW, csn(0, 1))),
+        of="s0",
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "a consumer that writes under the server ID of its provider": case(
+        *still(s0=(csn(0, 5),), s1=(csn(0, 9),), s2=(csn(0, 7),), s3=(csn(0, 5),)),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "behind in what providers hold, with a server ID of its own": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW,), s3=(OLD, csn(0, 9))),
+        expected=TOO_BEHIND,
+        servers=ONE_PROVIDER,
+    ),
+    "a provider that is cut off": case(
+        *still(s0=MINE, s1=THEIRS, s2=THEIRS, s3=THEIRS),
+        of="s0",
+        expected=(TOO_BEHIND, TOO_ISOLATED),
+        servers=TWO_PROVIDERS,
+    ),
+    "the time begins when a provider had it": case(
+        *(read(name, 0, csn(0, 7)) for name in ("s1", "s2")),  # logins there
+        *(read(name, 95, csn(0, 9)) for name in ("s0", "s1", "s2")),
+        read("s3", 99, csn(0, 5)),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "without the provider: what one consumer holds alone": case(
+        *still(s0=(NEW, csn(0, 1)), s1=(NEW,), s2=(NEW, csn(0, 2)), s3=(NEW,)),
+        died("s0", 100),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "without the provider: what two consumers hold came from it": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW,), s3=(OLD,)),
+        died("s0", 100),
+        expected=TOO_BEHIND,
+        servers=ONE_PROVIDER,
+    ),
+    "where all are consumers, the provider is not watched, and all count": case(
+        *still(s2=(NEW,), s3=(OLD,)), expected=TOO_BEHIND, servers=ONLY_CONSUMERS
+    ),
     "all are level": case(*LEVEL, read("s3", 0, NEW), expected=FINE),
     "one server alone": case(read("s3", 0, OLD), expected=FINE),
     "behind for as long as may be": case(*LEVEL, read("s3", 10, OLD), expected=FINE),
@@ -716,6 +782,13 @@ def test_a_second_look_is_wanted_of_who_lacks_something(
     seen: list[AnyObservation], expected: bool
 ) -> None:
     assert wants_more(view(*seen, of="s3", one_shot=True), Params()) is expected
+
+
+def test_no_second_look_for_what_only_a_consumer_holds() -> None:
+    seen = still(s0=(NEW,), s1=(NEW, csn(0, 9)), s3=(NEW,))
+
+    assert not wants_more(view(*seen, of="s3", servers=ONE_PROVIDER), Params())
+    assert wants_more(view(*seen, of="s3", servers=tuple(map(server, NAMES))), Params())
 
 
 @pytest.mark.parametrize(
