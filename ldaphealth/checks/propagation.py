@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
+from ldaphealth.checks.standing_findings import sides_text
 from ldaphealth.checks.token import (
     Arrival,
     Outcome,
@@ -169,8 +170,8 @@ def _as_reader(server: str, tokens: Sequence[Facts], params: Params) -> Iterator
         yield State.CRITICAL, "lost", _lost_summary(server, alone), Trust.SOFT
     if split:
         summary = (
-            f"{_lost_summary(server, split)}; the other half of the servers lacks tokens of this "
-            "half; no server is removed for a split"
+            f"{_lost_summary(server, split)}; split: {_sides_of(split[-1])}, and each side lacks "
+            "tokens of the other; no server is removed for a split"
         )
         yield State.CRITICAL, "split", summary, Trust.INFORMATIVE
     if slow:
@@ -252,6 +253,11 @@ def _is_split(token: Facts, tokens: Sequence[Facts]) -> bool:
     return len(lost) == 1 + len(_arrived(token)) and any(
         other.writer in lost and token.writer in _lost(other) for other in tokens
     )
+
+
+def _sides_of(token: Facts) -> str:
+    """Return which servers have the token, and which lack it."""
+    return sides_text(sorted((sorted([token.writer, *_arrived(token)]), sorted(_lost(token)))))
 
 
 def _lost_summary(server: str, tokens: Sequence[Facts]) -> str:

@@ -7,7 +7,7 @@ need not be synchronised, and an idle cluster is never behind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Reversible, Sequence
+from collections.abc import Collection, Iterable, Mapping, Reversible, Sequence
 from enum import Enum
 from math import inf
 
@@ -55,6 +55,7 @@ class Standing(Struct, frozen=True):
     `split_seconds`: for how long both halves have lacked something; no server is removed for it.
     With another reference than the majority, "most others" is the reference. Then there is no
     split, and with the newest position as reference no server is isolated.
+    `sides`: with a split, the servers that lack nothing of each other, by side.
     `csn_gap_seconds`: the newest CSN minus its own, which is the time between two writes.
     """
 
@@ -62,6 +63,7 @@ class Standing(Struct, frozen=True):
     isolated_seconds: Mapping[int, float] = {}
     split_seconds: Mapping[int, float] = {}
     csn_gap_seconds: Mapping[int, float] = {}
+    sides: tuple[tuple[str, ...], ...] = ()
 
 
 # By server, oldest first; they are used from the newest backwards, and no further than needed.
@@ -130,9 +132,16 @@ def assess(reads: Reads, terms: Terms = DEFAULT_TERMS) -> dict[str, Standing]:
         )
         for server in now
     }
-    if terms.reference.mode is ReferenceMode.MAJORITY:
-        return _split_without_majority(standings, terms.tolerance_seconds)
-    return standings
+    if terms.reference.mode is not ReferenceMode.MAJORITY:
+        return standings
+    standings = _split_without_majority(standings, terms.tolerance_seconds)
+    if not any(standing.split_seconds for standing in standings.values()):
+        return standings
+    sides = _sides(sorted(now), proven, terms.tolerance_seconds)
+    return {
+        server: replace(standing, sides=sides) if standing.split_seconds else standing
+        for server, standing in standings.items()
+    }
 
 
 def _gaps(own: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
@@ -298,6 +307,25 @@ def _split_without_majority(
         server: _as_split(standing) if server in affected else standing
         for server, standing in standings.items()
     }
+
+
+def _sides(
+    servers: Iterable[str], proven: _Proven, tolerance_seconds: float
+) -> tuple[tuple[str, ...], ...]:
+    """Return the servers by side: on one side none lacks anything of another for long."""
+    apart: dict[str, set[str]] = {}
+    for (server, peer), seconds in proven.longest.items():
+        if seconds > tolerance_seconds:
+            apart.setdefault(server, set()).add(peer)
+            apart.setdefault(peer, set()).add(server)
+    sides: list[tuple[list[str], set[str]]] = []  # the servers, and those that are not with them
+    for server in servers:
+        side = next((each for each in sides if server not in each[1]), None)
+        if side is None:
+            sides.append(side := ([], set()))
+        side[0].append(server)
+        side[1].update(apart.get(server, ()))
+    return tuple(tuple(side) for side, _ in sides)
 
 
 def _as_split(standing: Standing) -> Standing:

@@ -222,6 +222,14 @@ def only(me: str, *stories: Story) -> Finding:
             "no token could be written here: modify: unwillingToPerform",
         ),
         (
+            "s2",
+            [HALF, OTHER_HALF],
+            (
+                "did not receive the token written at s0 within 10 s; split: s0, s1 | s2, s3, and "
+                "each side lacks tokens of the other; no server is removed for a split"
+            ),
+        ),
+        (
             "s0",
             [story("s0", outcome="foreign")],
             f"{DN} lacks the mark of this agent in ou; nothing was written",

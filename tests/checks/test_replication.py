@@ -544,6 +544,40 @@ def test_a_finding_tells_each_server_id_with_the_ranges_that_judge_it() -> None:
     )
 
 
+def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
+    (finding,) = judged(view(*halves_until(66), of="s3"), Params())
+
+    assert finding.summary == (
+        "split for 66.0 s: s0, s1 | s2, s3; each side lacks changes of another, here of server ID "
+        "001; no server is removed for a split"
+    )
+    assert finding.metrics == (
+        Metric("behind_seconds", 66.0, "10", "60", "001"),
+        Metric("split_seconds", 66.0, "10", "60", "001"),
+        Metric("csn_gap_seconds", 100.0, label="001"),
+        Metric("behind_seconds", 0.0, "10", "60", "002"),
+        Metric("csn_gap_seconds", 0.0, label="002"),
+    )
+
+
+def test_of_many_servers_a_split_names_some() -> None:
+    names = [f"s{n:02}" for n in range(24)]
+    seen = [
+        read(name, at, *(MINE if n < 12 else THEIRS))
+        for at in (0, 99)
+        for n, name in enumerate(names)
+    ]
+    (finding,) = judged(view(*seen, of="s00"), Params())
+
+    assert "s06, s07 and 4 more | s12, s13" in finding.summary
+
+
+def test_an_isolated_server_has_its_time_in_the_metrics() -> None:
+    (finding,) = judged(view(*others_lack_until(99), of="s3"), Params())
+
+    assert Metric("isolated_seconds", 99.0, "10", "60", "001") in finding.metrics
+
+
 def test_a_server_id_that_is_lacking_altogether_has_its_metric_too() -> None:
     [finding] = judged(view(*TWO_IDS, read("s3", 99, NEW), of="s3"), Params())
 

@@ -225,6 +225,30 @@ def test_standing_over_time(seen: dict[str, list[VectorRead]], expected: dict[st
     assert summary(assess(seen)) == expected
 
 
+SIDES = {
+    "two halves": ({"a": MINE, "b": MINE, "c": THEIRS, "d": THEIRS}, (("a", "b"), ("c", "d"))),
+    "each by itself": (
+        {name: vector(**{f"s{sid}": 9.0}) for sid, name in enumerate("abcd", 1)},
+        (("a",), ("b",), ("c",), ("d",)),
+    ),
+    "a server that lacks of both sides is on neither": (
+        {"a": MINE, "b": MINE, "c": THEIRS, "d": THEIRS, "e": vector(s1=0.0, s2=0.0)},
+        (("a", "b"), ("c", "d"), ("e",)),
+    ),
+    "no split": ({"a": NEW, "b": NEW, "c": OLD}, ()),
+}
+
+
+@pytest.mark.parametrize(("shown", "expected"), SIDES.values(), ids=SIDES)
+def test_a_split_has_sides(shown: dict[str, Vector], expected: tuple[tuple[str, ...], ...]) -> None:
+    standings = assess(
+        {name: [VectorRead(at, of) for at in (0.0, 9.0)] for name, of in shown.items()}
+    )
+
+    assert {each.sides for each in standings.values() if each.split_seconds} <= {expected}
+    assert any(each.split_seconds for each in standings.values()) is bool(expected)
+
+
 @pytest.mark.parametrize(
     ("tolerance_seconds", "expected"),
     [
