@@ -21,7 +21,17 @@ from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric, Role, Server
+from ldaphealth.model import (
+    AnyObservation,
+    BindMethod,
+    Credentials,
+    Failure,
+    FailureKind,
+    Metric,
+    Role,
+    Secret,
+    Server,
+)
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -118,6 +128,7 @@ def three_late_at(seconds: float) -> list[AnyObservation]:
     ]
 
 
+ANOTHER = Credentials(BindMethod.SIMPLE, "cn=another", Secret("x"))
 ONE_PROVIDER = (server("s0"), *(server(name, Role.CONSUMER) for name in ("s1", "s2", "s3")))
 TWO_PROVIDERS = (*map(server, ("s0", "s1")), *(server(f"s{n}", Role.CONSUMER) for n in (2, 3)))
 ONLY_CONSUMERS = tuple(server(f"s{n}", Role.CONSUMER) for n in range(4))
@@ -385,6 +396,66 @@ CASES = {
         expected=TOO_BEHIND,
     ),
     "no CSN": case(*LEVEL, read("s3", 99), expected=NO_CSN),
+    "no CSN while all others show one, in the first read": case(
+        *LEVEL, read("s3", 5, took=0.5), expected=NO_CSN
+    ),
+    "no CSN while all others show one, for as long as may be": case(
+        *LEVEL, *(read("s3", at) for at in (0, 5, 10)), expected=NO_CSN
+    ),
+    "no CSN while all others show one, for longer": case(
+        *LEVEL, *(read("s3", at) for at in (0, 5, 10.5)), expected=BEHIND
+    ),
+    "no CSN while all others show one, for longer than a warning": case(
+        *LEVEL, read("s3", 1), died("s3", 30), read("s3", 62), expected=TOO_BEHIND
+    ),
+    "no CSN any more": case(
+        *LEVEL, read("s3", 0, NEW), read("s3", 50), read("s3", 111), expected=TOO_BEHIND
+    ),
+    "no CSN, and a bad one before": case(
+        *LEVEL, read("s3", 0, "garbage"), read("s3", 50), read("s3", 60), expected=NO_CSN
+    ),
+    "no CSN beside one provider": case(
+        read("s0", 0, NEW), read("s3", 0), read("s3", 61), expected=TOO_BEHIND
+    ),
+    "no CSN at the provider": case(
+        read("s3", 0),
+        read("s3", 61),
+        read("s0", 0, NEW),
+        expected=NO_CSN,
+        servers=(server("s0", Role.CONSUMER), server("s3")),
+    ),
+    "no CSN here and at another": case(
+        *LEVEL, read("s1", 1), read("s3", 0), read("s3", 99), expected=NO_CSN
+    ),
+    "no CSN here, and a bad one at another": case(
+        *LEVEL, read("s1", 1, "garbage"), read("s3", 0), read("s3", 99), expected=NO_CSN
+    ),
+    "no CSN here, and another is dead": case(
+        *LEVEL, died("s1", 50), read("s3", 0), read("s3", 99), expected=TOO_BEHIND
+    ),
+    "no CSN to another account than that of the others": case(
+        *LEVEL,
+        read("s3", 0),
+        read("s3", 99),
+        expected=NO_CSN,
+        servers=(*map(server, ("s0", "s1", "s2")), server("s3", credentials=ANOTHER)),
+    ),
+    "no CSN, and another reference": case(
+        *LEVEL,
+        read("s3", 0),
+        read("s3", 99),
+        expected=TOO_BEHIND,
+        params=Params(reference="server:s0"),
+    ),
+    "no CSN here, without memory": case(
+        *LEVEL, read("s3", 0), read("s3", 1), expected=TOO_BEHIND, one_shot=True
+    ),
+    "no CSN here, without memory, a short pause": case(
+        *LEVEL, read("s3", 0), read("s3", 0.3), expected=TOO_BEHIND, one_shot=True
+    ),
+    "no CSN here, without memory, one look": case(
+        *LEVEL, read("s3", 9), expected=NO_CSN, one_shot=True
+    ),
     "no CSN anywhere": case(read("s0", 0), read("s3", 0), expected=NO_CSN),
     "others without CSN have no say": case(
         read("s0", 0), read("s1", 0), read("s3", 0, OLD), expected=FINE
@@ -802,7 +873,8 @@ def test_a_server_that_shows_no_csn_any_more_has_no_say() -> None:
         pytest.param([read("s3", 0, OLD), *LEVEL], True, id="lacks a change, read before"),
         pytest.param([*LACKING, read("s3", 0, NEW)], False, id="has what others lack"),
         pytest.param([*TWO_IDS, read("s3", 0, NEW)], True, id="lacks a server ID"),
-        pytest.param([*LEVEL, read("s3", 0)], False, id="shows no CSN"),
+        pytest.param([*LEVEL, read("s3", 0)], True, id="shows no CSN, all others do"),
+        pytest.param([read("s0", 0), read("s3", 0)], False, id="no server shows a CSN"),
         pytest.param([*LEVEL, read("s3", 0, "garbage")], False, id="shows a bad CSN"),
         pytest.param(
             [read("s0", 0, NEW), died("s0", 1), read("s3", 0, OLD)],

@@ -1,5 +1,6 @@
-"""What consumers write by themselves is no lag: logins that slapd records (slapd.conf(5) lastbind).
+"""What consumers write by themselves is no lag, and one that has no contextCSN is behind.
 
+slapd.conf(5) lastbind: slapd records logins.
 Every bind at such a consumer moves its contextCSN, under its own server ID.
 """
 
@@ -10,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from demo.cluster import Cluster
-from demo.node import DATABASE
+from demo.node import DATABASE, Node
+from demo.tree import SUFFIX
 from ldaphealth.model import Snapshot, State
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.watched import out, watched
@@ -53,3 +55,28 @@ def test_a_consumer_that_records_logins_is_still_found_behind(recording: Cluster
 
     assert out(evaluated(recording)) == {"c/ldap4": ["replication.behind"]}
     cut.heal()
+
+
+def receive_nothing(cut: Node) -> None:
+    """Leave entries without contextCSN, as a first refresh that was cut off.
+
+    With syncprov slapd makes a contextCSN of its own when it starts.
+    """
+    cut.cut_replication()
+    cut.stop()
+    (overlay,) = cut.config.glob("cn=config/olcDatabase=*mdb/olcOverlay=*syncprov.ldif")
+    overlay.unlink()
+    entries = cut.tool("cat", "-b", SUFFIX)
+    for file in cut.database.iterdir():
+        file.unlink()
+    lines = (line for line in entries.splitlines() if not line.startswith("contextCSN:"))
+    cut.tool("add", "-b", SUFFIX, ldif="\n".join([*lines, ""]))
+    cut.start()
+    assert cut.context_csn() == ()
+
+
+def test_a_consumer_that_has_received_nothing_is_behind() -> None:
+    with Cluster(size=3, consumers={2: 1, 3: 1}) as cluster:
+        receive_nothing(cluster.nodes[2])
+
+        assert out(evaluated(cluster)) == {"c/ldap3": ["replication.behind"]}
