@@ -133,6 +133,15 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     weight: Annotated[
         int, Meta(ge=0, le=253, description="the weight when all is well, 0 to 253")
     ] = 100
+    poll_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=604_800,
+            description="how long the server waits between two polls of its provider "
+            "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
+        ),
+    ] = 0.0
 
 
 class Server(ServerSettings, frozen=True, kw_only=True):

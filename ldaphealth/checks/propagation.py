@@ -82,11 +82,11 @@ def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
     """Write a token at the next provider, and watch the others. Kept: the number of the turn."""
     turn, params = context.kept or 0, context.params
     providers = [each for each in context.servers if each.role is Role.PROVIDER]
-    if not providers or len(context.servers) == 1:
-        alone = Facts(writer="", outcome="alone", turns=1)
-        return SurveyResult({each.id: SurveyFacts(alone) for each in context.servers}, turn)
-    writer = providers[turn % len(providers)]
-    others = [each for each in context.servers if each is not writer]
+    writer = providers[turn % len(providers)] if providers else None
+    others = [each for each in context.servers if _is_watched(each) and each is not writer]
+    if writer is None or not others:
+        alone = Facts(writer="", outcome="alone", turns=max(1, len(providers)))
+        return SurveyResult({each.id: SurveyFacts(alone) for each in context.servers}, turn + 1)
     agent = params.agent or this_agent()
     plan = TokenPlan(
         canary_dn(params.container, agent, writer, PURPOSE),
@@ -108,6 +108,11 @@ def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
     )
     found = {each.id: SurveyFacts(facts, _timings(facts, each.id)) for each in context.servers}
     return SurveyResult(found, turn + 1)
+
+
+def _is_watched(server: Server) -> bool:
+    """Return whether tokens are expected soon: a server that polls gets them with its next poll."""
+    return not server.poll_interval_seconds
 
 
 def _some(servers: Sequence[Server], cycle: int) -> Sequence[Server]:
@@ -138,6 +143,9 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     metrics = tuple(_metrics(server, tokens, params))
     if not found and metrics:
         found = [(State.OK, "ok", _received_summary(server, tokens), Trust.SOFT)]
+    if not found and not _is_watched(view.server):
+        summary = "it polls: what is written elsewhere arrives with its next poll"
+        found = [(State.OK, "not_applicable", summary, Trust.SOFT)]
     if not found:
         found = [(State.OK, "collecting", "not measured here yet", Trust.SOFT)]
     for place, (state, code, summary, trust) in enumerate(found):

@@ -131,6 +131,11 @@ class Params(Struct, frozen=True, kw_only=True):
             tolerance_seconds=_tolerance_seconds(limits),
             reference=self.compared_with(cluster),
             consumers=consumers(servers),
+            poll_interval_seconds={
+                each.id: each.poll_interval_seconds
+                for each in servers
+                if each.poll_interval_seconds
+            },
         )
 
 
@@ -154,7 +159,12 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     reference = params.compared_with(view.server.cluster)
     limits = _limits(view, params)
     for base in bases:
-        context = StandingContext(limits, reference, base if len(bases) > 1 else "")
+        context = StandingContext(
+            limits,
+            reference,
+            base if len(bases) > 1 else "",
+            view.server.poll_interval_seconds,
+        )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
             yield view.finding(state, code, context.prefixed(summary), metrics, trust)
 
@@ -204,6 +214,7 @@ def _without_csn(
         terms = params.terms(view.server.cluster, view.servers, context.limits)
         standing = assess(reads, terms)[view.server.id]
         began = own[-1].seen_at_seconds - own[-1].duration_seconds
+        began -= view.server.poll_interval_seconds
         most = max(0.0, began - own[0].seen_at_seconds)
         proven = {sid: min(most, each) for sid, each in standing.behind_seconds.items()}
         seconds = max(proven.values(), default=0.0)

@@ -29,12 +29,14 @@ FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # the argument
 class StandingContext(Struct, frozen=True):
     """The thresholds, the reference and the naming context of a standing.
 
-    `base` is empty if there is only one naming context, which is then not named in findings.
+    `base` is empty if there is only one naming context, which is then not named in findings. Times
+    of a server that polls count beyond `poll_interval_seconds`.
     """
 
     limits: Thresholds
     reference: Reference
     base: str = ""
+    poll_interval_seconds: float = 0.0
 
     def label(self, sid: int) -> str:
         """Return what distinguishes the metrics of the same name."""
@@ -92,6 +94,8 @@ def standing_findings(
     holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
         summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
+        if context.poll_interval_seconds:
+            summary += f"; its poll interval of {context.poll_interval_seconds:g} s is not counted"
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
         summary = (

@@ -93,13 +93,16 @@ class Terms(Struct, frozen=True, kw_only=True):
 
     `retired`: server IDs that are not compared. `tolerance_seconds`: lacks of up to that time are
     normal replication; they are returned, but make no split. `consumers`: the servers that only
-    copy; what they alone hold is not compared (counted.py).
+    copy; what they alone hold is not compared (counted.py). `poll_interval_seconds`: for how long
+    a server that polls its provider may lack what others have, by server; the times in a standing
+    count beyond that.
     """
 
     retired: frozenset[int] = frozenset()
     tolerance_seconds: float = 0.0
     reference: Reference = MAJORITY
     consumers: frozenset[str] = frozenset()
+    poll_interval_seconds: Mapping[str, float] = {}
 
 
 DEFAULT_TERMS = Terms()
@@ -164,8 +167,9 @@ def _lacks(reads: Reads, now: Newest, held: Mapping[str, CSN | None], terms: Ter
         if position not in since:
             ahead = [peer for newer, peer in holders if _newer(newer, position)]
             since[position] = _held_since(reads, ahead, sid, position, terms.consumers)
+        allowed = terms.poll_interval_seconds.get(server, 0.0)
         for peer, at in since[position].items():
-            seconds = _lacked_seconds(reads[server], read, at, sid)
+            seconds = _lacked_seconds(reads[server], read, at, sid) - allowed
             if seconds > 0:
                 found.setdefault(server, {})[peer] = seconds
     return found

@@ -131,6 +131,10 @@ def three_late_at(seconds: float) -> list[AnyObservation]:
 ANOTHER = Credentials(BindMethod.SIMPLE, "cn=another", Secret("x"))
 ONE_PROVIDER = (server("s0"), *(server(name, Role.CONSUMER) for name in ("s1", "s2", "s3")))
 TWO_PROVIDERS = (*map(server, ("s0", "s1")), *(server(f"s{n}", Role.CONSUMER) for n in (2, 3)))
+POLLING = (
+    *map(server, ("s0", "s1", "s2")),
+    server("s3", Role.CONSUMER, poll_interval_seconds=300.0),
+)
 ONLY_CONSUMERS = tuple(server(f"s{n}", Role.CONSUMER) for n in range(4))
 
 
@@ -396,6 +400,26 @@ CASES = {
         expected=TOO_BEHIND,
     ),
     "no CSN": case(*LEVEL, read("s3", 99), expected=NO_CSN),
+    "polls, and lacks a change for less than the interval and the threshold": case(
+        *LEVEL, read("s3", 310, OLD), expected=FINE, servers=POLLING
+    ),
+    "polls, and lacks a change for longer": case(
+        *LEVEL, read("s3", 360.5, OLD), expected=TOO_BEHIND, servers=POLLING
+    ),
+    "polls, without memory": case(
+        *LEVEL,
+        read("s3", 0, OLD),
+        read("s3", 1, OLD),
+        expected=FINE,
+        one_shot=True,
+        servers=POLLING,
+    ),
+    "polls, and has received nothing for less than the interval": case(
+        *LEVEL, read("s3", 0), read("s3", 310), expected=NO_CSN, servers=POLLING
+    ),
+    "polls, and has received nothing for longer": case(
+        *LEVEL, read("s3", 0), read("s3", 361), expected=TOO_BEHIND, servers=POLLING
+    ),
     "no CSN while all others show one, in the first read": case(
         *LEVEL, read("s3", 5, took=0.5), expected=NO_CSN
     ),
@@ -612,6 +636,16 @@ def test_a_finding_tells_each_server_id_with_the_ranges_that_judge_it() -> None:
         Metric("csn_gap_seconds", 100.0, label="001"),
         Metric("behind_seconds", 0.0, "10", "60", "fff"),
         Metric("csn_gap_seconds", 0.0, label="fff"),
+    )
+
+
+def test_the_sentence_of_one_that_polls_names_its_interval() -> None:
+    seen = view(*LEVEL, read("s3", 361, OLD), of="s3", servers=POLLING)
+    (finding,) = judged(seen, Params())
+
+    assert finding.summary == (
+        "has not received changes of server ID 001 for 61.0 s; most others have; its poll interval "
+        "of 300 s is not counted"
     )
 
 

@@ -225,6 +225,30 @@ def test_standing_over_time(seen: dict[str, list[VectorRead]], expected: dict[st
     assert summary(assess(seen)) == expected
 
 
+SPACED = {name: [VectorRead(at, NEW) for at in (0.0, 400.0)] for name in "abc"}
+POLLS = Terms(poll_interval_seconds={"d": 300.0, "e": 300.0}, tolerance_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(reads(d=[(290.0, OLD)]), {}, id="between two polls"),
+        pytest.param(reads(d=[(361.0, OLD)]), {"d": "behind 61"}, id="longer than a poll interval"),
+    ],
+)
+def test_who_polls_is_behind_only_beyond_its_interval(
+    seen: dict[str, list[VectorRead]], expected: dict[str, str]
+) -> None:
+    assert summary(assess(SPACED | seen, POLLS)) == expected
+
+
+def test_a_provider_is_not_isolated_while_most_others_wait_for_their_next_poll() -> None:
+    seen = reads(a=[(0, NEW), (250, NEW)], d=[(0, OLD), (250, OLD)], e=[(0, OLD), (250, OLD)])
+
+    assert summary(assess(seen)) == {"a": "isolated 250"}
+    assert summary(assess(seen, POLLS)) == {}
+
+
 SIDES = {
     "two halves": ({"a": MINE, "b": MINE, "c": THEIRS, "d": THEIRS}, (("a", "b"), ("c", "d"))),
     "each by itself": (
