@@ -5,7 +5,7 @@ All stages import this module. Of the package it imports only clocks.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -133,6 +133,15 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     weight: Annotated[
         int, Meta(ge=0, le=253, description="the weight when all is well, 0 to 253")
     ] = 100
+    poll_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=604_800,
+            description="how long the server waits between two polls of its provider "
+            "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
+        ),
+    ] = 0.0
 
 
 class Server(ServerSettings, frozen=True, kw_only=True):
@@ -148,6 +157,12 @@ class Server(ServerSettings, frozen=True, kw_only=True):
     def id(self) -> str:
         """Return `cluster/name`, the ID of this server in files and messages."""
         return f"{self.cluster}/{self.name}"
+
+
+def consumers(servers: Sequence[Server]) -> frozenset[str]:
+    """Return the IDs of the consumers; none if all are consumers, whose providers are elsewhere."""
+    found = frozenset(each.id for each in servers if each.role is Role.CONSUMER)
+    return found if len(found) < len(servers) else frozenset()
 
 
 class FailureKind(StrEnum):

@@ -86,6 +86,27 @@ def reads_now(
     return {server: _LazyReads(observations[server], base) for server in latest}
 
 
+def reads_beside_bare(
+    observations: Mapping[str, Sequence[Observation[Facts]]], base: str, bare: str
+) -> dict[str, Reversible[VectorRead]]:
+    """Return the reads of all servers, if one shows no CSN and every other one does; else none.
+
+    Those of the server `bare` are empty, and begin with the first one since it showed a CSN.
+    """
+    others = {server: seen for server, seen in observations.items() if server != bare}
+    latest = [seen[-1] for seen in others.values() if seen and seen[-1].facts is not None]
+    if not latest or not all(vector_read(each, base) for each in latest):
+        return {}
+    since: list[VectorRead] = []
+    for each in reversed(observations[bare]):
+        if each.facts is not None and _values(each, base):
+            break
+        if each.facts is not None:
+            since.append(VectorRead(each.ended_at, {}, each.duration_seconds))
+    shown = {each.server: _LazyReads(observations[each.server], base) for each in latest}
+    return {**shown, bare: since[::-1]} if since else {}
+
+
 def own_reads(seen: Sequence[Observation[Facts]], base: str) -> list[VectorRead]:
     """Return the reads of one server; only the newest if all show the same."""
     latest = _values(seen[-1], base)

@@ -1,6 +1,15 @@
 """Positions, vectors and standings: the replication state as OpenLDAP stores it."""
 
-from ldaphealth.csn.behind import MAJORITY, Reference, ReferenceMode, Standing, VectorRead, assess
+from ldaphealth.csn.behind import (
+    MAJORITY,
+    Reference,
+    ReferenceMode,
+    Standing,
+    Terms,
+    VectorRead,
+    assess,
+)
+from ldaphealth.csn.counted import counted, newest_positions
 from ldaphealth.csn.essential import essential
 from ldaphealth.csn.regressed import Regression, never_shown, regressed
 from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, parse
@@ -17,12 +26,15 @@ __all__ = [
     "ReferenceMode",
     "Regression",
     "Standing",
+    "Terms",
     "Vector",
     "VectorRead",
     "assess",
+    "counted",
     "essential",
     "lacks",
     "never_shown",
+    "newest_positions",
     "parse",
     "parse_vector",
     "regressed",

@@ -57,7 +57,8 @@ def judge_server(
         for configured in cluster.checks
         if only is None or configured.check.name in only
         for finding in _judge_one(
-            recent.view(server, configured.check.name, one_shot=one_shot), configured
+            recent.view(server, configured.check.name, one_shot=one_shot, servers=cluster.servers),
+            configured,
         )
     ]
 
@@ -124,7 +125,8 @@ def second_look(cluster: Cluster, recent: RecentObservations) -> dict[str, tuple
             configured.check.name
             for configured in cluster.checks
             if _needs_second_look(
-                recent.view(server, configured.check.name, one_shot=True), configured
+                recent.view(server, configured.check.name, one_shot=True, servers=cluster.servers),
+                configured,
             )
         )
         for server in cluster.servers
