@@ -9,6 +9,7 @@ from typing import Any
 
 from ldaphealth.checks.replication import Params
 from ldaphealth.csn import ATTRIBUTE, CSN
+from ldaphealth.csn.server_id import ServerId
 from ldaphealth.model import AnyObservation, Role, Server
 from ldaphealth.settings import Cluster
 from ldaphealth.tables.csn_matrix import render_matrix
@@ -97,7 +98,7 @@ def test_a_server_id_that_was_never_received_is_not_level() -> None:
 def test_the_settings_of_the_check_are_those_of_the_watch() -> None:
     shown = {name: {"dc=a": A if name == "w" else OLD} for name in "wxyz"}
 
-    retired = watched(shown, Params(base="dc=a", retired_server_ids=(1,)))
+    retired = watched(shown, Params(base="dc=a", retired_server_ids=(ServerId(1),)))
     newest = watched(shown, Params(base="dc=a", reference="newest"))
     consumer = watched(
         {"x": {"dc=a": A}, "y": {"dc=a": (*A, csn(0, 99))}}, role={"y": Role.CONSUMER}
