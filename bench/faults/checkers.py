@@ -129,7 +129,8 @@ def tcp_connect(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
 def check_ldap(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
     """Return a look with check_ldap of monitoring-plugins.
 
-    It binds as the check account and counts the people, which finds an empty directory too.
+    It binds as the check account and counts the people and the entry above them, because it counts
+    the whole subtree; so it finds an empty directory too.
     """
     secure = ("-T",) if site.shape.tls else ()
     environment = tls_environment(site) if site.shape.tls else {"LDAPNOINIT": "1"}
@@ -137,7 +138,7 @@ def check_ldap(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
 
     def look(server: int) -> bool:
         address = ("-H", HOST, "-p", str(site.ports[server - 1]))
-        wanted = ("-b", PEOPLE, "-C", f"{PEOPLE_COUNT}:", "-D", CHECK_DN, "-3", *secure)
+        wanted = ("-b", PEOPLE, "-C", f"{PEOPLE_COUNT + 1}:", "-D", CHECK_DN, "-3", *secure)
         limit = ("-t", str(max(1, round(timeout_seconds))))
         with contextlib.suppress(subprocess.TimeoutExpired):
             done = subprocess.run(

@@ -147,11 +147,12 @@ def only_bytes(count: int, then: Behaviour) -> Behaviour:
                 done.set()
                 await asyncio.Event().wait()
 
-        pipe = asyncio.ensure_future(connection.pipe(as_it_is, send))
-        await asyncio.wait(
-            [pipe, asyncio.ensure_future(done.wait())], return_when=asyncio.FIRST_COMPLETED
-        )
-        pipe.cancel()
+        async with asyncio.TaskGroup() as group:
+            pipe = group.create_task(connection.pipe(as_it_is, send))
+            waiter = group.create_task(done.wait())
+            await asyncio.wait([pipe, waiter], return_when=asyncio.FIRST_COMPLETED)
+            pipe.cancel()
+            waiter.cancel()
         if done.is_set():
             await then(connection)
 

@@ -29,7 +29,8 @@ from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, ROOT_DN, SUFFI
 ALL = (1, 2, 3, 4)
 CLIENT_CERTIFICATE_SECONDS = 30.0
 HOG_CONNECTIONS = 24
-HOG_SEARCHES = 4000
+HOG_SEARCHES = 900  # slapd ends connections with more than 1000 waiting (conn_max_pending_auth)
+SMALL_BUFFER_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,15 +147,19 @@ class Site:
 
     def occupy_threads(self, server: int) -> None:
         """Let clients ask for more than they read, until each thread of slapd waits for one."""
+        password = self.cluster.accounts.root.password_file.read_text()
+        asked = messages.search_below(2, SUFFIX) * HOG_SEARCHES
         for _ in range(HOG_CONNECTIONS):
-            client = self._undo.enter_context(socket.create_connection((HOST, self._port(server))))
-            client.setblocking(False)
-            password = self.cluster.accounts.root.password_file.read_text()
-            asked = messages.bind(1, ROOT_DN, password)
-            with contextlib.suppress(BlockingIOError):
-                client.send(asked)
-                time.sleep(0.02)
-                client.send(messages.search_below(2, SUFFIX) * HOG_SEARCHES)
+            client = self._undo.enter_context(socket.socket())
+            client.settimeout(1.0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER_BYTES)
+            client.connect((HOST, self._port(server)))
+            try:
+                client.sendall(messages.bind(1, ROOT_DN, password))
+                client.recv(SMALL_BUFFER_BYTES)
+                client.sendall(asked)
+            except TimeoutError:  # no thread is left
+                break
 
     # Faults in slapd
 
