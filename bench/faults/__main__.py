@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,9 +87,7 @@ def _run(
     trials: dict[str, Trial] = {}
     failed: dict[str, str] = {}
     ordered = sorted(faults, key=lambda fault: -fault.hold_seconds)
-    # Forked processes would have the threads of the pool half.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(side_by_side, mp_context=context) as pool:
+    with ThreadPoolExecutor(side_by_side) as pool:
         for seed in (1, 1001):
             left = [
                 fault
@@ -97,13 +95,23 @@ def _run(
                 if fault.name not in trials or trials[fault.name].not_shown
             ]
             running: dict[Future[Trial], Fault] = {
-                pool.submit(trial.measure, fault.name, interval_seconds, seed + number): fault
+                pool.submit(_in_a_process, fault.name, interval_seconds, seed + number): fault
                 for number, fault in enumerate(left)
             }
             for done, future in enumerate(as_completed(running), 1):
                 _collect(future, running[future].name, trials, failed)
                 _progress(f"{done} of {len(running)}: {running[future].name}")
     return trials, failed
+
+
+def _in_a_process(name: str, interval_seconds: float, seed: int) -> Trial:
+    """Run a trial in a process of its own, so that trials share nothing.
+
+    It is spawned: a forked one would have half of the threads that there are.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        return process.submit(trial.measure, name, interval_seconds, seed).result()
 
 
 def _collect(
@@ -127,7 +135,7 @@ def _text(run: Run) -> str:
 def _versions() -> dict[str, str]:
     return {
         "ldaphealth": _version([*PROGRAM, "--version"]),
-        "slapd": _version([str(find("slapd")), "-V"]),
+        "slapd": _version([str(find("slapd")), "-VV"]),
         "check_ldap": _version([CHECK_LDAP, "--version"]),
         "Python": platform.python_version(),
         "machine": f"{platform.system()} {platform.release()}, {multiprocessing.cpu_count()} CPUs",

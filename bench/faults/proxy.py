@@ -248,7 +248,8 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         try:
-            with contextlib.suppress(ConnectionError):
+            # Cancelled is what `Proxies` does at its end; asyncio would print a traceback of it.
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await self.behaviour(Connection(reader, writer, self.server_port, self.dice))
         finally:
             self._open.discard(writer)

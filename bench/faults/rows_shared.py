@@ -172,7 +172,7 @@ ALL_ALIKE = (
         name="all bind only with TLS",
         kind=Kind.CONTROL,
         injected="every server demands confidentiality for simple binds",
-        inject=lambda site: site.configure_all("cn=config", "olcSecurity", "simple_bind=128"),
+        inject=lambda site: site.configure_all("cn=config", "olcSecurity", "simple_bind=64"),
         undone="olcSecurity is removed",
         shows=_everywhere(evidence.code(CONFIDENTIALITY)),
         hold_seconds=25,

@@ -14,6 +14,32 @@ REPLICATION_SECONDS = 80.0  # by default a minute behind is CRITICAL
 CONTENT_SECONDS = 70.0
 START_TLS_ANSWER_BYTES = 14
 
+# Which setting finds what the default one misses, and at what price.
+WRITE = (
+    "The check `write` with a `container` finds it; it costs a modify and a compare at each "
+    "provider in each look, and replication carries each change."
+)
+SEARCH = (
+    "The check `search` with `base`, `scope: one` and `entries` finds it; it costs reading these "
+    "entries in each look, and a limit that follows when entries are added or removed."
+)
+COMPARE = (
+    "The check `compare` of a known value, with `effect: out`, finds it; it costs an operation in "
+    "each look, and sees this one value."
+)
+CONTENT_CHECK = (
+    "The check `content` with `effect: out` finds it within `cover_hours`; it costs reading every "
+    "entry of every server once in this time."
+)
+NO_SETTING = (
+    "No setting finds it: `content` compares entryUUID and entryCSN, which are the same. A "
+    "`compare` finds it in the value that it is given."
+)
+BEHIND = (
+    "The check `replication` with a lower `behind` finds it sooner; the price is that a server "
+    "which is behind for a moment under load goes out."
+)
+
 RIGHTS = (
     Fault(
         name="password refused by one",
@@ -28,7 +54,7 @@ RIGHTS = (
         name="binds only with TLS",
         kind=Kind.FAULT,
         injected="one server demands confidentiality for simple binds (olcSecurity)",
-        inject=lambda site: site.configure(2, "cn=config", "olcSecurity", "simple_bind=128"),
+        inject=lambda site: site.configure(2, "cn=config", "olcSecurity", "simple_bind=64"),
         undone="olcSecurity is removed",
         shows={2: evidence.code(CONFIDENTIALITY)},
         out=(2,),
@@ -59,6 +85,7 @@ RIGHTS = (
         undone="the rule is removed",
         shows={2: evidence.code(NO_SUCH_OBJECT)},
         out=(2,),
+        caught_by=SEARCH,
     ),
     Fault(
         name="an attribute hidden",
@@ -68,6 +95,7 @@ RIGHTS = (
         undone="the rule is removed",
         shows={2: evidence.value(person(1), "sn", "")},
         out=(2,),
+        caught_by=COMPARE,
     ),
     Fault(
         name="a small size limit",
@@ -77,6 +105,7 @@ RIGHTS = (
         undone="the limit is as before",
         shows={2: evidence.code(SIZE_LIMIT)},
         out=(2,),
+        caught_by=SEARCH,
     ),
 )
 WRITES = (
@@ -88,6 +117,7 @@ WRITES = (
         undone="it takes writes",
         shows={2: evidence.write_code(UNWILLING)},
         out=(2,),
+        caught_by=WRITE,
     ),
     Fault(
         name="the right to write removed",
@@ -97,6 +127,7 @@ WRITES = (
         undone="the rule is removed",
         shows={2: evidence.CANNOT_WRITE_CANARY},
         out=(2,),
+        caught_by=WRITE,
     ),
 )
 CONTENT = (
@@ -108,6 +139,7 @@ CONTENT = (
         undone="they are put back",
         shows={2: evidence.people(0)},
         out=(2,),
+        caught_by=SEARCH,
     ),
     Fault(
         name="one entry lost",
@@ -117,6 +149,7 @@ CONTENT = (
         undone="the entry is put back",
         shows={2: evidence.people(19)},
         out=(2,),
+        caught_by=SEARCH,
     ),
     Fault(
         name="a known value changed",
@@ -126,6 +159,7 @@ CONTENT = (
         undone="the value is put back",
         shows={2: evidence.value(person(1), "sn", "wrong")},
         out=(2,),
+        caught_by=COMPARE,
     ),
     Fault(
         name="any value changed",
@@ -135,6 +169,7 @@ CONTENT = (
         undone="the value is put back",
         shows={2: evidence.value(person(9), "sn", "wrong")},
         out=(2,),
+        caught_by=NO_SETTING,
         hold_seconds=CONTENT_SECONDS,
     ),
     Fault(
@@ -145,6 +180,7 @@ CONTENT = (
         undone="the entry is as on the others",
         shows={2: evidence.value(person(9), "description", "as it was before")},
         out=(2,),
+        caught_by=CONTENT_CHECK,
         hold_seconds=CONTENT_SECONDS,
     ),
     Fault(
@@ -170,6 +206,7 @@ REPLICATION = (
         undone="it receives",
         shows={4: evidence.LACKS},
         out=(4,),
+        caught_by=BEHIND,
         hold_seconds=REPLICATION_SECONDS,
     ),
     Fault(
@@ -182,6 +219,7 @@ REPLICATION = (
         undone="it receives",
         shows={4: evidence.LACKS},
         out=(4,),
+        caught_by=BEHIND,
         hold_seconds=REPLICATION_SECONDS,
     ),
     Fault(
@@ -194,6 +232,7 @@ REPLICATION = (
         undone="all receive from it",
         shows=dict.fromkeys(ALL, evidence.DIFFERS),
         out=(4,),
+        caught_by=BEHIND,
         hold_seconds=REPLICATION_SECONDS,
     ),
     Fault(
@@ -208,6 +247,7 @@ REPLICATION = (
         undone="all links are there again",
         shows=dict.fromkeys(ALL, evidence.DIFFERS),
         out=(4,),
+        caught_by=BEHIND,
         hold_seconds=REPLICATION_SECONDS,
     ),
     Fault(
@@ -219,6 +259,7 @@ REPLICATION = (
         undone="it receives",
         shows={2: evidence.LACKS},
         out=(2,),
+        caught_by=BEHIND,
         hold_seconds=REPLICATION_SECONDS,
     ),
     Fault(
@@ -231,6 +272,7 @@ REPLICATION = (
         undone="it receives",
         shows={4: evidence.LACKS},
         out=(4,),
+        caught_by=BEHIND,
         hold_seconds=REPLICATION_SECONDS,
         shape=Shape(consumers={4: 1}),
     ),

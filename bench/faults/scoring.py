@@ -48,14 +48,14 @@ class Score:
     beginning of the undoing; a server that was not found, or did not come back, has none.
     """
 
-    found: tuple[int, ...]
-    missed: tuple[int, ...]
-    kept: tuple[int, ...]
-    removed_falsely: tuple[int, ...]
-    detect_seconds: tuple[float, ...]
-    recover_seconds: tuple[float, ...]
-    not_back: tuple[int, ...]
-    emptied_seconds: float
+    found: tuple[int, ...] = ()
+    missed: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
+    removed_falsely: tuple[int, ...] = ()
+    detect_seconds: tuple[float, ...] = ()
+    recover_seconds: tuple[float, ...] = ()
+    not_back: tuple[int, ...] = ()
+    emptied_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

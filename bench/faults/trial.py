@@ -37,9 +37,15 @@ PAUSE_SECONDS = 0.1
 
 
 def measure(name: str, interval_seconds: float, seed: int) -> Trial:
-    """Run the trial of one fault of the table, which by its name can go to another process."""
+    """Run the trial of one fault of the table; name and result can go to another process and back.
+
+    Raises RuntimeError with what went wrong: not every exception can be pickled.
+    """
     fault = next(each for each in FAULTS if each.name == name)
-    return run(fault, interval_seconds, seed)
+    try:
+        return run(fault, interval_seconds, seed)
+    except Exception as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
 
 def run(fault: Fault, interval_seconds: float, seed: int) -> Trial:
