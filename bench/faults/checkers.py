@@ -23,6 +23,7 @@ from bench.faults.evidence import tls_environment
 from bench.faults.proxy import HOST
 from bench.faults.scoring import SERVERS, Change
 from bench.faults.site import Site
+from demo.programs import find
 from demo.running_program import RunningProgram
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, PEOPLE_COUNT, SUFFIX, person
 
@@ -49,7 +50,6 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
                 "agent": "stricter",
                 "interval_seconds": 4,
                 "lost_seconds": 4,
-                "effect": "out",
             },
             "replication": {"behind": {"warning": 2, "critical": 4}},
             "content": {"cover_hours": 0.01, "effect": "out"},
@@ -173,7 +173,9 @@ class Agent(Watcher):
             "LDAPHEALTH_SOCKET": str(directory / "run" / "agent.sock"),
         }
         self._environment = environment
-        self._program = RunningProgram((*PROGRAM, "agent"), directory / "log", environment)
+        # The agent ends with this process, however that ends (prctl(2), PR_SET_PDEATHSIG).
+        command = (find("setpriv"), "--pdeathsig", "KILL", *PROGRAM, "agent")
+        self._program = RunningProgram(command, directory / "log", environment)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="verdicts")
 

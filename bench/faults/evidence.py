@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from bench.faults.site import Site
-from demo.client import ENVIRONMENT, Credentials, parse
+from demo.client import ENVIRONMENT, parse
 from demo.programs import find
 from demo.tree import CANARIES, PEOPLE, PEOPLE_COUNT, SUFFIX, person
 
@@ -20,7 +20,8 @@ WAIT_SECONDS = 3.0
 QUICK_SECONDS = 1.0
 LOCAL_CODE = 128  # exit statuses from here are libldap's own codes below zero: no LDAP answer
 INSUFFICIENT_ACCESS = 50
-CONNECT_ERROR = 91  # LDAP_CONNECT_ERROR: what libldap ends with when TLS does not come about
+UNSEEN = "the same entryCSN, and another value"
+CONNECT_ERROR = "Connect error"  # what libldap says when TLS does not come about
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,33 @@ class Evidence:
         return "" if self.holds(seen) else str(seen)
 
 
+@dataclass(frozen=True, slots=True)
+class As:
+    """As whom a program connects: the check account or the rootdn, trusting whom."""
+
+    root: bool = False
+    verify: bool = True
+
+
+CHECK, ROOT = As(), As(root=True)
+
+
 def run(
-    site: Site, server: int, program: str, *arguments: str, ldif: str = "", root: bool = False
+    site: Site, server: int, command: Sequence[str], *, ldif: str = "", who: As = CHECK
 ) -> Seen:
-    """Run ldapsearch or another program as the check account, or as the rootdn."""
+    """Run ldapsearch or another program of ldap-utils."""
+    program, *arguments = command
     accounts = site.cluster.accounts
-    who: Credentials = accounts.root if root else accounts.check
+    account = accounts.root if who.root else accounts.check
     environment = dict(ENVIRONMENT)
     secure = []
     if site.shape.tls:
         secure = ["-ZZ"]
         environment = tls_environment(site)
-    bind = ["-x", "-H", site.uri(server), *secure, "-D", who.dn, "-y", str(who.password_file)]
+    if not who.verify:
+        environment["LDAPTLS_REQCERT"] = "never"
+    bind = ["-x", "-H", site.uri(server), *secure]
+    bind += ["-D", account.dn, "-y", str(account.password_file)]
     began = time.monotonic()
     try:
         done = subprocess.run(
@@ -99,18 +115,18 @@ def search(base: str = PEOPLE, scope: str = "one", *attributes: str) -> Probe:
     """Search with ldapsearch(1)."""
 
     def probe(site: Site, server: int) -> Seen:
-        wanted = ("-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope)
-        return run(site, server, "ldapsearch", *wanted, "(objectClass=*)", *attributes)
+        wanted = ("ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope)
+        return run(site, server, (*wanted, "(objectClass=*)", *attributes))
 
     return probe
 
 
-def write(dn: str, *, root: bool) -> Probe:
+def write(dn: str, who: As) -> Probe:
     """Change an entry with ldapmodify(1) in a way that changes nothing if it fails."""
     change = f"dn: {dn}\nchangetype: modify\nadd: description\ndescription: probed\n"
 
     def probe(site: Site, server: int) -> Seen:
-        return run(site, server, "ldapmodify", ldif=change, root=root)
+        return run(site, server, ("ldapmodify",), ldif=change, who=who)
 
     return probe
 
@@ -145,10 +161,8 @@ def _context_csn(site: Site, server: int) -> Seen:
 
 
 def _read_csn(site: Site, server: int) -> set[str]:
-    seen = run(
-        site, server, "ldapsearch", "-LLL", "-b", SUFFIX, "-s", "base", "(objectClass=*)",
-        "contextCSN", root=True,
-    )  # fmt: skip
+    wanted = ("ldapsearch", "-LLL", "-b", SUFFIX, "-s", "base", "(objectClass=*)", "contextCSN")
+    seen = run(site, server, wanted, who=ROOT)
     entries = parse(seen.output) if seen.code == 0 else []
     return set(entries[0].get("contextCSN", ())) if entries else set()
 
@@ -157,6 +171,13 @@ def _covers(vector: set[str], other: set[str]) -> bool:
     """Tell whether a vector has all changes of another: the newer CSN of an ID covers."""
     newest = {csn.split("#")[2]: csn for csn in vector}
     return all(newest.get(csn.split("#")[2], "") >= csn for csn in other)
+
+
+def _unverified(site: Site, server: int) -> Seen:
+    """Search without verifying the certificate; `text` is from the same search that verifies it."""
+    wanted = ("ldapsearch", "-LLL", "-b", SUFFIX, "-s", "base", "(objectClass=*)")
+    verified = run(site, server, wanted)
+    return replace(run(site, server, wanted, who=As(verify=False)), text=verified.text)
 
 
 def no_answer(seen: Seen) -> bool:
@@ -195,7 +216,11 @@ HAS_MORE = Evidence(
 DIFFERS = Evidence(
     "its changes and those of others differ", _context_csn, lambda seen: bool(seen.text)
 )
-REFUSES_TLS = Evidence("TLS does not come about", search(), lambda seen: seen.code == CONNECT_ERROR)
+REFUSES_TLS = Evidence(
+    "the certificate is not trusted, and without verification there is an answer",
+    _unverified,
+    lambda seen: CONNECT_ERROR in seen.text and seen.code == 0,
+)
 REFUSES_CERTIFICATE = Evidence(
     "the client's certificate is not taken",
     search(),
@@ -203,7 +228,7 @@ REFUSES_CERTIFICATE = Evidence(
 )
 CANNOT_WRITE_CANARY = Evidence(
     "the check account may add nothing below its container",
-    write(CANARIES, root=False),
+    write(CANARIES, CHECK),
     lambda seen: seen.code == INSUFFICIENT_ACCESS,
 )
 
@@ -230,7 +255,7 @@ def write_code(number: int) -> Evidence:
     """Return that a modify ends with a result code."""
     return Evidence(
         f"result code {number} to a write",
-        write(person(PEOPLE_COUNT), root=True),
+        write(person(PEOPLE_COUNT), ROOT),
         lambda seen: seen.code == number,
     )
 
@@ -258,3 +283,20 @@ def value(dn: str, attribute: str, expected: str) -> Evidence:
 
     what = f"{attribute} {expected}" if expected else f"no {attribute}"
     return Evidence(f"{what} in {dn}", search(dn, "base", attribute), holds)
+
+
+def wrong_under_one_csn(dn: str, attribute: str, wrong: str) -> Evidence:
+    """Return that an entry has another value than at the first server, and the same entryCSN."""
+
+    def probe(site: Site, server: int) -> Seen:
+        wanted = search(dn, "base", attribute, "entryCSN")
+        here, there = wanted(site, server), wanted(site, 1)
+        if here.code or there.code:
+            return here if here.code else there
+        (own,), (right,) = parse(here.output), parse(there.output)
+        same_csn = own["entryCSN"] == right["entryCSN"]
+        differs = own[attribute] == (wrong,) != right[attribute]
+        return replace(here, text=UNSEEN if same_csn and differs else f"{own}, at ldap1 {right}")
+
+    what = f"another {attribute} under the same entryCSN in {dn}"
+    return Evidence(what, probe, lambda seen: seen.text == UNSEEN)

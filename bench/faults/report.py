@@ -130,24 +130,38 @@ def by_fault(run: Run) -> str:
 
 def misses(run: Run) -> str:
     """Return what the agents missed or removed falsely, what they told, and what would help."""
-    lines = []
-    for fault in run.counted():
-        for checker in run.checkers:
-            told = run.trials[fault.name].told.get(checker)
-            if told is None:
-                continue
-            scored = run.score(fault, checker)
-            lines += [
-                f"- **{fault.name}**, {checker}: missed ldap{server}, told "
-                f"{f'`{told[server]}`' if server in told else 'nothing'}. {fault.caught_by}"
-                for server in scored.missed
-            ]
-            lines += [
-                f"- **{fault.name}**, {checker}: removed ldap{server} falsely ({why})"
-                for server in scored.removed_falsely
-                for why in [_words(run.trials[fault.name], checker, server)]
-            ]
-    return "\n".join(line.rstrip() for line in lines) + "\n" if lines else "None.\n"
+    lines = [
+        f"- **{fault.name}**, {checker}: {text}\n"
+        for fault in run.counted()
+        for checker in run.checkers
+        if checker in run.trials[fault.name].told
+        for text in _wrong(run, fault, checker)
+    ]
+    return "".join(lines) or "None.\n"
+
+
+def _wrong(run: Run, fault: Fault, checker: str) -> list[str]:
+    trial, scored = run.trials[fault.name], run.score(fault, checker)
+    told = trial.told[checker]
+    found = []
+    if scored.missed:
+        words = {told.get(server, "nothing") for server in scored.missed}
+        said = ", ".join(f"`{each}`" if each != "nothing" else each for each in sorted(words))
+        found.append(f"missed {servers(scored.missed)}, told {said}. {fault.caught_by}".rstrip())
+    if scored.removed_falsely:
+        first = min(
+            (
+                change
+                for change in trial.changes[checker]
+                if change.server in scored.removed_falsely and not change.in_service
+            ),
+            key=lambda change: change.at,
+        )
+        found.append(
+            f"removed {servers(scored.removed_falsely)} falsely, the first "
+            f"{first.at - trial.began:.1f} s after the fault began: `{first.words}`"
+        )
+    return found
 
 
 def descriptions(run: Run) -> str:
@@ -218,14 +232,6 @@ def _cell(scored: Score) -> str:
     if scored.not_back:
         parts.append(f"{len(scored.not_back)} not back")
     return ", ".join(parts) or "kept all"
-
-
-def _words(trial: Trial, checker: str, server: int) -> str:
-    return next(
-        f"{change.at - trial.began:.1f} s after the fault began: {change.words}"
-        for change in trial.changes[checker]
-        if change.server == server and not change.in_service
-    )
 
 
 def _shown(fault: Fault) -> str:

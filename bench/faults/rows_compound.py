@@ -7,6 +7,7 @@ import time
 from bench.faults import evidence
 from bench.faults import proxy as network
 from bench.faults.fault import Fault, Kind, in_order
+from bench.faults.rows_wrong import SEARCH
 from bench.faults.site import ALL, Site
 from demo.node import Node
 from demo.tree import SUFFIX
@@ -139,6 +140,7 @@ ROWS = (
         undone="slapd is started, and the people are put back",
         shows={2: evidence.BREAKS, 3: evidence.people(0)},
         out=(2, 3),
+        caught_by=SEARCH,
         hold_seconds=20,
     ),
     Fault(

@@ -29,6 +29,13 @@ def _slow_ramp(site: Site) -> None:
     site.behave(network.late(lambda: min(4.0, (time.monotonic() - began) / 5)), 2)
 
 
+# Which setting finds what the default one misses, and at what price.
+CONFIRM = (
+    "With `settle: {confirm_seconds: 0}` each look that fails counts, and takes it out; the price "
+    "is that every restart and every lost connection does, too."
+)
+TOO_LARGE = "No setting finds it: an answer of more than 64 KiB is told, and removes nobody."
+
 PROCESS = (
     Fault(
         name="killed",
@@ -170,6 +177,7 @@ NETWORK = (
         undone="none is reset",
         shows={2: evidence.AT_TIMES},
         out=(2,),
+        caught_by=CONFIRM,
         hold_seconds=30,
     ),
     Fault(
@@ -180,6 +188,7 @@ NETWORK = (
         undone="all are answered",
         shows={2: evidence.AT_TIMES},
         out=(2,),
+        caught_by=CONFIRM,
         hold_seconds=30,
     ),
 )
@@ -239,6 +248,7 @@ ANSWERS = (
         undone="they end",
         shows={2: evidence.HANGS},
         out=(2,),
+        caught_by=TOO_LARGE,
     ),
     Fault(
         name="busy",
@@ -257,6 +267,7 @@ ANSWERS = (
         undone="searches bring entries",
         shows={2: evidence.code(BUSY, tries=12)},
         out=(2,),
+        caught_by=CONFIRM,
         hold_seconds=30,
     ),
     Fault(

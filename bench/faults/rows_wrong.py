@@ -6,7 +6,7 @@ from bench.faults import evidence
 from bench.faults import proxy as network
 from bench.faults.fault import Fault, Kind, in_order
 from bench.faults.site import ALL, Shape
-from demo.node import DATABASE, Node
+from demo.node import Node
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX, person
 
 UNWILLING, NO_SUCH_OBJECT, INVALID_CREDENTIALS, CONFIDENTIALITY, SIZE_LIMIT = 53, 32, 49, 13, 4
@@ -54,8 +54,8 @@ RIGHTS = (
         name="binds only with TLS",
         kind=Kind.FAULT,
         injected="one server demands confidentiality for simple binds (olcSecurity)",
-        inject=lambda site: site.configure(2, "cn=config", "olcSecurity", "simple_bind=64"),
-        undone="olcSecurity is removed",
+        inject=lambda site: site.demand_confidentiality(2),
+        undone="it demands none",
         shows={2: evidence.code(CONFIDENTIALITY)},
         out=(2,),
     ),
@@ -63,7 +63,7 @@ RIGHTS = (
         name="searches forbidden",
         kind=Kind.FAULT,
         injected="one server takes no searches (olcRestrict)",
-        inject=lambda site: site.configure(2, DATABASE, "olcRestrict", "search"),
+        inject=lambda site: site.restrict(2, "search"),
         undone="olcRestrict is removed",
         shows={2: evidence.code(UNWILLING)},
         out=(2,),
@@ -157,7 +157,7 @@ CONTENT = (
         injected="one server has another sn of user1 under the same entryCSN (slapmodify)",
         inject=lambda site: site.falsify(2, 1),
         undone="the value is put back",
-        shows={2: evidence.value(person(1), "sn", "wrong")},
+        shows={2: evidence.wrong_under_one_csn(person(1), "sn", "wrong")},
         out=(2,),
         caught_by=COMPARE,
     ),
@@ -167,7 +167,7 @@ CONTENT = (
         injected="one server has another sn of user9 under the same entryCSN (slapmodify)",
         inject=lambda site: site.falsify(2, 9),
         undone="the value is put back",
-        shows={2: evidence.value(person(9), "sn", "wrong")},
+        shows={2: evidence.wrong_under_one_csn(person(9), "sn", "wrong")},
         out=(2,),
         caught_by=NO_SETTING,
         hold_seconds=CONTENT_SECONDS,

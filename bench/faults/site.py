@@ -9,6 +9,7 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -30,6 +31,7 @@ ALL = (1, 2, 3, 4)
 CLIENT_CERTIFICATE_SECONDS = 30.0
 HOG_CONNECTIONS = 24
 HOG_SEARCHES = 900  # slapd ends connections with more than 1000 waiting (conn_max_pending_auth)
+REPLICATION_WORDS = ("overlay ", "syncprov-", "syncrepl ", "multiprovider ")
 SMALL_BUFFER_BYTES = 4096
 
 
@@ -163,16 +165,22 @@ class Site:
 
     # Faults in slapd
 
-    def configure(self, server: int, dn: str, attribute: str, value: str) -> None:
-        """Set one attribute in cn=config; undone by removing it."""
+    def restrict(self, server: int, operation: str) -> None:
+        """Take no operations of a kind (olcRestrict of slapd-config(5))."""
         root = self.node(server).root
-        root.modify(dn, f"replace: {attribute}\n{attribute}: {value}")
-        self._undo.callback(root.modify, dn, f"replace: {attribute}")
+        root.modify(DATABASE, f"replace: olcRestrict\nolcRestrict: {operation}")
+        self._undo.callback(root.modify, DATABASE, "replace: olcRestrict")
 
-    def configure_all(self, dn: str, attribute: str, value: str) -> None:
-        """Set one attribute in every server's cn=config."""
-        for server in ALL:
-            self.configure(server, dn, attribute, value)
+    def demand_confidentiality(self, *servers: int) -> None:
+        """Refuse simple binds on connections without TLS; ldapi counts as 71 bits.
+
+        Deleting the value would change nothing before a restart, so it is set to 0 again.
+        """
+        change = "replace: olcSecurity\nolcSecurity: simple_bind={}"
+        for server in servers:
+            root = self.node(server).root
+            root.modify("cn=config", change.format(64))
+            self._undo.callback(root.modify, "cn=config", change.format(0))
 
     def forbid(self, server: int, rule: str) -> None:
         """Put an access rule before all others."""
@@ -229,10 +237,10 @@ class Site:
         self._undo.callback(self._add_stopped, server, record)
 
     def falsify(self, server: int, number: int) -> None:
-        """Give one of the people another sn past replication."""
+        """Give one of the people another sn past replication, under the entryCSN that it has."""
         change = f"dn: {person(number)}\nchangetype: modify\nreplace: sn\nsn: "
-        self._modify_silently(server, f"{change}wrong\n")
-        self._undo.callback(self._modify_silently, server, f"{change}{number}\n")
+        self._modify_unseen(server, f"{change}wrong\n")
+        self._undo.callback(self._modify_unseen, server, f"{change}{number}\n")
 
     def age(self, server: int, number: int) -> None:
         """Let one of the people be as it was before, with the entryCSN of then."""
@@ -323,6 +331,21 @@ class Site:
     def _modify_silently(self, server: int, ldif: str) -> None:
         """Change entries with slapmodify(8): replication knows nothing of it."""
         self.node(server).tool("modify", "-b", SUFFIX, ldif=ldif)
+
+    def _modify_unseen(self, server: int, ldif: str) -> None:
+        """Change entries and leave their entryCSN.
+
+        slapmodify(8) makes a new one unless lastmod is off, which syncprov refuses; so the tool
+        gets a slapd.conf(5) without replication for the same database.
+        """
+        node = self.node(server)
+        lines = (node.directory / "slapd.conf").read_text().splitlines()
+        kept = [line for line in lines if not line.startswith(REPLICATION_WORDS)]
+        kept.insert(kept.index(f"suffix {SUFFIX}"), "lastmod off")
+        conf = node.directory / "unseen.conf"
+        conf.write_text("\n".join([*kept, ""]))
+        with tempfile.TemporaryDirectory(dir=node.directory) as converted:
+            node.tool("modify", "-F", converted, "-f", str(conf), "-b", SUFFIX, ldif=ldif)
 
     def _add_stopped(self, server: int, ldif: str) -> None:
         """Add entries while slapd is down: a running one does not see them (`Node.empty`)."""

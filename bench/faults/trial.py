@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from bench.faults import evidence
@@ -32,7 +33,7 @@ CHECKERS = ("TCP connect", "check_ldap", *CONFIGURATIONS)
 HEALTHY_SECONDS = 30.0
 WARM_UP_INTERVALS = 3.5
 SETTLED_SECONDS = 6.0
-RECOVERY_SECONDS = 25.0
+RECOVERY_SECONDS = 60.0
 PAUSE_SECONDS = 0.1
 
 
@@ -45,7 +46,9 @@ def measure(name: str, interval_seconds: float, seed: int) -> Trial:
     try:
         return run(fault, interval_seconds, seed)
     except Exception as error:
-        raise RuntimeError(f"{type(error).__name__}: {error}") from None
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+        raise RuntimeError(told) from None
 
 
 def run(fault: Fault, interval_seconds: float, seed: int) -> Trial:
