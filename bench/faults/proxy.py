@@ -19,6 +19,7 @@ from bench.faults import messages
 
 HOST = "127.0.0.1"
 CHUNK_BYTES = 1 << 16
+LONG_DN = f"cn={'again' * 200}"
 COMMAND_SECONDS = 5.0
 LINGER_NOT = struct.pack("ii", 1, 0)  # SO_LINGER of socket(7): close sends a reset
 Send = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -200,7 +201,7 @@ def searches_end(part: float, code: int) -> Behaviour:
 
 def endless_search() -> Behaviour:
     """Send entries without an end."""
-    return searches(1.0, lambda number: messages.search_entry(number, "cn=again"), endless=True)
+    return searches(1.0, lambda number: messages.search_entry(number, LONG_DN), endless=True)
 
 
 @dataclass

@@ -15,6 +15,12 @@ from demo.tree import SUFFIX
 UNWILLING, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 53, 32, 49
 
 
+FLOOR = (
+    "A lower `min_in_service` lets it go out; the price is that soft failures may leave as few "
+    "servers as that."
+)
+
+
 def _one_stays_away(site: Site) -> None:
     site.drop(*ALL)
     time.sleep(4)
@@ -88,6 +94,7 @@ ROWS = (
         shows={each: evidence.code(NO_SUCH_OBJECT) for each in (1, 3, 4)}
         | {2: evidence.code(INVALID_CREDENTIALS)},
         out=(2,),
+        caught_by=FLOOR,
         hold_seconds=25,
     ),
     Fault(

@@ -120,6 +120,7 @@ PROCESS = (
         undone="it takes them all",
         shows={2: evidence.BREAKS},
         out=(2,),
+        caught_by=CONFIRM,
         hold_seconds=19,
     ),
 )

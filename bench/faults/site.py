@@ -250,8 +250,8 @@ class Site:
             "-\nreplace: entryCSN\nentryCSN: {}\n"
         )
         before = f"2001{now[4:]}"
-        self._modify_silently(server, change.format("as it was before", before))
-        self._undo.callback(self._modify_silently, server, change.format("as loaded", now))
+        self._modify_unseen(server, change.format("as it was before", before))
+        self._undo.callback(self._modify_unseen, server, change.format("as loaded", now))
 
     def write_for_long(self, *servers: int, pause_seconds: float = 0.5) -> None:
         """Write to servers until the faults are undone."""
