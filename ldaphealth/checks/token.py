@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from ldaphealth.checks.canary import TOKEN_ATTRIBUTE
-from ldaphealth.checks.own_entry import fresh_token, read_own
+from ldaphealth.checks.own_entry import COPY, fresh_token, is_copy, read_own
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.content.context_csn import read_context_csn
 from ldaphealth.csn import CSN, CSNError, parse, parse_vector
@@ -106,7 +106,8 @@ def write_and_watch(
         try:
             session = context.open(writer, WRITE_SECONDS)
         except SessionError as error:
-            return TokenResult(outcome="unwritten", detail=error.failure.detail)
+            detail = COPY if is_copy(error.failure) else error.failure.detail
+            return TokenResult(outcome="unwritten", detail=detail)
         try:
             owner, _ = read_own(session, plan.dn, plan.mark)
             if owner != "ours":
