@@ -135,11 +135,19 @@ def _text(run: Run) -> str:
 def _versions() -> dict[str, str]:
     return {
         "ldaphealth": _version([*PROGRAM, "--version"]),
+        "its commit": _commit(),
         "slapd": _version([str(find("slapd")), "-VV"]),
         "check_ldap": _version([CHECK_LDAP, "--version"]),
         "Python": platform.python_version(),
         "machine": f"{platform.system()} {platform.release()}, {multiprocessing.cpu_count()} CPUs",
     }
+
+
+def _commit() -> str:
+    """Return the commit that is measured, "" outside of a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def _version(command: list[str]) -> str:
