@@ -15,13 +15,13 @@ from msgspec.structs import replace
 
 from ldaphealth.check import ObservationsByServer
 from ldaphealth.clocks import BootSeconds
-from ldaphealth.guard import Memory, Override, RoundPeriod, ServerMemory, decide, rule_named
+from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
 from ldaphealth.judging.judge import judge_server
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
 from ldaphealth.publishers.publication import VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
-from ldaphealth.settings import Cluster, Settle
+from ldaphealth.settings import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Pool:
         return [
             server
             for server, past in self.memory.servers.items()
-            if server not in self.memory.overrides and _is_in_doubt(past, settle)
+            if server not in self.memory.overrides and is_in_doubt(past, settle)
         ]
 
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
@@ -184,13 +184,6 @@ class Pool:
         for each in cluster.servers:
             if each.id in self._findings:
                 self._judge(each)
-
-
-def _is_in_doubt(past: ServerMemory, settle: Settle) -> bool:
-    if not past.in_service:
-        return 0 < past.good < settle.rise
-    fall = settle.fall_soft if past.silent_since is None else settle.fall_hard
-    return 0 < past.bad < fall
 
 
 def _covers(cluster: Cluster) -> dict[str, Covers]:

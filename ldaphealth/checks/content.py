@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.csn.server_id import ServerId
+from ldaphealth.csn.server_id import RetiredServerIds
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
 
@@ -46,13 +46,7 @@ class Params(Struct, frozen=True):
             "compared in this run",
         ),
     ] = 30.0
-    retired_server_ids: Annotated[
-        tuple[ServerId, ...],
-        Meta(
-            description="server IDs that write no more and may be missing: texts are hexadecimal, "
-            'as CSNs show them (`["01a"]`), numbers decimal'
-        ),
-    ] = ()
+    retired_server_ids: RetiredServerIds = ()
 
     @property
     def cover_seconds(self) -> float:

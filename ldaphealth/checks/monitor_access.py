@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ldaphealth.check import AnyView
+from ldaphealth.judging.judge import HARD_RESULT_CODES
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import BindMethod, FailureKind, Finding, State, Trust
 from ldaphealth.text.printable import printable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 # Whether entries can be read, there is no monitor database, or the account has no right to it.
 MonitorAccess = Literal["read", "none", "denied"]
 
-SERVICE_RESULT_CODES = frozenset({"busy", "unavailable"})  # the search itself failed
 DENIED_RESULT_CODES = frozenset({"noSuchObject", "insufficientAccessRights"})
 
 
@@ -37,7 +37,7 @@ def search_monitor(
         return "read", session.search(base, scope, filter_text, attributes)
     except SessionError as error:
         failure = error.failure
-        if failure.kind is not FailureKind.RESULT or failure.result_code in SERVICE_RESULT_CODES:
+        if failure.kind is not FailureKind.RESULT or failure.result_code in HARD_RESULT_CODES:
             raise
         if not _has_monitor(session):
             return "none", ()

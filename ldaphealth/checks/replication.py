@@ -50,7 +50,7 @@ from ldaphealth.csn import (
     lacks,
     regressed,
 )
-from ldaphealth.csn.server_id import ServerId
+from ldaphealth.csn.server_id import RetiredServerIds
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, consumers
 from ldaphealth.text.printable import printable
@@ -83,13 +83,7 @@ class Params(Struct, frozen=True, kw_only=True):
     behind_second_look: Annotated[
         Thresholds, Meta(description="the same in a process without memory, which reads twice")
     ] = SECOND_LOOK
-    retired_server_ids: Annotated[
-        tuple[ServerId, ...],
-        Meta(
-            description="server IDs that write no more and may be missing: texts are hexadecimal, "
-            'as CSNs show them (`["01a"]`), numbers decimal'
-        ),
-    ] = ()
+    retired_server_ids: RetiredServerIds = ()
     reference: Annotated[
         str,
         Meta(

@@ -176,17 +176,13 @@ def history_command(server: str, limit: int, socket: Path, form: str) -> None:
         click.echo(f"{change['at']}  {service:8}  {verdict['server']}  {held}{codes}".rstrip())
 
 
-def _set_override(  # noqa: PLR0913, PLR0917  an override and the agent that keeps it
-    will: OverrideAction,
-    server: str,
-    seconds: float,
-    reason: str,
-    socket: Path,
-    force: bool = False,
-) -> None:
-    query_agent(socket, OverrideRequest(server, will, seconds, reason, force))
-    until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch_seconds() + seconds))
-    click.echo(f"{server} is {SERVICE_TEXTS[will]} until {until}, by operator override")
+def _set_override(request: OverrideRequest, socket: Path) -> None:
+    query_agent(socket, request)
+    end = time.localtime(epoch_seconds() + request.seconds)
+    until = time.strftime("%Y-%m-%d %H:%M:%S", end)
+    click.echo(
+        f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
+    )
 
 
 def _override_options(command: F) -> F:
@@ -225,14 +221,14 @@ def drain_command(server: str, seconds: float, reason: str, socket: Path, force:
 
     Open connections continue, if HAProxy or misc_dynamic of keepalived is used.
     """
-    _set_override("drain", server, seconds, reason, socket, force)
+    _set_override(OverrideRequest(server, "drain", seconds, reason, force), socket)
 
 
 @click.command("force-in")
 @_override_options
 def force_in_command(server: str, seconds: float, reason: str, socket: Path) -> None:
     """Keep a server in service, whatever the checks find."""
-    _set_override("in", server, seconds, reason, socket)
+    _set_override(OverrideRequest(server, "in", seconds, reason), socket)
 
 
 @click.command("force-out")
@@ -240,7 +236,7 @@ def force_in_command(server: str, seconds: float, reason: str, socket: Path) -> 
 @force_option
 def force_out_command(server: str, seconds: float, reason: str, socket: Path, force: bool) -> None:
     """Take a server out of service, whatever the checks find."""
-    _set_override("out", server, seconds, reason, socket, force)
+    _set_override(OverrideRequest(server, "out", seconds, reason, force), socket)
 
 
 @click.command("undrain")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
 
 MAX_SERVER_ID = 0xFFF  # three digits in a CSN
 _FORM = re.compile(r"(?:0x)?([0-9a-f]{1,3})", re.ASCII | re.IGNORECASE)
@@ -13,6 +16,15 @@ class ServerId(int):
 
     def __str__(self) -> str:
         return f"{int(self):03x}"
+
+
+RetiredServerIds: TypeAlias = Annotated[
+    tuple[ServerId, ...],
+    Meta(
+        description="server IDs that write no more and may be missing: texts are hexadecimal, "
+        'as CSNs show them (`["01a"]`), numbers decimal'
+    ),
+]
 
 
 def parse_server_id(value: str | int) -> ServerId:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ldaphealth.guard.decision import Decision, decide
 from ldaphealth.guard.memory import Memory, Override, RoundPeriod, ServerMemory
-from ldaphealth.guard.rules import RULES, Rule, rule_named
+from ldaphealth.guard.rules import RULES, Rule, is_in_doubt, rule_named
 
 __all__ = [
     "RULES",
@@ -19,5 +19,6 @@ __all__ = [
     "Rule",
     "ServerMemory",
     "decide",
+    "is_in_doubt",
     "rule_named",
 ]

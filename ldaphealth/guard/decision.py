@@ -84,30 +84,19 @@ def _readings(
 
 def _with_contradictions(readings: Sequence[Reading]) -> Sequence[Reading]:
     """Return the readings; a silent server remembers when another one was first known to answer."""
-    silent = {
-        each.server.id
-        for each in readings
-        if (past := each.past) is not None
-        and past.silent_since is not None
-        and past.contradicted_at is None
-    }
-    if not silent:
-        return readings
-    answers = {each.server.id: each.past.answers for each in readings if each.past is not None}
-    return [
-        _with_contradiction(each, answers) if each.server.id in silent else each
-        for each in readings
-    ]
+    pasts = {each.server.id: past for each in readings if (past := each.past) is not None}
+    return [_with_contradiction(each, pasts) for each in readings]
 
 
-def _with_contradiction(reading: Reading, answers: Mapping[str, Sequence[BootSeconds]]) -> Reading:
-    past, before = reading.past, reading.before
-    assert past is not None
-    assert past.silent_since is not None
-    assert before is not None
+def _with_contradiction(reading: Reading, pasts: Mapping[str, ServerMemory]) -> Reading:
+    past, before = pasts.get(reading.server.id), reading.before
+    if past is None or before is None:
+        return reading
+    if past.silent_since is None or past.contradicted_at is not None:
+        return reading
     since = past.silent_since
-    others = (each for server, each in answers.items() if server != reading.server.id)
-    later = [at for each in others for at in each if at >= since]
+    others = (each for server, each in pasts.items() if server != reading.server.id)
+    later = (at for each in others for at in each.answers if at >= since)
     return replace(reading, before=replace(before, contradicted_at=min(later, default=None)))
 
 

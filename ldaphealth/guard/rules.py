@@ -87,15 +87,17 @@ def _shared_reasons(readings: Sequence[Reading]) -> frozenset[str]:
     votes at least: all of them, or most of them if an expectation is contradicted.
     """
     answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
-    votes = Counter(
-        check
-        for each in answering
-        for check in {found.check for found in each.findings if found.state is not State.UNKNOWN}
-    )
     failing = Counter(
         (found.check, found.reason, found.trust is Trust.EXPECTATION)
         for each in answering
         for found in {found.reason: found for found in each.removing}.values()
+    )
+    if not failing:  # the usual case, in each decision on a healthy cluster
+        return frozenset()
+    votes = Counter(
+        check
+        for each in answering
+        for check in {found.check for found in each.findings if found.state is not State.UNKNOWN}
     )
     return frozenset(
         reason
@@ -140,13 +142,25 @@ def _settled(context: RuleContext, reading: Reading) -> Reading:
         is_held = past.in_service and reading.share not in (None, accepted_share(past, settings))
         return replace(reading, held_by=reading.held_by or context.rule) if is_held else reading
     if past.in_service:
-        enough = past.bad >= (settings.fall_hard if reading.is_hard else settings.fall_soft)
+        enough = past.bad >= fall_rounds(settings, is_hard=reading.is_hard)
     else:
         waited = context.now - past.since
         enough = past.by_operator or (
             past.good >= settings.rise and waited >= min_out_seconds(past, settings)
         )
     return reading if enough else replace(reading, held=past.in_service, held_by=context.rule)
+
+
+def is_in_doubt(past: ServerMemory, settings: Settle) -> bool:
+    """Return whether the latest rounds contradict the side of a server, but are too few yet."""
+    if not past.in_service:
+        return 0 < past.good < settings.rise
+    return 0 < past.bad < fall_rounds(settings, is_hard=past.silent_since is not None)
+
+
+def fall_rounds(settings: Settle, *, is_hard: bool) -> int:
+    """Return how many failed rounds take a server out."""
+    return settings.fall_hard if is_hard else settings.fall_soft
 
 
 def accepted_share(past: ServerMemory, settings: Settle) -> float:
