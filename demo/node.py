@@ -128,7 +128,13 @@ class Node(Slapd):
 
     def refuse_password(self) -> None:
         """Answer the check account's bind with invalidCredentials, by an access rule."""
-        self._forbid(f'to dn.base="{CHECK_DN}" attrs=userPassword by * none')
+        self.forbid(f'to dn.base="{CHECK_DN}" attrs=userPassword by * none')
+
+    def forbid(self, rule: str) -> None:
+        """Put an access rule (slapd.access(5)) before all others."""
+        self.root.modify(DATABASE, f"add: olcAccess\nolcAccess: {{0}}{rule}")
+        # The last fault is undone first, so this rule is the first one again by then.
+        self._undo.callback(self.root.modify, DATABASE, "delete: olcAccess\nolcAccess: {0}")
 
     def hide_base(self, dn: str) -> None:
         """Answer noSuchObject to searches at or below `dn`, by an access rule.
@@ -137,7 +143,7 @@ class Node(Slapd):
         (slapd.access(5)): a client cannot tell the two apart, and this works for the suffix
         too, which cannot be deleted without its contextCSN. Binds stay possible (`=x`).
         """
-        self._forbid(f'to dn.subtree="{dn}" by anonymous =x by * =0')
+        self.forbid(f'to dn.subtree="{dn}" by anonymous =x by * =0')
 
     def empty(self) -> None:
         """Delete all people without a trace: same contextCSN, but the entries are gone.
@@ -190,11 +196,6 @@ class Node(Slapd):
     def _configure(self, attribute: str, values: Iterable[str]) -> None:
         lines = "".join(f"{attribute}: {value}\n" for value in values)
         self.root.modify(DATABASE, f"replace: {attribute}\n{lines}")
-
-    def _forbid(self, rule: str) -> None:
-        self.root.modify(DATABASE, f"add: olcAccess\nolcAccess: {{0}}{rule}")
-        # The last fault is undone first, so this rule is the first one again by then.
-        self._undo.callback(self.root.modify, DATABASE, "delete: olcAccess\nolcAccess: {0}")
 
     def _point_links(self, cut: frozenset[str]) -> None:
         self._cut = cut

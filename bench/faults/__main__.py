@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--list", action="store_true", help="show the faults and run none")
     parser.add_argument("--only", type=_names, metavar="NAMES", help="faults, with ; between them")
-    parser.add_argument("--interval", type=float, default=2.0, help="seconds between two looks")
+    parser.add_argument("--interval", type=float, default=2.0, help="seconds between two probes")
     parser.add_argument("--side-by-side", type=int, default=8, help="clusters at the same time")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the document, too")

@@ -33,7 +33,7 @@ WATCH_SECONDS = 0.05
 START_SECONDS = 30.0
 OUT = "1"
 
-# What the agents are told beside the servers, the account, TLS and the interval.
+# The settings of the agents besides the servers, the account, TLS and the interval.
 CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
     "agent": {},
     "agent, stricter": {
@@ -65,23 +65,23 @@ class Watcher:
         self.changes: list[Change] = []
         self.in_service = dict.fromkeys(SERVERS, True)
 
-    def see(self, server: int, *, in_service: bool, words: str = "") -> None:
+    def see(self, server: int, *, in_service: bool, text: str = "") -> None:
         """Note it if it is a change."""
         if self.in_service[server] != in_service:
             self.in_service[server] = in_service
-            self.changes.append(Change(time.monotonic(), server, in_service, words))
+            self.changes.append(Change(time.monotonic(), server, in_service, text))
 
 
 class Polling(Watcher):
-    """Looks at each server once an interval and counts, as keepalived and HAProxy do.
+    """Probes each server once an interval and counts, as keepalived and HAProxy do.
 
-    FALL failures in a row take a server out, RISE successes take it back. A look that takes longer
+    FALL failures in a row take a server out, RISE successes take it back. A probe that takes longer
     than the interval has failed, which is what keepalived does where `misc_timeout` is not set.
     """
 
-    def __init__(self, look: Callable[[int], bool], interval_seconds: float, seed: int) -> None:
+    def __init__(self, probe: Callable[[int], bool], interval_seconds: float, seed: int) -> None:
         super().__init__()
-        self._look = look
+        self._probe = probe
         self._interval_seconds = interval_seconds
         self._dice = random.Random(seed)  # noqa: S311 (chance, no secret)
         self._done = threading.Event()
@@ -105,7 +105,7 @@ class Polling(Watcher):
         row = 0
         good_before = True
         while not self._done.wait(max(0.0, due - time.monotonic())):
-            good = self._look(server)
+            good = self._probe(server)
             row = row + 1 if good == good_before else 1
             good_before = good
             if row >= (RISE if good else FALL):
@@ -114,20 +114,20 @@ class Polling(Watcher):
 
 
 def tcp_connect(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
-    """Return a look that connects and closes, as TCP_CHECK of keepalived does."""
+    """Return a probe that connects and closes, as TCP_CHECK of keepalived does."""
 
-    def look(server: int) -> bool:
+    def probe(server: int) -> bool:
         with contextlib.suppress(OSError):
             address = (HOST, site.ports[server - 1])
             with socket.create_connection(address, timeout_seconds):
                 return True
         return False
 
-    return look
+    return probe
 
 
 def check_ldap(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
-    """Return a look with check_ldap of monitoring-plugins.
+    """Return a probe with check_ldap of monitoring-plugins.
 
     It binds as the check account and counts the people and the entry above them, because it counts
     the whole subtree; so it finds an empty directory too.
@@ -136,7 +136,7 @@ def check_ldap(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
     environment = tls_environment(site) if site.shape.tls else {"LDAPNOINIT": "1"}
     environment |= {"PATH": os.defpath, "LDAP_PASSWORD": CHECK_PASSWORD}
 
-    def look(server: int) -> bool:
+    def probe(server: int) -> bool:
         address = ("-H", HOST, "-p", str(site.ports[server - 1]))
         wanted = ("-b", PEOPLE, "-C", f"{PEOPLE_COUNT + 1}:", "-D", CHECK_DN, "-3", *secure)
         limit = ("-t", str(max(1, round(timeout_seconds))))
@@ -151,7 +151,7 @@ def check_ldap(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
             return done.returncode == 0
         return False
 
-    return look
+    return probe
 
 
 class Agent(Watcher):
@@ -189,9 +189,9 @@ class Agent(Watcher):
         self._thread.join()
         self._program.stop()
 
-    def told(self) -> dict[int, str]:
+    def reasons(self) -> dict[int, str]:
         """Return the state of each server that is not OK, with its reasons."""
-        document = json.loads(self._ask("status", "--format", "json") or "{}")
+        document = json.loads(self._query("status", "--format", "json") or "{}")
         return {
             _number(verdict["server"]): " ".join(
                 [verdict["state"], *(reason["code"] for reason in verdict["reasons"])]
@@ -200,7 +200,7 @@ class Agent(Watcher):
             if verdict["state"] != "OK"
         }
 
-    def _ask(self, *arguments: str) -> str:
+    def _query(self, *arguments: str) -> str:
         return subprocess.run(
             [*PROGRAM, *arguments],
             env=self._environment,
@@ -213,15 +213,15 @@ class Agent(Watcher):
     def _watch(self) -> None:
         while not self._done.wait(WATCH_SECONDS):
             for server in SERVERS:
-                words = self._line(server)
-                if words:
-                    self.see(server, in_service=words[1] != OUT, words=" ".join(words[5:]))
+                fields = self._line(server)
+                if fields:
+                    self.see(server, in_service=fields[1] != OUT, text=" ".join(fields[5:]))
 
     def _is_ready(self) -> bool:
         return all(self._line(server) for server in SERVERS)
 
     def _line(self, server: int) -> list[str]:
-        """Return the words of docs/keepalived-contract.md, or none if there is no file yet."""
+        """Return the fields of docs/keepalived-contract.md, or none if there is no file yet."""
         with contextlib.suppress(FileNotFoundError):
             return (self._verdicts / f"ldap{server}").read_text().split()
         return []

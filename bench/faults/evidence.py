@@ -1,6 +1,6 @@
 """Control probes: what ldapsearch and ldapmodify from outside, through the proxy, see of a fault.
 
-A row of the table says what they must see at each server; a fault that they do not see was not
+A row of the table states what they must see at each server; a fault that they do not see was not
 injected, and its trial counts for nothing.
 """
 
@@ -21,7 +21,7 @@ QUICK_SECONDS = 1.0
 LOCAL_CODE = 128  # exit statuses from here are libldap's own codes below zero: no LDAP answer
 INSUFFICIENT_ACCESS = 50
 UNSEEN = "the same entryCSN, and another value"
-CONNECT_ERROR = "Connect error"  # what libldap says when TLS does not come about
+CONNECT_ERROR = "Connect error"  # the text of libldap if TLS cannot be established
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ Probe = Callable[[Site, int], Seen]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What must be seen at a server, in words, and how."""
+    """What must be seen at a server, and how it is probed."""
 
     what: str
     probe: Probe
@@ -147,7 +147,7 @@ def several(count: int, probe: Probe, holds: Callable[[Seen], bool]) -> Probe:
 def _context_csn(site: Site, server: int) -> Seen:
     """Read contextCSN, once more after a second, and return it only if it stood still or differs.
 
-    `text` says whether the server lacked for that second what others have: `lacks`, `has more`,
+    `text` states whether the server lacked for that second what others have: `lacks`, `has more`,
     both or neither.
     """
     before = {number: _read_csn(site, number) for number in range(1, 5)}
@@ -156,7 +156,7 @@ def _context_csn(site: Site, server: int) -> Seen:
     others = [values for number, values in before.items() if number != server]
     lacks = any(not values <= after and not _covers(after, values) for values in others)
     more = any(not _covers(values, before[server]) for values in others)
-    text = " ".join(word for word, so in (("lacks", lacks), ("has more", more)) if so)
+    text = " ".join(word for word, applies in (("lacks", lacks), ("has more", more)) if applies)
     return Seen(0, QUICK_SECONDS, text, "")
 
 
@@ -168,7 +168,7 @@ def _read_csn(site: Site, server: int) -> set[str]:
 
 
 def _covers(vector: set[str], other: set[str]) -> bool:
-    """Tell whether a vector has all changes of another: the newer CSN of an ID covers."""
+    """Return whether a vector has all changes of another: the newer CSN of an ID covers."""
     newest = {csn.split("#")[2]: csn for csn in vector}
     return all(newest.get(csn.split("#")[2], "") >= csn for csn in other)
 

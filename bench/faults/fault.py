@@ -14,7 +14,7 @@ Step = Callable[[Site], object]
 
 
 class Kind(Enum):
-    """What a row asks of a checker."""
+    """What a row expects of a checker."""
 
     FAULT = "fault"  # servers must go out
     CONTROL = "control"  # something happens, and every server must stay
@@ -29,7 +29,7 @@ class Fault:
       the others. All others must stay, but for those in `open`, for which either is right.
     - `shows`: what a control probe must see at a server before the fault is undone; at servers that
       are not named it must see a healthy one.
-    - `caught_by` says which setting finds a fault that is missed, and at what price.
+    - `caught_by` names the setting that finds a fault that is missed, and its price.
     - `prepare` comes before the checkers are started.
     """
 

@@ -78,7 +78,7 @@ async def forward(connection: Connection) -> None:
 
 
 async def freeze(connection: Connection) -> None:
-    """Take the connection and say nothing."""
+    """Accept the connection and send nothing."""
     while await connection.reader.read(CHUNK_BYTES):
         pass
     await asyncio.Event().wait()
@@ -93,8 +93,8 @@ async def close(_: Connection) -> None:
     """Close the connection at once, in order."""
 
 
-def say(answer: bytes) -> Behaviour:
-    """Answer each request with the same bytes, whatever was asked."""
+def answer_with(answer: bytes) -> Behaviour:
+    """Answer each request with the same bytes."""
 
     async def behave(connection: Connection) -> None:
         while await connection.reader.read(CHUNK_BYTES):

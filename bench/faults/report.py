@@ -15,12 +15,12 @@ TITLE = """\
 # Evidence: injected faults, and what each checker made of them
 
 Written by `{command}` on {date}; do not edit it. Every fault is put into a real cluster of four slapd, each behind a proxy
-that can break connections, and taken out again. Four checkers look at it side by side, every {interval:g} s:
+that can break connections, and taken out again. Four checkers probe it side by side, every {interval:g} s:
 
 | checker | what it is |
 |---|---|
 | TCP connect | connect and close, as keepalived's TCP_CHECK does; out after 3 failures in a row, back after 2 successes |
-| check_ldap | monitoring-plugins' check_ldap binds and counts the people (`-C 20:`), the same 3 and 2; a look that takes longer than the interval has failed, as keepalived has it |
+| check_ldap | monitoring-plugins' check_ldap binds and counts the people (`-C 20:`), the same 3 and 2; a probe that takes longer than the interval has failed, as keepalived has it |
 | agent | `ldaphealth agent`, where only the servers, the suffix, the account and `interval_seconds` are set |
 | agent, stricter | the same with the settings at the end of this page |
 
@@ -129,12 +129,12 @@ def by_fault(run: Run) -> str:
 
 
 def misses(run: Run) -> str:
-    """Return what the agents missed or removed falsely, what they told, and what would help."""
+    """Return what the agents missed or removed falsely, what they reported, and what would help."""
     lines = [
         f"- **{fault.name}**, {checker}: {text}\n"
         for fault in run.counted()
         for checker in run.checkers
-        if checker in run.trials[fault.name].told
+        if checker in run.trials[fault.name].reasons
         for text in _wrong(run, fault, checker)
     ]
     return "".join(lines) or "None.\n"
@@ -142,12 +142,14 @@ def misses(run: Run) -> str:
 
 def _wrong(run: Run, fault: Fault, checker: str) -> list[str]:
     trial, scored = run.trials[fault.name], run.score(fault, checker)
-    told = trial.told[checker]
+    reasons = trial.reasons[checker]
     found = []
     if scored.missed:
-        words = {told.get(server, "nothing") for server in scored.missed}
-        said = ", ".join(f"`{each}`" if each != "nothing" else each for each in sorted(words))
-        found.append(f"missed {servers(scored.missed)}, told {said}. {fault.caught_by}".rstrip())
+        reported = {reasons.get(server, "nothing") for server in scored.missed}
+        texts = ", ".join(f"`{each}`" if each != "nothing" else each for each in sorted(reported))
+        found.append(
+            f"missed {servers(scored.missed)}, reported {texts}. {fault.caught_by}".rstrip()
+        )
     if scored.removed_falsely:
         first = min(
             (
@@ -159,7 +161,7 @@ def _wrong(run: Run, fault: Fault, checker: str) -> list[str]:
         )
         found.append(
             f"removed {servers(scored.removed_falsely)} falsely, the first "
-            f"{first.at - trial.began:.1f} s after the fault began: `{first.words}`"
+            f"{first.at - trial.began:.1f} s after the fault began: `{first.text}`"
         )
     return found
 
@@ -201,7 +203,7 @@ def as_json(run: Run) -> str:
                 "kind": fault.kind.value,
                 "out": fault.out,
                 "open": fault.open,
-                "told": run.trials[fault.name].told,
+                "reasons": run.trials[fault.name].reasons,
                 "scores": {each: asdict(run.score(fault, each)) for each in run.checkers},
                 "changes": {
                     checker: [

@@ -80,7 +80,7 @@ ROWS = (
         undone="the password is the old one, and the server receives",
         shows={each: evidence.code(INVALID_CREDENTIALS) for each in (1, 2, 3)}
         | {4: evidence.code(0)},
-        open=(4,),  # it lacks a change, but nobody who binds to it can know
+        open=(4,),  # it lacks a change, but no client that binds to it can know
         hold_seconds=25,
     ),
     Fault(

@@ -31,10 +31,10 @@ def _slow_ramp(site: Site) -> None:
 
 # Which setting finds what the default one misses, and at what price.
 CONFIRM = (
-    "With `settle: {confirm_seconds: 0}` each look that fails counts, and takes it out; the price "
+    "With `settle: {confirm_seconds: 0}` each probe that fails counts, and takes it out; the price "
     "is that every restart and every lost connection does, too."
 )
-TOO_LARGE = "No setting finds it: an answer of more than 64 KiB is told, and removes nobody."
+TOO_LARGE = "No setting finds it: an answer of more than 64 KiB is only reported."
 
 PROCESS = (
     Fault(
@@ -198,7 +198,7 @@ ANSWERS = (
         name="speaks HTTP",
         kind=Kind.FAULT,
         injected="each request is answered in HTTP",
-        inject=lambda site: site.behave(network.say(HTTP), 2),
+        inject=lambda site: site.behave(network.answer_with(HTTP), 2),
         undone="answers come from slapd",
         shows={2: evidence.DEAD},
         out=(2,),
@@ -207,7 +207,7 @@ ANSWERS = (
         name="announces two gigabytes",
         kind=Kind.FAULT,
         injected="each answer begins a message of two gigabytes that never comes",
-        inject=lambda site: site.behave(network.say(HUGE), 2),
+        inject=lambda site: site.behave(network.answer_with(HUGE), 2),
         undone="answers come from slapd",
         shows={2: evidence.DEAD},
         out=(2,),

@@ -234,7 +234,7 @@ ALL_ALIKE = (
     Fault(
         name="our client certificate expired",
         kind=Kind.CONTROL,
-        injected="every server demands a client's certificate, and ours ends",
+        injected="every server demands a client's certificate, and that of the checkers ends",
         inject=lambda site: site.wait_until_certificate_ends(),
         undone="nothing: the servers demand none any more",
         undo=lambda site: site.demand_certificates("never"),

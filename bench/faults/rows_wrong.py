@@ -17,15 +17,15 @@ START_TLS_ANSWER_BYTES = 14
 # Which setting finds what the default one misses, and at what price.
 WRITE = (
     "The check `write` with a `container` finds it; it costs a modify and a compare at each "
-    "provider in each look, and replication carries each change."
+    "provider in each probe, and replication carries each change."
 )
 SEARCH = (
     "The check `search` with `base`, `scope: one` and `entries` finds it; it costs reading these "
-    "entries in each look, and a limit that follows when entries are added or removed."
+    "entries in each probe, and a limit that follows when entries are added or removed."
 )
 COMPARE = (
     "The check `compare` of a known value, with `effect: out`, finds it; it costs an operation in "
-    "each look, and sees this one value."
+    "each probe, and sees this one value."
 )
 CONTENT_CHECK = (
     "The check `content` with `effect: out` finds it within `cover_hours`; it costs reading every "
@@ -212,7 +212,7 @@ REPLICATION = (
     Fault(
         name="replication cut, one change",
         kind=Kind.FAULT,
-        injected="one server receives nothing; one change is made elsewhere, then nobody writes",
+        injected="one server receives nothing; one change is made elsewhere, then no client writes",
         inject=in_order(
             lambda site: site.node(4).cut_replication(), lambda site: site.node(1).write()
         ),

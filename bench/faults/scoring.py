@@ -14,12 +14,12 @@ SERVERS = (1, 2, 3, 4)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A checker has taken a server out, or back; `words` are its own."""
+    """A checker has taken a server out, or back; `text` is its own."""
 
     at: float
     server: int
     in_service: bool
-    words: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Trial:
     """One fault from before it was injected until long after it was undone.
 
     `changes` are those of each checker, by time; before `began` every server was in service.
-    `not_shown` says for which server the control probe did not see the fault; such a trial counts
-    for nothing. `told` are the reasons that an agent gave just before the end of the fault.
+    `not_shown` has the servers at which the control probe did not see the fault; such a trial
+    counts for nothing. `reasons` are those that an agent reported just before its end.
     """
 
     fault: str
@@ -37,7 +37,7 @@ class Trial:
     ended: float
     changes: Mapping[str, Sequence[Change]]
     not_shown: Mapping[int, str]
-    told: Mapping[str, Mapping[int, str]]
+    reasons: Mapping[str, Mapping[int, str]]
 
 
 @dataclass(frozen=True, kw_only=True)

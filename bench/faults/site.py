@@ -148,9 +148,9 @@ class Site:
             self.node(server).freeze()
 
     def occupy_threads(self, server: int) -> None:
-        """Let clients ask for more than they read, until each thread of slapd waits for one."""
+        """Let clients request more than they read, until each thread of slapd waits for one."""
         password = self.cluster.accounts.root.password_file.read_text()
-        asked = messages.search_below(2, SUFFIX) * HOG_SEARCHES
+        requests = messages.search_below(2, SUFFIX) * HOG_SEARCHES
         for _ in range(HOG_CONNECTIONS):
             client = self._undo.enter_context(socket.socket())
             client.settimeout(1.0)
@@ -159,7 +159,7 @@ class Site:
             try:
                 client.sendall(messages.bind(1, ROOT_DN, password))
                 client.recv(SMALL_BUFFER_BYTES)
-                client.sendall(asked)
+                client.sendall(requests)
             except TimeoutError:  # no thread is left
                 break
 
@@ -184,9 +184,7 @@ class Site:
 
     def forbid(self, server: int, rule: str) -> None:
         """Put an access rule before all others."""
-        root = self.node(server).root
-        root.modify(DATABASE, f"add: olcAccess\nolcAccess: {{0}}{rule}")
-        self._undo.callback(root.modify, DATABASE, "delete: olcAccess\nolcAccess: {0}")
+        self.node(server).forbid(rule)
 
     def on(self, fault: Callable[[Node], None], *servers: int) -> None:
         """Put a fault of `demo/node.py` into servers."""
@@ -302,11 +300,11 @@ class Site:
         own = self.node(server).directory
         self._undo.callback(self._present, server, own.with_suffix(".pem"), own.with_suffix(".key"))
 
-    def demand_certificates(self, word: str) -> None:
+    def demand_certificates(self, level: str) -> None:
         """Let every server demand a client's certificate, or not (olcTLSVerifyClient)."""
         for node in self.cluster.nodes:
             node.root.modify(
-                "cn=config", f"replace: olcTLSVerifyClient\nolcTLSVerifyClient: {word}"
+                "cn=config", f"replace: olcTLSVerifyClient\nolcTLSVerifyClient: {level}"
             )
 
     def wait_until_certificate_ends(self) -> None:

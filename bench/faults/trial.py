@@ -47,8 +47,8 @@ def measure(name: str, interval_seconds: float, seed: int) -> Trial:
         return run(fault, interval_seconds, seed)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
-        raise RuntimeError(told) from None
+        message = f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+        raise RuntimeError(message) from None
 
 
 def run(fault: Fault, interval_seconds: float, seed: int) -> Trial:
@@ -80,8 +80,8 @@ def _started(
         name: stack.enter_context(Agent(site, directory / str(number), settings, interval_seconds))
         for number, (name, settings) in enumerate(CONFIGURATIONS.items())
     }
-    for name, look in (("TCP connect", tcp_connect), ("check_ldap", check_ldap)):
-        polling = Polling(look(site, interval_seconds), interval_seconds, seed)
+    for name, probe in (("TCP connect", tcp_connect), ("check_ldap", check_ldap)):
+        polling = Polling(probe(site, interval_seconds), interval_seconds, seed)
         checkers[name] = stack.enter_context(polling)
     return checkers
 
@@ -94,8 +94,10 @@ def _measure(fault: Fault, site: Site, checkers: dict[str, Watcher]) -> Trial:
         fault.inject(site)
         probes.injected.set()
         time.sleep(max(0.0, began + fault.hold_seconds - time.monotonic()))
-        told = {
-            name: checker.told() for name, checker in checkers.items() if isinstance(checker, Agent)
+        reasons = {
+            name: checker.reasons()
+            for name, checker in checkers.items()
+            if isinstance(checker, Agent)
         }
     undone = time.monotonic()
     fault.undo(site)
@@ -111,7 +113,7 @@ def _measure(fault: Fault, site: Site, checkers: dict[str, Watcher]) -> Trial:
         ended=time.monotonic(),
         changes={name: tuple(checker.changes) for name, checker in checkers.items()},
         not_shown=dict(probes.not_shown),
-        told=told,
+        reasons=reasons,
     )
 
 
@@ -122,8 +124,8 @@ def _all_in(checkers: dict[str, Watcher]) -> bool:
 class _Probes:
     """Control probes beside the fault, one thread a server, each until its evidence is seen.
 
-    A fault may last for a moment, so it is looked for from the beginning; that the other servers
-    are healthy is looked for when it is in.
+    A fault may last for a moment, so it is probed from the beginning; that the other servers
+    are healthy is probed while it is in.
     """
 
     def __init__(self, fault: Fault, site: Site) -> None:

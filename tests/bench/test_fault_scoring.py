@@ -35,7 +35,7 @@ def trial(*changes: Change) -> Trial:
         ended=ENDED,
         changes={"checker": changes},
         not_shown={},
-        told={},
+        reasons={},
     )
 
 

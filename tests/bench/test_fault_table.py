@@ -1,4 +1,4 @@
-"""The table of faults is whole: each row has its truth and its evidence, and says what it is."""
+"""The table of faults is whole: each row has its truth and its evidence, and a text for people."""
 
 from __future__ import annotations
 

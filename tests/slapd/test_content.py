@@ -265,7 +265,7 @@ def test_what_the_account_may_not_read_is_not_taken_for_missing(
     rule: str, cluster: Cluster, config: Path
 ) -> None:
     node = cluster.nodes[2]
-    node._forbid(rule)
+    node.forbid(rule)
     status, report = compared(config)
 
     assert (status, report["different"]) == (3, 0)
