@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from ldaphealth.checks.canary import TOKEN_ATTRIBUTE
-from ldaphealth.checks.own_entry import fresh_token, read_own
+from ldaphealth.checks.own_entry import COPY, fresh_token, is_copy, read_own
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
 from ldaphealth.ldap.deadline import SessionError
@@ -115,7 +115,8 @@ def write_and_watch(
             _wait_for_readers(context, holder, len(readers))
             token = holder.token = _write(context, session, plan)
         except SessionError as error:
-            return TokenResult(outcome="unwritten", detail=error.failure.detail)
+            detail = COPY if is_copy(error.failure) else error.failure.detail
+            return TokenResult(outcome="unwritten", detail=detail)
         finally:
             session.close()
             holder.done.set()
