@@ -17,7 +17,7 @@ from ldaphealth.agent.schedule import Schedule
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
@@ -37,6 +37,11 @@ class SurveyRun:
         self.began = self.deadline.now()
         self.stop = threading.Event()
         self.is_given_up = False
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Return the servers that it watches."""
+        return self.cluster.servers_of(self.planned.check)
 
     def is_of(self, cluster: Cluster, planned: ConfiguredCheck) -> bool:
         """Return whether it was started with these servers and settings."""
@@ -176,7 +181,7 @@ def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
     if check.survey is None:
         raise TypeError(f"check {check.name} is not a survey")
     context = SurveyContext(
-        servers=run.cluster.servers,
+        servers=run.servers,
         params=run.planned.params,
         deadline=run.deadline,
         kept=kept,
@@ -197,14 +202,14 @@ def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
 def _observations(run: SurveyRun, result: SurveyResult[Any, Any]) -> tuple[AnyObservation, ...]:
     return tuple(
         _observation(run, server.id, result.found[server.id])
-        for server in run.cluster.servers
+        for server in run.servers
         if server.id in result.found
     )
 
 
 def _failed(run: SurveyRun, detail: str) -> tuple[AnyObservation, ...]:
     failure = Failure(FailureKind.BUG, printable(detail), is_local=True)
-    return tuple(_observation(run, server.id, None, failure) for server in run.cluster.servers)
+    return tuple(_observation(run, server.id, None, failure) for server in run.servers)
 
 
 def _observation(

@@ -349,5 +349,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     covers=is_unchanged,
 )

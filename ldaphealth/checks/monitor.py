@@ -189,5 +189,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     second_look=second_look,
 )

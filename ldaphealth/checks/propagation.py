@@ -294,4 +294,6 @@ def _name(server: str) -> str:
     return server.partition("/")[2]
 
 
-CHECK = Check(name="propagation", params=Params, facts=Facts, judge=judge, survey=survey)
+CHECK = Check(
+    name="propagation", params=Params, facts=Facts, judge=judge, survey=survey, of_one_server=True
+)

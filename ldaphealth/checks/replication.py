@@ -293,6 +293,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     effect=CheckEffect.OUT,
     second_look=second_look,
     covers=grew,

@@ -250,5 +250,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     effect=CheckEffect.OUT,
 )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable, Iterator
 
+from msgspec.structs import replace
+
 from ldaphealth.check import AnyView
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
@@ -56,11 +58,26 @@ def judge_server(
         finding
         for configured in cluster.checks
         if only is None or configured.check.name in only
-        for finding in _judge_one(
-            recent.view(server, configured.check.name, one_shot=one_shot, servers=cluster.servers),
-            configured,
-        )
+        for finding in _judge_one(_view(cluster, server, recent, configured, one_shot), configured)
     ]
+
+
+def _view(
+    cluster: Cluster,
+    server: Server,
+    recent: RecentObservations,
+    configured: ConfiguredCheck,
+    one_shot: bool,
+) -> AnyView:
+    """Return the view of a server, without those on which the check is not run."""
+    check, servers = configured.check, cluster.servers_of(configured.check)
+    view = recent.view(server, check.name, one_shot=one_shot, servers=servers)
+    if len(servers) == len(cluster.servers):
+        return view
+    run_on = {each.id for each in servers}  # a reload may have given a server another role
+    return replace(
+        view, observations={key: of for key, of in view.observations.items() if key in run_on}
+    )
 
 
 def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:

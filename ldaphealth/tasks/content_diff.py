@@ -36,8 +36,9 @@ class ContentDiff:
     """One comparison. The constructor raises ValueError if the resume file cannot be used."""
 
     def __init__(self, cluster: Cluster, options: DiffOptions) -> None:
-        self.servers = {server.id: server.uri for server in cluster.servers}
-        self.suffix = cluster.servers[0].suffix
+        servers = cluster.data_servers
+        self.servers = {server.id: server.uri for server in servers}
+        self.suffix = servers[0].suffix
         self._file = options.resume_file
         self._stop = threading.Event()
         self.progress = self._resumed() or ComparisonProgress(
@@ -50,7 +51,7 @@ class ContentDiff:
             pause=self._pause,
             entries_per_second=options.entries_per_second,
         )
-        remaining = [each for each in cluster.servers if each.id not in self.progress.not_compared]
+        remaining = [each for each in servers if each.id not in self.progress.not_compared]
         self.readers = [Reader(server, access) for server in remaining]
         limits = ComparisonLimits(options.wait_seconds, _retired(cluster))
         self._comparison = Comparison(self.readers, self.progress, limits, self._pause)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ldaphealth.agent.survey_runner import MARGIN_SECONDS, SurveyEnded, SurveyRunner
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import AnyObservation, FailureKind
+from ldaphealth.model import AnyObservation, FailureKind, Role
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Facts, Params, surveying, then
 
@@ -320,3 +320,25 @@ def test_a_survey_without_a_thread_is_our_own_trouble_and_begun_again() -> None:
     assert [each.failure and each.failure.is_local for each in base.seen()] == [True, True]
     base.at(1.0)
     assert [each.failure for each in base.seen()] == [None, None]
+
+
+def test_a_survey_of_single_servers_leaves_out_a_balancer() -> None:
+    watched: list[str] = []
+
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+        watched.extend(each.id for each in site.servers)
+        return FINE
+
+    base = Base(survey)
+    first, second = base.cluster.servers
+    connect, mine = base.cluster.checks
+    base.cluster = replace(
+        base.cluster,
+        servers=(replace(first, role=Role.BALANCER), second),
+        checks=(connect, replace(mine, check=replace(mine.check, of_one_server=True))),
+    )
+    base.runner.plan([base.cluster], 0.0)
+    base.at(1.0)
+
+    assert [each.server for each in base.seen()] == ["c/s1"]
+    assert watched == ["c/s1"]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import AnyView, Check
 from ldaphealth.checks import BUILT_IN
@@ -22,9 +23,11 @@ from ldaphealth.model import (
     FailureKind,
     Finding,
     Metric,
+    Role,
+    State,
     Trust,
 )
-from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from tests.checks.seen import (
     CRITICAL,
     EXPECTATION,
@@ -488,3 +491,33 @@ def test_a_judge_that_speaks_of_what_it_was_not_asked_is_a_bug_of_ours(judge_it:
     found = judge(cluster(third_party(judge_it)), recent(saw("theirs")), one_shot=True)
 
     assert [getattr(each, "reason", None) for each in found] == ["theirs.bug"]
+
+
+def test_a_server_that_became_a_balancer_is_not_compared_any_more() -> None:
+    csns = {"contextCSN": {"": ("20260101000000.000000Z#000000#001#000000",)}}
+    newer = {"contextCSN": {"": ("20260102000000.000000Z#000000#001#000000",)}}
+    seen = [saw("connect", of=name) for name in ("s0", "s1")]
+    seen += [saw("replication", newer, of="s0"), saw("replication", csns, of="s1", at=100.0)]
+    found = cluster(planned("connect"), planned("replication"), servers=2)
+    balancer = replace(found.servers[0], role=Role.BALANCER)
+    after = replace(found, servers=(balancer, found.servers[1]))
+
+    def codes(of: Cluster) -> list[tuple[str, str, State]]:
+        known = judge(of, recent(*seen), one_shot=False)
+        return [(each.server, each.code, each.state) for each in known if each.check != "connect"]
+
+    assert codes(found) == [("c/s0", "ok", OK), ("c/s1", "behind", CRITICAL)]
+    assert codes(after) == [("c/s1", "ok", OK)]
+
+
+def test_a_balancer_gets_the_checks_of_a_session_alone() -> None:
+    found = cluster(planned("connect"), planned("search"), planned("replication"))
+    (server,) = found.servers
+    balancer = replace(server, role=Role.BALANCER)
+
+    assert [each.check.name for each in found.round_checks_of(server)] == [
+        "connect",
+        "search",
+        "replication",
+    ]
+    assert [each.check.name for each in found.round_checks_of(balancer)] == ["connect", "search"]

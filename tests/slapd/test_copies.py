@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from demo.cluster import Cluster
 from demo.node import DATABASE, Node
 from demo.tree import CHECK_DN, CHECK_PASSWORD
-from ldaphealth.model import Finding, Role, State, Trust
-from ldaphealth.settings import Cluster as Configured
+from ldaphealth.model import Finding, Role, Server, State, Trust
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.recorded import Recorded
 from tests.slapd.watched import make_canaries, watched
@@ -69,17 +68,15 @@ def refer(consumer: Node, provider: Node) -> None:
     consumer.root.modify(DATABASE, f"replace: olcUpdateRef\nolcUpdateRef: {provider.uri}")
 
 
-def all_providers(found: Configured) -> Configured:
-    """Return the configuration with no other role than the default."""
-    return replace(
-        found, servers=tuple(replace(each, role=Role.PROVIDER) for each in found.servers)
-    )
+def all_providers(cluster: Cluster) -> tuple[Server, ...]:
+    """Return the servers, all with the default role."""
+    return tuple(replace(each, role=Role.PROVIDER) for each in watched(cluster).servers)
 
 
 def written(cluster: Cluster) -> dict[str, list[Finding]]:
     """Return the findings of the check `write`, by server; all servers are in service."""
-    configured = all_providers(watched(cluster, checks=("connect", "bind", "write", "unbind")))
-    verdicts = evaluate([configured]).verdicts
+    configured = watched(cluster, checks=("connect", "bind", "write", "unbind"))
+    verdicts = evaluate([replace(configured, servers=all_providers(cluster))]).verdicts
     assert all(each.in_service for each in verdicts)
     return {each.server: [f for f in each.findings if f.check == "write"] for each in verdicts}
 
@@ -104,7 +101,7 @@ def test_a_copy_that_refuses_writes_stays_in_service(
 def test_a_write_that_another_server_makes_is_neither_lost_nor_a_duplicate(
     chained: Cluster,
 ) -> None:
-    with Recorded(chained, ("write",), roles=Role.PROVIDER) as seen:
+    with Recorded(chained, ("write",), servers=all_providers(chained)) as seen:
         sleep(4.0)
 
     assert seen.ever_wrong() == {}
@@ -116,7 +113,7 @@ def test_without_cn_monitor_both_causes_are_named(chained: Cluster) -> None:
     before = consumer.root.read(MONITOR, "olcAccess")
     consumer.root.modify(MONITOR, "replace: olcAccess\nolcAccess: to * by * none")
     try:
-        with Recorded(chained, ("write",), roles=Role.PROVIDER) as seen:
+        with Recorded(chained, ("write",), servers=all_providers(chained)) as seen:
             sleep(2.0)
     finally:
         rules = "\n".join(f"olcAccess: {each}" for each in before)

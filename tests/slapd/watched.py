@@ -40,11 +40,11 @@ def watched(
     )
 
 
-def make_canaries(cluster: Cluster, agent: str) -> None:
+def make_canaries(cluster: Cluster, agent: str, servers: Sequence[Server] = ()) -> None:
     """Make the entries that the agent writes to, where they are missing: healing keeps them."""
     root = cluster.nodes[0].root
     there = {entry["dn"][0] for entry in root.search(CANARIES, scope="one")}
-    for server in watched(cluster).servers:
+    for server in servers or watched(cluster).servers:
         dn = canary_dn(CANARIES, agent, server)
         if dn not in there:
             attributes = canary_entry(agent, server).items()
