@@ -283,6 +283,8 @@ class Agent:
                 self.counters.deadline_misses += message.target.id in pool.hung
                 changed[pool.cluster.name] = pool
         for pool in changed.values():
+            if returned := pool.take_returned():
+                self._survey_runner.hurry(pool.cluster.name, returned, self._clock())
             self.decide(pool)
 
     def _handle_survey(self, message: SurveyEnded) -> None:
