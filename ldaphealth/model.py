@@ -151,6 +151,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
             "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
         ),
     ] = 0.0
+    bases: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="the naming contexts that the server holds, if it does not hold all that "
+            "the checks name"
+        ),
+    ] = ()
 
 
 class Server(ServerSettings, frozen=True, kw_only=True):
@@ -166,6 +173,20 @@ class Server(ServerSettings, frozen=True, kw_only=True):
     def id(self) -> str:
         """Return `cluster/name`, the ID of this server in files and messages."""
         return f"{self.cluster}/{self.name}"
+
+    def holds(self, dn: str) -> bool:
+        """Return whether the server holds this entry: all that its settings do not rule out.
+
+        An empty DN stands for the suffix of the cluster.
+        """
+        wanted = _comparable(dn or self.suffix)
+        held = map(_comparable, self.bases)
+        return not self.bases or any(f",{wanted}".endswith(f",{base}") for base in held)
+
+
+def _comparable(dn: str) -> str:
+    """Return a DN without the differences of case and spaces between RDNs (RFC 4514)."""
+    return ",".join(rdn.strip() for rdn in dn.lower().split(","))
 
 
 def consumers(servers: Sequence[Server]) -> frozenset[str]:
@@ -193,12 +214,14 @@ class Failure(Struct, frozen=True):
     """Why there are no facts. `is_local`: the cause is on this host, not on the server.
 
     `detail` is one line of text, safe to print. `result_code` is the name in RFC 4511, or "".
+    `answered`: the server had answered an operation of the session before.
     """
 
     kind: FailureKind
     detail: str
     result_code: str = ""
     is_local: bool = field(default=False, name="ours")
+    answered: bool = False
 
 
 class Observation(Struct, Generic[F], frozen=True, kw_only=True):

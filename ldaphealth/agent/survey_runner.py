@@ -90,6 +90,7 @@ class SurveyRunner:
             f"{cluster.name}/{planned.check.name}": (cluster, planned)
             for cluster in clusters
             for planned in cluster.surveys
+            if cluster.servers_of(planned.check)
         }
         intervals = {
             key: max(LEAST_INTERVAL_SECONDS, planned.params.interval_seconds)

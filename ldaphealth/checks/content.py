@@ -30,6 +30,10 @@ class Params(Struct, frozen=True):
     cover_hours: Annotated[
         float, Meta(ge=0.01, le=8760, description="the whole tree is compared once in this time")
     ]
+    base: Annotated[
+        str,
+        Meta(description="the naming context to compare, which has contextCSN; empty: the suffix"),
+    ] = ""
     entries_per_second: Annotated[
         float, Meta(ge=1, le=100_000, description="the entries to read from each server, at most")
     ] = 200.0

@@ -84,10 +84,11 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
     """Write a token at the next provider, and watch the others. Kept: the number of the turn."""
     turn, params = context.kept or 0, context.params
-    providers = [each for each in context.servers if each.role is Role.PROVIDER]
+    holders = [each for each in context.servers if each.holds(params.container)]
+    providers = [each for each in holders if each.role is Role.PROVIDER]
     back = [each for each in providers if each.id in context.returned]
     writer = back[0] if back else providers[turn % len(providers)] if providers else None
-    others = [each for each in context.servers if _is_watched(each) and each is not writer]
+    others = [each for each in holders if _is_watched(each) and each is not writer]
     if writer is None or not others:
         alone = Facts(writer="", outcome="alone", turns=max(1, len(providers)))
         return SurveyResult({each.id: SurveyFacts(alone) for each in context.servers}, turn + 1)

@@ -34,6 +34,7 @@ from ldaphealth.checks.vector_reads import (
     vector,
 )
 from ldaphealth.clocks import epoch_seconds
+from ldaphealth.content.context_csn import read_context_csn, superior_with_csn
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
@@ -52,6 +53,7 @@ from ldaphealth.csn import (
 from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding, Role, Server, State, Trust, consumers
+from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -120,8 +122,9 @@ class Params(Struct, frozen=True, kw_only=True):
         return limits in (SECOND_LOOK, Thresholds()) or _tolerance_seconds(limits) < pause_seconds
 
     def contexts(self, server: Server) -> tuple[str, ...]:
-        """Return the naming contexts to judge on a server."""
-        return self.bases or (self.base or server.suffix,)
+        """Return the naming contexts to judge on a server: those that it holds."""
+        named = self.bases or (self.base or server.suffix,)
+        return tuple(base for base in named if server.holds(base)) or named
 
     def compared_with(self, cluster: str) -> Reference:
         """Return the reference of the settings, for the servers of that cluster."""
@@ -146,13 +149,18 @@ class Params(Struct, frozen=True, kw_only=True):
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Read contextCSN of every naming context."""
+    """Read contextCSN of every naming context; without one, find the superior that has it."""
     found = {
-        base: _bounded(session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ()))
-        for base in params.contexts(session.server)
+        base: _bounded(read_context_csn(session, base)) for base in params.contexts(session.server)
     }
-    is_provider = None if any(found.values()) else _is_provider(session)
-    return Facts(found, epoch_seconds(), is_provider)
+    read_at = epoch_seconds()
+    superiors = {
+        base: superior
+        for base, values in found.items()
+        if not values and (superior := superior_with_csn(session, base))
+    }
+    is_provider = None if any(found.values()) or superiors else _is_provider(session)
+    return Facts(found, read_at, superiors, is_provider)
 
 
 def _is_provider(session: Session) -> bool:
@@ -174,7 +182,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         context = StandingContext(
             limits,
             reference,
-            base if len(bases) > 1 else "",
+            base if len(params.bases) > 1 else "",
             view.server.poll_interval_seconds,
         )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
@@ -244,6 +252,11 @@ def _without_csn(
         )
         return State.OK, "not_applicable", summary, (), Trust.SOFT
     summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
+    if superior := view.facts.superiors.get(base):
+        summary = (
+            f"no {ATTRIBUTE} at {printable(base)}, but at {printable(superior)}, as for a glued "
+            "database (`subordinate` in slapd.conf(5)): set that as `base`"
+        )
     return State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL
 
 
@@ -270,6 +283,10 @@ def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str
     if not params.proves_within(pause):
         limit = f"less than {pause:g} s, the time between the two reads (second_look_seconds)"
         yield "behind_second_look", f"must alert on {limit}"
+    contexts = params.bases or (params.base,)
+    for server in cluster.servers:
+        if not any(map(server.holds, contexts)):
+            yield "", f"the `bases` of server {server.name} contain no naming context of this check"
     named, servers = SERVER.fullmatch(params.reference), [each.name for each in cluster.servers]
     if named and named[1] not in servers:
         yield "reference", f"the cluster has no server {named[1]!r}{suggestion(named[1], servers)}"

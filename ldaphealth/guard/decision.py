@@ -93,20 +93,21 @@ def _with_contradictions(readings: Sequence[Reading]) -> Sequence[Reading]:
     }
     if not silent:
         return readings
-    answered = {each.server.id: each.past.answered for each in readings if each.past is not None}
+    answers = {each.server.id: each.past.answers for each in readings if each.past is not None}
     return [
-        _with_contradiction(each, answered) if each.server.id in silent else each
+        _with_contradiction(each, answers) if each.server.id in silent else each
         for each in readings
     ]
 
 
-def _with_contradiction(reading: Reading, answered: Mapping[str, BootSeconds]) -> Reading:
+def _with_contradiction(reading: Reading, answers: Mapping[str, Sequence[BootSeconds]]) -> Reading:
     past, before = reading.past, reading.before
     assert past is not None
     assert past.silent_since is not None
     assert before is not None
     since = past.silent_since
-    later = [at for server, at in answered.items() if server != reading.server.id and at >= since]
+    others = (each for server, each in answers.items() if server != reading.server.id)
+    later = [at for each in others for at in each if at >= since]
     return replace(reading, before=replace(before, contradicted_at=min(later, default=None)))
 
 

@@ -13,6 +13,8 @@ from ldaphealth.model import CheckEffect, Finding, OverrideAction, Server, State
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 
+MOST_ANSWERS = 8  # of a server, which may have come while a probe of another one was under way
+
 
 class Reading(Struct, frozen=True, kw_only=True):
     """The findings on one server, its memory, and the effect of the rules so far.
@@ -96,11 +98,16 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            if past.silent_since is None:
-                first = self.round.first_ended
-                past = replace(past, silent_since=self.round.ended if first is None else first)
+            since = self.round.began if past.silent_since is None else past.silent_since
+            past = replace(past, silent_since=since)
         else:
-            past = replace(past, answered=self.round.ended, silent_since=None, contradicted_at=None)
+            past = replace(
+                past,
+                answered=self.round.ended,
+                answers=(*past.answers, self.round.ended)[-MOST_ANSWERS:],
+                silent_since=None,
+                contradicted_at=None,
+            )
         if self.is_blamed:
             return replace(past, good=0, bad=past.bad + 1)
         return replace(past, good=past.good + 1, bad=0)

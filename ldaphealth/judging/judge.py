@@ -135,6 +135,8 @@ def trust(failure: Failure) -> Trust:
     """Return the trust of a failure; docs/verdicts.md has what each one means."""
     if failure.is_local:
         return Trust.LOCAL
+    if failure.kind is FailureKind.TIMEOUT and failure.answered:
+        return Trust.SOFT  # it answers, too slowly
     if failure.kind in HARD_KINDS or failure.result_code in HARD_RESULT_CODES:
         return Trust.HARD
     if failure.kind in EXPECTATION_KINDS and failure.result_code not in STATE_RESULT_CODES:

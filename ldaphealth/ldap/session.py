@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from ldaphealth.ldap import codec
 from ldaphealth.ldap.codec import Entry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
@@ -227,8 +229,10 @@ class Session:
         started = perf_counter()
         try:
             return run()
-        except SessionError:
+        except SessionError as error:
             self.close()
+            if self.counts:
+                raise SessionError(replace(error.failure, answered=True)) from error
             raise
         finally:
             spent = perf_counter() - started

@@ -408,3 +408,17 @@ def test_a_survey_that_is_due_before_leaves_the_server_to_the_next() -> None:
         base.seen()
 
     assert watched == [frozenset(), frozenset(), frozenset({"c/s1"})]
+
+
+def test_a_cluster_of_balancers_has_no_survey_of_single_servers() -> None:
+    base = Base(then(FINE))
+    connect, mine = base.cluster.checks
+    base.cluster = replace(
+        base.cluster,
+        servers=tuple(replace(each, role=Role.BALANCER) for each in base.cluster.servers),
+        checks=(connect, replace(mine, check=replace(mine.check, of_one_server=True))),
+    )
+    base.runner.plan([base.cluster], 0.0)
+    base.at(1.0)
+
+    assert base.is_quiet()

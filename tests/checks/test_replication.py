@@ -1131,6 +1131,16 @@ def test_older_reads_that_are_spared_make_nobody_later(
     assert behind(few) == behind(whole)
 
 
+def test_the_sentence_names_the_superior_that_has_context_csn() -> None:
+    facts = {ATTRIBUTE: {"ou=a,dc=x": ()}, "superiors": {"ou=a,dc=x": "dc=x"}}
+    (finding,) = judged(view(saw("replication", facts)), Params(base="ou=a,dc=x"))
+
+    assert finding.summary == (
+        "no contextCSN at ou=a,dc=x, but at dc=x, as for a glued database (`subordinate` in "
+        "slapd.conf(5)): set that as `base`"
+    )
+
+
 class Endless:
     """A session with a server that says as much as it can."""
 

@@ -37,7 +37,6 @@ FORWARDED = {**UNWRITTEN, "forwarded": True}
 
 DUPLICATE = ("duplicate_server_id", CRITICAL, TOLD)
 MAYBE_DUPLICATE = ("duplicate_server_id", WARNING, TOLD)
-REFERRED = ("referral", WARNING, TOLD)
 
 
 def case(facts: dict[str, object], *expected: Opinion, seconds: float = 0.0) -> Case:
@@ -129,6 +128,7 @@ CASES = {
     "a consumer writes under none": of_two(
         saw("write", CONSUMER), *wrote_twice("s1", 2), expected=(("not_applicable", OK, SOFT),)
     ),
+    "a copy at the default role": case({**COPY}, ("referral", WARNING, TOLD)),
     "a consumer takes no writes": case({**CONSUMER}, ("not_applicable", OK, SOFT)),
     "no canary": case({**MISSING}, NO_CANARY),
     "an entry that is not ours": case({**NOT_OURS}, FOREIGN),
@@ -145,7 +145,6 @@ CASES = {
         wrote(5, "b", "", matched=False, forwarded=None),
         expected=(LOST, FINE),
     ),
-    "the database is a copy": case({**COPY}, REFERRED),
     "written, but too slow": case({**WRITTEN}, TOO_SLOW, seconds=2.5),
     "written, not there, and too slow": case({**UNWRITTEN}, LOST, TOO_SLOW, seconds=2.5),
     "where nothing was written no time is judged": case({**MISSING}, NO_CANARY, seconds=2.5),

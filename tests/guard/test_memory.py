@@ -96,7 +96,7 @@ class Story:
     def period(self, state: str) -> RoundPeriod:
         """Return when a round was that ends now; a failure is confirmed after others answered."""
         if state == HARD:
-            return RoundPeriod(self.now - 0.3, self.now, self.now - 0.3, self.now - 0.1)
+            return RoundPeriod(self.now - 0.3, self.now, self.now - 0.1)
         return RoundPeriod(self.now - 0.3, self.now - 0.2)
 
     def all(self, state: str, after: float = 1.0) -> Story:
@@ -275,6 +275,17 @@ def test_a_crash_is_accepted_once_another_server_answered_between_two_failed_pro
     assert story.round({"s1": HARD}).of("s1") == "in by blind"  # all answered, but before
     assert story.round({"s2": GOOD}, after=0.2).of("s1") == "in by blind"  # and after it
     assert story.round({"s1": HARD}, after=0.4).of("s1") == "out"
+
+
+def test_an_answer_during_a_long_round_counts_although_others_followed() -> None:
+    story = Story().all(GOOD)
+    for _ in range(4):  # meanwhile a probe of s1 is under way
+        story.round({"s2": GOOD, "s3": GOOD})
+    story.seen["c/s1"] = findings("c/s1", HARD)
+    now = story.now
+    story.decide({"c/s1": RoundPeriod(now - 3.5, now, now - 1.0)})
+
+    assert story.of("s1") == "out"
 
 
 NO_NETWORK = ("s0", "s1", "s2", "s3")

@@ -17,6 +17,8 @@ from demo.tree import CHECK_DN, CHECK_PASSWORD
 from ldaphealth.model import Finding, Role, Server, State, Trust
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.recorded import Recorded
+from tests.slapd.test_propagation import Watch
+from tests.slapd.test_propagation import make_canaries as make_tokens
 from tests.slapd.watched import make_canaries, watched
 
 pytestmark = pytest.mark.slapd
@@ -44,24 +46,23 @@ def running() -> Iterator[Cluster]:
         yield cluster
 
 
-@pytest.fixture
-def chained(running: Cluster) -> Cluster:
-    """Return the cluster with a consumer that has its provider make the writes."""
-    provider, _, consumer = running.nodes
-    refer(consumer, provider)
-    if not consumer.root.search("cn=config", "(olcOverlay=chain)", "olcOverlay"):
+@pytest.fixture(scope="module")
+def chained() -> Iterator[Cluster]:
+    """Return such a cluster with a consumer that has its provider make the writes."""
+    with Cluster(size=3, consumers={3: 1}) as cluster:
+        make_canaries(cluster, "lb1")
+        provider, _, consumer = cluster.nodes
+        refer(consumer, provider)
         consumer.root.modify(
             "cn=module{0},cn=config", "add: olcModuleLoad\nolcModuleLoad: back_ldap"
         )
         consumer.root.add(CHAIN, CHAIN_ENTRY)
-        back = f"olcDatabase=ldap,{CHAIN.replace('=chain', '={0}chain')}"
-        consumer.root.add(
-            back, BACK_ENTRY.format(uri=provider.uri, dn=CHECK_DN, password=CHECK_PASSWORD)
-        )
+        back = BACK_ENTRY.format(uri=provider.uri, dn=CHECK_DN, password=CHECK_PASSWORD)
+        consumer.root.add(f"olcDatabase=ldap,{CHAIN.replace('=chain', '={0}chain')}", back)
         consumer.stop()  # cn=Monitor shows the `updateref` that slapd has started with
         consumer.start()
-        running.wait_until_linked()
-    return running
+        cluster.wait_until_linked()
+        yield cluster
 
 
 def refer(consumer: Node, provider: Node) -> None:
@@ -96,6 +97,16 @@ def test_a_copy_that_refuses_writes_stays_in_service(
     assert refused.trust is Trust.INFORMATIVE
     assert "set `role: consumer`" in refused.summary
     assert [each.code for each in found["c/ldap1"]] == ["ok"]
+
+
+def test_a_token_that_a_copy_refuses_says_which_role_to_set(running: Cluster) -> None:
+    make_tokens(running, "ldap3")
+    copy = all_providers(running)[2]
+
+    token = Watch((copy, *all_providers(running)[:2])).survey()
+
+    assert (token.outcome, token.writer) == ("unwritten", "c/ldap3")
+    assert "set `role: consumer`" in token.detail
 
 
 def test_a_write_that_another_server_makes_is_neither_lost_nor_a_duplicate(
