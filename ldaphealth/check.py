@@ -112,6 +112,9 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `validate(cluster, params)` returns the mistakes in the settings for that cluster: pairs of a
     key, or "" for all of them, and a message.
 
+    `of_one_server`: its facts are those of one server, such as a position in replication. It is not
+    run on a server with the role `balancer`, behind which each session may reach another server.
+
     A check has either `observe` or `survey`. A survey watches several servers for a longer time
     (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its `params` also
     have `interval_seconds` and `deadline_seconds`.
@@ -124,6 +127,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     observe: Callable[[Session, P], F] | None = None
     survey: Callable[[SurveyContext[P, Any]], SurveyResult[F, Any]] | None = None
     effect: CheckEffect = CheckEffect.WATCH
+    of_one_server: bool = False
     second_look: Callable[[View[F], P], bool] | None = None
     covers: Callable[[F, F], bool] | None = None
     select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None

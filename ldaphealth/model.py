@@ -44,10 +44,14 @@ def worst(states: Iterable[State]) -> State:
 
 
 class Role(StrEnum):
-    """The role of a server in replication (RFC 4533): providers take writes, consumers copy."""
+    """The role of a server in replication (RFC 4533): providers take writes, consumers copy.
+
+    A balancer is an address behind which each session may reach another server.
+    """
 
     PROVIDER = "provider"
     CONSUMER = "consumer"
+    BALANCER = "balancer"
 
 
 class BindMethod(StrEnum):
@@ -128,7 +132,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     ] = ""
     role: Annotated[
         Role,
-        Meta(description="`provider` takes writes; `consumer` copies and is never written to"),
+        Meta(
+            description="`provider` takes writes; `consumer` copies and is never written to; "
+            "`balancer` is an address of several servers, such as a virtual IP address or a DNS "
+            "name with several addresses: it is not compared with other servers, and never "
+            "written to"
+        ),
     ] = Role.PROVIDER
     weight: Annotated[
         int, Meta(ge=0, le=253, description="the weight when all is well, 0 to 253")

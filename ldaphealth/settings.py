@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck
 from ldaphealth.ldap.endpoint import Endpoint
-from ldaphealth.model import CheckEffect, Server, SettingMistakes
+from ldaphealth.model import CheckEffect, Role, Server, SettingMistakes
 
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the probes
 
@@ -144,6 +144,21 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
         return tuple(planned for planned in self.checks if planned.check.survey is None)
+
+    @property
+    def data_servers(self) -> tuple[Server, ...]:
+        """Return the servers that hold data themselves: all but the balancers."""
+        return tuple(each for each in self.servers if each.role is not Role.BALANCER)
+
+    def servers_of(self, check: AnyCheck) -> tuple[Server, ...]:
+        """Return the servers on which a check is run, and that it compares."""
+        return self.data_servers if check.of_one_server else self.servers
+
+    def round_checks_of(self, server: Server) -> tuple[ConfiguredCheck, ...]:
+        """Return the checks of a session with a server, in order."""
+        if server.role is not Role.BALANCER:
+            return self.round_checks
+        return tuple(each for each in self.round_checks if not each.check.of_one_server)
 
     @property
     def surveys(self) -> tuple[ConfiguredCheck, ...]:

@@ -29,14 +29,17 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     """What a survey gets for one run.
 
     `kept` is the `SurveyResult.kept` of the previous run, None in the first run of a process.
-    `deadline` is the hard deadline of the run. `open_session` opens a session with a byte budget.
-    `wait` waits for some seconds; it returns true at once when the survey must end.
+    `returned` are the IDs of servers that came back since the previous run: a survey that takes
+    turns begins with them. `deadline` is the hard deadline of the run. `open_session` opens a
+    session with a byte budget. `wait` waits for some seconds; it returns true at once when the
+    survey must end.
     """
 
     servers: tuple[Server, ...]
     params: P
     deadline: Deadline
     kept: K | None
+    returned: frozenset[str] = frozenset()
     open_session: Callable[[Server, Deadline, int | None], Session]
     wait: Callable[[float], bool]
 

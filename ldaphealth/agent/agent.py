@@ -218,7 +218,7 @@ class Agent:
         self._in_flight.add(server_id)
         plan = RoundPlan(
             server,
-            pool.cluster.round_checks,
+            pool.cluster.round_checks_of(server),
             pool.cluster.deadline_seconds,
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
@@ -282,6 +282,8 @@ class Agent:
                 self.counters.deadline_misses += message.target.id in pool.hung
                 changed[pool.cluster.name] = pool
         for pool in changed.values():
+            if returned := pool.take_returned():
+                self._survey_runner.hurry(pool.cluster.name, returned, self._clock())
             self.decide(pool)
 
     def _handle_survey(self, message: SurveyEnded) -> None:

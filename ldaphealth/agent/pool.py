@@ -38,6 +38,7 @@ class Pool:
         self.hung: set[str] = set()
         self.surveyed: dict[str, dict[str, AnyObservation]] = {}  # by server and check, the newest
         self._surveyed: list[AnyObservation] = []  # since the last decision
+        self._returned: set[str] = set()  # since the last call of take_returned
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
 
@@ -50,8 +51,12 @@ class Pool:
         configured = {each.id: each for each in self.cluster.servers}
         if server not in configured:  # a reload removed it meanwhile
             return
+        had_failed = server in self.latest and not self.recent.is_complete(server)
         for observation in seen:
             self.recent.add(observation)
+        if had_failed and self.recent.is_complete(server):
+            self.recent.note_return(server, seen[0].started_at)
+            self._returned.add(server)
         self.latest[server] = tuple(seen)
         self.hung.discard(server)
         if any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen):
@@ -74,6 +79,11 @@ class Pool:
     def take_surveyed(self) -> tuple[AnyObservation, ...]:
         """Return the observations of surveys since the last call."""
         taken, self._surveyed = tuple(self._surveyed), []
+        return taken
+
+    def take_returned(self) -> frozenset[str]:
+        """Return the servers that came back since the last call: their rounds failed before."""
+        taken, self._returned = frozenset(self._returned), set()
         return taken
 
     def _judge(self, server: Server) -> None:
@@ -176,6 +186,7 @@ class Pool:
             for server in [each for each in by_server if each not in here]:
                 del by_server[server]
         self.hung &= here
+        self._returned &= here
         names = {planned.check.name for planned in cluster.surveys}
         self.surveyed = {
             server: {check: each for check, each in of.items() if check in names}

@@ -1,5 +1,7 @@
 """Run the surveys of all clusters, each in a thread of its own, without delaying the rounds.
 
+A survey is due once an interval, and soon after a server came back.
+
 The agent's thread calls everything here but `_work`. The end of a survey is a message to it. A
 survey never overlaps with itself. At its deadline it is reported as failed.
 """
@@ -17,7 +19,7 @@ from ldaphealth.agent.schedule import Schedule
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
+from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
@@ -26,17 +28,31 @@ log = logging.getLogger(__name__)
 
 MARGIN_SECONDS = 1.0  # after the deadline, for a survey that keeps it to report its end
 LEAST_INTERVAL_SECONDS = 0.1  # a third party's check may have a shorter one
+# A server that came back is surveyed after this time, in which its replication links reconnect.
+RETURN_SECONDS = 10.0
+RETRY_SECONDS = 1.0  # while the survey before is in progress
 
 
 class SurveyRun:
     """One survey in progress. `is_given_up`: its deadline passed, and its thread still hangs."""
 
-    def __init__(self, key: str, cluster: Cluster, planned: ConfiguredCheck) -> None:
-        self.key, self.cluster, self.planned = key, cluster, planned
+    def __init__(
+        self,
+        key: str,
+        cluster: Cluster,
+        planned: ConfiguredCheck,
+        returned: frozenset[str] = frozenset(),
+    ) -> None:
+        self.key, self.cluster, self.planned, self.returned = key, cluster, planned, returned
         self.deadline = Deadline.after(planned.params.deadline_seconds)
         self.began = self.deadline.now()
         self.stop = threading.Event()
         self.is_given_up = False
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Return the servers that it watches."""
+        return self.cluster.servers_of(self.planned.check)
 
     def is_of(self, cluster: Cluster, planned: ConfiguredCheck) -> bool:
         """Return whether it was started with these servers and settings."""
@@ -65,6 +81,7 @@ class SurveyRunner:
         self._schedule = Schedule({}, 0.0, random)
         self._kept: dict[str, Any] = {}
         self._running: dict[str, SurveyRun] = {}
+        self._returned: dict[str, dict[str, BootSeconds]] = {}  # when servers are due, by survey
 
     def plan(self, clusters: Iterable[Cluster], now: BootSeconds) -> None:
         """Run the surveys of these clusters from now on. Unchanged ones in progress continue."""
@@ -73,6 +90,7 @@ class SurveyRunner:
             f"{cluster.name}/{planned.check.name}": (cluster, planned)
             for cluster in clusters
             for planned in cluster.surveys
+            if cluster.servers_of(planned.check)
         }
         intervals = {
             key: max(LEAST_INTERVAL_SECONDS, planned.params.interval_seconds)
@@ -83,6 +101,7 @@ class SurveyRunner:
             if key in before and _has_changed(before[key], after):
                 self._kept.pop(key, None)
         self._kept = {key: each for key, each in self._kept.items() if key in self._planned}
+        self._returned = {key: of for key, of in self._returned.items() if key in self._planned}
         for run in self._running.values():
             if not self._is_planned(run):
                 run.stop.set()
@@ -94,7 +113,21 @@ class SurveyRunner:
                 self._give_up(run)
         for key in self._schedule.take(now):
             if key not in self._running:
-                self._start(key)
+                self._start(key, now)
+        for key in self._schedule.take_hurried(now):
+            if key in self._running:
+                self._schedule.hurry(key, now + RETRY_SECONDS)
+            elif self._returned.get(key):  # else the survey that was due has begun with them
+                self._start(key, now)
+
+    def hurry(self, cluster: str, returned: Iterable[str], now: BootSeconds) -> None:
+        """Survey a cluster soon, beside its intervals: these servers came back."""
+        for key, (planned_for, _) in self._planned.items():
+            if planned_for.name == cluster:
+                self._returned.setdefault(key, {}).update(
+                    dict.fromkeys(returned, now + RETURN_SECONDS)
+                )
+                self._schedule.hurry(key, now + RETURN_SECONDS)
 
     def next_at(self) -> BootSeconds:
         """Return when a survey is due next."""
@@ -120,8 +153,18 @@ class SurveyRunner:
         for run in self._running.values():
             run.stop.set()
 
-    def _start(self, key: str) -> None:
-        run = self._running[key] = SurveyRun(key, *self._planned[key])
+    def _take_returned(self, key: str, now: BootSeconds) -> frozenset[str]:
+        """Return the servers that came back long enough ago, and keep the others."""
+        waiting = self._returned.pop(key, {})
+        later = {server: at for server, at in waiting.items() if at > now}
+        if later:
+            self._returned[key] = later
+            self._schedule.hurry(key, min(later.values()))
+        return frozenset(waiting.keys() - later.keys())
+
+    def _start(self, key: str, now: BootSeconds) -> None:
+        returned = self._take_returned(key, now)
+        run = self._running[key] = SurveyRun(key, *self._planned[key], returned)
         args = run, self._kept.get(key)
         try:
             threading.Thread(
@@ -176,10 +219,11 @@ def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
     if check.survey is None:
         raise TypeError(f"check {check.name} is not a survey")
     context = SurveyContext(
-        servers=run.cluster.servers,
+        servers=run.servers,
         params=run.planned.params,
         deadline=run.deadline,
         kept=kept,
+        returned=run.returned,
         open_session=open_session,
         wait=run.stop.wait,
     )
@@ -197,14 +241,14 @@ def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
 def _observations(run: SurveyRun, result: SurveyResult[Any, Any]) -> tuple[AnyObservation, ...]:
     return tuple(
         _observation(run, server.id, result.found[server.id])
-        for server in run.cluster.servers
+        for server in run.servers
         if server.id in result.found
     )
 
 
 def _failed(run: SurveyRun, detail: str) -> tuple[AnyObservation, ...]:
     failure = Failure(FailureKind.BUG, printable(detail), is_local=True)
-    return tuple(_observation(run, server.id, None, failure) for server in run.cluster.servers)
+    return tuple(_observation(run, server.id, None, failure) for server in run.servers)
 
 
 def _observation(

@@ -30,7 +30,7 @@ from msgspec.structs import replace
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
 from ldaphealth.judging.thresholds import Thresholds, at_most
-from ldaphealth.model import Finding, Metric, State, Trust
+from ldaphealth.model import Finding, Metric, State
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldes
 
 def observe(session: Session, _: Params) -> Facts:
     """Read the links."""
-    access, found = search_monitor(session, BASE, "sub", FILTER, ATTRIBUTES)
+    access, found = search_monitor(session, BASE, "sub", FILTER, ATTRIBUTES, is_always_there=False)
     readable = [(dn, entry) for dn, entry in found if "olmsrconnection" in entry]
     uris = [_uris(dn, entry) for dn, entry in readable]
     links = tuple(
@@ -188,9 +188,8 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         summary = "slapd shows no replication links: it has none, or is older than OpenLDAP 2.5"
         yield view.finding(State.OK, "not_applicable", summary)
         return
-    if not latest:
-        summary = f"the attributes of the links below {BASE} are hidden: no right to read them"
-        yield view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+    if not latest:  # the attributes of the links are hidden
+        yield no_monitor_finding(view, "denied")
         return
     ok_metrics: list[Metric] = []
     ok_links = 0
@@ -349,5 +348,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     covers=is_unchanged,
 )

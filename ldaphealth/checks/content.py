@@ -124,4 +124,6 @@ def _entries(count: int, dns: Sequence[str]) -> str:
     return f"{count} entries, the first {dns[0]}, differ"
 
 
-CHECK = Check(name="content", params=Params, facts=Facts, judge=judge, survey=survey)
+CHECK = Check(
+    name="content", params=Params, facts=Facts, judge=judge, survey=survey, of_one_server=True
+)

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.model import CheckEffect, Finding, Role, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,10 +92,12 @@ def _judge_one(
 def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) -> float | None:
     from statistics import median  # noqa: PLC0415  rare, and slow to load
 
+    # A session through a balancer takes longer, with whichever server it is.
+    apart = {each.id for each in view.servers if each.role is Role.BALANCER} | {view.server.id}
     others = [
         each
         for server, seen in view.observations.items()
-        if server != view.server.id and (each := _quantile(seen, operation, params)) is not None
+        if server not in apart and (each := _quantile(seen, operation, params)) is not None
     ]
     return seconds / median(others) if others and median(others) > 0 else None
 

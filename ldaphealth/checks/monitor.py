@@ -73,7 +73,7 @@ class Params(Struct, frozen=True):
 class Facts(Struct, frozen=True):
     """The operations that slapd completed since it started, and those of this session, by kind.
 
-    `completed` is empty if cn=Monitor cannot be read.
+    `completed` is empty if cn=Monitor cannot be read; `access` is why.
     """
 
     completed: Mapping[str, int] = {}
@@ -93,7 +93,7 @@ def observe(session: Session, _: Params) -> Facts:
     }
     if completed:
         return Facts(completed, own)
-    return Facts(access="denied" if access == "read" else access)
+    return Facts(access=access)
 
 
 def _counter(values: tuple[str, ...]) -> int:
@@ -189,5 +189,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     second_look=second_look,
 )

@@ -5,12 +5,13 @@ The checks monitor, resources and consumer share it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ldaphealth.check import AnyView
 from ldaphealth.judging.judge import HARD_RESULT_CODES
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import BindMethod, FailureKind, Finding, State, Trust
+from ldaphealth.model import BindMethod, FailureKind, Finding, Server, State, Trust
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
@@ -22,19 +23,33 @@ if TYPE_CHECKING:
 # Whether entries can be read, there is no monitor database, or the account has no right to it.
 MonitorAccess = Literal["read", "none", "denied"]
 
+MONITOR_CONTEXT = "monitorcontext"
 DENIED_RESULT_CODES = frozenset({"noSuchObject", "insufficientAccessRights"})
 
 
-def search_monitor(
-    session: Session, base: str, scope: Scope, filter_text: str, attributes: Sequence[str]
+def search_monitor(  # noqa: PLR0913  those of a search
+    session: Session,
+    base: str,
+    scope: Scope,
+    filter_text: str,
+    attributes: Sequence[str],
+    *,
+    is_always_there: bool = True,
 ) -> tuple[MonitorAccess, tuple[Entry, ...]]:
     """Return the entries found, or why there are none; SessionError for other failures.
 
     slapd answers noSuchObject without a monitor database and without a right to it. The root DSE
-    tells the two apart: it has monitorContext where there is one.
+    distinguishes the two: it has monitorContext where there is one. It is read once in a session,
+    and only if nothing was found. `is_always_there`: every monitor database has such entries.
     """
+    known = session.known_root_dse
+    if known is not None and not known.get(MONITOR_CONTEXT):
+        return "none", ()
     try:
-        return "read", session.search(base, scope, filter_text, attributes)
+        found = session.search(base, scope, filter_text, attributes)
+        if found or not is_always_there:
+            return "read", found
+        return ("denied" if _has_monitor(session) else "none"), ()
     except SessionError as error:
         failure = error.failure
         if failure.kind is not FailureKind.RESULT or failure.result_code in HARD_RESULT_CODES:
@@ -47,15 +62,21 @@ def search_monitor(
 
 
 def _has_monitor(session: Session) -> bool:
-    found = session.search("", "base", "(objectClass=*)", ("monitorContext",))
-    return any(attributes.get("monitorcontext") for _, attributes in found)
+    return bool(session.root_dse().get(MONITOR_CONTEXT))
 
 
 def no_monitor_finding(view: AnyView, access: MonitorAccess) -> Finding:
-    """Return the finding on a server whose cn=Monitor cannot be read."""
+    """Return the finding on a server whose cn=Monitor cannot be read.
+
+    The right to add is in the summary of the first such server of the cluster.
+    """
     if access == "none":
         summary = "the server has no monitor database: its root DSE has no monitorContext"
         return view.finding(State.OK, "not_applicable", summary)
+    first = next(filter(partial(_is_denied, view), view.servers), view.server)
+    if first.id != view.server.id:
+        summary = f"cn=Monitor cannot be read, as on {first.name}"
+        return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
     credentials = view.server.credentials
     who = {
         BindMethod.SIMPLE: f'dn.exact="{printable(credentials.dn)}"',
@@ -66,3 +87,12 @@ def no_monitor_finding(view: AnyView, access: MonitorAccess) -> Finding:
         f'olcAccess: to dn.subtree="cn=Monitor" by {who} read'
     )
     return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+
+
+def _is_denied(view: AnyView, server: Server) -> bool:
+    """Return whether the newest observation of a server with the same account was denied."""
+    seen = view.observations.get(server.id)
+    if not seen or seen[-1].facts is None or server.credentials != view.server.credentials:
+        return False
+    is_denied: bool = seen[-1].facts.access == "denied"
+    return is_denied

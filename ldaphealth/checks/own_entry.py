@@ -1,6 +1,8 @@
 """The owner of a canary, which the checks that write read before they write to it.
 
 The owner is "ours" only if the entry has the mark of this agent (canary.py).
+
+A server may refuse a write because its database is a copy: see `is_copy`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,6 @@ NOT_WRITTEN: Mapping[str, tuple[str, str]] = {
         f"{{}} lacks the mark of this agent in {MARK_ATTRIBUTE}; nothing was written",
     ),
 }
-
 
 COPY = "its database is a copy, which takes no writes: set `role: consumer` for this server"
 

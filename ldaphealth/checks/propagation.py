@@ -1,7 +1,8 @@
 """The time in which a token that is written at one provider arrives at every other server.
 
-Providers take turns. Each server is judged by the newest token of each provider. If one server
-lacks a token, the finding is on that server; if most servers lack it, on the writer.
+Providers take turns; one that came back is next. Each server is judged by the newest token of each
+provider. If one server lacks a token, the finding is on that server; if most servers lack it, on
+the writer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import asdict
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
@@ -25,6 +27,7 @@ from ldaphealth.checks.token import (
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
+from ldaphealth.text.duration import duration
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # in parallel; of more servers, others are watched in the next survey
@@ -83,7 +86,8 @@ def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
     turn, params = context.kept or 0, context.params
     holders = [each for each in context.servers if each.holds(params.container)]
     providers = [each for each in holders if each.role is Role.PROVIDER]
-    writer = providers[turn % len(providers)] if providers else None
+    back = [each for each in providers if each.id in context.returned]
+    writer = back[0] if back else providers[turn % len(providers)] if providers else None
     others = [each for each in holders if _is_watched(each) and each is not writer]
     if writer is None or not others:
         alone = Facts(writer="", outcome="alone", turns=max(1, len(providers)))
@@ -108,7 +112,7 @@ def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
         readers=result.readers,
     )
     found = {each.id: SurveyFacts(facts, _timings(facts, each.id)) for each in context.servers}
-    return SurveyResult(found, turn + 1)
+    return SurveyResult(found, turn if back else turn + 1)
 
 
 def _is_watched(server: Server) -> bool:
@@ -153,14 +157,21 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield view.finding(state, code, summary, metrics if place == 0 else (), trust)
 
 
-def _latest_tokens(view: View[Facts]) -> list[Facts]:
+class _Token(Facts, frozen=True, kw_only=True):
+    """A token, and how long before the newest survey it was written."""
+
+    seconds_earlier: float
+
+
+def _latest_tokens(view: View[Facts]) -> list[_Token]:
     """Return the newest token of each writer, of as many surveys as providers take turns."""
-    recent = [
-        facts
-        for each in view.own[-view.facts.turns :]
-        if (facts := each.facts) is not None and facts.writer
-    ]
-    return [*{token.writer: token for token in recent}.values()]
+    newest: dict[str, _Token] = {}
+    for each in reversed(view.own[-view.facts.turns :]):
+        facts = each.facts
+        if facts is not None and facts.writer and facts.writer not in newest:
+            seconds = view.latest.started_at - each.started_at
+            newest[facts.writer] = _Token(**asdict(facts), seconds_earlier=seconds)
+    return [*reversed(newest.values())]
 
 
 def _as_reader(server: str, tokens: Sequence[Facts], params: Params) -> Iterator[Judged]:
@@ -288,11 +299,19 @@ def _received_summary(server: str, tokens: Sequence[Facts]) -> str:
 
 def _written_at(tokens: Sequence[Facts]) -> str:
     noun = "token" if len(tokens) == 1 else "tokens"
-    return f"the {noun} written at {', '.join(_name(token.writer) for token in tokens)}"
+    return f"the {noun} written at {', '.join(map(_where, tokens))}"
+
+
+def _where(token: Facts) -> str:
+    """Return the name of the writer, and how much earlier than the newest token that was."""
+    earlier = token.seconds_earlier if isinstance(token, _Token) else 0.0
+    return _name(token.writer) + (f" ({duration(earlier)} earlier)" if earlier >= 1 else "")
 
 
 def _name(server: str) -> str:
     return server.partition("/")[2]
 
 
-CHECK = Check(name="propagation", params=Params, facts=Facts, judge=judge, survey=survey)
+CHECK = Check(
+    name="propagation", params=Params, facts=Facts, judge=judge, survey=survey, of_one_server=True
+)

@@ -52,13 +52,14 @@ from ldaphealth.csn import (
 )
 from ldaphealth.csn.server_id import RetiredServerIds
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, consumers
+from ldaphealth.model import CheckEffect, Finding, Role, Server, State, Trust, consumers
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
+SYNC_REQUEST = "1.3.6.1.4.1.4203.1.9.1.1"
 SERVER = re.compile(r"server:([A-Za-z0-9_][A-Za-z0-9._-]{0,63})", re.ASCII)
 # The default in a process without memory; half of the pause if that is shorter than a second.
 SECOND_LOOK = Thresholds(critical=Range(end=0.5))
@@ -152,7 +153,13 @@ def observe(session: Session, params: Params) -> Facts:
         for base, values in found.items()
         if not values and (superior := superior_with_csn(session, base))
     }
-    return Facts(found, read_at, superiors)
+    is_provider = None if any(found.values()) or superiors else _is_provider(session)
+    return Facts(found, read_at, superiors, is_provider)
+
+
+def _is_provider(session: Session) -> bool:
+    """Return whether the root DSE names the Sync Request control (RFC 4533 2.2)."""
+    return SYNC_REQUEST in session.root_dse().get("supportedcontrol", ())
 
 
 def _bounded(values: Sequence[str]) -> tuple[str, ...]:
@@ -232,6 +239,12 @@ def _without_csn(
             )
             metrics = tuple(standing_metrics(context, replace(standing, behind_seconds=proven)))
             return context.limits.state(seconds), "behind", summary, metrics, Trust.SOFT
+    if _is_without_replication(view):
+        summary = (
+            "no server supports replication by content synchronization (RFC 4533), and none is a "
+            "consumer"
+        )
+        return State.OK, "not_applicable", summary, (), Trust.SOFT
     summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
     if superior := view.facts.superiors.get(base):
         summary = (
@@ -239,6 +252,14 @@ def _without_csn(
             "database (`subordinate` in slapd.conf(5)): set that as `base`"
         )
     return State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL
+
+
+def _is_without_replication(view: View[Facts]) -> bool:
+    """Return whether no server shows contextCSN, none can be a provider, and none is a consumer."""
+    if any(each.role is Role.CONSUMER for each in view.servers):
+        return False
+    newest = (seen[-1].facts for seen in view.observations.values() if seen)
+    return all(facts is None or facts.is_provider is False for facts in newest)
 
 
 def _reads_beside_bare(view: View[Facts], base: str) -> dict[str, Reversible[VectorRead]]:
@@ -304,6 +325,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     effect=CheckEffect.OUT,
     second_look=second_look,
     covers=grew,

@@ -186,4 +186,6 @@ def _pending(view: View[Facts], limits: Thresholds) -> Iterator[Finding]:
         yield view.finding(limits.state(lasting), "threads", summary, (metric,))
 
 
-CHECK = Check(name="resources", params=Params, facts=Facts, observe=observe, judge=judge)
+CHECK = Check(
+    name="resources", params=Params, facts=Facts, observe=observe, judge=judge, of_one_server=True
+)

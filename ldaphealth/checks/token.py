@@ -106,8 +106,7 @@ def write_and_watch(
         try:
             session = context.open(writer, WRITE_SECONDS)
         except SessionError as error:
-            detail = COPY if is_copy(error.failure) else error.failure.detail
-            return TokenResult(outcome="unwritten", detail=detail)
+            return TokenResult(outcome="unwritten", detail=error.failure.detail)
         try:
             owner, _ = read_own(session, plan.dn, plan.mark)
             if owner != "ours":
@@ -117,7 +116,8 @@ def write_and_watch(
             _wait_for_readers(context, holder, len(readers))
             token = holder.token = _write(context, session, plan)
         except SessionError as error:
-            return TokenResult(outcome="unwritten", detail=error.failure.detail)
+            detail = COPY if is_copy(error.failure) else error.failure.detail
+            return TokenResult(outcome="unwritten", detail=detail)
         finally:
             session.close()
             holder.done.set()

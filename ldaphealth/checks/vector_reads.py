@@ -18,11 +18,14 @@ class Facts(Struct, frozen=True):
 
     `observed_epoch_seconds` is that time in seconds since the epoch, by the clock of this host.
     `superiors` has the superior entry with contextCSN of a naming context that has none.
+    `is_provider`: the server can be the provider of another; None if that was not read, because it
+    shows contextCSN.
     """
 
     context_csn: Mapping[str, tuple[str, ...]] = field(name=ATTRIBUTE)
     observed_epoch_seconds: float | None = None
     superiors: Mapping[str, str] = {}
+    is_provider: bool | None = None
 
 
 def vector(facts: Facts, base: str) -> Vector:

@@ -5,6 +5,9 @@ An entry without the mark of the agent is never written to (canary.py).
 The token of the round before proves with which server ID this server writes: if the entry still
 holds the token that was written *here*, its entryCSN was made here. Two servers with the same
 server ID lose each other's changes, and contextCSN cannot show it (docs/replication.md).
+
+A server may have another one make the write (slapo-chain(5)). Then the token arrives by
+replication, often before it is compared, and its entryCSN has the server ID of the other one.
 """
 
 from __future__ import annotations
@@ -17,14 +20,32 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, canary_mark, this_agent
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.checks.own_entry import COPY, NOT_WRITTEN, Owner, fresh_token, is_copy, read_own
+from ldaphealth.checks.own_entry import (
+    COPY,
+    NOT_WRITTEN,
+    Owner,
+    fresh_token,
+    is_copy,
+    read_own,
+)
 from ldaphealth.csn import CSNError, parse
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import CheckEffect, Finding, Observation, Role, State, Trust
+from ldaphealth.model import (
+    CheckEffect,
+    FailureKind,
+    Finding,
+    Observation,
+    Role,
+    State,
+    Trust,
+)
 from ldaphealth.text.printable import printable
 
 PROOF = (TOKEN_ATTRIBUTE, "entryCSN")
+# The databases of slapd (slapd-monitor(5)); one that is a copy has the URLs of its `updateref`.
+DATABASES, DATABASE = "cn=Databases,cn=Monitor", "(objectClass=monitoredObject)"
+UPDATE_REF = ("namingContexts", "monitorUpdateRef")
 LONGEST_VALUE = 64
 MOST_READS = 8  # the newest observations in which a proof is looked for
 
@@ -50,7 +71,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The owner of the canary, what was written to it, and what it held before.
 
     `matched`: the compare found the `token` that was written. `found_token` and `found_csn` are the
-    values before the write, usually those of the round before.
+    values before the write, usually those of the round before. `forwarded`: another server made the
+    write; None if that is not known.
     """
 
     canary: Owner | Literal["not_applicable", "copy"]
@@ -59,6 +81,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     token: str = ""
     found_token: str = ""
     found_csn: str = ""
+    forwarded: bool | None = None
 
 
 def observe(session: Session, params: Params) -> Facts:
@@ -72,19 +95,61 @@ def observe(session: Session, params: Params) -> Facts:
         return Facts(canary=owner, dn=dn)
     token = fresh_token()
     try:
-        session.replace(dn, TOKEN_ATTRIBUTE, token)
+        written = session.replace_and_read(dn, TOKEN_ATTRIBUTE, token, ("entryCSN",))
     except SessionError as error:
         if not is_copy(error.failure):
             raise
         return Facts(canary="copy", dn=dn)
+    matched = session.compare(dn, TOKEN_ATTRIBUTE, token)
     return Facts(
         canary="ours",
         dn=dn,
-        matched=session.compare(dn, TOKEN_ATTRIBUTE, token),
+        matched=matched,
         token=token,
         found_token=_value(entry, TOKEN_ATTRIBUTE),
         found_csn=_value(entry, "entryCSN"),
+        forwarded=_has_update_ref(session, dn)
+        if matched
+        else _comes_later(session, dn, token, written),
     )
+
+
+def _has_update_ref(session: Session, dn: str) -> bool | None:
+    """Return whether slapd shows an `updateref` of the database of an entry; None if unknown."""
+    try:
+        found = session.search(DATABASES, "one", DATABASE, UPDATE_REF)
+    except SessionError as error:
+        if error.failure.kind is not FailureKind.RESULT or not session.alive:
+            raise
+        return None
+    own = [entry for _, entry in found if _holds(entry.get("namingcontexts", ()), dn)]
+    return any("monitorupdateref" in entry for entry in own) if own else None
+
+
+def _holds(contexts: Iterable[str], dn: str) -> bool:
+    normal = _normal(dn)
+    return any(normal.endswith(f",{_normal(each)}") for each in contexts if each)
+
+
+def _normal(dn: str) -> str:
+    return ",".join(part.strip() for part in dn.lower().split(","))
+
+
+def _comes_later(
+    session: Session, dn: str, token: str, written: Mapping[str, tuple[str, ...]]
+) -> bool | None:
+    """Return whether a token that was not there comes by replication; None if that is not known.
+
+    It does if it is there now, or if the entry here is older than the write, which returned its
+    entryCSN (RFC 4527): a server that made the write itself has no older entry.
+    """
+    here = session.read(dn, PROOF)
+    if _value(here, TOKEN_ATTRIBUTE) == token:
+        return True
+    try:
+        return parse(_value(here, "entryCSN")) < parse(_value(written, "entryCSN"))
+    except CSNError:
+        return None
 
 
 def _value(entry: Mapping[str, tuple[str, ...]], attribute: str) -> str:
@@ -105,29 +170,62 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
             summary = f"the write to {facts.dn} was refused: {COPY}"
             yield view.finding(State.WARNING, "referral", summary, trust=Trust.INFORMATIVE)
         case _:
-            if not facts.matched:
+            if not facts.matched and not _is_forwarding(view.own):
                 summary = f"the token that was written to {facts.dn} is not there"
                 yield view.finding(State.CRITICAL, "lost", summary)
             yield from judge_seconds(view, params.seconds)
             yield from _duplicates(view)
 
 
+def _is_forwarding(seen: Sequence[Observation[Facts]]) -> bool:
+    """Return whether another server makes the writes of this one (slapo-chain(5)).
+
+    It is proven if a write was seen to be forwarded, or if a token that was not there at once was
+    there in a later round.
+    """
+    latest = _latest_facts(seen)
+    late = {each.token for each in latest if each.token and not each.matched}
+    return any(each.forwarded or each.found_token in late for each in latest)
+
+
+def _latest_facts(seen: Sequence[Observation[Facts]]) -> list[Facts]:
+    return [facts for each in seen[-MOST_READS:] if (facts := each.facts) is not None]
+
+
 def _duplicates(view: View[Facts]) -> Iterator[Finding]:
-    """Yield a finding if other servers were seen to write with the server ID of this server."""
+    """Yield a finding if other servers were seen to write with the server ID of this server.
+
+    It is a WARNING while slapd does not show whether each of them makes its writes itself.
+    """
     own_id = _written_server_id(view.own)
-    if own_id is None:
+    if own_id is None or _is_forwarding(view.own):
         return
-    others = [
-        server.partition("/")[2]
+    others = {
+        server.partition("/")[2]: seen
         for server, seen in sorted(view.observations.items())
-        if server != view.server.id and _written_server_id(seen) == own_id
-    ]
-    if others:
-        summary = (
-            f"writes with the same server ID {own_id:03x} as {', '.join(others)}: changes may be "
-            "lost; give each server its own serverID, unless these are names of one server"
+        if server != view.server.id
+        and _written_server_id(seen) == own_id
+        and not _is_forwarding(seen)
+    }
+    if not others:
+        return
+    summary = (
+        f"writes with the same server ID {own_id:03x} as {', '.join(others)}: changes may be lost; "
+        "give each server its own serverID, unless these are names of one server"
+    )
+    state = State.CRITICAL
+    if not all(_makes_its_writes(seen) for seen in (view.own, *others.values())):
+        state = State.WARNING
+        summary += (
+            ", or one has another make its writes (slapo-chain: set `role: consumer`); with the "
+            f"right to read {DATABASES} this is known"
         )
-        yield view.finding(State.CRITICAL, "duplicate_server_id", summary, trust=Trust.INFORMATIVE)
+    yield view.finding(state, "duplicate_server_id", summary, trust=Trust.INFORMATIVE)
+
+
+def _makes_its_writes(seen: Sequence[Observation[Facts]]) -> bool:
+    """Return whether slapd has shown that it makes the writes itself."""
+    return any(each.forwarded is False for each in _latest_facts(seen))
 
 
 def _written_server_id(seen: Sequence[Observation[Facts]]) -> int | None:
@@ -135,7 +233,7 @@ def _written_server_id(seen: Sequence[Observation[Facts]]) -> int | None:
 
     It is proven if one round wrote a token there and a later round found it with its entryCSN.
     """
-    latest = [facts for each in seen[-MOST_READS:] if (facts := each.facts) is not None]
+    latest = _latest_facts(seen)
     written = {each.token for each in latest if each.token}
     for each in reversed(latest):
         if each.found_token in written:
@@ -152,5 +250,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    of_one_server=True,
     effect=CheckEffect.OUT,
 )

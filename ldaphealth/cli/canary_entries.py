@@ -31,7 +31,7 @@ def _entries(cluster: Cluster, config_file: Path) -> Entries:
             container, agent = params[purpose].container, params[purpose].agent or this_agent()
             entries |= {
                 canary_dn(container, agent, server, purpose): canary_entry(agent, server, purpose)
-                for server in cluster.servers
+                for server in cluster.data_servers
                 if purpose == "write" or server.role is Role.PROVIDER
             }
     if not entries:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Iterable, Iterator
 
+from msgspec.structs import replace
+
 from ldaphealth.check import AnyView
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
 from ldaphealth.settings import Cluster, ConfiguredCheck
+from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,8 @@ EXPECTATION_KINDS = frozenset(
 STATE_RESULT_CODES = frozenset(
     {"timeLimitExceeded", "adminLimitExceeded", "operationsError", "loopDetect", "other"}
 )
+
+AGED_SECONDS = 10.0  # what a survey saw before that is shown with its age
 
 
 def judge(cluster: Cluster, recent: RecentObservations, *, one_shot: bool) -> list[Finding]:
@@ -52,15 +57,32 @@ def judge_server(
 
     `only` names the checks to judge, by default all.
     """
-    return [
-        finding
-        for configured in cluster.checks
-        if only is None or configured.check.name in only
-        for finding in _judge_one(
-            recent.view(server, configured.check.name, one_shot=one_shot, servers=cluster.servers),
-            configured,
-        )
-    ]
+    found: list[Finding] = []
+    for configured in cluster.checks:
+        if only is None or configured.check.name in only:
+            view = _view(cluster, server, recent, configured, one_shot)
+            findings = _judge_one(view, configured)
+            is_survey = configured.check.survey is not None
+            found += _with_age(findings, view, recent, configured) if is_survey else findings
+    return found
+
+
+def _view(
+    cluster: Cluster,
+    server: Server,
+    recent: RecentObservations,
+    configured: ConfiguredCheck,
+    one_shot: bool,
+) -> AnyView:
+    """Return the view of a server, without those on which the check is not run."""
+    check, servers = configured.check, cluster.servers_of(configured.check)
+    view = recent.view(server, check.name, one_shot=one_shot, servers=servers)
+    if len(servers) == len(cluster.servers):
+        return view
+    run_on = {each.id for each in servers}  # a reload may have given a server another role
+    return replace(
+        view, observations={key: of for key, of in view.observations.items() if key in run_on}
+    )
 
 
 def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
@@ -75,6 +97,29 @@ def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
         log.exception("the judge of check %s failed", view.check)
         summary = printable(f"the check itself failed: {type(error).__name__}: {error}")
         return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.LOCAL),)
+
+
+def _with_age(
+    findings: Iterable[Finding], view: AnyView, recent: RecentObservations, planned: ConfiguredCheck
+) -> Iterator[Finding]:
+    """Yield the findings of a survey with the age of what was seen, and none if that is too old.
+
+    It is too old when the result of the next survey is overdue, for as long again. After the server
+    came back, when the next result is overdue: a survey of it is due soon.
+    """
+    if not view.own or view.latest.facts is None:
+        yield from findings
+        return
+    age = recent.survey_age(view.server.id, view.latest)
+    valid_seconds = planned.params.interval_seconds + planned.params.deadline_seconds
+    if age.seconds > valid_seconds * (1 if age.is_before_return else 2):
+        return
+    text = f"seen {duration(age.seconds)} ago"
+    if age.is_before_return:
+        text += ", before the server failed and came back"
+    for each in findings:
+        is_aged = age.is_before_return or age.seconds >= AGED_SECONDS
+        yield replace(each, summary=f"{each.summary} ({text})") if is_aged else each
 
 
 def _checked(view: AnyView, found: object) -> Finding:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from msgspec import Struct
+
 from ldaphealth.check import AnyView, View
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.model import AnyObservation, Server
@@ -16,6 +18,16 @@ from ldaphealth.model import AnyObservation, Server
 Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it never gets None
 
 LARGEST_GAP = 0.25  # between two older reads, as a part of their age
+
+
+class SurveyAge(Struct, frozen=True):
+    """How old an observation of a survey is.
+
+    `is_before_return`: since then the sessions of its server failed, and the server came back.
+    """
+
+    seconds: float
+    is_before_return: bool
 
 
 class _Kept:
@@ -40,6 +52,7 @@ class RecentObservations:
         self._seen: dict[str, dict[str, _Kept]] = {}
         self._session: dict[str, list[AnyObservation]] = {}  # by server, of its newest session
         self._surveys: set[str] = set()  # checks whose observations belong to no session
+        self._returned: dict[str, MonotonicSeconds] = {}  # by server, when it last came back
 
     def add(self, observation: AnyObservation) -> None:
         """Add one observation, and drop those beyond the limits."""
@@ -53,6 +66,20 @@ class RecentObservations:
         """Add an observation of a survey, which belongs to no session."""
         self._surveys.add(observation.check)
         self._keep(observation)
+
+    def note_return(self, server: str, at: MonotonicSeconds) -> None:
+        """Note that a server whose sessions failed has had a complete one, which began then.
+
+        Newer surveys replace all that were begun before.
+        """
+        self._returned[server] = at
+
+    def survey_age(self, server: str, seen: AnyObservation) -> SurveyAge:
+        """Return how old an observation of a survey was in the newest session of its server."""
+        session = self._session.get(server)
+        now = session[-1].ended_at if session else seen.ended_at
+        is_before = seen.started_at < self._returned.get(server, seen.started_at)
+        return SurveyAge(max(0.0, now - seen.ended_at), is_before)
 
     def _keep(self, observation: AnyObservation) -> None:
         kept = self._seen.setdefault(observation.check, {}).setdefault(observation.server, _Kept())
@@ -85,8 +112,9 @@ class RecentObservations:
         for of_check in self._seen.values():
             for server in [each for each in of_check if each not in servers]:
                 del of_check[server]
-        for server in [each for each in self._session if each not in servers]:
-            del self._session[server]
+        for by_server in (self._session, self._returned):
+            for server in [each for each in by_server if each not in servers]:
+                del by_server[server]
 
     def view(
         self, server: Server, check: str, *, one_shot: bool, servers: Sequence[Server] = ()
@@ -96,18 +124,30 @@ class RecentObservations:
         `servers` are all of the cluster.
 
         A server whose newest session failed before it reached this check is not in the view: older
-        observations prove nothing of it now. Nor are the observations of surveys of such a server.
+        observations prove nothing of it now. Nor are the observations of surveys of such a server,
+        and after it came back those of new surveys replace the earlier ones.
         """
         seen = self._seen.get(check, {})
-        surveyed = check in self._surveys
-        reached = {
-            each: of.reads
-            for each, of in seen.items()
-            if (self._is_complete(each) if surveyed else self._is_reached(each, of.reads[-1]))
-        }
+        if check in self._surveys:
+            reached = {
+                each: self._since_return(each, of.reads)
+                for each, of in seen.items()
+                if self.is_complete(each)
+            }
+        else:
+            reached = {
+                each: of.reads for each, of in seen.items() if self._is_reached(each, of.reads[-1])
+            }
         return View(server, check, reached, one_shot, servers)
 
-    def _is_complete(self, server: str) -> bool:
+    def _since_return(self, server: str, reads: list[AnyObservation]) -> list[AnyObservation]:
+        """Return the surveys that began after the server came back; all if there is none yet."""
+        returned = self._returned.get(server)
+        if returned is None or reads[0].started_at >= returned:
+            return reads
+        return [each for each in reads if each.started_at >= returned] or reads
+
+    def is_complete(self, server: str) -> bool:
         """Return whether the newest session of a server has not failed."""
         return server in self._session and self._session[server][-1].failure is None
 

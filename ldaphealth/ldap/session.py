@@ -21,6 +21,7 @@ from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
+ROOT_DSE = ("monitorContext", "supportedControl")
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
+        self._root_dse: Mapping[str, tuple[str, ...]] | None = None
 
     @property
     def alive(self) -> bool:
@@ -150,6 +152,21 @@ class Session:
             detail = f"{printable(dn)}: no such entry, or no right to read it"
             raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
         return entries[0][1]
+
+    def root_dse(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the attributes ROOT_DSE of the root DSE (RFC 4512 5.1), read once in a session.
+
+        It is empty if the account may not read it.
+        """
+        if self._root_dse is None:
+            found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
+            self._root_dse = found[0][1] if found else {}
+        return self._root_dse
+
+    @property
+    def known_root_dse(self) -> Mapping[str, tuple[str, ...]] | None:
+        """Return what `root_dse` has read in this session, None if it was not called."""
+        return self._root_dse
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""

@@ -38,7 +38,7 @@ class ContentDiff:
 
     def __init__(self, cluster: Cluster, options: DiffOptions) -> None:
         base = _base(cluster)
-        servers = [each for each in cluster.servers if each.holds(base)]
+        servers = [each for each in cluster.data_servers if each.holds(base)]
         self.servers = {server.id: server.uri for server in servers}
         self.suffix = base or cluster.servers[0].suffix
         self._file = options.resume_file

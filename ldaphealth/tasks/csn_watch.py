@@ -36,12 +36,12 @@ class CSNWatch:
 
     def __init__(self, cluster: Cluster, probe: Probe = probe_server) -> None:
         checks = tuple(each for each in cluster.checks if each.check.name in CHECKS)
-        self.cluster = replace(cluster, checks=checks)
+        self.cluster = replace(cluster, servers=cluster.data_servers, checks=checks)
         self._probe = probe
         params = (each.params for each in checks if isinstance(each.params, Params))
         self._params = next(params, Params())
         self._terms = self._params.terms(
-            cluster.name, cluster.servers, self._params.behind_second_look
+            cluster.name, self.cluster.servers, self._params.behind_second_look
         )
         self._reads: dict[str, dict[str, list[VectorRead]]] = {}  # by naming context and server
         self._failures: dict[tuple[str, str], str] = {}  # by naming context and server
@@ -51,7 +51,7 @@ class CSNWatch:
         """Read every server once, in parallel, within the deadline of the cluster."""
         servers = self.cluster.servers
         deadline = Deadline.after(self.cluster.deadline_seconds)
-        with ThreadPoolExecutor(min(MOST_THREADS, len(servers)), "watch") as pool:
+        with ThreadPoolExecutor(max(1, min(MOST_THREADS, len(servers))), "watch") as pool:
             probed = pool.map(
                 lambda server: self._probe(server, self.cluster.checks, deadline), servers
             )

@@ -90,7 +90,8 @@ def _round(
     )
     recent = RecentObservations()
     pending = {
-        pool.submit(probe, server, cluster.checks, deadline): server for server in cluster.servers
+        pool.submit(probe, server, cluster.round_checks_of(server), deadline): server
+        for server in cluster.servers
     }
     done, running = wait(pending, timeout=max(0.0, second_look_at - monotonic()))
     first = _observations(done)

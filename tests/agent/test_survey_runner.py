@@ -12,9 +12,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.agent.survey_runner import MARGIN_SECONDS, SurveyEnded, SurveyRunner
+from ldaphealth.agent.survey_runner import (
+    MARGIN_SECONDS,
+    RETURN_SECONDS,
+    SurveyEnded,
+    SurveyRunner,
+)
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import AnyObservation, FailureKind
+from ldaphealth.model import AnyObservation, FailureKind, Role
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Facts, Params, surveying, then
 
@@ -320,3 +325,100 @@ def test_a_survey_without_a_thread_is_our_own_trouble_and_begun_again() -> None:
     assert [each.failure and each.failure.is_local for each in base.seen()] == [True, True]
     base.at(1.0)
     assert [each.failure for each in base.seen()] == [None, None]
+
+
+def test_a_survey_of_single_servers_leaves_out_a_balancer() -> None:
+    watched: list[str] = []
+
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+        watched.extend(each.id for each in site.servers)
+        return FINE
+
+    base = Base(survey)
+    first, second = base.cluster.servers
+    connect, mine = base.cluster.checks
+    base.cluster = replace(
+        base.cluster,
+        servers=(replace(first, role=Role.BALANCER), second),
+        checks=(connect, replace(mine, check=replace(mine.check, of_one_server=True))),
+    )
+    base.runner.plan([base.cluster], 0.0)
+    base.at(1.0)
+
+    assert [each.server for each in base.seen()] == ["c/s1"]
+    assert watched == ["c/s1"]
+
+
+def test_servers_that_came_back_are_surveyed_soon() -> None:
+    watched: list[frozenset[str]] = []
+
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+        watched.append(site.returned)
+        return FINE
+
+    base = Base(survey, Params(interval_seconds=3600.0))
+    base.at(1.0)
+    base.seen()
+    base.runner.hurry("c", ["c/s1"], 2.0)
+    base.runner.hurry("another", ["c/s0"], 2.0)
+    due = base.runner.next_at()
+    base.at(due - 0.1)
+    assert base.is_quiet()
+    base.at(due)
+    base.seen()
+    base.at(due + 100.0)
+
+    assert due == 2.0 + RETURN_SECONDS
+    assert watched == [frozenset(), frozenset({"c/s1"})]
+    assert base.is_quiet()
+
+
+def test_a_survey_in_progress_is_followed_by_that_of_the_servers_that_came_back() -> None:
+    release = threading.Event()
+    watched: list[frozenset[str]] = []
+
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+        watched.append(site.returned)
+        release.wait(PATIENCE_SECONDS)
+        return FINE
+
+    base = Base(survey, Params(interval_seconds=3600.0))
+    base.at(1.0)
+    base.runner.hurry("c", ["c/s1"], 2.0)
+    base.at(20.0)
+    release.set()
+    base.seen()
+    base.at(base.runner.next_at())
+    base.seen()
+
+    assert watched == [frozenset(), frozenset({"c/s1"})]
+
+
+def test_a_survey_that_is_due_before_leaves_the_server_to_the_next() -> None:
+    watched: list[frozenset[str]] = []
+
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Any, Any]:
+        watched.append(site.returned)
+        return FINE
+
+    base = Base(survey, Params(interval_seconds=5.0))
+    base.runner.hurry("c", ["c/s1"], 0.0)
+    for at in (1.0, 6.0, 11.0):
+        base.at(at)
+        base.seen()
+
+    assert watched == [frozenset(), frozenset(), frozenset({"c/s1"})]
+
+
+def test_a_cluster_of_balancers_has_no_survey_of_single_servers() -> None:
+    base = Base(then(FINE))
+    connect, mine = base.cluster.checks
+    base.cluster = replace(
+        base.cluster,
+        servers=tuple(replace(each, role=Role.BALANCER) for each in base.cluster.servers),
+        checks=(connect, replace(mine, check=replace(mine.check, of_one_server=True))),
+    )
+    base.runner.plan([base.cluster], 0.0)
+    base.at(1.0)
+
+    assert base.is_quiet()

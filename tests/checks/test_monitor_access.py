@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck, View
 from ldaphealth.checks import BUILT_IN
@@ -22,7 +23,7 @@ from ldaphealth.model import (
     State,
     Trust,
 )
-from tests.checks.seen import view
+from tests.checks.seen import saw, server, view
 
 SERVER = Server(cluster="c", name="s", uri="ldap://127.0.0.1")
 WITH_MONITOR: Entry = ("", {"monitorcontext": ("cn=Monitor",)})
@@ -36,11 +37,15 @@ class Answering(Session):
         super().__init__(SERVER, Deadline.after(60.0))
         self.failure = Failure(kind, "a sentence", result_code)
         self.root = root
+        self.requested: list[str] = []
 
     def search(self, base: str, *_: object, **__: object) -> tuple[Entry, ...]:
         """Answer as slapd does."""
+        self.requested.append(base)
         if base == "":
             return (self.root,)
+        if self.failure.result_code == "success":
+            return ()
         raise SessionError(self.failure)
 
 
@@ -52,6 +57,8 @@ class Answering(Session):
         pytest.param("insufficientAccessRights", WITH_MONITOR, "denied", id="no right to it"),
         pytest.param("referral", WITHOUT_MONITOR, "none", id="another naming context"),
         pytest.param("operationsError", WITHOUT_MONITOR, "none", id="anonymous there"),
+        pytest.param("success", WITHOUT_MONITOR, "none", id="a monitor of another kind"),
+        pytest.param("success", WITH_MONITOR, "denied", id="slapd hides its entries"),
     ],
 )
 def test_the_root_dse_tells_why_there_is_nothing(
@@ -116,3 +123,31 @@ def test_the_right_to_add_is_that_of_the_account(credentials: Credentials, who: 
     found = no_monitor_finding(View(server, "monitor", {}), "denied")
 
     assert found.summary.endswith(who)
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        (WITHOUT_MONITOR, ["cn=Monitor", ""]),
+        (WITH_MONITOR, ["cn=Monitor", "", "cn=Monitor", "cn=Monitor"]),
+    ],
+    ids=["none", "denied"],
+)
+def test_the_root_dse_is_read_once_in_a_session(root: Entry, expected: list[str]) -> None:
+    session = Answering("noSuchObject", root, FailureKind.RESULT)
+    for _ in range(3):
+        search_monitor(session, "cn=Monitor", "sub", "(a=b)", ())
+
+    assert session.requested == expected
+
+
+def test_the_right_to_add_is_shown_once_in_a_cluster() -> None:
+    seen = [saw("monitor", {"access": "denied"}, of=name) for name in ("s0", "s1", "s2")]
+    servers = tuple(map(server, ("s0", "s1", "s2")))
+    sentences = [
+        no_monitor_finding(replace(view(*seen, of=each.name), servers=servers), "denied").summary
+        for each in servers
+    ]
+
+    assert "olcAccess" in sentences[0]
+    assert sentences[1:] == ["cn=Monitor cannot be read, as on s0"] * 2

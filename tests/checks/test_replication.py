@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ldaphealth.checks.replication import CHECK, Params, observe
 from ldaphealth.checks.vector_reads import grew
@@ -898,6 +899,27 @@ def test_a_bad_csn_is_forgotten_with_the_next_good_read() -> None:
     seen = view(*LEVEL, read("s3", 0, "garbage"), read("s3", 5, NEW), of="s3")
 
     assert opinions(judged(seen, Params())) == (FINE,)
+
+
+@pytest.mark.parametrize(
+    ("is_provider", "role", "expected"),
+    [
+        pytest.param((False, False), Role.PROVIDER, ("not_applicable", OK, SOFT), id="none"),
+        pytest.param((False, True), Role.PROVIDER, NO_CSN, id="another can replicate"),
+        pytest.param((False, None), Role.PROVIDER, NO_CSN, id="another shows contextCSN"),
+        pytest.param((False, False), Role.CONSUMER, NO_CSN, id="another is a consumer"),
+    ],
+)
+def test_where_no_server_replicates_contextcsn_is_not_expected(
+    is_provider: tuple[bool | None, bool | None], role: Role, expected: Opinion
+) -> None:
+    seen = [
+        saw("replication", {"contextCSN": {"": ()}, "is_provider": each}, of=f"s{n}")
+        for n, each in enumerate(is_provider)
+    ]
+    whole = replace(view(*seen), servers=(server("s0"), server("s1", role)))
+
+    assert opinions(judged(whole, Params())) == (expected,)
 
 
 def test_a_server_that_shows_no_csn_any_more_is_not_judged_by_what_it_showed() -> None:

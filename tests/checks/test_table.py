@@ -38,6 +38,20 @@ def test_every_check_of_a_session_stands_between_bind_and_unbind() -> None:
     )
 
 
+def test_these_checks_are_left_out_behind_a_balancer() -> None:
+    found = {name for name, check in BUILT_IN.items() if check.of_one_server}
+
+    assert found == {
+        "write",
+        "replication",
+        "consumer",
+        "resources",
+        "monitor",
+        "content",
+        "propagation",
+    }
+
+
 def test_surveys_stand_after_the_checks_of_a_session() -> None:
     is_survey = [check.survey is not None for check in BUILT_IN.values()]
 

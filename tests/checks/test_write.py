@@ -31,9 +31,12 @@ CONSUMER = {"canary": "not_applicable"}
 MISSING, NOT_OURS = {"canary": "missing", "dn": DN}, {"canary": "foreign", "dn": DN}
 WRITTEN = {"canary": "ours", "dn": DN, "matched": True}
 UNWRITTEN = {"canary": "ours", "dn": DN, "matched": False}
+COPY = {"canary": "copy", "dn": DN}
+FORWARDED = {**UNWRITTEN, "forwarded": True}
 
 
 DUPLICATE = ("duplicate_server_id", CRITICAL, TOLD)
+MAYBE_DUPLICATE = ("duplicate_server_id", WARNING, TOLD)
 
 
 def case(facts: dict[str, object], *expected: Opinion, seconds: float = 0.0) -> Case:
@@ -41,17 +44,29 @@ def case(facts: dict[str, object], *expected: Opinion, seconds: float = 0.0) -> 
 
 
 def wrote(  # noqa: PLR0913  what one round shows
-    at: float, token: str, found: str = "", sid: int = 1, *, of: str = "s0", csn: str | None = None
+    at: float,
+    token: str,
+    found: str = "",
+    sid: int = 1,
+    *,
+    of: str = "s0",
+    csn: str | None = None,
+    matched: bool = True,
+    forwarded: bool | None = False,
 ) -> AnyObservation:
     """Return a round that found one token, written under that server ID, and wrote another."""
     made = f"20260101000000.000000Z#000000#{sid:03x}#000000" if csn is None else csn
     seen = {**WRITTEN, "token": token, "found_token": found, "found_csn": made}
+    seen |= {"matched": matched, "forwarded": forwarded}
     return saw("write", seen, of=of, at=at)
 
 
-def wrote_twice(of: str, sid: int) -> list[AnyObservation]:
+def wrote_twice(of: str, sid: int, *, forwarded: bool | None = False) -> list[AnyObservation]:
     """Return two rounds at a server that writes under that server ID."""
-    return [wrote(0, f"{of} 1", of=of), wrote(5, f"{of} 2", f"{of} 1", sid, of=of)]
+    return [
+        wrote(0, f"{of} 1", of=of, forwarded=forwarded),
+        wrote(5, f"{of} 2", f"{of} 1", sid, of=of, forwarded=forwarded),
+    ]
 
 
 def of_two(*seen: AnyObservation, expected: tuple[Opinion, ...]) -> Case:
@@ -64,6 +79,23 @@ CASES = {
     ),
     "two under one server ID": of_two(
         *wrote_twice("s0", 2), *wrote_twice("s1", 2), expected=(FINE, DUPLICATE)
+    ),
+    "one that has the other make its writes": of_two(
+        *wrote_twice("s0", 2), *wrote_twice("s1", 2, forwarded=True), expected=(FINE,)
+    ),
+    "this one has another make its writes": of_two(
+        *wrote_twice("s0", 2, forwarded=True), *wrote_twice("s1", 2), expected=(FINE,)
+    ),
+    "it is not known whether the other makes its writes": of_two(
+        *wrote_twice("s0", 2),
+        *wrote_twice("s1", 2, forwarded=None),
+        expected=(FINE, MAYBE_DUPLICATE),
+    ),
+    "a token that came later was written elsewhere": of_two(
+        wrote(0, "a", matched=False, forwarded=None),
+        wrote(5, "b", "a", 2),
+        *wrote_twice("s1", 2),
+        expected=(FINE,),
     ),
     "alone under any": of_two(*wrote_twice("s0", 2), expected=(FINE,)),
     "one round proves nothing": of_two(
@@ -96,12 +128,23 @@ CASES = {
     "a consumer writes under none": of_two(
         saw("write", CONSUMER), *wrote_twice("s1", 2), expected=(("not_applicable", OK, SOFT),)
     ),
-    "a copy at the default role": case({"canary": "copy"}, ("referral", WARNING, TOLD)),
+    "a copy at the default role": case({**COPY}, ("referral", WARNING, TOLD)),
     "a consumer takes no writes": case({**CONSUMER}, ("not_applicable", OK, SOFT)),
     "no canary": case({**MISSING}, NO_CANARY),
     "an entry that is not ours": case({**NOT_OURS}, FOREIGN),
     "written and read back": case({**WRITTEN}, FINE),
     "written and not there": case({**UNWRITTEN}, LOST, FINE),
+    "written by another server, and not there yet": case({**FORWARDED}, FINE),
+    "not there at once, as the one before, which came later": of_two(
+        wrote(0, "a", matched=False, forwarded=None),
+        wrote(5, "b", "a", 2, matched=False, forwarded=None),
+        expected=(FINE,),
+    ),
+    "not there at once, and the one before never came": of_two(
+        wrote(0, "a", matched=False, forwarded=None),
+        wrote(5, "b", "", matched=False, forwarded=None),
+        expected=(LOST, FINE),
+    ),
     "written, but too slow": case({**WRITTEN}, TOO_SLOW, seconds=2.5),
     "written, not there, and too slow": case({**UNWRITTEN}, LOST, TOO_SLOW, seconds=2.5),
     "where nothing was written no time is judged": case({**MISSING}, NO_CANARY, seconds=2.5),
@@ -124,6 +167,12 @@ def test_a_round_trip_is_judged(case: Case) -> None:
         ),
         pytest.param(
             NOT_OURS, f"{DN} lacks the mark of this agent in ou; nothing was written", id="not ours"
+        ),
+        pytest.param(
+            COPY,
+            f"the write to {DN} was refused: its database is a copy, which takes no writes:"
+            " set `role: consumer` for this server",
+            id="a copy",
         ),
         pytest.param(UNWRITTEN, f"the token that was written to {DN} is not there", id="not there"),
     ],

@@ -95,7 +95,11 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("monitor: off", "bind: off", "checks.bind: this step of a session"),
         ("monitor: off", "montor: off\n      nosuch: {}", "no check is named 'nosuch'"),
         ("monitor: off", "write: {}", "checks.write.container: is missing"),
-        ("role: consumer", "role: slave", "servers.ldap2.role: must be one of provider, consumer"),
+        (
+            "role: consumer",
+            "role: slave",
+            "servers.ldap2.role: must be one of provider, consumer, balancer",
+        ),
         ("suffix:", "deadline_seconds: 0\n    suffix:", "deadline_seconds: must be a number > 0.0"),
         (
             "suffix:",

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import AnyView, Check
 from ldaphealth.checks import BUILT_IN
+from ldaphealth.checks.propagation import Params
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import (
@@ -22,9 +24,11 @@ from ldaphealth.model import (
     FailureKind,
     Finding,
     Metric,
+    Role,
+    State,
     Trust,
 )
-from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from tests.checks.seen import (
     CRITICAL,
     EXPECTATION,
@@ -497,3 +501,99 @@ def test_a_judge_that_speaks_of_what_it_was_not_asked_is_a_bug_of_ours(judge_it:
     found = judge(cluster(third_party(judge_it)), recent(saw("theirs")), one_shot=True)
 
     assert [getattr(each, "reason", None) for each in found] == ["theirs.bug"]
+
+
+def test_a_server_that_became_a_balancer_is_not_compared_any_more() -> None:
+    csns = {"contextCSN": {"": ("20260101000000.000000Z#000000#001#000000",)}}
+    newer = {"contextCSN": {"": ("20260102000000.000000Z#000000#001#000000",)}}
+    seen = [saw("connect", of=name) for name in ("s0", "s1")]
+    seen += [saw("replication", newer, of="s0"), saw("replication", csns, of="s1", at=100.0)]
+    found = cluster(planned("connect"), planned("replication"), servers=2)
+    balancer = replace(found.servers[0], role=Role.BALANCER)
+    after = replace(found, servers=(balancer, found.servers[1]))
+
+    def codes(of: Cluster) -> list[tuple[str, str, State]]:
+        known = judge(of, recent(*seen), one_shot=False)
+        return [(each.server, each.code, each.state) for each in known if each.check != "connect"]
+
+    assert codes(found) == [("c/s0", "ok", OK), ("c/s1", "behind", CRITICAL)]
+    assert codes(after) == [("c/s1", "ok", OK)]
+
+
+def test_a_balancer_gets_the_checks_of_a_session_alone() -> None:
+    found = cluster(planned("connect"), planned("search"), planned("replication"))
+    (server,) = found.servers
+    balancer = replace(server, role=Role.BALANCER)
+
+    assert [each.check.name for each in found.round_checks_of(server)] == [
+        "connect",
+        "search",
+        "replication",
+    ]
+    assert [each.check.name for each in found.round_checks_of(balancer)] == ["connect", "search"]
+
+
+def surveyed(*, at: float, now: float, returned: float | None = None) -> list[str]:
+    """Return the sentences on a survey that ended then, in a session that ends now."""
+    params = Params(container="dc=x", interval_seconds=60.0, lost_seconds=11.0)  # valid for 80 s
+    known = RecentObservations()
+    known.add_surveyed(saw("propagation", {"writer": "", "outcome": "alone", "turns": 1}, at=at))
+    known.add(saw("connect", at=now))
+    if returned is not None:
+        known.note_return("c/s0", returned)
+    one = cluster(planned("connect"), planned("propagation", params))
+    found = judge(one, known, one_shot=False)
+    return [each.summary for each in found if each.check == "propagation"]
+
+
+ALONE = "there is no other server to watch, or no provider to write to"
+CAME_BACK = "before the server failed and came back"
+
+
+@pytest.mark.parametrize(
+    ("now", "returned", "expected"),
+    [
+        pytest.param(100.0, None, [ALONE], id="it is new"),
+        pytest.param(109.9, None, [ALONE], id="a moment ago"),
+        pytest.param(166.0, None, [f"{ALONE} (seen 1 min 6 s ago)"], id="before the next"),
+        pytest.param(259.0, None, [f"{ALONE} (seen 2 min 39 s ago)"], id="the next is overdue"),
+        pytest.param(261.0, None, [], id="too old"),
+        pytest.param(103.0, 102.0, [f"{ALONE} (seen 3 s ago, {CAME_BACK})"], id="it came back"),
+        pytest.param(181.0, 102.0, [], id="it came back, and no survey came"),
+        pytest.param(103.0, 99.0, [ALONE], id="surveyed since it came back"),
+    ],
+)
+def test_what_a_survey_saw_is_shown_with_its_age_and_then_dropped(
+    now: float, returned: float | None, expected: list[str]
+) -> None:
+    assert surveyed(at=100.0, now=now, returned=returned) == expected
+
+
+def test_a_survey_after_the_return_replaces_all_before() -> None:
+    known = RecentObservations()
+    for at in (10.0, 20.0, 40.0):
+        known.add_surveyed(
+            saw("propagation", {"writer": "", "outcome": "alone", "turns": 1}, at=at)
+        )
+    known.add(saw("connect", at=50.0))
+    (server,) = cluster().servers
+
+    def shown() -> list[float]:
+        view = known.view(server, "propagation", one_shot=False)
+        return [each.started_at for each in view.own]
+
+    before = shown()
+    known.note_return(server.id, 30.0)
+
+    assert before == [10.0, 20.0, 40.0]
+    assert shown() == [40.0]
+
+
+def test_a_survey_that_failed_has_no_age() -> None:
+    known = RecentObservations()
+    failure = Failure(FailureKind.BUG, "it did not end", is_local=True)
+    known.add_surveyed(saw("propagation", at=0.0, failure=failure))
+    known.add(saw("connect", at=10_000.0))
+    one = cluster(planned("connect"), planned("propagation", Params(container="dc=x")))
+
+    assert [each.summary for each in judge(one, known, one_shot=False)][-1] == "it did not end"

@@ -6,7 +6,7 @@ Tests of what is true at a certain moment ask it; running_agent.py has the agent
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, Self
@@ -17,7 +17,7 @@ from demo import wait
 from demo.cluster import Cluster
 from ldaphealth import settings
 from ldaphealth.agent.agent import Agent
-from ldaphealth.model import Finding, State, Verdict
+from ldaphealth.model import Finding, Server, State, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.settings import AgentSettings, Settings
 from tests.slapd.watched import watched
@@ -32,7 +32,7 @@ class Recorded:
     """An agent that looks every `interval_seconds`; a context manager.
 
     It believes what it sees at once, so that a test knows when. `params` are those of checks by
-    name, in place of their defaults.
+    name, in place of their defaults; `servers` replace all nodes.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Recorded:
         *,
         interval_seconds: float = 0.2,
         params: Mapping[str, Any] = {},
+        servers: Sequence[Server] = (),
     ) -> None:
         asked = watched(cluster, checks=("connect", "bind", *checks, "unbind"))
         planned = tuple(
@@ -49,6 +50,7 @@ class Recorded:
         )
         self.asked = replace(
             asked,
+            servers=(*servers,) or asked.servers,
             checks=planned,
             min_in_service=1,
             interval_seconds=interval_seconds,

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
+from demo import tree
 from demo.cluster import Cluster
+from demo.programs import slapd_for
+from demo.slapd import Slapd
+from demo.tree import SUFFIX
+from ldaphealth.config import load
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.watched import watched
@@ -41,3 +50,53 @@ def test_a_monitor_that_can_be_read_is_read(cluster: Cluster) -> None:
     found = findings(cluster)
 
     assert {each.state for each in found.values()} == {State.OK}
+
+
+PLAIN = """\
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+loglevel 0
+database mdb
+suffix {suffix}
+directory {database}
+access to * by * read
+"""
+CONFIG = """\
+clusters:
+  c:
+    suffix: {suffix}
+    servers: {{a: "{a}", b: "{b}"}}
+"""
+
+
+@pytest.fixture
+def plain(cluster: Cluster) -> Iterator[list[Slapd]]:
+    """Return two servers without a monitor database and without replication."""
+    running: list[Slapd] = []
+    for name in ("plain1", "plain2"):
+        slapd = Slapd(slapd_for(cluster.directory), cluster.directory / name, ())
+        slapd.load(PLAIN.format(database=slapd.database, suffix=SUFFIX), "")
+        entries = tree.ldif(datetime.now(UTC))
+        slapd.tool("add", "-q", "-b", SUFFIX, ldif=entries)
+        slapd.start()
+        running.append(slapd)
+    yield running
+    for each in running:
+        each.kill()
+
+
+def test_the_default_findings_without_monitor_and_replication_are_ok(
+    plain: list[Slapd], tmp_path: Path
+) -> None:
+    a, b = (each.ldapi_uri for each in plain)
+    file = tmp_path / "ldaphealth.yaml"
+    file.write_text(CONFIG.format(suffix=SUFFIX, a=a, b=b))
+
+    verdicts = evaluate([load(file).clusters["c"]]).verdicts
+
+    found = {each.reason: each.state for verdict in verdicts for each in verdict.findings}
+    assert set(found.values()) == {State.OK}
+    assert {"replication.not_applicable", "monitor.not_applicable"} <= found.keys()

@@ -26,6 +26,7 @@ from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Observation, Role, Server, State
 from ldaphealth.survey import SurveyContext
 from tests.hostile import servers as hostile
+from tests.slapd.recorded import Recorded
 from tests.slapd.running_agent import RunningAgent
 from tests.slapd.watched import watched
 
@@ -344,3 +345,28 @@ def test_the_agent_does_it_beside_its_rounds(cluster: Cluster, tmp_path: Path) -
         assert time.monotonic() - began < 2.0
         assert overruns == 0
         assert "Traceback" not in agent.log()
+
+
+def test_a_server_that_came_back_is_surveyed_soon_and_old_results_show_their_age(
+    cluster: Cluster,
+) -> None:
+    make_canaries(cluster, "ldap1", "ldap2")
+    second = cluster.nodes[1]
+    canary = canary_dn(CANARIES, AGENT, servers_of(cluster)[1], "propagation")
+    written = second.root.read(canary, "entryCSN")
+    second.freeze()
+    hourly = replace(PARAMS, interval_seconds=3600.0)
+    servers = servers_of(cluster)[:2]
+    with Recorded(cluster, ("propagation",), params={CHECK.name: hourly}, servers=servers) as seen:
+        wait.until(lambda: codes_of(seen, "ldap1"), 20.0, "no survey")
+        second.thaw()
+        wait.until(lambda: "ldap2" not in seen.out(), 10.0, "it is still out")
+        old = [each.summary for each in seen.findings("ldap2") if each.check == CHECK.name]
+        wait.until(lambda: codes_of(seen, "ldap2") == ["collecting"], 30.0, "it was not surveyed")
+
+    assert all(each.endswith("before the server failed and came back)") for each in old)
+    assert second.root.read(canary, "entryCSN") > written
+
+
+def codes_of(seen: Recorded, name: str) -> list[str]:
+    return [each.code for each in seen.findings(name) if each.check == CHECK.name]

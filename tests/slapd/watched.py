@@ -13,6 +13,7 @@ from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
 from ldaphealth import settings
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.canary import canary_dn, canary_entry
+from ldaphealth.checks.propagation import Params as PropagationParams
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
@@ -40,11 +41,11 @@ def watched(
     )
 
 
-def make_canaries(cluster: Cluster, agent: str) -> None:
+def make_canaries(cluster: Cluster, agent: str, servers: Sequence[Server] = ()) -> None:
     """Make the entries that the agent writes to, where they are missing: healing keeps them."""
     root = cluster.nodes[0].root
     there = {entry["dn"][0] for entry in root.search(CANARIES, scope="one")}
-    for server in watched(cluster).servers:
+    for server in servers or watched(cluster).servers:
         dn = canary_dn(CANARIES, agent, server)
         if dn not in there:
             attributes = canary_entry(agent, server).items()
@@ -86,6 +87,8 @@ def _planned(name: str, agent: str) -> settings.ConfiguredCheck:
             )
         case "write":
             params = WriteParams(container=CANARIES, agent=agent)
+        case "propagation":
+            params = PropagationParams(container=CANARIES, agent=agent)
         case _:
             params = built_in.params()
     return settings.ConfiguredCheck(built_in, params, built_in.effect)
