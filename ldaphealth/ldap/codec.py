@@ -63,6 +63,21 @@ def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
 asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
 
 
+class _FieldDecoders(dict[int, Any]):
+    """Decoders by tag; a field of another tag is kept as octets, so that it can be ignored.
+
+    RFC 4511 4 requires that of clients. A bind that is answered with a referral ends with such a
+    field: in this response and in that to StartTLS ldap3 does not expect it.
+    """
+
+    def __missing__(self, _: int) -> Any:
+        return asn1.decode_octet_string
+
+
+for _name in ("BIND_RESPONSE_CONTEXT", "EXTENDED_RESPONSE_CONTEXT", "LDAP_MESSAGE_CONTEXT"):
+    setattr(asn1, _name, _FieldDecoders(getattr(asn1, _name)))
+
+
 class Response(Struct, frozen=True):
     """One decoded LDAPMessage; `payload` and `controls` are as ldap3 decodes them."""
 
@@ -73,8 +88,10 @@ class Response(Struct, frozen=True):
 
     @property
     def code(self) -> int:
-        """Return the result code of an LDAPResult (RFC 4511 4.1.9)."""
-        code: int = self.payload[0][3]
+        """Return the result code of an LDAPResult (RFC 4511 4.1.9); ValueError if it is no number."""
+        code = self.payload[0][3]
+        if not isinstance(code, int) or isinstance(code, bool):
+            raise ValueError("the result code is not a number")
         return code
 
     @property

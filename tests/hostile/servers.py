@@ -28,10 +28,23 @@ def message(message_id: int, op: bytes) -> bytes:
     return b"\x30\x84" + len(body).to_bytes(4, "big") + body
 
 
-def result(tag: int, code: int, text: bytes = b"") -> bytes:
-    """Return an LDAPResult as [APPLICATION tag]."""
-    body = b"\x0a\x01" + bytes([code]) + b"\x04\x00\x04" + bytes([len(text)]) + text
+def result(tag: int, code: int, text: bytes = b"", more: bytes = b"") -> bytes:
+    """Return an LDAPResult as [APPLICATION tag], with these fields at its end."""
+    return odd_result(tag, b"\x0a\x01" + bytes([code]), text, more)
+
+
+def odd_result(tag: int, code: bytes, text: bytes = b"", more: bytes = b"") -> bytes:
+    """Return an LDAPResult whose result code is any element."""
+    body = code + b"\x04\x00\x04" + bytes([len(text)]) + text + more
     return bytes([0x60 | tag, len(body)]) + body
+
+
+def field(tag: int, content: bytes) -> bytes:
+    """Return a constructed field [tag] of a sequence."""
+    return bytes([0xA0 | tag, len(content)]) + content
+
+
+REFERRAL = field(3, b"\x04\x12ldap://other.test/")
 
 
 def entry(dn: bytes = b"cn=x", padding: int = 0) -> bytes:
