@@ -112,6 +112,21 @@ class Tls(Struct, frozen=True, kw_only=True):
         bool, Meta(description="`false` accepts any certificate; for trials only")
     ] = True
 
+    min_version: Annotated[
+        Literal["", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+        Meta(
+            description="the lowest version; empty: TLSv1.2, or what the system's OpenSSL demands; "
+            "versions below TLSv1.2 also need `ciphers: DEFAULT:@SECLEVEL=0`"
+        ),
+    ] = ""
+    ciphers: Annotated[
+        str,
+        Meta(
+            description="the ciphers up to TLSv1.2, as in openssl-ciphers(1); empty: those of "
+            "Python; `DEFAULT` also has those with an RSA key exchange"
+        ),
+    ] = ""
+
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key and a message."""
         if self.key_file and not self.certificate_file:
@@ -157,6 +172,7 @@ class FailureKind(StrEnum):
     CONNECT = "connect"
     TIMEOUT = "timeout"
     TLS = "tls"  # the handshake failed
+    TLS_REFUSED = "tls_refused"  # both speak TLS, and one refuses it with the other
     CERTIFICATE = "certificate"  # the certificate is not trusted
     BIND = "bind"  # the result code of the bind is not success
     RESULT = "result"  # the result code of another operation is not success

@@ -158,13 +158,13 @@ def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
 
 
 def _check_tls(path: str, tls: Tls, problems: Problems) -> None:
-    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file):
-        return  # no file to read; loading the CA certificates of the system takes 50 ms
+    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file or tls.ciphers):
+        return  # nothing to load; loading the CA certificates of the system takes 50 ms
     from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
-    from ldaphealth.ldap.transport import tls_context  # noqa: PLC0415
+    from ldaphealth.ldap.tls import client_tls  # noqa: PLC0415
 
     try:
-        tls_context(tls)
+        client_tls(tls)
     except SessionError as error:
         problems.add(path, error.failure.detail)
 

@@ -88,10 +88,10 @@ class Response(Struct, frozen=True):
 
     @property
     def code(self) -> int:
-        """Return the result code of an LDAPResult (RFC 4511 4.1.9); ValueError if it is no number."""
+        """Return the resultCode of an LDAPResult (RFC 4511 4.1.9); TypeError if it is no number."""
         code = self.payload[0][3]
         if not isinstance(code, int) or isinstance(code, bool):
-            raise ValueError("the result code is not a number")
+            raise TypeError("the result code is not a number")
         return code
 
     @property

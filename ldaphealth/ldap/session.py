@@ -335,7 +335,7 @@ def _disconnected(response: Response) -> SessionError:
     """Return the error for a Notice of Disconnection (RFC 4511 4.4.1)."""
     try:
         name = response.code_name
-    except (IndexError, TypeError, ValueError):
+    except (IndexError, TypeError):
         name = ""
     detail = f"the server closed the session: {name or 'no reason given'}"
     return SessionError(Failure(FailureKind.CONNECT, detail, name))
