@@ -16,12 +16,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import Failure, FailureKind, Tls
 
 HANDSHAKE, CERTIFICATE_REQUEST = 22, 13  # ContentType and HandshakeType, RFC 8446 5.1 and 4
-DAY_SECONDS = 86400.0
 VERSIONS = {
     "TLSv1.0": ssl.TLSVersion.TLSv1,
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
@@ -169,24 +168,19 @@ def refusal(error: Exception | None, tls: Tls, *, requested_certificate: bool) -
         advice = ALERTS.get(alert, "see its log")
         if requested_certificate and advice is _CIPHER:  # OpenSSL with TLS 1.2 needs one
             advice = by_certificate
-        return f"the server refused TLS with the alert {alert}: {_expired(tls) or advice}"
+        return f"the server refused TLS with the alert {alert}: {advice}{_validity(tls)}"
     if requested_certificate and isinstance(error, ssl.SSLEOFError | ConnectionError | None):
         how = "the server closed the connection after it had requested a client certificate"
-        return f"{how}: {_expired(tls) or by_certificate}"
+        return f"{how}: {by_certificate}{_validity(tls)}"
     return ""
 
 
-def _expired(tls: Tls) -> str:
-    """Return a sentence if the client certificate has expired, by the time of day of this host."""
+def _validity(tls: Tls) -> str:
+    """Return a remark on the end of the client certificate; the reader compares it with today."""
     expires = client_tls(tls).certificate_expires
-    if expires is None or expires > epoch_seconds():
+    if expires is None:
         return ""
-    return f"{tls.certificate_file} expired {days_ago(expires)}: renew it"
-
-
-def days_ago(at: EpochSeconds) -> str:
-    """Return how long ago a moment was, by the time of day of this host."""
-    return f"{(epoch_seconds() - at) / DAY_SECONDS:.0f} days ago"
+    return f"; {tls.certificate_file} is valid until {datetime.fromtimestamp(expires, UTC):%F}"
 
 
 # The expiry of certificates in a file. OpenSSL has no public function for it in Python.

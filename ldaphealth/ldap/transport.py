@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
@@ -131,10 +132,13 @@ class Certificate(Struct, frozen=True):
     """The certificate of a server: its host names and addresses, and when it expires.
 
     OpenSSL only returns these for a verified certificate; else they are empty and None.
+    `client_expires_epoch_seconds`: when the client certificate expires, or the first of its chain;
+    None if there is none.
     """
 
     names: tuple[str, ...] = ()
-    expires_epoch_seconds: float | None = None
+    expires_epoch_seconds: EpochSeconds | None = None
+    client_expires_epoch_seconds: EpochSeconds | None = None
 
 
 class Transport:
@@ -147,6 +151,7 @@ class Transport:
         self._buffer = bytearray()
         self._tls: TlsObject | None = None
         self._tls_settings = Tls()
+        self._client_expires: EpochSeconds | None = None
         self._has_message = False  # whether a whole message was received since TLS started
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.renew(deadline, budget_bytes)
@@ -175,6 +180,7 @@ class Transport:
             raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
         assert isinstance(connection, TlsObject), "the context makes no others"
         self._tls, self._tls_settings, self._has_message = connection, tls, False
+        self._client_expires = client.certificate_expires
         try:
             self._through_tls(connection.do_handshake, doing)
         except TimeoutError:
@@ -187,13 +193,14 @@ class Transport:
             raise self._broken(FailureKind.TLS, detail, error) from error
 
     def certificate(self) -> Certificate | None:
-        """Return the certificate of the handshake; None without TLS."""
+        """Return the certificate of the server in the handshake; None without TLS."""
         if self._tls is None:
             return None
         found = self._tls.getpeercert() or {}
         names = tuple(str(name[-1]) for name in found.get("subjectAltName", ()))
         end = found.get("notAfter")
-        return Certificate(names, float(ssl.cert_time_to_seconds(str(end))) if end else None)
+        expires = float(ssl.cert_time_to_seconds(str(end))) if end else None
+        return Certificate(names, expires, self._client_expires)
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""

@@ -72,7 +72,7 @@ def test_a_certificate_that_the_server_takes_is_sent(
     ("which", "sentence"),
     [
         ("none", "it requires a client certificate: set certificate_file"),
-        ("expired", "expired 2 days ago: renew it"),
+        ("expired", "has expired: renew certificate_file; "),
         ("of a stranger", "does not trust the issuer of the client certificate"),
     ],
 )

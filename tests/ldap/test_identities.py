@@ -134,15 +134,9 @@ def test_a_server_that_demands_a_certificate_ends_a_session_without(
 
 
 @pytest.mark.parametrize("newest", ["TLS1.3", "TLS1.2"])
-@pytest.mark.parametrize(
-    ("refused", "sentence"),
-    [
-        ("of a stranger", "does not accept"),
-        ("expired", "expired 3 days ago: renew"),
-    ],
-)
-def test_a_server_that_refuses_the_certificate_without_an_alert_is_alive(  # noqa: PLR0913, PLR0917
-    node: Node, authority: Authority, tmp_path: Path, newest: str, refused: str, sentence: str
+@pytest.mark.parametrize("refused", ["of a stranger", "expired"])
+def test_a_server_that_refuses_the_certificate_without_an_alert_is_alive(
+    node: Node, authority: Authority, tmp_path: Path, newest: str, refused: str
 ) -> None:
     """Debian's slapd (GnuTLS) closes the connection, and sends no alert."""
     is_expired = refused == "expired"
@@ -164,7 +158,8 @@ def test_a_server_that_refuses_the_certificate_without_an_alert_is_alive(  # noq
         node.root.modify("cn=config", "delete: olcTLSCipherSuite")
 
     assert (failure.kind, failure.is_local) == (FailureKind.TLS_REFUSED, False)
-    assert sentence in failure.detail
+    assert "does not accept the client certificate" in failure.detail
+    assert not is_expired or f"is valid until {end:%F}" in failure.detail
 
 
 @pytest.mark.parametrize(
