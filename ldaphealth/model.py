@@ -185,12 +185,15 @@ class Failure(Struct, frozen=True):
     """Why there are no facts. `is_local`: the cause is on this host, not on the server.
 
     `detail` is one line of text, safe to print. `result_code` is the name in RFC 4511, or "".
+    `answered`: the server had sent at least one LDAP response in the same session or round, so
+    after a timeout it is slow and not gone.
     """
 
     kind: FailureKind
     detail: str
     result_code: str = ""
     is_local: bool = field(default=False, name="ours")
+    answered: bool = False
 
 
 class Observation(Struct, Generic[F], frozen=True, kw_only=True):

@@ -79,9 +79,14 @@ def _checked(view: AnyView, found: object) -> Finding:
 
 
 def trust(failure: Failure) -> Trust:
-    """Return the trust of a failure: local, hard (no service), or soft (an expectation not met)."""
+    """Return the trust of a failure: local, hard (no service), or soft (an expectation not met).
+
+    A server that answered and then ran out of time is too slow, which is soft.
+    """
     if failure.is_local:
         return Trust.LOCAL
+    if failure.kind is FailureKind.TIMEOUT and failure.answered:
+        return Trust.SOFT
     if failure.kind in HARD_KINDS or failure.result_code in HARD_RESULT_CODES:
         return Trust.HARD
     return Trust.SOFT

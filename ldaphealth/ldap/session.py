@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from ldaphealth.ldap import codec
 from ldaphealth.ldap.codec import Entry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
@@ -43,6 +45,7 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
+        self._has_answer = False  # whether the server has sent an LDAP response
 
     @property
     def alive(self) -> bool:
@@ -146,7 +149,7 @@ class Session:
         entries = self.search(dn, "base", "(objectClass=*)", attributes)
         if not entries:
             detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
+            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
         return entries[0][1]
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
@@ -210,8 +213,9 @@ class Session:
         started = perf_counter()
         try:
             return run()
-        except SessionError:
+        except SessionError as error:
             self.close()
+            error.failure = replace(error.failure, answered=self._has_answer)
             raise
         finally:
             spent = perf_counter() - started
@@ -275,6 +279,7 @@ class Session:
         if response.message_id != self._message_id:
             detail = f"unexpected message ID {response.message_id} in a response"
             raise SessionError(Failure(FailureKind.PROTOCOL, detail))
+        self._has_answer = True
         return response
 
     def _expect_success(  # noqa: PLR0913  all of one operation
@@ -328,7 +333,7 @@ def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
     """Return the error for a result code, with the server's message in printable form."""
     name, message = response.code_name, response.message
     detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
-    return SessionError(Failure(kind, detail, name))
+    return SessionError(Failure(kind, detail, name, answered=True))
 
 
 def _disconnected(response: Response) -> SessionError:

@@ -92,6 +92,16 @@ FAILURES = {
     "no answer in connect": failed("connect", FailureKind.TIMEOUT, told="timeout", by=HARD),
     "no answer in bind": failed("bind", FailureKind.TIMEOUT, told="timeout", by=HARD),
     "no answer in search": failed("search", FailureKind.TIMEOUT, told="timeout", by=HARD),
+    "no answer in search after an answer to the bind": Failed(
+        "search",
+        Failure(FailureKind.TIMEOUT, "a sentence", answered=True),
+        ("timeout", CRITICAL, SOFT),
+    ),
+    "the connection broke after an answer": Failed(
+        "search",
+        Failure(FailureKind.CONNECT, "a sentence", answered=True),
+        ("disconnected", CRITICAL, HARD),
+    ),
     "it does not speak LDAP": failed("bind", FailureKind.PROTOCOL, told="protocol", by=HARD),
     "the connection broke in bind": failed(
         "bind", FailureKind.CONNECT, told="disconnected", by=HARD
