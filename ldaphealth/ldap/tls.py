@@ -140,7 +140,8 @@ def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
     try:
         context.set_ciphers(ciphers)
     except ssl.SSLError as error:
-        raise ValueError(f"ciphers {ciphers!r}: {error}; see openssl-ciphers(1)") from error
+        detail = f"OpenSSL has none of the ciphers {ciphers!r}; see openssl-ciphers(1)"
+        raise ValueError(detail) from error
 
 
 def _note(  # noqa: PLR0913, PLR0917  the signature that ssl requires

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.ldap.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint, is_other_file
 from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
 from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
@@ -29,8 +29,9 @@ CHUNK_BYTES = 16 * 1024
 SEQUENCE = 0x30
 TLS_ALERT = b"\x15\x03"  # the first octets of the record of an alert, RFC 8446 5.1
 
-# Errors of connect(2) whose cause is this host. EHOSTUNREACH is not among them: it is reported for
-# a neighbour that does not answer ARP, which is a dead server.
+# Errors of socket(2) and connect(2) whose cause is this host, or an address in the settings that
+# cannot be used. EHOSTUNREACH is not among them: it is reported for a neighbour that does not
+# answer ARP, which is a dead server. Nor is ENOENT: slapd removes its Unix socket when it ends.
 LOCAL_ERRNOS = frozenset(
     {
         errno.ENETUNREACH,
@@ -42,6 +43,13 @@ LOCAL_ERRNOS = frozenset(
         errno.ENOBUFS,
         errno.EACCES,
         errno.EPERM,
+        errno.EINVAL,
+        errno.EAFNOSUPPORT,
+        errno.EPROTONOSUPPORT,
+        errno.EPROTOTYPE,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.ELOOP,
     }
 )
 
@@ -91,7 +99,8 @@ def _getaddrinfo(endpoint: Endpoint, flags: int) -> list[Address] | OSError:
 def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers; each has its share of the time.
 
-    The share is the time left divided by the number of addresses left.
+    The share is the time left divided by the number of addresses left. SessionError with the last
+    failure; one that is not local counts more, as where this host has no route for IPv6.
     """
     last: SessionError | None = None
     for position, (family, address) in enumerate(addresses):
@@ -105,11 +114,21 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
         except TimeoutError:
             last = deadline.passed(f"connecting to {where}")
         except OSError as error:
-            is_local = error.errno in LOCAL_ERRNOS
-            detail = f"cannot connect to {where}: {error.strerror or error}"
-            last = SessionError(Failure(FailureKind.CONNECT, detail, is_local=is_local))
+            failed = _connect_error(where, error, is_socket=family == socket.AF_UNIX)
+            if last is None or not failed.failure.is_local:
+                last = failed
     assert last is not None, "getaddrinfo never returns an empty list"
     raise last
+
+
+def _connect_error(where: str, error: OSError, *, is_socket: bool) -> SessionError:
+    """Return the error for a connection that cannot be made; without an errno Python refused it."""
+    if is_socket and is_other_file(where):  # connect(2) reports ECONNREFUSED for it
+        detail = f"cannot connect to {where}: it is not a Unix socket"
+        return SessionError(Failure(FailureKind.CONNECT, detail, is_local=True))
+    is_local = error.errno is None or error.errno in LOCAL_ERRNOS
+    detail = f"cannot connect to {where}: {error.strerror or error}"
+    return SessionError(Failure(FailureKind.CONNECT, detail, is_local=is_local))
 
 
 def _connect(
