@@ -116,6 +116,21 @@ class Tls(Struct, frozen=True, kw_only=True):
         bool, Meta(description="`false` accepts any certificate; for trials only")
     ] = True
 
+    min_version: Annotated[
+        Literal["", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+        Meta(
+            description="the lowest version; empty: TLSv1.2, or what the system's OpenSSL demands; "
+            "versions below TLSv1.2 also need `ciphers: DEFAULT:@SECLEVEL=0`"
+        ),
+    ] = ""
+    ciphers: Annotated[
+        str,
+        Meta(
+            description="the ciphers up to TLSv1.2, as in openssl-ciphers(1); empty: those of "
+            "Python; `DEFAULT` also has those with an RSA key exchange"
+        ),
+    ] = ""
+
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key and a message."""
         if self.key_file and not self.certificate_file:
@@ -202,6 +217,7 @@ class FailureKind(StrEnum):
     CONNECT = "connect"
     TIMEOUT = "timeout"
     TLS = "tls"  # the handshake failed
+    TLS_REFUSED = "tls_refused"  # both speak TLS, and one refuses it with the other
     CERTIFICATE = "certificate"  # the certificate is not trusted
     BIND = "bind"  # the result code of the bind is not success
     RESULT = "result"  # the result code of another operation is not success
@@ -214,7 +230,8 @@ class Failure(Struct, frozen=True):
     """Why there are no facts. `is_local`: the cause is on this host, not on the server.
 
     `detail` is one line of text, safe to print. `result_code` is the name in RFC 4511, or "".
-    `answered`: the server had answered an operation of the session before.
+    `answered`: the server had sent at least one LDAP response in the same session or round, so
+    after a timeout it is slow and not gone.
     """
 
     kind: FailureKind

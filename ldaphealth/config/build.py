@@ -18,7 +18,7 @@ from ldaphealth.config.fill import fill, fill_struct
 from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.secret_file import read_secret, secret_from_variable
-from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.ldap.endpoint import is_other_file, parse_uri
 from ldaphealth.model import BindMethod, CheckEffect, Credentials, Server, ServerSettings, Tls
 from ldaphealth.settings import SECOND_LOOK_PART, Cluster, ClusterSettings, ConfiguredCheck
 from ldaphealth.text.suggestion import suggestion
@@ -151,20 +151,23 @@ def _check_name(path: str, name: str, known: Mapping[str, object], problems: Pro
 
 def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
     try:
-        if parse_uri(uri).is_tls and tls.start_tls:
+        endpoint = parse_uri(uri)
+        if endpoint.is_tls and tls.start_tls:
             problems.add(path, "ldaps:// and tls.start_tls exclude each other")
+        if endpoint.is_socket and is_other_file(endpoint.host):
+            problems.add(path, f"{endpoint.host} is not a Unix socket")
     except ValueError as error:
         problems.add(path, str(error))
 
 
 def _check_tls(path: str, tls: Tls, problems: Problems) -> None:
-    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file):
-        return  # no file to read; loading the CA certificates of the system takes 50 ms
+    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file or tls.ciphers):
+        return  # nothing to load; loading the CA certificates of the system takes 50 ms
     from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
-    from ldaphealth.ldap.transport import tls_context  # noqa: PLC0415
+    from ldaphealth.ldap.tls import client_tls  # noqa: PLC0415
 
     try:
-        tls_context(tls)
+        client_tls(tls)
     except SessionError as error:
         problems.add(path, error.failure.detail)
 

@@ -27,7 +27,13 @@ HARD_KINDS = frozenset(
 HARD_RESULT_CODES = frozenset({"busy", "unavailable"})
 # These contradict an expectation, unless the result code is about time, load or the server itself.
 EXPECTATION_KINDS = frozenset(
-    {FailureKind.BIND, FailureKind.RESULT, FailureKind.CERTIFICATE, FailureKind.TOO_LARGE}
+    {
+        FailureKind.BIND,
+        FailureKind.RESULT,
+        FailureKind.CERTIFICATE,
+        FailureKind.TLS_REFUSED,
+        FailureKind.TOO_LARGE,
+    }
 )
 STATE_RESULT_CODES = frozenset(
     {"timeLimitExceeded", "adminLimitExceeded", "operationsError", "loopDetect", "other"}

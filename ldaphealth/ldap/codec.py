@@ -61,9 +61,21 @@ def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
 
 
 asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
-# ldap3 knows a referral (RFC 4511 4.1.10) in all results but these.
-for context in (asn1.BIND_RESPONSE_CONTEXT, asn1.EXTENDED_RESPONSE_CONTEXT):
-    context[3] = asn1.decode_sequence
+
+
+class _FieldDecoders(dict[int, Any]):
+    """Decoders by tag; a field of another tag is kept as octets, so that it can be ignored.
+
+    RFC 4511 4 requires that of clients. A bind that is answered with a referral ends with such a
+    field: in this response and in that to StartTLS ldap3 does not expect it.
+    """
+
+    def __missing__(self, _: int) -> Any:
+        return asn1.decode_octet_string
+
+
+for _name in ("BIND_RESPONSE_CONTEXT", "EXTENDED_RESPONSE_CONTEXT", "LDAP_MESSAGE_CONTEXT"):
+    setattr(asn1, _name, _FieldDecoders(getattr(asn1, _name)))
 
 
 class Response(Struct, frozen=True):
@@ -76,10 +88,10 @@ class Response(Struct, frozen=True):
 
     @property
     def code(self) -> int:
-        """Return the result code of an LDAPResult (RFC 4511 4.1.9); TypeError if it is none."""
+        """Return the resultCode of an LDAPResult (RFC 4511 4.1.9); TypeError if it is no number."""
         code = self.payload[0][3]
-        if type(code) is not int:  # a BOOLEAN is none
-            raise TypeError(f"a result code of type {type(code).__name__}")
+        if not isinstance(code, int) or isinstance(code, bool):
+            raise TypeError("the result code is not a number")
         return code
 
     @property

@@ -47,6 +47,7 @@ class Session:
         self._transport: Transport | None = None
         self._message_id = 0
         self._root_dse: Mapping[str, tuple[str, ...]] | None = None
+        self._has_answer = False  # whether the server has sent an LDAP response
 
     @property
     def alive(self) -> bool:
@@ -150,7 +151,7 @@ class Session:
         entries = self.search(dn, "base", "(objectClass=*)", attributes)
         if not entries:
             detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
+            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
         return entries[0][1]
 
     def root_dse(self) -> Mapping[str, tuple[str, ...]]:
@@ -231,8 +232,7 @@ class Session:
             return run()
         except SessionError as error:
             self.close()
-            if self.counts:
-                raise SessionError(replace(error.failure, answered=True)) from error
+            error.failure = replace(error.failure, answered=self._has_answer)
             raise
         finally:
             spent = perf_counter() - started
@@ -296,6 +296,7 @@ class Session:
         if response.message_id != self._message_id:
             detail = f"unexpected message ID {response.message_id} in a response"
             raise SessionError(Failure(FailureKind.PROTOCOL, detail))
+        self._has_answer = True
         return response
 
     def _expect_success(  # noqa: PLR0913  all of one operation
@@ -349,7 +350,7 @@ def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
     """Return the error for a result code, with the server's message in printable form."""
     name, message = response.code_name, response.message
     detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
-    return SessionError(Failure(kind, detail, name))
+    return SessionError(Failure(kind, detail, name, answered=True))
 
 
 def _disconnected(response: Response) -> SessionError:

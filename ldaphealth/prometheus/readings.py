@@ -163,6 +163,13 @@ def certificate_expiry(known: LiveServer) -> Iterator[Series]:
         yield (), facts.expires_epoch_seconds
 
 
+def client_certificate_expiry(known: LiveServer) -> Iterator[Series]:
+    """Yield the end of the client certificate's validity, in seconds since the epoch."""
+    facts: certificate.Facts | None = _facts(known, "certificate")
+    if facts is not None and facts.client_expires_epoch_seconds is not None:
+        yield (), facts.client_expires_epoch_seconds
+
+
 def _facts(known: LiveServer, check: str) -> Any:
     """Return the facts of a check, or None if the newest session has none."""
     seen, session = known.seen.get(check), known.seen.get("connect")

@@ -178,6 +178,13 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         read=readings.certificate_expiry,
         labels=SERVER,
     ),
+    Family(
+        name="ldaphealth_client_certificate_expiry_timestamp_seconds",
+        kind=GAUGE,
+        help="When the client certificate (certificate_file), or the first of its chain, expires.",
+        read=readings.client_certificate_expiry,
+        labels=SERVER,
+    ),
 )
 
 # Of a server, whether or not its verdict is valid.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import sleep
 
 from msgspec import Struct
+from msgspec.structs import replace
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
 from ldaphealth.clocks import MonotonicSeconds
@@ -63,7 +64,7 @@ def run_round(
         if not failed_checks(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
             break
         log.warning("the process was stopped for a while", extra={"server": round_.server.id})
-    return seen
+    return _with_answers(seen)
 
 
 def _probe_and_confirm(
@@ -78,8 +79,8 @@ def _probe_and_confirm(
         return first
     if parallel.is_started:
         second = parallel.wait()
-        # It had less time, so its timeout counts only if the first probe timed out, too.
-        return first if _timed_out(second) and not _timed_out(first) else first + second
+        # It had less time, so its timeout counts only if the first probe got no answer either.
+        return first if _timed_out(second) and _came_further(first) else first + second
     return first + _confirmations(round_, probe, deadline, first, pause)
 
 
@@ -137,6 +138,23 @@ def _confirmations(
         sleep=pause,
     )(probe_again)
     return seen
+
+
+def _with_answers(seen: Observations) -> Observations:
+    """Return the observations; a timeout of a server that answered in another probe says so."""
+    if not any(each.failure is not None and each.failure.answered for each in seen):
+        return seen
+    return [
+        replace(each, failure=replace(each.failure, answered=True))
+        if each.failure is not None and each.failure.kind is FailureKind.TIMEOUT
+        else each
+        for each in seen
+    ]
+
+
+def _came_further(first: Iterable[AnyObservation]) -> bool:
+    """Return whether a probe ended before the deadline, or with at least one LDAP response."""
+    return not _timed_out(first) or any(each.failure and each.failure.answered for each in first)
 
 
 def _is_hard(seen: Iterable[AnyObservation]) -> bool:

@@ -83,6 +83,12 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("weight: 50", "wait: 5", "servers.ldap2.wait: unknown key; did you mean weight?"),
         ("ldap://127.0.0.1:1\n", "http://h\n", "servers.ldap1.uri: 'http://h' is not an LDAP URL"),
         (
+            "ldap://127.0.0.1:1\n",
+            "ldapi://%2Fetc\n",
+            "servers.ldap1.uri: /etc is not a Unix socket",
+        ),
+        ("ldap://127.0.0.1:1\n", "ldap://224.0.0.1\n", "224.0.0.1 is not the address of one host"),
+        (
             "credentials: probe",
             "credentials: prob",
             "not under credentials; did you mean probe?",
@@ -137,6 +143,12 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "tls: {key_file: /x}\n    suffix:",
             "example.tls.key_file: needs certificate_f",
         ),
+        (
+            "weight: 50",
+            "tls: {ciphers: nosuch}",
+            "servers.ldap2.tls: cannot load the settings of TLS",
+        ),
+        ("weight: 50", "tls: {min_version: SSLv3}", "servers.ldap2.tls.min_version"),
         ("weight: 50", "tls: {key_file: /x}", "servers.ldap2.tls.key_file: needs certificate_file"),
         ("weight: 50", "tls: {ca_file: /x}", "servers.ldap2.tls: cannot load the TLS files /x"),
         ("method: simple", "method: external", "probe: method external takes no dn and no passw"),

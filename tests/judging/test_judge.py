@@ -91,6 +91,9 @@ FAILURES = {
     "our own TLS files cannot be read": failed(
         "connect", FailureKind.TLS, is_local=True, told="tls", by=OURS
     ),
+    "the server refuses our certificate": failed(
+        "bind", FailureKind.TLS_REFUSED, told="tls_refused", by=EXPECTATION
+    ),
     "the certificate is not trusted": failed(
         "connect", FailureKind.CERTIFICATE, told="certificate", by=EXPECTATION
     ),

@@ -64,7 +64,9 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     facts: dict[str, Struct] = {
         "monitor": monitor.Facts(counted, {"search": 3}),
         "resources": resources.Facts(0.02, 0, (resources.Database("dc=example,dc=com", 0.4, 0.1),)),
-        "certificate": certificate.Facts("verified", expires_epoch_seconds=1.8e9),
+        "certificate": certificate.Facts(
+            "verified", expires_epoch_seconds=1.8e9, client_expires_epoch_seconds=1.7e9
+        ),
         "consumer": consumer.Facts(nodes - 1, links),
     }
     for place, (check, timings) in enumerate(TIMINGS.items()):
