@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.csn import ServerId
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
 
@@ -42,7 +43,11 @@ class Params(Struct, frozen=True):
         ),
     ] = 30.0
     retired_server_ids: Annotated[
-        tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
+        tuple[ServerId, ...],
+        Meta(
+            description="server IDs that write no more and may be missing, in hexadecimal as they "
+            "are printed: `[00a]` is `serverID 10` of slapd.conf"
+        ),
     ] = ()
 
     @property

@@ -41,6 +41,7 @@ from ldaphealth.csn import (
     CSNError,
     Reference,
     ReferenceMode,
+    ServerId,
     assess,
     lacks,
     regressed,
@@ -77,7 +78,11 @@ class Params(Struct, frozen=True, kw_only=True):
         Thresholds, Meta(description="the same in a process without memory, which reads twice")
     ] = SECOND_LOOK
     retired_server_ids: Annotated[
-        tuple[int, ...], Meta(description="server IDs that write no more and may be missing")
+        tuple[ServerId, ...],
+        Meta(
+            description="server IDs that write no more and may be missing, in hexadecimal as they "
+            "are printed: `[00a]` is `serverID 10` of slapd.conf"
+        ),
     ] = ()
     reference: Annotated[
         str,

@@ -11,6 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from ldaphealth.config.yaml_file import LeadingZero
+from ldaphealth.csn import ServerId, parse_server_id
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 
@@ -19,7 +21,7 @@ class TextForm(Struct, frozen=True, kw_only=True):
     """The text form of one type. `parse` returns its value, or raises ValueError.
 
     `written_as` has the types that YAML may return, and `expected` describes them in a message.
-    `schema` is their JSON Schema; one with a title becomes a separate definition.
+    `schema` is their JSON Schema; that of a Struct becomes a separate definition if it has a title.
     """
 
     written_as: tuple[type, ...]
@@ -36,6 +38,11 @@ def absolute_path(text: str) -> Path:
     return path
 
 
+def server_id(written: str | int | LeadingZero) -> ServerId:
+    """Return the server ID; its digits are hexadecimal, with or without quotes."""
+    return parse_server_id(str(written))
+
+
 TEXT_FORMS: Mapping[type, TextForm] = {
     Range: TextForm(
         written_as=(str, int, float),
@@ -46,6 +53,20 @@ TEXT_FORMS: Mapping[type, TextForm] = {
             "type": ["string", "number"],
             "description": 'a Nagios range: 2 is at most 2, "1:" at least 1, "@1:5" not from 1 '
             "to 5",
+        },
+    ),
+    ServerId: TextForm(
+        written_as=(str, int, LeadingZero),
+        expected="a server ID, such as 00a",
+        parse=server_id,
+        schema={
+            "title": "ServerId",
+            "type": ["string", "integer"],
+            "pattern": "^(0[xX])?[0-9a-fA-F]{1,3}$",
+            "minimum": 0,
+            "maximum": 999,
+            "description": "a server ID in hexadecimal digits, as in a CSN: 010 is that of "
+            "`serverID 16`",
         },
     ),
     Endpoint: TextForm(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 try:  # libyaml, ten times as fast; the wheels of PyYAML have it
     from yaml import CSafeLoader as Parser
@@ -27,10 +28,32 @@ PLAIN_SCALARS = {
     f"{TAGS}float": (re.compile(r"[-+]?[0-9]*\.[0-9]+\Z", re.ASCII), "-+.0123456789"),
     f"{TAGS}bool": (re.compile(r"(?:true|false)\Z", re.ASCII), "tf"),
 }
+WITH_LEADING_ZERO = re.compile(r"[-+]?0[0-9]", re.ASCII)
+
+
+class LeadingZero(Struct, frozen=True):
+    """A number that is written with a leading zero, and its line in the file.
+
+    YAML 1.1 reads 010 as 8, YAML 1.2 as 10. Only a type that is written in such digits takes it.
+    """
+
+    text: str
+    line: int
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def mistake(self) -> str:
+        """Return what is wrong where the digits do not belong to such a type."""
+        return (
+            f"line {self.line}: {self.text} begins with a zero, as octal numbers do; "
+            "remove the zero, or put a text into quotes"
+        )
 
 
 class _Loader(Parser):
-    """`1:30` is not 90, `no` is not false, and a duplicate key is a mistake."""
+    """`1:30` is not 90, `no` is not false, `010` is not 8, and a duplicate key is a mistake."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -39,6 +62,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 for _tag, (_form, _first) in PLAIN_SCALARS.items():
     _Loader.add_implicit_resolver(_tag, _form, list(_first))
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float | LeadingZero:
+    text = loader.construct_scalar(node)
+    if WITH_LEADING_ZERO.match(text):
+        return LeadingZero(text, node.start_mark.line + 1)
+    return int(text) if node.tag == f"{TAGS}int" else float(text)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
@@ -55,6 +85,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
 
 
 _Loader.add_constructor(f"{TAGS}map", _mapping)
+_Loader.add_constructor(f"{TAGS}int", _number)
+_Loader.add_constructor(f"{TAGS}float", _number)
 
 
 def read_yaml(path: Path) -> object:

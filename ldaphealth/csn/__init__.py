@@ -3,7 +3,7 @@
 from ldaphealth.csn.behind import MAJORITY, Reference, ReferenceMode, Standing, VectorRead, assess
 from ldaphealth.csn.essential import essential
 from ldaphealth.csn.regressed import Regression, never_shown, regressed
-from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, parse
+from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, ServerId, parse, parse_server_id
 from ldaphealth.csn.vector import ATTRIBUTE, MOST_SERVER_IDS, Vector, lacks, parse_vector
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Reference",
     "ReferenceMode",
     "Regression",
+    "ServerId",
     "Standing",
     "Vector",
     "VectorRead",
@@ -24,6 +25,7 @@ __all__ = [
     "lacks",
     "never_shown",
     "parse",
+    "parse_server_id",
     "parse_vector",
     "regressed",
 ]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ldaphealth.checks.replication import CHECK, Params, observe
 from ldaphealth.checks.vector_reads import grew
-from ldaphealth.csn import ATTRIBUTE, CSN
+from ldaphealth.csn import ATTRIBUTE, CSN, ServerId
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
@@ -176,7 +176,7 @@ CASES = {
         read("s3", 0, NEW, csn(2, 0)),
         read("s3", 40, OLD),
         expected=FINE,
-        params=Params(retired_server_ids=(1, 2)),
+        params=Params(retired_server_ids=(ServerId(1), ServerId(2))),
     ),
     "a read that began before the newer one ended proves nothing": case(
         read("s3", 0, NEW, took=5), read("s3", 4, OLD, took=3), expected=FINE
@@ -193,7 +193,7 @@ CASES = {
     ),
     "dated in the past": case(read_when("s3", 10**9, NEW), expected=FINE),
     "a future one of a retired server ID": case(
-        read_when("s3", 0, NEW), expected=FINE, params=Params(retired_server_ids=(1,))
+        read_when("s3", 0, NEW), expected=FINE, params=Params(retired_server_ids=(ServerId(1),))
     ),
     "no time of day, no future": case(read("s3", 0, csn(1, 10**9)), expected=FINE),
     "only the newest read tells of the future": case(
@@ -278,13 +278,19 @@ CASES = {
         *TWO_IDS, read("s3", 99, NEW), expected=TOO_BEHIND
     ),
     "a retired server ID may be missing": case(
-        *TWO_IDS, read("s3", 99, NEW), expected=FINE, params=Params(retired_server_ids=(2,))
+        *TWO_IDS,
+        read("s3", 99, NEW),
+        expected=FINE,
+        params=Params(retired_server_ids=(ServerId(2),)),
     ),
     "a retired server ID may be old": case(
-        *LEVEL, read("s3", 99, OLD), expected=FINE, params=Params(retired_server_ids=(1,))
+        *LEVEL, read("s3", 99, OLD), expected=FINE, params=Params(retired_server_ids=(ServerId(1),))
     ),
     "another server ID is retired": case(
-        *LEVEL, read("s3", 99, OLD), expected=TOO_BEHIND, params=Params(retired_server_ids=(2,))
+        *LEVEL,
+        read("s3", 99, OLD),
+        expected=TOO_BEHIND,
+        params=Params(retired_server_ids=(ServerId(2),)),
     ),
     "isolated for as long as may be": case(*others_lack_until(10), expected=FINE),
     "isolated for longer than may be": case(*others_lack_until(10.5), expected=ISOLATED),
@@ -720,12 +726,12 @@ def test_a_second_look_is_wanted_of_who_lacks_something(
 
 @pytest.mark.parametrize(
     ("retired", "expected"),
-    [pytest.param((2,), False, id="retired"), pytest.param((1,), True, id="another is retired")],
+    [pytest.param(2, False, id="retired"), pytest.param(1, True, id="another is retired")],
 )
-def test_no_second_look_for_a_retired_server_id(retired: tuple[int, ...], expected: bool) -> None:
+def test_no_second_look_for_a_retired_server_id(retired: int, expected: bool) -> None:
     seen = view(*TWO_IDS, read("s3", 0, NEW), of="s3")
 
-    assert wants_more(seen, Params(retired_server_ids=retired)) is expected
+    assert wants_more(seen, Params(retired_server_ids=(ServerId(retired),))) is expected
 
 
 def test_the_bad_csn_of_one_server_does_not_end_the_second_look_at_another() -> None:

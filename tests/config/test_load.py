@@ -127,6 +127,22 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "replication: {reference: 'server:ldap4x'}",
             "checks.replication.reference: the cluster has no server 'ldap4x'; did you mean ldap",
         ),
+        (
+            "monitor: off",
+            "replication: {retired_server_ids: [001, 4096]}",
+            "checks.replication.retired_server_ids.2: '4096' is not a server ID",
+        ),
+        (
+            "monitor: off",
+            "content: {cover_hours: 1, retired_server_ids: [1.5]}",
+            "checks.content.retired_server_ids.1: must be a server ID, such as 00a, not 1.5",
+        ),
+        ("weight: 50", "weight: 050", "ldap2.weight: line 9: 050 begins with a zero, as octal"),
+        ("1:30", "010", "search.entries.critical: line 12: 010 begins with a zero"),
+        ("scope: one", "size_limit: 08", "search.size_limit: line 12: 08 begins with a zero"),
+        ("scope: one", "seconds: {warning: 00.5}", "warning: line 12: 00.5 begins with a zero"),
+        ("ldap2:", "02:", "clusters.example.servers.02: line 9: 02 begins with a zero"),
+        ("dc=example,dc=com", "007", "example.suffix: line 5: 007 begins with a zero"),
         ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: must be at most 3"),
         (
             "suffix:",
@@ -163,6 +179,24 @@ def test_a_mistake_is_reported_with_its_place(
         load(written)
 
     assert problem in "\n".join(caught.value.problems)
+
+
+def test_server_ids_are_read_as_they_are_printed(written: Path) -> None:
+    ids = "[010, 08, 10, '00a', 0x1F, fff, 1e1]"
+    settings = f"replication: {{retired_server_ids: {ids}}}"
+    written.write_text(written.read_text().replace("monitor: off", settings))
+
+    checks = load(written).clusters["example"].checks
+    (params,) = (each.params for each in checks if each.check.name == "replication")
+
+    assert params.retired_server_ids == (0x010, 0x08, 0x10, 0x00A, 0x1F, 0xFFF, 0x1E1)
+
+
+def test_numbers_without_a_leading_zero_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("[0, 0.5, -0.5, 10, -10, 1.05, '010', 0:30]")
+
+    assert read_yaml(path) == [0, 0.5, -0.5, 10, -10, 1.05, "010", "0:30"]
 
 
 def test_all_mistakes_are_reported_at_once(written: Path) -> None:

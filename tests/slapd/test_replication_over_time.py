@@ -14,6 +14,7 @@ from demo.tree import CANARIES
 from demo.writes import steady_writes
 from ldaphealth.checks.canary import canary_dn
 from ldaphealth.checks.replication import Params
+from ldaphealth.csn import ServerId
 from ldaphealth.judging.thresholds import at_most
 from ldaphealth.model import State
 from tests.slapd.recorded import Recorded
@@ -193,7 +194,7 @@ def test_a_retired_server_id_is_silent() -> None:
         cluster.nodes[1].write()  # the first of server ID 2, which ldap3 will never show
         with Recorded(cluster, params=QUICK) as seen:
             seen.until_out({"ldap3"}, 10.0)
-        retired = Params(behind=QUICK["replication"].behind, retired_server_ids=(2,))
+        retired = Params(behind=QUICK["replication"].behind, retired_server_ids=(ServerId(2),))
         with Recorded(cluster, params={"replication": retired}) as silent:
             sleep(CRITICAL_SECONDS + 1.0)
 
