@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
+from ldaphealth.checks.canary import Purpose, canary_dn, canary_mark, check_names, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.checks.token import (
     Arrival,
@@ -22,6 +22,7 @@ from ldaphealth.checks.token import (
     write_and_watch,
 )
 from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 
@@ -33,11 +34,11 @@ Judged = tuple[State, str, str, Trust]
 class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. The canaries are below `container`, which must exist."""
 
-    container: Annotated[str, Meta(description="the entry below which the canaries are")]
+    container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
     base: Annotated[
-        str, Meta(description="the naming context, which has contextCSN; empty: the suffix")
-    ] = ""
+        DN, Meta(description="the naming context, which has contextCSN; empty: the suffix")
+    ] = DN("")
     interval_seconds: Annotated[
         float,
         Meta(ge=1, le=86400, description="the time between two tokens; providers take turns"),
@@ -50,8 +51,7 @@ class Params(Struct, frozen=True, kw_only=True):
     )
 
     def __post_init__(self) -> None:
-        if self.agent and not NAME.fullmatch(self.agent):
-            raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
+        check_names(self.container, self.agent)
 
     @property
     def deadline_seconds(self) -> float:

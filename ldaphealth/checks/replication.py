@@ -47,6 +47,7 @@ from ldaphealth.csn import (
     regressed,
 )
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 from ldaphealth.text.suggestion import suggestion
 
@@ -66,9 +67,9 @@ class Params(Struct, frozen=True, kw_only=True):
     the time between the reads, if that is less.
     """
 
-    base: Annotated[str, Meta(description="the naming context; empty: the suffix")] = ""
+    base: Annotated[DN, Meta(description="the naming context; empty: the suffix")] = DN("")
     bases: Annotated[
-        tuple[str, ...],
+        tuple[DN, ...],
         Meta(description="several naming contexts in place of `base`, each judged separately"),
     ] = ()
     behind: Annotated[

@@ -255,7 +255,7 @@ def _member_for(kind: Any, value: object) -> Any:
 
 
 def _text_form(plain: Any) -> TextForm | None:
-    return TEXT_FORMS.get(plain) if isinstance(plain, type) else None
+    return TEXT_FORMS.get(plain)
 
 
 def _is_plain_struct(plain: Any) -> bool:

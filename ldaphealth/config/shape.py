@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from ldaphealth.ldap.names import DN, check_bind_name
 from ldaphealth.model import BindMethod, BindSettings, Method, ServerSettings, SettingMistakes, Tls
 from ldaphealth.settings import AgentSettings, ClusterSettings
 
@@ -50,6 +51,10 @@ class CredentialsEntry(BindSettings, frozen=True):
             return
         if not self.dn:
             yield "dn", "is missing; method simple needs a DN"
+        try:
+            check_bind_name(self.dn)
+        except ValueError as error:
+            yield "dn", str(error)
         if bool(self.password_file) == bool(self.password_env):
             yield "", "needs one of password_file and password_env"
 
@@ -69,7 +74,7 @@ class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
     servers: Annotated[
         dict[Name, str | ServerEntry], Meta(min_length=1, description="the servers by name")
     ]
-    suffix: Annotated[str, about("the naming context of the servers")] = ""
+    suffix: Annotated[DN, about("the naming context of the servers")] = DN("")
     credentials: Annotated[str, about("a name under `credentials`; empty: anonymous")] = ""
     tls: Annotated[Tls, about("encryption of the sessions")] = Tls()
     second_look_seconds: Annotated[

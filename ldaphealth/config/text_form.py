@@ -15,6 +15,8 @@ from ldaphealth.config.yaml_file import LeadingZero
 from ldaphealth.csn import ServerId, parse_server_id
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
+from ldaphealth.ldap.names import DN, AttributeName, parse_attribute_name, parse_dn
+from ldaphealth.ldap.search_filter import Filter, parse_filter
 
 
 class TextForm(Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ def server_id(written: str | int | LeadingZero) -> ServerId:
     return parse_server_id(str(written))
 
 
-TEXT_FORMS: Mapping[type, TextForm] = {
+TEXT_FORMS: Mapping[Any, TextForm] = {
     Range: TextForm(
         written_as=(str, int, float),
         expected='a range: a number, or a text such as "1:"',
@@ -68,6 +70,24 @@ TEXT_FORMS: Mapping[type, TextForm] = {
             "description": "a server ID in hexadecimal digits, as in a CSN: 010 is that of "
             "`serverID 16`",
         },
+    ),
+    DN: TextForm(
+        written_as=(str,),
+        expected="a DN",
+        parse=parse_dn,
+        schema={"type": "string"},
+    ),
+    Filter: TextForm(
+        written_as=(str,),
+        expected="a filter",
+        parse=parse_filter,
+        schema={"type": "string"},
+    ),
+    AttributeName: TextForm(
+        written_as=(str,),
+        expected="the name of an attribute",
+        parse=parse_attribute_name,
+        schema={"type": "string"},
     ),
     Endpoint: TextForm(
         written_as=(str,), expected="a text", parse=parse_listen, schema={"type": "string"}

@@ -19,6 +19,7 @@ from ldaphealth.csn import ATTRIBUTE, CSN, ServerId
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.ldap.names import DN
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
 from tests.checks.seen import (
@@ -599,7 +600,7 @@ def of_two_bases(of: str, at: float, a: str, b: str) -> AnyObservation:
     return saw("replication", {ATTRIBUTE: shown}, of=of, at=at)
 
 
-BASES = Params(bases=("dc=a", "dc=b"))
+BASES = Params(bases=(DN("dc=a"), DN("dc=b")))
 
 
 @pytest.mark.parametrize(
@@ -648,8 +649,8 @@ def test_another_naming_context_of_the_same_server_has_not_moved_backwards() -> 
     """As after a reload of the configuration with another base."""
     seen = view(of_two_bases("s3", 0, NEW, OLD), of_two_bases("s3", 5, NEW, OLD), of="s3")
 
-    assert opinions(judged(seen, Params(base="dc=a"))) == (FINE,)
-    assert opinions(judged(seen, Params(base="dc=b"))) == (FINE,)
+    assert opinions(judged(seen, Params(base=DN("dc=a")))) == (FINE,)
+    assert opinions(judged(seen, Params(base=DN("dc=b")))) == (FINE,)
 
 
 @pytest.mark.parametrize("wrong", ["", "most", "Newest", "server:", "server:a/b", "server:s0\n"])
@@ -901,7 +902,7 @@ class Endless:
 
 
 def test_of_a_server_that_says_too_much_little_is_remembered() -> None:
-    params = Params(base="dc=x")
+    params = Params(base=DN("dc=x"))
     facts = observe(cast("Session", Endless()), params)
 
     assert len(str(facts)) < 4000

@@ -143,6 +143,39 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("scope: one", "seconds: {warning: 00.5}", "warning: line 12: 00.5 begins with a zero"),
         ("ldap2:", "02:", "clusters.example.servers.02: line 9: 02 begins with a zero"),
         ("dc=example,dc=com", "007", "example.suffix: line 5: 007 begins with a zero"),
+        (
+            "dc=example,dc=com",
+            "example.com",
+            "example.suffix: 'example.com' is not a DN (RFC 4514)",
+        ),
+        ('dn: "cn=x"', "dn: x", "credentials.probe.dn: 'x' is not a DN"),
+        ("scope: one", "base: example", "checks.search.base: 'example' is not a DN"),
+        ("scope: one", "base: 7", "checks.search.base: must be a DN, not 7"),
+        ("scope: one", "filter: (uid=u1", "search.filter: '(uid=u1' is not a filter (RFC 4515)"),
+        ("scope: one", "filter: ''", "checks.search.filter: '' is not a filter"),
+        (
+            "scope: one",
+            "attribute: full name",
+            "search.attribute: 'full name' is not the name of an",
+        ),
+        ("monitor: off", "replication: {bases: [dc=a, b]}", "replication.bases.2: 'b' is not a DN"),
+        ("monitor: off", "write: {container: ou}", "checks.write.container: 'ou' is not a DN"),
+        (
+            "monitor: off",
+            "write: {container: ''}",
+            "checks.write: container is empty; it is the DN",
+        ),
+        (
+            "monitor: off",
+            "propagation: {container: dc=a, base: a}",
+            "checks.propagation.base: 'a' is not a DN",
+        ),
+        ("monitor: off", "propagation: {container: ''}", "propagation: container is empty"),
+        (
+            "monitor: off",
+            "compare: {dn: dc=a, attribute: dc, value: ''}",
+            "checks.compare: attribute and value must not be empty",
+        ),
         ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: must be at most 3"),
         (
             "suffix:",
@@ -197,6 +230,21 @@ def test_numbers_without_a_leading_zero_are_read(tmp_path: Path) -> None:
     path.write_text("[0, 0.5, -0.5, 10, -10, 1.05, '010', 0:30]")
 
     assert read_yaml(path) == [0, 0.5, -0.5, 10, -10, 1.05, "010", "0:30"]
+
+
+@pytest.mark.parametrize("filter_text", ["uid=u1", "'(&)'", "'(|)'", "'( & (a=b) (c=*) )'"])
+def test_filters_are_taken_as_by_ldapsearch(written: Path, filter_text: str) -> None:
+    text = written.read_text().replace("scope: one", f"filter: {filter_text}")
+    written.write_text(text)
+
+    assert load(written).clusters
+
+
+@pytest.mark.parametrize("name", ["cn=a,dc=b", "agent@example.com", "EXAMPLE\\agent"])
+def test_names_to_bind_as_are_taken_as_servers_take_them(written: Path, name: str) -> None:
+    written.write_text(written.read_text().replace('dn: "cn=x"', f"dn: '{name}'"))
+
+    assert load(written).clusters["example"].servers[0].credentials.dn == name
 
 
 def test_all_mistakes_are_reported_at_once(written: Path) -> None:
