@@ -28,6 +28,7 @@ from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # in parallel; of more servers, others are watched in the next survey
+WATCHED: dict[str, object] = {"least": 0.0, "most": "lost_seconds"}
 Judged = tuple[State, str, str, Trust]
 
 
@@ -46,9 +47,9 @@ class Params(Struct, frozen=True, kw_only=True):
     lost_seconds: Annotated[
         float, Meta(gt=0, le=600, description="a token that has not arrived by then is lost")
     ] = 10.0
-    seconds: Annotated[Thresholds, Meta(description="the time until the token arrives")] = at_most(
-        2, 5
-    )
+    seconds: Annotated[
+        Thresholds, Meta(description="the time until the token arrives", extra=WATCHED)
+    ] = at_most(2, 5)
 
     def __post_init__(self) -> None:
         check_names(self.container, self.agent)

@@ -46,7 +46,7 @@ from ldaphealth.csn import (
     lacks,
     regressed,
 )
-from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
 from ldaphealth.text.suggestion import suggestion
@@ -73,10 +73,17 @@ class Params(Struct, frozen=True, kw_only=True):
         Meta(description="several naming contexts in place of `base`, each judged separately"),
     ] = ()
     behind: Annotated[
-        Thresholds, Meta(description="seconds for which a server lacks what most others have")
+        Thresholds,
+        Meta(
+            description="seconds for which a server lacks what most others have", extra=NOT_NEGATIVE
+        ),
     ] = at_most(10, 60)
     behind_second_look: Annotated[
-        Thresholds, Meta(description="the same in a process without memory, which reads twice")
+        Thresholds,
+        Meta(
+            description="the same in a process without memory, which reads twice",
+            extra=NOT_NEGATIVE,
+        ),
     ] = SECOND_LOOK
     retired_server_ids: Annotated[
         tuple[ServerId, ...],
@@ -93,7 +100,8 @@ class Params(Struct, frozen=True, kw_only=True):
         ),
     ] = "majority"
     future_seconds: Annotated[
-        Thresholds, Meta(description="seconds by which a change is dated in the future")
+        Thresholds,
+        Meta(description="seconds by which a change is dated in the future", extra=NOT_NEGATIVE),
     ] = at_most(60, 600)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter, assertion, both
 from ldaphealth.model import CheckEffect, Finding, State, Trust
@@ -20,6 +20,7 @@ from ldaphealth.model import CheckEffect, Finding, State, Trust
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
+COUNTED: dict[str, object] = {"least": 0.0, "most": "size_limit"}
 AT_LEAST_ONE = Thresholds(critical=Range(start=1))
 
 
@@ -44,8 +45,12 @@ class Params(Struct, frozen=True, kw_only=True):
     size_limit: Annotated[
         int, Meta(description="the number of entries that the server sends at most, 1 to 1000")
     ] = 200
-    entries: Annotated[Thresholds, Meta(description="the number of entries found")] = AT_LEAST_ONE
-    seconds: Annotated[Thresholds, Meta(description="the time of the search")] = at_most(0.5, 2.0)
+    entries: Annotated[
+        Thresholds, Meta(description="the number of entries found", extra=COUNTED)
+    ] = AT_LEAST_ONE
+    seconds: Annotated[
+        Thresholds, Meta(description="the time of the search", extra=SECONDS_OF_A_ROUND)
+    ] = at_most(0.5, 2.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size_limit <= 1000:  # noqa: PLR2004  64 KiB hold about that many

@@ -25,7 +25,7 @@ from ldaphealth.checks.canary import (
 from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.checks.own_entry import NOT_WRITTEN, Owner, fresh_token, read_own
 from ldaphealth.csn import CSNError, parse
-from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import CheckEffect, Finding, Observation, Role, State, Trust
 from ldaphealth.text.printable import printable
@@ -43,9 +43,9 @@ class Params(Struct, frozen=True):
 
     container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
-    seconds: Annotated[Thresholds, Meta(description="the time of the whole round trip")] = at_most(
-        0.5, 2.0
-    )
+    seconds: Annotated[
+        Thresholds, Meta(description="the time of the whole round trip", extra=SECONDS_OF_A_ROUND)
+    ] = at_most(0.5, 2.0)
 
     def __post_init__(self) -> None:
         check_names(self.container, self.agent)

@@ -144,6 +144,17 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ("ldap2:", "02:", "clusters.example.servers.02: line 9: 02 begins with a zero"),
         ("dc=example,dc=com", "007", "example.suffix: line 5: 007 begins with a zero"),
         (
+            "1:30",
+            "1:300",
+            "entries.critical: 1:300 has an upper bound that is never exceeded: what is measured",
+        ),
+        (
+            "scope: one",
+            "seconds: {critical: 9}",
+            "seconds.critical: 9 can never alert: what is measured is more than 0, at most 5 (dead",
+        ),
+        ("scope: one", "seconds: {warning: 3, critical: 1}", "warning: 3 only alerts where crit"),
+        (
             "dc=example,dc=com",
             "example.com",
             "example.suffix: 'example.com' is not a DN (RFC 4514)",
