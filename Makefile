@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content test docker-build check e2e screenshots soak docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -37,6 +37,9 @@ bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, t
 
 bench-content: venv packages  ## Measure comparing 200,000 entries on four servers
 	$(BIN)/python -m bench.content
+
+bench-faults: venv packages  ## Inject faults, compare what four checkers find, write docs/evidence.md (about 20 minutes)
+	$(BIN)/python -m bench.faults --write docs/evidence.md
 
 test: venv packages check e2e  ## Install missing packages and run all checks and tests
 

@@ -128,6 +128,11 @@ class Cluster:
             if other is not node:
                 other.cut_replication(node)
 
+    @property
+    def consumer_nodes(self) -> tuple[Node, ...]:
+        """Return the nodes that take no writes."""
+        return tuple(self.nodes[number - 1] for number in self.consumers)
+
     def pids(self) -> set[int]:
         """Return the process IDs of the nodes that run."""
         return {node.pid for node in self.nodes if node.pid is not None}

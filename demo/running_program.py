@@ -116,8 +116,9 @@ class RunningProgram:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process, unless it has ended."""
-        if self.pid is not None:
-            os.kill(self.pid, number)
+        pid = self.pid  # once: it may end in between, and is a zombie until `kill`
+        if pid is not None:
+            os.kill(pid, number)
 
     def terminate(self) -> None:
         """Send SIGTERM without waiting; a process that is frozen continues first (SIGCONT)."""

@@ -41,13 +41,15 @@ class View(Struct, Generic[F], frozen=True):
     """What the judge of one check sees: the observations of that check on the whole cluster.
 
     Observations are oldest first and include failed ones. `one_shot` is true in a process without
-    memory, which has at most two observations, a moment apart.
+    memory, which has at most two observations, a moment apart. `servers` are those of the cluster,
+    with their settings; of some of them there may be no observations.
     """
 
     server: Server
     check: str
     observations: ObservationsByServer[F]
     one_shot: bool = False
+    servers: Sequence[Server] = ()
 
     @property
     def own(self) -> Sequence[Observation[F]]:

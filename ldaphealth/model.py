@@ -5,7 +5,7 @@ All stages import this module. Of the package it imports only clocks.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -133,6 +133,22 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     weight: Annotated[
         int, Meta(ge=0, le=253, description="the weight when all is well, 0 to 253")
     ] = 100
+    poll_interval_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=604_800,
+            description="how long the server waits between two polls of its provider "
+            "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
+        ),
+    ] = 0.0
+    bases: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="the naming contexts that the server holds, if it does not hold all that "
+            "the checks name"
+        ),
+    ] = ()
 
 
 class Server(ServerSettings, frozen=True, kw_only=True):
@@ -148,6 +164,26 @@ class Server(ServerSettings, frozen=True, kw_only=True):
     def id(self) -> str:
         """Return `cluster/name`, the ID of this server in files and messages."""
         return f"{self.cluster}/{self.name}"
+
+    def holds(self, dn: str) -> bool:
+        """Return whether the server holds this entry: all that its settings do not rule out.
+
+        An empty DN stands for the suffix of the cluster.
+        """
+        wanted = _comparable(dn or self.suffix)
+        held = map(_comparable, self.bases)
+        return not self.bases or any(f",{wanted}".endswith(f",{base}") for base in held)
+
+
+def _comparable(dn: str) -> str:
+    """Return a DN without the differences of case and spaces between RDNs (RFC 4514)."""
+    return ",".join(rdn.strip() for rdn in dn.lower().split(","))
+
+
+def consumers(servers: Sequence[Server]) -> frozenset[str]:
+    """Return the IDs of the consumers; none if all are consumers, whose providers are elsewhere."""
+    found = frozenset(each.id for each in servers if each.role is Role.CONSUMER)
+    return found if len(found) < len(servers) else frozenset()
 
 
 class FailureKind(StrEnum):
@@ -169,12 +205,14 @@ class Failure(Struct, frozen=True):
     """Why there are no facts. `is_local`: the cause is on this host, not on the server.
 
     `detail` is one line of text, safe to print. `result_code` is the name in RFC 4511, or "".
+    `answered`: the server had answered an operation of the session before.
     """
 
     kind: FailureKind
     detail: str
     result_code: str = ""
     is_local: bool = field(default=False, name="ours")
+    answered: bool = False
 
 
 class Observation(Struct, Generic[F], frozen=True, kw_only=True):

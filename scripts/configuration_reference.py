@@ -78,7 +78,8 @@ def _type(each: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"list of: {_type(each['items'], definitions)}"
     if each["type"] == "object":
         return "mapping by name" if "additionalProperties" in each else "mapping"
-    return TYPES[each["type"]] + _bounds(each)
+    kinds = each["type"] if isinstance(each["type"], list) else [each["type"]]
+    return " or ".join(TYPES[kind] for kind in kinds) + _bounds(each)
 
 
 def _bounds(each: dict[str, Any]) -> str:

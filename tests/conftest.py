@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from demo.cluster import Cluster
+
+# A busy machine takes long for one example now and then; how long is no property of the code.
+settings.register_profile("ldaphealth", deadline=None)
+settings.load_profile("ldaphealth")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

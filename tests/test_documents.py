@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,9 @@ def test_every_command_has_the_options_that_are_shown(command: str) -> None:
 
     assert helped.exit_code == 0, command
     assert [w for w in words if w.startswith("--") and w not in helped.output] == []
+    formats = [after for word, after in pairwise(words) if word == "--format"]
+    choices = re.search(r"--format\s+\[([^\]]+)\]", helped.output)
+    assert [f for f in formats if not choices or f not in re.split(r"[|\s]+", choices[1])] == []
 
 
 @pytest.mark.parametrize("block", yaml_blocks())

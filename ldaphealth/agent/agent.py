@@ -28,7 +28,7 @@ from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.rounds.round import Probe, RoundPlan, first_and_last_probe, run_round
+from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -244,13 +244,12 @@ class Agent:
             self._mailbox.put(RoundEnded(server, self._period(began, seen), seen))
 
     def _period(self, began: BootSeconds, seen: Sequence[AnyObservation]) -> RoundPeriod:
-        """Return when the round began and ended, with its first and its last probe."""
+        """Return when the round and its last probe began, and when it ended."""
         ended, monotonic_ended = self._clock(), monotonic()
-        first_ended, last_began = (
-            None if at is None else min(ended, max(began, ended - (monotonic_ended - at)))
-            for at in first_and_last_probe(seen)
-        )
-        return RoundPeriod(began, ended, first_ended, last_began)
+        at = last_probe(seen)
+        if at is None:
+            return RoundPeriod(began, ended)
+        return RoundPeriod(began, ended, max(began, ended - (monotonic_ended - at)))
 
     def _wait(self, wake: BootSeconds) -> bool:
         """Wait for messages until `wake` and handle all of them. Return False to stop."""

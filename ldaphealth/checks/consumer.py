@@ -6,6 +6,9 @@ ones. The phase remains Persist when the provider is gone. A link of type refres
 connected between two polls. It then looks like a link whose attempts are all answered with an
 error, so neither is judged while the last attempt was answered.
 
+A link without a connection and without a next attempt (olmSRNextConnect) is given up: all attempts
+of `retry` (slapd.conf(5)) have failed. During an attempt, and between two, there is a next one.
+
 Silence is measured, within the newest 64 reads, and not judged by default: slapd does not send a
 change back to the server that it came from, so in a healthy cluster one link may receive every
 write and another one none.
@@ -42,6 +45,7 @@ ATTRIBUTES = (
     "olmSRSyncPhase",
     "olmSRLastConnect",
     "olmSRLastContact",
+    "olmSRNextConnect",
 )
 RECONNECTS: dict[str, object] = {"least": 0.0, "most": 63.0}  # between 64 reads
 NEVER = "00000101000000Z"
@@ -90,6 +94,7 @@ class Link(Struct, frozen=True, kw_only=True):
     phase: str
     connect: str
     contact: str
+    has_next: bool = True  # whether slapd will try to connect again
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -103,7 +108,13 @@ class Link(Struct, frozen=True, kw_only=True):
         A lost link has the phase Persist, or has tried to connect since the last contact.
         """
         answered = self.contact != NEVER and self.contact >= self.connect
-        return not self.connected and self.phase != PERSIST and answered
+        is_polling = self.phase != PERSIST and answered and not self.is_given_up
+        return not self.connected and is_polling
+
+    @property
+    def is_given_up(self) -> bool:
+        """Return whether slapd has tried to connect and will not try again before it restarts."""
+        return not self.connected and not self.has_next and self.connect != NEVER
 
     @property
     def is_lost(self) -> bool:
@@ -115,6 +126,8 @@ class Link(Struct, frozen=True, kw_only=True):
         """Return the real phase: that of slapd remains Persist when the provider is gone."""
         if self.connected:
             return self.phase
+        if self.is_given_up:
+            return "given up"
         return "waiting" if self.is_waiting else "not connected"
 
     @property
@@ -158,6 +171,7 @@ def _link(dn: str, entry: Mapping[str, tuple[str, ...]], name: str) -> Link:
         phase=value("olmsrsyncphase"),
         connect=value("olmsrlastconnect"),
         contact=value("olmsrlastcontact"),
+        has_next=value("olmsrnextconnect") != NEVER,
     )
 
 
@@ -265,7 +279,15 @@ def _not_connected(link_view: _LinkView) -> Finding:
         "it receives no changes from there"
     )
     metric = limits.metric("not_connected_seconds", seconds, link.name)
-    return link_view.finding("not_connected", summary, limits, metric, applies=link.is_lost)
+    code = "not_connected"
+    if link.is_given_up:
+        code = "given_up"
+        summary = (
+            f"slapd has given up the link to its provider {link.name}: all attempts of `retry` in "
+            "syncrepl have failed, and it will not be tried again until slapd is restarted; end "
+            '`retry` with "+" to go on for ever'
+        )
+    return link_view.finding(code, summary, limits, metric, applies=link.is_lost)
 
 
 def _refreshing(link_view: _LinkView) -> Finding:

@@ -36,7 +36,9 @@ def compare_what_is_due(context: Context) -> SurveyResult[Facts, ContinuousCompa
     if continuous.known or continuous.is_due(continuous.cursor, now, cover_seconds):
         continuous, not_compared = _compare(context, continuous)
     found = {
-        each.id: SurveyFacts(_facts(continuous, each.id, not_compared)) for each in context.servers
+        each.id: SurveyFacts(_facts(continuous, each.id, not_compared))
+        for each in context.servers
+        if each.holds(context.params.base)
     }
     return SurveyResult(found, continuous)
 
@@ -61,7 +63,8 @@ def _compare(
             comparison.step()
     except TooFewError:
         pass  # not_compared has the reasons; what was compared before counts
-    compared = {server.id for server in context.servers} - progress.not_compared.keys()
+    held = {server.id for server in context.servers if server.holds(context.params.base)}
+    compared = held - progress.not_compared.keys()
     return continuous.after(progress, compared), progress.not_compared
 
 
@@ -77,7 +80,8 @@ def _readers(context: Context) -> list[Reader]:
         pause=context.pause,
         entries_per_second=context.params.entries_per_second,
     )
-    return [Reader(server, access) for server in context.servers]
+    base = context.params.base
+    return [Reader(server, access, base) for server in context.servers if server.holds(base)]
 
 
 def _limits(params: Params) -> ComparisonLimits:

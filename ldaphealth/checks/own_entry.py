@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ldaphealth.checks.canary import MARK_ATTRIBUTE
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.model import Failure
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -27,6 +28,20 @@ NOT_WRITTEN: Mapping[str, tuple[str, str]] = {
         f"{{}} lacks the mark of this agent in {MARK_ATTRIBUTE}; nothing was written",
     ),
 }
+
+
+COPY = "its database is a copy, which takes no writes: set `role: consumer` for this server"
+
+
+def is_copy(failure: Failure) -> bool:
+    """Return whether a write failed because the database is a copy, as that of a consumer.
+
+    slapd answers with the referral of `updateref` (slapd.conf(5), RFC 4511 4.1.10). Without one it
+    is unwillingToPerform, which has other causes too; its diagnostic message distinguishes them.
+    """
+    if failure.result_code == "unwillingToPerform":
+        return "shadow context" in failure.detail
+    return failure.result_code == "referral"
 
 
 def read_own(

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import Purpose, canary_dn, canary_mark, check_names, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
+from ldaphealth.checks.standing_findings import sides_text
 from ldaphealth.checks.token import (
     Arrival,
     Outcome,
@@ -81,12 +82,13 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
     """Write a token at the next provider, and watch the others. Kept: the number of the turn."""
     turn, params = context.kept or 0, context.params
-    providers = [each for each in context.servers if each.role is Role.PROVIDER]
-    if not providers or len(context.servers) == 1:
-        alone = Facts(writer="", outcome="alone", turns=1)
-        return SurveyResult({each.id: SurveyFacts(alone) for each in context.servers}, turn)
-    writer = providers[turn % len(providers)]
-    others = [each for each in context.servers if each is not writer]
+    holders = [each for each in context.servers if each.holds(params.container)]
+    providers = [each for each in holders if each.role is Role.PROVIDER]
+    writer = providers[turn % len(providers)] if providers else None
+    others = [each for each in holders if _is_watched(each) and each is not writer]
+    if writer is None or not others:
+        alone = Facts(writer="", outcome="alone", turns=max(1, len(providers)))
+        return SurveyResult({each.id: SurveyFacts(alone) for each in context.servers}, turn + 1)
     agent = params.agent or this_agent()
     plan = TokenPlan(
         canary_dn(params.container, agent, writer, PURPOSE),
@@ -108,6 +110,11 @@ def survey(context: SurveyContext[Params, int]) -> SurveyResult[Facts, int]:
     )
     found = {each.id: SurveyFacts(facts, _timings(facts, each.id)) for each in context.servers}
     return SurveyResult(found, turn + 1)
+
+
+def _is_watched(server: Server) -> bool:
+    """Return whether tokens are expected soon: a server that polls gets them with its next poll."""
+    return not server.poll_interval_seconds
 
 
 def _some(servers: Sequence[Server], cycle: int) -> Sequence[Server]:
@@ -138,6 +145,9 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     metrics = tuple(_metrics(server, tokens, params))
     if not found and metrics:
         found = [(State.OK, "ok", _received_summary(server, tokens), Trust.SOFT)]
+    if not found and not _is_watched(view.server):
+        summary = "it polls: what is written elsewhere arrives with its next poll"
+        found = [(State.OK, "not_applicable", summary, Trust.SOFT)]
     if not found:
         found = [(State.OK, "collecting", "not measured here yet", Trust.SOFT)]
     for place, (state, code, summary, trust) in enumerate(found):
@@ -170,8 +180,8 @@ def _as_reader(server: str, tokens: Sequence[Facts], params: Params) -> Iterator
         yield State.CRITICAL, "lost", _lost_summary(server, alone), Trust.SOFT
     if split:
         summary = (
-            f"{_lost_summary(server, split)}; the other half of the servers lacks tokens of this "
-            "half; no server is removed for a split"
+            f"{_lost_summary(server, split)}; split: {_sides_of(split[-1])}, and each side lacks "
+            "tokens of the other; no server is removed for a split"
         )
         yield State.CRITICAL, "split", summary, Trust.INFORMATIVE
     if slow:
@@ -253,6 +263,11 @@ def _is_split(token: Facts, tokens: Sequence[Facts]) -> bool:
     return len(lost) == 1 + len(_arrived(token)) and any(
         other.writer in lost and token.writer in _lost(other) for other in tokens
     )
+
+
+def _sides_of(token: Facts) -> str:
+    """Return which servers have the token, and which lack it."""
+    return sides_text(sorted((sorted([token.writer, *_arrived(token)]), sorted(_lost(token)))))
 
 
 def _lost_summary(server: str, tokens: Sequence[Facts]) -> str:

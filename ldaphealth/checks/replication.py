@@ -7,10 +7,11 @@ provider that is down is a finding on the provider, not on its consumers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Reversible, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import Check, CheckedCluster, View
 from ldaphealth.checks.standing_findings import (
@@ -27,12 +28,13 @@ from ldaphealth.checks.vector_reads import (
     Facts,
     grew,
     own_reads,
+    reads_beside_bare,
     reads_now,
     select_kept,
     vector,
-    vector_reads,
 )
 from ldaphealth.clocks import epoch_seconds
+from ldaphealth.content.context_csn import read_context_csn, superior_with_csn
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
@@ -41,14 +43,18 @@ from ldaphealth.csn import (
     CSNError,
     Reference,
     ReferenceMode,
-    ServerId,
+    Terms,
+    VectorRead,
     assess,
+    counted,
     lacks,
     regressed,
 )
+from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust
+from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, consumers
+from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -124,8 +130,9 @@ class Params(Struct, frozen=True, kw_only=True):
         return limits in (SECOND_LOOK, Thresholds()) or _tolerance_seconds(limits) < pause_seconds
 
     def contexts(self, server: Server) -> tuple[str, ...]:
-        """Return the naming contexts to judge on a server."""
-        return self.bases or (self.base or server.suffix,)
+        """Return the naming contexts to judge on a server: those that it holds."""
+        named = self.bases or (self.base or server.suffix,)
+        return tuple(base for base in named if server.holds(base)) or named
 
     def compared_with(self, cluster: str) -> Reference:
         """Return the reference of the settings, for the servers of that cluster."""
@@ -134,14 +141,33 @@ class Params(Struct, frozen=True, kw_only=True):
             return Reference(ReferenceMode.SERVER, f"{cluster}/{named[1]}")
         return MAJORITY if self.reference == "majority" else Reference(ReferenceMode.NEWEST)
 
+    def terms(self, cluster: str, servers: Sequence[Server], limits: Thresholds) -> Terms:
+        """Return how these settings compare the servers of a cluster."""
+        return Terms(
+            retired=frozenset(self.retired_server_ids),
+            tolerance_seconds=_tolerance_seconds(limits),
+            reference=self.compared_with(cluster),
+            consumers=consumers(servers),
+            poll_interval_seconds={
+                each.id: each.poll_interval_seconds
+                for each in servers
+                if each.poll_interval_seconds
+            },
+        )
+
 
 def observe(session: Session, params: Params) -> Facts:
-    """Read contextCSN of every naming context."""
+    """Read contextCSN of every naming context; without one, find the superior that has it."""
     found = {
-        base: _bounded(session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ()))
-        for base in params.contexts(session.server)
+        base: _bounded(read_context_csn(session, base)) for base in params.contexts(session.server)
     }
-    return Facts(found, epoch_seconds())
+    read_at = epoch_seconds()
+    superiors = {
+        base: superior
+        for base, values in found.items()
+        if not values and (superior := superior_with_csn(session, base))
+    }
+    return Facts(found, read_at, superiors)
 
 
 def _bounded(values: Sequence[str]) -> tuple[str, ...]:
@@ -153,9 +179,14 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the standing of one server among all that can be read, for each naming context."""
     bases = params.contexts(view.server)
     reference = params.compared_with(view.server.cluster)
+    limits = _limits(view, params)
     for base in bases:
-        limits = _limits(view, params, base)
-        context = StandingContext(limits, reference, base if len(bases) > 1 else "")
+        context = StandingContext(
+            limits,
+            reference,
+            base if len(params.bases) > 1 else "",
+            view.server.poll_interval_seconds,
+        )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
             yield view.finding(state, code, context.prefixed(summary), metrics, trust)
 
@@ -168,12 +199,11 @@ def _judged(
     except CSNError as error:
         return [(State.WARNING, "bad_csn", str(error), (), Trust.SOFT)]
     if not own_vector:
-        summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
-        return [(State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL)]
-    retired, reference = frozenset(params.retired_server_ids), context.reference
+        return [_without_csn(view, params, base, context)]
+    terms = params.terms(view.server.cluster, view.servers, context.limits)
+    retired, reference = terms.retired, terms.reference
     reads, own = reads_now(view.observations, base), own_reads(view.own, base)
-    standings = assess(reads, retired, _tolerance_seconds(context.limits), reference)
-    standing = standings[view.server.id]
+    standing = assess(reads, terms)[view.server.id]
     metrics = tuple(standing_metrics(context, standing))
     observed, limits = view.facts.observed_epoch_seconds, params.future_seconds
     found = [
@@ -192,12 +222,59 @@ def _judged(
     return [each for each in found if each[0] is not State.OK] or [ok]
 
 
+def _without_csn(
+    view: View[Facts], params: Params, base: str, context: StandingContext
+) -> FindingParts:
+    """Judge a server that shows no CSN.
+
+    If all others show one to the same account, it has received nothing: a consumer whose first
+    refresh never ended has entries, but no contextCSN.
+    """
+    reads = _reads_beside_bare(view, base)
+    if reads:
+        own = [*reads[view.server.id]]
+        terms = params.terms(view.server.cluster, view.servers, context.limits)
+        standing = assess(reads, terms)[view.server.id]
+        began = own[-1].seen_at_seconds - own[-1].duration_seconds
+        began -= view.server.poll_interval_seconds
+        most = max(0.0, began - own[0].seen_at_seconds)
+        proven = {sid: min(most, each) for sid, each in standing.behind_seconds.items()}
+        seconds = max(proven.values(), default=0.0)
+        if context.limits.state(seconds) is not State.OK:
+            summary = (
+                f"has received nothing for {seconds:.1f} s: it shows no {ATTRIBUTE}, and all "
+                "others show one to the same account; its first refresh has not ended"
+            )
+            metrics = tuple(standing_metrics(context, replace(standing, behind_seconds=proven)))
+            return context.limits.state(seconds), "behind", summary, metrics, Trust.SOFT
+    summary = f"no {ATTRIBUTE} can be read: no replication, or no right to read it"
+    if superior := view.facts.superiors.get(base):
+        summary = (
+            f"no {ATTRIBUTE} at {printable(base)}, but at {printable(superior)}, as for a glued "
+            "database (`subordinate` in slapd.conf(5)): set that as `base`"
+        )
+    return State.UNKNOWN, "no_csn", summary, (), Trust.LOCAL
+
+
+def _reads_beside_bare(view: View[Facts], base: str) -> dict[str, Reversible[VectorRead]]:
+    """Return the reads if this server alone shows no CSN to the account of all; else none."""
+    accounts = {each.id: each.credentials for each in view.servers}
+    compared = {accounts.get(server) for server in view.observations}
+    if len(compared) > 1:
+        return {}
+    return reads_beside_bare(view.observations, base, view.server.id)
+
+
 def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str]]:
     """Yield the settings that cannot work in this cluster, with a message."""
     pause = cluster.second_look_seconds
     if not params.proves_within(pause):
         limit = f"less than {pause:g} s, the time between the two reads (second_look_seconds)"
         yield "behind_second_look", f"must alert on {limit}"
+    contexts = params.bases or (params.base,)
+    for server in cluster.servers:
+        if not any(map(server.holds, contexts)):
+            yield "", f"the `bases` of server {server.name} contain no naming context of this check"
     named, servers = SERVER.fullmatch(params.reference), [each.name for each in cluster.servers]
     if named and named[1] not in servers:
         yield "reference", f"the cluster has no server {named[1]!r}{suggestion(named[1], servers)}"
@@ -207,8 +284,11 @@ def second_look(view: View[Facts], params: Params) -> bool:
     """Return whether this server lacks a change that another server was seen to have."""
     for base in params.contexts(view.server):
         reads = reads_now(view.observations, base)
-        now = {server: next(reversed(seen)).vector for server, seen in reads.items()}
+        vectors = {server: next(reversed(seen)).vector for server, seen in reads.items()}
+        now = counted(vectors, consumers(view.servers))
         own = now.get(view.server.id)
+        if own is None and _reads_beside_bare(view, base):
+            return True
         if own is not None and any(
             lacks(own, other, params.retired_server_ids) for other in now.values()
         ):
@@ -216,14 +296,14 @@ def second_look(view: View[Facts], params: Params) -> bool:
     return False
 
 
-def _limits(view: View[Facts], params: Params, base: str) -> Thresholds:
+def _limits(view: View[Facts], params: Params) -> Thresholds:
     """Return the thresholds for a server that is behind; in one-shot use the pause bounds them."""
     if not view.one_shot:
         return params.behind
-    reads = vector_reads(view.own, base)
+    reads = [each for each in view.own if each.facts is not None]
     if params.behind_second_look != SECOND_LOOK or len(reads) < 2:  # noqa: PLR2004  two reads
         return params.behind_second_look
-    pause = reads[-1].seen_at_seconds - reads[-1].duration_seconds - reads[0].seen_at_seconds
+    pause = reads[-1].started_at - reads[0].ended_at
     return Thresholds(critical=Range(end=min(0.5, max(0.0, pause / 2))))
 
 

@@ -22,18 +22,21 @@ from ldaphealth.csn import (
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Metric, State, Trust
 
+MOST_NAMES = 8  # of servers on one side of a split
 FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # the arguments of View.finding
 
 
 class StandingContext(Struct, frozen=True):
     """The thresholds, the reference and the naming context of a standing.
 
-    `base` is empty if there is only one naming context, which is then not named in findings.
+    `base` is empty if there is only one naming context, which is then not named in findings. Times
+    of a server that polls count beyond `poll_interval_seconds`.
     """
 
     limits: Thresholds
     reference: Reference
     base: str = ""
+    poll_interval_seconds: float = 0.0
 
     def label(self, sid: int) -> str:
         """Return what distinguishes the metrics of the same name."""
@@ -45,11 +48,24 @@ class StandingContext(Struct, frozen=True):
 
 
 def standing_metrics(context: StandingContext, standing: Standing) -> Iterator[Metric]:
-    """Yield for how long and by how much a server lacks changes, for each server ID."""
-    behind, gaps = standing.behind_seconds, standing.csn_gap_seconds
-    for sid in sorted({*behind, *gaps}):
+    """Yield for how long and by how much a server lacks changes, for each server ID.
+
+    In a split it is behind in what the other side has. The times of an isolated server and of a
+    split have a metric while they are more than 0.
+    """
+    gaps, isolated, split = (
+        standing.csn_gap_seconds,
+        standing.isolated_seconds,
+        standing.split_seconds,
+    )
+    behind = {sid: seconds for sid, seconds in split.items() if gaps.get(sid) != 0}
+    behind |= standing.behind_seconds
+    for sid in sorted({*behind, *gaps, *isolated, *split}):
         label = context.label(sid)
         yield context.limits.metric("behind_seconds", behind.get(sid, 0.0), label)
+        for name, seconds in (("isolated_seconds", isolated), ("split_seconds", split)):
+            if sid in seconds:
+                yield context.limits.metric(name, seconds[sid], label)
         if sid in gaps:
             yield Metric("csn_gap_seconds", gaps[sid], label=label)
 
@@ -78,6 +94,8 @@ def standing_findings(
     holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
         summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
+        if context.poll_interval_seconds:
+            summary += f"; its poll interval of {context.poll_interval_seconds:g} s is not counted"
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
         summary = (
@@ -87,11 +105,22 @@ def standing_findings(
         yield limits.state(max(isolated.values())), "isolated", summary, metrics, Trust.SOFT
     if split:
         summary = (
-            f"one half of the cluster has lacked changes of server ID {_sids(split)} for "
-            f"{max(split.values()):.1f} s, and the other half lacks other changes; no server is "
-            "removed for a split"
+            f"split for {max(split.values()):.1f} s: {sides_text(standing.sides)}; each side lacks "
+            f"changes of another, here of server ID {_sids(split)}; no server is removed for a "
+            "split"
         )
         yield limits.state(max(split.values())), "split", summary, metrics, Trust.INFORMATIVE
+
+
+def sides_text(sides: Iterable[Sequence[str]]) -> str:
+    """Return the sides of a split, with the names of at most MOST_NAMES servers of each."""
+    return " | ".join(_names(side) for side in sides)
+
+
+def _names(servers: Sequence[str]) -> str:
+    names = ", ".join(server.partition("/")[2] or server for server in servers[:MOST_NAMES])
+    more = len(servers) - MOST_NAMES
+    return f"{names} and {more} more" if more > 0 else names
 
 
 def _behind_summary(behind: Mapping[int, float], never: frozenset[int]) -> str:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct, field
 
 from ldaphealth.checks.canary import TOKEN_ATTRIBUTE
-from ldaphealth.checks.own_entry import fresh_token, read_own
+from ldaphealth.checks.own_entry import COPY, fresh_token, is_copy, read_own
 from ldaphealth.clocks import MonotonicSeconds
-from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, parse, parse_vector
+from ldaphealth.content.context_csn import read_context_csn
+from ldaphealth.csn import CSN, CSNError, parse, parse_vector
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import FailureKind, Server
 from ldaphealth.survey import SurveyContext
@@ -105,7 +106,8 @@ def write_and_watch(
         try:
             session = context.open(writer, WRITE_SECONDS)
         except SessionError as error:
-            return TokenResult(outcome="unwritten", detail=error.failure.detail)
+            detail = COPY if is_copy(error.failure) else error.failure.detail
+            return TokenResult(outcome="unwritten", detail=detail)
         try:
             owner, _ = read_own(session, plan.dn, plan.mark)
             if owner != "ours":
@@ -228,9 +230,15 @@ class _Reader:
                 self._seconds = self._passed_seconds(token.at)
 
     def _read_csn(self, csn: CSN, at: MonotonicSeconds) -> None:
-        entry = self._entry(self._plan.base or self._server.suffix, ATTRIBUTE) or {}
+        assert self._session is not None
         try:
-            vector = parse_vector(entry.get(ATTRIBUTE.lower(), ()))
+            values = read_context_csn(self._session, self._plan.base or self._server.suffix)
+        except SessionError as error:
+            if error.failure.result_code != "noSuchObject":
+                raise
+            values = ()
+        try:
+            vector = parse_vector(values)
         except CSNError:
             vector = {}
         self._shows_csn = bool(vector)

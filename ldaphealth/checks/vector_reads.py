@@ -17,10 +17,12 @@ class Facts(Struct, frozen=True):
     """The values of contextCSN by naming context, and the time of day when they had been read.
 
     `observed_epoch_seconds` is that time in seconds since the epoch, by the clock of this host.
+    `superiors` has the superior entry with contextCSN of a naming context that has none.
     """
 
     context_csn: Mapping[str, tuple[str, ...]] = field(name=ATTRIBUTE)
     observed_epoch_seconds: float | None = None
+    superiors: Mapping[str, str] = {}
 
 
 def vector(facts: Facts, base: str) -> Vector:
@@ -84,6 +86,27 @@ def reads_now(
     if all(each == vectors[0] for each in vectors):  # the usual case: no server lacks a change
         return {server: [each] for server, each in latest.items()}
     return {server: _LazyReads(observations[server], base) for server in latest}
+
+
+def reads_beside_bare(
+    observations: Mapping[str, Sequence[Observation[Facts]]], base: str, bare: str
+) -> dict[str, Reversible[VectorRead]]:
+    """Return the reads of all servers, if one shows no CSN and every other one does; else none.
+
+    Those of the server `bare` are empty, and begin with the first one since it showed a CSN.
+    """
+    others = {server: seen for server, seen in observations.items() if server != bare}
+    latest = [seen[-1] for seen in others.values() if seen and seen[-1].facts is not None]
+    if not latest or not all(vector_read(each, base) for each in latest):
+        return {}
+    since: list[VectorRead] = []
+    for each in reversed(observations[bare]):
+        if each.facts is not None and _values(each, base):
+            break
+        if each.facts is not None:
+            since.append(VectorRead(each.ended_at, {}, each.duration_seconds))
+    shown = {each.server: _LazyReads(observations[each.server], base) for each in latest}
+    return {**shown, bare: since[::-1]} if since else {}
 
 
 def own_reads(seen: Sequence[Observation[Facts]], base: str) -> list[VectorRead]:

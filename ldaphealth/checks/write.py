@@ -23,9 +23,10 @@ from ldaphealth.checks.canary import (
     this_agent,
 )
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.checks.own_entry import NOT_WRITTEN, Owner, fresh_token, read_own
+from ldaphealth.checks.own_entry import COPY, NOT_WRITTEN, Owner, fresh_token, is_copy, read_own
 from ldaphealth.csn import CSNError, parse
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
+from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import CheckEffect, Finding, Observation, Role, State, Trust
 from ldaphealth.text.printable import printable
@@ -58,7 +59,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     values before the write, usually those of the round before.
     """
 
-    canary: Owner | Literal["not_applicable"]
+    canary: Owner | Literal["not_applicable", "copy"]
     dn: str = ""
     matched: bool = False
     token: str = ""
@@ -76,7 +77,12 @@ def observe(session: Session, params: Params) -> Facts:
     if owner != "ours":
         return Facts(canary=owner, dn=dn)
     token = fresh_token()
-    session.replace(dn, TOKEN_ATTRIBUTE, token)
+    try:
+        session.replace(dn, TOKEN_ATTRIBUTE, token)
+    except SessionError as error:
+        if not is_copy(error.failure):
+            raise
+        return Facts(canary="copy", dn=dn)
     return Facts(
         canary="ours",
         dn=dn,
@@ -101,6 +107,9 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         case "missing" | "foreign":
             code, summary = NOT_WRITTEN[facts.canary]
             yield view.finding(State.UNKNOWN, code, summary.format(facts.dn), trust=Trust.LOCAL)
+        case "copy":
+            summary = f"the write to {facts.dn} was refused: {COPY}"
+            yield view.finding(State.WARNING, "referral", summary, trust=Trust.INFORMATIVE)
         case _:
             if not facts.matched:
                 summary = f"the token that was written to {facts.dn} is not there"

@@ -54,8 +54,8 @@ def _comparison(cluster: str, config_file: Path, wanted: DiffOptions) -> Content
     (found,) = select([cluster], config_file, None).clusters
     if cluster != found.name:
         raise click.UsageError(f"{cluster} is a server; name its cluster, {found.name}")
-    if not found.servers[0].suffix or len(found.servers) < 2:  # noqa: PLR2004
-        problem = f"cluster {cluster} needs a suffix and two servers to be compared"
+    if len(found.servers) < 2:  # noqa: PLR2004
+        problem = f"cluster {cluster} needs two servers to be compared"
         raise click.UsageError(f"{config_file}: {problem}")
     try:
         return ContentDiff(found, wanted)

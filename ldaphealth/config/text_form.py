@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from ldaphealth.config.yaml_file import LeadingZero
-from ldaphealth.csn import ServerId, parse_server_id
+from ldaphealth.csn.server_id import ServerId, parse_server_id
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 from ldaphealth.ldap.names import DN, AttributeName, parse_attribute_name, parse_dn

@@ -24,9 +24,9 @@ from ldaphealth.content.difference import (
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.reader import SliceEntries
 from ldaphealth.content.slices import Cursor, Slice
-from ldaphealth.csn import CSN, Vector, lacks
+from ldaphealth.csn import Vector, counted, lacks, newest_positions
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import Failure, FailureKind, Server
+from ldaphealth.model import Failure, FailureKind, Server, consumers
 
 ATTEMPTS = 3
 # Failures after which another attempt is made; a refused bind is not, because it may lock accounts.
@@ -150,7 +150,8 @@ class Comparison:
         """Wait until every server has received the changes that any of them has now."""
         self._pause(PAUSE_SECONDS)
         vectors = self._read_all(lambda reader: reader.vector())
-        goal = _newest(vectors.values())
+        servers = [reader.server for reader in self._readers.values()]
+        goal = newest_positions(counted(vectors, consumers(servers)).values())
         give_up_at = self._now() + self._limits.wait_seconds
         while behind := self._behind(vectors, goal):
             if self._now() >= give_up_at:
@@ -209,12 +210,3 @@ class Comparison:
     def _check_enough(self) -> None:
         if len(self._readers) < FEWEST:
             raise TooFewError
-
-
-def _newest(vectors: Iterable[Vector]) -> Vector:
-    newest: dict[int, CSN] = {}
-    for vector in vectors:
-        for sid, position in vector.items():
-            if sid not in newest or newest[sid] < position:
-                newest[sid] = position
-    return newest

@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.content.context_csn import read_context_csn
 from ldaphealth.content.difference import EntryVersion
 from ldaphealth.content.slices import Slice
 from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
@@ -61,32 +62,37 @@ class SliceEntries(Struct, frozen=True):
 
 
 class Reader:
-    """Reads from one server, at most `entries_per_second`."""
+    """Reads from one server, at most `entries_per_second`: the entries at and below `base`."""
 
-    def __init__(self, server: Server, access: ReaderAccess) -> None:
+    def __init__(self, server: Server, access: ReaderAccess, base: str = "") -> None:
         self.server = server
+        self._base = base or server.suffix
         self._access = access
         self._page_size = max(1, min(MOST_ON_A_PAGE, int(access.entries_per_second)))
         self.rows = 0  # read so far, to show the progress
 
     def shows_entries(self) -> bool:
-        """Return whether there are entries below the suffix; SessionError if it cannot be read."""
-        suffix = self.server.suffix
+        """Return whether there are entries below the base; SessionError if it cannot be read."""
+        base = self._base
         with closing(self._open()) as session:
-            entry = session.read(suffix, ATTRIBUTES)
-            _row((suffix, entry))
-            return bool(session.search(suffix, "one", EVERYTHING, ("1.1",), size_limit=1))
+            if base:  # at the empty suffix is the root DSE, which has neither
+                _row((base, session.read(base, ATTRIBUTES)))
+            return bool(session.search(base, "one", EVERYTHING, ("1.1",), size_limit=1))
 
     def vector(self) -> Vector:
         """Return the positions by server ID; SessionError if none can be read."""
         with closing(self._open()) as session:
-            values = session.read(self.server.suffix, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+            values = read_context_csn(session, self._base)
         try:
             vector = parse_vector(values)
         except CSNError as error:
             raise _unreadable(str(error)) from error
         if not vector:
-            raise _unreadable(f"no {ATTRIBUTE} can be read: no replication, or no right to read it")
+            hint = "" if self._base else "; is the suffix of the cluster empty?"
+            raise _unreadable(
+                f"no {ATTRIBUTE} can be read: no replication, no right to read it, or it is at a "
+                f"superior suffix, which is then to be set as `base`{hint}"
+            )
         return vector
 
     def part(self, wanted: Slice, most: int) -> SliceEntries:
@@ -131,12 +137,13 @@ class Reader:
         return access.opening(self.server, deadline, BUDGET_BYTES)
 
     def _rows(self, filter_text: str) -> Iterator[Row]:
-        access, suffix = self._access, self.server.suffix
+        access = self._access
         with closing(self._open()) as session:
             session.renew(access.deadline(PAGE_SECONDS))
             began = access.now()
-            for page in session.pages(suffix, "sub", filter_text, ATTRIBUTES, self._page_size):
-                yield from map(_row, page)
+            for page in session.pages(self._base, "sub", filter_text, ATTRIBUTES, self._page_size):
+                # The entry of the empty suffix cannot be read by its DN: that is the root DSE.
+                yield from (_row(each) for each in page if each[0])
                 self.rows += len(page)
                 self._keep_pace(began, len(page))
                 began = access.now()

@@ -1,9 +1,18 @@
 """Positions, vectors and standings: the replication state as OpenLDAP stores it."""
 
-from ldaphealth.csn.behind import MAJORITY, Reference, ReferenceMode, Standing, VectorRead, assess
+from ldaphealth.csn.behind import (
+    MAJORITY,
+    Reference,
+    ReferenceMode,
+    Standing,
+    Terms,
+    VectorRead,
+    assess,
+)
+from ldaphealth.csn.counted import counted, newest_positions
 from ldaphealth.csn.essential import essential
 from ldaphealth.csn.regressed import Regression, never_shown, regressed
-from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, ServerId, parse, parse_server_id
+from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, parse
 from ldaphealth.csn.vector import ATTRIBUTE, MOST_SERVER_IDS, Vector, lacks, parse_vector
 
 __all__ = [
@@ -16,16 +25,17 @@ __all__ = [
     "Reference",
     "ReferenceMode",
     "Regression",
-    "ServerId",
     "Standing",
+    "Terms",
     "Vector",
     "VectorRead",
     "assess",
+    "counted",
     "essential",
     "lacks",
     "never_shown",
+    "newest_positions",
     "parse",
-    "parse_server_id",
     "parse_vector",
     "regressed",
 ]

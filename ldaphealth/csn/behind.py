@@ -7,7 +7,7 @@ need not be synchronised, and an idle cluster is never behind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Reversible, Sequence
+from collections.abc import Collection, Iterable, Mapping, Reversible, Sequence
 from enum import Enum
 from math import inf
 
@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.csn.counted import counted, newest_positions
 from ldaphealth.csn.value import CSN
 from ldaphealth.csn.vector import Vector
 
@@ -54,6 +55,7 @@ class Standing(Struct, frozen=True):
     `split_seconds`: for how long both halves have lacked something; no server is removed for it.
     With another reference than the majority, "most others" is the reference. Then there is no
     split, and with the newest position as reference no server is isolated.
+    `sides`: with a split, the servers that lack nothing of each other, by side.
     `csn_gap_seconds`: the newest CSN minus its own, which is the time between two writes.
     """
 
@@ -61,6 +63,7 @@ class Standing(Struct, frozen=True):
     isolated_seconds: Mapping[int, float] = {}
     split_seconds: Mapping[int, float] = {}
     csn_gap_seconds: Mapping[int, float] = {}
+    sides: tuple[tuple[str, ...], ...] = ()
 
 
 # By server, oldest first; they are used from the newest backwards, and no further than needed.
@@ -85,50 +88,63 @@ class _Proven(Struct, frozen=True):
 MAJORITY = Reference()
 
 
-def assess(
-    reads: Reads,
-    retired: frozenset[int] = frozenset(),
-    tolerance_seconds: float = 0.0,
-    reference: Reference = MAJORITY,
-) -> dict[str, Standing]:
+class Terms(Struct, frozen=True, kw_only=True):
+    """On what terms servers are compared.
+
+    `retired`: server IDs that are not compared. `tolerance_seconds`: lacks of up to that time are
+    normal replication; they are returned, but make no split. `consumers`: the servers that only
+    copy; what they alone hold is not compared (counted.py). `poll_interval_seconds`: for how long
+    a server that polls its provider may lack what others have, by server; the times in a standing
+    count beyond that.
+    """
+
+    retired: frozenset[int] = frozenset()
+    tolerance_seconds: float = 0.0
+    reference: Reference = MAJORITY
+    consumers: frozenset[str] = frozenset()
+    poll_interval_seconds: Mapping[str, float] = {}
+
+
+DEFAULT_TERMS = Terms()
+
+
+def assess(reads: Reads, terms: Terms = DEFAULT_TERMS) -> dict[str, Standing]:
     """Return the standing of every server with at least one read (oldest first).
 
     Pass only reads of servers that can be read now: the last reads of a dead server must not count
-    in the majority. Lacks of up to `tolerance_seconds` are normal replication: they are returned,
-    but make no split. Without a read of the reference server, no server is behind or isolated.
+    in the majority. Without a read of the reference server, no server is behind or isolated.
     """
-    newest = {server: next(reversed(of), None) for server, of in reads.items()}
-    now = {server: read for server, read in newest.items() if read is not None}
-    heads = _heads(now, retired)
-    lacks = {
-        sid: _lacks(reads, now, sid) for sid, head in heads.items() if _is_behind(now, sid, head)
+    latest = {server: next(reversed(of), None) for server, of in reads.items()}
+    now = {server: read for server, read in latest.items() if read is not None}
+    vectors = counted({server: read.vector for server, read in now.items()}, terms.consumers)
+    heads = {
+        sid: head
+        for sid, head in newest_positions(vectors.values()).items()
+        if sid not in terms.retired
     }
+    lacks: dict[int, Lacks] = {}
+    for sid, head in heads.items():
+        held = {server: vector.get(sid) for server, vector in vectors.items()}
+        if any(position != head for position in held.values()):
+            lacks[sid] = _lacks(reads, now, held, terms)
     proven = _proven(lacks)
     standings = {
         server: replace(
-            _standing(server, proven, now, tolerance_seconds, reference),
-            csn_gap_seconds=_gaps(read.vector, heads),
+            _standing(server, proven, now, terms),
+            csn_gap_seconds=_gaps(vectors[server], heads),
         )
-        for server, read in now.items()
+        for server in now
     }
-    if reference.mode is ReferenceMode.MAJORITY:
-        return _split_without_majority(standings, tolerance_seconds)
-    return standings
-
-
-def _heads(now: Newest, retired: frozenset[int]) -> dict[int, CSN]:
-    """Return the newest position of every server ID that a server holds now."""
-    heads: dict[int, CSN] = {}
-    for read in now.values():
-        for sid, position in read.vector.items():
-            if sid not in retired:
-                heads[sid] = max(heads.get(sid, position), position)
-    return heads
-
-
-def _is_behind(now: Newest, sid: int, head: CSN) -> bool:
-    """Return whether a server lacks the newest position; usually none does."""
-    return any(read.vector.get(sid) != head for read in now.values())
+    if terms.reference.mode is not ReferenceMode.MAJORITY:
+        return standings
+    standings = _split_without_majority(standings, terms.tolerance_seconds)
+    if not any(standing.split_seconds for standing in standings.values()):
+        return standings
+    sides = _sides(sorted(now), proven, terms.tolerance_seconds)
+    return {
+        server: replace(standing, sides=sides) if standing.split_seconds else standing
+        for server, standing in standings.items()
+    }
 
 
 def _gaps(own: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
@@ -139,28 +155,40 @@ def _gaps(own: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:
     }
 
 
-def _lacks(reads: Reads, now: Newest, sid: int) -> Lacks:
-    """Return for how long each server has lacked a position of that server ID of each peer."""
-    held = {server: read.vector.get(sid) for server, read in now.items()}
+def _lacks(reads: Reads, now: Newest, held: Mapping[str, CSN | None], terms: Terms) -> Lacks:
+    """Return for how long each server has lacked a position of one server ID of each peer."""
     holders = [(position, peer) for peer, position in held.items() if position is not None]
     holders.sort(reverse=True)
-    since: dict[tuple[str, CSN | None], MonotonicSeconds] = {}
+    sid = holders[0][0].sid
+    since: dict[CSN | None, Mapping[str, MonotonicSeconds]] = {}
     found: dict[str, dict[str, float]] = {}
-    for server, newest in now.items():
+    for server, read in now.items():
         position = held[server]
-        for newer, peer in holders:
-            if not _newer(newer, position):
-                break
-            key = peer, position
-            if key not in since:
-                since[key] = _held_since(reads[peer], sid, position)
-            seconds = _lacked_seconds(reads[server], newest, since[key], sid)
+        if position not in since:
+            ahead = [peer for newer, peer in holders if _newer(newer, position)]
+            since[position] = _held_since(reads, ahead, sid, position, terms.consumers)
+        allowed = terms.poll_interval_seconds.get(server, 0.0)
+        for peer, at in since[position].items():
+            seconds = _lacked_seconds(reads[server], read, at, sid) - allowed
             if seconds > 0:
                 found.setdefault(server, {})[peer] = seconds
     return found
 
 
-def _held_since(reads: Reversible[VectorRead], sid: int, position: CSN | None) -> MonotonicSeconds:
+def _held_since(
+    reads: Reads,
+    peers: Sequence[str],
+    sid: int,
+    position: CSN | None,
+    consumers: Collection[str],
+) -> dict[str, MonotonicSeconds]:
+    """Return since when each peer is known to have held a newer position that counts."""
+    since = {peer: _since(reads[peer], sid, position) for peer in peers}
+    first = min((at for peer, at in since.items() if peer not in consumers), default=-inf)
+    return {peer: max(at, first) for peer, at in since.items()}
+
+
+def _since(reads: Reversible[VectorRead], sid: int, position: CSN | None) -> MonotonicSeconds:
     """Return since when a server is known to have held a newer position, without interruption."""
     since = inf
     for read in reversed(reads):
@@ -211,13 +239,12 @@ def _standing(
     server: str,
     proven: _Proven,
     now: Newest,
-    tolerance_seconds: float,
-    reference: Reference,
+    terms: Terms,
 ) -> Standing:
-    lacks = proven.lacks
+    lacks, reference = proven.lacks, terms.reference
     match reference.mode:
         case ReferenceMode.MAJORITY:
-            return _by_majority(server, proven, len(now), tolerance_seconds)
+            return _by_majority(server, proven, len(now), terms.tolerance_seconds)
         case ReferenceMode.NEWEST:
             own = {sid: of[server] for sid, of in lacks.items() if server in of}
             return Standing({sid: max(row.values()) for sid, row in own.items()})
@@ -284,6 +311,25 @@ def _split_without_majority(
         server: _as_split(standing) if server in affected else standing
         for server, standing in standings.items()
     }
+
+
+def _sides(
+    servers: Iterable[str], proven: _Proven, tolerance_seconds: float
+) -> tuple[tuple[str, ...], ...]:
+    """Return the servers by side: on one side none lacks anything of another for long."""
+    apart: dict[str, set[str]] = {}
+    for (server, peer), seconds in proven.longest.items():
+        if seconds > tolerance_seconds:
+            apart.setdefault(server, set()).add(peer)
+            apart.setdefault(peer, set()).add(server)
+    sides: list[tuple[list[str], set[str]]] = []  # the servers, and those that are not with them
+    for server in servers:
+        side = next((each for each in sides if server not in each[1]), None)
+        if side is None:
+            sides.append(side := ([], set()))
+        side[0].append(server)
+        side[1].update(apart.get(server, ()))
+    return tuple(tuple(side) for side, _ in sides)
 
 
 def _as_split(standing: Standing) -> Standing:

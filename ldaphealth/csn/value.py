@@ -15,27 +15,6 @@ _FORM = re.compile(
 )
 
 
-_SERVER_ID = re.compile(r"(?:0x)?([0-9a-f]{1,3})", re.ASCII | re.IGNORECASE)
-
-
-class ServerId(int):
-    """A server ID, 0 to 0xfff, in settings; slapd.conf(5), `serverID`."""
-
-    def __str__(self) -> str:
-        return f"{self:03x}"
-
-
-def parse_server_id(text: str) -> ServerId:
-    """Parse a server ID as it is printed, in hexadecimal; ValueError if it is not one."""
-    match = _SERVER_ID.fullmatch(text)
-    if match is None:
-        raise ValueError(
-            f"{text[:MAX_SHOWN]!a} is not a server ID: write it as in a CSN, in one to three "
-            "hexadecimal digits, 000 to fff"
-        )
-    return ServerId(match[1], 16)
-
-
 class CSNError(ValueError):
     """A value that is not a CSN; the message quotes it."""
 

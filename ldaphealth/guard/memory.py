@@ -19,13 +19,12 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 class RoundPeriod(Struct, frozen=True):
     """When one round of a server began and ended.
 
-    A round has more than one probe if a failure is confirmed: `first_ended` is the end of the first
-    probe, `last_began` the beginning of the last one; None: there was one probe.
+    A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the
+    last one; None: there was one probe.
     """
 
     began: BootSeconds
     ended: BootSeconds
-    first_ended: BootSeconds | None = None
     last_began: BootSeconds | None = None
 
 
@@ -36,8 +35,8 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     `fell` are the recent times when it went out of service. `returned`: it returned to service at
     `since`. `by_operator`: it went out by an override. `began` is the beginning of its latest
     probe. `answered` is the end of the latest round with LDAP service, 0 if none. `silent_since` is
-    the end of the first of the latest probes in a row without LDAP service, and `contradicted_at`
-    when another server was first known to answer after that.
+    the beginning of the first of the latest probes in a row without LDAP service, and
+    `contradicted_at` when another server was first known to answer after that.
 
     `share` is the accepted share of its weight. `leaning` counts the latest rounds in a row that
     all call for a larger share, or all for a smaller one. `leaning_to` is the one of these shares

@@ -96,9 +96,8 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            if past.silent_since is None:
-                first = self.round.first_ended
-                past = replace(past, silent_since=self.round.ended if first is None else first)
+            since = self.round.began if past.silent_since is None else past.silent_since
+            past = replace(past, silent_since=since)
         else:
             past = replace(past, answered=self.round.ended, silent_since=None, contradicted_at=None)
         if self.is_blamed:

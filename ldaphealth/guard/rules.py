@@ -62,7 +62,8 @@ def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
     expectation (`Trust.EXPECTATION`), most of them are enough.
 
     A server without any service is kept in until another server answered between two of its failed
-    probes: an answer before or after them does not show that the network of this host was well.
+    probes: after the first one began, and before the last one. An answer before or after them does
+    not show that the network of this host was well.
     """
     if len(readings) < 2:  # noqa: PLR2004
         return readings

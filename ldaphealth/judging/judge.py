@@ -57,7 +57,8 @@ def judge_server(
         for configured in cluster.checks
         if only is None or configured.check.name in only
         for finding in _judge_one(
-            recent.view(server, configured.check.name, one_shot=one_shot), configured
+            recent.view(server, configured.check.name, one_shot=one_shot, servers=cluster.servers),
+            configured,
         )
     ]
 
@@ -89,6 +90,8 @@ def trust(failure: Failure) -> Trust:
     """Return the trust of a failure; docs/verdicts.md has what each one means."""
     if failure.is_local:
         return Trust.LOCAL
+    if failure.kind is FailureKind.TIMEOUT and failure.answered:
+        return Trust.SOFT  # it answers, too slowly
     if failure.kind in HARD_KINDS or failure.result_code in HARD_RESULT_CODES:
         return Trust.HARD
     if failure.kind in EXPECTATION_KINDS and failure.result_code not in STATE_RESULT_CODES:
@@ -124,7 +127,8 @@ def second_look(cluster: Cluster, recent: RecentObservations) -> dict[str, tuple
             configured.check.name
             for configured in cluster.checks
             if _needs_second_look(
-                recent.view(server, configured.check.name, one_shot=True), configured
+                recent.view(server, configured.check.name, one_shot=True, servers=cluster.servers),
+                configured,
             )
         )
         for server in cluster.servers

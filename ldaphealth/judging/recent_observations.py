@@ -88,8 +88,12 @@ class RecentObservations:
         for server in [each for each in self._session if each not in servers]:
             del self._session[server]
 
-    def view(self, server: Server, check: str, *, one_shot: bool) -> AnyView:
+    def view(
+        self, server: Server, check: str, *, one_shot: bool, servers: Sequence[Server] = ()
+    ) -> AnyView:
         """Return the view for the judge of one check of one server; it must not be kept.
+
+        `servers` are all of the cluster.
 
         A server whose newest session failed before it reached this check is not in the view: older
         observations prove nothing of it now. Nor are the observations of surveys of such a server.
@@ -101,7 +105,7 @@ class RecentObservations:
             for each, of in seen.items()
             if (self._is_complete(each) if surveyed else self._is_reached(each, of.reads[-1]))
         }
-        return View(server, check, reached, one_shot)
+        return View(server, check, reached, one_shot, servers)
 
     def _is_complete(self, server: str) -> bool:
         """Return whether the newest session of a server has not failed."""

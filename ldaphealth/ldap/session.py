@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.ldap import ber, codec
 from ldaphealth.ldap.codec import Attributes, Entry, Response, Scope
@@ -259,8 +260,10 @@ class Session:
         started = perf_counter()
         try:
             return run()
-        except SessionError:
+        except SessionError as error:
             self.close()
+            if self.counts:
+                raise SessionError(replace(error.failure, answered=True)) from error
             raise
         finally:
             spent = perf_counter() - started

@@ -5,20 +5,28 @@ It is part of the page. `csn watch` has its own matrix, because it reads the ser
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from ldaphealth.model import Finding, Verdict
+from ldaphealth.model import Finding, State, Verdict
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
 
 MOST_SERVER_IDS = 64
 LABEL_CHARACTERS = 8
+MOST_SECONDS = 1e12
+APART = ("split", "isolated")
+METRICS = frozenset({"behind_seconds", "isolated_seconds", "split_seconds", "csn_gap_seconds"})
 
 
 class Cell(Struct, frozen=True):
-    """How one server is in one server ID: `kind` is newest, coming, behind or unknown."""
+    """How one server is in one server ID.
+
+    `kind` is newest, coming, lacking (what an isolated server or another side of a split has),
+    behind, isolated, split or unknown.
+    """
 
     kind: str
     text: str
@@ -30,16 +38,27 @@ class Matrix(Struct, frozen=True):
     server_ids: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]  # the server's name, and its cells
     left_out: int
-    behind: int  # servers that lack something
+    counts: Mapping[str, int]  # of servers, by the keys of PHRASES; without those with none
 
     @property
     def summary(self) -> str:
         """Return the table in one sentence."""
-        if self.behind:
-            return f"{self.behind} of {len(self.rows)} servers lack changes that others have"
-        return f"no change is known to be missing on {len(self.rows)} servers"
+        servers = len(self.rows)
+        wrong = [
+            f"{self.counts[code]} of {servers} servers {phrase}"
+            for code, phrase in PHRASES.items()
+            if code in self.counts
+        ]
+        return "; ".join(wrong) or f"no change is known to be missing on {servers} servers"
 
 
+# By code of a finding that is not OK. A server is counted as behind as soon as it lacks something.
+PHRASES = {
+    "split": "are split into sides that lack changes of each other",
+    "behind": "lack changes that others have",
+    "isolated": "have changes that others lack",
+    "regressed": "lack changes that they had",
+}
 UNKNOWN = Cell("unknown", "not known")
 NEWEST = Cell("newest", "newest")
 
@@ -47,24 +66,35 @@ NEWEST = Cell("newest", "newest")
 def matrix(verdicts: Iterable[Verdict]) -> Matrix | None:
     """Return the matrix of the given verdicts; None if replication is not checked."""
     found = {
-        verdict.server: _numbers(verdict.findings)
+        verdict.server: _Shown(_codes(verdict.findings), _numbers(verdict.findings))
         for verdict in verdicts
         if any(finding.check == "replication" for finding in verdict.findings)
     }
-    labels = sorted({label for numbers in found.values() for label in numbers})
+    labels = sorted({label for each in found.values() for label in each.numbers})
     if not labels:
         return None
     shown = labels[:MOST_SERVER_IDS]
+    kept_apart = {label for label in shown if any(each.is_apart(label) for each in found.values())}
     rows = tuple(
         (
             printable(server.partition("/")[2] or server),
-            tuple(_cell(numbers.get(label)) for label in shown),
+            tuple(each.cell(label, is_apart=label in kept_apart) for label in shown),
         )
-        for server, numbers in found.items()
+        for server, each in found.items()
     )
-    behind = sum(any(each.kind == "behind" for each in cells) for _, cells in rows)
+    counts = Counter(code for each in found.values() for code in each.codes)
+    counts["behind"] = sum(any(each.kind == "behind" for each in cells) for _, cells in rows)
     ids = tuple(printable(label, LABEL_CHARACTERS) for label in shown)
-    return Matrix(ids, rows, len(labels) - len(shown), behind)
+    return Matrix(ids, rows, len(labels) - len(shown), +counts)
+
+
+def _codes(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the codes of the findings of replication that are not OK."""
+    return frozenset(
+        finding.code
+        for finding in findings
+        if finding.check == "replication" and finding.state is not State.OK
+    )
 
 
 def _numbers(findings: Iterable[Finding]) -> Mapping[str, Mapping[str, float]]:
@@ -73,16 +103,35 @@ def _numbers(findings: Iterable[Finding]) -> Mapping[str, Mapping[str, float]]:
     for finding in findings:
         if finding.check == "replication":
             for metric in finding.metrics:
-                if metric.name in ("behind_seconds", "csn_gap_seconds") and metric.label:
+                if metric.name in METRICS and metric.label:
                     found.setdefault(metric.label, {})[metric.name] = metric.value
     return found
 
 
-def _cell(numbers: Mapping[str, float] | None) -> Cell:
-    if numbers is None:
-        return UNKNOWN
-    behind, gap = numbers.get("behind_seconds", 0.0), numbers.get("csn_gap_seconds", 0.0)
-    gap_text = f", gap {duration(gap)}" if 1.0 <= gap < 1e12 else ""  # noqa: PLR2004  no nan, no inf
-    if behind > 0:
-        return Cell("behind", f"behind {duration(min(behind, 1e12))}{gap_text}")
-    return Cell("coming", f"on its way{gap_text}") if gap > 0 else NEWEST
+class _Shown(Struct, frozen=True):
+    """What the findings on one server show: codes that are not OK, and numbers by server ID."""
+
+    codes: frozenset[str]
+    numbers: Mapping[str, Mapping[str, float]]
+
+    def is_apart(self, label: str) -> bool:
+        """Return whether changes of that server ID are not on their way to or from this server."""
+        numbers = self.numbers.get(label, {})
+        return any(code in self.codes and numbers.get(f"{code}_seconds", 0.0) > 0 for code in APART)
+
+    def cell(self, label: str, *, is_apart: bool) -> Cell:
+        """Return the cell; `is_apart`: some server is isolated or split in that server ID."""
+        numbers = self.numbers.get(label)
+        if numbers is None:
+            return UNKNOWN
+        gap = numbers.get("csn_gap_seconds", 0.0)
+        gap_text = f", gap {duration(gap)}" if 1.0 <= gap < MOST_SECONDS else ""  # no nan, no inf
+        for code in (*APART, "behind"):
+            seconds = numbers.get(f"{code}_seconds", 0.0)
+            if seconds > 0 and (code == "behind" or code in self.codes):
+                return Cell(code, f"{code} {duration(min(seconds, MOST_SECONDS))}{gap_text}")
+        if not gap > 0:
+            return NEWEST
+        if is_apart:
+            return Cell("lacking", f"not received{gap_text}")
+        return Cell("coming", f"on its way{gap_text}")

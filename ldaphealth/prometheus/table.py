@@ -89,6 +89,22 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "server_id", "suffix"),
     ),
     Family(
+        name="ldaphealth_replication_isolated_seconds",
+        kind=GAUGE,
+        help="How long most others were observed to lack changes of a server ID that the server "
+        "has; no series while they lack none.",
+        read=readings.of_server_ids("isolated_seconds"),
+        labels=(*SERVER, "server_id", "suffix"),
+    ),
+    Family(
+        name="ldaphealth_replication_split_seconds",
+        kind=GAUGE,
+        help="How long the cluster was observed to be split over changes of a server ID: each side "
+        "lacks changes of another; no series without a split.",
+        read=readings.of_server_ids("split_seconds"),
+        labels=(*SERVER, "server_id", "suffix"),
+    ),
+    Family(
         name="ldaphealth_replication_csn_gap_seconds",
         kind=GAUGE,
         help="The newest CSN of a server ID minus the server's own: the time between two writes, "

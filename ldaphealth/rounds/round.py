@@ -83,17 +83,13 @@ def _probe_and_confirm(
     return first + _confirmations(round_, probe, deadline, first, pause)
 
 
-def first_and_last_probe(
-    seen: Sequence[AnyObservation],
-) -> tuple[MonotonicSeconds | None, MonotonicSeconds | None]:
-    """Return when the first probe of a round ended and the last one began; None for one probe.
+def last_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+    """Return when the last probe of a round began; None if nothing was observed.
 
     Every probe begins with the same check.
     """
-    begins = [place for place, each in enumerate(seen) if each.check == seen[0].check]
-    if len(begins) < 2:  # noqa: PLR2004
-        return None, None
-    return seen[begins[1] - 1].ended_at, seen[begins[-1]].started_at
+    begins = [each.started_at for each in seen if each.check == seen[0].check]
+    return begins[-1] if begins else None
 
 
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:

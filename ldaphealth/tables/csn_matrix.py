@@ -27,6 +27,9 @@ def render_matrix(matrix: Mapping[str, Any]) -> Group:
     """Return the table and its legend, for terminal.py."""
     rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     rows.add_column("SERVER", overflow="fold")
+    has_bases = len(matrix["bases"]) > 1
+    if has_bases:
+        rows.add_column("BASE", overflow="fold")
     for sid in matrix["server_ids"]:
         rows.add_column(f"ID {sid}", overflow="fold")
     rows.add_column("PHASE", overflow="fold")
@@ -38,7 +41,11 @@ def render_matrix(matrix: Mapping[str, Any]) -> Group:
             cells = [Text("-")] * len(cells)
         phase = Text("-") if each["trouble"] else _phase(each["phase"])
         rows.add_row(
-            Text(each["server"], "bold"), *cells, phase, failure or _worst(each["positions"])
+            Text(each["server"], "bold"),
+            *([Text(printable(each["base"]))] if has_bases else []),
+            *cells,
+            phase,
+            failure or _state(each),
         )
     return Group(rows, "", Text(LEGEND))
 
@@ -46,7 +53,8 @@ def render_matrix(matrix: Mapping[str, Any]) -> Group:
 def _cell(position: Mapping[str, Any] | None) -> Text:
     if position is None:
         return Text("none", "bold red")
-    age = duration(max(0.0, position["age_seconds"]))
+    csn_age = position["age_seconds"]
+    age = "none" if csn_age is None else duration(max(0.0, csn_age))
     for state in ("behind", "isolated", "split"):
         seconds = position[f"{state}_seconds"]
         if seconds > 0:
@@ -63,11 +71,18 @@ def _phase(phase: str) -> Text:
     return Text(printable(phase), "green" if phase in ("Persist", "waiting") else "yellow")
 
 
-def _worst(positions: Mapping[str, Mapping[str, Any]]) -> Text:
-    for state in ("behind", "isolated", "split"):
-        sids = [sid for sid, each in positions.items() if each[f"{state}_seconds"] > 0]
-        if sids:
-            return Text(f"{state} in ID {', '.join(sids)}", "bold red")
-    if any(each["gap_seconds"] > 0 for each in positions.values()):
-        return Text("a change is on its way", "yellow")
-    return Text("level", "green")
+CALM = {
+    "lacking": ("lacks what an isolated server or another side has", "yellow"),
+    "coming": ("a change is on its way", "yellow"),
+    "level": ("level", "green"),
+}
+
+
+def _state(row: Mapping[str, Any]) -> Text:
+    """Return the state of a server, with the server IDs and the sides of a split."""
+    state = row["state"]
+    if state in CALM:
+        return Text(*CALM[state])
+    sids = [sid for sid, each in row["positions"].items() if each[f"{state}_seconds"] > 0]
+    sides = " | ".join(", ".join(side) for side in row["sides"]) if state == "split" else ""
+    return Text(f"{state} in ID {', '.join(sids)}" + (f": {sides}" if sides else ""), "bold red")

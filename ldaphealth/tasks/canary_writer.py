@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.checks.canary import MARK_ATTRIBUTE
+from ldaphealth.checks.own_entry import COPY, is_copy
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import Credentials, Role, Server
@@ -73,6 +74,8 @@ def _add(session: Session, server: Server, dn: str, entry: Entry) -> CanaryResul
         detail = error.failure.detail
         if error.failure.result_code == NO_ENTRY:
             detail = f"{detail}; the container {dn.partition(',')[2]} must be created first"
+        elif is_copy(error.failure):
+            detail = f"{server.id}: {COPY}"
         return CanaryResult(dn, is_there=False, outcome=detail)
     if set(entry[MARK_ATTRIBUTE]) <= set(marks):
         return CanaryResult(dn, is_there=True, outcome="exists already")

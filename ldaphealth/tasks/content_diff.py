@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from ldaphealth.checks.content import Params as ContentParams
 from ldaphealth.content.comparison import Comparison, ComparisonLimits, TooFewError
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.reader import Reader, ReaderAccess
@@ -36,8 +37,10 @@ class ContentDiff:
     """One comparison. The constructor raises ValueError if the resume file cannot be used."""
 
     def __init__(self, cluster: Cluster, options: DiffOptions) -> None:
-        self.servers = {server.id: server.uri for server in cluster.servers}
-        self.suffix = cluster.servers[0].suffix
+        base = _base(cluster)
+        servers = [each for each in cluster.servers if each.holds(base)]
+        self.servers = {server.id: server.uri for server in servers}
+        self.suffix = base or cluster.servers[0].suffix
         self._file = options.resume_file
         self._stop = threading.Event()
         self.progress = self._resumed() or ComparisonProgress(
@@ -50,8 +53,8 @@ class ContentDiff:
             pause=self._pause,
             entries_per_second=options.entries_per_second,
         )
-        remaining = [each for each in cluster.servers if each.id not in self.progress.not_compared]
-        self.readers = [Reader(server, access) for server in remaining]
+        remaining = [each for each in servers if each.id not in self.progress.not_compared]
+        self.readers = [Reader(server, access, base) for server in remaining]
         limits = ComparisonLimits(options.wait_seconds, _retired(cluster))
         self._comparison = Comparison(self.readers, self.progress, limits, self._pause)
 
@@ -85,6 +88,12 @@ class ContentDiff:
             return None
         check_place(self._file)
         return load_progress(self._file, self.servers, self.suffix)
+
+
+def _base(cluster: Cluster) -> str:
+    """Return the `base` of the check `content`, "" without one."""
+    params = (each.params for each in cluster.checks)
+    return next((each.base for each in params if isinstance(each, ContentParams)), "")
 
 
 def _retired(cluster: Cluster) -> tuple[int, ...]:

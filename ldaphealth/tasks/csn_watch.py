@@ -1,13 +1,13 @@
 """The replication state of one cluster, probed repeatedly, as a matrix.
 
 `ldaphealth csn watch` runs it, and tables/csn_matrix.py renders the matrix. It reads the servers
-directly and needs no agent.
+directly and needs no agent. It compares them by the settings of the check `replication`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,26 +17,34 @@ from ldaphealth.checks.consumer import Link
 from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import vector, vector_read
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.csn import ATTRIBUTE, CSNError, Standing, VectorRead, assess
+from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, Standing, VectorRead, assess
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.settings import Cluster
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 CHECKS = frozenset({"connect", "bind", "replication", "consumer"})
 MOST_THREADS = 64
-MAX_READS = 256  # kept for each server
+MAX_READS = 256  # kept for each server and naming context
 UNREADABLE = f"cannot read {ATTRIBUTE}"
+Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
+KINDS = ("behind", "isolated", "split")
 
 
 class CSNWatch:
     """The reads of a cluster since the watch began."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, probe: Probe = probe_server) -> None:
         checks = tuple(each for each in cluster.checks if each.check.name in CHECKS)
         self.cluster = replace(cluster, checks=checks)
-        self._reads: dict[str, list[VectorRead]] = {}
-        self._failures: dict[str, str] = {}
+        self._probe = probe
+        params = (each.params for each in checks if isinstance(each.params, Params))
+        self._params = next(params, Params())
+        self._terms = self._params.terms(
+            cluster.name, cluster.servers, self._params.behind_second_look
+        )
+        self._reads: dict[str, dict[str, list[VectorRead]]] = {}  # by naming context and server
+        self._failures: dict[tuple[str, str], str] = {}  # by naming context and server
         self._links: dict[str, tuple[Link, ...]] = {}
 
     def probe(self) -> None:
@@ -45,82 +53,131 @@ class CSNWatch:
         deadline = Deadline.after(self.cluster.deadline_seconds)
         with ThreadPoolExecutor(min(MOST_THREADS, len(servers)), "watch") as pool:
             probed = pool.map(
-                lambda server: probe_server(server, self.cluster.checks, deadline), servers
+                lambda server: self._probe(server, self.cluster.checks, deadline), servers
             )
             for server, observations in zip(servers, probed, strict=True):
                 self._note(server, observations)
 
     def matrix(self, epoch_seconds: EpochSeconds) -> dict[str, Any]:
-        """Return the matrix; `epoch_seconds` is only used for the age of a change."""
-        readable = {
-            server: reads for server, reads in self._reads.items() if server not in self._failures
-        }
-        standings = assess(readable)
-        sids = sorted({sid for reads in readable.values() for sid in reads[-1].vector})
+        """Return the matrix, with a row for each server and naming context.
+
+        `epoch_seconds` is only used for the age of a change.
+        """
+        bases = dict.fromkeys(
+            base for server in self.cluster.servers for base in self._params.contexts(server)
+        )
+        rows = [row for base in bases for row in self._rows(base, epoch_seconds)]
         return {
             "cluster": self.cluster.name,
-            "server_ids": [f"{sid:03x}" for sid in sids],
-            "servers": [
-                {
-                    "server": server.id,
-                    "trouble": self._failures.get(server.id, ""),
-                    "positions": _positions(
-                        readable[server.id][-1], standings[server.id], epoch_seconds
-                    )
-                    if server.id in readable
-                    else {},
-                    "phase": _phase(self._links.get(server.id, ())),
-                    "links": [_link(each) for each in self._links.get(server.id, ())],
-                }
-                for server in self.cluster.servers
-            ],
+            "server_ids": sorted({sid for row in rows for sid in row["positions"]}),
+            "bases": [*bases],
+            "servers": rows,
         }
 
+    def _rows(self, base: str, epoch_seconds: EpochSeconds) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the servers that hold a naming context."""
+        reads = {
+            server: of
+            for server, of in self._reads.get(base, {}).items()
+            if (base, server) not in self._failures
+        }
+        standings = assess(reads, self._terms)
+        apart = {
+            sid
+            for each in standings.values()
+            for times in (each.isolated_seconds, each.split_seconds)
+            for sid, seconds in times.items()
+            if seconds > self._terms.tolerance_seconds
+        }
+        for server in self.cluster.servers:
+            if base not in self._params.contexts(server):
+                continue
+            standing = standings.get(server.id, Standing())
+            vector_now = reads[server.id][-1].vector if server.id in reads else {}
+            links = self._links.get(server.id, ())
+            yield {
+                "server": server.id,
+                "base": base,
+                "trouble": self._failures.get((base, server.id), ""),
+                "state": _state(standing, apart) if server.id in reads else "",
+                "sides": [[_name(each) for each in side] for side in standing.sides],
+                "positions": _positions(vector_now, standing, epoch_seconds),
+                "phase": _phase(links),
+                "links": [_link(each) for each in links],
+            }
+
     def _note(self, server: Server, observations: list[AnyObservation]) -> None:
-        self._failures.pop(server.id, None)
         self._links.pop(server.id, None)
         by_check = {each.check: each for each in observations}
-        failure = observations[-1].failure
-        replication = by_check.get("replication")
-        if replication is None or replication.facts is None:
-            failure = replication.failure if replication else failure
-            self._failures[server.id] = failure.detail if failure else UNREADABLE
-            return
         consumer = by_check.get("consumer")
         if consumer is not None and consumer.facts is not None:  # the account may read cn=Monitor
             self._links[server.id] = consumer.facts.links
-        base = self._base(server)
-        try:
-            vector(replication.facts, base)
-        except CSNError as error:
-            self._failures[server.id] = str(error)
-            return
-        read = vector_read(replication, base)
-        if read is None:
-            self._failures[server.id] = UNREADABLE
-            return
-        reads = self._reads.setdefault(server.id, [])
-        reads.append(read)
-        del reads[:-MAX_READS]
-
-    def _base(self, server: Server) -> str:
-        """Return the naming context to show: the first, if several are judged."""
-        params = (each.params for each in self.cluster.checks if isinstance(each.params, Params))
-        return next(params, Params()).contexts(server)[0]
+        for base in self._params.contexts(server):
+            found = _read(by_check.get("replication"), base, observations[-1])
+            if isinstance(found, str):
+                self._failures[base, server.id] = found
+                continue
+            self._failures.pop((base, server.id), None)
+            reads = self._reads.setdefault(base, {}).setdefault(server.id, [])
+            reads.append(found)
+            del reads[:-MAX_READS]
 
 
-def _positions(read: VectorRead, standing: Standing, epoch_seconds: EpochSeconds) -> dict[str, Any]:
+def _read(seen: AnyObservation | None, base: str, last: AnyObservation) -> VectorRead | str:
+    """Return the read of one naming context, or why there is none."""
+    if seen is None or seen.facts is None:
+        failure = seen.failure if seen else last.failure
+        return failure.detail if failure else UNREADABLE
+    try:
+        vector(seen.facts, base)
+    except CSNError as error:
+        return str(error)
+    return vector_read(seen, base) or UNREADABLE
+
+
+def _state(standing: Standing, apart: Iterable[int]) -> str:
+    """Return the state of a server in one word.
+
+    It is `behind`, `isolated` or `split`; `lacking`: it lacks only what an isolated server or
+    another side of a split has; `coming`: it lacks a change that is on its way; or `level`.
+    """
+    for kind, times in zip(KINDS, _times(standing), strict=True):
+        if times:
+            return kind
+    lacked = {sid for sid, seconds in standing.csn_gap_seconds.items() if seconds > 0}
+    if lacked & {*apart}:
+        return "lacking"
+    return "coming" if lacked else "level"
+
+
+def _times(standing: Standing) -> tuple[Mapping[int, float], ...]:
+    """Return the seconds by server ID, in the order of KINDS."""
+    return standing.behind_seconds, standing.isolated_seconds, standing.split_seconds
+
+
+def _positions(
+    shown: Mapping[int, CSN], standing: Standing, epoch_seconds: EpochSeconds
+) -> dict[str, Any]:
+    """Return the positions by server ID; one that the server lacks altogether has no CSN."""
+    sids = sorted({*shown}.union(*_times(standing)))
+    return {f"{sid:03x}": _position(sid, shown.get(sid), standing, epoch_seconds) for sid in sids}
+
+
+def _position(
+    sid: int, csn: CSN | None, standing: Standing, epoch_seconds: EpochSeconds
+) -> dict[str, Any]:
     return {
-        f"{sid:03x}": {
-            "csn": str(csn),
-            "age_seconds": epoch_seconds - csn.time.timestamp(),
-            "gap_seconds": standing.csn_gap_seconds.get(sid, 0.0),
-            "behind_seconds": standing.behind_seconds.get(sid, 0.0),
-            "isolated_seconds": standing.isolated_seconds.get(sid, 0.0),
-            "split_seconds": standing.split_seconds.get(sid, 0.0),
-        }
-        for sid, csn in sorted(read.vector.items())
+        "csn": None if csn is None else str(csn),
+        "age_seconds": None if csn is None else epoch_seconds - csn.time.timestamp(),
+        "gap_seconds": standing.csn_gap_seconds.get(sid, 0.0),
+    } | {
+        f"{kind}_seconds": times.get(sid, 0.0)
+        for kind, times in zip(KINDS, _times(standing), strict=True)
     }
+
+
+def _name(server: str) -> str:
+    return server.partition("/")[2]
 
 
 def _phase(links: Sequence[Link]) -> str:

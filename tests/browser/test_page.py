@@ -240,10 +240,10 @@ def test_a_hidden_tab_sends_no_requests(chrome: webdriver.Chrome, site: Site) ->
 def test_a_link_to_a_server_opens_it(chrome: webdriver.Chrome, site: Site) -> None:
     chrome.get(site.url + "#example/ldap1")
 
-    opened = "return document.getElementById('example/ldap1').open"
+    opened = "return document.getElementById('example/ldap1')?.open"
     eventually(lambda: chrome.execute_script(opened), "it is closed")
     chrome.execute_script("document.querySelector('.changes a[href$=b3]').click()")
-    opened = "return document.getElementById('branch/b3').open"
+    opened = "return document.getElementById('branch/b3')?.open"
     eventually(lambda: chrome.execute_script(opened), "it is closed")
 
 

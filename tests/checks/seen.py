@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, convert
@@ -39,8 +39,8 @@ class Case(Struct, frozen=True):
     expected: tuple[Opinion, ...]
 
 
-def server(name: str = "s0", role: Role = Role.PROVIDER) -> Server:
-    return Server(cluster="c", name=name, uri="ldap://127.0.0.1", role=role)
+def server(name: str = "s0", role: Role = Role.PROVIDER, **settings: Any) -> Server:
+    return Server(cluster="c", name=name, uri="ldap://127.0.0.1", role=role, **settings)
 
 
 class Nothing(Struct, frozen=True):
@@ -80,12 +80,18 @@ def saw(  # noqa: PLR0913  the fields of an observation
     )
 
 
-def view(*observations: AnyObservation, of: str = "s0", one_shot: bool = False) -> AnyView:
+def view(
+    *observations: AnyObservation,
+    of: str = "s0",
+    one_shot: bool = False,
+    servers: Sequence[Server] = (),
+) -> AnyView:
     """Return the view of one server on observations of one check, in the order they were made."""
     seen: dict[str, tuple[AnyObservation, ...]] = {}
     for each in observations:
         seen[each.server] = (*seen.get(each.server, ()), each)
-    return View(server(of), observations[0].check, seen, one_shot)
+    own = next((each for each in servers if each.name == of), server(of))
+    return View(own, observations[0].check, seen, one_shot, servers)
 
 
 def judged(seen: AnyView, params: object) -> tuple[Finding, ...]:

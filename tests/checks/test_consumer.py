@@ -56,6 +56,7 @@ def link(  # noqa: PLR0913  the attributes of a link
     connect: int = 10,
     contact: int | None = 10,
     started: int = 0,
+    has_next: bool = True,
 ) -> Fact:
     return {
         "dn": f"cn={name},cn=monitor",
@@ -65,6 +66,7 @@ def link(  # noqa: PLR0913  the attributes of a link
         "phase": phase,
         "connect": stamp(connect),
         "contact": NEVER if contact is None else stamp(contact),
+        "has_next": has_next,
     }
 
 
@@ -75,6 +77,11 @@ def read(at: float, *links: Fact) -> AnyObservation:
 def lost(at: int, name: str = A, *, started: int = 0) -> Fact:
     """Return a link in its state after the attempt that failed at that time."""
     return link(name, connected=False, connect=100 + at, started=started)
+
+
+def given_up(phase: str = "Persist", contact: int | None = 10) -> Fact:
+    """Return a link that slapd will not try again, after an attempt that failed."""
+    return link(connected=False, phase=phase, connect=100, contact=contact, has_next=False)
 
 
 def polls(at: int) -> Fact:
@@ -101,6 +108,8 @@ def every(seconds: int, upto: int) -> Sequence[int]:
 
 
 GONE, GONE_FOR_LONG = ("not_connected", WARNING, SOFT), ("not_connected", CRITICAL, SOFT)
+GIVEN_UP, GIVEN_UP_FOR_LONG = ("given_up", WARNING, SOFT), ("given_up", CRITICAL, SOFT)
+UNTRIED = {"connect": NEVER}
 REFRESHING = ("refreshing", WARNING, SOFT)
 LOOP = ("refresh_loop", WARNING, SOFT)
 SILENT = ("silent", WARNING, SOFT)
@@ -117,6 +126,30 @@ CASES = {
     "gone for the warning": case(*(read(t, lost(t)) for t in every(5, 30)), expected=(FINE,)),
     "gone for longer": case(*(read(t, lost(t)) for t in every(5, 35)), expected=(GONE,)),
     "gone for long": case(*(read(t, lost(t)) for t in every(5, 305)), expected=(GONE_FOR_LONG,)),
+    "given up for the warning": case(
+        *(read(t, given_up()) for t in every(5, 30)), expected=(FINE,)
+    ),
+    "given up for longer": case(*(read(t, given_up()) for t in every(5, 35)), expected=(GIVEN_UP,)),
+    "given up for long": case(
+        *(read(t, given_up()) for t in every(5, 305)), expected=(GIVEN_UP_FOR_LONG,)
+    ),
+    "given up after retries": case(
+        *(read(t, lost(t)) for t in every(5, 30)), read(35, given_up()), expected=(GIVEN_UP,)
+    ),
+    "given up without any contact": case(
+        read(0, given_up("Refresh", None)), expected=(GIVEN_UP,), one_shot=True
+    ),
+    "given up though the last attempt was answered": case(
+        read(0, given_up("Refresh", 100)), expected=(GIVEN_UP,), one_shot=True
+    ),
+    "not tried yet": case(
+        read(0, link(connected=False, phase="Refresh", contact=None, has_next=False) | UNTRIED),
+        expected=(GONE,),
+        one_shot=True,
+    ),
+    "connected links have no next attempt": case(
+        read(0, link(has_next=False)), expected=(FINE,), one_shot=True
+    ),
     "gone, the other one is there": case(
         *(read(t, lost(t), link(B)) for t in every(5, 35)), expected=(GONE, FINE)
     ),

@@ -95,6 +95,15 @@ ALONE: Story = {"writer": "", "outcome": "alone", "turns": 1, "readers": {}}
 CASES = {
     "it arrived": case("s1", ALL_GOT, expected=(FINE,)),
     "a writer whose token arrived has nothing to say": case("s0", ALL_GOT, expected=(COLLECTING,)),
+    "it polls": Case(
+        view(
+            saw("propagation", {**ALL_GOT, "readers": {}}, of="s1"),
+            of="s1",
+            servers=(server("s1", poll_interval_seconds=300.0),),
+        ),
+        PARAMS,
+        (("not_applicable", OK, SOFT),),
+    ),
     "it did not arrive": case("s3", ONE_LACKS, expected=(LOST,)),
     "it did not arrive at another": case("s1", ONE_LACKS, expected=(FINE,)),
     "the writer is not blamed for one": case("s0", ONE_LACKS, expected=(COLLECTING,)),
@@ -221,6 +230,14 @@ def only(me: str, *stories: Story) -> Finding:
             "s0",
             [story("s0", outcome="unwritten", detail="modify: unwillingToPerform")],
             "no token could be written here: modify: unwillingToPerform",
+        ),
+        (
+            "s2",
+            [HALF, OTHER_HALF],
+            (
+                "did not receive the token written at s0 within 10 s; split: s0, s1 | s2, s3, and "
+                "each side lacks tokens of the other; no server is removed for a split"
+            ),
         ),
         (
             "s0",

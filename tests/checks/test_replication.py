@@ -6,6 +6,7 @@ say, and who must be looked at again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -15,13 +16,24 @@ from hypothesis import strategies as st
 
 from ldaphealth.checks.replication import CHECK, Params, observe
 from ldaphealth.checks.vector_reads import grew
-from ldaphealth.csn import ATTRIBUTE, CSN, ServerId
+from ldaphealth.csn import ATTRIBUTE, CSN
+from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
+from ldaphealth.model import (
+    AnyObservation,
+    BindMethod,
+    Credentials,
+    Failure,
+    FailureKind,
+    Metric,
+    Role,
+    Secret,
+    Server,
+)
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -44,6 +56,7 @@ from tests.checks.seen import (
     wants_more,
 )
 
+RETIRED_1, RETIRED_2 = (Params(retired_server_ids=(ServerId(sid),)) for sid in (1, 2))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEAD = Failure(FailureKind.CONNECT, "the server closed the connection")
 BEHIND, TOO_BEHIND = ("behind", WARNING, SOFT), ("behind", CRITICAL, SOFT)
@@ -80,9 +93,10 @@ def case(
     of: str = "s3",
     one_shot: bool = False,
     params: Params | None = None,
+    servers: Sequence[Server] = (),
 ) -> Case:
     wanted = expected if isinstance(expected[0], tuple) else (expected,)
-    return Case(view(*seen, of=of, one_shot=one_shot), params or Params(), wanted)
+    return Case(view(*seen, of=of, one_shot=one_shot, servers=servers), params or Params(), wanted)
 
 
 HAIR = 2**-10  # seconds
@@ -117,7 +131,76 @@ def three_late_at(seconds: float) -> list[AnyObservation]:
     ]
 
 
+ANOTHER = Credentials(BindMethod.SIMPLE, "cn=another", Secret("x"))
+ONE_PROVIDER = (server("s0"), *(server(name, Role.CONSUMER) for name in ("s1", "s2", "s3")))
+TWO_PROVIDERS = (*map(server, ("s0", "s1")), *(server(f"s{n}", Role.CONSUMER) for n in (2, 3)))
+POLLING = (
+    *map(server, ("s0", "s1", "s2")),
+    server("s3", Role.CONSUMER, poll_interval_seconds=300.0),
+)
+ONLY_CONSUMERS = tuple(server(f"s{n}", Role.CONSUMER) for n in range(4))
+
+
+def still(**vectors: tuple[str, ...]) -> list[AnyObservation]:
+    """Return two reads of each server, 99 s apart, that show the same."""
+    return [read(of, at, *shown) for at in (0, 99) for of, shown in vectors.items()]
+
+
 CASES = {
+    "a server ID that only a consumer holds": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW,), s3=(NEW, csn(0, 9))),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "a server ID that only consumers hold, each from another time": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW, csn(0, 9)), s3=(NEW, csn(0, 5))),
+        expected=FINE,
+        servers=TWO_PROVIDERS,
+    ),
+    "a provider lacks nothing that only consumers hold": case(
+        *still(s0=(NEW,), s1=(NEW, csn(0, 1)), s2=(NEW, csn(0, 1)), s3=(NEW, csn(0, 1))),
+        of="s0",
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "a consumer that writes under the server ID of its provider": case(
+        *still(s0=(csn(0, 5),), s1=(csn(0, 9),), s2=(csn(0, 7),), s3=(csn(0, 5),)),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "behind in what providers hold, with a server ID of its own": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW,), s3=(OLD, csn(0, 9))),
+        expected=TOO_BEHIND,
+        servers=ONE_PROVIDER,
+    ),
+    "a provider that is cut off": case(
+        *still(s0=MINE, s1=THEIRS, s2=THEIRS, s3=THEIRS),
+        of="s0",
+        expected=(TOO_BEHIND, TOO_ISOLATED),
+        servers=TWO_PROVIDERS,
+    ),
+    "the time begins when a provider had it": case(
+        *(read(name, 0, csn(0, 7)) for name in ("s1", "s2")),  # logins there
+        *(read(name, 95, csn(0, 9)) for name in ("s0", "s1", "s2")),
+        read("s3", 99, csn(0, 5)),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "without the provider: what one consumer holds alone": case(
+        *still(s0=(NEW, csn(0, 1)), s1=(NEW,), s2=(NEW, csn(0, 2)), s3=(NEW,)),
+        died("s0", 100),
+        expected=FINE,
+        servers=ONE_PROVIDER,
+    ),
+    "without the provider: what two consumers hold came from it": case(
+        *still(s0=(NEW,), s1=(NEW,), s2=(NEW,), s3=(OLD,)),
+        died("s0", 100),
+        expected=TOO_BEHIND,
+        servers=ONE_PROVIDER,
+    ),
+    "where all are consumers, the provider is not watched, and all count": case(
+        *still(s2=(NEW,), s3=(OLD,)), expected=TOO_BEHIND, servers=ONLY_CONSUMERS
+    ),
     "all are level": case(*LEVEL, read("s3", 0, NEW), expected=FINE),
     "one server alone": case(read("s3", 0, OLD), expected=FINE),
     "behind for as long as may be": case(*LEVEL, read("s3", 10, OLD), expected=FINE),
@@ -194,7 +277,7 @@ CASES = {
     ),
     "dated in the past": case(read_when("s3", 10**9, NEW), expected=FINE),
     "a future one of a retired server ID": case(
-        read_when("s3", 0, NEW), expected=FINE, params=Params(retired_server_ids=(ServerId(1),))
+        read_when("s3", 0, NEW), expected=FINE, params=RETIRED_1
     ),
     "no time of day, no future": case(read("s3", 0, csn(1, 10**9)), expected=FINE),
     "only the newest read tells of the future": case(
@@ -282,16 +365,16 @@ CASES = {
         *TWO_IDS,
         read("s3", 99, NEW),
         expected=FINE,
-        params=Params(retired_server_ids=(ServerId(2),)),
+        params=RETIRED_2,
     ),
     "a retired server ID may be old": case(
-        *LEVEL, read("s3", 99, OLD), expected=FINE, params=Params(retired_server_ids=(ServerId(1),))
+        *LEVEL, read("s3", 99, OLD), expected=FINE, params=RETIRED_1
     ),
     "another server ID is retired": case(
         *LEVEL,
         read("s3", 99, OLD),
         expected=TOO_BEHIND,
-        params=Params(retired_server_ids=(ServerId(2),)),
+        params=RETIRED_2,
     ),
     "isolated for as long as may be": case(*others_lack_until(10), expected=FINE),
     "isolated for longer than may be": case(*others_lack_until(10.5), expected=ISOLATED),
@@ -326,6 +409,86 @@ CASES = {
         expected=TOO_BEHIND,
     ),
     "no CSN": case(*LEVEL, read("s3", 99), expected=NO_CSN),
+    "polls, and lacks a change for less than the interval and the threshold": case(
+        *LEVEL, read("s3", 310, OLD), expected=FINE, servers=POLLING
+    ),
+    "polls, and lacks a change for longer": case(
+        *LEVEL, read("s3", 360.5, OLD), expected=TOO_BEHIND, servers=POLLING
+    ),
+    "polls, without memory": case(
+        *LEVEL,
+        read("s3", 0, OLD),
+        read("s3", 1, OLD),
+        expected=FINE,
+        one_shot=True,
+        servers=POLLING,
+    ),
+    "polls, and has received nothing for less than the interval": case(
+        *LEVEL, read("s3", 0), read("s3", 310), expected=NO_CSN, servers=POLLING
+    ),
+    "polls, and has received nothing for longer": case(
+        *LEVEL, read("s3", 0), read("s3", 361), expected=TOO_BEHIND, servers=POLLING
+    ),
+    "no CSN while all others show one, in the first read": case(
+        *LEVEL, read("s3", 5, took=0.5), expected=NO_CSN
+    ),
+    "no CSN while all others show one, for as long as may be": case(
+        *LEVEL, *(read("s3", at) for at in (0, 5, 10)), expected=NO_CSN
+    ),
+    "no CSN while all others show one, for longer": case(
+        *LEVEL, *(read("s3", at) for at in (0, 5, 10.5)), expected=BEHIND
+    ),
+    "no CSN while all others show one, for longer than a warning": case(
+        *LEVEL, read("s3", 1), died("s3", 30), read("s3", 62), expected=TOO_BEHIND
+    ),
+    "no CSN any more": case(
+        *LEVEL, read("s3", 0, NEW), read("s3", 50), read("s3", 111), expected=TOO_BEHIND
+    ),
+    "no CSN, and a bad one before": case(
+        *LEVEL, read("s3", 0, "garbage"), read("s3", 50), read("s3", 60), expected=NO_CSN
+    ),
+    "no CSN beside one provider": case(
+        read("s0", 0, NEW), read("s3", 0), read("s3", 61), expected=TOO_BEHIND
+    ),
+    "no CSN at the provider": case(
+        read("s3", 0),
+        read("s3", 61),
+        read("s0", 0, NEW),
+        expected=NO_CSN,
+        servers=(server("s0", Role.CONSUMER), server("s3")),
+    ),
+    "no CSN here and at another": case(
+        *LEVEL, read("s1", 1), read("s3", 0), read("s3", 99), expected=NO_CSN
+    ),
+    "no CSN here, and a bad one at another": case(
+        *LEVEL, read("s1", 1, "garbage"), read("s3", 0), read("s3", 99), expected=NO_CSN
+    ),
+    "no CSN here, and another is dead": case(
+        *LEVEL, died("s1", 50), read("s3", 0), read("s3", 99), expected=TOO_BEHIND
+    ),
+    "no CSN to another account than that of the others": case(
+        *LEVEL,
+        read("s3", 0),
+        read("s3", 99),
+        expected=NO_CSN,
+        servers=(*map(server, ("s0", "s1", "s2")), server("s3", credentials=ANOTHER)),
+    ),
+    "no CSN, and another reference": case(
+        *LEVEL,
+        read("s3", 0),
+        read("s3", 99),
+        expected=TOO_BEHIND,
+        params=Params(reference="server:s0"),
+    ),
+    "no CSN here, without memory": case(
+        *LEVEL, read("s3", 0), read("s3", 1), expected=TOO_BEHIND, one_shot=True
+    ),
+    "no CSN here, without memory, a short pause": case(
+        *LEVEL, read("s3", 0), read("s3", 0.3), expected=TOO_BEHIND, one_shot=True
+    ),
+    "no CSN here, without memory, one look": case(
+        *LEVEL, read("s3", 9), expected=NO_CSN, one_shot=True
+    ),
     "no CSN anywhere": case(read("s0", 0), read("s3", 0), expected=NO_CSN),
     "others without CSN have no say": case(
         read("s0", 0), read("s1", 0), read("s3", 0, OLD), expected=FINE
@@ -483,6 +646,50 @@ def test_a_finding_tells_each_server_id_with_the_ranges_that_judge_it() -> None:
         Metric("behind_seconds", 0.0, "10", "60", "fff"),
         Metric("csn_gap_seconds", 0.0, label="fff"),
     )
+
+
+def test_the_sentence_of_one_that_polls_names_its_interval() -> None:
+    seen = view(*LEVEL, read("s3", 361, OLD), of="s3", servers=POLLING)
+    (finding,) = judged(seen, Params())
+
+    assert finding.summary == (
+        "has not received changes of server ID 001 for 61.0 s; most others have; its poll interval "
+        "of 300 s is not counted"
+    )
+
+
+def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
+    (finding,) = judged(view(*halves_until(66), of="s3"), Params())
+
+    assert finding.summary == (
+        "split for 66.0 s: s0, s1 | s2, s3; each side lacks changes of another, here of server ID "
+        "001; no server is removed for a split"
+    )
+    assert finding.metrics == (
+        Metric("behind_seconds", 66.0, "10", "60", "001"),
+        Metric("split_seconds", 66.0, "10", "60", "001"),
+        Metric("csn_gap_seconds", 100.0, label="001"),
+        Metric("behind_seconds", 0.0, "10", "60", "002"),
+        Metric("csn_gap_seconds", 0.0, label="002"),
+    )
+
+
+def test_of_many_servers_a_split_names_some() -> None:
+    names = [f"s{n:02}" for n in range(24)]
+    seen = [
+        read(name, at, *(MINE if n < 12 else THEIRS))
+        for at in (0, 99)
+        for n, name in enumerate(names)
+    ]
+    (finding,) = judged(view(*seen, of="s00"), Params())
+
+    assert "s06, s07 and 4 more | s12, s13" in finding.summary
+
+
+def test_an_isolated_server_has_its_time_in_the_metrics() -> None:
+    (finding,) = judged(view(*others_lack_until(99), of="s3"), Params())
+
+    assert Metric("isolated_seconds", 99.0, "10", "60", "001") in finding.metrics
 
 
 def test_a_server_id_that_is_lacking_altogether_has_its_metric_too() -> None:
@@ -709,7 +916,8 @@ def test_a_server_that_shows_no_csn_any_more_has_no_say() -> None:
         pytest.param([read("s3", 0, OLD), *LEVEL], True, id="lacks a change, read before"),
         pytest.param([*LACKING, read("s3", 0, NEW)], False, id="has what others lack"),
         pytest.param([*TWO_IDS, read("s3", 0, NEW)], True, id="lacks a server ID"),
-        pytest.param([*LEVEL, read("s3", 0)], False, id="shows no CSN"),
+        pytest.param([*LEVEL, read("s3", 0)], True, id="shows no CSN, all others do"),
+        pytest.param([read("s0", 0), read("s3", 0)], False, id="no server shows a CSN"),
         pytest.param([*LEVEL, read("s3", 0, "garbage")], False, id="shows a bad CSN"),
         pytest.param(
             [read("s0", 0, NEW), died("s0", 1), read("s3", 0, OLD)],
@@ -723,6 +931,13 @@ def test_a_second_look_is_wanted_of_who_lacks_something(
     seen: list[AnyObservation], expected: bool
 ) -> None:
     assert wants_more(view(*seen, of="s3", one_shot=True), Params()) is expected
+
+
+def test_no_second_look_for_what_only_a_consumer_holds() -> None:
+    seen = still(s0=(NEW,), s1=(NEW, csn(0, 9)), s3=(NEW,))
+
+    assert not wants_more(view(*seen, of="s3", servers=ONE_PROVIDER), Params())
+    assert wants_more(view(*seen, of="s3", servers=tuple(map(server, NAMES))), Params())
 
 
 @pytest.mark.parametrize(
@@ -888,6 +1103,16 @@ def test_older_reads_that_are_spared_make_nobody_later(
         return {(f.server, m.name, m.label): m.value for f in found for m in f.metrics}
 
     assert behind(few) == behind(whole)
+
+
+def test_the_sentence_names_the_superior_that_has_context_csn() -> None:
+    facts = {ATTRIBUTE: {"ou=a,dc=x": ()}, "superiors": {"ou=a,dc=x": "dc=x"}}
+    (finding,) = judged(view(saw("replication", facts)), Params(base=DN("ou=a,dc=x")))
+
+    assert finding.summary == (
+        "no contextCSN at ou=a,dc=x, but at dc=x, as for a glued database (`subordinate` in "
+        "slapd.conf(5)): set that as `base`"
+    )
 
 
 class Endless:

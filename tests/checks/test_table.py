@@ -29,6 +29,21 @@ def test_the_other_names_are_of_checks_that_there_are() -> None:
     assert {LAST, *SESSION} <= {*BUILT_IN}
 
 
+def test_every_check_of_a_session_stands_between_bind_and_unbind() -> None:
+    order = [name for name, check in BUILT_IN.items() if check.survey is None]
+
+    assert (order[:2], order[-1]) == (["connect", "bind"], "unbind")
+    assert order[order.index(LAST) + 1 :] == ["latency", "unbind"], (
+        "only these do no LDAP operation"
+    )
+
+
+def test_surveys_stand_after_the_checks_of_a_session() -> None:
+    is_survey = [check.survey is not None for check in BUILT_IN.values()]
+
+    assert is_survey == sorted(is_survey)
+
+
 def test_a_check_that_there_is_not_is_a_lookup_error_that_names_those_that_there_are() -> None:
     assert "nosuch" not in BUILT_IN
     with pytest.raises(LookupError, match=r"'nosuch'; built in are connect, .*unbind"):

@@ -15,6 +15,7 @@ from tests.checks.seen import (
     SOFT,
     TOLD,
     UNKNOWN,
+    WARNING,
     Case,
     Opinion,
     judged,
@@ -96,6 +97,7 @@ CASES = {
     "a consumer writes under none": of_two(
         saw("write", CONSUMER), *wrote_twice("s1", 2), expected=(("not_applicable", OK, SOFT),)
     ),
+    "a copy at the default role": case({"canary": "copy"}, ("referral", WARNING, TOLD)),
     "a consumer takes no writes": case({**CONSUMER}, ("not_applicable", OK, SOFT)),
     "no canary": case({**MISSING}, NO_CANARY),
     "an entry that is not ours": case({**NOT_OURS}, FOREIGN),

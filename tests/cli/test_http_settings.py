@@ -73,12 +73,13 @@ def test_an_agent_that_cannot_listen_says_why(tmp_path: Path) -> None:
 
 
 def imported(config: str) -> tuple[set[str], str]:
-    """Return what an agent loads in its first second or two, and what it logs."""
+    """Return what an agent loads until it has started, and a second longer, and what it logs."""
     command = [sys.executable, "-X", "importtime", "-m", "ldaphealth", "agent", "--config", config]
     log = Path(config).with_suffix(".log")
     log.unlink(missing_ok=True)
     with RunningProgram(command, log, stop_seconds=5.0) as agent:
-        time.sleep(2.0)
+        agent.wait_until(lambda: "event=started" in agent.log(), 20.0, "it has not started")
+        time.sleep(1.0)
     said = agent.log()
     assert agent.status == 0, said
     return set(IMPORTED.findall(said)), said

@@ -16,7 +16,7 @@ from ldaphealth.content.reader import SliceEntries
 from ldaphealth.content.slices import Cursor, Slice
 from ldaphealth.csn import CSN, Vector
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import Failure, FailureKind, Server
+from ldaphealth.model import Failure, FailureKind, Role, Server
 from ldaphealth.survey import StoppedError
 
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
@@ -31,7 +31,7 @@ def position(seconds: int, sid: int = 1) -> CSN:
 class Fake:
     """A server in memory. `failures` are told one by one, before anything is answered."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a server may do
         self,
         name: str,
         entries: Mapping[int, str],
@@ -39,8 +39,9 @@ class Fake:
         failures: Iterable[Failure] = (),
         vectors: Iterable[Vector] | None = None,
         on_look: Callable[[dict[int, str]], object] | None = None,
+        role: Role = Role.PROVIDER,
     ) -> None:
-        self.server = Server(cluster="c", name=name, uri=f"ldap://{name}")
+        self.server = Server(cluster="c", name=name, uri=f"ldap://{name}", role=role)
         self.content = dict(entries)
         self.asked = 0
         self._failures = iter(failures)
@@ -236,3 +237,14 @@ def test_a_stop_leaves_the_last_whole_slice() -> None:
         comparison.step()
 
     assert (progress.cursor, progress.entries, progress.different) == (before, {}, 0)
+
+
+def test_what_only_a_consumer_wrote_leaves_no_server_out() -> None:
+    ahead = {1: position(5), 0: position(9, sid=0)}
+    provider = Fake("a", {1: "x", 2: "y"}, vectors=({1: position(5)} for _ in count()))
+    consumer = Fake("b", {1: "x"}, vectors=(ahead for _ in count()), role=Role.CONSUMER)
+
+    progress = compared(provider, consumer)
+
+    assert not progress.not_compared
+    assert dns(progress) == ["cn=2"]

@@ -14,6 +14,7 @@ from ldaphealth.csn import (
     Reference,
     ReferenceMode,
     Standing,
+    Terms,
     Vector,
     VectorRead,
     assess,
@@ -115,7 +116,7 @@ def test_the_gap_after_an_idle_day_is_no_lateness() -> None:
 
 
 def test_a_retired_server_id_is_ignored() -> None:
-    assert summary(assess(reads(a=[(0, NEW)], b=[(9, OLD)]), retired=frozenset({1}))) == {}
+    assert summary(assess(reads(a=[(0, NEW)], b=[(9, OLD)]), Terms(retired=frozenset({1})))) == {}
 
 
 VECTORS = st.dictionaries(st.sampled_from(["s1", "s2"]), st.sampled_from([0.0, 1.0, 2.0])).map(
@@ -224,6 +225,54 @@ def test_standing_over_time(seen: dict[str, list[VectorRead]], expected: dict[st
     assert summary(assess(seen)) == expected
 
 
+SPACED = {name: [VectorRead(at, NEW) for at in (0.0, 400.0)] for name in "abc"}
+POLLS = Terms(poll_interval_seconds={"d": 300.0, "e": 300.0}, tolerance_seconds=10.0)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(reads(d=[(290.0, OLD)]), {}, id="between two polls"),
+        pytest.param(reads(d=[(361.0, OLD)]), {"d": "behind 61"}, id="longer than a poll interval"),
+    ],
+)
+def test_who_polls_is_behind_only_beyond_its_interval(
+    seen: dict[str, list[VectorRead]], expected: dict[str, str]
+) -> None:
+    assert summary(assess(SPACED | seen, POLLS)) == expected
+
+
+def test_a_provider_is_not_isolated_while_most_others_wait_for_their_next_poll() -> None:
+    seen = reads(a=[(0, NEW), (250, NEW)], d=[(0, OLD), (250, OLD)], e=[(0, OLD), (250, OLD)])
+
+    assert summary(assess(seen)) == {"a": "isolated 250"}
+    assert summary(assess(seen, POLLS)) == {}
+
+
+SIDES = {
+    "two halves": ({"a": MINE, "b": MINE, "c": THEIRS, "d": THEIRS}, (("a", "b"), ("c", "d"))),
+    "each by itself": (
+        {name: vector(**{f"s{sid}": 9.0}) for sid, name in enumerate("abcd", 1)},
+        (("a",), ("b",), ("c",), ("d",)),
+    ),
+    "a server that lacks of both sides is on neither": (
+        {"a": MINE, "b": MINE, "c": THEIRS, "d": THEIRS, "e": vector(s1=0.0, s2=0.0)},
+        (("a", "b"), ("c", "d"), ("e",)),
+    ),
+    "no split": ({"a": NEW, "b": NEW, "c": OLD}, ()),
+}
+
+
+@pytest.mark.parametrize(("shown", "expected"), SIDES.values(), ids=SIDES)
+def test_a_split_has_sides(shown: dict[str, Vector], expected: tuple[tuple[str, ...], ...]) -> None:
+    standings = assess(
+        {name: [VectorRead(at, of) for at in (0.0, 9.0)] for name, of in shown.items()}
+    )
+
+    assert {each.sides for each in standings.values() if each.split_seconds} <= {expected}
+    assert any(each.split_seconds for each in standings.values()) is bool(expected)
+
+
 @pytest.mark.parametrize(
     ("tolerance_seconds", "expected"),
     [
@@ -242,7 +291,7 @@ def test_two_of_four_receive_nothing_while_their_own_writes_arrive(
     cut = [(0.0, vector(s1=10.0, s3=499.0)), (500.0, CUT_OFF)]
     seen = reads(a=ahead, b=ahead, c=cut, d=cut)
 
-    told = summary(assess(seen, tolerance_seconds=tolerance_seconds))
+    told = summary(assess(seen, Terms(tolerance_seconds=tolerance_seconds)))
 
     assert told == expected
 
@@ -265,7 +314,7 @@ def under_steady_writes(rounds: int) -> dict[str, list[VectorRead]]:
 
 
 def test_a_cut_consumer_is_late_and_who_is_a_moment_late_is_not() -> None:
-    standings = assess(under_steady_writes(20), tolerance_seconds=1.0)
+    standings = assess(under_steady_writes(20), Terms(tolerance_seconds=1.0))
 
     late = {name: max(each.behind_seconds.values(), default=0) for name, each in standings.items()}
     assert late["d"] == pytest.approx(90, abs=0.1)
@@ -387,8 +436,8 @@ REFERENCES = st.sampled_from([MAJORITY, NEWEST, SERVER_A])
 def test_standing_by_another_reference(
     seen: dict[str, list[VectorRead]], newest: dict[str, str], server_a: dict[str, str]
 ) -> None:
-    assert summary(assess(seen, reference=NEWEST)) == newest
-    assert summary(assess(seen, reference=SERVER_A)) == server_a
+    assert summary(assess(seen, Terms(reference=NEWEST))) == newest
+    assert summary(assess(seen, Terms(reference=SERVER_A))) == server_a
 
 
 @given(READS, st.permutations("abcd"), REFERENCES)
@@ -397,7 +446,7 @@ def test_permuting_servers_permutes_the_result_by_any_reference(
 ) -> None:
     moved = {name: seen[name] for name in order if name in seen}
 
-    assert assess(moved, reference=reference) == assess(seen, reference=reference)
+    assert assess(moved, Terms(reference=reference)) == assess(seen, Terms(reference=reference))
 
 
 @given(READS, REFERENCES)
@@ -408,7 +457,7 @@ def test_with_all_vectors_equal_nobody_is_anything_by_any_reference(
         name: [VectorRead(s.seen_at_seconds, NEW) for s in all_] for name, all_ in seen.items()
     }
 
-    assert summary(assess(level, reference=reference)) == {}
+    assert summary(assess(level, Terms(reference=reference))) == {}
 
 
 @given(READS, REFERENCES, st.floats(1.0, 1e6))
@@ -424,7 +473,7 @@ def test_time_that_passes_makes_nobody_behind_who_lacks_nothing(
         for sid in (1, 2)
         if any(sid in s[-1].vector for s in seen.values())
     }
-    for name, standing in assess(passed, reference=reference).items():
+    for name, standing in assess(passed, Terms(reference=reference)).items():
         if dict(seen[name][-1].vector) == heads:
             assert standing.behind_seconds == {}
 
@@ -434,7 +483,7 @@ def test_by_the_newest_who_lacks_it_is_behind_and_nobody_else_is_anything(
     seen: dict[str, list[VectorRead]],
 ) -> None:
     held = {name: [*s, VectorRead(20.0, s[-1].vector)] for name, s in seen.items()}
-    for name, standing in assess(held, reference=NEWEST).items():
+    for name, standing in assess(held, Terms(reference=NEWEST)).items():
         lacking = {sid for other in seen.values() for sid in other[-1].vector} - {
             sid
             for sid, mine in seen[name][-1].vector.items()
@@ -449,7 +498,7 @@ def test_by_the_newest_who_lacks_it_is_behind_and_nobody_else_is_anything(
 def test_the_named_server_is_never_anything_and_nobody_is_split(
     seen: dict[str, list[VectorRead]],
 ) -> None:
-    standings = assess(seen, reference=SERVER_A)
+    standings = assess(seen, Terms(reference=SERVER_A))
 
     assert "a" not in summary(standings)
     assert not any(standing.split_seconds for standing in standings.values())
@@ -462,7 +511,7 @@ def test_one_more_that_agrees_with_another_changes_nothing_by_an_explicit_refere
 ) -> None:
     if like not in seen:
         return
-    with_one_more = assess(seen | {"one more": seen[like]}, reference=reference)
+    with_one_more = assess(seen | {"one more": seen[like]}, Terms(reference=reference))
     del with_one_more["one more"]
 
-    assert with_one_more == assess(seen, reference=reference)
+    assert with_one_more == assess(seen, Terms(reference=reference))

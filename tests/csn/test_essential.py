@@ -12,6 +12,7 @@ from ldaphealth.csn import (
     MAJORITY,
     Reference,
     ReferenceMode,
+    Terms,
     VectorRead,
     assess,
     essential,
@@ -44,7 +45,9 @@ REFERENCES = st.sampled_from(
 def test_they_give_every_server_the_same_standing(
     reads: dict[str, list[VectorRead]], reference: Reference
 ) -> None:
-    assert assess(essential(reads), reference=reference) == assess(reads, reference=reference)
+    assert assess(essential(reads), Terms(reference=reference)) == assess(
+        reads, Terms(reference=reference)
+    )
 
 
 @given(READS)

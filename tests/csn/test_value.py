@@ -12,9 +12,7 @@ from ldaphealth.csn import (
     CSN,
     MOST_SERVER_IDS,
     CSNError,
-    ServerId,
     parse,
-    parse_server_id,
     parse_vector,
 )
 
@@ -73,23 +71,3 @@ def test_a_vector_is_bounded_because_all_servers_are_compared_by_all_of_it() -> 
     assert len(parse_vector(values[:MOST_SERVER_IDS])) == MOST_SERVER_IDS
     with pytest.raises(CSNError, match="more than 128 values of contextCSN"):
         parse_vector(values)
-
-
-@given(st.integers(0, 0xFFF).map(ServerId))
-def test_a_server_id_is_parsed_as_it_is_printed(server_id: ServerId) -> None:
-    assert parse_server_id(str(server_id)) == server_id
-    assert str(server_id) in str(CSN(datetime(1, 1, 1, tzinfo=UTC), 0, server_id, 0))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("10", 16), ("010", 16), ("0x10", 16), ("0XA", 10), ("fFf", 4095), ("0", 0), ("1e1", 481)],
-)
-def test_the_digits_of_a_server_id_are_hexadecimal(text: str, expected: int) -> None:
-    assert parse_server_id(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "1000", "0010", "-1", "1.5", "xyz", "0x", " 1", "٣", "g"])
-def test_what_is_not_a_server_id_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a server ID: write it as in a CSN"):
-        parse_server_id(text)

@@ -96,7 +96,7 @@ class Story:
     def period(self, state: str) -> RoundPeriod:
         """Return when a round was that ends now; a failure is confirmed after others answered."""
         if state == HARD:
-            return RoundPeriod(self.now - 0.3, self.now, self.now - 0.3, self.now - 0.1)
+            return RoundPeriod(self.now - 0.3, self.now, self.now - 0.1)
         return RoundPeriod(self.now - 0.3, self.now - 0.2)
 
     def all(self, state: str, after: float = 1.0) -> Story:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ldaphealth.guard import RULES, Rule, rule_named
+from tests.guard.test_memory import GOOD, HARD, SOFT, Story
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
+GLOSSARY = DOCUMENT.with_name("glossary.md")
+# For each sentence of a rule a story in which it holds the server s0 on that side.
+HELD: dict[str, Callable[[], Story]] = {
+    "in by blind": lambda: Story().all(GOOD).all(HARD),
+    "in by settle": lambda: Story().all(GOOD).round({"s0": SOFT}),
+    "out by settle": lambda: Story().all(GOOD).round({"s0": HARD, "s1": GOOD}).all(GOOD),
+    "in by override": lambda: Story().all(GOOD).say("s0", "in", 60.0),
+    "out by override": lambda: Story().all(GOOD).say("s0", "out", 60.0),
+    "in by floor": lambda: Story(servers=2, floor=2).round({"s0": SOFT, "s1": GOOD}),
+}
 ROW = re.compile(r"\| `(\w+)` \|(.*)\|(.*)\|")
 
 
@@ -40,6 +52,29 @@ def test_a_rule_is_found_by_its_name_and_has_a_sentence(rule: Rule) -> None:
         assert sentence[0].isupper()
         assert sentence.endswith(".")
         assert "|" not in sentence
+
+
+def test_there_is_a_story_for_each_sentence() -> None:
+    sides = [("in", rule.keeps_in, rule.name) for rule in RULES]
+    sides += [("out", rule.keeps_out, rule.name) for rule in RULES]
+
+    assert {*HELD} == {f"{side} by {name}" for side, sentence, name in sides if sentence}
+
+
+@pytest.mark.parametrize("held", HELD)
+def test_a_rule_holds_the_server_of_its_story(held: str) -> None:
+    assert HELD[held]().of("s0") == held
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_glossary_has_a_row_for_each_rule(rule: Rule) -> None:
+    rows = [
+        line
+        for line in GLOSSARY.read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"| {rule.name} |")
+    ]
+
+    assert [f"`guard/rules.py` `{rule.apply.__name__}`" in row for row in rows] == [True]
 
 
 def test_names_are_unique() -> None:

@@ -21,6 +21,11 @@ def connect_and_bind(session: Session) -> None:
     session.bind()
 
 
+def connect_bind_and_read(session: Session) -> None:
+    connect_and_bind(session)
+    session.read("", ("supportedLDAPVersion",))
+
+
 def failure_of(
     uri: str, tls: Tls | None = None, server_name: str = ""
 ) -> tuple[FailureKind, str, str]:
@@ -164,3 +169,26 @@ def test_a_host_that_does_not_resolve_is_our_trouble() -> None:
         session.connect()
 
     assert (caught.value.failure.kind, caught.value.failure.is_local) == (FailureKind.RESOLVE, True)
+
+
+@pytest.mark.parametrize(
+    ("answers", "answered"),
+    [
+        pytest.param((), False, id="no answer at all"),
+        pytest.param((message(1, result(1, 0)),), True, id="silent after the bind"),
+    ],
+)
+def test_a_timeout_knows_whether_there_was_an_answer(
+    answers: tuple[bytes, ...], answered: bool
+) -> None:
+    with servers.listening(answering(*answers)) as port:
+        session = Session(
+            Server(cluster="c", name="s", uri=f"ldap://127.0.0.1:{port}"), Deadline.after(0.5)
+        )
+        with pytest.raises(SessionError) as caught:
+            connect_bind_and_read(session)
+
+    assert (caught.value.failure.kind, caught.value.failure.answered) == (
+        FailureKind.TIMEOUT,
+        answered,
+    )

@@ -65,11 +65,14 @@ def failed(  # noqa: PLR0913  the columns of the table
     result_code: str = "",
     *,
     is_local: bool = False,
+    answered: bool = False,
     told: str,
     by: Trust,
 ) -> Failed:
     state = UNKNOWN if by is OURS else CRITICAL
-    return Failed(check, Failure(kind, "a sentence", result_code, is_local), (told, state, by))
+    return Failed(
+        check, Failure(kind, "a sentence", result_code, is_local, answered), (told, state, by)
+    )
 
 
 FAILURES = {
@@ -90,6 +93,12 @@ FAILURES = {
     "no answer in connect": failed("connect", FailureKind.TIMEOUT, told="timeout", by=HARD),
     "no answer in bind": failed("bind", FailureKind.TIMEOUT, told="timeout", by=HARD),
     "no answer in search": failed("search", FailureKind.TIMEOUT, told="timeout", by=HARD),
+    "no answer in search after one to the bind": failed(
+        "search", FailureKind.TIMEOUT, answered=True, told="timeout", by=SOFT
+    ),
+    "broken after an answer": failed(
+        "search", FailureKind.CONNECT, answered=True, told="disconnected", by=HARD
+    ),
     "it does not speak LDAP": failed("bind", FailureKind.PROTOCOL, told="protocol", by=HARD),
     "the connection broke in bind": failed(
         "bind", FailureKind.CONNECT, told="disconnected", by=HARD

@@ -43,6 +43,56 @@ def test_a_cell(behind: float, gap: float | None, cell: Cell) -> None:
     assert found.rows == (("a", (cell,)),)
 
 
+def found_as(code: str, server: str, *metrics: Metric) -> Verdict:
+    shown = verdict(server, *metrics)
+    (finding,) = shown.findings
+    return replace(shown, findings=(replace(finding, state=State.CRITICAL, code=code),))
+
+
+def apart(kind: str, sid: str) -> Metric:
+    return Metric(f"{kind}_seconds", 66.0, "10", "60", sid)
+
+
+def test_during_a_split_nothing_is_on_its_way() -> None:
+    mine = (*lag("001", 0.0, 0.0), *lag("002", 66.0, 20.0), apart("split", "002"))
+    found = matrix([found_as("split", "c/a", *mine), found_as("split", "c/b", *mine)])
+
+    assert found is not None
+    assert found.rows[0][1] == (
+        Cell("newest", "newest"),
+        Cell("split", "split 1 min 6 s, gap 20 s"),
+    )
+    assert found.summary == "2 of 2 servers are split into sides that lack changes of each other"
+
+
+def test_what_an_isolated_server_has_is_not_on_its_way() -> None:
+    alone = found_as("isolated", "c/a", *lag("001", 0.0, 0.0), apart("isolated", "001"))
+    found = matrix([alone, verdict("c/b", *lag("001", 0.0, 20.0))])
+
+    assert found is not None
+    assert [cells for _, cells in found.rows] == [
+        (Cell("isolated", "isolated 1 min 6 s"),),
+        (Cell("lacking", "not received, gap 20 s"),),
+    ]
+    assert found.summary == "1 of 2 servers have changes that others lack"
+
+
+def test_a_change_that_the_others_receive_a_moment_later_is_on_its_way() -> None:
+    ahead = verdict("c/a", *lag("001", 0.0, 0.0), apart("isolated", "001"))
+    found = matrix([ahead, verdict("c/b", *lag("001", 0.0, 0.4))])
+
+    assert found is not None
+    assert [cells[0].kind for _, cells in found.rows] == ["newest", "coming"]
+    assert found.summary == "no change is known to be missing on 2 servers"
+
+
+def test_a_server_that_lacks_what_it_had_is_in_the_summary() -> None:
+    found = matrix([found_as("regressed", "c/a", *lag("001", 0.0, 0.0))])
+
+    assert found is not None
+    assert found.summary == "1 of 1 servers lack changes that they had"
+
+
 def test_a_server_that_could_not_be_compared_is_not_known() -> None:
     found = matrix([verdict("c/a", *lag("001", 0.0, 0.0)), verdict("c/b")])
 

@@ -238,7 +238,12 @@ def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
         summary="",
         metrics=(Metric("propagation_seconds", 0.2),),
     )
-    shown = view(replace(broken, findings=(*broken.findings, arrived)))
+    apart = (
+        Metric("isolated_seconds", 66.0, label="001"),
+        Metric("split_seconds", 66.0, label="002"),
+    )
+    split = replace(arrived, check="replication", metrics=apart)
+    shown = view(replace(broken, findings=(*broken.findings, arrived, split)))
     known = shown.clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
     shown = LiveView({"example": {"example/ldap1": replace(known, times=times)}})

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -17,7 +18,11 @@ from tests.sinks.nasty import NASTY, nasty_snapshot
 from tests.sinks.snapshots import SNAPSHOTS
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "ldaphealth" / "sinks"
+README = ROOT / "README.md"
 MAX_CHARACTERS = 64 * 1024
+SEPARATORS: dict[str, str] = {}  # by sink: what its lines have that is not printable, such as a tab
 LIBRARIES = {"text": {"rich"}, "nagios": {"nagiosplugin"}}  # all others: none
 
 
@@ -41,7 +46,8 @@ def test_nothing_that_a_server_says_can_harm_the_reader(
     sink: str, text: str, options: SinkOptions
 ) -> None:
     answer = rendered(sink, nasty_snapshot(text), options)
-    lines = COLOUR.sub("", answer).split("\n") if options.colour else answer.split("\n")
+    plain = COLOUR.sub("", answer) if options.colour else answer
+    lines = plain.replace(SEPARATORS.get(sink, ""), "").split("\n")
 
     assert [line for line in lines if not line.isprintable()] == []
     assert len(answer) < MAX_CHARACTERS
@@ -126,6 +132,25 @@ GRAMMARS = {
     "checkmk": is_local_check,
     "jsonl": is_json_lines,
 }
+
+
+def test_every_sink_has_a_row_and_a_grammar() -> None:
+    """A module in sinks/ with a function `render` is a sink; check_ldap is a program's own."""
+    modules = {
+        f"ldaphealth.sinks.{path.stem}"
+        for path in PACKAGE.glob("*.py")
+        if re.search(r"^def render\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert {sink.module for sink in SINKS.values()} == modules - {"ldaphealth.sinks.check_ldap"}
+    assert {*GRAMMARS} == {*SINKS}
+
+
+def test_the_readme_has_a_row_for_each_format() -> None:
+    text = README.read_text(encoding="utf-8")
+    table = text.partition("| `--format` | prints |")[2].partition("\n\n")[0]
+
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [*SINKS]
 
 
 @pytest.mark.parametrize("sink", SINKS)

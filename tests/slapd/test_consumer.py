@@ -153,6 +153,22 @@ def test_a_refused_password_is_a_link_without_connection(
     assert watcher.until(bool) == [("not_connected", State.WARNING, cluster.nodes[1].uri)]
 
 
+def test_a_link_that_slapd_gives_up_is_told_as_that(
+    cluster: Cluster, watcher: Watcher, change_link: Callable[[str, str], None]
+) -> None:
+    provider = cluster.nodes[1]
+    provider.kill()
+    watcher.until(bool)
+    change_link('retry="1 +"', 'retry="1 2"')
+
+    told = watcher.until(lambda told: [code for code, _, _ in told] == ["given_up"])
+
+    assert told == [("given_up", State.WARNING, provider.uri)]
+    (found, _) = Watcher(cluster, cluster.nodes[0]).probe(one_shot=True)
+    assert "until slapd is restarted" in found.summary
+    provider.start()
+
+
 def test_a_restarted_server_has_its_links_at_once(cluster: Cluster, watcher: Watcher) -> None:
     watcher.probe()
     cluster.nodes[0].stop()

@@ -106,6 +106,17 @@ def make_canaries(cluster: Cluster, *names: str) -> None:
     cluster.wait_until_level()
 
 
+def test_a_server_that_polls_is_not_watched_for_tokens(cluster: Cluster) -> None:
+    make_canaries(cluster, "ldap1")
+    first, *others, last = servers_of(cluster)
+    polling = replace(last, poll_interval_seconds=300.0)
+    watch = Watch((first, *others, polling))
+
+    assert watch.survey().readers.keys() == {"c/ldap2", "c/ldap3"}
+    assert watch.codes() == {}
+    assert Watch((first, polling)).survey().outcome == "alone"
+
+
 @pytest.fixture
 def watch(cluster: Cluster) -> Watch:
     make_canaries(cluster, *(node.name for node in cluster.nodes))

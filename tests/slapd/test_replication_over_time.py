@@ -14,7 +14,7 @@ from demo.tree import CANARIES
 from demo.writes import steady_writes
 from ldaphealth.checks.canary import canary_dn
 from ldaphealth.checks.replication import Params
-from ldaphealth.csn import ServerId
+from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.thresholds import at_most
 from ldaphealth.model import State
 from tests.slapd.recorded import Recorded

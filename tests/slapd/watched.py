@@ -16,7 +16,7 @@ from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
-from ldaphealth.model import BindMethod, CheckEffect, Credentials, Secret, Server, Snapshot
+from ldaphealth.model import BindMethod, CheckEffect, Credentials, Role, Secret, Server, Snapshot
 
 CHECKS = ("connect", "bind", "search", "write", "monitor", "replication", "unbind")
 
@@ -32,7 +32,7 @@ def watched(
     """Return what the agent is configured to check: all nodes, unless some are named."""
     return settings.Cluster(
         name="c",
-        servers=tuple(_server(node, password) for node in nodes or cluster.nodes),
+        servers=tuple(_server(node, password, cluster) for node in nodes or cluster.nodes),
         checks=tuple(_planned(name, agent) for name in checks),
         min_in_service=2,
         deadline_seconds=4.0,
@@ -63,9 +63,15 @@ def out(snapshot: Snapshot) -> dict[str, list[str]]:
     }
 
 
-def _server(node: Node, password: str) -> Server:
-    credentials = Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(password))
-    return Server(cluster="c", name=node.name, uri=node.uri, suffix=SUFFIX, credentials=credentials)
+def _server(node: Node, password: str, cluster: Cluster) -> Server:
+    return Server(
+        cluster="c",
+        name=node.name,
+        uri=node.uri,
+        suffix=SUFFIX,
+        credentials=Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(password)),
+        role=Role.CONSUMER if node in cluster.consumer_nodes else Role.PROVIDER,
+    )
 
 
 def _planned(name: str, agent: str) -> settings.ConfiguredCheck:

@@ -1,0 +1,1 @@
+"""Faults injected into a real cluster, and what each of several checkers made of them."""
