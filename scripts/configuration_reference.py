@@ -67,9 +67,9 @@ def _rows(described: dict[str, Any], definitions: dict[str, Any]) -> Iterator[st
 
 
 def _type(each: dict[str, Any], definitions: dict[str, Any]) -> str:
-    if "$ref" in each:
-        name = each["$ref"].rpartition("/")[2]
-        return _type(definitions[name], definitions) if name not in LINKS else LINKS[name]
+    each = definitions[each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+    if each.get("title") in LINKS:
+        return LINKS[each["title"]]
     if "enum" in each:
         return ", ".join(f"`{value}`" for value in each["enum"])
     if "anyOf" in each:
@@ -114,6 +114,7 @@ LINKS = {
     "HttpSettings": "[mapping](#agenthttp)",
     "HaproxySettings": "[mapping](#agenthaproxy)",
     "Range": "range",
+    "ServerId": "server ID",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
     "Rate": "[rate](#a-rate-of-monitor)",
 }

@@ -29,7 +29,7 @@ from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
-from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State
 from ldaphealth.text.printable import printable
 
@@ -47,6 +47,7 @@ ATTRIBUTES = (
     "olmSRLastContact",
     "olmSRNextConnect",
 )
+RECONNECTS: dict[str, object] = {"least": 0.0, "most": 63.0}  # between 64 reads
 NEVER = "00000101000000Z"
 PERSIST = "Persist"
 REFRESH = frozenset({"Refresh", "Fallback Refresh"})
@@ -58,20 +59,27 @@ class Params(Struct, frozen=True):
 
     not_connected_seconds: Annotated[
         Thresholds,
-        Meta(description="the time for which a link was seen without a connection"),
+        Meta(
+            description="the time for which a link was seen without a connection",
+            extra=NOT_NEGATIVE,
+        ),
     ] = at_most(30, 300)
     refresh_seconds: Annotated[
         Thresholds,
-        Meta(description="the time for which a link was seen refreshing"),
+        Meta(description="the time for which a link was seen refreshing", extra=NOT_NEGATIVE),
     ] = at_most(300, 1800)
     reconnects: Annotated[
-        Thresholds, Meta(description="the number of reconnects of a link, in at most 64 reads")
+        Thresholds,
+        Meta(
+            description="the number of reconnects of a link, in at most 64 reads", extra=RECONNECTS
+        ),
     ] = at_most(3, 10)
     silent_seconds: Annotated[
         Thresholds,
         Meta(
             description="the time for which a connected link has received nothing; without writes "
-            "it receives nothing, so by default this is only reported"
+            "it receives nothing, so by default this is only reported",
+            extra=NOT_NEGATIVE,
         ),
     ] = Thresholds()
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.csn.server_id import RetiredServerIds
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
 
@@ -31,9 +32,9 @@ class Params(Struct, frozen=True):
         float, Meta(ge=0.01, le=8760, description="the whole tree is compared once in this time")
     ]
     base: Annotated[
-        str,
+        DN,
         Meta(description="the naming context to compare, which has contextCSN; empty: the suffix"),
-    ] = ""
+    ] = DN("")
     entries_per_second: Annotated[
         float, Meta(ge=1, le=100_000, description="the entries to read from each server, at most")
     ] = 200.0

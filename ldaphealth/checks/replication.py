@@ -51,7 +51,8 @@ from ldaphealth.csn import (
     regressed,
 )
 from ldaphealth.csn.server_id import RetiredServerIds
-from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds, at_most
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import CheckEffect, Finding, Role, Server, State, Trust, consumers
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
@@ -73,16 +74,23 @@ class Params(Struct, frozen=True, kw_only=True):
     the time between the reads, if that is less.
     """
 
-    base: Annotated[str, Meta(description="the naming context; empty: the suffix")] = ""
+    base: Annotated[DN, Meta(description="the naming context; empty: the suffix")] = DN("")
     bases: Annotated[
-        tuple[str, ...],
+        tuple[DN, ...],
         Meta(description="several naming contexts in place of `base`, each judged separately"),
     ] = ()
     behind: Annotated[
-        Thresholds, Meta(description="seconds for which a server lacks what most others have")
+        Thresholds,
+        Meta(
+            description="seconds for which a server lacks what most others have", extra=NOT_NEGATIVE
+        ),
     ] = at_most(10, 60)
     behind_second_look: Annotated[
-        Thresholds, Meta(description="the same in a process without memory, which reads twice")
+        Thresholds,
+        Meta(
+            description="the same in a process without memory, which reads twice",
+            extra=NOT_NEGATIVE,
+        ),
     ] = SECOND_LOOK
     retired_server_ids: RetiredServerIds = ()
     reference: Annotated[
@@ -93,7 +101,8 @@ class Params(Struct, frozen=True, kw_only=True):
         ),
     ] = "majority"
     future_seconds: Annotated[
-        Thresholds, Meta(description="seconds by which a change is dated in the future")
+        Thresholds,
+        Meta(description="seconds by which a change is dated in the future", extra=NOT_NEGATIVE),
     ] = at_most(60, 600)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
-from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
 from ldaphealth.model import Finding, State
 from ldaphealth.text.printable import printable
 
@@ -49,16 +49,22 @@ class Params(Struct, frozen=True):
     """Settings of the check."""
 
     database_ratio: Annotated[
-        Thresholds, Meta(description="pages in use, of the database's `maxsize`")
+        Thresholds, Meta(description="pages in use, of the database's `maxsize`", extra=SHARE)
     ] = at_most(0.8, 0.95)
     readers_ratio: Annotated[
-        Thresholds, Meta(description="reader slots in use, of the database's `maxreaders`")
+        Thresholds,
+        Meta(description="reader slots in use, of the database's `maxreaders`", extra=SHARE),
     ] = at_most(0.8, 0.95)
     connections_ratio: Annotated[
-        Thresholds, Meta(description="open connections, of the file descriptors of slapd")
+        Thresholds,
+        Meta(description="open connections, of the file descriptors of slapd", extra=SHARE),
     ] = at_most(0.8, 0.95)
     pending_operations: Annotated[
-        Thresholds, Meta(description="operations that wait for a thread, in three reads in a row")
+        Thresholds,
+        Meta(
+            description="operations that wait for a thread, in three reads in a row",
+            extra=NOT_NEGATIVE,
+        ),
     ] = Thresholds(warning=Range(end=20))
 
 

@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct
 from ldaphealth.check import AnyCheck
 from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
 from ldaphealth.config.fill import fill, fill_struct
+from ldaphealth.config.impossible import impossible_thresholds
 from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.secret_file import read_secret, secret_from_variable
@@ -102,8 +103,11 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
         return
     for configured in cluster.checks:
         validate, params = configured.check.validate, configured.params
-        if validate is not None and params is not UNSET:
-            place = f"{path}.checks.{configured.check.name}"
+        if params is UNSET:
+            continue
+        place = f"{path}.checks.{configured.check.name}"
+        problems.add_each(place, impossible_thresholds(params, cluster))
+        if validate is not None:
             problems.add_each(place, validate(cluster, params))
 
 

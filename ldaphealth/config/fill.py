@@ -19,6 +19,7 @@ from msgspec.structs import FieldInfo, fields
 
 from ldaphealth.config.mistakes import Problems, join
 from ldaphealth.config.text_form import TEXT_FORMS, TextForm
+from ldaphealth.config.yaml_file import LeadingZero
 from ldaphealth.model import SettingMistakes
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
@@ -61,7 +62,11 @@ def fill(kind: Any, value: object, path: str, problems: Problems) -> Any:
     """
     member = _member_for(kind, value)
     plain = _plain(member)
-    if form := _text_form(plain):
+    form = _text_form(plain)
+    if isinstance(value, LeadingZero) and not (form and LeadingZero in form.written_as):
+        problems.add(path, value.mistake)
+        return UNSET
+    if form:
         return _from_text(form, value, path, problems)
     if _is_plain_struct(plain):
         return fill_struct(plain, value, path, problems)
@@ -117,7 +122,7 @@ def _mapping(kind: Any, value: dict[Any, object], path: str, problems: Problems)
     for key, each in value.items():
         place = join(path, key)
         converted_key, built = (
-            _converted(key_kind, key, place, problems),
+            fill(key_kind, key, place, problems),
             fill(of, each, place, problems),
         )
         if converted_key is not UNSET and built is not UNSET:
@@ -250,7 +255,7 @@ def _member_for(kind: Any, value: object) -> Any:
 
 
 def _text_form(plain: Any) -> TextForm | None:
-    return TEXT_FORMS.get(plain) if isinstance(plain, type) else None
+    return TEXT_FORMS.get(plain)
 
 
 def _is_plain_struct(plain: Any) -> bool:

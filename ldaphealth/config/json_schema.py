@@ -21,7 +21,9 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
 # Structs that are written in the file as one text, by the keys that msgspec gives them.
 WRITTEN_AS_TEXT = {
-    frozenset(kind.__struct_fields__): kind for kind in TEXT_FORMS if issubclass(kind, Struct)
+    frozenset(kind.__struct_fields__): kind
+    for kind in TEXT_FORMS
+    if isinstance(kind, type) and issubclass(kind, Struct)
 }
 INLINE = {
     f"{REFERENCE}{kind.__name__}": form.schema

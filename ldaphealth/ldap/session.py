@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.ldap import codec
-from ldaphealth.ldap.codec import Entry, Response, Scope
+from ldaphealth.ldap import ber, codec
+from ldaphealth.ldap.codec import Attributes, Entry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
@@ -24,7 +26,16 @@ MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server m
 ROOT_DSE = ("monitorContext", "supportedControl")
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
+COUNTED_ENTRY_BYTES = 1024  # its DN, and 20 octets
+
 T = TypeVar("T")
+
+
+class Count(Struct, frozen=True):
+    """The number of entries that a search found; there may be more if a limit ended it."""
+
+    entries: int
+    limited: bool
 
 
 class Session:
@@ -65,6 +76,7 @@ class Session:
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
+        self._message_id = 0
         tls = self.server.tls
         if tls.start_tls:
             request = codec.start_tls_request()
@@ -94,17 +106,52 @@ class Session:
     ) -> tuple[Entry, ...]:
         """Return the entries found, at most `size_limit` unless 0; referrals are not followed.
 
-        Values that are not UTF-8 come back with replacement characters.
+        Values that are not UTF-8 come back with replacement characters. Names of attributes are as
+        the server sends them, and found in any case; if one attribute is requested, all that comes
+        back is under its name (`codec.Attributes`).
         """
         request = self._request(
             codec.search_request, base, scope, filter_text, (*attributes,), size_limit
         )
-        entries: list[Entry] = []
-        code, response = self._exchange("search", request, codec.DONE, entries)
+        entries: list[tuple[str, Attributes]] = []
+        code, response = self._exchange("search", request, codec.DONE, _appending_to(entries))
         full = code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
         if code != codec.SUCCESS and not full:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
+        if len(attributes) == 1 and is_attribute(attributes[0]):
+            name = attributes[0].lower()
+            return tuple((dn, found.all_as(name)) for dn, found in entries)
         return tuple(entries)
+
+    def count(self, base: str, scope: Scope, filter_text: str, size_limit: int) -> Count:
+        """Return how many entries a search finds, up to `size_limit`; their values are not sent.
+
+        A limit of the server, or on the bytes of so many entries, ends the count and is no failure,
+        unless nothing was counted. After the latter the session begins anew on another connection.
+        A server that sends more entries than `size_limit`, and does not end, is a failure.
+        """
+        request = self._request(
+            codec.search_request, base, scope, filter_text, (NO_ATTRIBUTES,), size_limit
+        )
+        counted = 0
+
+        def count_entry(_: Any) -> None:
+            nonlocal counted
+            counted += 1
+
+        try:
+            with self._connected().extra_bytes(size_limit * COUNTED_ENTRY_BYTES):
+                code, response = self._exchange("search", request, codec.DONE, count_entry)
+        except SessionError as error:
+            if error.failure.kind is not FailureKind.TOO_LARGE or not 0 < counted <= size_limit:
+                raise
+            self.connect()
+            self.bind()
+            return Count(counted, limited=True)
+        limited = counted > 0 and code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
+        if code != codec.SUCCESS and not limited:
+            raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
+        return Count(counted, limited)
 
     def renew(self, deadline: Deadline) -> None:
         """Set a new deadline and reset the byte budget, for a session that reads much."""
@@ -128,9 +175,10 @@ class Session:
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
         while empty < MOST_EMPTY_PAGES:
-            entries: list[Entry] = []
+            entries: list[tuple[str, Attributes]] = []
             controls = self._request(codec.page_controls, page_size, cookie)
-            code, response = self._exchange("search", request, codec.DONE, entries, controls)
+            receive = _appending_to(entries)
+            code, response = self._exchange("search", request, codec.DONE, receive, controls)
             if entries:
                 yield tuple(entries)
             if code != codec.SUCCESS:
@@ -252,17 +300,20 @@ class Session:
         """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
         self._message_id += 1
         body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
-        return b"\x30" + _length(len(body)) + body
+        return ber.element(codec.SEQUENCE, body)
 
     def _exchange(
         self,
         operation: str,
         request: bytes,
         final: int,
-        entries: list[Entry] | None = None,
+        receive_entry: Callable[[Any], None] | None = None,
         controls: bytes = b"",
     ) -> tuple[int, Response]:
-        """Send one request; return the result code and its final response."""
+        """Send one request; return the result code and its final response.
+
+        `receive_entry` gets the payload of each SearchResultEntry; only a search has them.
+        """
         transport = self._connected()
 
         def run() -> tuple[int, Response]:
@@ -272,12 +323,13 @@ class Session:
                 try:
                     if response.tag == final:
                         return response.code, response
-                    if response.tag == codec.ENTRY and entries is not None:
-                        entries.append(codec.entry(response.payload))
+                    if response.tag == codec.ENTRY and receive_entry is not None:
+                        receive_entry(response.payload)
                         continue
                 except Exception as error:
                     raise _malformed(error) from error
-                if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or entries is None:
+                is_between = response.tag in (codec.REFERENCE, codec.INTERMEDIATE)
+                if not is_between or receive_entry is None:
                     detail = f"unexpected type of response to {operation}"
                     raise SessionError(Failure(FailureKind.PROTOCOL, detail))
 
@@ -341,6 +393,10 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
     return session
 
 
+def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[Any], None]:
+    return lambda payload: entries.append(codec.entry(payload))
+
+
 def _malformed(error: Exception) -> SessionError:
     detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
     return SessionError(Failure(FailureKind.PROTOCOL, detail))
@@ -361,11 +417,3 @@ def _disconnected(response: Response) -> SessionError:
         name = ""
     detail = f"the server closed the session: {name or 'no reason given'}"
     return SessionError(Failure(FailureKind.CONNECT, detail, name))
-
-
-def _length(size: int) -> bytes:
-    """Encode a BER length (X.690 8.1.3)."""
-    if size < 0x80:  # noqa: PLR2004  short form
-        return bytes((size,))
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((0x80 | len(octets),)) + octets

@@ -11,7 +11,7 @@ import errno
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from msgspec import Struct
@@ -180,6 +180,18 @@ class Transport:
         self.deadline = deadline
         self.budget_bytes = budget_bytes
         self._wire_bytes = budget_bytes + TLS_BYTES
+
+    @contextlib.contextmanager
+    def extra_bytes(self, count: int) -> Iterator[None]:
+        """Let the server send that many bytes more meanwhile; the rest of them is not kept."""
+        budget_bytes, wire_bytes = self.budget_bytes, self._wire_bytes
+        self.budget_bytes += count
+        self._wire_bytes += count
+        try:
+            yield
+        finally:
+            self.budget_bytes = min(self.budget_bytes, budget_bytes)
+            self._wire_bytes = min(self._wire_bytes, wire_bytes)
 
     def start_tls(self, tls: Tls, name: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and contain `name`.

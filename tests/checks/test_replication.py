@@ -22,6 +22,7 @@ from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.ldap.names import DN
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import (
     AnyObservation,
@@ -260,12 +261,7 @@ CASES = {
         read("s3", 0, NEW, csn(2, 0)),
         read("s3", 40, OLD),
         expected=FINE,
-        params=Params(
-            retired_server_ids=(
-                ServerId(1),
-                ServerId(2),
-            )
-        ),
+        params=Params(retired_server_ids=(ServerId(1), ServerId(2))),
     ),
     "a read that began before the newer one ended proves nothing": case(
         read("s3", 0, NEW, took=5), read("s3", 4, OLD, took=3), expected=FINE
@@ -812,7 +808,7 @@ def of_two_bases(of: str, at: float, a: str, b: str) -> AnyObservation:
     return saw("replication", {ATTRIBUTE: shown}, of=of, at=at)
 
 
-BASES = Params(bases=("dc=a", "dc=b"))
+BASES = Params(bases=(DN("dc=a"), DN("dc=b")))
 
 
 @pytest.mark.parametrize(
@@ -861,8 +857,8 @@ def test_another_naming_context_of_the_same_server_has_not_moved_backwards() -> 
     """As after a reload of the configuration with another base."""
     seen = view(of_two_bases("s3", 0, NEW, OLD), of_two_bases("s3", 5, NEW, OLD), of="s3")
 
-    assert opinions(judged(seen, Params(base="dc=a"))) == (FINE,)
-    assert opinions(judged(seen, Params(base="dc=b"))) == (FINE,)
+    assert opinions(judged(seen, Params(base=DN("dc=a")))) == (FINE,)
+    assert opinions(judged(seen, Params(base=DN("dc=b")))) == (FINE,)
 
 
 @pytest.mark.parametrize("wrong", ["", "most", "Newest", "server:", "server:a/b", "server:s0\n"])
@@ -1133,7 +1129,7 @@ def test_older_reads_that_are_spared_make_nobody_later(
 
 def test_the_sentence_names_the_superior_that_has_context_csn() -> None:
     facts = {ATTRIBUTE: {"ou=a,dc=x": ()}, "superiors": {"ou=a,dc=x": "dc=x"}}
-    (finding,) = judged(view(saw("replication", facts)), Params(base="ou=a,dc=x"))
+    (finding,) = judged(view(saw("replication", facts)), Params(base=DN("ou=a,dc=x")))
 
     assert finding.summary == (
         "no contextCSN at ou=a,dc=x, but at dc=x, as for a glued database (`subordinate` in "
@@ -1153,7 +1149,7 @@ class Endless:
 
 
 def test_of_a_server_that_says_too_much_little_is_remembered() -> None:
-    params = Params(base="dc=x")
+    params = Params(base=DN("dc=x"))
     facts = observe(cast("Session", Endless()), params)
 
     assert len(str(facts)) < 4000

@@ -17,6 +17,7 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.propagation import Params
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
 from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,
@@ -538,7 +539,9 @@ def test_a_balancer_gets_the_checks_of_a_session_alone() -> None:
 
 def surveyed(*, at: float, now: float, returned: float | None = None) -> list[str]:
     """Return the sentences on a survey that ended then, in a session that ends now."""
-    params = Params(container="dc=x", interval_seconds=60.0, lost_seconds=11.0)  # valid for 80 s
+    params = Params(
+        container=DN("dc=x"), interval_seconds=60.0, lost_seconds=11.0
+    )  # valid for 80 s
     known = RecentObservations()
     known.add_surveyed(saw("propagation", {"writer": "", "outcome": "alone", "turns": 1}, at=at))
     known.add(saw("connect", at=now))
@@ -597,6 +600,6 @@ def test_a_survey_that_failed_has_no_age() -> None:
     failure = Failure(FailureKind.BUG, "it did not end", is_local=True)
     known.add_surveyed(saw("propagation", at=0.0, failure=failure))
     known.add(saw("connect", at=10_000.0))
-    one = cluster(planned("connect"), planned("propagation", Params(container="dc=x")))
+    one = cluster(planned("connect"), planned("propagation", Params(container=DN("dc=x"))))
 
     assert [each.summary for each in judge(one, known, one_shot=False)][-1] == "it did not end"
