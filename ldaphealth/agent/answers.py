@@ -193,6 +193,7 @@ def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds)
         weight_share=past.share,
         leaning_rounds=past.leaning,
         leaning_to_share=past.leaning_to if past.leaning else past.share,
+        failing_checks=past.failing,
         silent_seconds=0.0 if past.silent_since is None else now - past.silent_since,
         settle=settle,
         held_by=held_by,

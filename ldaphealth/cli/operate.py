@@ -284,8 +284,11 @@ def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
         f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
         f"{settle.fall_soft} with a soft failure)"
     )
+    failing = ", ".join(past.failing_checks)
+    waits = [f"  taken out by {failing}: a good round has a result of each"]
     return [
         rounds,
+        *(waits if failing and not past.in_service else []),
         *_share_lines(past),
         f"  went out {past.went_out_lately} times recently",
         f"  held by {past.held_by}" if past.held_by else "  no rule holds it",
