@@ -140,7 +140,7 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
         lines = explanation_lines(document)
     else:
         changes = query_agent(socket, HistoryRequest(server, 1, _epoch(at)))["changes"]
-        if not changes:
+        if "/" not in server or not changes:  # a cluster has a history, but no verdict
             hint = f"`ldaphealth history {server}` lists its verdicts"
             raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
         document = changes[0]
