@@ -92,6 +92,19 @@ class View(Struct, Generic[F], frozen=True):
         )
 
 
+class NewBaseline(Struct, Generic[F], frozen=True, kw_only=True):
+    """What servers are compared with from now on, in place of what was observed of them before.
+
+    `summary` is a phrase for people, and `replaced` has the old and the new values, for the
+    history. `counted(server, facts)` returns the facts as which remembered ones count from now on;
+    `server` is a server ID.
+    """
+
+    summary: str
+    replaced: Mapping[str, Any]
+    counted: Callable[[str, F], F]
+
+
 class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     """One kind of check.
 
@@ -108,7 +121,10 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     when the later facts contain all that the earlier facts prove. With it the judge sees older
     observations too: of three in a row the middle one may be dropped when each covers the one
     before it. `select_kept` returns the few observations that a restart of the agent must not
-    forget.
+    forget. `new_baseline(view, params, at_once)` returns what replaces the observations with which
+    this server is compared, after the whole cluster went back to an older state, None if nothing
+    does. `at_once` is true if an operator requests it, for any server of the cluster; else it must
+    be proven, and the function is called when a finding on the server is not OK.
     `validate(cluster, params)` returns the mistakes in the settings for that cluster: pairs of a
     key, or "" for all of them, and a message.
 
@@ -131,6 +147,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     second_look: Callable[[View[F], P], bool] | None = None
     covers: Callable[[F, F], bool] | None = None
     select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None
+    new_baseline: Callable[[View[F], P, bool], NewBaseline[F] | None] | None = None
     validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
 
     def __post_init__(self) -> None:

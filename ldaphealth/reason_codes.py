@@ -324,9 +324,11 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ReasonCode(
         code="regressed",
         checks=("replication",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
         means="lacks changes that it had itself: restored from an old backup, or ended without a "
-        "checkpoint",
-        remedy="wait for replication; if it does not catch up, reload it from another server",
+        "checkpoint. Only reported while more than half of the servers went back to the same",
+        remedy="wait for replication; if it does not catch up, reload it from another server. If "
+        "the whole cluster was restored on purpose: `ldaphealth baseline CLUSTER`",
     ),
     ReasonCode(
         code="future",
@@ -341,7 +343,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         checks=("replication",),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
-        means="the server named in `reference` cannot be read, so no server is compared with it",
+        means="the server named in `reference` cannot be read, so no server is compared with it: "
+        "it removes none, and brings none back that is out for its standing",
         remedy="repair that server, or set `reference: majority`",
     ),
     ReasonCode(

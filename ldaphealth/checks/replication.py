@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Check, CheckedCluster, View
+from ldaphealth.check import Check, CheckedCluster, NewBaseline, View
+from ldaphealth.checks.baseline import baseline_of, regressions_of
 from ldaphealth.checks.standing_findings import (
     OK_SUMMARIES,
+    Acceptance,
     FindingParts,
     StandingContext,
     future_findings,
@@ -104,6 +106,15 @@ class Params(Struct, frozen=True, kw_only=True):
         Thresholds,
         Meta(description="seconds by which a change is dated in the future", extra=NOT_NEGATIVE),
     ] = at_most(60, 600)
+    baseline_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=30 * 86400,
+            description="when more than half of the servers went back to the same position, as "
+            "after a restore of the cluster: how long they must agree until that is accepted",
+        ),
+    ] = 300.0
 
     def __post_init__(self) -> None:
         if self.base and self.bases:
@@ -207,9 +218,12 @@ def _judged(
     standing = assess(reads, terms)[view.server.id]
     metrics = tuple(standing_metrics(context, standing))
     observed, limits = view.facts.observed_epoch_seconds, params.future_seconds
+    went_back = regressed(own, retired)
+    of_cluster = regressions_of(view.observations, view.servers, base, retired) if went_back else {}
+    acceptance = Acceptance(view.server.cluster, params.baseline_seconds)
     found = [
         *standing_findings(context, standing, metrics, own),
-        *regression_findings(regressed(own, retired), metrics),
+        *regression_findings(went_back, of_cluster, acceptance, metrics),
         *future_findings(context, own_vector, observed, limits, retired),
     ]
     name = reference_name(reference)
@@ -280,6 +294,33 @@ def _reads_beside_bare(view: View[Facts], base: str) -> dict[str, Reversible[Vec
     return reads_beside_bare(view.observations, base, view.server.id)
 
 
+def new_baseline(view: View[Facts], params: Params, at_once: bool) -> NewBaseline[Facts] | None:
+    """Return what replaces what the servers had, once it is accepted that they went back.
+
+    By itself only if this server went back, and most servers have agreed for long enough.
+    """
+    retired = frozenset(params.retired_server_ids)
+    bases = params.contexts(view.server)
+    if at_once:
+        bases = tuple(
+            dict.fromkeys(base for each in view.servers for base in params.contexts(each))
+        )
+    elif not any(view.own and regressed(own_reads(view.own, base), retired) for base in bases):
+        return None
+    return baseline_of(
+        {
+            base: {
+                sid: each
+                for sid, each in regressions_of(
+                    view.observations, view.servers, base, retired
+                ).items()
+                if (each.can_be_accepted if at_once else each.is_agreed(params.baseline_seconds))
+            }
+            for base in bases
+        }
+    )
+
+
 def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str]]:
     """Yield the settings that cannot work in this cluster, with a message."""
     pause = cluster.second_look_seconds
@@ -339,5 +380,6 @@ CHECK = Check(
     second_look=second_look,
     covers=grew,
     select_kept=select_kept,
+    new_baseline=new_baseline,
     validate=validate,
 )

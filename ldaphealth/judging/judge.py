@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container, Iterable, Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
-from ldaphealth.check import AnyView
+from ldaphealth.check import AnyView, NewBaseline
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
 from ldaphealth.settings import Cluster, ConfiguredCheck
@@ -103,6 +104,28 @@ def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
         log.exception("the judge of check %s failed", view.check)
         summary = printable(f"the check itself failed: {type(error).__name__}: {error}")
         return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.LOCAL),)
+
+
+def new_baseline(
+    cluster: Cluster,
+    server: Server,
+    recent: RecentObservations,
+    configured: ConfiguredCheck,
+    *,
+    at_once: bool,
+) -> NewBaseline[Any] | None:
+    """Return what a check compares servers with from now on, None if that does not change.
+
+    `server` is the one that was judged; with `at_once` any one of the cluster.
+    """
+    if configured.check.new_baseline is None:
+        return None
+    view = _view(cluster, server, recent, configured, one_shot=False)
+    try:
+        return configured.check.new_baseline(view, configured.params, at_once)
+    except Exception:  # an error in a check of another package must not end the agent
+        log.exception("check %s cannot make a new baseline", configured.check.name)
+        return None
 
 
 def _with_age(

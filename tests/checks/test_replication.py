@@ -63,7 +63,7 @@ DEAD = Failure(FailureKind.CONNECT, "the server closed the connection")
 BEHIND, TOO_BEHIND = ("behind", WARNING, SOFT), ("behind", CRITICAL, SOFT)
 ISOLATED, TOO_ISOLATED = ("isolated", WARNING, SOFT), ("isolated", CRITICAL, SOFT)
 SPLIT, TOO_SPLIT = ("split", WARNING, TOLD), ("split", CRITICAL, TOLD)
-REGRESSED = ("regressed", CRITICAL, SOFT)
+REGRESSED, ALL_REGRESSED = ("regressed", CRITICAL, SOFT), ("regressed", CRITICAL, TOLD)
 FUTURE, FAR_FUTURE = ("future", WARNING, TOLD), ("future", CRITICAL, TOLD)
 NO_REFERENCE = ("no_reference", UNKNOWN, OURS)
 NO_CSN, BAD_CSN = ("no_csn", UNKNOWN, OURS), ("bad_csn", WARNING, SOFT)
@@ -237,7 +237,38 @@ CASES = {
         *LEVEL,
         read("s3", 0, NEW),
         *(read(name, 40, OLD) for name in ("s0", "s1", "s2", "s3")),
+        expected=ALL_REGRESSED,
+    ),
+    "moved backwards with most others, while one is down": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        died("s0", 40),
+        *(read(name, 40, OLD) for name in ("s1", "s2", "s3")),
+        servers=cluster(servers=4).servers,
+        expected=ALL_REGRESSED,
+    ),
+    "moved backwards with half of the servers, while two are down": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        died("s0", 40),
+        died("s1", 40),
+        *(read(name, 40, OLD) for name in ("s2", "s3")),
+        servers=cluster(servers=4).servers,
         expected=REGRESSED,
+    ),
+    "moved backwards, less far than all others": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        *(read(name, 40, OLD) for name in ("s0", "s1", "s2")),
+        read("s3", 40, csn(1, 50)),
+        expected=(ISOLATED, REGRESSED),
+    ),
+    "moved backwards with all others, and further alone in another server ID": case(
+        *TWO_IDS,
+        read("s3", 0, NEW, csn(2, 0)),
+        *(read(name, 40, OLD, csn(2, 0)) for name in ("s0", "s1", "s2")),
+        read("s3", 40, OLD),
+        expected=(BEHIND, REGRESSED),
     ),
     "moved backwards and up again, not far enough": case(
         read("s3", 0, NEW),
@@ -749,7 +780,9 @@ def test_a_regress_is_told_from_when_to_when() -> None:
 
     assert sentences(read("s3", 0, NEW, was), read("s3", 5, OLD, now)) == [
         (
-            "lacks changes that it had: server ID 001 went back from 2026-01-01 00:01:40 UTC to "
+            "lacks changes that it had and that no server that can be read has "
+            "(`ldaphealth baseline c` accepts it): server ID 001 went back from "
+            "2026-01-01 00:01:40 UTC to "
             f"2026-01-01 00:00:00 UTC; server ID 002 went back from {was} to {now}; "
             f"{POSSIBLE_CAUSES}"
         )

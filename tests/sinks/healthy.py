@@ -129,7 +129,15 @@ def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> LiveView:
         for cluster in dict.fromkeys(each.server.partition("/")[0] for each in verdicts):
             of = {v.server: v for v in verdicts if v.server.partition("/")[0] == cluster}
             seen = [each for server in of for each in observations(server)]
-            live_state.publish(Publication(cluster, of, dict.fromkeys(of, until), (), seen))
+            live_state.publish(
+                Publication(
+                    cluster=cluster,
+                    verdicts=of,
+                    due=dict.fromkeys(of, until),
+                    changes=(),
+                    seen=seen,
+                )
+            )
     return live_state.view
 
 
