@@ -47,6 +47,7 @@ class Session:
         self._transport: Transport | None = None
         self._message_id = 0
         self._root_dse: Mapping[str, tuple[str, ...]] | None = None
+        self._read_once: dict[str, Any] = {}
 
     @property
     def alive(self) -> bool:
@@ -167,6 +168,18 @@ class Session:
     def known_root_dse(self) -> Mapping[str, tuple[str, ...]] | None:
         """Return what `root_dse` has read in this session, None if it was not called."""
         return self._root_dse
+
+    def once(self, key: str, read: Callable[[], T]) -> T:
+        """Return what the first call with that key in this session read, or raise its error."""
+        if key not in self._read_once:
+            try:
+                self._read_once[key] = read()
+            except SessionError as error:
+                self._read_once[key] = error
+        found: T | SessionError = self._read_once[key]
+        if isinstance(found, SessionError):
+            raise found
+        return found
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.checks.replication import CHECK, Params, observe
 from ldaphealth.checks.vector_reads import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
@@ -75,6 +76,12 @@ def csn(sid: int, after: float) -> str:
 
 def read(of: str, at: float, *values: str, took: float = 0.0) -> AnyObservation:
     return saw("replication", {ATTRIBUTE: {"": values}}, of=of, at=at, took=took)
+
+
+def polls(of: str, at: float, *values: str, every: float | None = 300.0) -> AnyObservation:
+    """Return a read of a server whose link showed that interval; None: it was connecting."""
+    facts = {ATTRIBUTE: {"": values}, "poll_interval_seconds": {"": every}}
+    return saw("replication", facts, of=of, at=at)
 
 
 def read_when(of: str, epoch_seconds: float, *values: str) -> AnyObservation:
@@ -420,6 +427,29 @@ CASES = {
     "polls, and lacks a change for longer": case(
         *LEVEL, read("s3", 360.5, OLD), expected=TOO_BEHIND, servers=POLLING
     ),
+    "its link waits for the next poll": case(*LEVEL, polls("s3", 310, OLD), expected=FINE),
+    "its link waits, but brought nothing": case(
+        *LEVEL, polls("s3", 360.5, OLD), expected=TOO_BEHIND
+    ),
+    "its link waited, and connects": case(
+        *LEVEL, polls("s3", 300, OLD), polls("s3", 305, OLD, every=None), expected=FINE
+    ),
+    "its link waited, and has lost its provider": case(
+        *LEVEL, polls("s3", 300, OLD), polls("s3", 361, OLD, every=None), expected=TOO_BEHIND
+    ),
+    "its link waits, without memory": case(
+        *LEVEL, polls("s3", 0, OLD), polls("s3", 1, OLD), expected=FINE, one_shot=True
+    ),
+    "its link waits, then connects, without memory": case(
+        *LEVEL, polls("s3", 0, OLD), polls("s3", 1, OLD, every=None), expected=FINE, one_shot=True
+    ),
+    "its link has lost its provider, without memory": case(
+        *LEVEL,
+        polls("s3", 0, OLD, every=None),
+        polls("s3", 1, OLD, every=None),
+        expected=TOO_BEHIND,
+        one_shot=True,
+    ),
     "polls, without memory": case(
         *LEVEL,
         read("s3", 0, OLD),
@@ -661,6 +691,23 @@ def test_the_sentence_of_one_that_polls_names_its_interval() -> None:
         "has not received changes of server ID 001 for 61.0 s; most others have; its poll interval "
         "of 300 s is not counted"
     )
+
+
+def test_a_server_that_waits_for_its_next_poll_is_fine_and_the_sentence_says_why() -> None:
+    (finding,) = judged(view(*LEVEL, polls("s3", 250, OLD), of="s3"), Params())
+
+    assert finding.summary == (
+        "has the changes that most others have; its poll interval of 300 s is not counted"
+    )
+
+
+@pytest.mark.parametrize(("every", "expected"), [(300.0, False), (None, True), (0.0, True)])
+def test_no_second_look_at_a_server_that_waits_for_its_next_poll(
+    every: float | None, expected: bool
+) -> None:
+    seen = view(*LEVEL, polls("s3", 0, OLD, every=every), of="s3", one_shot=True)
+
+    assert wants_more(seen, Params()) is expected
 
 
 def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
@@ -1150,6 +1197,11 @@ class Endless:
         """Return a value that is no CSN, and more values than there are servers."""
         assert (base, attributes) == ("dc=x", (ATTRIBUTE,))
         return {ATTRIBUTE.lower(): ("x" * 60_000, *map(str, range(4000)))}
+
+    def once(self, key: str, _: object) -> LinkFacts:
+        """Return that it shows no links."""
+        assert key == "links"
+        return LinkFacts(0, ())
 
 
 def test_of_a_server_that_says_too_much_little_is_remembered() -> None:
