@@ -16,6 +16,7 @@ from ldaphealth.check import AnyCheck
 from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
 from ldaphealth.config.fill import fill, fill_struct
 from ldaphealth.config.mistakes import Problems
+from ldaphealth.config.own_settings import with_own_params
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.secret_file import read_secret, secret_from_variable
 from ldaphealth.ldap.endpoint import parse_uri
@@ -39,10 +40,11 @@ def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluste
     built: dict[str, Cluster] = {}
     for name, each in file.clusters.items():
         path = f"clusters.{name}"
+        checks = _checks(f"{path}.checks", each.checks, finder, problems)
         built[name] = cluster = Cluster(
             name=name,
             servers=_servers(path, name, each, known, problems),
-            checks=_checks(f"{path}.checks", each.checks, finder, problems),
+            checks=with_own_params(path, name, each, checks, problems),
             min_in_service=_floor(path, each, problems),
             second_look_seconds=_second_look_seconds(path, each, problems),
             **_inherited(ClusterSettings, each),
@@ -102,9 +104,19 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
         return
     for configured in cluster.checks:
         validate, params = configured.check.validate, configured.params
-        if validate is not None and params is not UNSET:
-            place = f"{path}.checks.{configured.check.name}"
-            problems.add_each(place, validate(cluster, params))
+        if validate is None or params is UNSET:
+            continue
+        place = f"checks.{configured.check.name}"
+        usual = [*validate(cluster, params)]
+        problems.add_each(f"{path}.{place}", usual)
+        checked: list[tuple[Any, list[tuple[str, str]]]] = []  # many servers may have the same
+        for server_id, own in configured.own_params.items():
+            wrong = next((each for same, each in checked if same == own), None)
+            if wrong is None:
+                wrong = [each for each in validate(cluster, own) if each not in usual]
+                checked.append((own, wrong))
+            _, _, name = server_id.partition("/")
+            problems.add_each(f"{path}.servers.{name}.{place}", wrong)
 
 
 def _servers(

@@ -61,6 +61,10 @@ class ServerEntry(ServerSettings, frozen=True, kw_only=True):
         str, about("a name under `credentials`; empty: those of the cluster")
     ] = ""
     tls: Annotated[Tls | None, about("replaces the whole `tls` of the cluster")] = None
+    checks: Annotated[
+        dict[str, Any],
+        about("settings by check for this server, each in place of that of the cluster"),
+    ] = field(default_factory=dict)
 
 
 class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):

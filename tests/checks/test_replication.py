@@ -30,6 +30,7 @@ from ldaphealth.model import (
     Credentials,
     Failure,
     FailureKind,
+    Finding,
     Metric,
     Role,
     Secret,
@@ -708,6 +709,96 @@ def test_no_second_look_at_a_server_that_waits_for_its_next_poll(
     seen = view(*LEVEL, polls("s3", 0, OLD, every=every), of="s3", one_shot=True)
 
     assert wants_more(seen, Params()) is expected
+
+
+def of_cluster(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the code of what is not fine, by the name of the server."""
+    return {each.server[2:]: each.code for each in findings if each.state is not OK}
+
+
+def judged_with_own(
+    own: dict[str, Params], *seen: AnyObservation, one_shot: bool = False
+) -> dict[str, str]:
+    """Return what is not fine in a cluster of three; servers may have settings of their own."""
+    check = replace(
+        planned("replication"), own_params={f"c/{name}": each for name, each in own.items()}
+    )
+    recent = RecentObservations()
+    for each in seen:
+        recent.add(each)
+    return of_cluster(judge(cluster(check, servers=3), recent, one_shot=one_shot))
+
+
+PATIENT = Params(behind=at_most(600, 3600))
+NEVER_LATE = Params(behind=Thresholds())
+STRICT = Params(behind=at_most(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("own", "seconds", "expected"),
+    [
+        pytest.param({}, 300, {"s2": "behind"}, id="none"),
+        pytest.param({"s2": PATIENT}, 300, {}, id="it may be that late"),
+        pytest.param({"s2": PATIENT}, 601, {"s2": "behind"}, id="it may not be later"),
+        pytest.param({"s2": NEVER_LATE}, 9999, {}, id="it is never late"),
+        pytest.param({"s2": STRICT}, 6, {"s2": "behind"}, id="it must be early"),
+        pytest.param({"s0": PATIENT}, 300, {"s2": "behind"}, id="another one may be late"),
+    ],
+)
+def test_a_server_is_behind_by_its_own_thresholds(
+    own: dict[str, Params], seconds: float, expected: dict[str, str]
+) -> None:
+    seen = [read(f"s{n}", at, NEW) for n in (0, 1) for at in (0, seconds)]
+
+    assert judged_with_own(own, *seen, read("s2", seconds, OLD)) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param({}, {"s0": "isolated"}, id="none may be late"),
+        pytest.param({"s1": PATIENT, "s2": PATIENT}, {}, id="both may be late"),
+        pytest.param({"s1": NEVER_LATE, "s2": NEVER_LATE}, {}, id="both are never late"),
+        pytest.param({"s1": STRICT, "s2": STRICT}, {"s0": "isolated"}, id="both must be early"),
+    ],
+)
+def test_a_provider_is_not_isolated_by_what_others_may_lack(
+    own: dict[str, Params], expected: dict[str, str]
+) -> None:
+    late = [read(name, at, OLD) for name in ("s1", "s2") for at in (0, 300)]
+
+    assert judged_with_own(own, read("s0", 0, NEW), read("s0", 300, NEW), *late) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param({}, {"s2": "behind"}, id="none"),
+        pytest.param({"s2": PATIENT}, {}, id="a moment proves nothing of it"),
+        pytest.param({"s2": STRICT}, {"s2": "behind"}, id="it must be earlier than others"),
+        pytest.param(
+            {"s2": replace(PATIENT, behind_second_look=at_most(0.2, 0.4))},
+            {"s2": "behind"},
+            id="it has a threshold for a moment",
+        ),
+    ],
+)
+def test_without_memory_a_server_that_may_be_late_is_not_behind(
+    own: dict[str, Params], expected: dict[str, str]
+) -> None:
+    seen = [read(f"s{n}", at, NEW) for n in (0, 1) for at in (0, 1)]
+    late = [read("s2", at, OLD) for at in (0, 1)]
+
+    assert judged_with_own(own, *seen, *late, one_shot=True) == expected
+
+
+def test_without_memory_a_provider_is_not_isolated_by_what_others_may_lack() -> None:
+    seen = [
+        read(name, at, NEW if name == "s0" else OLD) for name in ("s0", "s1", "s2") for at in (0, 1)
+    ]
+
+    assert judged_with_own({}, *seen, one_shot=True) == {"s0": "isolated"}
+    assert judged_with_own({"s1": PATIENT, "s2": PATIENT}, *seen, one_shot=True) == {}
 
 
 def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
