@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
@@ -21,11 +22,13 @@ from ldaphealth.model import State
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster as Configured
 from ldaphealth.tasks.one_shot import evaluate
+from tests.slapd.running_agent import RunningAgent
 from tests.slapd.watched import out, watched
 
 pytestmark = pytest.mark.slapd
 
 MONITOR = "olcDatabase={2}monitor,cn=config"
+IN, OUT = 0, 1
 
 
 @pytest.fixture
@@ -119,3 +122,37 @@ def test_links_are_read_once_for_all_checks_of_a_session(polling: Cluster) -> No
             assert session.counts["search"] == searches
         finally:
             session.close()
+
+
+BEHIND = "replication: {behind: {warning: 1, critical: 2.5}}"
+OWN_BEHIND = ", checks: {replication: {behind: {critical: 60}}}"
+
+
+def write_config(agent: RunningAgent, of_consumer: str = "") -> None:
+    """Write a configuration in which the third node is a consumer with these settings."""
+    agent.configure()
+    uri = agent.cluster.nodes[2].uri
+    entry = f"{{uri: '{uri}', role: consumer{of_consumer}}}"
+    agent.config.write_text(agent.config.read_text().replace(f"'{uri}'", entry))
+
+
+def test_the_agent_keeps_a_server_that_polls_and_a_reload_gives_it_its_own_thresholds(
+    polling: Cluster, tmp_path: Path
+) -> None:
+    agent = RunningAgent(polling, tmp_path, more_checks=BEHIND)
+    write_config(agent)
+    assert agent.run("canary", "apply", "c").returncode == 0
+    with steady_writes(polling.nodes[1], pause_seconds=0.2):
+        try:
+            agent.start()
+            end = monotonic() + 8
+            while monotonic() < end:
+                assert agent.script("ldap3") == IN, agent.verdict("ldap3")
+                sleep(0.3)
+            hide_monitor(polling.nodes[2])
+            agent.wait_for("ldap3", OUT, 15.0)
+            write_config(agent, OWN_BEHIND)
+            agent.reload()
+            agent.wait_for("ldap3", IN, 10.0)
+        finally:
+            agent.kill()
