@@ -49,7 +49,15 @@ class CheckSettings(Protocol):
         """Return those of the servers that have settings of their own, by server ID."""
 
 
-class View(Struct, Generic[F], frozen=True):
+class _Observed(Struct, Generic[F], frozen=True):
+    """A server that is judged, and the observations of a check on its cluster."""
+
+    server: Server
+    check: str
+    observations: ObservationsByServer[F]
+
+
+class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
     """What the judge of one check sees: the observations of that check on the whole cluster.
 
     Observations are oldest first and include failed ones. `one_shot` is true in a process without
@@ -58,9 +66,6 @@ class View(Struct, Generic[F], frozen=True):
     of the check on all servers; the judge gets those of the server that is judged.
     """
 
-    server: Server
-    check: str
-    observations: ObservationsByServer[F]
     one_shot: bool = False
     servers: Sequence[Server] = ()
     configured: CheckSettings | None = None

@@ -182,10 +182,10 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
         An empty DN stands for the suffix of the cluster.
         """
-        return not self.bases or any(holds(base, dn or self.suffix) for base in self.bases)
+        return not self.bases or any(is_in_context(dn or self.suffix, each) for each in self.bases)
 
 
-def holds(base: str, dn: str) -> bool:
+def is_in_context(dn: str, base: str) -> bool:
     """Return whether an entry is that of a naming context, or below it."""
     return not base or f",{_comparable(dn)}".endswith(f",{_comparable(base)}")
 

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks.monitor_access import MonitorAccess, search_monitor
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import LONGEST_POLL_SECONDS, holds
+from ldaphealth.model import LONGEST_POLL_SECONDS, is_in_context
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _links_of(base: str, links: Sequence[Link], suffixes: Sequence[Entry]) -> li
         (len(suffix), printable(dn.lower(), LONGEST_NAME))
         for dn, entry in suffixes
         for suffix in entry.get("namingcontexts", ())
-        if holds(suffix, base)
+        if is_in_context(base, suffix)
     ]
     if not found:
         return [*links]
