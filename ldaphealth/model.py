@@ -16,6 +16,8 @@ from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
 # What is wrong with settings as a whole: pairs of a key, or "" for all of them, and a message.
 SettingMistakes = Iterator[tuple[str, str]]
 
+LONGEST_POLL_SECONDS = 604_800  # between two polls: a week
+
 F = TypeVar("F", bound=Struct)  # the facts of one check
 
 OverrideAction = Literal["drain", "in", "out"]  # what an operator can do with a server
@@ -161,9 +163,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            le=604_800,
+            le=LONGEST_POLL_SECONDS,
             description="how long the server waits between two polls of its provider "
-            "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
+            "(`refreshOnly` in slapd.conf(5)), if the account cannot read that in cn=Monitor: its "
+            "lag counts beyond this time",
         ),
     ] = 0.0
     bases: Annotated[
@@ -194,9 +197,12 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
         An empty DN stands for the suffix of the cluster.
         """
-        wanted = _comparable(dn or self.suffix)
-        held = map(_comparable, self.bases)
-        return not self.bases or any(f",{wanted}".endswith(f",{base}") for base in held)
+        return not self.bases or any(is_in_context(dn or self.suffix, each) for each in self.bases)
+
+
+def is_in_context(dn: str, base: str) -> bool:
+    """Return whether an entry is that of a naming context, or below it."""
+    return not base or f",{_comparable(dn)}".endswith(f",{_comparable(base)}")
 
 
 def _comparable(dn: str) -> str:

@@ -39,6 +39,13 @@ class StandingContext(Struct, frozen=True):
     base: str = ""
     poll_interval_seconds: float = 0.0
 
+    @property
+    def poll_text(self) -> str:
+        """Return the end of a sentence on a server that polls, "" of another one."""
+        if not self.poll_interval_seconds:
+            return ""
+        return f"; its poll interval of {self.poll_interval_seconds:g} s is not counted"
+
     def label(self, sid: int) -> str:
         """Return what distinguishes the metrics of the same name."""
         return f"{sid:03x} {self.base}".rstrip()
@@ -102,8 +109,7 @@ def standing_findings(
     holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
         summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
-        if context.poll_interval_seconds:
-            summary += f"; its poll interval of {context.poll_interval_seconds:g} s is not counted"
+        summary += context.poll_text
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
         summary = (

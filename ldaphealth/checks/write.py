@@ -251,4 +251,5 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     effect=CheckEffect.OUT,
+    server_settings=("seconds",),
 )

@@ -84,6 +84,8 @@ def _view(
     """Return the view of a server, without those on which the check is not run."""
     check, servers = configured.check, cluster.servers_of(configured.check)
     view = recent.view(server, check.name, one_shot=one_shot, servers=servers)
+    if configured.own_params:
+        view = replace(view, configured=configured)
     if len(servers) == len(cluster.servers):
         return view
     run_on = {each.id for each in servers}  # a reload may have given a server another role
@@ -98,7 +100,7 @@ def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
     if view.latest.failure is not None:
         return (_failed(view, view.latest.failure),)
     try:
-        findings = configured.check.judge(view, configured.params)
+        findings = configured.check.judge(view, configured.params_of(view.server))
         return tuple(_checked(view, each) for each in findings)
     except Exception as error:  # an error in a check of another package must remove no server
         log.exception("the judge of check %s failed", view.check)
@@ -215,7 +217,7 @@ def _needs_second_look(view: AnyView, configured: ConfiguredCheck) -> bool:
     if second_look is None or not view.own or view.latest.failure is not None:
         return False
     try:
-        return second_look(view, configured.params)
+        return second_look(view, configured.params_of(view.server))
     except Exception:  # an error in the check, as above
         log.exception("check %s failed", view.check)
         return False

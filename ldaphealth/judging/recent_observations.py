@@ -150,7 +150,7 @@ class RecentObservations:
             reached = {
                 each: of.reads for each, of in seen.items() if self._is_reached(each, of.reads[-1])
             }
-        return View(server, check, reached, one_shot, servers)
+        return View(server, check, reached, one_shot=one_shot, servers=servers)
 
     def _since_return(self, server: str, reads: list[AnyObservation]) -> list[AnyObservation]:
         """Return the surveys that began after the server came back; all if there is none yet."""

@@ -57,8 +57,8 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
-        self._root_dse: Mapping[str, tuple[str, ...]] | None = None
         self._has_answer = False  # whether the server has sent an LDAP response
+        self._read_once: dict[str, Any] = {}
 
     @property
     def alive(self) -> bool:
@@ -207,15 +207,29 @@ class Session:
 
         It is empty if the account may not read it.
         """
-        if self._root_dse is None:
-            found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
-            self._root_dse = found[0][1] if found else {}
-        return self._root_dse
+        return self.once("root DSE", self._read_root_dse)
+
+    def _read_root_dse(self) -> Mapping[str, tuple[str, ...]]:
+        found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
+        return found[0][1] if found else {}
 
     @property
     def known_root_dse(self) -> Mapping[str, tuple[str, ...]] | None:
         """Return what `root_dse` has read in this session, None if it was not called."""
-        return self._root_dse
+        found = self._read_once.get("root DSE")
+        return None if isinstance(found, SessionError) else found
+
+    def once(self, key: str, read: Callable[[], T]) -> T:
+        """Return what the first call with that key in this session read, or raise its error."""
+        if key not in self._read_once:
+            try:
+                self._read_once[key] = read()
+            except SessionError as error:
+                self._read_once[key] = error
+        found: T | SessionError = self._read_once[key]
+        if isinstance(found, SessionError):
+            raise found
+        return found
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ldaphealth.checks import certificate, consumer, monitor, resources
+from ldaphealth.checks import certificate, monitor, resources
+from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
@@ -151,7 +152,7 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
 
 def links(known: LiveServer) -> Iterator[Series]:
     """Yield whether each link of the server to a provider is connected."""
-    facts: consumer.Facts | None = _facts(known, "consumer")
+    facts: LinkFacts | None = _facts(known, "consumer")
     for link in facts.links if facts is not None else ():
         yield (link.name,), float(link.connected)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ldaphealth.checks import certificate, consumer, monitor, resources
+from ldaphealth.checks import certificate, monitor, resources
+from ldaphealth.checks.links import Facts, Link
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import AnyObservation, Finding, Metric, Observation, State, Verdict
@@ -48,8 +49,8 @@ TIMINGS = {
 
 def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     """Yield the observations of one round of a healthy server with so many server IDs."""
-    links = tuple(
-        consumer.Link(
+    shown = tuple(
+        Link(
             dn=f"cn=Consumer 00{each},cn=Database 1,cn=Databases,cn=Monitor",
             started="20261124000000Z",
             name=f"ldap://192.0.2.{10 + each}",
@@ -67,7 +68,7 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
         "certificate": certificate.Facts(
             "verified", expires_epoch_seconds=1.8e9, client_expires_epoch_seconds=1.7e9
         ),
-        "consumer": consumer.Facts(nodes - 1, links),
+        "consumer": Facts(nodes - 1, shown),
     }
     for place, (check, timings) in enumerate(TIMINGS.items()):
         began = NOW - 1 + place / 100
