@@ -179,12 +179,12 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
         An empty DN stands for the suffix of the cluster.
         """
-        wanted = _comparable(dn or self.suffix)
-        held = map(_comparable, self.bases)
+        wanted = comparable_dn(dn or self.suffix)
+        held = map(comparable_dn, self.bases)
         return not self.bases or any(f",{wanted}".endswith(f",{base}") for base in held)
 
 
-def _comparable(dn: str) -> str:
+def comparable_dn(dn: str) -> str:
     """Return a DN without the differences of case and spaces between RDNs (RFC 4514)."""
     return ",".join(rdn.strip() for rdn in dn.lower().split(","))
 

@@ -21,6 +21,7 @@ from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
+ANY = "(objectClass=*)"
 ROOT_DSE = ("monitorContext", "supportedControl")
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
@@ -47,6 +48,7 @@ class Session:
         self._transport: Transport | None = None
         self._message_id = 0
         self._root_dse: Mapping[str, tuple[str, ...]] | None = None
+        self._found: dict[tuple[object, ...], tuple[Entry, ...] | Failure] = {}
 
     @property
     def alive(self) -> bool:
@@ -105,6 +107,24 @@ class Session:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
         return tuple(entries)
 
+    def search_once(
+        self, base: str, scope: Scope, filter_text: str, attributes: Sequence[str]
+    ) -> tuple[Entry, ...]:
+        """Return what the same search found before in this session; search if it was not done.
+
+        Checks that need the same entries share one search. A failure is raised again.
+        """
+        key = (base, scope, filter_text, (*attributes,))
+        if key not in self._found:
+            try:
+                self._found[key] = self.search(base, scope, filter_text, attributes)
+            except SessionError as error:
+                self._found[key] = error.failure
+        found = self._found[key]
+        if isinstance(found, Failure):
+            raise SessionError(found)
+        return found
+
     def renew(self, deadline: Deadline) -> None:
         """Set a new deadline and reset the byte budget, for a session that reads much."""
         self._connected().renew(deadline, self._budget_bytes)
@@ -147,11 +167,11 @@ class Session:
         A server that hides an entry returns success without an entry (RFC 4511 4.5.2). A client
         cannot distinguish the two.
         """
-        entries = self.search(dn, "base", "(objectClass=*)", attributes)
-        if not entries:
-            detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
-        return entries[0][1]
+        return _only(dn, self.search(dn, "base", ANY, attributes))
+
+    def read_once(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return what `read` returns, from the same read before in this session if there is one."""
+        return _only(dn, self.search_once(dn, "base", ANY, attributes))
 
     def root_dse(self) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes ROOT_DSE of the root DSE (RFC 4512 5.1), read once in a session.
@@ -159,7 +179,7 @@ class Session:
         It is empty if the account may not read it.
         """
         if self._root_dse is None:
-            found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
+            found = self.search("", "base", ANY, ROOT_DSE)
             self._root_dse = found[0][1] if found else {}
         return self._root_dse
 
@@ -338,6 +358,14 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
         session.close()
         raise
     return session
+
+
+def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
+    """Return the attributes of the only entry that was found; noSuchObject without one."""
+    if not entries:
+        detail = f"{printable(dn)}: no such entry, or no right to read it"
+        raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
+    return entries[0][1]
 
 
 def _malformed(error: Exception) -> SessionError:
