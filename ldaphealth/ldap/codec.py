@@ -48,6 +48,7 @@ INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
 Scope = Literal["base", "one", "sub"]
 _SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "sub": ldap3.SUBTREE}
 Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes with lower-case names
+OctetsEntry = tuple[str, Mapping[str, tuple[bytes, ...]]]  # the same, with values as they are sent
 
 
 def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
@@ -104,14 +105,21 @@ def response(message: bytes) -> Response:
 
 def entry(payload: Any) -> Entry:
     """Return a decoded SearchResultEntry (RFC 4511 4.5.2)."""
-    dn = bytes(payload[0][3]).decode("utf-8", "replace")
-    attributes = {
+    dn, found = octets_entry(payload)
+    return dn, {
+        name: tuple(value.decode("utf-8", "replace") for value in values)
+        for name, values in found.items()
+    }
+
+
+def octets_entry(payload: Any) -> OctetsEntry:
+    """Return a SearchResultEntry whose values are octets."""
+    return bytes(payload[0][3]).decode("utf-8", "replace"), {
         bytes(attribute[3][0][3]).decode("ascii", "replace").lower(): tuple(
-            bytes(value[3]).decode("utf-8", "replace") for value in attribute[3][1][3]
+            bytes(value[3]) for value in attribute[3][1][3]
         )
         for attribute in payload[1][3]
     }
-    return dn, attributes
 
 
 def _control(controls: Any, oid: str) -> bytes | None:

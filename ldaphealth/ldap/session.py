@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ldaphealth.ldap import codec
-from ldaphealth.ldap.codec import Entry, Response, Scope
+from ldaphealth.ldap.codec import Entry, OctetsEntry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
@@ -101,7 +101,9 @@ class Session:
             codec.search_request, base, scope, filter_text, (*attributes,), size_limit
         )
         entries: list[Entry] = []
-        code, response = self._exchange("search", request, codec.DONE, entries)
+        code, response = self._exchange(
+            "search", request, codec.DONE, lambda payload: entries.append(codec.entry(payload))
+        )
         full = code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
         if code != codec.SUCCESS and not full:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
@@ -130,15 +132,19 @@ class Session:
         self._connected().renew(deadline, self._budget_bytes)
         self.deadline = deadline
 
-    def pages(
+    def pages(  # noqa: PLR0913, PLR0917  those of a search
         self,
         base: str,
         scope: Scope,
         filter_text: str,
         attributes: Sequence[str],
         page_size: int,
-    ) -> Iterator[tuple[Entry, ...]]:
+        reduced: Callable[[OctetsEntry], T],
+    ) -> Iterator[tuple[T, ...]]:
         """Yield the entries found page by page (RFC 2696), including referral entries.
+
+        `reduced` returns what is kept of an entry. It is called as soon as the entry arrives, so
+        the values of a page are never in memory together.
 
         Deadline and byte budget are for all pages together, unless the caller renews them between
         pages; the caller must then limit the number of pages. At a size limit of the server,
@@ -147,9 +153,13 @@ class Session:
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
         while empty < MOST_EMPTY_PAGES:
-            entries: list[Entry] = []
+            entries: list[T] = []
             controls = self._request(codec.page_controls, page_size, cookie)
-            code, response = self._exchange("search", request, codec.DONE, entries, controls)
+
+            def keep(payload: Any, entries: list[T] = entries) -> None:
+                entries.append(reduced(codec.octets_entry(payload)))
+
+            code, response = self._exchange("search", request, codec.DONE, keep, controls)
             if entries:
                 yield tuple(entries)
             if code != codec.SUCCESS:
@@ -279,10 +289,13 @@ class Session:
         operation: str,
         request: bytes,
         final: int,
-        entries: list[Entry] | None = None,
+        keep: Callable[[Any], None] | None = None,
         controls: bytes = b"",
     ) -> tuple[int, Response]:
-        """Send one request; return the result code and its final response."""
+        """Send one request; return the result code and its final response.
+
+        `keep` gets the entries of a search.
+        """
         transport = self._connected()
 
         def run() -> tuple[int, Response]:
@@ -292,12 +305,12 @@ class Session:
                 try:
                     if response.tag == final:
                         return response.code, response
-                    if response.tag == codec.ENTRY and entries is not None:
-                        entries.append(codec.entry(response.payload))
+                    if response.tag == codec.ENTRY and keep is not None:
+                        keep(response.payload)
                         continue
                 except Exception as error:
                     raise _malformed(error) from error
-                if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or entries is None:
+                if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or keep is None:
                     detail = f"unexpected type of response to {operation}"
                     raise SessionError(Failure(FailureKind.PROTOCOL, detail))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import cast
 from uuid import UUID
 
@@ -10,25 +10,28 @@ import pytest
 
 from ldaphealth.content.reader import LONGEST_DN, Reader, ReaderAccess
 from ldaphealth.content.slices import Cursor
+from ldaphealth.ldap.codec import OctetsEntry
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from tests.checks.seen import server
-
-Page = tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]
 
 
 class Showing:
     """A session with a server that shows one entry."""
 
     def __init__(self, dn: str) -> None:
-        self._page: Page = ((dn, {"entryuuid": (str(UUID(int=1)),), "entrycsn": ("csn",)}),)
+        self._entry: OctetsEntry = (
+            dn,
+            {"entryuuid": (str(UUID(int=1)).encode(),), "entrycsn": (b"csn",)},
+        )
 
     def renew(self, deadline: Deadline) -> None:
         """Take any."""
 
-    def pages(self, *_: object) -> Iterator[Page]:
+    def pages(self, *request: object) -> Iterator[tuple[object, ...]]:
         """Show all on one page."""
-        yield self._page
+        reduced = cast("Callable[[OctetsEntry], object]", request[-1])
+        yield (reduced(self._entry),)
 
     def close(self) -> None:
         """Do nothing."""
@@ -49,6 +52,6 @@ def reader(dn: str) -> Reader:
 def test_a_dn_is_no_longer_than_that_of_any_server() -> None:
     first = Cursor(10).slice
 
-    assert reader("x" * LONGEST_DN).part(first, 10).entries == {1: ("csn", "x" * LONGEST_DN)}
+    assert reader("x" * LONGEST_DN).part(first, 10).entries == {1: ("csn", "x" * LONGEST_DN, "")}
     with pytest.raises(SessionError, match="a DN of 8193 characters"):
         reader("x" * (LONGEST_DN + 1)).part(first, 10)
