@@ -43,7 +43,7 @@ def main() -> None:
         config = configuration(cluster)
         for rate, what in RUNS:
             before = [server_seconds(node) for node in cluster.nodes]
-            program = [sys.executable, "-m", "bench.content", config, str(rate), what]
+            program = [sys.executable, "-m", "bench.content", str(config), str(rate), what]
             subprocess.run(program, check=True)
             spent = [server_seconds(node) for node in cluster.nodes]
             most = max(b - a for a, b in zip(before, spent, strict=True))

@@ -25,7 +25,7 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 600.0  # between two surveys
 SLICE_ENTRIES = 5000
 
 
-class Params(Struct, frozen=True):
+class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. It is off unless `cover_hours` is given."""
 
     cover_hours: Annotated[

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # importing it would import ldap3
 # photographs, or a hundred thousand members.
 BUDGET_BYTES, VALUES_BUDGET_BYTES = 1 << 20, 16 << 20
 MOST_ON_A_PAGE, MOST_WITH_VALUES = 500, 50
+FEWER_ON_A_PAGE = 8  # times, if a page has more bytes
 MOST_ATTRIBUTES = 1000  # names to be remembered
 PAGE_SECONDS = 30.0  # for a slice slapd examines all of its entries, a million in 0.6 s
 LONGEST_CSN = 80
@@ -151,6 +152,9 @@ class Reader:
                 if count > most or characters > most * LONG_DN:
                     return SliceEntries(entries, is_whole=False)
         except SessionError as error:
+            if error.failure.kind is FailureKind.TOO_LARGE and self._page_size > 1:
+                self._page_size = max(1, self._page_size // FEWER_ON_A_PAGE)
+                return self.part(wanted, most)
             if error.failure.result_code != "sizeLimitExceeded" or not entries:
                 raise
             return SliceEntries(entries, is_whole=False)

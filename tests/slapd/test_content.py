@@ -494,16 +494,17 @@ def test_with_values_a_healthy_cluster_has_no_difference_while_all_write(
     assert {*seen[0][1]["values"]["unreadable"]} == set()
 
 
-def test_an_entry_larger_than_a_page_without_values_is_compared(
-    cluster: Cluster, config: Path
-) -> None:
-    photo = base64.b64encode(bytes(2_000_000)).decode()
-    cluster.nodes[0].root.modify(person(10), f"add: audio\naudio:: {photo}")
+def test_large_entries_are_compared_on_smaller_pages(cluster: Cluster, config: Path) -> None:
+    photo = base64.b64encode(bytes(4_500_000)).decode()
+    people = [person(number) for number in range(10, 14)]  # more than 16 MiB together
+    for dn in people:
+        cluster.nodes[0].root.modify(dn, f"add: audio\naudio:: {photo}")
     cluster.wait_until_level()
     try:
         status, report = compared(config, "--values")
     finally:
-        cluster.nodes[0].root.modify(person(10), "delete: audio")
+        for dn in people:
+            cluster.nodes[0].root.modify(dn, "delete: audio")
 
     assert (status, report["different"]) == (0, 0)
     assert "audio" in report["values"]["compared"]
