@@ -202,10 +202,10 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
 def is_in_context(dn: str, base: str) -> bool:
     """Return whether an entry is that of a naming context, or below it."""
-    return not base or f",{_comparable(dn)}".endswith(f",{_comparable(base)}")
+    return not base or f",{comparable_dn(dn)}".endswith(f",{comparable_dn(base)}")
 
 
-def _comparable(dn: str) -> str:
+def comparable_dn(dn: str) -> str:
     """Return a DN without the differences of case and spaces between RDNs (RFC 4514)."""
     return ",".join(rdn.strip() for rdn in dn.lower().split(","))
 

@@ -404,7 +404,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     # cn=Monitor.
     ReasonCode(
         code="no_access",
-        checks=("monitor", "resources", "consumer"),
+        checks=("monitor", "resources", "consumer", "entry_count"),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
         means="there is a monitor database, but the account cannot read it",
@@ -475,15 +475,26 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         code="diverged",
         checks=("content",),
         trusts=(Trust.SOFT, Trust.INFORMATIVE),
-        means="entries differ although contextCSN shows that no change is in transit",
+        means="entries differ although contextCSN shows that no change is in transit; with "
+        "`values: true` also values under the same entryCSN",
         remedy="`ldaphealth content diff CLUSTER` lists them; reload the server that is wrong",
+    ),
+    ReasonCode(
+        code="differs",
+        checks=("entry_count",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="another number of entries than on the other servers, although all have received the "
+        "same changes. Without a majority it is on all servers, and only reported",
+        remedy="`ldaphealth content diff CLUSTER` lists the entries; reload the server that is "
+        "wrong. A server that holds a part of the entries: `partial_servers`",
     ),
     ReasonCode(
         code="not_compared",
         checks=("content",),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
-        means="the entries of this server could not be compared",
+        means="the entries of this server, or the values of an attribute that the account may not "
+        "read, could not be compared",
         remedy="the sentence has the cause",
     ),
     # Nothing is wrong.
@@ -492,12 +503,12 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=OK,
         trusts=(),
         means="the check does not apply: a consumer takes no writes, there is no monitor "
-        "database, no replication, no TLS, or no other server",
+        "database, no replication, no TLS, no number of entries, or no other server",
         remedy="nothing",
     ),
     ReasonCode(
         code="collecting",
-        checks=("monitor", "latency", "propagation"),
+        checks=("monitor", "latency", "propagation", "entry_count"),
         states=OK,
         trusts=(),
         means="not enough was observed yet",

@@ -30,6 +30,7 @@ from ldaphealth.checks.standing_findings import (
 )
 from ldaphealth.checks.vector_reads import (
     Facts,
+    bounded,
     grew,
     own_reads,
     polled_every_seconds,
@@ -39,12 +40,10 @@ from ldaphealth.checks.vector_reads import (
     vector,
 )
 from ldaphealth.clocks import epoch_seconds
-from ldaphealth.content.context_csn import read_context_csn, superior_with_csn
+from ldaphealth.content.context_csn import read_context_csn_once, superior_with_csn
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
-    MAX_SHOWN,
-    MOST_SERVER_IDS,
     CSNError,
     Reference,
     ReferenceMode,
@@ -178,7 +177,7 @@ def observe(session: Session, params: Params) -> Facts:
     Without contextCSN it finds the superior that has it.
     """
     contexts = params.contexts(session.server)
-    found = {base: _bounded(read_context_csn(session, base)) for base in contexts}
+    found = {base: bounded(read_context_csn_once(session, base)) for base in contexts}
     read_at = epoch_seconds()
     superiors = {
         base: superior
@@ -192,11 +191,6 @@ def observe(session: Session, params: Params) -> Facts:
 def _is_provider(session: Session) -> bool:
     """Return whether the root DSE names the Sync Request control (RFC 4533 2.2)."""
     return SYNC_REQUEST in session.root_dse().get("supportedcontrol", ())
-
-
-def _bounded(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the values, cut just beyond the limits of the judge: many observations are kept."""
-    return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:

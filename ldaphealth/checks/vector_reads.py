@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
 
 from msgspec import Struct, field
 
-from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, VectorRead, essential, parse_vector
+from ldaphealth.csn import (
+    ATTRIBUTE,
+    MAX_SHOWN,
+    MOST_SERVER_IDS,
+    CSNError,
+    Vector,
+    VectorRead,
+    essential,
+    parse_vector,
+)
 from ldaphealth.model import Observation
 
 
@@ -27,6 +36,11 @@ class Facts(Struct, frozen=True):
     superiors: Mapping[str, str] = {}
     is_provider: bool | None = None
     poll_interval_seconds: Mapping[str, float | None] = {}
+
+
+def bounded(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the values, cut just beyond the limits of the judge: many observations are kept."""
+    return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
 def vector(facts: Facts, base: str) -> Vector:

@@ -6,7 +6,7 @@ all waiting is in transport.py. Every error is raised as SessionError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.ldap import ber, codec
-from ldaphealth.ldap.codec import Attributes, Entry, Response, Scope
+from ldaphealth.ldap.codec import Attributes, Entry, OctetsEntry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
@@ -23,6 +23,7 @@ from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
+ANY = "(objectClass=*)"
 ROOT_DSE = ("monitorContext", "supportedControl")
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
@@ -58,7 +59,7 @@ class Session:
         self._transport: Transport | None = None
         self._message_id = 0
         self._has_answer = False  # whether the server has sent an LDAP response
-        self._read_once: dict[str, Any] = {}
+        self._read_once: dict[Hashable, Any] = {}
 
     @property
     def alive(self) -> bool:
@@ -153,20 +154,34 @@ class Session:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
         return Count(counted, limited)
 
+    def search_once(
+        self, base: str, scope: Scope, filter_text: str, attributes: Sequence[str]
+    ) -> tuple[Entry, ...]:
+        """Return what the same search found before in this session; search if it was not done.
+
+        Checks that need the same entries share one search. A failure is raised again.
+        """
+        key = (base, scope, filter_text, (*attributes,))
+        return self.once(key, lambda: self.search(base, scope, filter_text, attributes))
+
     def renew(self, deadline: Deadline) -> None:
         """Set a new deadline and reset the byte budget, for a session that reads much."""
         self._connected().renew(deadline, self._budget_bytes)
         self.deadline = deadline
 
-    def pages(
+    def pages(  # noqa: PLR0913, PLR0917  those of a search
         self,
         base: str,
         scope: Scope,
         filter_text: str,
         attributes: Sequence[str],
         page_size: int,
-    ) -> Iterator[tuple[Entry, ...]]:
+        reduced: Callable[[OctetsEntry], T],
+    ) -> Iterator[tuple[T, ...]]:
         """Yield the entries found page by page (RFC 2696), including referral entries.
+
+        `reduced` returns what is kept of an entry. It is called as soon as the entry arrives, so
+        the values of a page are never in memory together.
 
         Deadline and byte budget are for all pages together, unless the caller renews them between
         pages; the caller must then limit the number of pages. At a size limit of the server,
@@ -175,10 +190,13 @@ class Session:
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
         while empty < MOST_EMPTY_PAGES:
-            entries: list[tuple[str, Attributes]] = []
+            entries: list[T] = []
             controls = self._request(codec.page_controls, page_size, cookie)
-            receive = _appending_to(entries)
-            code, response = self._exchange("search", request, codec.DONE, receive, controls)
+
+            def keep(payload: Any, entries: list[T] = entries) -> None:
+                entries.append(reduced(codec.octets_entry(payload)))
+
+            code, response = self._exchange("search", request, codec.DONE, keep, controls)
             if entries:
                 yield tuple(entries)
             if code != codec.SUCCESS:
@@ -196,11 +214,11 @@ class Session:
         A server that hides an entry returns success without an entry (RFC 4511 4.5.2). A client
         cannot distinguish the two.
         """
-        entries = self.search(dn, "base", "(objectClass=*)", attributes)
-        if not entries:
-            detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
-        return entries[0][1]
+        return _only(dn, self.search(dn, "base", ANY, attributes))
+
+    def read_once(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return what `read` returns, from the same read before in this session if there is one."""
+        return _only(dn, self.search_once(dn, "base", ANY, attributes))
 
     def root_dse(self) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes ROOT_DSE of the root DSE (RFC 4512 5.1), read once in a session.
@@ -210,7 +228,7 @@ class Session:
         return self.once("root DSE", self._read_root_dse)
 
     def _read_root_dse(self) -> Mapping[str, tuple[str, ...]]:
-        found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
+        found = self.search("", "base", ANY, ROOT_DSE)
         return found[0][1] if found else {}
 
     @property
@@ -219,7 +237,7 @@ class Session:
         found = self._read_once.get("root DSE")
         return None if isinstance(found, SessionError) else found
 
-    def once(self, key: str, read: Callable[[], T]) -> T:
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
         """Return what the first call with that key in this session read, or raise its error."""
         if key not in self._read_once:
             try:
@@ -409,6 +427,14 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
 
 def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[Any], None]:
     return lambda payload: entries.append(codec.entry(payload))
+
+
+def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
+    """Return the attributes of the only entry that was found; noSuchObject without one."""
+    if not entries:
+        detail = f"{printable(dn)}: no such entry, or no right to read it"
+        raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
+    return entries[0][1]
 
 
 def _malformed(error: Exception) -> SessionError:

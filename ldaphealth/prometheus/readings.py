@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ldaphealth.checks import certificate, monitor, resources
+from ldaphealth.checks import certificate, entry_count, monitor, resources
 from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
@@ -148,6 +148,13 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
             yield (each.name,), read(each)
 
     return series
+
+
+def entries(known: LiveServer) -> Iterator[Series]:
+    """Yield the number of entries of each database in the facts of `entry_count`."""
+    facts: entry_count.Facts | None = _facts(known, "entry_count")
+    for suffix, count in facts.entries.items() if facts is not None else ():
+        yield (suffix,), float(count)
 
 
 def links(known: LiveServer) -> Iterator[Series]:

@@ -172,6 +172,13 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "suffix"),
     ),
     Family(
+        name="ldaphealth_slapd_database_entries",
+        kind=GAUGE,
+        help="Entries of an MDB database, by the suffix that the check compares.",
+        read=readings.entries,
+        labels=(*SERVER, "suffix"),
+    ),
+    Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the certificate that the server presented expires.",

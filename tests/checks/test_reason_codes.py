@@ -24,6 +24,7 @@ from tests.checks import (
     test_consumer,
     test_content,
     test_duration,
+    test_entry_count,
     test_latency,
     test_monitor,
     test_propagation,
@@ -47,6 +48,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_consumer.CASES,
     test_content.CASES,
     test_resources.CASES,
+    test_entry_count.CASES,
     test_certificate.CASES,
     test_propagation.CASES,
 )

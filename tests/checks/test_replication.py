@@ -1313,7 +1313,7 @@ class Endless:
 
     server = server("s0")
 
-    def read(self, base: str, attributes: object) -> dict[str, tuple[str, ...]]:
+    def read_once(self, base: str, attributes: object) -> dict[str, tuple[str, ...]]:
         """Return a value that is no CSN, and more values than there are servers."""
         assert (base, attributes) == ("dc=x", (ATTRIBUTE,))
         return {ATTRIBUTE.lower(): ("x" * 60_000, *map(str, range(4000)))}

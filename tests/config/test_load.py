@@ -55,6 +55,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "search",
         "replication",
         "consumer",
+        "entry_count",
         "resources",
         "latency",
         "unbind",

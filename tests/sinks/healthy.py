@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ldaphealth.checks import certificate, monitor, resources
+from ldaphealth.checks import certificate, entry_count, monitor, resources
 from ldaphealth.checks.links import Facts, Link
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
@@ -39,7 +39,8 @@ TIMINGS = {
     "write": {"search": 0.001, "modify": 0.012, "compare": 0.0009},
     "replication": {"search": 0.0008},
     "consumer": {"search": 0.0011},
-    "resources": {"search": 0.0009},
+    "entry_count": {"search": 0.0009},
+    "resources": {},
     "monitor": {"search": 0.0012},
     "certificate": {},
     "latency": {},
@@ -64,6 +65,7 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     counted = {name: 100 + place for place, name in enumerate(OPERATIONS)} | {"extended": 0}
     facts: dict[str, Struct] = {
         "monitor": monitor.Facts(counted, {"search": 3}),
+        "entry_count": entry_count.Facts(entries={"dc=example,dc=com": 25}, changes=3),
         "resources": resources.Facts(0.02, 0, (resources.Database("dc=example,dc=com", 0.4, 0.1),)),
         "certificate": certificate.Facts(
             "verified", expires_epoch_seconds=1.8e9, client_expires_epoch_seconds=1.7e9
