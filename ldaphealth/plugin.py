@@ -14,6 +14,7 @@ from ldaphealth.check import Check, CheckedCluster, ObservationsByServer, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.model import (
+    Basis,
     CheckEffect,
     Failure,
     FailureKind,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
 __all__ = [
+    "Basis",
     "Check",
     "CheckEffect",
     "CheckedCluster",

@@ -27,6 +27,7 @@ from tests.checks import (
     test_replication,
     test_resources,
     test_search,
+    test_session,
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
@@ -46,6 +47,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_resources.CASES,
     test_certificate.CASES,
     test_propagation.CASES,
+    test_session.CASES,
 )
 # RFC 4511 4.1.9, and what codec.py calls a number that has no name there.
 RESULT_CODE = re.compile(
