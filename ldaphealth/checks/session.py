@@ -260,9 +260,11 @@ def _counted(window: _Window) -> str:
 
 def _pace(view: View[Facts], params: Params) -> Iterator[Finding]:
     """Yield a finding if the newest probes were much slower than those of the other servers."""
-    newest = [each[-1].facts for each in _others(view)]
-    usual = [each.seconds for each in newest if each is not None and each.seconds is not None]
-    if not usual or not _is_slower(view.latest, params.slow_seconds):
+    if not _is_slower(view.latest, params.slow_seconds):
+        return
+    since = view.latest.ended_at - params.lasting_seconds
+    usual = [slowest for each in _others(view) if (slowest := _slowest(each, since)) is not None]
+    if not usual:
         return
     from statistics import median  # noqa: PLC0415  rare, and slow to load
 
@@ -285,6 +287,17 @@ def _pace(view: View[Facts], params: Params) -> Iterator[Finding]:
         summary=summary,
         basis=Basis.WINDOW if is_proven else Basis.DOUBT,
     )
+
+
+def _slowest(seen: Sequence[Observation[Facts]], since: MonotonicSeconds) -> float | None:
+    """Return the seconds of the slowest probe since then, the newest one at least.
+
+    When a slowness of all servers ends, those that are probed again first are not the measure of
+    the others.
+    """
+    recent = [each.facts for each in seen if each.ended_at >= since or each is seen[-1]]
+    known = (each.seconds for each in recent if each is not None and each.seconds is not None)
+    return max(known, default=None)
 
 
 def _is_slower(seen: Observation[Facts], limit: float) -> bool:

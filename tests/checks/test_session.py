@@ -168,6 +168,12 @@ def test_a_balancer_is_compared_with_none_and_accuses_none() -> None:
     assert opinions(judged(view(*own, *slow, servers=[server(), balancer]), PARAMS)) == (FINE,)
 
 
+def test_the_last_to_be_probed_again_after_all_were_slow_is_not_slower_than_the_others() -> None:
+    others = [each for n in (1, 2, 3) for each in paces(3.0, 3.0, 3.0, 0.01, of=f"s{n}", every=3.0)]
+
+    assert opinions(judged(view(*paces(3.0, 3.0, 3.0), *others), PARAMS)) == (FINE,)
+
+
 def test_the_sentence_has_the_numbers_and_the_codes() -> None:
     found = judged(view(*row("..x.xx..")), PARAMS)[0]
 
