@@ -151,7 +151,7 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
-        return tuple(planned for planned in self.checks if planned.check.survey is None)
+        return tuple(planned for planned in self.checks if planned.check.observe is not None)
 
     @property
     def data_servers(self) -> tuple[Server, ...]:

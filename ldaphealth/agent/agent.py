@@ -206,7 +206,7 @@ class Agent:
             self._start(server, counts=False)
         settle = cluster.settle
         if settle.doubt_interval_seconds < cluster.interval_seconds:
-            for server in fresh.intersection(pool.in_doubt()):
+            for server in pool.in_doubt(fresh):
                 jitter = 1.0 + JITTER * self._random()
                 self._schedule.hurry(server, now + settle.doubt_interval_seconds * jitter)
 

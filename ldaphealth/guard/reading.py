@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.guard.memory import RoundPeriod, ServerMemory
-from ldaphealth.model import CheckEffect, Finding, OverrideAction, Server, State, Trust
+from ldaphealth.model import Basis, CheckEffect, Finding, OverrideAction, Server, State, Trust
 
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
@@ -52,7 +52,23 @@ class Reading(Struct, frozen=True, kw_only=True):
     @property
     def is_blamed(self) -> bool:
         """Return whether a failure that removes the server is its own, and not excused."""
-        return any(finding.reason not in self.excused for finding in self.removing)
+        return bool(self.blaming)
+
+    @property
+    def blaming(self) -> tuple[Finding, ...]:
+        """Return the findings that remove the server and are not excused."""
+        return tuple(each for each in self.removing if each.reason not in self.excused)
+
+    @property
+    def is_proven(self) -> bool:
+        """Return whether a check has judged enough probes together: one round is enough."""
+        return any(each.basis is Basis.WINDOW for each in self.blaming)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether it is blamed, but too few probes were made to change the verdict."""
+        blaming = self.blaming
+        return bool(blaming) and all(each.basis.is_undecided for each in blaming)
 
     @property
     def is_unknown(self) -> bool:
@@ -116,14 +132,15 @@ class Reading(Struct, frozen=True, kw_only=True):
         For a server that is out it is good only if each check that took it out could judge it. One
         that is no longer run on the server, or may no longer take it out, does not count.
         """
-        blamed = {each.check for each in self.removing if each.reason not in self.excused}
+        blamed = {each.check for each in self.blaming}
         if not (blamed or past.failing):
             return replace(past, good=past.good + 1, bad=0)
         could = {check for check, effect in self.effects.items() if effect is CheckEffect.OUT}
         unjudged = {each for each in could.intersection(past.failing) if not self._has_judged(each)}
         if blamed:
             failing = tuple(sorted(blamed | unjudged))
-            return replace(past, good=0, bad=past.bad + 1, failing=failing)
+            bad = past.bad + (not self.is_undecided)
+            return replace(past, good=0, bad=bad, failing=failing)
         if past.in_service or past.by_operator:
             return replace(past, good=past.good + 1, bad=0, failing=())
         return replace(past, good=0 if unjudged else past.good + 1, bad=0)

@@ -142,7 +142,8 @@ def _settled(context: RuleContext, reading: Reading) -> Reading:
         is_held = past.in_service and reading.share not in (None, accepted_share(past, settings))
         return replace(reading, held_by=reading.held_by or context.rule) if is_held else reading
     if past.in_service:
-        enough = past.bad >= fall_rounds(settings, is_hard=reading.is_hard)
+        fall = fall_rounds(settings, is_hard=reading.is_hard)
+        enough = reading.is_proven or (past.bad >= fall and not reading.is_undecided)
     else:
         waited = context.now - past.since
         enough = past.by_operator or (
