@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.clocks import BootSeconds, boot_seconds
@@ -85,9 +86,11 @@ class Agent:
         self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
         self._probe, self._clock, self._random = probe, clock, random
+        self.running = RunningClock()
+        self._lateness_log = LatenessLog()
         self._mailbox: SimpleQueue[Message] = SimpleQueue()
         self.bulkheads = Bulkheads(settings.agent.threads)
-        self._survey_runner = SurveyRunner(self._mailbox.put, random)
+        self._survey_runner = SurveyRunner(self._mailbox.put, random, self.running.now)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, BootSeconds] = {}
         known = memories or {}
@@ -114,6 +117,7 @@ class Agent:
 
     def run(self, heartbeat: Callable[[], None] = lambda: None) -> None:
         """Run until `stop` is called. `heartbeat` is called at least every second or two."""
+        self.running.start()
         while True:
             wake = self.tick(self._clock())
             heartbeat()
@@ -121,6 +125,7 @@ class Agent:
                 break
         self.bulkheads.close()
         self._survey_runner.close()
+        self.running.close()
         for publisher in self.publishers:
             try:
                 publisher.close()
@@ -132,6 +137,7 @@ class Agent:
     def tick(self, now: BootSeconds) -> BootSeconds:
         """Start the rounds and surveys that are due. Return when to call it again at the latest."""
         self.ticked_at = now
+        self._lateness_log.report(self.running.lateness, now)
         for server in self._schedule.take(now):
             self._start(server)
         for server in self._schedule.take_hurried(now):
@@ -223,7 +229,7 @@ class Agent:
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
         )
-        run = partial(run_round, plan, self._probe)
+        run = partial(run_round, plan, self._probe, now=self.running.now)
         try:
             self.bulkheads.submit(
                 partial(self._run_round, server, run), hung=server_id in pool.hung

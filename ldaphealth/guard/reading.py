@@ -109,8 +109,20 @@ class Reading(Struct, frozen=True, kw_only=True):
                 contradicted_at=None,
             )
         if self.is_blamed:
-            return replace(past, good=0, bad=past.bad + 1)
+            return replace(past, good=0, bad=1 if self._ends_silence else past.bad + 1)
         return replace(past, good=past.good + 1, bad=0)
+
+    @property
+    def _ends_silence(self) -> bool:
+        """Return whether it answers again after a silence that was not known to be its own.
+
+        Rounds in which the network of this host may have failed do not count against it: the first
+        answer after them is often late, and one late answer removes no server.
+        """
+        before = self.before
+        if before is None or before.silent_since is None or self.is_hard:
+            return False
+        return before.contradicted_at is None or before.contradicted_at > before.began
 
     @property
     def in_service(self) -> bool:

@@ -6,21 +6,18 @@ more rounds to be confirmed.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from time import sleep
+from time import monotonic, sleep
 
 from msgspec import Struct
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
-from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
 from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
 from ldaphealth.settings import ConfiguredCheck
-
-log = logging.getLogger(__name__)
 
 Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
 Observations = list[AnyObservation]
@@ -30,7 +27,6 @@ FailedCheck = tuple[str, FailureKind]  # the name of a check that failed, and th
 # The first one continues: a server that needs most of its deadline is slow, and not dead.
 SLOW_PART = 0.5
 PAUSE_SECONDS = 0.3
-STANDSTILL_SECONDS = 0.2
 
 
 class RoundPlan(Struct, frozen=True):
@@ -48,27 +44,17 @@ class RoundPlan(Struct, frozen=True):
 
 
 def run_round(
-    round_: RoundPlan, probe: Probe, pause: Callable[[float], None] = sleep
+    round_: RoundPlan,
+    probe: Probe,
+    pause: Callable[[float], None] = sleep,
+    now: Callable[[], RunningSeconds] = monotonic,
 ) -> Observations:
     """Return the observations of the round; of a check the last one counts.
 
     A failure of the round before is not confirmed again: a wrong password that is tried twice as
-    often locks an account. A probe never outlives its deadline by itself. If one did, its process
-    was stopped (a snapshot of the virtual machine, no CPU): its timeouts prove nothing, and the
-    round is repeated once.
+    often locks an account. `now` is the clock of the deadline.
     """
-    for _ in range(2):
-        deadline = Deadline.after(round_.deadline_seconds)
-        seen = _probe_and_confirm(round_, probe, deadline, pause)
-        if not failed_checks(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
-            break
-        log.warning("the process was stopped for a while", extra={"server": round_.server.id})
-    return seen
-
-
-def _probe_and_confirm(
-    round_: RoundPlan, probe: Probe, deadline: Deadline, pause: Callable[[float], None]
-) -> Observations:
+    deadline = Deadline.after(round_.deadline_seconds, now)
     parallel = _ParallelProbe(round_, probe, deadline)
     try:
         first = probe(round_.server, round_.checks, deadline)
@@ -157,22 +143,26 @@ class _ParallelProbe:
         self._round, self._probe, self._deadline = round_, probe, deadline
         self._observations: Observations = []
         self._ended = threading.Event()
-        self._timer = threading.Timer(SLOW_PART * round_.deadline_seconds, self._run)
-        self._timer.daemon = True
+        self._cancelled = threading.Event()
+        self._slow_at = deadline.at - SLOW_PART * round_.deadline_seconds
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
         if not any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
-            self._timer.start()
+            threading.Thread(target=self._run, name="parallel probe", daemon=True).start()
 
     def cancel(self) -> None:
         """Do not start it any more."""
-        self._timer.cancel()
+        self._cancelled.set()
 
     def wait(self) -> Observations:
         """Wait for its observations until the deadline; none if it has not ended by then."""
-        self._ended.wait(max(0.0, self._deadline.at - self._deadline.now()))
+        while not self._ended.is_set() and (left := self._deadline.at - self._deadline.now()) > 0:
+            self._ended.wait(left)
         return self._observations
 
     def _run(self) -> None:
+        while (left := self._slow_at - self._deadline.now()) > 0:
+            if self._cancelled.wait(left):
+                return
         self.is_started = True
         try:
             self._observations = self._probe(self._round.server, self._round.checks, self._deadline)

@@ -275,20 +275,13 @@ def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_b
     assert not hurried(probe, ("monitor", FailureKind.RESULT))
 
 
-def test_a_standstill_of_this_machine_blames_nobody() -> None:
-    asked: list[Deadline] = []
+def test_the_deadline_of_a_round_is_on_the_clock_that_is_passed() -> None:
+    probe = Looks(failing("connect", REFUSED))
 
-    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
-        asked.append(deadline)
-        if len(asked) == 1:
-            sleep(SHORT_SECONDS * 2)  # the virtual machine is stopped
-        return failing("search", SILENT) if monotonic() > deadline.at else well()
+    run_round(RoundPlan(server(), CHECKS, 1.0, 0.0), probe, now=lambda: 7.0)
 
-    known = ("search", FailureKind.TIMEOUT)  # else a look beside it helps, too
-    assert not failed_checks(
-        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), probe)
-    )
-    assert len(asked) == 2
+    assert {each.at for each in probe.deadlines} == {8.0}
+    assert {each.left("connecting") for each in probe.deadlines} == {1.0}
 
 
 @pytest.mark.parametrize(
