@@ -24,12 +24,12 @@ from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
-from ldaphealth.clocks import BootSeconds, boot_seconds
+from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round
+from ldaphealth.rounds.round import Probe, RoundPlan, first_silent_probe, last_probe, run_round
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -250,12 +250,15 @@ class Agent:
             self._mailbox.put(RoundEnded(server, self._period(began, seen), seen))
 
     def _period(self, began: BootSeconds, seen: Sequence[AnyObservation]) -> RoundPeriod:
-        """Return when the round and its last probe began, and when it ended."""
+        """Return when the round and some of its probes began, and when it ended."""
         ended, monotonic_ended = self._clock(), monotonic()
-        at = last_probe(seen)
-        if at is None:
-            return RoundPeriod(began, ended)
-        return RoundPeriod(began, ended, max(began, ended - (monotonic_ended - at)))
+
+        def on_boot_clock(at: MonotonicSeconds | None) -> BootSeconds | None:
+            return None if at is None else max(began, ended - (monotonic_ended - at))
+
+        return RoundPeriod(
+            began, ended, on_boot_clock(last_probe(seen)), on_boot_clock(first_silent_probe(seen))
+        )
 
     def _wait(self, wake: BootSeconds) -> bool:
         """Wait for messages until `wake` and handle all of them. Return False to stop."""

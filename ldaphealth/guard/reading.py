@@ -98,8 +98,8 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            since = self.round.began if past.silent_since is None else past.silent_since
-            past = replace(past, silent_since=since)
+            known = (past.silent_since, self.round.silent_since, self.round.began)
+            past = replace(past, silent_since=next(each for each in known if each is not None))
         else:
             past = replace(
                 past,
@@ -109,8 +109,10 @@ class Reading(Struct, frozen=True, kw_only=True):
                 contradicted_at=None,
             )
         if self.is_blamed:
-            return replace(past, good=0, bad=1 if self._ends_silence else past.bad + 1)
-        return replace(past, good=past.good + 1, bad=0)
+            bad = 1 if self._ends_silence else past.bad + 1
+            bad_since = self.round.began if bad == 1 else past.bad_since
+            return replace(past, good=0, bad=bad, bad_since=bad_since)
+        return replace(past, good=past.good + 1, bad=0, bad_since=None)
 
     @property
     def _ends_silence(self) -> bool:

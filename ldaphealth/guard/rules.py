@@ -59,7 +59,8 @@ def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
 
     A soft failure is excused while all servers share it whose probe got as far as its check: the
     agent's password may have expired, or a test entry may have been deleted. If it contradicts an
-    expectation (`Trust.EXPECTATION`), most of them are enough.
+    expectation (`Trust.EXPECTATION`), most of them are enough. None goes out for it before the
+    others were probed since it began to fail: what they share begins and ends at any of them first.
 
     A server without any service is kept in until another server answered between two of its failed
     probes: after the first one began, and before the last one. An answer before or after them does
@@ -76,7 +77,8 @@ def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
         elif unprobed and reading.is_first:  # the servers not probed yet may have the same failure
             blinded.append(_excused(context, reading, {each.reason for each in reading.removing}))
         else:
-            blinded.append(_excused(context, reading, shared))
+            excused = _excused(context, reading, shared)
+            blinded.append(_held_if_votes_are_old(context, excused, readings))
     return blinded
 
 
@@ -86,7 +88,7 @@ def _shared_reasons(readings: Sequence[Reading]) -> frozenset[str]:
     A server votes on a reason if it answered and its probe got as far as the check. It takes two
     votes at least: all of them, or most of them if an expectation is contradicted.
     """
-    answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
+    answering = [each for each in readings if _answers(each)]
     failing = Counter(
         (found.check, found.reason, found.trust is Trust.EXPECTATION)
         for each in answering
@@ -112,6 +114,27 @@ def _excused(context: RuleContext, reading: Reading, shared: Collection[str]) ->
     if excused.in_service and not reading.in_service:
         return replace(excused, held_by=context.rule)
     return excused
+
+
+def _held_if_votes_are_old(
+    context: RuleContext, reading: Reading, readings: Sequence[Reading]
+) -> Reading:
+    """Return the reading, held in while another server answered only before this one failed."""
+    past, settle = reading.past, context.cluster.settle
+    if past is None or past.bad_since is None or reading.in_service or not past.in_service:
+        return reading
+    if past.bad < fall_rounds(settle, is_hard=False):
+        return reading
+    if context.now - past.bad_since >= settle.believe_seconds:
+        return reading
+    others = (each.past for each in readings if _answers(each) and each is not reading)
+    if all(other is None or other.began >= past.bad_since for other in others):
+        return reading
+    return replace(reading, held=True, held_by=context.rule)
+
+
+def _answers(reading: Reading) -> bool:
+    return not reading.is_hard and not reading.learned_nothing
 
 
 def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[Reading]) -> Reading:

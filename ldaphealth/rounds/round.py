@@ -78,6 +78,21 @@ def last_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     return begins[-1] if begins else None
 
 
+def first_silent_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+    """Return when the first of the latest probes in a row without LDAP service began.
+
+    None if the last probe of the round had LDAP service. A probe that got an answer, and then ran
+    into the deadline, shows that the server answered after the round began.
+    """
+    began = None
+    end = len(seen)
+    for start in reversed([n for n, each in enumerate(seen) if each.check == seen[0].check]):
+        if not _is_hard(seen[start:end]):
+            break
+        began, end = seen[start].started_at, start
+    return began
+
+
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:
     """Return the checks that failed in their last observation, without local failures."""
     latest = {each.check: each for each in seen}

@@ -32,6 +32,7 @@ SAID = {
     HARD: (State.CRITICAL, "timeout", Trust.HARD),
     WARNING: (State.WARNING, "slow", Trust.SOFT),
 }
+OTHERS_GOOD = dict.fromkeys(("s0", "s2", "s3"), GOOD)  # than s1
 
 
 def findings(server: str, state: str) -> list[Finding]:
@@ -138,9 +139,54 @@ def test_a_server_without_service_goes_out_in_the_round_that_shows_it() -> None:
 def test_a_broken_expectation_must_last_three_rounds() -> None:
     story = Story().all(GOOD)
 
-    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+    seen = [story.round(OTHERS_GOOD | {"s1": SOFT}).of("s1") for _ in range(4)]
 
     assert seen == ["in by settle", "in by settle", "out", "out"]
+
+
+def test_a_soft_failure_waits_until_the_others_were_probed_since_it_began() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+
+    assert seen == ["in by settle", "in by settle", "in by blind", "in by blind"]
+    assert story.round(dict.fromkeys(("s0", "s2"), GOOD)).of("s1") == "in by blind"
+    assert story.round({"s3": GOOD}).of("s1") == "out"
+
+
+def test_what_begins_at_one_server_first_removes_none() -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s1": SOFT})
+
+    for server in ("s0", "s2", "s3"):
+        story.round({server: SOFT})
+        assert all(each.in_service for each in story.verdicts.values())
+    assert story.of("s1") == "in by blind"
+
+
+def test_a_soft_failure_does_not_wait_for_servers_without_service_nor_for_long() -> None:
+    story = Story().all(GOOD).round({"s0": HARD, "s2": GOOD, "s3": GOOD}).round({"s0": HARD})
+    for _ in range(3):
+        story.round({"s1": SOFT, "s2": GOOD, "s3": GOOD})
+    assert story.of("s1") == "out"
+
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s1": SOFT})
+    assert story.of("s1") == "in by blind"
+    assert story.round({"s1": SOFT}, SETTLE.believe_seconds).of("s1") == "out"
+
+
+@pytest.mark.parametrize("silent_rounds", [1, 2, 8])
+def test_the_first_late_answer_after_a_lost_network_removes_none(silent_rounds: int) -> None:
+    story = Story().all(GOOD)
+    for _ in range(silent_rounds):
+        story.all(HARD)
+
+    story.round({"s0": GOOD}).round({"s1": SOFT, "s2": SOFT, "s3": GOOD})
+
+    assert all(each.in_service for each in story.verdicts.values())
 
 
 def test_one_good_round_between_starts_the_count_anew() -> None:
@@ -572,7 +618,8 @@ def test_an_expired_password_at_the_start_removes_nobody() -> None:
 
 def test_one_broken_server_at_the_start_goes_out_once_all_were_seen() -> None:
     story = Story(floor=2).round({"s0": SOFT}).round({"s1": GOOD, "s2": GOOD, "s3": GOOD})
-    story.round({"s0": SOFT}).round({"s0": SOFT}).round({"s0": SOFT})
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s0": SOFT, "s1": GOOD})
     assert not story.verdicts["c/s0"].in_service
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic, sleep
 
 import pytest
+from msgspec.structs import replace
 
 from demo import wait
 from ldaphealth.ldap.deadline import Deadline
@@ -18,6 +19,7 @@ from ldaphealth.rounds.round import (
     Probe,
     RoundPlan,
     failed_checks,
+    first_silent_probe,
     last_probe,
     run_round,
 )
@@ -305,3 +307,30 @@ def test_a_round_knows_when_its_last_probe_began(
     ]
 
     assert last_probe(seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        pytest.param([], None, id="nothing was observed"),
+        pytest.param([None], None, id="well"),
+        pytest.param([REFUSED], 0.0, id="refused"),
+        pytest.param([REFUSED, REFUSED, REFUSED], 0.0, id="confirmed"),
+        pytest.param([REFUSED, None], None, id="well again"),
+        pytest.param([NO_ENTRY, REFUSED, REFUSED], 1.0, id="it answered at first"),
+        pytest.param([REFUSED, None, REFUSED], 2.0, id="well between"),
+        pytest.param([replace(SILENT, answered=True), SILENT], 1.0, id="it ended in the middle"),
+    ],
+)
+def test_a_silence_begins_with_the_first_probe_without_an_answer(
+    probes: list[Failure | None], expected: float | None
+) -> None:
+    seen: list[AnyObservation] = [
+        Observation(
+            server="c/s", check=check, started_at=float(at), duration_seconds=0.5, failure=failure
+        )
+        for at, ended in enumerate(probes)
+        for check, failure in (("connect", None), ("search", ended))
+    ]
+
+    assert first_silent_probe(seen) == expected
