@@ -34,7 +34,8 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     """One server: whether it is in service, since when, and the results of its latest rounds.
 
     `good` and `bad` count the latest rounds in a row without and with a failure of the server;
-    `bad_since` is the beginning of the first of these rounds with one.
+    `bad_since` is the beginning of the first of these rounds with one, and `blamed` counts those of
+    them that are known to be its own: without a silence of which no other server showed that.
     `fell` are the recent times when it went out of service. `returned`: it returned to service at
     `since`. `by_operator`: it went out by an override. `began` is the beginning of its latest
     probe. `answered` is the end of the latest round with LDAP service, 0 if none; `answers` has
@@ -52,6 +53,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     good: int = 0
     bad: int = 0
     bad_since: BootSeconds | None = None
+    blamed: int = 0
     fell: tuple[BootSeconds, ...] = ()
     returned: bool = False
     by_operator: bool = False

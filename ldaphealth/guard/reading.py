@@ -108,23 +108,15 @@ class Reading(Struct, frozen=True, kw_only=True):
                 silent_since=None,
                 contradicted_at=None,
             )
-        if self.is_blamed:
-            bad = 1 if self._ends_silence else past.bad + 1
-            bad_since = self.round.began if bad == 1 else past.bad_since
-            return replace(past, good=0, bad=bad, bad_since=bad_since)
-        return replace(past, good=past.good + 1, bad=0, bad_since=None)
-
-    @property
-    def _ends_silence(self) -> bool:
-        """Return whether it answers again after a silence that was not known to be its own.
-
-        Rounds in which the network of this host may have failed do not count against it: the first
-        answer after them is often late, and one late answer removes no server.
-        """
-        before = self.before
-        if before is None or before.silent_since is None or self.is_hard:
-            return False
-        return before.contradicted_at is None or before.contradicted_at > before.began
+        if not self.is_blamed:
+            return replace(past, good=past.good + 1, bad=0, bad_since=None, blamed=0)
+        return replace(
+            past,
+            good=0,
+            bad=past.bad + 1,
+            bad_since=past.bad_since if past.bad else self.round.began,
+            blamed=past.blamed + (not self.is_hard or is_proven_silent(past)),
+        )
 
     @property
     def in_service(self) -> bool:
@@ -134,6 +126,11 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.is_unknown and self.before is not None:
             return self.before.in_service or self.before.by_operator
         return not self.is_blamed
+
+
+def is_proven_silent(past: ServerMemory) -> bool:
+    """Return whether another server answered between two of the latest probes without service."""
+    return past.contradicted_at is not None and past.contradicted_at <= past.began
 
 
 def is_removing(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:

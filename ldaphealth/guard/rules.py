@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, ServerMemory
-from ldaphealth.guard.reading import Reading
+from ldaphealth.guard.reading import Reading, is_proven_silent
 from ldaphealth.model import State, Trust
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
 
@@ -123,7 +123,7 @@ def _held_if_votes_are_old(
     past, settle = reading.past, context.cluster.settle
     if past is None or past.bad_since is None or reading.in_service or not past.in_service:
         return reading
-    if past.bad < fall_rounds(settle, is_hard=False):
+    if not _has_fallen(past, settle, is_hard=False):
         return reading
     if context.now - past.bad_since >= settle.believe_seconds:
         return reading
@@ -142,7 +142,7 @@ def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[R
     past, settle = reading.past, context.cluster.settle
     if past is None or not past.in_service or past.silent_since is None:
         return reading
-    if past.contradicted_at is not None and past.contradicted_at <= past.began:
+    if is_proven_silent(past):
         return reading
     all_fail = all(each.is_hard or each.learned_nothing for each in readings)
     waits = all_fail and settle.when_all_fail is WhenAllFail.HOLD
@@ -165,7 +165,7 @@ def _settled(context: RuleContext, reading: Reading) -> Reading:
         is_held = past.in_service and reading.share not in (None, accepted_share(past, settings))
         return replace(reading, held_by=reading.held_by or context.rule) if is_held else reading
     if past.in_service:
-        enough = past.bad >= fall_rounds(settings, is_hard=reading.is_hard)
+        enough = _has_fallen(past, settings, is_hard=reading.is_hard)
     else:
         waited = context.now - past.since
         enough = past.by_operator or (
@@ -178,12 +178,16 @@ def is_in_doubt(past: ServerMemory, settings: Settle) -> bool:
     """Return whether the latest rounds contradict the side of a server, but are too few yet."""
     if not past.in_service:
         return 0 < past.good < settings.rise
-    return 0 < past.bad < fall_rounds(settings, is_hard=past.silent_since is not None)
+    return past.bad > 0 and not _has_fallen(past, settings, is_hard=past.silent_since is not None)
 
 
-def fall_rounds(settings: Settle, *, is_hard: bool) -> int:
-    """Return how many failed rounds take a server out."""
-    return settings.fall_hard if is_hard else settings.fall_soft
+def _has_fallen(past: ServerMemory, settings: Settle, *, is_hard: bool) -> bool:
+    """Return whether a server had enough failed rounds to go out.
+
+    Rounds in which the network of this host may have failed do not count for a soft failure: the
+    first answer after them is often late, and one late answer removes no server.
+    """
+    return past.bad >= settings.fall_hard if is_hard else past.blamed >= settings.fall_soft
 
 
 def accepted_share(past: ServerMemory, settings: Settle) -> float:
