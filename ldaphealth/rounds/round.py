@@ -116,19 +116,22 @@ def _confirmations(
     once more: it must last for several rounds anyway.
     """
     seen: Observations = []
-    until = deadline.now() + (round_.confirm_seconds if _is_hard(first) else 0.0)
+    # The server had this time, also if this process did not run: but then a probe follows it.
+    until = monotonic() + (round_.confirm_seconds if _is_hard(first) else 0.0)
     # A probe that starts later would have too little time, and a healthy server would time out.
-    last = min(until, deadline.at - SLOW_PART * round_.deadline_seconds)
+    last = deadline.at - SLOW_PART * round_.deadline_seconds
+    began: list[MonotonicSeconds] = []
 
     def probe_again() -> Observations:
+        began.append(monotonic())
         latest = probe(round_.server, round_.checks, deadline)
         seen.extend(latest)
         return latest
 
     def is_over(_: RetryCallState) -> bool:
-        return deadline.now() + PAUSE_SECONDS > last
+        return began[-1] + PAUSE_SECONDS > until or deadline.now() + PAUSE_SECONDS > last
 
-    if deadline.now() > deadline.at - SLOW_PART * round_.deadline_seconds:
+    if deadline.now() > last:
         return []
     Retrying(
         stop=is_over,

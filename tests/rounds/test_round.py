@@ -120,6 +120,21 @@ def test_a_server_that_stays_away_is_not_looked_at_for_longer_than_asked() -> No
     assert failed_checks(seen) == {("connect", FailureKind.CONNECT)}
 
 
+def test_a_standstill_does_not_count_as_the_time_of_the_confirmation() -> None:
+    """The process is stopped after the second probe, and the server is back meanwhile."""
+    answers = [failing("connect", REFUSED), failing("connect", REFUSED), well()]
+    asked: list[Deadline] = []
+
+    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
+        asked.append(deadline)
+        if len(asked) == 2:
+            sleep(4 * PAUSE_SECONDS)
+        return answers[len(asked) - 1]
+
+    assert not failed_checks(looked(probe, confirm_seconds=2 * PAUSE_SECONDS))
+    assert len(asked) == 3
+
+
 def test_known_trouble_is_not_looked_at_twice() -> None:
     probe = Looks(failing("search", NO_ENTRY))
 
