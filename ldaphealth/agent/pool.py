@@ -129,12 +129,13 @@ class Pool:
             if (rule := rule_named(each.held_by)) is not None and rule.probes_the_others
         }
         silent = {key: past for key, past in held.items() if past.silent_since is not None}
-        latest = max(
-            *(past.began for past in silent.values() if past.contradicted_at is None),
-            *(past.bad_since or 0.0 for past in held.values() if past.silent_since is None),
-            0.0,
-            0.0,
-        )
+        moments = [past.began for past in silent.values() if past.contradicted_at is None]
+        moments += [
+            past.bad_since
+            for past in held.values()
+            if past.silent_since is None and past.bad_since is not None
+        ]
+        latest = max(moments, default=0.0)
         witnesses = [
             server
             for server, past in known.items()

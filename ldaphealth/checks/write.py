@@ -51,6 +51,7 @@ MOST_READS = 8  # the newest observations in which a proof is looked for
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
+Entry = Mapping[str, tuple[str, ...]]
 
 
 class Params(Struct, frozen=True):
@@ -133,9 +134,6 @@ def _holds(contexts: Iterable[str], dn: str) -> bool:
 
 def _normal(dn: str) -> str:
     return ",".join(part.strip() for part in dn.lower().split(","))
-
-
-Entry = Mapping[str, tuple[str, ...]]
 
 
 def _is_newer(here: Entry, written: Entry) -> bool:
