@@ -29,7 +29,7 @@ from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.rounds.round import Probe, RoundPlan, first_silent_probe, last_probe, run_round
+from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round, silent_since
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -257,7 +257,7 @@ class Agent:
             return None if at is None else max(began, ended - (monotonic_ended - at))
 
         return RoundPeriod(
-            began, ended, on_boot_clock(last_probe(seen)), on_boot_clock(first_silent_probe(seen))
+            began, ended, on_boot_clock(last_probe(seen)), on_boot_clock(silent_since(seen))
         )
 
     def _wait(self, wake: BootSeconds) -> bool:

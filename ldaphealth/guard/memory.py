@@ -20,8 +20,8 @@ class RoundPeriod(Struct, frozen=True):
     """When one round of a server began and ended.
 
     A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the
-    last one, and `silent_since` that of the first of the latest ones in a row without LDAP
-    service; None: it began with the round.
+    last one; None: it began with the round. `silent_since` is when its silence began; None: with the
+    round.
     """
 
     began: BootSeconds

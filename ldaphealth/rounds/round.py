@@ -78,17 +78,18 @@ def last_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     return begins[-1] if begins else None
 
 
-def first_silent_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     """Return when the first of the latest probes in a row without LDAP service began.
 
-    None if the last probe of the round had LDAP service. A probe that got an answer, and then ran
-    into the deadline, shows that the server answered after the round began.
+    None if the last probe of the round had LDAP service. A probe that got answers and then ran into
+    the deadline counts from the check that was not answered: the server was well before.
     """
     began = None
     end = len(seen)
     for start in reversed([n for n, each in enumerate(seen) if each.check == seen[0].check]):
         if not _is_hard(seen[start:end]):
-            break
+            is_late = began is not None and _timed_out(seen[start:end])
+            return seen[end - 1].started_at if is_late else began
         began, end = seen[start].started_at, start
     return began
 

@@ -19,9 +19,9 @@ from ldaphealth.rounds.round import (
     Probe,
     RoundPlan,
     failed_checks,
-    first_silent_probe,
     last_probe,
     run_round,
+    silent_since,
 )
 from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import planned, saw, server
@@ -334,7 +334,8 @@ def test_a_round_knows_when_its_last_probe_began(
         pytest.param([REFUSED, None], None, id="well again"),
         pytest.param([NO_ENTRY, REFUSED, REFUSED], 1.0, id="it answered at first"),
         pytest.param([REFUSED, None, REFUSED], 2.0, id="well between"),
-        pytest.param([replace(SILENT, answered=True), SILENT], 1.0, id="it ended in the middle"),
+        pytest.param([replace(SILENT, answered=True), SILENT], 0.3, id="it ended in the middle"),
+        pytest.param([replace(SILENT, answered=True)], None, id="slow"),
     ],
 )
 def test_a_silence_begins_with_the_first_probe_without_an_answer(
@@ -342,10 +343,14 @@ def test_a_silence_begins_with_the_first_probe_without_an_answer(
 ) -> None:
     seen: list[AnyObservation] = [
         Observation(
-            server="c/s", check=check, started_at=float(at), duration_seconds=0.5, failure=failure
+            server="c/s",
+            check=check,
+            started_at=at + later,
+            duration_seconds=0.1,
+            failure=failure,
         )
         for at, ended in enumerate(probes)
-        for check, failure in (("connect", None), ("search", ended))
+        for check, failure, later in (("connect", None, 0.0), ("search", ended, 0.3))
     ]
 
-    assert first_silent_probe(seen) == expected
+    assert silent_since(seen) == expected
