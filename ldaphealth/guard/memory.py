@@ -20,8 +20,7 @@ class RoundPeriod(Struct, frozen=True):
     """When one round of a server began and ended.
 
     A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the
-    last one; None: it began with the round. `silent_since` is when its silence began; None: with the
-    round.
+    last one, and `silent_since` that of its silence; None: it began with the round.
     """
 
     began: BootSeconds
