@@ -68,6 +68,7 @@ soak-healthy: venv packages  ## An agent under healthy load with restarts, also 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
 	$(BIN)/python scripts/metrics_reference.py
+	$(BIN)/python scripts/reason_codes_reference.py
 	$(BIN)/python scripts/grafana_dashboard.py
 
 format: venv  ## Format the code and apply automatic fixes

@@ -19,13 +19,14 @@ from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck
 
 PAIRS = 100
 PARAMS = {
-    "search": SearchParams(base=PEOPLE, filter="(objectClass=organizationalUnit)"),
+    "search": SearchParams(base=PEOPLE, filter=Filter("(objectClass=organizationalUnit)")),
     "write": WriteParams(container=CANARIES, agent="bench"),
 }
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from ldaphealth.ldap.names import DN
+
 SUFFIX = "dc=example,dc=com"
-PEOPLE = f"ou=people,{SUFFIX}"
+PEOPLE = DN(f"ou=people,{SUFFIX}")
 SERVICES = f"ou=services,{SUFFIX}"
-CANARIES = f"ou=ldaphealth,{SUFFIX}"
+CANARIES = DN(f"ou=ldaphealth,{SUFFIX}")
 ROOT_DN = f"cn=admin,{SUFFIX}"
 CHECK_DN = f"cn=ldaphealth,{SERVICES}"
 CHECK_PASSWORD = "check me"

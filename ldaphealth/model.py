@@ -16,6 +16,8 @@ from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
 # What is wrong with settings as a whole: pairs of a key, or "" for all of them, and a message.
 SettingMistakes = Iterator[tuple[str, str]]
 
+LONGEST_POLL_SECONDS = 604_800  # between two polls: a week
+
 F = TypeVar("F", bound=Struct)  # the facts of one check
 
 OverrideAction = Literal["drain", "in", "out"]  # what an operator can do with a server
@@ -116,6 +118,21 @@ class Tls(Struct, frozen=True, kw_only=True):
         bool, Meta(description="`false` accepts any certificate; for trials only")
     ] = True
 
+    min_version: Annotated[
+        Literal["", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+        Meta(
+            description="the lowest version; empty: TLSv1.2, or what the system's OpenSSL demands; "
+            "versions below TLSv1.2 also need `ciphers: DEFAULT:@SECLEVEL=0`"
+        ),
+    ] = ""
+    ciphers: Annotated[
+        str,
+        Meta(
+            description="the ciphers up to TLSv1.2, as in openssl-ciphers(1); empty: those of "
+            "Python; `DEFAULT` also has those with an RSA key exchange"
+        ),
+    ] = ""
+
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key and a message."""
         if self.key_file and not self.certificate_file:
@@ -146,9 +163,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            le=604_800,
+            le=LONGEST_POLL_SECONDS,
             description="how long the server waits between two polls of its provider "
-            "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
+            "(`refreshOnly` in slapd.conf(5)), if the account cannot read that in cn=Monitor: its "
+            "lag counts beyond this time",
         ),
     ] = 0.0
     bases: Annotated[
@@ -179,12 +197,15 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
         An empty DN stands for the suffix of the cluster.
         """
-        wanted = _comparable(dn or self.suffix)
-        held = map(_comparable, self.bases)
-        return not self.bases or any(f",{wanted}".endswith(f",{base}") for base in held)
+        return not self.bases or any(is_in_context(dn or self.suffix, each) for each in self.bases)
 
 
-def _comparable(dn: str) -> str:
+def is_in_context(dn: str, base: str) -> bool:
+    """Return whether an entry is that of a naming context, or below it."""
+    return not base or f",{comparable_dn(dn)}".endswith(f",{comparable_dn(base)}")
+
+
+def comparable_dn(dn: str) -> str:
     """Return a DN without the differences of case and spaces between RDNs (RFC 4514)."""
     return ",".join(rdn.strip() for rdn in dn.lower().split(","))
 
@@ -202,6 +223,7 @@ class FailureKind(StrEnum):
     CONNECT = "connect"
     TIMEOUT = "timeout"
     TLS = "tls"  # the handshake failed
+    TLS_REFUSED = "tls_refused"  # both speak TLS, and one refuses it with the other
     CERTIFICATE = "certificate"  # the certificate is not trusted
     BIND = "bind"  # the result code of the bind is not success
     RESULT = "result"  # the result code of another operation is not success
@@ -214,7 +236,8 @@ class Failure(Struct, frozen=True):
     """Why there are no facts. `is_local`: the cause is on this host, not on the server.
 
     `detail` is one line of text, safe to print. `result_code` is the name in RFC 4511, or "".
-    `answered`: the server had answered an operation of the session before.
+    `answered`: the server had sent at least one LDAP response in the same session or round, so
+    after a timeout it is slow and not gone.
     """
 
     kind: FailureKind

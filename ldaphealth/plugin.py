@@ -13,6 +13,8 @@ from msgspec import Meta, Struct, field
 from ldaphealth.check import Check, CheckedCluster, ObservationsByServer, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.names import DN, AttributeName
+from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import (
     CheckEffect,
     Failure,
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
 __all__ = [
+    "DN",
+    "AttributeName",
     "Check",
     "CheckEffect",
     "CheckedCluster",
     "Deadline",
     "Failure",
     "FailureKind",
+    "Filter",
     "Finding",
     "Meta",
     "Metric",

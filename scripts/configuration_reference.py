@@ -28,6 +28,11 @@ SECTIONS = {
     "HttpSettings": "`agent.http`",
     "HaproxySettings": "`agent.haproxy`",
 }
+OWN_SETTINGS = """\
+Where servers differ, a server may have settings of its own, as in `checks: {replication: {behind:
+{warning: 600, critical: 3600}}}` for a copy behind a slow line. Each setting is in place of that of
+the cluster, as a whole: a `behind` with `critical` alone has no `warning`. Settings of the whole
+cluster are refused: what is compared between servers, the `effect`, and whether a check is on."""
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
 
@@ -46,6 +51,7 @@ def reference() -> str:
     parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)
     parts += _section("A rate of `monitor`", definitions["Rate"], definitions, 3)
     parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
+    parts += _own_settings(definitions["ServerEntry"]["properties"]["checks"]["properties"])
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -58,6 +64,25 @@ def _section(
     return [f"{'#' * level} {heading}", "", about, "", *table, ""]
 
 
+def _own_settings(checks: dict[str, Any]) -> list[str]:
+    """Return the table of the settings that a server may have of its own."""
+    rows = [
+        f"| `{name}` | {', '.join(f'`{key}`' for key in described['properties'])} |"
+        for name, described in checks.items()
+        if "properties" in described
+    ]
+    return [
+        "## `clusters.NAME.servers.NAME.checks`",
+        "",
+        OWN_SETTINGS,
+        "",
+        "| check | settings that a server may have of its own |",
+        "|---|---|",
+        *rows,
+        "",
+    ]
+
+
 def _rows(described: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
     needed, keys = described["required"], described["properties"]
     for key, each in sorted(keys.items(), key=lambda item: item[0] not in needed):
@@ -67,9 +92,9 @@ def _rows(described: dict[str, Any], definitions: dict[str, Any]) -> Iterator[st
 
 
 def _type(each: dict[str, Any], definitions: dict[str, Any]) -> str:
-    if "$ref" in each:
-        name = each["$ref"].rpartition("/")[2]
-        return _type(definitions[name], definitions) if name not in LINKS else LINKS[name]
+    each = definitions[each["$ref"].rpartition("/")[2]] if "$ref" in each else each
+    if each.get("title") in LINKS:
+        return LINKS[each["title"]]
     if "enum" in each:
         return ", ".join(f"`{value}`" for value in each["enum"])
     if "anyOf" in each:
@@ -114,6 +139,7 @@ LINKS = {
     "HttpSettings": "[mapping](#agenthttp)",
     "HaproxySettings": "[mapping](#agenthaproxy)",
     "Range": "range",
+    "ServerId": "server ID",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
     "Rate": "[rate](#a-rate-of-monitor)",
 }

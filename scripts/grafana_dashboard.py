@@ -79,7 +79,7 @@ SECTIONS = (
     ("Servers", ("ldaphealth_server_", "ldaphealth_check_", "ldaphealth_reason_")),
     ("Operations of the agent's sessions", ("ldaphealth_operation_",)),
     ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
-    ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_")),
+    ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_", "ldaphealth_client_")),
     ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
     ("Probes on demand", ("probe_",)),
 )

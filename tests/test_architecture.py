@@ -22,7 +22,16 @@ DECIDING = sorted(
     ]
 )
 # Functions that a table, or what installs the program, calls by these names.
-BY_CONTRACT = {"judge", "main", "observe", "render", "second_look", "survey"}
+BY_CONTRACT = {
+    "judge",
+    "main",
+    "new_baseline",
+    "observe",
+    "render",
+    "second_look",
+    "survey",
+    "validate",
+}
 MOST_BY_PLACE = 5  # fields of a Struct
 CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
 

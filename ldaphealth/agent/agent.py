@@ -27,7 +27,7 @@ from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
-from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
+from ldaphealth.publishers.publication import BaselineChange, Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round, silent_since
 from ldaphealth.settings import Settings
@@ -192,9 +192,22 @@ class Agent:
         due = {each: known[each] for each in changed | fresh if each in known}
         for change in changes:
             _log_change(change)
+        baselines = pool.take_baselines()
+        for baseline in baselines:
+            _log_baseline(baseline)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
-        self._publish(Publication(cluster.name, dict(pool.verdicts), due, changes, seen))
+        verdicts = dict(pool.verdicts)
+        self._publish(
+            Publication(
+                cluster=cluster.name,
+                verdicts=verdicts,
+                due=due,
+                changes=changes,
+                seen=seen,
+                baselines=baselines,
+            )
+        )
         for server in pool.servers_to_probe_now():
             self._start(server, counts=False)
         settle = cluster.settle
@@ -310,7 +323,9 @@ class Agent:
             for server in removed:
                 self._valid_until.pop(server, None)
             if removed:
-                self._publish(Publication(name, verdicts, {}, (), ()))
+                self._publish(
+                    Publication(cluster=name, verdicts=verdicts, due={}, changes=(), seen=())
+                )
 
     def _publish(self, decided: Publication) -> None:
         for publisher in self.publishers:
@@ -335,6 +350,16 @@ def _call(message: CallRequested) -> None:
         message.answer.set_result(message.run())
     except Exception as error:
         message.answer.set_exception(error)
+
+
+def _log_baseline(baseline: BaselineChange) -> None:
+    extra = {
+        "cluster": baseline.cluster,
+        "check": baseline.check,
+        "accepted_by": baseline.accepted_by,
+        "summary": baseline.summary,
+    }
+    log.warning("new baseline", extra=extra)
 
 
 def _log_change(change: VerdictChange) -> None:

@@ -157,7 +157,13 @@ def _open_control_socket(daemon: Daemon, stack: ExitStack) -> None:
         kept_path(options.state_directory),
     )
     stack.callback(saver.close)
-    answers = Answers(daemon.agent, daemon.history, saver.save, daemon.version)
+    answers = Answers(
+        daemon.agent,
+        daemon.history,
+        saver.save,
+        daemon.version,
+        save_observations=saver.save_beside,
+    )
     try:
         control = ControlServer(options.socket_path, options.socket_group, answers.answer)
     except (OSError, LookupError) as error:

@@ -6,20 +6,20 @@ agent.py adds rounds and reads the verdicts. No threads, no clock and no I/O her
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from functools import partial
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import ObservationsByServer
+from ldaphealth.check import NewBaseline, ObservationsByServer
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
-from ldaphealth.judging.judge import judge_server
+from ldaphealth.judging.judge import judge_server, new_baseline
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
-from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
-from ldaphealth.publishers.publication import VerdictChange, differs
+from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, State, Verdict
+from ldaphealth.publishers.publication import BaselineChange, VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
 from ldaphealth.settings import Cluster
 
@@ -39,6 +39,7 @@ class Pool:
         self.surveyed: dict[str, dict[str, AnyObservation]] = {}  # by server and check, the newest
         self._surveyed: list[AnyObservation] = []  # since the last decision
         self._returned: set[str] = set()  # since the last call of take_returned
+        self._baselines: list[BaselineChange] = []  # since the last call of take_baselines
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
 
@@ -63,6 +64,53 @@ class Pool:
             self.hung.add(server)
         self._rounds[server] = period
         self._judge(configured[server])
+        bad = {each.check for each in self._findings[server] if each.state is not State.OK}
+        self._accept_baselines(configured[server], bad)
+
+    def _accept_baselines(
+        self, server: Server, checks: Container[str], *, at_once: bool = False
+    ) -> list[BaselineChange]:
+        """Replace the baselines of these checks that are due, and judge all servers by them."""
+        accepted: list[BaselineChange] = []
+        for planned in self.cluster.checks:
+            name = planned.check.name
+            if name not in checks:
+                continue
+            found = new_baseline(self.cluster, server, self.recent, planned, at_once=at_once)
+            if found is None or not self._recount(name, found):
+                continue
+            change = BaselineChange(
+                cluster=self.cluster.name,
+                check=name,
+                accepted_by="operator" if at_once else "agreement",
+                summary=found.summary,
+                replaced=found.replaced,
+            )
+            accepted.append(change)
+            for each in self.cluster.servers:
+                if each.id in self._findings:
+                    self._judge_again(each, {name})
+        self._baselines += accepted
+        return accepted
+
+    def _recount(self, check: str, baseline: NewBaseline[Any]) -> bool:
+        """Count what is remembered by a new baseline. If that raises, the agent goes on."""
+        try:
+            self.recent.recount(check, baseline.counted)
+        except Exception:
+            log.exception("check %s cannot count by its new baseline", check)
+            return False
+        return True
+
+    def accept_baselines(self) -> list[BaselineChange]:
+        """Accept at once, for an operator, that the cluster went back to an older state."""
+        names = {each.check.name for each in self.cluster.checks}
+        return self._accept_baselines(self.cluster.servers[0], names, at_once=True)
+
+    def take_baselines(self) -> tuple[BaselineChange, ...]:
+        """Return the new baselines since the last call."""
+        taken, self._baselines = tuple(self._baselines), []
+        return taken
 
     def add_survey(self, seen: Sequence[AnyObservation]) -> None:
         """Add the observations of a survey. Judge the servers that had a round already."""

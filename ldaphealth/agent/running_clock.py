@@ -31,7 +31,7 @@ from ldaphealth.clocks import BootSeconds, MonotonicSeconds, RunningSeconds
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.05
-ON_TIME_SECONDS = 0.1  # between two beats; other threads of a healthy agent delay one by less
+ON_TIME_SECONDS = 0.2  # between two beats; as late as this a probe still has nearly all its time
 MOST_COUNTED_SECONDS = 0.25
 SLOWEST = 8
 CALM_SECONDS = 1.0

@@ -44,6 +44,8 @@ BUILT_IN = CheckTable(
         "write": "ldaphealth.checks.write",
         "replication": "ldaphealth.checks.replication",
         "consumer": "ldaphealth.checks.consumer",
+        # after replication, which reads contextCSN before this reads the numbers
+        "entry_count": "ldaphealth.checks.entry_count",
         "resources": "ldaphealth.checks.resources",
         # after all other operations of the session, which it subtracts
         "monitor": "ldaphealth.checks.monitor",

@@ -20,6 +20,14 @@ Purpose = Literal["write", "propagation"]
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
+def check_names(container: str, agent: str) -> None:
+    """Raise ValueError if these settings give no DN of a canary."""
+    if not container:
+        raise ValueError("container is empty; it is the DN of an entry that exists")
+    if agent and not NAME.fullmatch(agent):
+        raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
+
+
 def this_agent() -> str:
     """Return the host name as the name of the agent."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64] or "agent"

@@ -12,7 +12,8 @@ from msgspec import Meta, Struct, field
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
+from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
 
@@ -23,10 +24,16 @@ if TYPE_CHECKING:
 class Params(Struct, frozen=True):
     """Settings of the check: the entry, and the value that it must hold."""
 
-    dn: Annotated[str, Meta(description="the entry")]
-    attribute: Annotated[str, Meta(description="the attribute")]
+    dn: Annotated[DN, Meta(description="the entry")]
+    attribute: Annotated[AttributeName, Meta(description="the attribute")]
     value: Annotated[str, Meta(description="the value that the entry must hold")]
-    seconds: Annotated[Thresholds, Meta(description="the time of the compare")] = at_most(0.5, 2.0)
+    seconds: Annotated[
+        Thresholds, Meta(description="the time of the compare", extra=SECONDS_OF_A_ROUND)
+    ] = at_most(0.5, 2.0)
+
+    def __post_init__(self) -> None:
+        if not (self.attribute and self.value):
+            raise ValueError("attribute and value must not be empty")
 
 
 class Facts(Struct, frozen=True):

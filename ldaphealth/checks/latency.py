@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.judging.thresholds import (
+    NOT_NEGATIVE,
+    SECONDS_OF_A_ROUND,
+    Range,
+    Thresholds,
+    at_most,
+)
 from ldaphealth.model import CheckEffect, Finding, Role, State
 
 if TYPE_CHECKING:
@@ -39,10 +45,15 @@ class Params(Struct, frozen=True, kw_only=True):
     min_operations: Annotated[
         int, Meta(ge=1, le=64, description="fewer operations in the window are not judged")
     ] = 10
-    seconds: Annotated[Thresholds, Meta(description="the quantile")] = at_most(0.3, 1.5)
+    seconds: Annotated[Thresholds, Meta(description="the quantile", extra=SECONDS_OF_A_ROUND)] = (
+        at_most(0.3, 1.5)
+    )
     to_pool: Annotated[
         Thresholds,
-        Meta(description="the quantile divided by the median of the other servers' quantiles"),
+        Meta(
+            description="the quantile divided by the median of the other servers' quantiles",
+            extra=NOT_NEGATIVE,
+        ),
     ] = Thresholds(warning=Range(end=5))
     quick_seconds: Annotated[
         float, Meta(ge=0, description="a quantile up to this is OK, whatever that of the others")

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
-from ldaphealth.judging.thresholds import Thresholds
+from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds
 from ldaphealth.model import Finding, State
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class Ratio(Struct, frozen=True):
 
     of: Annotated[str, Meta(description="an operation: bind, search, compare, modify, add, …")]
     to: Annotated[str, Meta(description="the operation that it is compared with")]
-    ratio: Annotated[Thresholds, Meta(description="the first divided by the second")] = Thresholds()
+    ratio: Annotated[
+        Thresholds, Meta(description="the first divided by the second", extra=NOT_NEGATIVE)
+    ] = Thresholds()
     min_operations: Annotated[
         int, Meta(description="with fewer operations of the second the ratio is not judged")
     ] = 10
@@ -48,7 +50,10 @@ class Rate(Struct, frozen=True):
 
     of: Annotated[str, Meta(description="an operation: bind, search, compare, modify, add, …")]
     per_second: Annotated[
-        Thresholds, Meta(description="operations per second, over the time that was observed")
+        Thresholds,
+        Meta(
+            description="operations per second, over the time that was observed", extra=NOT_NEGATIVE
+        ),
     ] = Thresholds()
 
     def __post_init__(self) -> None:

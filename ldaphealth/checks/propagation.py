@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.canary import NAME, Purpose, canary_dn, canary_mark, this_agent
+from ldaphealth.checks.canary import Purpose, canary_dn, canary_mark, check_names, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.checks.standing_findings import sides_text
 from ldaphealth.checks.token import (
@@ -25,23 +25,25 @@ from ldaphealth.checks.token import (
     write_and_watch,
 )
 from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.duration import duration
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # in parallel; of more servers, others are watched in the next survey
+WATCHED: dict[str, object] = {"least": 0.0, "most": "lost_seconds"}
 Judged = tuple[State, str, str, Trust]
 
 
 class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. The canaries are below `container`, which must exist."""
 
-    container: Annotated[str, Meta(description="the entry below which the canaries are")]
+    container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
     base: Annotated[
-        str, Meta(description="the naming context, which has contextCSN; empty: the suffix")
-    ] = ""
+        DN, Meta(description="the naming context, which has contextCSN; empty: the suffix")
+    ] = DN("")
     interval_seconds: Annotated[
         float,
         Meta(ge=1, le=86400, description="the time between two tokens; providers take turns"),
@@ -49,13 +51,12 @@ class Params(Struct, frozen=True, kw_only=True):
     lost_seconds: Annotated[
         float, Meta(gt=0, le=600, description="a token that has not arrived by then is lost")
     ] = 10.0
-    seconds: Annotated[Thresholds, Meta(description="the time until the token arrives")] = at_most(
-        2, 5
-    )
+    seconds: Annotated[
+        Thresholds, Meta(description="the time until the token arrives", extra=WATCHED)
+    ] = at_most(2, 5)
 
     def __post_init__(self) -> None:
-        if self.agent and not NAME.fullmatch(self.agent):
-            raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
+        check_names(self.container, self.agent)
 
     @property
     def deadline_seconds(self) -> float:
@@ -313,5 +314,11 @@ def _name(server: str) -> str:
 
 
 CHECK = Check(
-    name="propagation", params=Params, facts=Facts, judge=judge, survey=survey, of_one_server=True
+    name="propagation",
+    params=Params,
+    facts=Facts,
+    judge=judge,
+    survey=survey,
+    of_one_server=True,
+    server_settings=("seconds",),
 )

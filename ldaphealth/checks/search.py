@@ -12,30 +12,45 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Range, Thresholds, at_most
+from ldaphealth.ldap.names import DN, AttributeName
+from ldaphealth.ldap.search_filter import Filter, assertion, both
 from ldaphealth.model import CheckEffect, Finding, State, Trust
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
+COUNTED: dict[str, object] = {"least": 0.0, "most": "size_limit"}
 AT_LEAST_ONE = Thresholds(critical=Range(start=1))
 
 
 class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. The server sends at most `size_limit` entries."""
 
-    base: Annotated[str, Meta(description="where to search; empty: the suffix")] = ""
+    base: Annotated[DN, Meta(description="where to search; empty: the suffix")] = DN("")
     scope: Annotated[
         Literal["base", "one", "sub"], Meta(description="the scope (RFC 4511 4.5.1.2)")
     ] = "base"
-    filter: Annotated[str, Meta(description="a filter as in RFC 4515")] = "(objectClass=*)"
-    attribute: Annotated[str, Meta(description="an entry must have this attribute")] = ""
-    value: Annotated[str, Meta(description="and this value in it; empty: any")] = ""
+    filter: Annotated[
+        Filter,
+        Meta(description="a filter as in RFC 4515; the outermost parentheses may be missing"),
+    ] = Filter("(objectClass=*)")
+    attribute: Annotated[
+        AttributeName,
+        Meta(description="an entry must have this attribute; the server looks for it"),
+    ] = AttributeName("")
+    value: Annotated[
+        str, Meta(description="and this value in it, as the server compares it; empty: any")
+    ] = ""
     size_limit: Annotated[
         int, Meta(description="the number of entries that the server sends at most, 1 to 1000")
     ] = 200
-    entries: Annotated[Thresholds, Meta(description="the number of entries found")] = AT_LEAST_ONE
-    seconds: Annotated[Thresholds, Meta(description="the time of the search")] = at_most(0.5, 2.0)
+    entries: Annotated[
+        Thresholds, Meta(description="the number of entries found", extra=COUNTED)
+    ] = AT_LEAST_ONE
+    seconds: Annotated[
+        Thresholds, Meta(description="the time of the search", extra=SECONDS_OF_A_ROUND)
+    ] = at_most(0.5, 2.0)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size_limit <= 1000:  # noqa: PLR2004  64 KiB hold about that many
@@ -45,38 +60,61 @@ class Params(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True):
-    """How many entries were found, and how many of them hold the value."""
+    """How many entries were found, and how many of them were seen to hold the value, 0 or 1.
+
+    `limited`: a limit of the server or of the session ended the search; there may be more entries.
+    """
 
     entries: int
     matching: int
+    limited: bool = False
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Search; count the entries and those that hold the value."""
-    attributes = (params.attribute,) if params.attribute else ("1.1",)  # RFC 4511 4.5.1.8: none
+    """Count the entries; search for one that holds the value, which the server compares."""
     base = params.base or session.server.suffix
-    found = session.search(base, params.scope, params.filter, attributes, params.size_limit)
-    values = [entry.get(params.attribute.lower(), ()) for _, entry in found]
-    matching = [held for held in values if held and (not params.value or params.value in held)]
-    return Facts(len(found), len(matching))
+    found = session.count(base, params.scope, params.filter, params.size_limit)
+    matching = 0
+    if params.attribute and found.entries:
+        holding = both(params.filter, assertion(params.attribute, params.value))
+        matching = session.count(base, params.scope, holding, 1).entries
+    return Facts(found.entries, matching, found.limited)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the number of entries, the value, and the time."""
-    count = view.facts.entries
-    metrics = (params.entries.metric("search_entries", count),)
-    state = params.entries.state(count)
-    no_value = params.attribute and not view.facts.matching
-    if state is not State.OK:
+    facts = view.facts
+    metrics = (params.entries.metric("search_entries", facts.entries),)
+    counted = f"{facts.entries} entries{' or more' * facts.limited}"
+    state = _state(params.entries, facts)
+    no_value = params.attribute and not facts.matching
+    if state is State.UNKNOWN:
+        summary = (
+            f"the search found {counted}: a size limit hides how many; raise the limit of the "
+            "server for this account, or search for fewer"
+        )
+        yield view.finding(state, "limited", summary, metrics, Trust.LOCAL)
+    elif state is not State.OK:
         expected = params.entries.critical if state is State.CRITICAL else params.entries.warning
-        summary = f"the search found {count} entries, expected {expected}"
+        summary = f"the search found {counted}, expected {expected}"
         yield view.finding(state, "entries", summary, metrics, Trust.EXPECTATION)
     if state is not State.CRITICAL and no_value:
         value = f"{params.attribute}: {params.value}".rstrip(": ")
-        summary = f"no entry has {value}"
+        summary = f"no entry has {value}, or there is no right to search for it"
         yield view.finding(State.CRITICAL, "value", summary, metrics, Trust.EXPECTATION)
     besides = metrics if state is State.OK and not no_value else ()
-    yield from judge_seconds(view, params.seconds, f", {count} entries", besides)
+    yield from judge_seconds(view, params.seconds, f", {counted}", besides)
+
+
+def _state(limits: Thresholds, facts: Facts) -> State:
+    """Judge the number of entries; UNKNOWN if it depends on those that a limit hides."""
+    if not facts.limited:
+        return limits.state(facts.entries)
+    ranges = [each for each in (limits.warning, limits.critical) if each is not None]
+    changes = {place for each in ranges for place in (each.start, each.end + 1)}
+    numbers = {float(facts.entries), *(each for each in changes if each > facts.entries)}
+    states = {limits.state(each) for each in numbers}
+    return states.pop() if len(states) == 1 else State.UNKNOWN
 
 
 CHECK = Check(

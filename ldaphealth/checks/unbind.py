@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class Params(Struct, frozen=True):
     """Settings of the check."""
 
-    seconds: Annotated[Thresholds, Meta(description="the time of the unbind")] = at_most(1.0, 3.0)
+    seconds: Annotated[
+        Thresholds, Meta(description="the time of the unbind", extra=SECONDS_OF_A_ROUND)
+    ] = at_most(1.0, 3.0)
 
 
 class Facts(Struct, frozen=True):

@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.canary import NAME, TOKEN_ATTRIBUTE, canary_dn, canary_mark, this_agent
-from ldaphealth.checks.duration import judge_seconds
-from ldaphealth.checks.own_entry import (
-    COPY,
-    NOT_WRITTEN,
-    Owner,
-    fresh_token,
-    is_copy,
-    read_own,
+from ldaphealth.checks.canary import (
+    TOKEN_ATTRIBUTE,
+    canary_dn,
+    canary_mark,
+    check_names,
+    this_agent,
 )
+from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.checks.own_entry import COPY, NOT_WRITTEN, Owner, fresh_token, is_copy, read_own
 from ldaphealth.csn import CSNError, parse
-from ldaphealth.judging.thresholds import Thresholds, at_most
+from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import (
     CheckEffect,
     FailureKind,
@@ -57,15 +57,14 @@ Entry = Mapping[str, tuple[str, ...]]
 class Params(Struct, frozen=True):
     """Settings of the check. The canaries are below `container`, which must exist."""
 
-    container: Annotated[str, Meta(description="the entry below which the canaries are")]
+    container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
-    seconds: Annotated[Thresholds, Meta(description="the time of the whole round trip")] = at_most(
-        0.5, 2.0
-    )
+    seconds: Annotated[
+        Thresholds, Meta(description="the time of the whole round trip", extra=SECONDS_OF_A_ROUND)
+    ] = at_most(0.5, 2.0)
 
     def __post_init__(self) -> None:
-        if self.agent and not NAME.fullmatch(self.agent):
-            raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
+        check_names(self.container, self.agent)
 
 
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -258,4 +257,5 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     effect=CheckEffect.OUT,
+    server_settings=("seconds",),
 )

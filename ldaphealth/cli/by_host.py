@@ -11,10 +11,12 @@ import click
 
 from ldaphealth.checks import BUILT_IN, bind, connect, search, unbind
 from ldaphealth.cli.by_url import credentials_of
-from ldaphealth.cli.host_options import HostOptions
+from ldaphealth.cli.host_options import ANY, HostOptions
 from ldaphealth.cli.selection import Selection
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.ldap.names import DN, check_bind_name, parse_dn
+from ldaphealth.ldap.search_filter import Filter, parse_filter
 from ldaphealth.model import BindMethod, Credentials, Secret, Server, Tls
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
@@ -32,10 +34,16 @@ def host_selection(
     """
     if options.base is None:
         raise click.UsageError("-b is missing: the base of the search, such as dc=example,dc=com")
-    try:
-        parse_uri(options.uri)
-    except ValueError as error:
-        raise click.UsageError(f"-H: {error}") from error
+    for option, parse, value in (
+        ("-H", parse_uri, options.uri),
+        ("-b", parse_dn, options.base),
+        ("-D", check_bind_name, options.bind_dn),
+        ("-a", parse_filter, options.filter or ANY),
+    ):
+        try:
+            parse(value)
+        except ValueError as error:
+            raise click.UsageError(f"{option}: {error}") from error
     server = Server(
         cluster="ldap",
         name=options.bare_host,
@@ -44,7 +52,7 @@ def host_selection(
         credentials=_credentials(options),
         tls=Tls(start_tls=options.starttls, ca_file=options.ca_file),
     )
-    checks = _checks(options.base, options.filter_text(), entries)
+    checks = _checks(DN(options.base), Filter(options.filter or ANY), entries)
     cluster = Cluster(
         name="ldap",
         servers=(server,),
@@ -56,12 +64,12 @@ def host_selection(
     return Selection.of_whole(cluster)
 
 
-def _checks(base: str, filter_text: str, entries: Thresholds | None) -> tuple[ConfiguredCheck, ...]:
+def _checks(base: DN, wanted: Filter, entries: Thresholds | None) -> tuple[ConfiguredCheck, ...]:
     any_time = Thresholds()
-    wanted = search.Params(
+    searched = search.Params(
         base=base,
         scope="base" if entries is None else "sub",
-        filter=filter_text,
+        filter=wanted,
         size_limit=MOST_ENTRIES,
         entries=entries or any_time,
         seconds=any_time,
@@ -69,7 +77,7 @@ def _checks(base: str, filter_text: str, entries: Thresholds | None) -> tuple[Co
     params = {
         "connect": connect.Params(any_time),
         "bind": bind.Params(any_time),
-        "search": wanted,
+        "search": searched,
         "unbind": unbind.Params(any_time),
     }
     return tuple(

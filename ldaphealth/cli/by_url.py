@@ -15,6 +15,7 @@ from ldaphealth.cli.selection import Selection
 from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.files.secret_file import read_secret
 from ldaphealth.ldap.endpoint import Endpoint, parse_uri
+from ldaphealth.ldap.names import check_bind_name, parse_dn
 from ldaphealth.model import BindMethod, Credentials, Server, Tls
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
@@ -48,6 +49,10 @@ def url_selection(
 def _servers(uris: Iterable[str], options: UrlOptions) -> tuple[Server, ...]:
     if options.ca_file and not Path(options.ca_file).is_file():
         raise click.UsageError(f"--ca-file {options.ca_file}: no such file")
+    try:
+        parse_dn(options.base)
+    except ValueError as error:
+        raise click.UsageError(f"--base: {error}") from error
     credentials = credentials_of(options.bind_dn, options.password_file)
     tls = Tls(start_tls=options.start_tls, ca_file=options.ca_file)
     servers: dict[str, Server] = {}
@@ -74,6 +79,7 @@ def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
     if password_file is None:
         return Credentials()
     try:
+        check_bind_name(bind_dn)
         secret = read_secret(password_file)
     except ValueError as error:
         raise click.UsageError(str(error)) from error

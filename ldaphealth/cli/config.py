@@ -24,7 +24,7 @@ def config_check_command(file: Path, form: str) -> None:
     """Check FILE and list all its mistakes.
 
     Each mistake is listed with its place in the file. If there is none, the clusters are listed
-    with their checks.
+    with their checks, after a warning for each client certificate that expires within three weeks.
 
     \b
     Exit status: 0 no mistake, 3 at least one.

@@ -1,18 +1,26 @@
-"""Check a configuration file, and the files that it names for the agent."""
+"""Check a configuration file, and the files that it names.
+
+A certificate that expires is a warning and not a mistake: the agent must start with it.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.targets import load_config
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
+from ldaphealth.ldap.tls import client_tls
 from ldaphealth.settings import Settings
 from ldaphealth.web.access import http_credentials, server_tls_context
+
+SOON_DAYS, DAY_SECONDS = 21.0, 86400.0
 
 
 def check_file(file: Path) -> None:
@@ -20,6 +28,8 @@ def check_file(file: Path) -> None:
     settings = load_config(file)
     if wrong := _wrong_files(settings):
         raise click.ClickException(wrong)
+    for warning in _warnings(settings):
+        click.echo(f"{file}: warning: {warning}", err=True)
     for cluster in settings.clusters.values():
         checks = ", ".join(planned.check.name for planned in cluster.checks)
         click.echo(f"{file}: cluster {cluster.name}: {len(cluster.servers)} servers; {checks}")
@@ -28,6 +38,7 @@ def check_file(file: Path) -> None:
 def check_file_as_json(file: Path) -> None:
     """Print the problems and the clusters of a file as JSON; exit with 3 if there is a problem."""
     problems: list[str] = []
+    warnings: list[str] = []
     clusters: dict[str, object] = {}
     try:
         settings = load(file)
@@ -37,11 +48,23 @@ def check_file_as_json(file: Path) -> None:
                 "checks": [planned.check.name for planned in cluster.checks],
             }
         problems = list(filter(None, [_wrong_files(settings)]))
+        warnings = list(_warnings(settings))
     except ConfigError as error:
         problems = error.problems
-    document = {"file": str(file), "problems": problems, "clusters": clusters}
+    document = {"file": str(file), "problems": problems, "warnings": warnings, "clusters": clusters}
     click.echo(json.dumps(document, indent=2))
     sys.exit(BAD_INPUT if problems else 0)
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each client certificate that has expired, or will in three weeks."""
+    servers = [each for cluster in settings.clusters.values() for each in cluster.servers]
+    for tls in dict.fromkeys(each.tls for each in servers if each.tls.certificate_file):
+        expires = client_tls(tls).certificate_expires
+        days = (expires - epoch_seconds()) / DAY_SECONDS if expires is not None else SOON_DAYS
+        if days < SOON_DAYS:
+            when = f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
+            yield f"the client certificate in {tls.certificate_file}, or its chain, {when}"
 
 
 def _wrong_files(settings: Settings) -> str:

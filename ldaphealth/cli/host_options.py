@@ -28,8 +28,6 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.ssl and self.starttls:
             raise click.UsageError("-S (LDAPS) and -T (StartTLS) exclude each other")
-        if self.filter and "=" not in self.filter:
-            raise click.UsageError(f"-a {self.filter}: not a filter; write {self.filter}=*")
         if self.password and self.password_file:
             raise click.UsageError("-P and --password-file exclude each other")
         if not self.bind_dn and (self.password or self.password_file):
@@ -50,8 +48,3 @@ class HostOptions(Struct, frozen=True, kw_only=True):
         host = f"[{self.bare_host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
         return f"{'ldaps' if self.ssl else 'ldap'}://{host}{port}"
-
-    def filter_text(self) -> str:
-        """Return the filter in parentheses, which check_ldap does not require."""
-        text = self.filter or ANY
-        return text if text.startswith("(") else f"({text})"

@@ -19,6 +19,7 @@ from msgspec.structs import FieldInfo, fields
 
 from ldaphealth.config.mistakes import Problems, join
 from ldaphealth.config.text_form import TEXT_FORMS, TextForm
+from ldaphealth.config.yaml_file import LeadingZero
 from ldaphealth.model import SettingMistakes
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
@@ -61,7 +62,11 @@ def fill(kind: Any, value: object, path: str, problems: Problems) -> Any:
     """
     member = _member_for(kind, value)
     plain = _plain(member)
-    if form := _text_form(plain):
+    form = _text_form(plain)
+    if isinstance(value, LeadingZero) and not (form and LeadingZero in form.written_as):
+        problems.add(path, value.mistake)
+        return UNSET
+    if form:
         return _from_text(form, value, path, problems)
     if _is_plain_struct(plain):
         return fill_struct(plain, value, path, problems)
@@ -96,10 +101,23 @@ def fill_struct(
             problems.add(join(path, key), "is missing")
     if any(each.required and each.name not in right for each in known.values()):
         return UNSET
-    return _build(kind, right, path, problems)
+    return build_struct(kind, right, path, problems)
 
 
-def _build(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
+def fill_some(
+    kind: type[Struct], value: dict[Any, object], path: str, problems: Problems
+) -> dict[str, Any]:
+    """Return the valid values of a mapping with some keys of a Struct, by the names of fields."""
+    filled = {
+        each.name: fill(each.type, value[key], join(path, key), problems)
+        for key, each in _fields(kind).items()
+        if key in value
+    }
+    return {name: each for name, each in filled.items() if each is not UNSET}
+
+
+def build_struct(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
+    """Return the Struct with these values, by the names of its fields, or UNSET after a mistake."""
     try:
         built = kind(**values)
     except (TypeError, ValueError) as error:  # raised by __post_init__
@@ -117,7 +135,7 @@ def _mapping(kind: Any, value: dict[Any, object], path: str, problems: Problems)
     for key, each in value.items():
         place = join(path, key)
         converted_key, built = (
-            _converted(key_kind, key, place, problems),
+            fill(key_kind, key, place, problems),
             fill(of, each, place, problems),
         )
         if converted_key is not UNSET and built is not UNSET:
@@ -250,7 +268,7 @@ def _member_for(kind: Any, value: object) -> Any:
 
 
 def _text_form(plain: Any) -> TextForm | None:
-    return TEXT_FORMS.get(plain) if isinstance(plain, type) else None
+    return TEXT_FORMS.get(plain)
 
 
 def _is_plain_struct(plain: Any) -> bool:

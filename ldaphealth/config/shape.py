@@ -6,10 +6,12 @@ from them. Keys that the settings have as well are inherited from model.py and s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from ldaphealth.ldap.names import DN, check_bind_name, parse_dn
 from ldaphealth.model import BindMethod, BindSettings, Method, ServerSettings, SettingMistakes, Tls
 from ldaphealth.settings import AgentSettings, ClusterSettings
 
@@ -25,6 +27,15 @@ Name = Annotated[
 def about(text: str) -> Meta:
     """Return the description of a key, for editors and the documentation."""
     return Meta(description=text)
+
+
+def wrong_name(check: Callable[[str], object], name: str) -> str:
+    """Return what is wrong with a name, "" if the check accepts it."""
+    try:
+        check(name)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 class CredentialsEntry(BindSettings, frozen=True):
@@ -50,6 +61,8 @@ class CredentialsEntry(BindSettings, frozen=True):
             return
         if not self.dn:
             yield "dn", "is missing; method simple needs a DN"
+        elif what := wrong_name(check_bind_name, self.dn):
+            yield "dn", what
         if bool(self.password_file) == bool(self.password_env):
             yield "", "needs one of password_file and password_env"
 
@@ -61,6 +74,16 @@ class ServerEntry(ServerSettings, frozen=True, kw_only=True):
         str, about("a name under `credentials`; empty: those of the cluster")
     ] = ""
     tls: Annotated[Tls | None, about("replaces the whole `tls` of the cluster")] = None
+    checks: Annotated[
+        dict[str, Any],
+        about("settings by check for this server, each in place of that of the cluster"),
+    ] = field(default_factory=dict)
+
+    def find_mistakes(self) -> SettingMistakes:
+        """Yield each wrong key with what is wrong, "" for the mapping as a whole."""
+        for number, base in enumerate(self.bases, 1):
+            if what := wrong_name(parse_dn, base):
+                yield f"bases.{number}", what
 
 
 class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
@@ -69,7 +92,7 @@ class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
     servers: Annotated[
         dict[Name, str | ServerEntry], Meta(min_length=1, description="the servers by name")
     ]
-    suffix: Annotated[str, about("the naming context of the servers")] = ""
+    suffix: Annotated[DN, about("the naming context of the servers")] = DN("")
     credentials: Annotated[str, about("a name under `credentials`; empty: anonymous")] = ""
     tls: Annotated[Tls, about("encryption of the sessions")] = Tls()
     second_look_seconds: Annotated[

@@ -11,16 +11,19 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.csn.server_id import MAX_SERVER_ID, ServerId, parse_server_id
+from ldaphealth.config.yaml_file import LeadingZero
+from ldaphealth.csn.server_id import ServerId, parse_server_id
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
+from ldaphealth.ldap.names import DN, AttributeName, parse_attribute_name, parse_dn
+from ldaphealth.ldap.search_filter import Filter, parse_filter
 
 
 class TextForm(Struct, frozen=True, kw_only=True):
     """The text form of one type. `parse` returns its value, or raises ValueError.
 
     `written_as` has the types that YAML may return, and `expected` describes them in a message.
-    `schema` is their JSON Schema; one with a title becomes a separate definition.
+    `schema` is their JSON Schema; that of a Struct becomes a separate definition if it has a title.
     """
 
     written_as: tuple[type, ...]
@@ -37,7 +40,12 @@ def absolute_path(text: str) -> Path:
     return path
 
 
-TEXT_FORMS: Mapping[type, TextForm] = {
+def server_id(written: str | int | LeadingZero) -> ServerId:
+    """Return the server ID; its digits are hexadecimal, with or without quotes."""
+    return parse_server_id(str(written))
+
+
+TEXT_FORMS: Mapping[Any, TextForm] = {
     Range: TextForm(
         written_as=(str, int, float),
         expected='a range: a number, or a text such as "1:"',
@@ -50,18 +58,36 @@ TEXT_FORMS: Mapping[type, TextForm] = {
         },
     ),
     ServerId: TextForm(
-        written_as=(str, int),
-        expected='a server ID, such as "01a"',
-        parse=parse_server_id,
+        written_as=(str, int, LeadingZero),
+        expected="a server ID, such as 00a",
+        parse=server_id,
         schema={
             "title": "ServerId",
             "type": ["string", "integer"],
-            "pattern": "^(0x)?[0-9a-fA-F]{1,3}$",
+            "pattern": "^(0[xX])?[0-9a-fA-F]{1,3}$",
             "minimum": 0,
-            "maximum": MAX_SERVER_ID,
-            "description": 'a server ID in hexadecimal digits, as CSNs show it: "01a"; or a '
-            "decimal number, as in slapd's serverID: 26",
+            "maximum": 999,
+            "description": "a server ID in hexadecimal digits, as in a CSN: 010 is that of "
+            "`serverID 16`",
         },
+    ),
+    DN: TextForm(
+        written_as=(str,),
+        expected="a DN",
+        parse=parse_dn,
+        schema={"type": "string"},
+    ),
+    Filter: TextForm(
+        written_as=(str,),
+        expected="a filter",
+        parse=parse_filter,
+        schema={"type": "string"},
+    ),
+    AttributeName: TextForm(
+        written_as=(str,),
+        expected="the name of an attribute",
+        parse=parse_attribute_name,
+        schema={"type": "string"},
     ),
     Endpoint: TextForm(
         written_as=(str,), expected="a text", parse=parse_listen, schema={"type": "string"}

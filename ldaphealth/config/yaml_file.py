@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 try:  # libyaml, ten times as fast; the wheels of PyYAML have it
     from yaml import CSafeLoader as Parser
@@ -22,17 +23,37 @@ from ldaphealth.config.mistakes import ConfigError
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50  # of nested mappings and lists; a valid file has at most 8
 TAGS = "tag:yaml.org,2002:"
-MAX_SHOWN = 16
-LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
 PLAIN_SCALARS = {
     f"{TAGS}int": (re.compile(r"[-+]?[0-9]+\Z", re.ASCII), "-+0123456789"),
     f"{TAGS}float": (re.compile(r"[-+]?[0-9]*\.[0-9]+\Z", re.ASCII), "-+.0123456789"),
     f"{TAGS}bool": (re.compile(r"(?:true|false)\Z", re.ASCII), "tf"),
 }
+WITH_LEADING_ZERO = re.compile(r"[-+]?0[0-9]", re.ASCII)
+
+
+class LeadingZero(Struct, frozen=True):
+    """A number that is written with a leading zero, and its line in the file.
+
+    YAML 1.1 reads 010 as 8, YAML 1.2 as 10. Only a type that is written in such digits takes it.
+    """
+
+    text: str
+    line: int
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def mistake(self) -> str:
+        """Return what is wrong where the digits do not belong to such a type."""
+        return (
+            f"line {self.line}: {self.text} begins with a zero, as octal numbers do; "
+            "remove the zero, or put a text into quotes"
+        )
 
 
 class _Loader(Parser):
-    """`1:30` is not 90, `no` is not false, and a duplicate key is a mistake."""
+    """`1:30` is not 90, `no` is not false, `010` is not 8, and a duplicate key is a mistake."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -41,6 +62,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 for _tag, (_form, _first) in PLAIN_SCALARS.items():
     _Loader.add_implicit_resolver(_tag, _form, list(_first))
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float | LeadingZero:
+    text = loader.construct_scalar(node)
+    if WITH_LEADING_ZERO.match(text):
+        return LeadingZero(text, node.start_mark.line + 1)
+    return int(text) if node.tag == f"{TAGS}int" else float(text)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
@@ -56,19 +84,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-def _integer(_: _Loader, node: yaml.ScalarNode) -> int:
-    text = str(node.value)
-    if LEADING_ZERO.fullmatch(text):  # octal in YAML 1.1, decimal in YAML 1.2
-        line, shown = node.start_mark.line + 1, text[:MAX_SHOWN]
-        problem = (
-            f'line {line}: {shown}: write the number without leading 0, or quote it: "{shown}"'
-        )
-        raise ConfigError([problem])
-    return int(text)
-
-
 _Loader.add_constructor(f"{TAGS}map", _mapping)
-_Loader.add_constructor(f"{TAGS}int", _integer)
+_Loader.add_constructor(f"{TAGS}int", _number)
+_Loader.add_constructor(f"{TAGS}float", _number)
 
 
 def read_yaml(path: Path) -> object:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-MAX_SERVER_ID = 0xFFF  # three digits in a CSN
+MAX_SHOWN = 16
 _FORM = re.compile(r"(?:0x)?([0-9a-f]{1,3})", re.ASCII | re.IGNORECASE)
 
 
@@ -21,22 +21,18 @@ class ServerId(int):
 RetiredServerIds: TypeAlias = Annotated[
     tuple[ServerId, ...],
     Meta(
-        description="server IDs that write no more and may be missing: texts are hexadecimal, "
-        'as CSNs show them (`["01a"]`), numbers decimal'
+        description="server IDs that write no more and may be missing, in hexadecimal digits as in "
+        "CSNs: `[00a]` is `serverID 10` of slapd.conf"
     ),
 ]
 
 
-def parse_server_id(value: str | int) -> ServerId:
-    """Return the server ID of a text in hexadecimal digits, or of a number; ValueError otherwise.
-
-    A number is decimal, as in slapd's `serverID`; a text is what a CSN shows, such as `01a`.
-    """
-    if isinstance(value, str):
-        match = _FORM.fullmatch(value)
-        if not match:
-            raise ValueError(f"{value[:16]!r} is not a server ID of up to three hexadecimal digits")
-        return ServerId(int(match[1], 16))
-    if not 0 <= value <= MAX_SERVER_ID:
-        raise ValueError(f"{value} is not a server ID, 0 to {MAX_SERVER_ID}")
-    return ServerId(value)
+def parse_server_id(text: str) -> ServerId:
+    """Return the server ID of a text in hexadecimal digits, such as `01a`; ValueError otherwise."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"{text[:MAX_SHOWN]!r} is not a server ID: write it as in a CSN, in one to three "
+            "hexadecimal digits, 000 to fff"
+        )
+    return ServerId(match[1], 16)

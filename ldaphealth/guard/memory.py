@@ -40,7 +40,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     probe. `answered` is the end of the latest round with LDAP service, 0 if none; `answers` has
     that and a few before it. `silent_since` is the beginning of the first of the latest probes in a
     row without LDAP service, and `contradicted_at` when another server was first known to answer
-    after that.
+    after that. `failing` names the checks that took it out, or are about to.
 
     `share` is the accepted share of its weight. `leaning` counts the latest rounds in a row that
     all call for a larger share, or all for a smaller one. `leaning_to` is the one of these shares
@@ -61,6 +61,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     answers: tuple[BootSeconds, ...] = ()
     silent_since: BootSeconds | None = None
     contradicted_at: BootSeconds | None = None
+    failing: tuple[str, ...] = ()
     share: Share = 1.0
     leaning: int = 0
     leaning_to: Share = 1.0

@@ -26,7 +26,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     server: Server
     findings: tuple[Finding, ...]
-    effects: Mapping[str, CheckEffect]  # by check
+    effects: Mapping[str, CheckEffect]  # by check that is run on the server
     removing: tuple[Finding, ...]  # of the findings, those that would take the server out
     before: ServerMemory | None = None
     round: RoundPeriod | None = None  # not counted yet, if there is one
@@ -108,8 +108,29 @@ class Reading(Struct, frozen=True, kw_only=True):
                 silent_since=None,
                 contradicted_at=None,
             )
-        if not self.is_blamed:
+        return self._counted(past)
+
+    def _counted(self, past: ServerMemory) -> ServerMemory:
+        """Count the round as good or bad.
+
+        For a server that is out it is good only if each check that took it out could judge it. One
+        that is no longer run on the server, or may no longer take it out, does not count.
+        """
+        blamed = {each.check for each in self.removing if each.reason not in self.excused}
+        if not (blamed or past.failing):
             return replace(past, good=past.good + 1, bad=0, bad_since=None, blamed=0)
+        could = {check for check, effect in self.effects.items() if effect is CheckEffect.OUT}
+        unjudged = {each for each in could.intersection(past.failing) if not self._has_judged(each)}
+        if blamed:
+            failing = tuple(sorted(blamed | unjudged))
+            return replace(self._counted_bad(past), failing=failing)
+        past = replace(past, bad=0, bad_since=None, blamed=0)
+        if past.in_service or past.by_operator:
+            return replace(past, good=past.good + 1, failing=())
+        return replace(past, good=0 if unjudged else past.good + 1)
+
+    def _counted_bad(self, past: ServerMemory) -> ServerMemory:
+        assert self.round is not None
         return replace(
             past,
             good=0,
@@ -117,6 +138,12 @@ class Reading(Struct, frozen=True, kw_only=True):
             bad_since=past.bad_since if past.bad else self.round.began,
             blamed=past.blamed + (not self.is_hard or is_proven_silent(past)),
         )
+
+    def _has_judged(self, check: str) -> bool:
+        """Return whether a check could judge the server: UNKNOWN, or no finding, says nothing."""
+        found = [each for each in self.findings if each.check == check]
+        known = [each for each in found if each.state is not State.UNKNOWN]
+        return bool(known) and (known == found or any(each.trust.can_remove for each in known))
 
     @property
     def in_service(self) -> bool:

@@ -12,6 +12,11 @@ from msgspec import Meta, Struct
 
 from ldaphealth.model import Metric, State
 
+# What is measured, as `extra` of the Meta of thresholds (config/impossible.py).
+NOT_NEGATIVE: dict[str, object] = {"least": 0.0}
+SHARE: dict[str, object] = {"least": 0.0, "most": 1.0}
+SECONDS_OF_A_ROUND: dict[str, object] = {"least": 1e-9, "most": "deadline_seconds"}
+
 
 class Range(Struct, frozen=True):
     """`[@]start:end`: a value outside alerts, with `@` a value inside (both ends are inside).

@@ -7,13 +7,14 @@ of ldap3 and pyasn1 are not caught here: settings that cannot be encoded, and ma
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 from unicodedata import category
 
 from msgspec import Struct
 
+from ldaphealth.ldap import ber, search_filter
 from ldaphealth.model import BindMethod, Credentials
 
 gc.disable()  # objects made by loading ldap3 all stay, so there is nothing to collect meanwhile
@@ -25,7 +26,6 @@ try:
     from ldap3.operation.compare import compare_operation
     from ldap3.operation.extended import extended_operation
     from ldap3.operation.modify import modify_operation
-    from ldap3.operation.search import search_operation
     from ldap3.protocol.controls import build_control
     from ldap3.protocol.convert import build_controls_list
     from ldap3.protocol.rfc2696 import paged_search_control
@@ -38,7 +38,9 @@ START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
 POST_READ_OID = "1.3.6.1.1.13.2"  # RFC 4527 3.2
 PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
 MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
-SUCCESS, SIZE_LIMIT_EXCEEDED, COMPARE_FALSE, COMPARE_TRUE = 0, 4, 5, 6
+SUCCESS, COMPARE_FALSE, COMPARE_TRUE = 0, 5, 6
+SIZE_LIMIT_EXCEEDED, ADMIN_LIMIT_EXCEEDED = 4, 11
+SEARCH, SEQUENCE = 0x63, 0x30  # identifier octets of a request and of a list
 # Tags of responses, [APPLICATION n] in RFC 4511
 BIND, ENTRY, DONE, MODIFY, ADD, COMPARE = 1, 4, 5, 7, 9, 15
 REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
@@ -46,8 +48,53 @@ UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
 INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
 
 Scope = Literal["base", "one", "sub"]
-_SCOPES = {"base": ldap3.BASE, "one": ldap3.LEVEL, "sub": ldap3.SUBTREE}
-Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes with lower-case names
+_SCOPES = {"base": 0, "one": 1, "sub": 2}  # RFC 4511 4.5.1.2
+
+
+class Attributes(Mapping[str, tuple[str, ...]]):
+    """The values of an entry by the names that the server sent, in lower case.
+
+    A name is found in any case (RFC 4512 1.4), and without the options that the server added, as in
+    `userCertificate;binary` (2.5.2).
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, tuple[str, ...]]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        key = name.lower()
+        if key in self._values:
+            return self._values[key]
+        optioned = [self._values[each] for each in self._values if each.startswith(f"{key};")]
+        if not optioned:
+            raise KeyError(name)
+        return tuple(value for values in optioned for value in values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def all_as(self, name: str) -> Attributes:
+        """Return all values under one name, that of the only attribute that was requested.
+
+        A server may return it under another name: of an OID, an alias or a subtype.
+        """
+        if not self._values or self._values.keys() == {name}:
+            return self
+        return Attributes({name: tuple(each for values in self.values() for each in values)})
+
+
+Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes
+OctetsEntry = tuple[
+    str, Mapping[str, tuple[bytes, ...]]
+]  # names in lower case, values as they are sent
 
 
 def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
@@ -61,9 +108,21 @@ def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
 
 
 asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
-# ldap3 knows a referral (RFC 4511 4.1.10) in all results but these.
-for context in (asn1.BIND_RESPONSE_CONTEXT, asn1.EXTENDED_RESPONSE_CONTEXT):
-    context[3] = asn1.decode_sequence
+
+
+class _FieldDecoders(dict[int, Any]):
+    """Decoders by tag; a field of another tag is kept as octets, so that it can be ignored.
+
+    RFC 4511 4 requires that of clients. A bind that is answered with a referral ends with such a
+    field: in this response and in that to StartTLS ldap3 does not expect it.
+    """
+
+    def __missing__(self, _: int) -> Any:
+        return asn1.decode_octet_string
+
+
+for _name in ("BIND_RESPONSE_CONTEXT", "EXTENDED_RESPONSE_CONTEXT", "LDAP_MESSAGE_CONTEXT"):
+    setattr(asn1, _name, _FieldDecoders(getattr(asn1, _name)))
 
 
 class Response(Struct, frozen=True):
@@ -76,10 +135,10 @@ class Response(Struct, frozen=True):
 
     @property
     def code(self) -> int:
-        """Return the result code of an LDAPResult (RFC 4511 4.1.9); TypeError if it is none."""
+        """Return the resultCode of an LDAPResult (RFC 4511 4.1.9); TypeError if it is no number."""
         code = self.payload[0][3]
-        if type(code) is not int:  # a BOOLEAN is none
-            raise TypeError(f"a result code of type {type(code).__name__}")
+        if not isinstance(code, int) or isinstance(code, bool):
+            raise TypeError("the result code is not a number")
         return code
 
     @property
@@ -102,16 +161,25 @@ def response(message: bytes) -> Response:
     return Response(found["messageID"], found["protocolOp"], found["payload"], found["controls"])
 
 
-def entry(payload: Any) -> Entry:
+def entry(payload: Any) -> tuple[str, Attributes]:
     """Return a decoded SearchResultEntry (RFC 4511 4.5.2)."""
-    dn = bytes(payload[0][3]).decode("utf-8", "replace")
-    attributes = {
+    dn, found = octets_entry(payload)
+    return dn, Attributes(
+        {
+            name: tuple(value.decode("utf-8", "replace") for value in values)
+            for name, values in found.items()
+        }
+    )
+
+
+def octets_entry(payload: Any) -> OctetsEntry:
+    """Return a SearchResultEntry whose values are octets."""
+    return bytes(payload[0][3]).decode("utf-8", "replace"), {
         bytes(attribute[3][0][3]).decode("ascii", "replace").lower(): tuple(
-            bytes(value[3]).decode("utf-8", "replace") for value in attribute[3][1][3]
+            bytes(value[3]) for value in attribute[3][1][3]
         )
         for attribute in payload[1][3]
     }
-    return dn, attributes
 
 
 def _control(controls: Any, oid: str) -> bytes | None:
@@ -173,22 +241,22 @@ def bind_request(credentials: Credentials) -> bytes:
 def search_request(
     base: str, scope: Scope, filter_text: str, attributes: tuple[str, ...], size_limit: int
 ) -> bytes:
-    """Encode a search; aliases are not dereferenced."""
-    deref, seconds, types_only, escape, encode = ldap3.DEREF_NEVER, 0, False, True, True
-    return _encode(
-        search_operation(
-            base,
-            filter_text,
-            _SCOPES[scope],
-            deref,
-            attributes,
-            size_limit,
-            seconds,
-            types_only,
-            escape,
-            encode,
-        )
+    """Encode a search (RFC 4511 4.5.1); aliases are not dereferenced.
+
+    Without ldap3, which changes spaces in a filter, and refuses `(&)`.
+    """
+    scope_and_deref = bytes((0x0A, 1, _SCOPES[scope], 0x0A, 1, 0))
+    no_time_limit, types_only = ber.integer(0), b"\x01\x01\x00"
+    fields = (
+        ber.octet_string(base),
+        scope_and_deref,
+        ber.integer(size_limit),
+        no_time_limit,
+        types_only,
+        search_filter.encode(filter_text),
+        ber.element(SEQUENCE, b"".join(ber.octet_string(each) for each in attributes)),
     )
+    return ber.element(SEARCH, b"".join(fields))
 
 
 def page_controls(page_size: int, cookie: bytes) -> bytes:

@@ -5,12 +5,19 @@ config/ and the command line parse URLs here; transport.py connects to the resul
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+import os
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from socket import inet_aton
+from stat import S_ISSOCK
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
 DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0}
+
+SOCKET_PATH_BYTES = 107  # without the final NUL, unix(7)
+BROADCAST = IPv4Address("255.255.255.255")
 
 
 class Endpoint(Struct, frozen=True):
@@ -65,17 +72,60 @@ def parse_uri(uri: str) -> Endpoint:
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"{uri!r} has more than a host and port; the base is another setting")
     if scheme == "ldapi":
-        path = unquote(parts.netloc)
-        if not path.startswith("/"):
-            raise ValueError(f"{uri!r} has no socket; write ldapi://%2Frun%2Fslapd%2Fldapi")
-        if not path.isprintable():
-            raise ValueError(f"{uri!r} has a socket with control characters")
-        return Endpoint(scheme, path, 0)
+        return Endpoint(scheme, _socket_path(uri, unquote(parts.netloc)), 0)
     if not parts.hostname or any(c.isspace() or not c.isprintable() for c in parts.hostname):
         raise ValueError(f"{uri!r} has no host")
     if port == 0:
         raise ValueError(f"{uri!r} has port 0")
+    if wrong := _wrong_host(parts.hostname):
+        raise ValueError(f"{uri!r} cannot be used: {wrong}")
     return Endpoint(scheme, parts.hostname, port or DEFAULT_PORTS[scheme])
+
+
+def _socket_path(uri: str, path: str) -> str:
+    """Return the path of a Unix socket; ValueError if it can be none."""
+    if not path.startswith("/"):
+        raise ValueError(f"{uri!r} has no socket; write ldapi://%2Frun%2Fslapd%2Fldapi")
+    if not path.isprintable():
+        raise ValueError(f"{uri!r} has a socket with control characters")
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise ValueError(f"{uri!r} has a socket path of more than {SOCKET_PATH_BYTES} bytes")
+    return path
+
+
+def _wrong_host(host: str) -> str:
+    """Return why a host can never be connected to, "" if it may be."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return _wrong_name(host)
+    if address.is_multicast or address == BROADCAST:
+        return f"{host} is not the address of one host"
+    if isinstance(address, IPv6Address) and address.is_link_local and not address.scope_id:
+        return f"{host} is link-local and needs its interface, as in [{host}%eth0] (RFC 4007 11)"
+    return ""
+
+
+def _wrong_name(host: str) -> str:
+    """Return why a host that is no address cannot be a name either, "" if it can."""
+    try:
+        host.encode("idna")  # as getaddrinfo() does
+    except UnicodeError:
+        return "a part of the name is empty, or too long for DNS"
+    if host.rpartition(".")[2].isdigit():  # a top-level domain is alphabetic, RFC 3696 2
+        try:
+            inet_aton(host)  # takes 127.1, too
+        except OSError:
+            return f"{host} is not an IPv4 address"
+    return ""
+
+
+def is_other_file(path: str) -> bool:
+    """Return whether there is something at the path that is not a socket."""
+    try:
+        return not S_ISSOCK(Path(path).stat().st_mode)
+    except OSError:
+        return False
 
 
 def parse_listen(text: str) -> Endpoint:

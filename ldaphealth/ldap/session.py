@@ -6,24 +6,36 @@ all waiting is in transport.py. Every error is raised as SessionError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.ldap import codec
-from ldaphealth.ldap.codec import Entry, Response, Scope
+from ldaphealth.ldap import ber, codec
+from ldaphealth.ldap.codec import Attributes, Entry, OctetsEntry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
+ANY = "(objectClass=*)"
 ROOT_DSE = ("monitorContext", "supportedControl")
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
+COUNTED_ENTRY_BYTES = 1024  # its DN, and 20 octets
+
 T = TypeVar("T")
+
+
+class Count(Struct, frozen=True):
+    """The number of entries that a search found; there may be more if a limit ended it."""
+
+    entries: int
+    limited: bool
 
 
 class Session:
@@ -45,7 +57,8 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
-        self._root_dse: Mapping[str, tuple[str, ...]] | None = None
+        self._has_answer = False  # whether the server has sent an LDAP response
+        self._read_once: dict[Hashable, Any] = {}
 
     @property
     def alive(self) -> bool:
@@ -63,6 +76,7 @@ class Session:
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
+        self._message_id = 0
         tls = self.server.tls
         if tls.start_tls:
             request = codec.start_tls_request()
@@ -92,32 +106,81 @@ class Session:
     ) -> tuple[Entry, ...]:
         """Return the entries found, at most `size_limit` unless 0; referrals are not followed.
 
-        Values that are not UTF-8 come back with replacement characters.
+        Values that are not UTF-8 come back with replacement characters. Names of attributes are as
+        the server sends them, and found in any case; if one attribute is requested, all that comes
+        back is under its name (`codec.Attributes`).
         """
         request = self._request(
             codec.search_request, base, scope, filter_text, (*attributes,), size_limit
         )
-        entries: list[Entry] = []
-        code, response = self._exchange("search", request, codec.DONE, entries)
+        entries: list[tuple[str, Attributes]] = []
+        code, response = self._exchange("search", request, codec.DONE, _appending_to(entries))
         full = code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
         if code != codec.SUCCESS and not full:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
+        if len(attributes) == 1 and is_attribute(attributes[0]):
+            name = attributes[0].lower()
+            return tuple((dn, found.all_as(name)) for dn, found in entries)
         return tuple(entries)
+
+    def count(self, base: str, scope: Scope, filter_text: str, size_limit: int) -> Count:
+        """Return how many entries a search finds, up to `size_limit`; their values are not sent.
+
+        A limit of the server, or on the bytes of so many entries, ends the count and is no failure,
+        unless nothing was counted. After the latter the session begins anew on another connection.
+        A server that sends more entries than `size_limit`, and does not end, is a failure.
+        """
+        request = self._request(
+            codec.search_request, base, scope, filter_text, (NO_ATTRIBUTES,), size_limit
+        )
+        counted = 0
+
+        def count_entry(_: Any) -> None:
+            nonlocal counted
+            counted += 1
+
+        try:
+            with self._connected().extra_bytes(size_limit * COUNTED_ENTRY_BYTES):
+                code, response = self._exchange("search", request, codec.DONE, count_entry)
+        except SessionError as error:
+            if error.failure.kind is not FailureKind.TOO_LARGE or not 0 < counted <= size_limit:
+                raise
+            self.connect()
+            self.bind()
+            return Count(counted, limited=True)
+        limited = counted > 0 and code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
+        if code != codec.SUCCESS and not limited:
+            raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
+        return Count(counted, limited)
+
+    def search_once(
+        self, base: str, scope: Scope, filter_text: str, attributes: Sequence[str]
+    ) -> tuple[Entry, ...]:
+        """Return what the same search found before in this session; search if it was not done.
+
+        Checks that need the same entries share one search. A failure is raised again.
+        """
+        key = (base, scope, filter_text, (*attributes,))
+        return self.once(key, lambda: self.search(base, scope, filter_text, attributes))
 
     def renew(self, deadline: Deadline) -> None:
         """Set a new deadline and reset the byte budget, for a session that reads much."""
         self._connected().renew(deadline, self._budget_bytes)
         self.deadline = deadline
 
-    def pages(
+    def pages(  # noqa: PLR0913, PLR0917  those of a search
         self,
         base: str,
         scope: Scope,
         filter_text: str,
         attributes: Sequence[str],
         page_size: int,
-    ) -> Iterator[tuple[Entry, ...]]:
+        reduced: Callable[[OctetsEntry], T],
+    ) -> Iterator[tuple[T, ...]]:
         """Yield the entries found page by page (RFC 2696), including referral entries.
+
+        `reduced` returns what is kept of an entry. It is called as soon as the entry arrives, so
+        the values of a page are never in memory together.
 
         Deadline and byte budget are for all pages together, unless the caller renews them between
         pages; the caller must then limit the number of pages. At a size limit of the server,
@@ -126,9 +189,13 @@ class Session:
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
         while empty < MOST_EMPTY_PAGES:
-            entries: list[Entry] = []
+            entries: list[T] = []
             controls = self._request(codec.page_controls, page_size, cookie)
-            code, response = self._exchange("search", request, codec.DONE, entries, controls)
+
+            def keep(payload: Any, entries: list[T] = entries) -> None:
+                entries.append(reduced(codec.octets_entry(payload)))
+
+            code, response = self._exchange("search", request, codec.DONE, keep, controls)
             if entries:
                 yield tuple(entries)
             if code != codec.SUCCESS:
@@ -146,26 +213,40 @@ class Session:
         A server that hides an entry returns success without an entry (RFC 4511 4.5.2). A client
         cannot distinguish the two.
         """
-        entries = self.search(dn, "base", "(objectClass=*)", attributes)
-        if not entries:
-            detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject"))
-        return entries[0][1]
+        return _only(dn, self.search(dn, "base", ANY, attributes))
+
+    def read_once(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return what `read` returns, from the same read before in this session if there is one."""
+        return _only(dn, self.search_once(dn, "base", ANY, attributes))
 
     def root_dse(self) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes ROOT_DSE of the root DSE (RFC 4512 5.1), read once in a session.
 
         It is empty if the account may not read it.
         """
-        if self._root_dse is None:
-            found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
-            self._root_dse = found[0][1] if found else {}
-        return self._root_dse
+        return self.once("root DSE", self._read_root_dse)
+
+    def _read_root_dse(self) -> Mapping[str, tuple[str, ...]]:
+        found = self.search("", "base", ANY, ROOT_DSE)
+        return found[0][1] if found else {}
 
     @property
     def known_root_dse(self) -> Mapping[str, tuple[str, ...]] | None:
         """Return what `root_dse` has read in this session, None if it was not called."""
-        return self._root_dse
+        found = self._read_once.get("root DSE")
+        return None if isinstance(found, SessionError) else found
+
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what the first call with that key in this session read, or raise its error."""
+        if key not in self._read_once:
+            try:
+                self._read_once[key] = read()
+            except SessionError as error:
+                self._read_once[key] = error
+        found: T | SessionError = self._read_once[key]
+        if isinstance(found, SessionError):
+            raise found
+        return found
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""
@@ -230,8 +311,7 @@ class Session:
             return run()
         except SessionError as error:
             self.close()
-            if self.counts:
-                raise SessionError(replace(error.failure, answered=True)) from error
+            error.failure = replace(error.failure, answered=self._has_answer)
             raise
         finally:
             spent = max(0.0, self.deadline.now() - started)
@@ -251,17 +331,20 @@ class Session:
         """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
         self._message_id += 1
         body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
-        return b"\x30" + _length(len(body)) + body
+        return ber.element(codec.SEQUENCE, body)
 
     def _exchange(
         self,
         operation: str,
         request: bytes,
         final: int,
-        entries: list[Entry] | None = None,
+        receive_entry: Callable[[Any], None] | None = None,
         controls: bytes = b"",
     ) -> tuple[int, Response]:
-        """Send one request; return the result code and its final response."""
+        """Send one request; return the result code and its final response.
+
+        `receive_entry` gets the payload of each SearchResultEntry; only a search has them.
+        """
         transport = self._connected()
 
         def run() -> tuple[int, Response]:
@@ -271,12 +354,13 @@ class Session:
                 try:
                     if response.tag == final:
                         return response.code, response
-                    if response.tag == codec.ENTRY and entries is not None:
-                        entries.append(codec.entry(response.payload))
+                    if response.tag == codec.ENTRY and receive_entry is not None:
+                        receive_entry(response.payload)
                         continue
                 except Exception as error:
                     raise _malformed(error) from error
-                if response.tag not in (codec.REFERENCE, codec.INTERMEDIATE) or entries is None:
+                is_between = response.tag in (codec.REFERENCE, codec.INTERMEDIATE)
+                if not is_between or receive_entry is None:
                     detail = f"unexpected type of response to {operation}"
                     raise SessionError(Failure(FailureKind.PROTOCOL, detail))
 
@@ -295,6 +379,7 @@ class Session:
         if response.message_id != self._message_id:
             detail = f"unexpected message ID {response.message_id} in a response"
             raise SessionError(Failure(FailureKind.PROTOCOL, detail))
+        self._has_answer = True
         return response
 
     def _expect_success(  # noqa: PLR0913  all of one operation
@@ -339,6 +424,18 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
     return session
 
 
+def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[Any], None]:
+    return lambda payload: entries.append(codec.entry(payload))
+
+
+def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
+    """Return the attributes of the only entry that was found; noSuchObject without one."""
+    if not entries:
+        detail = f"{printable(dn)}: no such entry, or no right to read it"
+        raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
+    return entries[0][1]
+
+
 def _malformed(error: Exception) -> SessionError:
     detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
     return SessionError(Failure(FailureKind.PROTOCOL, detail))
@@ -348,7 +445,7 @@ def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
     """Return the error for a result code, with the server's message in printable form."""
     name, message = response.code_name, response.message
     detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
-    return SessionError(Failure(kind, detail, name))
+    return SessionError(Failure(kind, detail, name, answered=True))
 
 
 def _disconnected(response: Response) -> SessionError:
@@ -359,11 +456,3 @@ def _disconnected(response: Response) -> SessionError:
         name = ""
     detail = f"the server closed the session: {name or 'no reason given'}"
     return SessionError(Failure(FailureKind.CONNECT, detail, name))
-
-
-def _length(size: int) -> bytes:
-    """Encode a BER length (X.690 8.1.3)."""
-    if size < 0x80:  # noqa: PLR2004  short form
-        return bytes((size,))
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((0x80 | len(octets),)) + octets

@@ -13,15 +13,16 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.ldap.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import Endpoint, is_other_file
+from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
 from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
 
@@ -29,9 +30,11 @@ BUDGET_BYTES = 64 * 1024  # one session; a whole round of built-in checks receiv
 TLS_BYTES = 64 * 1024  # for the handshake (a chain of certificates has 3 to 10 KiB) and records
 CHUNK_BYTES = 16 * 1024
 SEQUENCE = 0x30
+TLS_ALERT = b"\x15\x03"  # the first octets of the record of an alert, RFC 8446 5.1
 
-# Errors of connect(2) whose cause is this host. EHOSTUNREACH is not among them: it is reported for
-# a neighbour that does not answer ARP, which is a dead server.
+# Errors of socket(2) and connect(2) whose cause is this host, or an address in the settings that
+# cannot be used. EHOSTUNREACH is not among them: it is reported for a neighbour that does not
+# answer ARP, which is a dead server. Nor is ENOENT: slapd removes its Unix socket when it ends.
 LOCAL_ERRNOS = frozenset(
     {
         errno.ENETUNREACH,
@@ -43,6 +46,13 @@ LOCAL_ERRNOS = frozenset(
         errno.ENOBUFS,
         errno.EACCES,
         errno.EPERM,
+        errno.EINVAL,
+        errno.EAFNOSUPPORT,
+        errno.EPROTONOSUPPORT,
+        errno.EPROTOTYPE,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.ELOOP,
     }
 )
 
@@ -92,7 +102,8 @@ def _getaddrinfo(endpoint: Endpoint, flags: int) -> list[Address] | OSError:
 def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers; each has its share of the time.
 
-    The share is the time left divided by the number of addresses left.
+    The share is the time left divided by the number of addresses left. SessionError with the last
+    failure; one that is not local counts more, as where this host has no route for IPv6.
     """
     last: SessionError | None = None
     for position, (family, address) in enumerate(addresses):
@@ -109,11 +120,21 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
         except TimeoutError:
             last = deadline.passed(f"connecting to {where}")
         except OSError as error:
-            is_local = error.errno in LOCAL_ERRNOS
-            detail = f"cannot connect to {where}: {error.strerror or error}"
-            last = SessionError(Failure(FailureKind.CONNECT, detail, is_local=is_local))
+            failed = _connect_error(where, error, is_socket=family == socket.AF_UNIX)
+            if last is None or not failed.failure.is_local:
+                last = failed
     assert last is not None, "getaddrinfo never returns an empty list"
     raise last
+
+
+def _connect_error(where: str, error: OSError, *, is_socket: bool) -> SessionError:
+    """Return the error for a connection that cannot be made; without an errno Python refused it."""
+    if is_socket and is_other_file(where):  # connect(2) reports ECONNREFUSED for it
+        detail = f"cannot connect to {where}: it is not a Unix socket"
+        return SessionError(Failure(FailureKind.CONNECT, detail, is_local=True))
+    is_local = error.errno is None or error.errno in LOCAL_ERRNOS
+    detail = f"cannot connect to {where}: {error.strerror or error}"
+    return SessionError(Failure(FailureKind.CONNECT, detail, is_local=is_local))
 
 
 def _connect(
@@ -148,47 +169,17 @@ def _raise_error(number: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return the context for these settings, cached until one of the files changes.
-
-    To make one reads all trusted authorities (50 ms of CPU with those of the system).
-    """
-    files = (tls.ca_file, tls.certificate_file, tls.key_file)
-    try:
-        stamps = tuple(os.stat(path).st_mtime_ns if path else 0 for path in files)  # noqa: PTH116
-        return _tls_context(tls.verify, files, stamps)
-    except (OSError, ssl.SSLError) as error:
-        detail = f"cannot load the TLS files {', '.join(filter(None, files))}: {error}"
-        raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
-
-
-@lru_cache(maxsize=64)
-def _tls_context(
-    verify: bool,
-    files: tuple[str, str, str],
-    stamps: tuple[int, ...],  # noqa: ARG001  part of the key of the cache
-) -> ssl.SSLContext:
-    ca_file, certificate_file, key_file = files
-    context = ssl.create_default_context(cafile=ca_file or None)
-    # Python 3.13 sets it by default; libldap and RFC 4513 do not require it. An authority without
-    # keyUsage would take its servers out of service after an upgrade of this host.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if certificate_file:
-        context.load_cert_chain(certificate_file, key_file or None)
-    return context
-
-
 class Certificate(Struct, frozen=True):
     """The certificate of a server: its host names and addresses, and when it expires.
 
     OpenSSL only returns these for a verified certificate; else they are empty and None.
+    `client_expires_epoch_seconds`: when the client certificate expires, or the first of its chain;
+    None if there is none.
     """
 
     names: tuple[str, ...] = ()
-    expires_epoch_seconds: float | None = None
+    expires_epoch_seconds: EpochSeconds | None = None
+    client_expires_epoch_seconds: EpochSeconds | None = None
 
 
 class Transport:
@@ -199,7 +190,10 @@ class Transport:
     ) -> None:
         self.sock = sock
         self._buffer = bytearray()
-        self._tls: ssl.SSLObject | None = None
+        self._tls: TlsObject | None = None
+        self._tls_settings = Tls()
+        self._client_expires: EpochSeconds | None = None
+        self._has_message = False  # whether a whole message was received since TLS started
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.renew(deadline, budget_bytes)
 
@@ -209,6 +203,18 @@ class Transport:
         self.budget_bytes = budget_bytes
         self._wire_bytes = budget_bytes + TLS_BYTES
 
+    @contextlib.contextmanager
+    def extra_bytes(self, count: int) -> Iterator[None]:
+        """Let the server send that many bytes more meanwhile; the rest of them is not kept."""
+        budget_bytes, wire_bytes = self.budget_bytes, self._wire_bytes
+        self.budget_bytes += count
+        self._wire_bytes += count
+        try:
+            yield
+        finally:
+            self.budget_bytes = min(self.budget_bytes, budget_bytes)
+            self._wire_bytes = min(self._wire_bytes, wire_bytes)
+
     def start_tls(self, tls: Tls, name: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and contain `name`.
 
@@ -216,15 +222,20 @@ class Transport:
         """
         if self._buffer:  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
             raise _protocol("the server sent data in the clear before the TLS handshake")
-        context = tls_context(tls)
+        client = client_tls(tls)
         doing = f"TLS handshake with {name}"
         try:
-            self._tls = context.wrap_bio(self._from_server, self._to_server, server_hostname=name)
+            connection = client.context.wrap_bio(
+                self._from_server, self._to_server, server_hostname=name
+            )
         except (ValueError, TypeError) as error:  # an invalid name; ssl.SSLError is an OSError
             detail = f"{printable(name)} is not a valid host name for TLS: {error}"
             raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
+        assert isinstance(connection, TlsObject), "the context makes no others"
+        self._tls, self._tls_settings, self._has_message = connection, tls, False
+        self._client_expires = client.certificate_expires
         try:
-            self._through_tls(self._tls.do_handshake, doing)
+            self._through_tls(connection.do_handshake, doing)
         except TimeoutError:
             raise self.deadline.passed(doing) from None
         except ssl.SSLCertVerificationError as error:
@@ -232,16 +243,17 @@ class Transport:
             raise SessionError(Failure(FailureKind.CERTIFICATE, detail)) from error
         except OSError as error:  # ssl.SSLError is one
             detail = f"TLS handshake with {name} failed: {_reason(error)}"
-            raise SessionError(Failure(FailureKind.TLS, detail)) from error
+            raise self._broken(FailureKind.TLS, detail, error) from error
 
     def certificate(self) -> Certificate | None:
-        """Return the certificate of the handshake; None without TLS."""
+        """Return the certificate of the server in the handshake; None without TLS."""
         if self._tls is None:
             return None
         found = self._tls.getpeercert() or {}
         names = tuple(str(name[-1]) for name in found.get("subjectAltName", ()))
         end = found.get("notAfter")
-        return Certificate(names, float(ssl.cert_time_to_seconds(str(end))) if end else None)
+        expires = float(ssl.cert_time_to_seconds(str(end))) if end else None
+        return Certificate(names, expires, self._client_expires)
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""
@@ -261,12 +273,14 @@ class Transport:
             most = min(CHUNK_BYTES, self.budget_bytes)
             chunk = self._io(lambda: self._read(most, doing), doing)  # noqa: B023  called now
             if not chunk:
-                detail = f"the server closed the connection: {doing}"
-                raise SessionError(Failure(FailureKind.CONNECT, detail))
+                raise self._broken(
+                    FailureKind.CONNECT, f"the server closed the connection: {doing}", None
+                )
             self.budget_bytes -= len(chunk)
             self._buffer += chunk
         message = bytes(self._buffer[:size])
         del self._buffer[:size]
+        self._has_message = True
         return message
 
     def _send(self, data: bytes, doing: str) -> None:
@@ -332,7 +346,35 @@ class Transport:
             raise self.deadline.passed(doing) from None
         except OSError as error:
             detail = f"the connection broke: {doing}: {_reason(error)}"
-            raise SessionError(Failure(FailureKind.CONNECT, detail)) from error
+            raise self._broken(FailureKind.CONNECT, detail, error) from error
+
+    def _broken(self, kind: FailureKind, detail: str, error: OSError | None) -> SessionError:
+        """Return the error for a connection that broke; `error` is None if the server closed it.
+
+        With TLS 1.3 a server refuses a client certificate after the handshake of the client has
+        ended (RFC 8446 2), so the alert may wait behind an error of send(2).
+        """
+        tls = self._tls
+        if tls is None:
+            return SessionError(Failure(kind, detail))
+        if not isinstance(error, ssl.SSLError | None):
+            error = self._waiting_error() or error
+        requested = tls.requests_certificate and not self._has_message
+        why = refusal(error, self._tls_settings, requested_certificate=requested)
+        if not why:
+            return SessionError(Failure(kind, detail))
+        return SessionError(Failure(FailureKind.TLS_REFUSED, why))
+
+    def _waiting_error(self) -> ssl.SSLError | None:
+        """Return the error of TLS in what the server sent before it closed the connection."""
+        try:
+            while self._read(CHUNK_BYTES, "reading why the connection broke"):
+                pass
+        except ssl.SSLError as error:
+            return error
+        except (OSError, SessionError):
+            pass
+        return None
 
     def close(self) -> None:
         """Close the socket; never waits and never fails."""
@@ -344,6 +386,9 @@ def frame_bytes(buffer: bytes | bytearray) -> int | None:
 
     SessionError if it is not LDAP, without a wait for the rest until the deadline.
     """
+    if buffer.startswith(TLS_ALERT):
+        detail = "the server answers with a TLS alert: this port speaks LDAPS, so write ldaps://"
+        raise SessionError(Failure(FailureKind.TLS_REFUSED, detail))
     if buffer and buffer[0] != SEQUENCE:
         raise _protocol("what the server sent is not LDAP")
     if len(buffer) < 2:  # noqa: PLR2004  tag and first length octet

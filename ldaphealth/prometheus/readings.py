@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ldaphealth.checks import certificate, consumer, monitor, resources
+from ldaphealth.checks import certificate, entry_count, monitor, resources
+from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
@@ -149,9 +150,16 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
     return series
 
 
+def entries(known: LiveServer) -> Iterator[Series]:
+    """Yield the number of entries of each database in the facts of `entry_count`."""
+    facts: entry_count.Facts | None = _facts(known, "entry_count")
+    for suffix, count in facts.entries.items() if facts is not None else ():
+        yield (suffix,), float(count)
+
+
 def links(known: LiveServer) -> Iterator[Series]:
     """Yield whether each link of the server to a provider is connected."""
-    facts: consumer.Facts | None = _facts(known, "consumer")
+    facts: LinkFacts | None = _facts(known, "consumer")
     for link in facts.links if facts is not None else ():
         yield (link.name,), float(link.connected)
 
@@ -161,6 +169,13 @@ def certificate_expiry(known: LiveServer) -> Iterator[Series]:
     facts: certificate.Facts | None = _facts(known, "certificate")
     if facts is not None and facts.expires_epoch_seconds is not None:
         yield (), facts.expires_epoch_seconds
+
+
+def client_certificate_expiry(known: LiveServer) -> Iterator[Series]:
+    """Yield the end of the client certificate's validity, in seconds since the epoch."""
+    facts: certificate.Facts | None = _facts(known, "certificate")
+    if facts is not None and facts.client_expires_epoch_seconds is not None:
+        yield (), facts.client_expires_epoch_seconds
 
 
 def _facts(known: LiveServer, check: str) -> Any:

@@ -172,10 +172,24 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "suffix"),
     ),
     Family(
+        name="ldaphealth_slapd_database_entries",
+        kind=GAUGE,
+        help="Entries of an MDB database, by the suffix that the check compares.",
+        read=readings.entries,
+        labels=(*SERVER, "suffix"),
+    ),
+    Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the certificate that the server presented expires.",
         read=readings.certificate_expiry,
+        labels=SERVER,
+    ),
+    Family(
+        name="ldaphealth_client_certificate_expiry_timestamp_seconds",
+        kind=GAUGE,
+        help="When the client certificate (certificate_file), or the first of its chain, expires.",
+        read=readings.client_certificate_expiry,
         labels=SERVER,
     ),
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, sleep
 
 from msgspec import Struct
+from msgspec.structs import replace
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
 from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
@@ -55,6 +56,12 @@ def run_round(
     often locks an account. `now` is the clock of the deadline.
     """
     deadline = Deadline.after(round_.deadline_seconds, now)
+    return _with_answers(_probe_and_confirm(round_, probe, deadline, pause))
+
+
+def _probe_and_confirm(
+    round_: RoundPlan, probe: Probe, deadline: Deadline, pause: Callable[[float], None]
+) -> Observations:
     parallel = _ParallelProbe(round_, probe, deadline)
     try:
         first = probe(round_.server, round_.checks, deadline)
@@ -64,8 +71,8 @@ def run_round(
         return first
     if parallel.is_started:
         second = parallel.wait()
-        # It had less time, so its timeout counts only if the first probe timed out, too.
-        return first if _timed_out(second) and not _timed_out(first) else first + second
+        # It had less time, so its timeout counts only if the first probe got no answer either.
+        return first if _timed_out(second) and _came_further(first) else first + second
     return first + _confirmations(round_, probe, deadline, first, pause)
 
 
@@ -142,6 +149,23 @@ def _confirmations(
         sleep=pause,
     )(probe_again)
     return seen
+
+
+def _with_answers(seen: Observations) -> Observations:
+    """Return the observations; a timeout of a server that answered in another probe says so."""
+    if not any(each.failure is not None and each.failure.answered for each in seen):
+        return seen
+    return [
+        replace(each, failure=replace(each.failure, answered=True))
+        if each.failure is not None and each.failure.kind is FailureKind.TIMEOUT
+        else each
+        for each in seen
+    ]
+
+
+def _came_further(first: Iterable[AnyObservation]) -> bool:
+    """Return whether a probe ended before the deadline, or with at least one LDAP response."""
+    return not _timed_out(first) or any(each.failure and each.failure.answered for each in first)
 
 
 def _is_hard(seen: Iterable[AnyObservation]) -> bool:

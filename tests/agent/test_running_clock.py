@@ -28,6 +28,7 @@ from ldaphealth.agent.running_clock import (
     RunningClock,
 )
 
+LATE = (ON_TIME_SECONDS + MOST_COUNTED_SECONDS) / 2
 START = Beat(at=100.0, running=100.0, calm_since=100.0)
 
 
@@ -43,13 +44,13 @@ def after(*passed: float) -> Beat:
     [
         pytest.param((BEAT_SECONDS,) * 10, 10 * BEAT_SECONDS, 1, 0, id="on time"),
         pytest.param((ON_TIME_SECONDS,), ON_TIME_SECONDS, 1, 0, id="nearly late"),
-        pytest.param((0.2,), 0.2, 2, 1, id="late: it counts, and then the clock goes slower"),
-        pytest.param((0.2, 0.2), 0.2 + 0.1, 3, 2, id="late again"),
+        pytest.param((LATE,), LATE, 2, 1, id="late: it counts, and then the clock goes slower"),
+        pytest.param((LATE, LATE), LATE * 1.5, 3, 2, id="late again"),
         pytest.param((3600.0,), MOST_COUNTED_SECONDS, 2, 1, id="stopped for an hour"),
         pytest.param(
             (3600.0, BEAT_SECONDS), MOST_COUNTED_SECONDS + BEAT_SECONDS / 2, 2, 1, id="and after it"
         ),
-        pytest.param((0.2,) * 50, None, SLOWEST, 50, id="always late"),
+        pytest.param((LATE,) * 50, None, SLOWEST, 50, id="always late"),
     ],
 )
 def test_a_late_beat_shows_that_the_host_is_too_slow(
@@ -65,14 +66,14 @@ def test_a_late_beat_shows_that_the_host_is_too_slow(
 def test_it_goes_as_fast_as_before_once_no_beat_is_late() -> None:
     calm = (BEAT_SECONDS,) * round(CALM_SECONDS / BEAT_SECONDS + 1)
 
-    assert [after(0.2, 0.2, *calm * times).slowness for times in range(4)] == [3, 2, 1, 1]
+    assert [after(LATE, LATE, *calm * times).slowness for times in range(4)] == [3, 2, 1, 1]
 
 
 def test_on_a_host_that_is_always_late_a_deadline_still_ends() -> None:
-    beat = after(*(0.2,) * 20)
+    beat = after(*(LATE,) * 20)
     began = beat
     while beat.running < began.running + 5.0:
-        beat = beat.next(beat.at + 0.2)
+        beat = beat.next(beat.at + LATE)
 
     assert beat.at - began.at == pytest.approx(SLOWEST * 5.0, abs=0.5)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.replication import CHECK, Params
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import Server
 from tests.checks.seen import cluster, planned
 
@@ -32,7 +33,7 @@ def test_what_a_server_holds(bases: tuple[str, ...], dn: str, expected: bool) ->
 
 
 def test_a_server_is_judged_in_what_it_holds() -> None:
-    params = Params(bases=("dc=x", "dc=y"))
+    params = Params(bases=(DN("dc=x"), DN("dc=y")))
 
     assert params.contexts(server()) == ("dc=x", "dc=y")
     assert params.contexts(server("DC=X")) == ("dc=x",)
@@ -44,8 +45,8 @@ def test_a_server_that_holds_nothing_of_a_check_is_a_mistake() -> None:
     for bases, params, mistakes in (
         (("dc=x",), Params(), 0),
         (("dc=y",), Params(), 1),
-        (("dc=y",), Params(base="dc=y"), 0),
-        (("dc=z",), Params(bases=("dc=x", "dc=y")), 1),
+        (("dc=y",), Params(base=DN("dc=y")), 0),
+        (("dc=z",), Params(bases=(DN("dc=x"), DN("dc=y"))), 1),
     ):
         configured = type(one)(
             name="c", servers=(server(*bases),), checks=one.checks, min_in_service=0

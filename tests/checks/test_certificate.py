@@ -26,8 +26,8 @@ NOW = 1_800_000_000.0
 SETTINGS = Params()
 
 
-def case(facts: Mapping[str, object], expected: Opinion, params: Params = SETTINGS) -> Case:
-    return Case(view(saw("certificate", facts)), params, (expected,))
+def case(facts: Mapping[str, object], *expected: Opinion, params: Params = SETTINGS) -> Case:
+    return Case(view(saw("certificate", facts)), params, expected)
 
 
 def ends_in(days: float) -> dict[str, object]:
@@ -39,6 +39,10 @@ def ends_in(days: float) -> dict[str, object]:
     }
 
 
+def with_client(days: float, facts: Mapping[str, object]) -> dict[str, object]:
+    return {**facts, "client_expires_epoch_seconds": NOW + days * 86400}
+
+
 NOT_APPLICABLE: Opinion = ("not_applicable", OK, SOFT)
 CASES = {
     "months left": case(ends_in(90), ("ok", OK, SOFT)),
@@ -47,10 +51,24 @@ CASES = {
     "less than a week": case(ends_in(6.9), ("expires", CRITICAL, TOLD)),
     "ended": case(ends_in(-1), ("expires", CRITICAL, TOLD)),
     "another threshold": case(
-        ends_in(20), ("ok", OK, SOFT), Params(Thresholds(critical=Range(start=3)))
+        ends_in(20), ("ok", OK, SOFT), params=Params(Thresholds(critical=Range(start=3)))
     ),
     "no TLS": case({"certificate": "none"}, NOT_APPLICABLE),
     "not verified": case({"certificate": "not_verified"}, NOT_APPLICABLE),
+    "the client's has months left": case(with_client(90, ends_in(90)), ("ok", OK, SOFT)),
+    "the client's expires soon": case(
+        with_client(3, ends_in(90)), ("ok", OK, SOFT), ("client_expires", CRITICAL, TOLD)
+    ),
+    "both expire soon": case(
+        with_client(20, ends_in(3)),
+        ("expires", CRITICAL, TOLD),
+        ("client_expires", WARNING, TOLD),
+    ),
+    "not verified, and the client's has expired": case(
+        with_client(-1, {"certificate": "not_verified", "observed_epoch_seconds": NOW}),
+        NOT_APPLICABLE,
+        ("client_expires", CRITICAL, TOLD),
+    ),
 }
 
 

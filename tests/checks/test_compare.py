@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.compare import Params
+from ldaphealth.ldap.names import DN, AttributeName
 from tests.checks.seen import (
     CRITICAL,
     EXPECTATION,
@@ -18,7 +19,7 @@ from tests.checks.seen import (
     view,
 )
 
-PARAMS = Params("cn=config,dc=x", "cn", "Root")
+PARAMS = Params(DN("cn=config,dc=x"), AttributeName("cn"), "Root")
 NOT_HELD, TOO_SLOW = ("compareFalse", CRITICAL, EXPECTATION), ("slow", CRITICAL, SOFT)
 
 
@@ -40,7 +41,7 @@ def test_a_compare_is_judged(case: Case) -> None:
 
 
 def test_the_sentence_says_what_the_entry_lacks_on_one_harmless_line() -> None:
-    params = Params("dc=x", "description", "a\nb\x1b[31m")
+    params = Params(DN("dc=x"), AttributeName("description"), "a\nb\x1b[31m")
     told = judged(view(saw("compare", {"true": False})), params)[0].summary
 
     assert told == r"dc=x does not hold description: a\nb\x1b[31m"

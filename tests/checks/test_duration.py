@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ldaphealth.checks import bind, compare, connect, search, unbind, write
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
+from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.model import Metric
 from tests.checks.seen import (
     CRITICAL,
@@ -45,8 +46,10 @@ TIMED = {
     "bind": Timed(bind.Params(), {}, 1.0, 3.0),
     "unbind": Timed(unbind.Params(), {}, 1.0, 3.0),
     "search": Timed(search.Params(), {"entries": 1, "matching": 0}, 0.5, 2.0),
-    "compare": Timed(compare.Params("dc=x", "dc", "x"), {"true": True}, 0.5, 2.0),
-    "write": Timed(write.Params("ou=canaries,dc=x"), WROTE, 0.5, 2.0),
+    "compare": Timed(
+        compare.Params(DN("dc=x"), AttributeName("dc"), "x"), {"true": True}, 0.5, 2.0
+    ),
+    "write": Timed(write.Params(DN("ou=canaries,dc=x")), WROTE, 0.5, 2.0),
 }
 SLOW, TOO_SLOW = ("slow", WARNING, SOFT), ("slow", CRITICAL, SOFT)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from ldaphealth.checks.propagation import MOST_READERS, Params, _some
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding
 from tests.checks.seen import (
     CRITICAL,
@@ -26,9 +27,9 @@ from tests.checks.seen import (
     view,
 )
 
-DN = "cn=agent c/s0 propagation,ou=canaries,dc=x"
-NOT_HERE = f"{DN} does not exist here, or there is no right to read it"
-PARAMS = Params(container="ou=canaries,dc=x")
+CANARY = "cn=agent c/s0 propagation,ou=canaries,dc=x"
+NOT_HERE = f"{CANARY} does not exist here, or there is no right to read it"
+PARAMS = Params(container=DN("ou=canaries,dc=x"))
 NAMES = ("s0", "s1", "s2", "s3", "s4")
 LOST, SPLIT = ("lost", CRITICAL, SOFT), ("split", CRITICAL, TOLD)
 ISOLATED = ("isolated", CRITICAL, SOFT)
@@ -68,7 +69,7 @@ def story(writer: str, *seen: Seen, outcome: str = "written", detail: str = "") 
     others = [f"c/{name}" for name in NAMES if name != writer]
     return {
         "writer": f"c/{writer}",
-        "dn": DN,
+        "dn": CANARY,
         "turns": 4,
         "lost_seconds": 10.0,
         "outcome": outcome,
@@ -241,7 +242,7 @@ def only(me: str, *stories: Story) -> Finding:
         (
             "s0",
             [story("s0", outcome="foreign")],
-            f"{DN} lacks the mark of this agent in ou; nothing was written",
+            f"{CANARY} lacks the mark of this agent in ou; nothing was written",
         ),
     ],
 )
@@ -275,4 +276,4 @@ def test_of_very_many_servers_all_are_watched_in_the_end() -> None:
 @pytest.mark.parametrize("agent", ["lb 1", "lb,1", "ä"])
 def test_an_agent_whose_name_would_need_escaping_is_refused(agent: str) -> None:
     with pytest.raises(ValueError, match="agent must consist of letters"):
-        Params(container="dc=x", agent=agent)
+        Params(container=DN("dc=x"), agent=agent)

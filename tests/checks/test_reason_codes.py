@@ -1,4 +1,4 @@
-"""The codes that the tables produce are the codes that docs/verdicts.md lists, and no others.
+"""The codes that the tables produce are the codes of the table of reason codes, and no others.
 
 A reason code is part of the product: one that is not written down cannot be relied upon, and one
 that nothing produces is a promise that nobody keeps.
@@ -6,21 +6,25 @@ that nothing produces is a promise that nobody keeps.
 
 from __future__ import annotations
 
-import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from ldap3.core.results import RESULT_CODES
 
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
-from ldaphealth.model import CheckEffect, State
+from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.reason_codes import REASON_CODES, RESULT_CODE, ReasonCode
 from tests.checks import (
     test_certificate,
     test_compare,
     test_consumer,
     test_content,
     test_duration,
+    test_entry_count,
     test_latency,
     test_monitor,
     test_propagation,
@@ -32,7 +36,7 @@ from tests.checks import (
 from tests.checks.seen import Case, cluster, judged, planned, saw
 from tests.judging import test_judge
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
+ROOT = Path(__file__).parents[2]
 TABLES: tuple[dict[str, Case], ...] = (
     test_duration.CASES,
     test_search.CASES,
@@ -44,55 +48,79 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_consumer.CASES,
     test_content.CASES,
     test_resources.CASES,
+    test_entry_count.CASES,
     test_certificate.CASES,
     test_propagation.CASES,
 )
-# RFC 4511 4.1.9, and what codec.py calls a number that has no name there.
-RESULT_CODE = re.compile(
-    "busy|unavailable|invalidCredentials|noSuchObject|protocolError|insufficientAccessRights"
-    "|unwillingToPerform|resultCode[0-9]+"
-)
+ROWS = {row.code: row for row in REASON_CODES}
 
 
-def documented() -> set[str]:
-    """Return the codes of the table: all that is quoted in its rows."""
-    _, table = DOCUMENT.read_text(encoding="utf-8").split("## Reason codes")
-    rows = [line for line in table.splitlines() if line.startswith("|")]
-    return {quoted for row in rows for quoted in re.findall(r"`([^`]+)`", row)}
-
-
-def of_checks() -> set[str]:
-    """Return the codes of the checks' own judges."""
+def found_by_checks() -> list[Finding]:
+    """Return the findings of the checks' own judges, but those that are well."""
     cases = [case for table in TABLES for case in table.values()]
-    return {finding.code for case in cases for finding in judged(case.view, case.params)}
+    found = [each for case in cases for each in judged(case.view, case.params)]
+    return [each for each in found if each.code != "ok"]
 
 
-def of_failures() -> set[str]:
-    """Return the codes of the judge of failures."""
-    codes = set()
+def found_of_failures() -> list[Finding]:
+    """Return the findings of the judge of failures."""
+    found = []
     for row in test_judge.FAILURES.values():
         recent = RecentObservations()
         recent.add(saw(row.check, failure=row.failure))
         one = cluster(planned(row.check, params=object(), effect=CheckEffect.OUT))
-        codes |= {finding.code for finding in judge(one, recent, one_shot=True)}
-    return codes
+        found += judge(one, recent, one_shot=True)
+    return found
 
 
-def test_every_code_that_can_be_told_is_documented() -> None:
-    told = of_checks() | {code for code in of_failures() if not RESULT_CODE.fullmatch(code)}
-
-    assert told - {"ok"} - documented() == set()
+def is_of_rfc_4511(code: str) -> bool:
+    return code in RESULT_CODES.values() or code.startswith("resultCode")
 
 
-def test_every_documented_code_is_told_by_something() -> None:
-    assert documented() - of_checks() - of_failures() == set()
+@pytest.mark.parametrize("finding", found_by_checks(), ids=lambda each: f"{each.check}.{each.code}")
+def test_a_finding_is_as_its_row_says(finding: Finding) -> None:
+    row = ROWS[finding.code]
+
+    assert finding.state in row.states
+    assert not row.checks or finding.check in row.checks
+    assert finding.state is State.OK or finding.trust in row.trusts
 
 
-def test_the_documented_codes_are_found_in_the_table() -> None:
-    some = {"timeout", "slow", "split", "no_access", "collecting", "idle", "compareFalse"}
+@pytest.mark.parametrize("finding", found_of_failures(), ids=lambda each: each.code)
+def test_a_failure_is_as_its_row_says(finding: Finding) -> None:
+    row = ROWS.get(finding.code)
+    if row is None:
+        assert is_of_rfc_4511(finding.code)
+        row = RESULT_CODE
 
-    assert some <= documented()
-    assert len(documented()) > 25
+    assert finding.state in row.states
+    assert finding.trust in row.trusts
+
+
+def test_each_row_is_of_something_that_is_found() -> None:
+    found = {each.code for each in (*found_by_checks(), *found_of_failures())}
+
+    assert {code for code in ROWS if not is_of_rfc_4511(code)} <= found
+
+
+@pytest.mark.parametrize("row", [*REASON_CODES, RESULT_CODE], ids=lambda each: each.code)
+def test_a_row_is_complete(row: ReasonCode) -> None:
+    assert {*row.checks} <= {*BUILT_IN}
+    assert row.states
+    assert bool(row.trusts) is (row.states != (State.OK,))
+    assert row.remedy
+    assert "|" not in row.means + row.remedy
+
+
+def test_a_code_has_one_row() -> None:
+    assert len(ROWS) == len(REASON_CODES) > 40
+
+
+def test_the_document_is_up_to_date() -> None:
+    script = ROOT / "scripts" / "reason_codes_reference.py"
+    done = subprocess.run([sys.executable, script, "--check"], timeout=60, check=False)
+
+    assert done.returncode == 0, "run `make docs`"
 
 
 @pytest.mark.parametrize("check", BUILT_IN)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ldaphealth.checks.search import Params
 from ldaphealth.judging.thresholds import Range, Thresholds
+from ldaphealth.ldap.names import AttributeName
 from ldaphealth.model import Metric
 from tests.checks.seen import (
     CRITICAL,
     EXPECTATION,
     FINE,
     OK,
+    OURS,
     SOFT,
+    UNKNOWN,
     WARNING,
     Case,
     Opinion,
@@ -26,8 +30,10 @@ from tests.checks.seen import (
 
 ENTRIES = Thresholds(warning=Range(5, 10), critical=Range(2, 20))
 COUNTED = Params(entries=ENTRIES)
-HELD = Params(attribute="cn", value="Root")
+HELD = Params(attribute=AttributeName("cn"), value="Root")
 FEW, TOO_FEW = ("entries", WARNING, EXPECTATION), ("entries", CRITICAL, EXPECTATION)
+AT_LEAST_TEN, ANY = Params(entries=Thresholds(critical=Range(10))), Params(entries=Thresholds())
+HIDDEN = ("limited", UNKNOWN, OURS)
 NO_VALUE, TOO_SLOW = ("value", CRITICAL, EXPECTATION), ("slow", CRITICAL, SOFT)
 
 
@@ -37,8 +43,9 @@ def case(
     params: Params = COUNTED,
     matching: int = 0,
     seconds: float = 0.0,
+    limited: bool = False,
 ) -> Case:
-    facts = {"entries": entries, "matching": matching}
+    facts = {"entries": entries, "matching": matching, "limited": limited}
     return Case(view(saw("search", facts, timings={"search": seconds})), params, expected)
 
 
@@ -57,9 +64,22 @@ CASES = {
     "too few and too slow": case(0, TOO_FEW, TOO_SLOW, seconds=2.5),
     "an entry with the value": case(3, FINE, params=HELD, matching=1),
     "no entry with the value": case(3, NO_VALUE, FINE, params=HELD),
-    "no entry with the attribute": case(1, NO_VALUE, FINE, params=Params(attribute="cn")),
-    "an entry with the attribute": case(1, FINE, params=Params(attribute="cn"), matching=1),
+    "no entry with the attribute": case(
+        1, NO_VALUE, FINE, params=Params(attribute=AttributeName("cn"))
+    ),
+    "an entry with the attribute": case(
+        1, FINE, params=Params(attribute=AttributeName("cn")), matching=1
+    ),
     "no entry at all says nothing of the value": case(0, TOO_FEW, FINE, params=HELD),
+    "enough up to a limit": case(10, FINE, params=AT_LEAST_TEN, limited=True),
+    "too few up to a limit": case(9, HIDDEN, FINE, params=AT_LEAST_TEN, limited=True),
+    "too many up to a limit": case(21, TOO_FEW, FINE, limited=True),
+    "perhaps too many beyond a limit": case(7, HIDDEN, FINE, limited=True),
+    "a warning or worse beyond a limit": case(15, HIDDEN, FINE, limited=True),
+    "a limit where no number is expected": case(3, FINE, params=ANY, limited=True),
+    "no value and a limit": case(
+        5, HIDDEN, NO_VALUE, FINE, params=replace(HELD, entries=ENTRIES), limited=True
+    ),
     "no value and too slow": case(1, NO_VALUE, TOO_SLOW, params=HELD, seconds=2.5),
 }
 
@@ -70,7 +90,7 @@ def test_a_search_is_judged(case: Case) -> None:
 
 
 def test_a_warning_of_the_number_does_not_hide_that_the_value_is_missing() -> None:
-    params = Params(attribute="cn", value="Root", entries=ENTRIES)
+    params = Params(attribute=AttributeName("cn"), value="Root", entries=ENTRIES)
     seen = view(saw("search", {"entries": 3, "matching": 0}))
 
     assert opinions(judged(seen, params)) == (FEW, NO_VALUE, FINE)
@@ -81,8 +101,15 @@ def test_a_warning_of_the_number_does_not_hide_that_the_value_is_missing() -> No
     [
         pytest.param(COUNTED, 1, "the search found 1 entries, expected 2:20", id="critical"),
         pytest.param(COUNTED, 3, "the search found 3 entries, expected 5:10", id="warning"),
-        pytest.param(HELD, 1, "no entry has cn: Root", id="value"),
-        pytest.param(Params(attribute="cn"), 1, "no entry has cn", id="attribute"),
+        pytest.param(
+            HELD, 1, "no entry has cn: Root, or there is no right to search for it", id="value"
+        ),
+        pytest.param(
+            Params(attribute=AttributeName("cn")),
+            1,
+            "no entry has cn, or there is no right to search for it",
+            id="attribute",
+        ),
     ],
 )
 def test_the_sentence_says_what_is_wanted(params: Params, entries: int, summary: str) -> None:
@@ -91,6 +118,16 @@ def test_the_sentence_says_what_is_wanted(params: Params, entries: int, summary:
     assert found[0].summary == summary
     assert found[0].metrics[0].name == "search_entries"
     assert found[0].metrics[0].value == entries
+
+
+def test_of_a_limited_search_the_least_number_is_told() -> None:
+    facts = {"entries": 200, "matching": 0, "limited": True}
+
+    [well] = judged(view(saw("search", facts)), AT_LEAST_TEN)
+    hidden, _ = judged(view(saw("search", facts)), Params(entries=Thresholds(Range(end=300))))
+
+    assert well.summary == "search took 0.000 s, 200 entries or more"
+    assert hidden.summary.startswith("the search found 200 entries or more: a size limit hides")
 
 
 def test_the_number_is_told_with_the_time_when_all_is_well() -> None:

@@ -45,6 +45,7 @@ def test_these_checks_are_left_out_behind_a_balancer() -> None:
         "write",
         "replication",
         "consumer",
+        "entry_count",
         "resources",
         "monitor",
         "content",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldaphealth.checks.write import Params
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import AnyObservation, Failure, FailureKind
 from tests.checks.seen import (
     CRITICAL,
@@ -23,15 +24,15 @@ from tests.checks.seen import (
     view,
 )
 
-DN = "cn=agent c/s0,ou=canaries,dc=x"
-PARAMS = Params("ou=canaries,dc=x")
+CANARY = "cn=agent c/s0,ou=canaries,dc=x"
+PARAMS = Params(DN("ou=canaries,dc=x"))
 LOST, TOO_SLOW = ("lost", CRITICAL, SOFT), ("slow", CRITICAL, SOFT)
 NO_CANARY, FOREIGN = ("no_canary", UNKNOWN, OURS), ("foreign_entry", UNKNOWN, OURS)
 CONSUMER = {"canary": "not_applicable"}
-MISSING, NOT_OURS = {"canary": "missing", "dn": DN}, {"canary": "foreign", "dn": DN}
-WRITTEN = {"canary": "ours", "dn": DN, "matched": True}
-UNWRITTEN = {"canary": "ours", "dn": DN, "matched": False}
-COPY = {"canary": "copy", "dn": DN}
+MISSING, NOT_OURS = {"canary": "missing", "dn": CANARY}, {"canary": "foreign", "dn": CANARY}
+WRITTEN = {"canary": "ours", "dn": CANARY, "matched": True}
+UNWRITTEN = {"canary": "ours", "dn": CANARY, "matched": False}
+COPY = {"canary": "copy", "dn": CANARY}
 FORWARDED = {**UNWRITTEN, "forwarded": True}
 
 
@@ -161,20 +162,24 @@ def test_a_round_trip_is_judged(case: Case) -> None:
     [
         pytest.param(
             MISSING,
-            f"no canary {DN}, or no right to read it; nothing was written"
+            f"no canary {CANARY}, or no right to read it; nothing was written"
             " (see `ldaphealth canary apply`)",
             id="no canary",
         ),
         pytest.param(
-            NOT_OURS, f"{DN} lacks the mark of this agent in ou; nothing was written", id="not ours"
+            NOT_OURS,
+            f"{CANARY} lacks the mark of this agent in ou; nothing was written",
+            id="not ours",
+        ),
+        pytest.param(
+            UNWRITTEN, f"the token that was written to {CANARY} is not there", id="not there"
         ),
         pytest.param(
             COPY,
-            f"the write to {DN} was refused: its database is a copy, which takes no writes:"
+            f"the write to {CANARY} was refused: its database is a copy, which takes no writes:"
             " set `role: consumer` for this server",
             id="a copy",
         ),
-        pytest.param(UNWRITTEN, f"the token that was written to {DN} is not there", id="not there"),
     ],
 )
 def test_the_sentence_names_the_entry(facts: dict[str, object], summary: str) -> None:
@@ -195,10 +200,10 @@ def test_the_others_that_write_under_the_same_server_id_are_named() -> None:
 
 @pytest.mark.parametrize("agent", ["", "lb1", "lb-1.example_x", "a" * 64])
 def test_an_agent_with_a_plain_name_is_taken(agent: str) -> None:
-    assert Params("dc=x", agent).agent == agent
+    assert Params(DN("dc=x"), agent).agent == agent
 
 
 @pytest.mark.parametrize("agent", ["lb 1", "lb,1", "lb1\n", "ä", "a" * 65, "+"])
 def test_an_agent_whose_name_would_need_escaping_is_refused(agent: str) -> None:
     with pytest.raises(ValueError, match="agent must consist of letters"):
-        Params("dc=x", agent)
+        Params(DN("dc=x"), agent)

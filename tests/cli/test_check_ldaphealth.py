@@ -56,7 +56,10 @@ HOST = ("-H", "127.0.0.1", "-p", "1", "-b", BASE)
         pytest.param([*HOST, "-D", "cn=x", "-P", "x", "--password-file", "f"], "exclude", id="two"),
         pytest.param([*HOST, "-D", "cn=x", "--password-file", "/none"], "cannot read", id="file"),
         pytest.param([*HOST, "--ca-file", "/none"], "no such file", id="no authorities"),
-        pytest.param([*HOST, "-a", "uid"], "not a filter; write uid=*", id="no filter"),
+        pytest.param([*HOST, "-a", "uid"], "-a: 'uid' is not a filter", id="no filter"),
+        pytest.param([*HOST, "-a", "(uid=x"], "the end is where ')' must be", id="half a filter"),
+        pytest.param(["-H", "h", "-b", "example"], "-b: 'example' is not a DN", id="no DN"),
+        pytest.param([*HOST, "-D", "x", "-P", "x"], "-D: 'x' is not a DN", id="no name to bind as"),
         pytest.param([*HOST, "-w", "x"], "is not a range", id="no range"),
         pytest.param([*HOST, "-t", "0"], "not in the range", id="no time"),
         pytest.param([*HOST, "-p", "0"], "not in the range", id="no port"),
@@ -203,15 +206,12 @@ def test_a_password_on_the_command_line_is_soon_gone_from_it() -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             shown = Path(f"/proc/{process.pid}/cmdline")
             before_seconds = time.monotonic()
-            while (
-                PASSWORD.encode() in shown.read_bytes() or b"check_ldap" not in shown.read_bytes()
-            ):
+            while PASSWORD.encode() in (now := shown.read_bytes()) or b"check_ldap" not in now:
                 assert time.monotonic() < before_seconds + 6.0  # Python starts slowly elsewhere
                 time.sleep(0.01)
-            after = shown.read_bytes()
             out, _ = process.communicate(timeout=20)
 
-    assert b"x" * len(PASSWORD) in after
+    assert b"x" * len(PASSWORD) in now
     assert PASSWORD not in out
     assert "the password was on the command line" in out
 

@@ -8,9 +8,12 @@ import pty
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from demo.certificates import Authority
 
 CSN_A = "20260101000000.000000Z#000000#001#000000"
 CSN_B = "20260101000001.500000Z#000000#002#000000"
@@ -175,6 +178,34 @@ def test_config_check_answers_programs(config: str, wrong: bool, status: int) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [
+        (300, ""),
+        (22, ""),
+        (20.5, "expires in 20 days"),
+        (3.2, "expires in 3 days"),
+        (-3.2, "expired 3 days ago"),
+    ],
+)
+def test_config_check_warns_of_a_client_certificate_that_expires(
+    days: float, warning: str, tmp_path: Path
+) -> None:
+    end = datetime.now(UTC) + timedelta(days=days)
+    issued = Authority(tmp_path).issue("agent", (), common_name="agent", valid_until=end)
+    path = tmp_path / "ldaphealth.yaml"
+    tls = {"certificate_file": str(issued.chain), "key_file": str(issued.key)}
+    cluster = {"tls": tls, "servers": {"a": "ldaps://127.0.0.1", "b": "ldaps://127.0.0.2"}}
+    path.write_text(json.dumps({"clusters": {"c": cluster}}))
+
+    status, _, err = run("config", "check", str(path))
+    warnings = json.loads(run("config", "check", str(path), "--format", "json")[1])["warnings"]
+
+    assert status == 0
+    assert len(err.splitlines()) == len(warnings) == bool(warning)
+    assert all(f"{issued.chain}, or its chain, {warning}" in err for _ in warnings)
+
+
 def test_config_schema_is_json() -> None:
     status, out, _ = run("config", "schema")
 
@@ -195,6 +226,8 @@ def test_canary_plan_answers_programs(config: str) -> None:
         ("ldaphealth check example/", {"example/ldap1", "example/ldap2"}),
         ("ldaphealth canary plan ex", {"example"}),
         ("ldaphealth drain example/ldap2", {"example/ldap2"}),
+        ("ldaphealth baseline ex", {"example"}),
+        ("ldaphealth history example", {"example", "example/ldap1", "example/ldap2"}),
     ],
 )
 def test_the_shell_completes(config: str, words: str, offered: set[str]) -> None:

@@ -52,10 +52,17 @@ def test_it_takes_the_examples(path: Path) -> None:
         "clusters: {c: {servers: {a: 'ldap://h'}, checks: {search: {scop: one}}}}",
         "clusters: {c: {servers: {a: 'ldap://h'}, checks: {search: {effect: kill}}}}",
         "clusters: {c: {servers: {a: 'ldap://h'}, deadline_seconds: 0}}",
+        "clusters: {c: {servers: {a: ''}, checks: {replication: {retired_server_ids: [4096]}}}}",
     ],
 )
 def test_it_refuses_what_load_refuses(wrong: str) -> None:
     assert mistakes(wrong)
+
+
+def test_server_ids_are_digits_with_or_without_quotes() -> None:
+    checks = "{replication: {retired_server_ids: [16, '010', 00a, 0x1f]}}"
+
+    assert mistakes(f"clusters: {{c: {{servers: {{a: 'ldap://h'}}, checks: {checks}}}}}") == []
 
 
 def test_every_key_is_explained() -> None:

@@ -55,6 +55,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "search",
         "replication",
         "consumer",
+        "entry_count",
         "resources",
         "latency",
         "unbind",
@@ -82,6 +83,12 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ),
         ("weight: 50", "wait: 5", "servers.ldap2.wait: unknown key; did you mean weight?"),
         ("ldap://127.0.0.1:1\n", "http://h\n", "servers.ldap1.uri: 'http://h' is not an LDAP URL"),
+        (
+            "ldap://127.0.0.1:1\n",
+            "ldapi://%2Fetc\n",
+            "servers.ldap1.uri: /etc is not a Unix socket",
+        ),
+        ("ldap://127.0.0.1:1\n", "ldap://224.0.0.1\n", "224.0.0.1 is not the address of one host"),
         (
             "credentials: probe",
             "credentials: prob",
@@ -131,12 +138,80 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "replication: {reference: 'server:ldap4x'}",
             "checks.replication.reference: the cluster has no server 'ldap4x'; did you mean ldap",
         ),
+        (
+            "monitor: off",
+            "replication: {retired_server_ids: [001, 4096]}",
+            "checks.replication.retired_server_ids.2: '4096' is not a server ID",
+        ),
+        (
+            "monitor: off",
+            "content: {cover_hours: 1, retired_server_ids: [1.5]}",
+            "checks.content.retired_server_ids.1: must be a server ID, such as 00a, not 1.5",
+        ),
+        ("weight: 50", "weight: 050", "ldap2.weight: line 9: 050 begins with a zero, as octal"),
+        ("1:30", "010", "search.entries.critical: line 12: 010 begins with a zero"),
+        ("scope: one", "size_limit: 08", "search.size_limit: line 12: 08 begins with a zero"),
+        ("scope: one", "seconds: {warning: 00.5}", "warning: line 12: 00.5 begins with a zero"),
+        ("ldap2:", "02:", "clusters.example.servers.02: line 9: 02 begins with a zero"),
+        ("dc=example,dc=com", "007", "example.suffix: line 5: 007 begins with a zero"),
+        (
+            "1:30",
+            "1:300",
+            "entries.critical: 1:300 has an upper bound that is never exceeded: what is measured",
+        ),
+        (
+            "scope: one",
+            "seconds: {critical: 9}",
+            "seconds.critical: 9 can never alert: what is measured is more than 0, at most 5 (dead",
+        ),
+        ("scope: one", "seconds: {warning: 3, critical: 1}", "warning: 3 only alerts where crit"),
+        (
+            "dc=example,dc=com",
+            "example.com",
+            "example.suffix: 'example.com' is not a DN (RFC 4514)",
+        ),
+        ("weight: 50", "bases: [dc=a, b]", "servers.ldap2.bases.2: 'b' is not a DN (RFC 4514)"),
+        ("monitor: off", "content: {cover_hours: 1, base: b}", "checks.content.base: 'b' is not a"),
+        ('dn: "cn=x"', "dn: x", "credentials.probe.dn: 'x' is not a DN"),
+        ("scope: one", "base: example", "checks.search.base: 'example' is not a DN"),
+        ("scope: one", "base: 7", "checks.search.base: must be a DN, not 7"),
+        ("scope: one", "filter: (uid=u1", "search.filter: '(uid=u1' is not a filter (RFC 4515)"),
+        ("scope: one", "filter: ''", "checks.search.filter: '' is not a filter"),
+        (
+            "scope: one",
+            "attribute: full name",
+            "search.attribute: 'full name' is not the name of an",
+        ),
+        ("monitor: off", "replication: {bases: [dc=a, b]}", "replication.bases.2: 'b' is not a DN"),
+        ("monitor: off", "write: {container: ou}", "checks.write.container: 'ou' is not a DN"),
+        (
+            "monitor: off",
+            "write: {container: ''}",
+            "checks.write: container is empty; it is the DN",
+        ),
+        (
+            "monitor: off",
+            "propagation: {container: dc=a, base: a}",
+            "checks.propagation.base: 'a' is not a DN",
+        ),
+        ("monitor: off", "propagation: {container: ''}", "propagation: container is empty"),
+        (
+            "monitor: off",
+            "compare: {dn: dc=a, attribute: dc, value: ''}",
+            "checks.compare: attribute and value must not be empty",
+        ),
         ("suffix:", "min_in_service: 4\n    suffix:", "min_in_service: must be at most 3"),
         (
             "suffix:",
             "tls: {key_file: /x}\n    suffix:",
             "example.tls.key_file: needs certificate_f",
         ),
+        (
+            "weight: 50",
+            "tls: {ciphers: nosuch}",
+            "servers.ldap2.tls: cannot load the settings of TLS",
+        ),
+        ("weight: 50", "tls: {min_version: SSLv3}", "servers.ldap2.tls.min_version"),
         ("weight: 50", "tls: {key_file: /x}", "servers.ldap2.tls.key_file: needs certificate_file"),
         ("weight: 50", "tls: {ca_file: /x}", "servers.ldap2.tls: cannot load the TLS files /x"),
         ("method: simple", "method: external", "probe: method external takes no dn and no passw"),
@@ -148,8 +223,6 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         ),
         ("cred", "agent: {state_directory: x}\ncred", "state_directory: must be an absolute path"),
         ("cred", "agent: {threads: 1}\ncred", "agent.threads: must be a whole number >= 2"),
-        ("weight: 50", "weight: 050", "050: write the number without leading 0"),
-        ("monitor: off", "replication: {retired_server_ids: [4096]}", "4096 is not a server ID"),
         ("monitor: off", 'replication: {retired_server_ids: ["1000"]}', "is not a server ID"),
         ("suffix:", "suffix: x\n    suffix:", "line 6: duplicate key 'suffix', first in line 5"),
         ("password_file", "password", "the file must not contain passwords: use password_file"),
@@ -170,6 +243,39 @@ def test_a_mistake_is_reported_with_its_place(
         load(written)
 
     assert problem in "\n".join(caught.value.problems)
+
+
+def test_server_ids_are_read_as_they_are_printed(written: Path) -> None:
+    ids = "[010, 08, 10, '00a', 0x1F, fff, 1e1]"
+    settings = f"replication: {{retired_server_ids: {ids}}}"
+    written.write_text(written.read_text().replace("monitor: off", settings))
+
+    checks = load(written).clusters["example"].checks
+    (params,) = (each.params for each in checks if each.check.name == "replication")
+
+    assert params.retired_server_ids == (0x010, 0x08, 0x10, 0x00A, 0x1F, 0xFFF, 0x1E1)
+
+
+def test_numbers_without_a_leading_zero_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("[0, 0.5, -0.5, 10, -10, 1.05, '010', 0:30]")
+
+    assert read_yaml(path) == [0, 0.5, -0.5, 10, -10, 1.05, "010", "0:30"]
+
+
+@pytest.mark.parametrize("filter_text", ["uid=u1", "'(&)'", "'(|)'", "'( & (a=b) (c=*) )'"])
+def test_filters_are_taken_as_by_ldapsearch(written: Path, filter_text: str) -> None:
+    text = written.read_text().replace("scope: one", f"filter: {filter_text}")
+    written.write_text(text)
+
+    assert load(written).clusters
+
+
+@pytest.mark.parametrize("name", ["cn=a,dc=b", "agent@example.com", "EXAMPLE\\agent"])
+def test_names_to_bind_as_are_taken_as_servers_take_them(written: Path, name: str) -> None:
+    written.write_text(written.read_text().replace('dn: "cn=x"', f"dn: '{name}'"))
+
+    assert load(written).clusters["example"].servers[0].credentials.dn == name
 
 
 def test_all_mistakes_are_reported_at_once(written: Path) -> None:

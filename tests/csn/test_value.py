@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.csn import CSN, MOST_SERVER_IDS, CSNError, parse, parse_vector
+from ldaphealth.csn import (
+    CSN,
+    MOST_SERVER_IDS,
+    CSNError,
+    parse,
+    parse_vector,
+)
 
 CSNS = st.builds(
     CSN,

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
+from ldaphealth.model import CheckEffect, Finding, Role, Server, State, Trust, Verdict
 from ldaphealth.settings import Cluster, ConfiguredCheck, Settle, WhenAllFail
 
 EFFECTS = {"connect": CheckEffect.OUT, "search": CheckEffect.OUT, "latency": CheckEffect.WEIGHT}
@@ -24,13 +24,16 @@ SETTLE = Settle(
 )
 GOOD, SOFT, HARD, OURS, WARNING = "good", "soft", "hard", "ours", "warning"
 SLOW, SLOWER = "slow", "slower"  # for long: the search is well, and latency lowers the weight
-STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER)
+UNJUDGED = "unjudged"  # connected, and the search is UNKNOWN
+CUT_SHORT = "cut short"  # connected, and the session ended before the search
+STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER, UNJUDGED, CUT_SHORT)
 # What one round says of the search, beside the connection: state, code, trust.
 SAID = {
     GOOD: (State.OK, "ok", Trust.SOFT),
     SOFT: (State.CRITICAL, "slow", Trust.SOFT),
     HARD: (State.CRITICAL, "timeout", Trust.HARD),
     WARNING: (State.WARNING, "slow", Trust.SOFT),
+    UNJUDGED: (State.UNKNOWN, "no_reference", Trust.LOCAL),
 }
 OTHERS_GOOD = dict.fromkeys(("s0", "s2", "s3"), GOOD)  # than s1
 
@@ -51,6 +54,8 @@ def findings(server: str, state: str) -> list[Finding]:
                 trust=Trust.LOCAL,
             )
         ]
+    if state == CUT_SHORT:
+        return [connected]
     judged, code, trust = SAID.get(state, SAID[GOOD])
     searched = Finding(
         server=server,
@@ -203,6 +208,110 @@ def test_it_comes_back_after_two_good_rounds_and_the_least_time() -> None:
     seen = [story.round({"s1": GOOD}, after=2.0).of("s1") for _ in range(3)]
 
     assert seen == ["out by settle", "out by settle", "in"]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "expected"),
+    [
+        ([UNJUDGED] * 20, "out by settle"),
+        ([CUT_SHORT] * 20, "out by settle"),
+        ([GOOD, UNJUDGED, GOOD], "out by settle"),
+        ([UNJUDGED, GOOD, GOOD], "in"),
+        ([UNJUDGED, WARNING, WARNING], "in"),
+    ],
+)
+def test_a_round_that_cannot_judge_why_a_server_is_out_is_no_good_round(
+    rounds: Sequence[str], expected: str
+) -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    for state in rounds:
+        story.round({"s1": state}, after=10.0)
+
+    assert story.of("s1") == expected
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "expected"),
+    [
+        pytest.param(OURS, "out by settle", id="what it had not judged well again still counts"),
+        pytest.param(GOOD, "in", id="what it had judged well again does not"),
+    ],
+)
+def test_a_server_that_then_fails_for_another_reason(meanwhile: str, expected: str) -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    refused = replace(findings("c/s1", GOOD)[0], state=State.CRITICAL, code="slow")
+    searched = findings("c/s1", meanwhile)[1:]
+    story.now += 1.0
+    story.seen["c/s1"] = [refused, *searched]
+    story.decide({"c/s1": story.period(SOFT)})
+    for _ in range(2):
+        story.round({"s1": UNJUDGED}, after=10.0)
+
+    assert story.of("s1") == expected
+
+
+def test_a_failed_connection_that_is_well_again_does_not_wait_for_the_search() -> None:
+    story = Story().all(GOOD)
+    refused = replace(findings("c/s1", OURS)[0], state=State.CRITICAL, trust=Trust.HARD)
+    story.round({"s0": GOOD})
+    story.seen["c/s1"] = [refused]
+    story.decide({"c/s1": story.period(HARD)})
+    assert not story.verdicts["c/s1"].in_service
+
+    for _ in range(2):
+        story.round({"s1": UNJUDGED}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        pytest.param((PLAN[0], PLAN[2]), id="removed"),
+        pytest.param(
+            (PLAN[0], replace(PLAN[1], effect=CheckEffect.WATCH), PLAN[2]), id="only reports"
+        ),
+    ],
+)
+def test_a_check_that_a_reload_turns_off_keeps_no_server_out(
+    checks: tuple[ConfiguredCheck, ...],
+) -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    story.cluster = replace(story.cluster, checks=checks)
+    for _ in range(2):
+        story.round({"s1": CUT_SHORT}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+def test_a_check_that_is_not_run_on_a_balancer_keeps_none_out() -> None:
+    story = Story().all(GOOD)
+    of_one = replace(PLAN[1], check=replace(PLAN[1].check, of_one_server=True))
+    story.cluster = replace(story.cluster, checks=(PLAN[0], of_one))
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    assert not story.verdicts["c/s1"].in_service
+    as_balancer = replace(story.cluster.servers[1], role=Role.BALANCER)
+    servers = (story.cluster.servers[0], as_balancer, *story.cluster.servers[2:])
+    story.cluster = replace(story.cluster, servers=servers)
+    for _ in range(2):
+        story.round({"s1": CUT_SHORT}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+def test_what_cannot_be_judged_takes_no_server_out() -> None:
+    story = Story().all(GOOD)
+    for state in (SOFT, SOFT, *[UNJUDGED] * 20):
+        story.round({"s1": state}, after=10.0)
+
+    assert story.of("s1") == "in"
 
 
 def test_each_flap_doubles_the_least_time_out() -> None:

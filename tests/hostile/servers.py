@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -29,9 +30,22 @@ def message(message_id: int, op: bytes) -> bytes:
 
 
 def result(tag: int, code: int, text: bytes = b"", more: bytes = b"") -> bytes:
-    """Return an LDAPResult as [APPLICATION tag]."""
-    body = b"\x0a\x01" + bytes([code]) + b"\x04\x00\x04" + bytes([len(text)]) + text + more
+    """Return an LDAPResult as [APPLICATION tag], with these fields at its end."""
+    return odd_result(tag, b"\x0a\x01" + bytes([code]), text, more)
+
+
+def odd_result(tag: int, code: bytes, text: bytes = b"", more: bytes = b"") -> bytes:
+    """Return an LDAPResult whose result code is any element."""
+    body = code + b"\x04\x00\x04" + bytes([len(text)]) + text + more
     return bytes([0x60 | tag, len(body)]) + body
+
+
+def field(tag: int, content: bytes) -> bytes:
+    """Return a constructed field [tag] of a sequence."""
+    return bytes([0xA0 | tag, len(content)]) + content
+
+
+REFERRAL = field(3, b"\x04\x12ldap://other.test/")
 
 
 def entry(dn: bytes = b"cn=x", padding: int = 0) -> bytes:
@@ -148,6 +162,7 @@ class Authority:
 
     def __init__(self, directory: Path) -> None:
         self._ca = trustme.CA()
+        self._directory = directory
         self.ca_file = str(directory / "ca.pem")
         self._ca.cert_pem.write_to_path(self.ca_file)
 
@@ -156,3 +171,21 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*names).configure_cert(context)
         return context
+
+    def demanding(self) -> ssl.SSLContext:
+        """Return such a context for 127.0.0.1 that requires a client certificate."""
+        context = self.context("127.0.0.1")
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.ca_file)
+        return context
+
+    def client_file(self, valid_until: datetime | None = None) -> str:
+        """Return a file with a client certificate and its key; it is valid for a day, or now."""
+        issued = self._ca.issue_cert(
+            common_name="client",
+            not_before=valid_until and valid_until - timedelta(days=1),
+            not_after=valid_until,
+        )
+        file = self._directory / f"client-{valid_until or 'valid'}.pem"
+        issued.private_key_and_cert_chain_pem.write_to_path(str(file))
+        return str(file)

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.checks import BUILT_IN
+from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import FailureKind, Server, Tls
+from ldaphealth.model import FailureKind, Server, Tls, Trust
 from ldaphealth.rounds.probe import probe_server
+from ldaphealth.rounds.round import RoundPlan, run_round
 from ldaphealth.settings import ConfiguredCheck
 from tests.hostile import servers
 
@@ -54,6 +57,47 @@ HOSTILE = [
         id="nesting ten thousand deep",
     ),
 ]
+
+
+PLAN = RoundPlan(Server(cluster="c", name="s", uri=""), CHECKS, DEADLINE_SECONDS, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("behave", "start_tls", "expected"),
+    [
+        pytest.param(servers.silent, False, {("bind", Trust.HARD)}, id="silent"),
+        pytest.param(servers.drip, False, {("bind", Trust.HARD)}, id="a part of a response"),
+        pytest.param(servers.slow_answers, False, {("search", Trust.SOFT)}, id="late answers"),
+        pytest.param(
+            servers.answering(servers.message(1, servers.result(1, 0))),
+            False,
+            {("search", Trust.SOFT)},
+            id="an answer to the bind only",
+        ),
+        pytest.param(
+            servers.answering(servers.message(1, servers.result(24, 0))),
+            True,
+            {("connect", Trust.SOFT)},
+            id="an answer to StartTLS only",
+        ),
+    ],
+)
+def test_a_server_that_answered_anything_in_a_round_is_slow_and_not_gone(
+    behave: servers.Behaviour,
+    start_tls: bool,
+    expected: set[tuple[str, Trust]],
+    tmp_path: Path,
+) -> None:
+    """The second connection of the round has less time, and may get no answer at all."""
+    tls = Tls(start_tls=start_tls, ca_file=servers.Authority(tmp_path).ca_file)
+    with servers.listening(behave) as port:
+        server = replace(PLAN.server, uri=f"ldap://127.0.0.1:{port}", tls=tls)
+        seen = run_round(replace(PLAN, server=server), probe_server)
+
+    latest = {each.check: each for each in seen}.values()
+    failures = {(each.check, each.failure) for each in latest if each.failure is not None}
+    assert {(check, trust(failure)) for check, failure in failures} == expected
+    assert {failure.kind for _, failure in failures} == {FailureKind.TIMEOUT}
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["in the clear", "inside TLS"])

@@ -12,8 +12,15 @@ from ldaphealth.model import FailureKind, Server, Tls
 from tests.hostile import servers
 from tests.hostile.servers import answering, message, result
 
-REFERRAL = b"\xa3\x0f\x04\x0dldap://other/"  # [3] SEQUENCE OF URI, RFC 4511 4.1.10
 NOTICE = b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x34\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036"
+ODD_CODES = {
+    "a sequence": b"\x30\x03\x0a\x01\x31",
+    "a set": b"\x31\x00",
+    "octets": b"\x04\x01\x00",
+    "a boolean": b"\x01\x01\xff",
+    "an empty number": b"\x0a\x00",
+    "a long number": b"\x0a\x05\x01\x00\x00\x00\x00",
+}
 
 
 def connect_and_bind(session: Session) -> None:
@@ -77,24 +84,25 @@ def failure_of(
             id="referral not followed",
         ),
         pytest.param(
-            answering(message(1, result(1, 10, more=REFERRAL))),
+            answering(message(1, result(1, 10, more=servers.REFERRAL))),
             FailureKind.BIND,
             "referral",
-            id="referral with a URI",
+            id="referral with its URLs",
+        ),
+        pytest.param(
+            answering(message(1, result(1, 49, more=servers.field(20, b"")))),
+            FailureKind.BIND,
+            "invalidCredentials",
+            id="a field that no RFC names",
         ),
         *(
             pytest.param(
-                answering(message(1, bytes([0x61, len(code) + 4]) + code + b"\x04\x00\x04\x00")),
+                answering(message(1, servers.odd_result(1, code))),
                 FailureKind.PROTOCOL,
                 "",
-                id=f"a result code that is {name}",
+                id=f"the result code is {what}",
             )
-            for name, code in (
-                ("a sequence", b"\x30\x03\x0a\x01\x31"),
-                ("a string", b"\x04\x01\x00"),
-                ("a boolean", b"\x01\x01\xff"),
-                ("empty", b"\x0a\x00"),
-            )
+            for what, code in ODD_CODES.items()
         ),
     ],
 )
@@ -112,18 +120,26 @@ def test_what_the_server_says_cannot_move_the_cursor() -> None:
     assert r"\x1b[2J\nno" in detail
 
 
-def test_a_referral_as_the_answer_to_start_tls_is_one() -> None:
-    with servers.listening(answering(message(1, result(24, 10, more=REFERRAL)))) as port:
-        found = failure_of(f"ldap://127.0.0.1:{port}", Tls(start_tls=True))
-
-    assert found[:2] == (FailureKind.RESULT, "referral")
-
-
 def test_a_refused_start_tls_sends_no_password() -> None:
     with servers.listening(answering(message(1, result(24, 2)))) as port:
         found = failure_of(f"ldap://127.0.0.1:{port}", Tls(start_tls=True))
 
     assert found[:2] == (FailureKind.RESULT, "protocolError")
+
+
+def test_a_referral_as_the_answer_to_start_tls_is_a_referral() -> None:
+    with servers.listening(answering(message(1, result(24, 10, more=servers.REFERRAL)))) as port:
+        found = failure_of(f"ldap://127.0.0.1:{port}", Tls(start_tls=True))
+
+    assert found[:2] == (FailureKind.RESULT, "referral")
+
+
+def test_a_notice_of_disconnection_without_a_number_is_one() -> None:
+    notice = message(0, servers.odd_result(24, b"\x30\x00"))
+    with servers.listening(answering(notice)) as port:
+        found = failure_of(f"ldap://127.0.0.1:{port}")
+
+    assert found[:2] == (FailureKind.CONNECT, "")
 
 
 def test_data_in_the_clear_behind_start_tls_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.propagation import Params
 from ldaphealth.judging.judge import code, judge, judge_server, second_look, trust
 from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,
@@ -90,6 +91,9 @@ FAILURES = {
     "the handshake broke": failed("connect", FailureKind.TLS, told="tls", by=HARD),
     "our own TLS files cannot be read": failed(
         "connect", FailureKind.TLS, is_local=True, told="tls", by=OURS
+    ),
+    "the server refuses our certificate": failed(
+        "bind", FailureKind.TLS_REFUSED, told="tls_refused", by=EXPECTATION
     ),
     "the certificate is not trusted": failed(
         "connect", FailureKind.CERTIFICATE, told="certificate", by=EXPECTATION
@@ -323,6 +327,29 @@ def raises_with_hostile_text(*_: object) -> Iterable[Finding]:
     raise ValueError("\x1b[2J\nCRITICAL")
 
 
+def test_a_server_is_judged_by_its_own_settings_and_the_judge_knows_those_of_all() -> None:
+    def judge_it(view: AnyView, params: object) -> Iterable[Finding]:
+        assert view.configured is not None
+        known = {"usual": view.configured.params, **view.configured.own_params}
+        return [view.finding(OK, "ok", f"{params} of {known}")]
+
+    planned = replace(third_party(judge_it, params=1), own_params={"c/s1": 2})
+    seen = recent(saw("theirs", of="s0"), saw("theirs", of="s1"))
+    found = judge(cluster(planned, servers=2), seen, one_shot=False)
+
+    known = {"usual": 1, "c/s1": 2}
+    assert [each.summary for each in found] == [f"1 of {known}", f"2 of {known}"]
+
+
+def test_a_second_look_is_wanted_by_the_settings_of_the_server() -> None:
+    planned = replace(
+        third_party(well, lambda _, params: params == 2, params=1), own_params={"c/s1": 2}
+    )
+    seen = recent(saw("theirs", of="s0"), saw("theirs", of="s1"))
+
+    assert second_look(cluster(planned, servers=2), seen) == {"c/s1": ("theirs",)}
+
+
 @pytest.mark.parametrize(
     ("judge_it", "summary"),
     [
@@ -535,7 +562,9 @@ def test_a_balancer_gets_the_checks_of_a_session_alone() -> None:
 
 def surveyed(*, at: float, now: float, returned: float | None = None) -> list[str]:
     """Return the sentences on a survey that ended then, in a session that ends now."""
-    params = Params(container="dc=x", interval_seconds=60.0, lost_seconds=11.0)  # valid for 80 s
+    params = Params(
+        container=DN("dc=x"), interval_seconds=60.0, lost_seconds=11.0
+    )  # valid for 80 s
     known = RecentObservations()
     known.add_surveyed(saw("propagation", {"writer": "", "outcome": "alone", "turns": 1}, at=at))
     known.add(saw("connect", at=now))
@@ -594,6 +623,6 @@ def test_a_survey_that_failed_has_no_age() -> None:
     failure = Failure(FailureKind.BUG, "it did not end", is_local=True)
     known.add_surveyed(saw("propagation", at=0.0, failure=failure))
     known.add(saw("connect", at=10_000.0))
-    one = cluster(planned("connect"), planned("propagation", Params(container="dc=x")))
+    one = cluster(planned("connect"), planned("propagation", Params(container=DN("dc=x"))))
 
     assert [each.summary for each in judge(one, known, one_shot=False)][-1] == "it did not end"

@@ -13,7 +13,8 @@ import pytest
 
 from demo.certificates import Authority, ServerCertificate
 from demo.node import Node
-from ldaphealth.ldap.transport import Certificate, tls_context
+from ldaphealth.ldap.tls import client_tls
+from ldaphealth.ldap.transport import Certificate
 from ldaphealth.model import FailureKind, Tls
 from tests.ldap.opening import CHECK, bound, refusal
 
@@ -207,4 +208,4 @@ def test_what_is_not_verified_has_no_end(node: Node) -> None:
 
 def test_no_more_is_required_of_a_certificate_than_by_rfc_4513(trusting: Tls) -> None:
     """From Python 3.13 on the default refuses authorities without keyUsage (RFC 5280)."""
-    assert not tls_context(trusting).verify_flags & ssl.VERIFY_X509_STRICT
+    assert not client_tls(trusting).context.verify_flags & ssl.VERIFY_X509_STRICT

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from demo.certificates import Authority
 from demo.node import Node
 from demo.tree import CHECK_DN, ROOT_DN, person
 from ldaphealth.ldap.deadline import SessionError
@@ -126,8 +129,37 @@ def test_a_server_that_demands_a_certificate_ends_a_session_without(
     with demanding_certificates(node):
         failure = refusal(node.ldaps_uri, CHECK, trusting)
 
-    assert failure.kind in {FailureKind.CONNECT, FailureKind.TLS}
-    assert not failure.is_local
+    assert (failure.kind, failure.is_local) == (FailureKind.TLS_REFUSED, False)
+    assert "certificate_file" in failure.detail
+
+
+@pytest.mark.parametrize("newest", ["TLS1.3", "TLS1.2"])
+@pytest.mark.parametrize("refused", ["of a stranger", "expired"])
+def test_a_server_that_refuses_the_certificate_without_an_alert_is_alive(
+    node: Node, authority: Authority, tmp_path: Path, newest: str, refused: str
+) -> None:
+    """Debian's slapd (GnuTLS) closes the connection, and sends no alert."""
+    is_expired = refused == "expired"
+    issuer = authority if is_expired else Authority(tmp_path)
+    end = datetime.now(UTC) - timedelta(days=3) if is_expired else None
+    issued = issuer.issue(f"{refused}{newest}", (), common_name="x", valid_until=end)
+    tls = Tls(
+        ca_file=str(authority.file),
+        certificate_file=str(issued.chain),
+        key_file=str(issued.key),
+    )
+    versions = "NORMAL" if newest == "TLS1.3" else "NORMAL:-VERS-TLS1.3"
+    assert node.ldaps_uri
+    node.root.modify("cn=config", f"replace: olcTLSCipherSuite\nolcTLSCipherSuite: {versions}")
+    try:
+        with demanding_certificates(node):
+            failure = refusal(node.ldaps_uri, CHECK, tls)
+    finally:
+        node.root.modify("cn=config", "delete: olcTLSCipherSuite")
+
+    assert (failure.kind, failure.is_local) == (FailureKind.TLS_REFUSED, False)
+    assert "does not accept the client certificate" in failure.detail
+    assert not is_expired or f"is valid until {end:%F}" in failure.detail
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -11,6 +14,7 @@ from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
+from ldaphealth.ldap.transport import Address, connect
 from ldaphealth.model import Failure, FailureKind, Server, Tls
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck
@@ -105,8 +109,53 @@ def test_a_socket_that_is_not_there_is_told_by_its_path() -> None:
     assert "/none/ldapi" in failure.detail
 
 
-def test_a_socket_path_that_is_too_long_is_a_failure() -> None:
-    assert refusal(f"ldapi://%2F{'a' * 200}").kind is FailureKind.CONNECT
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("", id="a directory"),
+        pytest.param("file", id="a file"),
+        pytest.param("file/ldapi", id="below a file"),
+        pytest.param("a" * 108, id="too long"),
+        pytest.param("datagrams", id="a socket for datagrams"),
+    ],
+)
+def test_a_path_that_can_be_no_socket_of_a_server_is_a_mistake_in_the_settings(
+    path: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+        datagrams.bind(str(tmp_path / "datagrams"))
+        failure = refusal(f"ldapi://{quote(str(tmp_path / path), safe='')}")
+
+    assert failure.is_local
+
+
+def test_a_socket_without_a_server_is_a_dead_server(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "ldapi"))
+
+    failure = refusal(f"ldapi://{quote(str(tmp_path / 'ldapi'), safe='')}")
+
+    assert (failure.kind, failure.is_local) == (FailureKind.CONNECT, False)
+
+
+@pytest.mark.parametrize("uri", ["ldap://[fe80::1]", "ldap://224.0.0.1", "ldap://10.0.0.300"])
+def test_an_address_that_cannot_be_used_is_a_mistake_in_the_settings(uri: str) -> None:
+    assert failure_of(session_with(uri).connect).is_local
+
+
+LINK_LOCAL: Address = (socket.AF_INET6, ("fe80::1", 389, 0, 0))  # EINVAL without an interface
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_of_several_addresses_one_that_refuses_shows_a_dead_server(refused_first: bool) -> None:
+    """A name may have an address that this host cannot use, such as one of IPv6."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        refusing: Address = (socket.AF_INET, closed.getsockname())
+    addresses = [refusing, LINK_LOCAL] if refused_first else [LINK_LOCAL, refusing]
+
+    assert not failure_of(lambda: connect(addresses, Deadline.after(5.0))).is_local
+    assert failure_of(lambda: connect([LINK_LOCAL], Deadline.after(5.0))).is_local
 
 
 def test_an_operation_before_connect_is_our_trouble(node: Node) -> None:

@@ -13,7 +13,7 @@ from demo.node import DATABASE, Node
 from demo.tree import CHECK_DN, PEOPLE, PEOPLE_COUNT, SUFFIX, person
 from ldaphealth.ldap.codec import Scope
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.ldap.session import Session
+from ldaphealth.ldap.session import Count, Session
 from ldaphealth.model import Failure, FailureKind
 from tests.hostile.servers import listening
 from tests.ldap.opening import ANONYMOUS, CHECK, bound
@@ -191,6 +191,37 @@ def limited(node: Node, entries: int) -> Iterator[None]:
 
 def test_our_size_limit_gives_that_many_entries_and_no_failure(session: Session) -> None:
     assert len(session.search(PEOPLE, "one", "(objectClass=*)", ["cn"], 5)) == 5
+
+
+@pytest.mark.parametrize(
+    ("size_limit", "expected"),
+    [
+        (5, Count(5, limited=True)),
+        (PEOPLE_COUNT, Count(PEOPLE_COUNT, limited=False)),
+        (200, Count(PEOPLE_COUNT, limited=False)),
+    ],
+)
+def test_entries_are_counted_up_to_our_limit(
+    session: Session, size_limit: int, expected: Count
+) -> None:
+    assert session.count(PEOPLE, "one", "(objectClass=*)", size_limit) == expected
+
+
+def test_entries_are_counted_up_to_the_limit_of_the_server(node: Node) -> None:
+    with limited(node, 7), bound(node.uri, CHECK) as session:
+        assert session.count(PEOPLE, "one", "(objectClass=*)", 5) == Count(5, limited=True)
+        assert session.count(PEOPLE, "one", "(objectClass=*)", 200) == Count(7, limited=True)
+        assert session.compare(person(1), "sn", "1")
+
+
+def test_a_count_that_the_server_refuses_is_a_failure(node: Node) -> None:
+    limit = f'replace: olcLimits\nolcLimits: dn.exact="{CHECK_DN}" size.unchecked=disabled'
+    with limited(node, 7), bound(node.uri, CHECK) as session:
+        node.root.modify(DATABASE, limit)
+        with pytest.raises(SessionError) as caught:
+            session.count(PEOPLE, "one", "(objectClass=*)", 5)
+
+    assert caught.value.failure.result_code == "adminLimitExceeded"
 
 
 def test_a_size_limit_that_is_not_reached_changes_nothing(session: Session) -> None:

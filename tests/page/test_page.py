@@ -203,7 +203,9 @@ def nasty_view(text: str) -> LiveView:
     for name, each in (("main", verdicts), (text, (held,))):
         by_server = {verdict.server: verdict for verdict in each}
         due = dict.fromkeys(by_server, views.BOOT + 1)
-        board.publish(Publication(name, by_server, due, changes, ()))
+        board.publish(
+            Publication(cluster=name, verdicts=by_server, due=due, changes=changes, seen=())
+        )
     return board.view
 
 

@@ -18,8 +18,9 @@ from prometheus_client.metrics_core import Metric as Parsed
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
-from ldaphealth.checks import consumer, monitor, resources
-from ldaphealth.checks.consumer import Link
+from ldaphealth.checks import monitor, resources
+from ldaphealth.checks.links import Facts as LinkFacts
+from ldaphealth.checks.links import Link
 from ldaphealth.guard.rules import RULES
 from ldaphealth.live.histogram import histogram_of
 from ldaphealth.live.live_state import LiveServer, LiveView
@@ -114,6 +115,7 @@ def series() -> Samples:
         ("ldaphealth_slapd_database_ratio", {"suffix": "dc=example,dc=com"}, 0.4),
         ("ldaphealth_slapd_readers_ratio", {"suffix": "dc=example,dc=com"}, 0.1),
         ("ldaphealth_certificate_expiry_timestamp_seconds", {}, 1.8e9),
+        ("ldaphealth_client_certificate_expiry_timestamp_seconds", {}, 1.7e9),
         ("ldaphealth_server_rounds_total", {}, 1),
         ("ldaphealth_server_failed_rounds_total", {}, 0),
         (OPERATION + "_count", {"operation": "search"}, 6),
@@ -301,7 +303,7 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     )
     facts: dict[str, Struct] = {
         "resources": resources.Facts(databases=(resources.Database(text, 0.5, 0.5),) * 3),
-        "consumer": consumer.Facts(1, (link,)),
+        "consumer": LinkFacts(1, (link,)),
         "monitor": monitor.Facts({text: 1, "search": 7, "bind": 3}, {text: 1}),
     }
     seen: dict[str, AnyObservation] = {
@@ -349,7 +351,7 @@ def test_the_series_of_a_thousand_links_are_cut_and_the_cut_is_reported() -> Non
         check="consumer",
         started_at=NOW,
         duration_seconds=0.1,
-        facts=consumer.Facts(1000, links),
+        facts=LinkFacts(1000, links),
     )
     shown = LiveView({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
     series = scraped(shown)

@@ -286,6 +286,28 @@ def test_a_soft_failure_of_a_slow_server_does_not_become_a_hard_one(part: float)
     assert hurried(probe) == {("search", FailureKind.RESULT)}
 
 
+def test_a_second_connection_that_gets_no_answer_does_not_replace_one_that_got_one() -> None:
+    """Each answer takes most of the deadline, so the probe that began later gets none."""
+    slow = Failure(FailureKind.TIMEOUT, "no answer: search", answered=True)
+    answers = iter([failing("search", slow), [saw("connect"), saw("bind", failure=SILENT)]])
+
+    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
+        answer = next(answers)
+        sleep(max(0.0, deadline.at - monotonic()))
+        return answer
+
+    assert hurried(probe) == {("search", FailureKind.TIMEOUT)}
+
+
+def test_a_timeout_after_an_answer_in_the_same_round_says_so() -> None:
+    answered = replace(NO_ENTRY, answered=True)
+    probe = Looks(failing("search", answered), [saw("connect"), saw("bind", failure=SILENT)])
+
+    seen = looked(probe)
+
+    assert seen[-1].failure == replace(SILENT, answered=True)
+
+
 def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_be_wrong() -> None:
     probe = Slow(100, 0.01)
 

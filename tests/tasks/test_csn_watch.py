@@ -10,6 +10,7 @@ from typing import Any
 from ldaphealth.checks.replication import Params
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.csn.server_id import ServerId
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import AnyObservation, Role, Server
 from ldaphealth.settings import Cluster
 from ldaphealth.tables.csn_matrix import render_matrix
@@ -40,7 +41,7 @@ def watched(
         return [saw("replication", facts, of=of.name, at=float(next(clock)))]
 
     servers = tuple(server(name, (role or {}).get(name, Role.PROVIDER)) for name in shown)
-    checks = (planned("replication", params or Params(base="dc=a")),)
+    checks = (planned("replication", params or Params(base=DN("dc=a"))),)
     watch = CSNWatch(Cluster(name="c", servers=servers, checks=checks, min_in_service=0), probe)
     for _ in range(2):
         watch.probe()
@@ -73,7 +74,7 @@ def test_what_an_isolated_server_has_is_not_on_its_way_to_the_others() -> None:
 
 
 def test_each_naming_context_has_its_rows() -> None:
-    params = Params(bases=("dc=a", "dc=b"))
+    params = Params(bases=(DN("dc=a"), DN("dc=b")))
     shown = {name: {"dc=a": A, "dc=b": OLD if name == "z" else A} for name in "xyz"}
     matrix = watched(shown, params)
 
@@ -98,8 +99,8 @@ def test_a_server_id_that_was_never_received_is_not_level() -> None:
 def test_the_settings_of_the_check_are_those_of_the_watch() -> None:
     shown = {name: {"dc=a": A if name == "w" else OLD} for name in "wxyz"}
 
-    retired = watched(shown, Params(base="dc=a", retired_server_ids=(ServerId(1),)))
-    newest = watched(shown, Params(base="dc=a", reference="newest"))
+    retired = watched(shown, Params(base=DN("dc=a"), retired_server_ids=(ServerId(1),)))
+    newest = watched(shown, Params(base=DN("dc=a"), reference="newest"))
     consumer = watched(
         {"x": {"dc=a": A}, "y": {"dc=a": (*A, csn(0, 99))}}, role={"y": Role.CONSUMER}
     )

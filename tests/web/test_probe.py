@@ -16,6 +16,7 @@ from demo.cluster import Cluster as Nodes
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.guard import Memory, Override, decide
 from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.names import DN
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,
@@ -46,7 +47,7 @@ CHECKS = (
     planned("connect"),
     planned("bind"),
     planned("monitor"),
-    planned("write", WriteParams("ou=canaries,dc=c")),
+    planned("write", WriteParams(DN("ou=canaries,dc=c"))),
     planned("unbind"),
 )
 

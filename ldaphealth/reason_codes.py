@@ -1,0 +1,532 @@
+"""The table of reason codes of the built-in checks: what each one means, and what to do.
+
+docs/verdicts.md is made of it (`make docs`). A code of RFC 4511 without a row has `RESULT_CODE`.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ldaphealth.model import State, Trust
+
+OK, WARNING, CRITICAL, UNKNOWN = ((state,) for state in State)
+BOTH = (State.WARNING, State.CRITICAL)
+SESSION = ("connect", "bind", "search", "compare", "write", "unbind")
+
+
+class ReasonCode(Struct, frozen=True, kw_only=True):
+    """One reason code: its possible states and trusts, and two sentences.
+
+    `checks` are those that give it, empty for all. A CRITICAL finding with the trust hard, soft or
+    expectation may remove its server, if the effect of the check is `out`.
+    """
+
+    code: str
+    checks: tuple[str, ...] = ()
+    states: tuple[State, ...] = CRITICAL
+    trusts: tuple[Trust, ...] = (Trust.SOFT,)
+    means: str
+    remedy: str
+
+
+REASON_CODES: tuple[ReasonCode, ...] = (
+    # No usable session.
+    ReasonCode(
+        code="connect",
+        checks=("connect",),
+        states=(State.CRITICAL, State.UNKNOWN),
+        trusts=(Trust.HARD, Trust.LOCAL),
+        means="no connection: the port is closed, or the host does not answer. UNKNOWN if the "
+        "cause is this host: no route, no descriptors, or an address that cannot be used",
+        remedy="on the server: `systemctl status slapd`, its log, `ss -ltn`; then the firewall "
+        "between",
+    ),
+    ReasonCode(
+        code="disconnected",
+        trusts=(Trust.HARD,),
+        means="the server closed or reset the connection during an operation",
+        remedy="read the server's log for a crash or a limit on connections, and that of a "
+        "firewall or balancer between",
+    ),
+    ReasonCode(
+        code="timeout",
+        trusts=(Trust.HARD, Trust.SOFT),
+        means="no answer before the deadline. Hard if there was no LDAP response in the whole "
+        "round; soft if there was one, because then the server is slow",
+        remedy="on the server: load, disk, `cn=Threads,cn=Monitor`; a frozen slapd must be "
+        "restarted. If the server is only slow, raise `deadline_seconds`",
+    ),
+    ReasonCode(
+        code="protocol",
+        trusts=(Trust.HARD,),
+        means="what answers does not speak LDAP",
+        remedy="check the host and the port in `uri`, and what listens there: `ss -ltnp`",
+    ),
+    ReasonCode(
+        code="resolve",
+        checks=("connect",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the host name did not resolve",
+        remedy="check the name in `uri`, /etc/resolv.conf and the DNS server; an address in place "
+        "of the name does without them",
+    ),
+    ReasonCode(
+        code="tls",
+        checks=("connect",),
+        states=(State.CRITICAL, State.UNKNOWN),
+        trusts=(Trust.HARD, Trust.LOCAL),
+        means="the TLS handshake broke without an alert. UNKNOWN if a file of `tls` cannot be "
+        "loaded",
+        remedy="`openssl s_client -connect HOST:636` shows the handshake (for StartTLS: port 389 "
+        "and `-starttls ldap`); `ldaphealth config check` reads the files",
+    ),
+    ReasonCode(
+        code="tls_refused",
+        trusts=(Trust.EXPECTATION,),
+        means="the server lives, but it and this host do not agree on TLS: on the client "
+        "certificate, the version or the ciphers",
+        remedy="the sentence names the setting below `tls` to change, or the certificate to renew",
+    ),
+    ReasonCode(
+        code="certificate",
+        checks=("connect",),
+        trusts=(Trust.EXPECTATION,),
+        means="the server's certificate is not trusted, has expired, or is for another name",
+        remedy="renew it, or set `tls.ca_file` to the authority that issued it, or `server_name` "
+        "to a name that it contains",
+    ),
+    ReasonCode(
+        code="too_large",
+        trusts=(Trust.EXPECTATION,),
+        means="the answers exceed what one session may receive (64 KiB; a search 1 KiB more for "
+        "each entry of its `size_limit`)",
+        remedy="request less: a narrower `base`, `filter` or `size_limit`",
+    ),
+    ReasonCode(
+        code="bug",
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the check itself failed, or its settings cannot be sent",
+        remedy="the log has the traceback: report it; `checks: {NAME: off}` turns the check off",
+    ),
+    # Result codes of LDAP.
+    ReasonCode(
+        code="invalidCredentials",
+        checks=("bind",),
+        trusts=(Trust.EXPECTATION,),
+        means="the server refused the name or the password of the account",
+        remedy="`ldapwhoami -x -H URI -D DN -y FILE` on this host; then the password file, and "
+        "whether the account is locked or expired",
+    ),
+    ReasonCode(
+        code="inappropriateAuthentication",
+        checks=("bind",),
+        trusts=(Trust.EXPECTATION,),
+        means="the account has no password, or anonymous binds are not permitted",
+        remedy="set `credentials` with an account, or a password for it",
+    ),
+    ReasonCode(
+        code="confidentialityRequired",
+        trusts=(Trust.EXPECTATION,),
+        means="the server requires TLS for this operation",
+        remedy="set `tls: {start_tls: true}`, or an `ldaps://` URI",
+    ),
+    ReasonCode(
+        code="strongerAuthRequired",
+        trusts=(Trust.EXPECTATION,),
+        means="the server requires TLS, or another kind of bind",
+        remedy="set `tls: {start_tls: true}` or an `ldaps://` URI; else another `method` of the "
+        "credentials",
+    ),
+    ReasonCode(
+        code="noSuchObject",
+        trusts=(Trust.EXPECTATION,),
+        means="an entry, often the `base`, is missing, or the account has no right to see it",
+        remedy="`ldapsearch -s base -b BASE` as the account and as the administrator: if only the "
+        "latter finds it, give the account the right; else the server is empty or `base` is wrong",
+    ),
+    ReasonCode(
+        code="insufficientAccessRights",
+        trusts=(Trust.EXPECTATION,),
+        means="the account has no right to do this",
+        remedy="give it the right in the access rules of the server (slapd.access(5)); for "
+        "canaries `ldaphealth canary plan` has the rule",
+    ),
+    ReasonCode(
+        code="unwillingToPerform",
+        trusts=(Trust.EXPECTATION,),
+        means="the server refuses by its settings, for example because its database is read-only",
+        remedy="on the server: `olcReadOnly`, `olcRestrict`, `olcRequires`; a full file system "
+        "also makes it read-only",
+    ),
+    ReasonCode(
+        code="referral",
+        states=BOTH,
+        trusts=(Trust.EXPECTATION, Trust.INFORMATIVE),
+        means="what was requested is on another server. Of the check `write`: the server is a "
+        "copy; that is a WARNING, and only reported",
+        remedy="set `role: consumer` for this server; of another check, correct its `base`",
+    ),
+    ReasonCode(
+        code="busy",
+        trusts=(Trust.HARD,),
+        means="the server says that it is too busy",
+        remedy="on the server: connections and threads in cn=Monitor, `olcThreads`, load",
+    ),
+    ReasonCode(
+        code="unavailable",
+        trusts=(Trust.HARD,),
+        means="the server says that it is shutting down, or that its database is offline",
+        remedy="read the server's log",
+    ),
+    ReasonCode(
+        code="timeLimitExceeded",
+        means="the server ended an operation by its own time limit",
+        remedy="look for a missing index (`olcDbIndex`) on the attributes of the filter; else "
+        "raise `olcTimeLimit` for the account",
+    ),
+    ReasonCode(
+        code="adminLimitExceeded",
+        means="the server ended an operation by its limit on unindexed searches or entries",
+        remedy="index the attributes of the filter, or raise `olcLimits` for the account",
+    ),
+    ReasonCode(
+        code="sizeLimitExceeded",
+        trusts=(Trust.EXPECTATION,),
+        means="the server returns fewer entries than the check may read",
+        remedy="raise `olcLimits` of the account, or request fewer entries",
+    ),
+    # Time and content of a session.
+    ReasonCode(
+        code="slow",
+        states=BOTH,
+        checks=(*SESSION, "latency", "propagation"),
+        means="an operation took longer than its threshold; of `latency`, a quantile of the times "
+        "in a window; of `propagation`, the way of a change to this server",
+        remedy="on the server: load, disk, missing indexes; `ldaphealth explain SERVER` has the "
+        "times. If they are normal here, raise the threshold",
+    ),
+    ReasonCode(
+        code="slower_than_pool",
+        checks=("latency",),
+        states=BOTH,
+        means="far slower than the other servers, over a window",
+        remedy="compare load, disk and indexes with the other servers",
+    ),
+    ReasonCode(
+        code="entries",
+        checks=("search",),
+        states=BOTH,
+        trusts=(Trust.EXPECTATION,),
+        means="the search found too few or too many entries",
+        remedy="compare with another server: `ldaphealth content diff CLUSTER`. If the number is "
+        "right, change `entries`; an empty server must be loaded again before it serves",
+    ),
+    ReasonCode(
+        code="value",
+        checks=("search",),
+        trusts=(Trust.EXPECTATION,),
+        means="no entry holds the value, or the account has no right to search for it",
+        remedy="read the entry as the administrator; give the account the right `search` on the "
+        "attribute",
+    ),
+    ReasonCode(
+        code="limited",
+        checks=("search",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="a size limit hides whether there are enough entries, or too many",
+        remedy="raise `olcLimits` of the account, or search for fewer",
+    ),
+    ReasonCode(
+        code="compareFalse",
+        checks=("compare",),
+        trusts=(Trust.EXPECTATION,),
+        means="the entry does not hold the value",
+        remedy="read the entry on this and on another server",
+    ),
+    # Writes.
+    ReasonCode(
+        code="no_canary",
+        checks=("write", "propagation"),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the entry to write to does not exist; nothing was written",
+        remedy="`ldaphealth canary apply` makes it, `ldaphealth canary plan` shows the LDIF",
+    ),
+    ReasonCode(
+        code="foreign_entry",
+        checks=("write", "propagation"),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the entry lacks the mark of this agent; nothing was written",
+        remedy="give the agent another `container`, or another name in `agent`",
+    ),
+    ReasonCode(
+        code="lost",
+        checks=("write", "propagation"),
+        means="what was just written is not there, or did not arrive in time from another server",
+        remedy="`ldaphealth csn watch CLUSTER`; then the replication log of the server",
+    ),
+    ReasonCode(
+        code="duplicate_server_id",
+        checks=("write",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="two servers write under one server ID, so changes may be lost. WARNING: or one of "
+        "them has another make its writes",
+        remedy="give each server a `serverID` of its own",
+    ),
+    ReasonCode(
+        code="unwritten",
+        checks=("propagation",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="a token could not be written at this server",
+        remedy="the sentence has the cause; the checks of its sessions report the same",
+    ),
+    ReasonCode(
+        code="unread",
+        checks=("propagation",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="a token could not be read at this server",
+        remedy="the sentence has the cause; the checks of its sessions report the same",
+    ),
+    # Replication.
+    ReasonCode(
+        code="behind",
+        checks=("replication",),
+        states=BOTH,
+        means="lacks changes that most others have, or that the reference server has",
+        remedy="`ldaphealth csn watch CLUSTER`; on the server the links in "
+        "`cn=Consumers,cn=Databases,cn=Monitor`, and the log: credentials, certificate, network. "
+        "A consumer that polls needs `poll_interval_seconds`",
+    ),
+    ReasonCode(
+        code="isolated",
+        checks=("replication", "propagation"),
+        states=BOTH,
+        means="has changes that the others lack: what is written here arrives nowhere",
+        remedy="look at the links of the other servers to this one; do not reload this server "
+        "before its changes are saved",
+    ),
+    ReasonCode(
+        code="split",
+        checks=("replication", "propagation"),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="two halves each lack changes of the other; to remove one would not help",
+        remedy="restore replication between the sides that the sentence names; then "
+        "`ldaphealth content diff CLUSTER`",
+    ),
+    ReasonCode(
+        code="regressed",
+        checks=("replication",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="lacks changes that it had itself: restored from an old backup, or ended without a "
+        "checkpoint. Only reported while more than half of the servers went back to the same",
+        remedy="wait for replication; if it does not catch up, reload it from another server. If "
+        "the whole cluster was restored on purpose: `ldaphealth baseline CLUSTER`",
+    ),
+    ReasonCode(
+        code="future",
+        checks=("replication",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="has a change with a date in the future",
+        remedy="correct the clock of the server that wrote it: `chronyc tracking`",
+    ),
+    ReasonCode(
+        code="no_reference",
+        checks=("replication",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the server named in `reference` cannot be read, so no server is compared with it: "
+        "it removes none, and brings none back that is out for its standing",
+        remedy="repair that server, or set `reference: majority`",
+    ),
+    ReasonCode(
+        code="no_csn",
+        checks=("replication",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="no contextCSN can be read: no replication, or no right to read it",
+        remedy="give the account the right to read contextCSN of the suffix, or set `base`; a "
+        "cluster without replication has no use for this check",
+    ),
+    ReasonCode(
+        code="bad_csn",
+        checks=("replication",),
+        states=WARNING,
+        means="a value of contextCSN is no CSN, or there are more than 128",
+        remedy="compare `ldapsearch -s base -b SUFFIX contextCSN` on all servers",
+    ),
+    # The links of a consumer.
+    ReasonCode(
+        code="not_connected",
+        checks=("consumer",),
+        states=BOTH,
+        means="a link that it replicates by has had no connection for long",
+        remedy="on the server: the log of syncrepl (`olcLogLevel: sync`): address, credentials, "
+        "certificate of the provider",
+    ),
+    ReasonCode(
+        code="given_up",
+        checks=("consumer",),
+        states=BOTH,
+        means="slapd will not try this link again: the attempts of `retry` are used up",
+        remedy='restart slapd, and end `retry` in its syncrepl with "+"',
+    ),
+    ReasonCode(
+        code="refreshing",
+        checks=("consumer",),
+        states=BOTH,
+        means="a link has been catching up for long",
+        remedy="wait, and watch `ldaphealth csn watch`; a larger `syncprov-sessionlog` avoids it",
+    ),
+    ReasonCode(
+        code="refresh_loop",
+        checks=("consumer",),
+        states=BOTH,
+        means="a link connects again and again",
+        remedy="read both logs: a limit on entries, a schema that differs, or an idle timeout",
+    ),
+    ReasonCode(
+        code="silent",
+        checks=("consumer",),
+        states=BOTH,
+        means="a link is connected and brings nothing",
+        remedy="if something was written meanwhile, set `keepalive` in its syncrepl, and restart "
+        "the link",
+    ),
+    # cn=Monitor.
+    ReasonCode(
+        code="no_access",
+        checks=("monitor", "resources", "consumer", "entry_count"),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="there is a monitor database, but the account cannot read it",
+        remedy="add the `olcAccess` of the sentence, or turn the checks off",
+    ),
+    ReasonCode(
+        code="ratio",
+        checks=("monitor",),
+        states=BOTH,
+        means="one kind of operation is too frequent or too rare, compared with another",
+        remedy="find the clients that cause it in the log of the server",
+    ),
+    ReasonCode(
+        code="rate",
+        checks=("monitor",),
+        states=BOTH,
+        means="there are too many or too few operations in a second",
+        remedy="find the clients that cause it in the log of the server",
+    ),
+    ReasonCode(
+        code="database_full",
+        checks=("resources",),
+        states=BOTH,
+        means="the database uses most of `olcDbMaxSize`; a full one takes no writes",
+        remedy="raise `olcDbMaxSize` and restart slapd",
+    ),
+    ReasonCode(
+        code="readers",
+        checks=("resources",),
+        states=BOTH,
+        means="most reader slots of LMDB are used; without one there are no reads",
+        remedy="raise `olcDbMaxReaders`; `mdb_stat -rr` removes slots of dead processes",
+    ),
+    ReasonCode(
+        code="connections",
+        checks=("resources",),
+        states=BOTH,
+        means="most file descriptors of slapd are used by connections",
+        remedy="raise `LimitNOFILE` of the service, set `olcIdleTimeout`, find the client that "
+        "leaves connections open",
+    ),
+    ReasonCode(
+        code="threads",
+        checks=("resources",),
+        states=BOTH,
+        means="operations wait for a thread, in several reads in a row",
+        remedy="find slow searches in the log (missing indexes); then raise `olcThreads`",
+    ),
+    # Certificates.
+    ReasonCode(
+        code="expires",
+        checks=("certificate",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="the server's certificate expires soon, or has expired",
+        remedy="renew it; `connect` fails once clients refuse it",
+    ),
+    ReasonCode(
+        code="client_expires",
+        checks=("certificate",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="the client certificate in `certificate_file`, or one of its chain, expires soon",
+        remedy="renew it: servers that require it will refuse the agent (`tls_refused`)",
+    ),
+    # Content.
+    ReasonCode(
+        code="diverged",
+        checks=("content",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="entries differ although contextCSN shows that no change is in transit; with "
+        "`values: true` also values under the same entryCSN",
+        remedy="`ldaphealth content diff CLUSTER` lists them; reload the server that is wrong",
+    ),
+    ReasonCode(
+        code="differs",
+        checks=("entry_count",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="another number of entries than on the other servers, although all have received the "
+        "same changes. Without a majority it is on all servers, and only reported",
+        remedy="`ldaphealth content diff CLUSTER` lists the entries; reload the server that is "
+        "wrong. A server that holds a part of the entries: `partial_servers`",
+    ),
+    ReasonCode(
+        code="not_compared",
+        checks=("content",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the entries of this server, or the values of an attribute that the account may not "
+        "read, could not be compared",
+        remedy="the sentence has the cause",
+    ),
+    # Nothing is wrong.
+    ReasonCode(
+        code="not_applicable",
+        states=OK,
+        trusts=(),
+        means="the check does not apply: a consumer takes no writes, there is no monitor "
+        "database, no replication, no TLS, no number of entries, or no other server",
+        remedy="nothing",
+    ),
+    ReasonCode(
+        code="collecting",
+        checks=("monitor", "latency", "propagation", "entry_count"),
+        states=OK,
+        trusts=(),
+        means="not enough was observed yet",
+        remedy="nothing; it passes",
+    ),
+    ReasonCode(
+        code="idle",
+        checks=("monitor",),
+        states=OK,
+        trusts=(),
+        means="too few operations for a ratio",
+        remedy="nothing",
+    ),
+)
+
+RESULT_CODE = ReasonCode(
+    code="a name in RFC 4511",
+    trusts=(Trust.EXPECTATION, Trust.SOFT),
+    means="the result code of the operation; `resultCode` and its number if the RFC has no name",
+    remedy="RFC 4511 A.2 has the meaning, the server's log the cause",
+)
