@@ -83,7 +83,7 @@ def test_the_time_of_day_is_only_a_fact_that_checks_observe(path: Path) -> None:
 
 
 MOMENT = re.compile(r"(.+_)?(now|at|since|until|began|ended|at_seconds|clock)|(boot|epoch)_seconds")
-ON_A_CLOCK = re.compile(r"\b(Boot|Monotonic|Epoch)Seconds\b")
+ON_A_CLOCK = re.compile(r"\b(Boot|Monotonic|Running|Epoch)Seconds\b")
 
 
 def moments_without_a_clock(source: str) -> list[str]:

@@ -172,19 +172,23 @@ class Pool:
         A rule may keep a silent server in until another one has answered, and a probe that began
         after that answer has failed as well. So the others are probed first, and then the silent
         one. Each is returned once for each round of a silent server, so a probe without a result
-        starts no other. A failure that all answering servers share needs no probe.
+        starts no other. A server with a soft failure may be kept in until the others were probed
+        since it began to fail. A failure that all answering servers share needs no probe.
         """
         known = self.memory.servers
-        silent = {
+        held = {
             each.server: known[each.server]
             for each in self.verdicts.values()
-            if (rule := rule_named(each.held_by)) is not None
-            and rule.probes_the_others
-            and known[each.server].silent_since is not None
+            if (rule := rule_named(each.held_by)) is not None and rule.probes_the_others
         }
-        latest = max(
-            (past.began for past in silent.values() if past.contradicted_at is None), default=0.0
-        )
+        silent = {key: past for key, past in held.items() if past.silent_since is not None}
+        moments = [past.began for past in silent.values() if past.contradicted_at is None]
+        moments += [
+            past.bad_since
+            for past in held.values()
+            if past.silent_since is None and past.bad_since is not None
+        ]
+        latest = max(moments, default=0.0)
         witnesses = [
             server
             for server, past in known.items()

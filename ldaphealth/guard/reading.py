@@ -114,8 +114,8 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            since = self.round.began if past.silent_since is None else past.silent_since
-            past = replace(past, silent_since=since)
+            known = (past.silent_since, self.round.silent_since, self.round.began)
+            past = replace(past, silent_since=next(each for each in known if each is not None))
         else:
             past = replace(
                 past,
@@ -134,16 +134,28 @@ class Reading(Struct, frozen=True, kw_only=True):
         """
         blamed = {each.check for each in self.blaming}
         if not (blamed or past.failing):
-            return replace(past, good=past.good + 1, bad=0)
+            return replace(past, good=past.good + 1, bad=0, bad_since=None, blamed=0)
         could = {check for check, effect in self.effects.items() if effect is CheckEffect.OUT}
         unjudged = {each for each in could.intersection(past.failing) if not self._has_judged(each)}
         if blamed:
             failing = tuple(sorted(blamed | unjudged))
-            bad = past.bad + (not self.is_undecided)
-            return replace(past, good=0, bad=bad, failing=failing)
+            return replace(self._counted_bad(past), failing=failing)
+        past = replace(past, bad=0, bad_since=None, blamed=0)
         if past.in_service or past.by_operator:
-            return replace(past, good=past.good + 1, bad=0, failing=())
-        return replace(past, good=0 if unjudged else past.good + 1, bad=0)
+            return replace(past, good=past.good + 1, failing=())
+        return replace(past, good=0 if unjudged else past.good + 1)
+
+    def _counted_bad(self, past: ServerMemory) -> ServerMemory:
+        assert self.round is not None
+        past = replace(past, good=0)
+        if self.is_undecided:
+            return past
+        return replace(
+            past,
+            bad=past.bad + 1,
+            bad_since=past.bad_since if past.bad else self.round.began,
+            blamed=past.blamed + (not self.is_hard or is_proven_silent(past)),
+        )
 
     def _has_judged(self, check: str) -> bool:
         """Return whether a check could judge the server: UNKNOWN, or no finding, says nothing."""
@@ -159,6 +171,11 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.is_unknown and self.before is not None:
             return self.before.in_service or self.before.by_operator
         return not self.is_blamed
+
+
+def is_proven_silent(past: ServerMemory) -> bool:
+    """Return whether another server answered between two of the latest probes without service."""
+    return past.contradicted_at is not None and past.contradicted_at <= past.began
 
 
 def is_removing(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:

@@ -7,7 +7,6 @@ all waiting is in transport.py. Every error is raised as SessionError.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from time import perf_counter
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -307,7 +306,7 @@ class Session:
         return self._transport
 
     def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
-        started = perf_counter()
+        started = self.deadline.now()
         try:
             return run()
         except SessionError as error:
@@ -315,7 +314,7 @@ class Session:
             error.failure = replace(error.failure, answered=self._has_answer)
             raise
         finally:
-            spent = perf_counter() - started
+            spent = max(0.0, self.deadline.now() - started)
             for times in (self.timings, self.totals):
                 times[operation] = times.get(operation, 0.0) + spent
 

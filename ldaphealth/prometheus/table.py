@@ -315,6 +315,20 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         read=lambda health: one(health.loop_age_seconds),
     ),
     Family(
+        name="ldaphealth_agent_late_total",
+        kind=COUNTER,
+        help=f"How often the agent did not run when it should have {SINCE}: it was stopped, or got "
+        "no CPU.",
+        read=lambda health: one(health.late),
+    ),
+    Family(
+        name="ldaphealth_agent_late_seconds_total",
+        kind=COUNTER,
+        help="The time in which the agent did not run when it should have; its deadlines moved by "
+        f"most of it {SINCE}.",
+        read=lambda health: one(health.late_seconds),
+    ),
+    Family(
         name="ldaphealth_agent_publish_errors_total",
         kind=COUNTER,
         help=f"Verdicts that could not be written for their readers {SINCE}.",

@@ -65,6 +65,15 @@ def test_a_silence_asks_for_a_witness(pool: Pool) -> None:
     assert not pool.verdicts["c/a"].in_service
 
 
+def test_a_soft_failure_asks_those_that_were_not_probed_since_it_began(pool: Pool) -> None:
+    assert land(pool, "a", SLOW, 1005.0) == []
+    assert land(pool, "a", SLOW, 1005.5) == []
+    assert land(pool, "a", SLOW, 1006.0) == ["c/b"]
+    assert pool.verdicts["c/a"].in_service
+    assert land(pool, "b", GOOD, 1006.1) == []
+    assert not pool.verdicts["c/a"].in_service
+
+
 def test_a_silence_that_ends_asks_no_more(pool: Pool) -> None:
     land(pool, "a", HARD, 1005.0)
     land(pool, "b", GOOD, 1005.1)

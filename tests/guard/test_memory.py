@@ -39,6 +39,7 @@ SAID = {
     WARNING: (State.WARNING, "slow", Trust.SOFT),
     UNJUDGED: (State.UNKNOWN, "no_reference", Trust.LOCAL),
 }
+OTHERS_GOOD = dict.fromkeys(("s0", "s2", "s3"), GOOD)  # than s1
 
 
 def findings(server: str, state: str) -> list[Finding]:
@@ -148,9 +149,54 @@ def test_a_server_without_service_goes_out_in_the_round_that_shows_it() -> None:
 def test_a_broken_expectation_must_last_three_rounds() -> None:
     story = Story().all(GOOD)
 
-    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+    seen = [story.round(OTHERS_GOOD | {"s1": SOFT}).of("s1") for _ in range(4)]
 
     assert seen == ["in by settle", "in by settle", "out", "out"]
+
+
+def test_a_soft_failure_waits_until_the_others_were_probed_since_it_began() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+
+    assert seen == ["in by settle", "in by settle", "in by blind", "in by blind"]
+    assert story.round(dict.fromkeys(("s0", "s2"), GOOD)).of("s1") == "in by blind"
+    assert story.round({"s3": GOOD}).of("s1") == "out"
+
+
+def test_what_begins_at_one_server_first_removes_none() -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s1": SOFT})
+
+    for server in ("s0", "s2", "s3"):
+        story.round({server: SOFT})
+        assert all(each.in_service for each in story.verdicts.values())
+    assert story.of("s1") == "in by blind"
+
+
+def test_a_soft_failure_does_not_wait_for_servers_without_service_nor_for_long() -> None:
+    story = Story().all(GOOD).round({"s0": HARD, "s2": GOOD, "s3": GOOD}).round({"s0": HARD})
+    for _ in range(3):
+        story.round({"s1": SOFT, "s2": GOOD, "s3": GOOD})
+    assert story.of("s1") == "out"
+
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s1": SOFT})
+    assert story.of("s1") == "in by blind"
+    assert story.round({"s1": SOFT}, SETTLE.believe_seconds).of("s1") == "out"
+
+
+@pytest.mark.parametrize("silent_rounds", [1, 2, 8])
+def test_the_first_late_answer_after_a_lost_network_removes_none(silent_rounds: int) -> None:
+    story = Story().all(GOOD)
+    for _ in range(silent_rounds):
+        story.all(HARD)
+
+    story.round({"s0": GOOD}).round({"s1": SOFT, "s2": SOFT, "s3": GOOD})
+
+    assert all(each.in_service for each in story.verdicts.values())
 
 
 def test_one_good_round_between_starts_the_count_anew() -> None:
@@ -184,7 +230,7 @@ def test_a_round_that_cannot_judge_why_a_server_is_out_is_no_good_round(
 ) -> None:
     story = Story().all(GOOD)
     for _ in range(3):
-        story.round({"s1": SOFT})
+        story.round(OTHERS_GOOD | {"s1": SOFT})
     for state in rounds:
         story.round({"s1": state}, after=10.0)
 
@@ -201,7 +247,7 @@ def test_a_round_that_cannot_judge_why_a_server_is_out_is_no_good_round(
 def test_a_server_that_then_fails_for_another_reason(meanwhile: str, expected: str) -> None:
     story = Story().all(GOOD)
     for _ in range(3):
-        story.round({"s1": SOFT})
+        story.round(OTHERS_GOOD | {"s1": SOFT})
     refused = replace(findings("c/s1", GOOD)[0], state=State.CRITICAL, code="slow")
     searched = findings("c/s1", meanwhile)[1:]
     story.now += 1.0
@@ -241,7 +287,7 @@ def test_a_check_that_a_reload_turns_off_keeps_no_server_out(
 ) -> None:
     story = Story().all(GOOD)
     for _ in range(3):
-        story.round({"s1": SOFT})
+        story.round(OTHERS_GOOD | {"s1": SOFT})
     story.cluster = replace(story.cluster, checks=checks)
     for _ in range(2):
         story.round({"s1": CUT_SHORT}, after=10.0)
@@ -254,7 +300,7 @@ def test_a_check_that_is_not_run_on_a_balancer_keeps_none_out() -> None:
     of_one = replace(PLAN[1], check=replace(PLAN[1].check, of_one_server=True))
     story.cluster = replace(story.cluster, checks=(PLAN[0], of_one))
     for _ in range(3):
-        story.round({"s1": SOFT})
+        story.round(OTHERS_GOOD | {"s1": SOFT})
     assert not story.verdicts["c/s1"].in_service
     as_balancer = replace(story.cluster.servers[1], role=Role.BALANCER)
     servers = (story.cluster.servers[0], as_balancer, *story.cluster.servers[2:])
@@ -707,7 +753,8 @@ def test_an_expired_password_at_the_start_removes_nobody() -> None:
 
 def test_one_broken_server_at_the_start_goes_out_once_all_were_seen() -> None:
     story = Story(floor=2).round({"s0": SOFT}).round({"s1": GOOD, "s2": GOOD, "s3": GOOD})
-    story.round({"s0": SOFT}).round({"s0": SOFT}).round({"s0": SOFT})
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s0": SOFT, "s1": GOOD})
     assert not story.verdicts["c/s0"].in_service
 
 

@@ -145,6 +145,8 @@ def test_a_healthy_server(
         ("ldaphealth_agent_threads", {}, 64),
         ("ldaphealth_agent_busy_threads", {}, 1),
         ("ldaphealth_agent_waiting_rounds", {}, 3),
+        ("ldaphealth_agent_late_total", {}, 0.0),
+        ("ldaphealth_agent_late_seconds_total", {}, 0.0),
         ("ldaphealth_agent_loop_age_seconds", {}, 0.5),
         ("ldaphealth_series_left_out", {}, 0),
     ],

@@ -29,6 +29,8 @@ HEALTH = AgentHealth(
     publish_errors=0,
     history_errors=0,
     history_lost=0,
+    late=0,
+    late_seconds=0.0,
     loop_age_seconds=0.5,
 )
 OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")

@@ -128,6 +128,8 @@ class Listening:
             publish_errors=0,
             history_errors=0,
             history_lost=0,
+            late=0,
+            late_seconds=0.0,
             loop_age_seconds=0.5,
         )
 
