@@ -21,8 +21,8 @@ from ldaphealth.publishers.shared_verdicts import SharedVerdicts, settings_mark
 from ldaphealth.settings import AgentSettings
 from ldaphealth.sinks import SINKS, SinkOptions, SinkOutput
 
-# keepalived/ldaphealth-check exports it, so that both use the same directory.
-VERDICTS_VARIABLE = "LDAPHEALTH_VERDICTS"
+# keepalived/ldaphealth-check sets it to the directory in which it reads shared verdicts.
+VARIABLE = "LDAPHEALTH_SHARED"
 SINK = SINKS["keepalived"]
 WAIT_SECONDS = 0.5  # after the deadline of the process that probes, for its verdicts
 # With so many other servers, a probe that is not shared costs little, and shows whether the network
@@ -37,8 +37,7 @@ def check_shared(selection: Selection, config_file: Path, *, dynamic: bool) -> S
     if selection.settings is None:  # given as a URL: there are no others
         return SINK.render(_evaluate(selection), options)
     try:
-        directory = _runtime_directory(selection.settings.agent)
-        shared = SharedVerdicts(directory, cluster.name, settings_mark(config_file))
+        shared = _open_shared(selection.settings.agent, cluster.name, settings_mark(config_file))
         found = shared.wait(server, age_seconds, cluster.deadline_seconds + WAIT_SECONDS)
     except OSError as error:
         return SINK.render(_check_alone(selection, server, error), options)
@@ -53,9 +52,24 @@ def check_shared(selection: Selection, config_file: Path, *, dynamic: bool) -> S
     return SINK.render(_only(snapshot, server), options)
 
 
-def _runtime_directory(settings: AgentSettings) -> Path:
-    verdicts = os.environ.get(VERDICTS_VARIABLE)
-    return Path(verdicts).absolute().parent if verdicts else settings.runtime_directory
+def _open_shared(settings: AgentSettings, cluster: str, mark: str) -> SharedVerdicts:
+    """Open the directory of the shared verdicts in that of the script, or in one of the agent's.
+
+    The runtime directory is made where it is missing, as the agent does. OSError: none can be used.
+    """
+    given = os.environ.get(VARIABLE)
+    if given:
+        return SharedVerdicts(Path(given), cluster, mark)
+    try:
+        if not settings.runtime_directory.exists():
+            settings.runtime_directory.mkdir()
+            settings.runtime_directory.chmod(0o755)  # independent of the umask
+        return SharedVerdicts(settings.runtime_directory, cluster, mark)
+    except OSError as error:
+        try:
+            return SharedVerdicts(settings.state_directory, cluster, mark)
+        except OSError:
+            raise error from None
 
 
 def _check_alone(selection: Selection, server: str, error: OSError) -> Snapshot:

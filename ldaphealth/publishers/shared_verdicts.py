@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import sleep, time
 
+from msgspec.structs import replace
+
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.files.private_directory import open_private
@@ -29,9 +31,9 @@ LOCK = ".lock"
 POLL_SECONDS = 0.05
 
 
-def shared_directory(runtime_directory: Path) -> Path:
-    """Return the directory of this user in the runtime directory, as the script knows it."""
-    return runtime_directory / f"one-shot.{os.geteuid()}"
+def directory_name() -> str:
+    """Return the name of this user's directory, which the script uses too."""
+    return f"one-shot.{os.geteuid()}"
 
 
 def settings_mark(file: Path) -> str:
@@ -46,13 +48,9 @@ def settings_mark(file: Path) -> str:
 class SharedVerdicts:
     """The files of one cluster. Only verdicts of the same settings, by `mark`, are read."""
 
-    def __init__(self, runtime_directory: Path, cluster: str, mark: str) -> None:
-        """Open the directory; OSError: it cannot be made, or others than this user can use it."""
-        if not runtime_directory.exists():
-            runtime_directory.mkdir()
-            runtime_directory.chmod(0o755)  # independent of the umask
-        name = shared_directory(runtime_directory).name
-        self._directory = open_private(runtime_directory, name, cluster)
+    def __init__(self, above: Path, cluster: str, mark: str) -> None:
+        """Open the directory in `above`; OSError: it cannot be made, or others can use it too."""
+        self._directory = open_private(above, directory_name(), cluster)
         self._mark = f" settings {mark}"
         self._lock = os.open(self._directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -100,7 +98,9 @@ class SharedVerdicts:
         is_new = 0.0 <= time() - written_at <= age_seconds
         is_valid = line.until > int(boot_seconds() - age_seconds)
         is_same = line.server == server and line.rest.endswith(self._mark)
-        return line if is_new and is_valid and is_same else None
+        if not (is_new and is_valid and is_same):
+            return None
+        return replace(line, rest=line.rest.removesuffix(self._mark))
 
 
 def _content(path: Path) -> tuple[bytes, EpochSeconds]:
