@@ -21,7 +21,7 @@ from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.files.private_directory import open_private
 from ldaphealth.model import Verdict
-from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, VerdictLine, parse, text
+from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, VerdictLine, parse_line, text
 
 # A verdict that removes a server is for the checks that began before it was written, so that
 # keepalived's `retry` is another probe. The time is rounded down to whole seconds.
@@ -92,7 +92,7 @@ class SharedVerdicts:
     def _read(self, server: str, age_seconds: float) -> VerdictLine | None:
         try:
             content, written_at = _content(self._path(server))
-            line = parse(content.decode("ascii"))
+            line = parse_line(content.decode("ascii"))
         except (OSError, ValueError):
             return None  # none, or not one of these files: the cluster is probed
         is_new = 0.0 <= time() - written_at <= age_seconds

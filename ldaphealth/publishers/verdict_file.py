@@ -48,7 +48,7 @@ def text(verdict: Verdict, valid_until: BootSeconds) -> str:
     return ascii_line(line.rstrip(), MAX_CHARACTERS) + "\n"
 
 
-def parse(line: str) -> VerdictLine:
+def parse_line(line: str) -> VerdictLine:
     """Return the fields of a line that `text` made; ValueError if it is another one."""
     magic, plain, dynamic, until, server, rest = line.removesuffix("\n").split(" ", 5)
     if magic != MAGIC:

@@ -17,7 +17,7 @@ from ldaphealth.publishers.shared_verdicts import (
     directory_name,
     settings_mark,
 )
-from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, parse, text
+from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, parse_line, text
 from tests.sinks.nasty import NASTY
 from tests.sinks.snapshots import serving, silent
 
@@ -184,4 +184,4 @@ def test_what_is_no_verdict_is_not_read_and_holds_nothing_up(
 )
 def test_a_line_of_another_kind_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        parse(line)
+        parse_line(line)
