@@ -27,10 +27,11 @@ packages:  ## Install the programs that the tests use, if permitted
 demo: venv packages  ## Show verdicts on a four-node cluster with real faults
 	$(BIN)/python -m demo
 
-bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, the agent, a scrape and the page
+bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape and the page
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
+	$(BIN)/python -m bench.dead_agent
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.scrape
 	$(BIN)/python -m bench.page

@@ -14,24 +14,36 @@ from msgspec.structs import replace
 
 from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.selection import Selection
-from ldaphealth.clocks import boot_seconds
+from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.guard import Memory
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
-from ldaphealth.store.state_file import load_state, state_path
+from ldaphealth.store.override_files import override_directory, read_override_files
+from ldaphealth.store.state_file import boot_id, load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
 
 
-def evaluate_selection(selection: Selection, effects: frozenset[CheckEffect]) -> Snapshot:
-    """Check the clusters, and return the verdicts on the selected servers."""
+def evaluate_selection(
+    selection: Selection,
+    effects: frozenset[CheckEffect],
+    probed: frozenset[str] | None = None,
+) -> Snapshot:
+    """Check the clusters, and return the verdicts on the selected servers.
+
+    `probed` are the IDs of the servers to probe, by default all of the clusters. Nothing is known
+    of the others.
+    """
     gc.freeze()  # loaded modules stay until this short process ends: the collector can skip them
-    progress = CheckProgress(sum(len(each.servers) for each in selection.clusters))
+    servers = sum(len(each.servers) for each in selection.clusters)
+    progress = CheckProgress(servers if probed is None else len(probed))
 
     def probe(
         server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
     ) -> list[AnyObservation]:
+        if probed is not None and server.id not in probed:
+            return []
         observations = probe_server(server, tuple(checks), deadline)
         progress.note(server.id)
         return observations
@@ -48,13 +60,18 @@ def evaluate_selection(selection: Selection, effects: frozenset[CheckEffect]) ->
 
 
 def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
-    """Return the overrides in the state file of the agent; they also apply while it is down."""
+    """Return the overrides that the agent saved; they also apply while it is down."""
     if settings is None:
         return {}
-    path = state_path(settings.agent.state_directory)
+    directory = settings.agent.state_directory
     try:
-        memories = load_state(path, boot_seconds())
+        memories = load_state(state_path(directory), boot_seconds())
     except (OSError, ValueError) as error:
         click.echo(f"ldaphealth: cannot read the overrides: {error}", err=True)
-        return {}
+        return read_override_files(
+            override_directory(directory),
+            boot_id=boot_id(),
+            now=boot_seconds(),
+            epoch=epoch_seconds(),
+        )
     return {name: Memory(overrides=each.overrides) for name, each in memories.items()}

@@ -17,6 +17,7 @@ from ldaphealth.clocks import BootSeconds, EpochSeconds, epoch_seconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.guard import Memory
 from ldaphealth.guard.memory import Override
+from ldaphealth.store.override_files import override_directory, write_override_files
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +48,16 @@ def boot_id() -> str:
 
 
 def save_state(path: Path, memories: Mapping[str, Memory], now: BootSeconds) -> None:
-    """Write the file. OSError: the old one is left as it was."""
+    """Write the file, then those of the overrides. OSError: some are left as they were."""
     saved = _Saved(VERSION, boot_id(), now, epoch_seconds(), dict(memories))
     write(path, msgspec.json.encode(saved), 0o640, durable=True)
+    write_override_files(
+        override_directory(path.parent),
+        memories,
+        boot_id=saved.boot_id,
+        now=now,
+        epoch=saved.epoch,
+    )
 
 
 def load_state(path: Path, now: BootSeconds) -> dict[str, Memory]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -93,7 +94,8 @@ def test_the_file_is_for_the_agent_and_its_group_only(path: Path) -> None:
     save_state(path, MEMORIES, NOW)
 
     assert path.stat().st_mode & 0o777 == 0o640
-    assert [*path.parent.iterdir()] == [path]
+    assert {each.name for each in path.parent.iterdir()} == {path.name, "overrides"}
+    assert path.with_name("overrides").stat().st_mode & 0o777 == 0o750
 
 
 def test_verdicts_that_are_not_young_are_forgotten_and_overrides_are_not(path: Path) -> None:
@@ -371,8 +373,7 @@ def test_trouble_that_comes_again_is_told_again(
         assert comes_true(lambda: keeper.errors > 0)
         path.parent.mkdir()
         keeper.save()
-        path.unlink()
-        path.parent.rmdir()
+        shutil.rmtree(path.parent)
         told, before = len(caplog.records), keeper.errors
         running.memories = overridden()
         assert comes_true(lambda: keeper.errors > before)
