@@ -52,9 +52,7 @@ def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
     if settings is None:
         return {}
     path = state_path(settings.agent.state_directory)
-    try:
-        memories = load_state(path, boot_seconds())
-    except (OSError, ValueError) as error:
-        click.echo(f"ldaphealth: cannot read the overrides: {error}", err=True)
-        return {}
-    return {name: Memory(overrides=each.overrides) for name, each in memories.items()}
+    loaded = load_state(path, boot_seconds())
+    if loaded.problem:
+        click.echo(f"ldaphealth: cannot read all overrides: {loaded.problem}", err=True)
+    return {name: Memory(overrides=each.overrides) for name, each in loaded.memories.items()}
