@@ -29,9 +29,12 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     except OSError:
         refuse_other_kinds(path)  # explains a link or a socket better
         raise
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse(path, os.fstat(descriptor))
-        return file.read(max_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(max_bytes + 1)
+    finally:
+        os.close(descriptor)
 
 
 def refuse_other_kinds(path: Path) -> None:

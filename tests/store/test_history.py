@@ -24,7 +24,6 @@ from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 from ldaphealth.store.history import (
     CLEAN_SECONDS,
-    MAX_KEPT,
     MAX_WAITING,
     RETRY_SECONDS,
     HistoryDatabase,
@@ -351,9 +350,9 @@ def test_a_file_of_before_knows_its_days_by_its_minutes(disk: Disk) -> None:
     first = int(START // DAY_SECONDS)
     for day in range(first - 9, first):
         rows = ",".join(f"({day * DAY_SECONDS + 60 * each}, 'a', 'b', x'00')" for each in range(61))
-        disk.sql(f"INSERT INTO minute VALUES {rows}")
-    old, document = (first - 9) * DAY_SECONDS, '{"verdict": {"server": "a"}}'
-    disk.sql(f"INSERT INTO change (epoch, server, document) VALUES ({old}, 'a', '{document}')")
+        disk.sql(f"INSERT INTO minute VALUES {rows}")  # noqa: S608
+    row = f'{(first - 9) * DAY_SECONDS}, \'a\', \'{{"verdict": {{"server": "a"}}}}\''
+    disk.sql(f"INSERT INTO change (epoch, server, document) VALUES ({row})")  # noqa: S608
     journal = disk.open(keep_days=7)
 
     journal.publish(changed(serving(SERVER)))
