@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak kills docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -60,6 +60,9 @@ screenshots: venv packages  ## Test the page in Chromium and write screenshots t
 soak: venv packages  ## Run the long tests: two balancers for 2 minutes, an agent under load for 30
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
+
+kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (10 minutes)
+	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py
 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
