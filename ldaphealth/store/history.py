@@ -253,12 +253,12 @@ class HistoryDatabase:
         """Open the file. One that is damaged or of another version is replaced by a new one."""
         try:
             refuse_other_kinds(self._path)
-            connection = history_tables.connect(self._path, self._max_bytes)
+            connection = history_tables.open_history(self._path, self._max_bytes)
         except sqlite3.OperationalError:
             raise  # full, locked, no permission: the file itself may be good
         except (sqlite3.DatabaseError, OSError) as error:
             self._set_aside(str(error))
-            connection = history_tables.connect(self._path, self._max_bytes)
+            connection = history_tables.open_history(self._path, self._max_bytes)
         found = self._path.stat()
         self._file = found.st_dev, found.st_ino
         return connection

@@ -51,7 +51,7 @@ MinuteKey = tuple[int, str, str]  # start of the minute, server ID, name of the 
 ChangeRow = tuple[EpochSeconds, str, bytes]  # time, server ID, document
 
 
-def connect(path: Path, max_bytes: int) -> sqlite3.Connection:
+def open_history(path: Path, max_bytes: int) -> sqlite3.Connection:
     """Open the file, or create it with its tables. sqlite3.DatabaseError: it is none of this kind.
 
     sqlite3.OperationalError: it is full, locked or may not be read, but may be good.

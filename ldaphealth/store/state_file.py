@@ -58,6 +58,15 @@ class _Saved1(msgspec.Struct, frozen=True):
     memories: Mapping[str, _Cluster1]
 
 
+class _Record1(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A `_Record` of which one part is not decoded yet, because it may be damaged."""
+
+    cluster: str
+    server: str
+    override: msgspec.Raw | None = None
+    memory: msgspec.Raw | None = None
+
+
 class LoadedState(msgspec.Struct, frozen=True):
     """The memories by cluster. `problem`: one line with the reason why they are not all."""
 
@@ -135,12 +144,17 @@ def _until(
 
 def _lines_of_version_1(content: bytes) -> Sequence[bytes]:
     saved = msgspec.json.decode(content, type=_Saved1)
-    records = [
-        {"cluster": name, "server": server, kind: each}
+    overrides = [
+        _Record1(cluster=name, server=server, override=each)
         for name, cluster in saved.memories.items()
-        for kind, found in (("override", cluster.overrides), ("memory", cluster.servers))
-        for server, each in found.items()
+        for server, each in cluster.overrides.items()
     ]
+    servers = [
+        _Record1(cluster=name, server=server, memory=each)
+        for name, cluster in saved.memories.items()
+        for server, each in cluster.servers.items()
+    ]
+    records = [*overrides, *servers]
     header = _Header(
         version=VERSION,
         records=len(records),
@@ -148,7 +162,7 @@ def _lines_of_version_1(content: bytes) -> Sequence[bytes]:
         at=saved.at,
         epoch=saved.epoch,
     )
-    return [msgspec.json.encode(each) for each in chain([header], records)]
+    return [msgspec.json.encode(each) for each in chain[msgspec.Struct]([header], records)]
 
 
 class StateSaver:

@@ -117,7 +117,7 @@ def fill(path: Path) -> None:
     path.parent.mkdir(mode=0o750)
     verdict = {"server": HEALTHY[0], "in_service": True, "reasons": []}
     document = json.dumps({"at": "", "verdict": verdict, "padding": "x" * 3000}).encode()
-    with closing(history_tables.connect(path, HISTORY_BYTES)) as connection:
+    with closing(history_tables.open_history(path, HISTORY_BYTES)) as connection:
         for _ in range(12):
             with connection:
                 rows = [(1e9, HEALTHY[0], document)] * 100

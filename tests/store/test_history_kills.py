@@ -49,7 +49,7 @@ def test_what_was_written_once_is_there_after_any_kill(
         command = [sys.executable, "-c", WRITER, str(path), str(1.8e9 + 1e7 * number)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
-            for _ in range(random.randint(1, 60)):
+            for _ in range(random.randint(1, 30)):
                 seen = writer.stdout.readline().strip()
             writer.kill()
             seen = (writer.stdout.read().split() or [seen])[-1]
