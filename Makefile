@@ -61,8 +61,8 @@ soak: venv packages  ## Run the long tests: two balancers for 2 minutes, an agen
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
 
-kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (10 minutes)
-	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py
+kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (20 minutes)
+	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py
 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
