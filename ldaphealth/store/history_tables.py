@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -70,6 +71,7 @@ def open_history(path: Path, max_bytes: int) -> sqlite3.Connection:
             )
         _refuse_other_schemas(connection)
         with connection:
+            make_room(connection, max_bytes, (), inf)  # an older file may have no page left
             connection.execute(DAYS)
             connection.execute(DAYS_OF_MINUTES)
     except BaseException:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from ldaphealth.store.history import (
     HistoryDatabase,
     HistoryError,
 )
-from ldaphealth.store.history_tables import DAY_SECONDS, SCHEMA, SCHEMA_VERSION
+from ldaphealth.store.history_tables import DAY_SECONDS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION
 from tests.files.limits import files_no_larger_than, umask
 from tests.sinks.snapshots import serving, silent
 
@@ -444,6 +445,22 @@ def test_a_full_disk_deletes_nothing_and_loses_nothing(disk: Disk) -> None:
     assert goes_on(journal, disk)
     assert stored(journal)[1:] == [f"main/s{199 - n}" for n in range(200)]
     assert journal.lost == 0
+
+
+def test_a_file_of_before_that_is_full_to_the_last_page_goes_on(disk: Disk) -> None:
+    disk.sql(*SCHEMA.split(";")[:-1], f"PRAGMA user_version = {SCHEMA_VERSION}")
+    with closing(sqlite3.connect(disk.path, isolation_level=None)) as before:
+        before.execute(f"PRAGMA max_page_count = {SMALL_BYTES // PAGE_BYTES}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            before.executemany(
+                "INSERT INTO change (epoch, server, document) VALUES (1, 'a', ?)",
+                repeat((b'{"verdict": {"server": "a"}, "padding": "%s"}' % (b"x" * 3000),)),
+            )
+    journal = disk.open(max_bytes=SMALL_BYTES)
+
+    assert goes_on(journal, disk)
+    assert journal.errors == 0
+    assert 100 < stored(journal).count("a") < SMALL_BYTES // PAGE_BYTES
 
 
 def test_a_file_that_is_made_smaller_keeps_the_newest(disk: Disk) -> None:
