@@ -4,7 +4,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy kills docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -65,6 +65,9 @@ soak: venv packages soak-healthy  ## Run the long tests: two balancers for 2 min
 soak-healthy: venv packages  ## An agent under healthy load with restarts, also with all CPUs busy (MINUTES=30 each)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --busy
+
+kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (20 minutes)
+	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py
 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py

@@ -269,10 +269,20 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         Meta(description="also write files for keepalived's FILE_CHECK (keepalived/README.md)"),
     ] = False
     history_days: Annotated[
-        int, Meta(ge=1, le=3650, description="how many days the history is kept on disk")
+        int,
+        Meta(
+            ge=1,
+            le=3650,
+            description="for how many days on which the agent ran the history is kept on disk",
+        ),
     ] = 60
     history_megabytes: Annotated[
-        int, Meta(ge=4, le=65536, description="the largest size of the history on disk")
+        int,
+        Meta(
+            ge=4,
+            le=65536,
+            description="the largest size of the history on disk; then the oldest part of it goes",
+        ),
     ] = 256
     log_format: Annotated[
         Literal["logfmt", "json"], Meta(description="the format of the log lines")

@@ -25,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--load-seconds", type=float, default=120.0, help="how long an agent sees a healthy load"
     )
+    parser.addoption(
+        "--kills", type=int, default=8, help="how often an agent is killed (default: 8)"
+    )
+    parser.addoption(
+        "--kills-seed", type=int, default=1, help="another number: other moments (default: 1)"
+    )
 
 
 @pytest.fixture(scope="session")

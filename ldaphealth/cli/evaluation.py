@@ -14,14 +14,13 @@ from msgspec.structs import replace
 
 from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.selection import Selection
-from ldaphealth.clocks import boot_seconds, epoch_seconds
+from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
-from ldaphealth.store.override_files import override_directory, read_override_files
-from ldaphealth.store.state_file import boot_id, load_state, state_path
+from ldaphealth.store.state_file import load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
 
 
@@ -63,15 +62,7 @@ def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
     """Return the overrides that the agent saved; they also apply while it is down."""
     if settings is None:
         return {}
-    directory = settings.agent.state_directory
-    try:
-        memories = load_state(state_path(directory), boot_seconds())
-    except (OSError, ValueError) as error:
-        click.echo(f"ldaphealth: cannot read the overrides: {error}", err=True)
-        return read_override_files(
-            override_directory(directory),
-            boot_id=boot_id(),
-            now=boot_seconds(),
-            epoch=epoch_seconds(),
-        )
-    return {name: Memory(overrides=each.overrides) for name, each in memories.items()}
+    loaded = load_state(state_path(settings.agent.state_directory), boot_seconds())
+    if loaded.problem:
+        click.echo(f"ldaphealth: cannot read all overrides: {loaded.problem}", err=True)
+    return {name: Memory(overrides=each.overrides) for name, each in loaded.memories.items()}

@@ -1,14 +1,13 @@
 """The control socket of the agent: one request and one response, each one line of JSON.
 
-Each client has a thread, a bounded number at a time. agent/assembly.py starts the server. The group
-of the socket may use it.
+Each client has a thread, a bounded number at a time. The group of the socket may use it.
+control_socket.py starts the server, and another one if the socket is removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import socket
 import socketserver
@@ -60,15 +59,20 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         threading.Thread(target=self.serve_forever, args=(0.1,), name="control").start()
 
     def _listen(self, group: str) -> None:
-        umask = os.umask(0o177)
-        try:
-            self.server_bind()
-        finally:
-            os.umask(umask)
+        self.server_bind()
         if group:
             shutil.chown(self._path, group=group)
         self._path.chmod(MODE)
-        self.server_activate()
+        self._identity = _identity(self._path)
+        self.server_activate()  # listen(2): nothing can connect before
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the path still leads to this socket."""
+        try:
+            return _identity(self._path) == self._identity
+        except OSError:
+            return False
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
         """Refuse more clients than there are threads for."""
@@ -96,7 +100,14 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         """Stop listening and remove the socket."""
         self.shutdown()
         self.server_close()
-        self._path.unlink(missing_ok=True)
+        if self.is_current:
+            self._path.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Return what differs from the next file at the path, which may get the same inode number."""
+    found = path.lstat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 class _Client(socketserver.StreamRequestHandler):

@@ -28,12 +28,13 @@ from ldaphealth.publishers.verdict_file import MAX_CHARACTERS, VerdictLine, pars
 OUT_SECONDS = 1
 IN_SECONDS = 2
 LOCK = ".lock"
+DIRECTORY_PREFIX = "one-shot."
 POLL_SECONDS = 0.05
 
 
 def directory_name() -> str:
     """Return the name of this user's directory, which the script uses too."""
-    return f"one-shot.{os.geteuid()}"
+    return f"{DIRECTORY_PREFIX}{os.geteuid()}"
 
 
 def settings_mark(file: Path) -> str:

@@ -27,7 +27,7 @@ from ldaphealth.publishers.shared_verdicts import (
 )
 from ldaphealth.publishers.verdict_file import text
 from ldaphealth.store.override_files import write_override_files
-from ldaphealth.store.state_file import boot_id
+from ldaphealth.store.record_file import boot_id
 from tests.sinks.snapshots import serving, silent
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
