@@ -247,7 +247,8 @@ def test_one_damaged_record_costs_no_other(path: Path) -> None:
         loaded = load_state(path, NOW)
         main = loaded.memories["main"]
         assert len(main.servers) == (2 if number == 1 else 1)
-        assert main.overrides == {"main/a": DRAIN}  # the file for keepalived's script has it, too
+        # The file for keepalived's script has it, too.
+        assert [each.action for each in main.overrides.values()] == ["drain"]
         assert "1 of 3 records are damaged" in loaded.problem
 
 
