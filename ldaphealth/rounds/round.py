@@ -7,8 +7,10 @@ more rounds to be confirmed.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
+from threading import Event, Lock
 from time import sleep
 
 from msgspec import Struct
@@ -49,9 +51,11 @@ class RoundPlan(Struct, frozen=True):
 
 
 def run_round(
-    round_: RoundPlan, probe: Probe, pause: Callable[[float], None] = sleep
+    round_: RoundPlan, probe: Probe, threads: Executor, pause: Callable[[float], None] = sleep
 ) -> Observations:
     """Return the observations of the round; of a check the last one counts.
+
+    `threads` run the second probe of a slow server. Without a free one there is none.
 
     A failure of the round before is not confirmed again: a wrong password that is tried twice as
     often locks an account. A probe never outlives its deadline by itself. If one did, its process
@@ -60,7 +64,7 @@ def run_round(
     """
     for _ in range(2):
         deadline = Deadline.after(round_.deadline_seconds)
-        seen = _probe_and_confirm(round_, probe, deadline, pause)
+        seen = _probe_and_confirm(round_, probe, deadline, threads, pause)
         if not failed_checks(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
             break
         log.warning("the process was stopped for a while", extra={"server": round_.server.id})
@@ -68,9 +72,13 @@ def run_round(
 
 
 def _probe_and_confirm(
-    round_: RoundPlan, probe: Probe, deadline: Deadline, pause: Callable[[float], None]
+    round_: RoundPlan,
+    probe: Probe,
+    deadline: Deadline,
+    threads: Executor,
+    pause: Callable[[float], None],
 ) -> Observations:
-    parallel = _ParallelProbe(round_, probe, deadline)
+    parallel = _ParallelProbe(round_, probe, deadline, threads)
     try:
         first = probe(round_.server, round_.checks, deadline)
     finally:
@@ -168,31 +176,45 @@ def _timed_out(seen: Iterable[AnyObservation]) -> bool:
 
 
 class _ParallelProbe:
-    """A probe that starts when the first one is slow, and runs in parallel with it."""
+    """A probe that starts when the first one is slow, and runs in parallel with it.
 
-    def __init__(self, round_: RoundPlan, probe: Probe, deadline: Deadline) -> None:
+    A thread of the pool waits for that moment: a timer would be a new thread in each round.
+    """
+
+    def __init__(
+        self, round_: RoundPlan, probe: Probe, deadline: Deadline, threads: Executor
+    ) -> None:
         self.is_started = False
         self._round, self._probe, self._deadline = round_, probe, deadline
-        self._observations: Observations = []
-        self._ended = threading.Event()
-        self._timer = threading.Timer(SLOW_PART * round_.deadline_seconds, self._run)
-        self._timer.daemon = True
+        self._first_ended, self._starting = Event(), Lock()
+        self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
-        if not any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
-            self._timer.start()
+        if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
+            return
+        with suppress(RuntimeError):  # the agent ends
+            self._second = threads.submit(self._run)
 
     def cancel(self) -> None:
         """Do not start it any more."""
-        self._timer.cancel()
+        with self._starting:
+            self._first_ended.set()
+        self._second.cancel()
 
     def wait(self) -> Observations:
         """Wait for its observations until the deadline; none if it has not ended by then."""
-        self._ended.wait(max(0.0, self._deadline.at - self._deadline.now()))
-        return self._observations
+        ended = wait([self._second], max(0.0, self._deadline.at - self._deadline.now())).done
+        if not ended:
+            return []
+        if error := self._second.exception():
+            log.error("a second probe failed", exc_info=error)
+            return []
+        return self._second.result()
 
-    def _run(self) -> None:
-        self.is_started = True
-        try:
-            self._observations = self._probe(self._round.server, self._round.checks, self._deadline)
-        finally:
-            self._ended.set()
+    def _run(self) -> Observations:
+        at = self._deadline.at - (1.0 - SLOW_PART) * self._deadline.seconds
+        self._first_ended.wait(max(0.0, at - self._deadline.now()))
+        with self._starting:
+            if self._first_ended.is_set():
+                return []
+            self.is_started = True
+        return self._probe(self._round.server, self._round.checks, self._deadline)

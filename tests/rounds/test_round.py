@@ -23,10 +23,12 @@ from ldaphealth.rounds.round import (
     run_round,
 )
 from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.workers import Workers
 from tests.checks.seen import planned, saw, server
 
 DEADLINE_SECONDS = 60.0
 CHECKS = (planned("connect"), planned("search"))
+THREADS = Workers("second", 2)
 
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
 NO_ENTRY = Failure(FailureKind.RESULT, "noSuchObject", "noSuchObject")
@@ -61,7 +63,7 @@ class Looks:
 
 def looked(probe: Probe, *known: FailedCheck, confirm_seconds: float = 0.0) -> list[AnyObservation]:
     wanted = RoundPlan(server(), CHECKS, DEADLINE_SECONDS, confirm_seconds, frozenset(known))
-    return run_round(wanted, probe)
+    return run_round(wanted, probe, THREADS)
 
 
 def test_a_server_that_is_well_is_looked_at_once() -> None:
@@ -222,7 +224,7 @@ class Slow:
 
 def hurried(probe: Probe, *known: FailedCheck) -> frozenset[FailedCheck]:
     return failed_checks(
-        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe)
+        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe, THREADS)
     )
 
 
@@ -309,7 +311,9 @@ def test_a_standstill_of_this_machine_blames_nobody() -> None:
 
     known = ("search", FailureKind.TIMEOUT)  # else a look beside it helps, too
     assert not failed_checks(
-        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), probe)
+        run_round(
+            RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), probe, THREADS
+        )
     )
     assert len(asked) == 2
 
