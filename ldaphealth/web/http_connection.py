@@ -1,7 +1,8 @@
 """One HTTP connection of uvicorn, with a deadline for every part of it.
 
 uvicorn limits only the idle time between two requests. A client that sends one byte a second, or
-never reads its answer, could keep a connection open indefinitely.
+never reads its answer, could keep a connection open indefinitely. h11 limits the size of a head
+only while its end is missing, so a head that comes at once could have 256 KiB.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HEAD_SECONDS = 5.0  # from the connection to the end of the first head, all of i
 ANSWER_SECONDS = 30.0  # from the head to the end of the answer; a route with I/O has its own bound
 KEEP_ALIVE_SECONDS = 10.0  # from one answer, which must be read, to the end of the next head
 IDLE_SECONDS = 5  # between two requests, until uvicorn closes the connection
-MOST_HEAD_BYTES = 16384
+MOST_HEAD_BYTES = 16384  # with the request line, the line ends, and the empty line
 
 
 class HttpConnection(H11Protocol, LimitedConnection):
@@ -35,6 +36,7 @@ class HttpConnection(H11Protocol, LimitedConnection):
         self.closed = loop.create_future()
         self._deadline: asyncio.TimerHandle | None = None
         self._followed: RequestResponseCycle | None = None
+        self._unread = b""
 
     @property
     def is_busy(self) -> bool:
@@ -57,10 +59,8 @@ class HttpConnection(H11Protocol, LimitedConnection):
 
     def data_received(self, data: bytes) -> None:
         """Handle data. A protocol error in the middle of an answer aborts the connection."""
-        try:
-            super().data_received(data)
-        except h11.ProtocolError:
-            self.transport.abort()
+        self._unread += data
+        self._read()
         self._follow()
 
     def send_400_response(self, msg: str) -> None:
@@ -74,7 +74,26 @@ class HttpConnection(H11Protocol, LimitedConnection):
         """Start the deadline of the next head."""
         self._end_in(KEEP_ALIVE_SECONDS)
         super().on_response_complete()
+        self._read()
         self._follow()
+
+    def _read(self) -> None:
+        """Pass on what was received: of a head not more than it may have.
+
+        The next request is kept until the answer is complete, and nothing more is received.
+        """
+        try:
+            while self._unread and not self.transport.is_closing():
+                if self.conn.their_state is h11.DONE:
+                    self.flow.pause_reading()
+                    break
+                most = len(self._unread)
+                if self.conn.their_state is h11.IDLE:
+                    most = max(1, MOST_HEAD_BYTES - len(self.conn.trailing_data[0]))
+                data, self._unread = self._unread[:most], self._unread[most:]
+                super().data_received(data)
+        except h11.ProtocolError:
+            self.transport.abort()
 
     def _follow(self) -> None:
         """Start the deadline of the answer, once for each request."""
@@ -104,7 +123,7 @@ def connections(
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=IDLE_SECONDS,
-        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES - 1,
     )
     config.load()
     state = ServerState()
