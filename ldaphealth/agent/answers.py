@@ -48,18 +48,19 @@ class RequestRefused(Exception):  # noqa: N818  an answer to the client, no erro
 class Answers:
     """The answers of one agent."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  tests replace some of them
         self,
         agent: Agent,
         history: HistoryDatabase,
         save: Callable[[], None],
         version: str,
         *,
+        listens: Mapping[str, str] = {},
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
         self._timeout_seconds = timeout_seconds
-        self._listens = agent.settings.agent.listens  # a reload changes no port
+        self._listens = listens  # a reload changes none
 
     def answer(self, request: ControlRequest) -> ControlResponse:
         """Answer one request."""

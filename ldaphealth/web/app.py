@@ -22,8 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
-from ldaphealth.web.access import Access, HttpCredentials, is_address_or_localhost
+from ldaphealth.web.access import Access, is_address_or_localhost
+from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
+from ldaphealth.web.logins import Logins, TooManyLoginsError
 from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
 
 log = logging.getLogger(__name__)
@@ -61,28 +63,58 @@ HEADERS = {
 OTHER_HOST = "the host must be an address or localhost, not another name: docs/http.md\n"
 INTERNAL_ERROR = "internal error of the agent; see its log\n"
 BUSY = "busy with other requests of this kind; try again\n"
+TOO_MANY = "too many requests from this address with credentials that were not checked yet\n"
+
+
+class _Gate(Struct, frozen=True):
+    """Decides which requests are admitted."""
+
+    files: Callable[[], HttpFiles]
+    logins: Logins
+    is_local: bool
+
+    async def refusal(self, row: RouteRow, request: Request) -> Response | None:
+        """Return the response to a request that is not admitted, None for one that is."""
+        credentials = self.files().credentials
+        if credentials.are_required(row.access):
+            authorization = request.headers.get("authorization", "")
+            host = request.client.host if request.client else ""
+            try:
+                if not authorization or not await self.logins.accept(
+                    credentials, authorization, host
+                ):
+                    headers = {"WWW-Authenticate": credentials.challenge}
+                    return _line(401, "credentials are required\n", headers)
+            except TooManyLoginsError:
+                return _line(429, TOO_MANY, {"Retry-After": "1"})
+        # A health check must not fail because of its Host header.
+        checks_host = self.is_local and credentials.is_open and row.access is Access.READER
+        if checks_host and not is_address_or_localhost(request.headers.get("host", "")):
+            return _line(421, OTHER_HOST)
+        return None
 
 
 def application(
     source: Source,
-    readers: Callable[[], HttpCredentials],
+    files: Callable[[], HttpFiles],
     rows: tuple[RouteRow, ...] = ROUTES,
     *,
     is_local: bool = False,
 ) -> ASGIApp:
-    """Return the HTTP application. `readers` is called for each request: a reload may change it.
+    """Return the HTTP application. `files` is called for each request: a reload may change them.
 
     `is_local`: only this host reaches it. Without credentials the Host header must then be an
     address or localhost (`access.is_address_or_localhost`).
     """
-    routes = [Route(row.path, _endpoint(row, source, readers, is_local)) for row in rows]
+    gate = _Gate(files, Logins(), is_local)
+    routes = [Route(row.path, _endpoint(row, source, gate)) for row in rows]
     inner = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     inner.router.redirect_slashes = False  # it would redirect to the host in the Host header
-    return _with_headers(inner)
+    return _with_headers(inner, files)
 
 
 def _endpoint(
-    row: RouteRow, source: Source, readers: Callable[[], HttpCredentials], is_local: bool
+    row: RouteRow, source: Source, gate: _Gate
 ) -> Callable[[Request], Awaitable[Response]]:
     threads = AnswerThreads()  # one per route: slow probes must not delay a scrape
 
@@ -93,7 +125,7 @@ def _endpoint(
             return answers.unknown(request, str(error))
 
     async def endpoint(request: Request) -> Response:
-        refusal = _refusal(row, readers(), request, is_local)
+        refusal = await gate.refusal(row, request)
         if refusal is not None:
             return refusal
         try:
@@ -111,20 +143,6 @@ def _endpoint(
     return endpoint
 
 
-def _refusal(
-    row: RouteRow, readers: HttpCredentials, request: Request, is_local: bool
-) -> Response | None:
-    """Return the response to a request that is not admitted, None for one that is."""
-    if not readers.admits(row.access, request.headers.get("authorization", "")):
-        headers = {"WWW-Authenticate": readers.challenge}
-        return _line(401, "credentials are required\n", headers)
-    # A health check must not fail because of its Host header.
-    checks_host = is_local and readers.is_open and row.access is Access.READER
-    if checks_host and not is_address_or_localhost(request.headers.get("host", "")):
-        return _line(421, OTHER_HOST)
-    return None
-
-
 async def _refused(_: Request, error: Exception) -> Response:
     """Return the response to an error of starlette: no such path, no such method."""
     if not isinstance(error, HTTPException):
@@ -138,7 +156,7 @@ def _line(status: int, text: str, headers: dict[str, str] | None = None) -> Resp
     return PlainTextResponse(text, status, headers)
 
 
-def _with_headers(inner: ASGIApp) -> ASGIApp:
+def _with_headers(inner: ASGIApp, files: Callable[[], HttpFiles]) -> ASGIApp:
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         received = dict(scope.get("headers", ()))
         length = received.get(b"content-length", b"0")
@@ -148,7 +166,7 @@ def _with_headers(inner: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Date"] = formatdate(usegmt=True)  # RFC 9110 6.6.1
-                for name, value in HEADERS.items():
+                for name, value in {**HEADERS, **files().headers}.items():
                     headers.setdefault(name, value)
                 if has_body:  # it is not read
                     headers["Connection"] = "close"

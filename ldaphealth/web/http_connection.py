@@ -8,7 +8,10 @@ only while its end is missing, so a head that comes at once could have 256 KiB.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import h11
@@ -21,6 +24,8 @@ from ldaphealth.web.connection_limit import LimitedConnection
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+log = logging.getLogger(__name__)
+
 HEAD_SECONDS = 5.0  # from the connection to the end of the first head, all of it
 ANSWER_SECONDS = 30.0  # from the head to the end of the answer; a route with I/O has its own bound
 KEEP_ALIVE_SECONDS = 10.0  # from one answer, which must be read, to the end of the next head
@@ -31,8 +36,15 @@ MOST_HEAD_BYTES = 16384  # with the request line, the line ends, and the empty l
 class HttpConnection(H11Protocol, LimitedConnection):
     """One connection. It ends at its deadline, whatever the client does."""
 
-    def __init__(self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+        client_names: frozenset[str],
+    ) -> None:
         super().__init__(config, state, {}, loop)
+        self._client_names = client_names
         self.closed = loop.create_future()
         self._deadline: asyncio.TimerHandle | None = None
         self._followed: RequestResponseCycle | None = None
@@ -45,9 +57,13 @@ class HttpConnection(H11Protocol, LimitedConnection):
         return cycle is not None and not cycle.response_complete and not self.flow.write_paused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the deadline of the first head."""
+        """Start the deadline of the first head. End a connection of a client that may not."""
         super().connection_made(transport)
         self._end_in(HEAD_SECONDS)
+        if self._client_names and self._client_names.isdisjoint(names_of(transport)):
+            message = "a client certificate has none of the names in client_allowed_sans"
+            log.warning(message, extra={"address": self.client[0] if self.client else ""})
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the deadline."""
@@ -107,10 +123,26 @@ class HttpConnection(H11Protocol, LimitedConnection):
         self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
 
+def names_of(transport: asyncio.BaseTransport) -> Iterator[str]:
+    """Yield each subjectAltName of the certificate that the client presented."""
+    certificate = transport.get_extra_info("peercert") or {}
+    for kind, name in certificate.get("subjectAltName", ()):
+        if kind != "IP Address":
+            yield name
+            continue
+        with contextlib.suppress(ValueError):  # OpenSSL writes IPv6 in full
+            yield str(ip_address(name))
+
+
 def connections(
-    application: ASGIApp, loop: asyncio.AbstractEventLoop
+    application: ASGIApp,
+    loop: asyncio.AbstractEventLoop,
+    client_names: Callable[[], frozenset[str]] = frozenset,
 ) -> Callable[[], HttpConnection]:
-    """Return the factory of connections. Of uvicorn's messages only errors are logged."""
+    """Return the factory of connections. Of uvicorn's messages only errors are logged.
+
+    `client_names`: the certificate of a client must have one of them, if there are any.
+    """
     config = Config(
         application,
         interface="asgi3",
@@ -127,4 +159,4 @@ def connections(
     )
     config.load()
     state = ServerState()
-    return lambda: HttpConnection(config, state, loop)
+    return lambda: HttpConnection(config, state, loop, client_names())

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ldaphealth.web.access import HttpCredentials
 from ldaphealth.web.app import RouteRow, application
+from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import MOST_THREADS
 from ldaphealth.web.source import Source
 from tests.web.listening import Listening
@@ -55,7 +55,7 @@ def test_a_slow_answer_holds_up_nobody() -> None:
     rows = (RouteRow("/slow", slow, in_thread=True), RouteRow("/quick", quick))
 
     async def run() -> None:
-        app = application(Listening().source, HttpCredentials, rows)
+        app = application(Listening().source, HttpFiles, rows)
         waiting = [asyncio.create_task(asked(app, "/slow")) for _ in range(MOST_THREADS)]
         await asyncio.sleep(0.05)
         assert (await asked(app, "/quick"))[:2] == (200, b"quick")
@@ -74,9 +74,7 @@ def test_a_defect_of_ours_is_one_line_and_logged_once(
     def broken(_: Source, __: Request) -> Response:
         raise KeyError(SECRET)
 
-    app = application(
-        Listening().source, HttpCredentials, (RouteRow("/x", broken, in_thread=in_thread),)
-    )
+    app = application(Listening().source, HttpFiles, (RouteRow("/x", broken, in_thread=in_thread),))
     status, body, headers = asyncio.run(asked(app, "/x"))
 
     assert (status, body) == (500, b"internal error of the agent; see its log\n")
