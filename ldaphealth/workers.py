@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
@@ -39,12 +40,45 @@ class _Call(Struct, frozen=True):
             self.answer.set_result(result)
 
 
+class _Queue:
+    """The calls that wait, and how many run. The threads refer to it, and not to `Workers`."""
+
+    def __init__(self) -> None:
+        self.calls: deque[_Call] = deque()
+        self.changed = threading.Condition()
+        self.busy = 0
+        self.is_shut = False
+
+    def shut(self) -> None:
+        """Let each thread end when no call waits."""
+        with self.changed:
+            self.is_shut = True
+            self.changed.notify_all()
+
+    def work(self) -> None:
+        """Run calls in a thread until the end."""
+        while True:
+            with self.changed:
+                while not self.calls:
+                    if self.is_shut:
+                        return
+                    self.changed.wait()
+                call = self.calls.popleft()
+                self.busy += 1
+            try:
+                call()
+            finally:
+                del call  # its result must not live until the next call
+                with self.changed:
+                    self.busy -= 1
+
+
 class Workers(Executor):
     """At most `most` daemon threads. Any thread may call the methods and read the numbers.
 
-    The first thread starts at once, the others when calls wait; they remain until `shutdown`. If
-    the system refuses one, the calls wait for those that exist: none is lost. As daemons they do
-    not delay the end of the process.
+    The first thread starts at once, the others when calls wait; they remain until `shutdown`, or
+    until the object is gone. If the system refuses one, the calls wait for those that exist: none
+    is lost. As daemons they do not delay the end of the process.
     """
 
     def __init__(self, name: str, most: int) -> None:
@@ -52,31 +86,35 @@ class Workers(Executor):
         if most < 1:
             raise ValueError(f"{name}: at least one thread is needed, not {most}")
         self.most = most
-        self.busy = 0  # threads that run a call
         self._name = name
-        self._calls: deque[_Call] = deque()
-        self._changed = threading.Condition()
+        self._queue = _Queue()
         self._threads: list[threading.Thread] = []
         self._is_short = False  # whether the system refused the newest thread
-        self._is_shut = False
         self._start()
+        weakref.finalize(self, self._queue.shut).atexit = False
+
+    @property
+    def busy(self) -> int:
+        """Return how many calls run now."""
+        return self._queue.busy
 
     @property
     def waiting(self) -> int:
         """Return how many calls wait for a thread."""
-        return len(self._calls)
+        return len(self._queue.calls)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call it when a thread is free. RuntimeError: after `shutdown`."""
         answer: Future[T] = Future()
-        with self._changed:
-            if self._is_shut:
+        queue = self._queue
+        with queue.changed:
+            if queue.is_shut:
                 raise RuntimeError(f"the threads {self._name!r} have ended")
-            self._calls.append(_Call(answer, fn, args, kwargs))
-            idle = len(self._threads) - self.busy
-            if len(self._calls) > idle and len(self._threads) < self.most:
+            queue.calls.append(_Call(answer, fn, args, kwargs))
+            idle = len(self._threads) - queue.busy
+            if len(queue.calls) > idle and len(self._threads) < self.most:
                 self._start_if_possible()
-            self._changed.notify()
+            queue.changed.notify()
         return answer
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -84,12 +122,12 @@ class Workers(Executor):
 
         As `Executor.shutdown`: with `cancel_futures` the calls that wait are cancelled.
         """
-        with self._changed:
-            self._is_shut = True
-            cancelled = [*self._calls] if cancel_futures else []
-            if cancelled:
-                self._calls.clear()
-            self._changed.notify_all()
+        cancelled: list[_Call] = []
+        with self._queue.changed:
+            if cancel_futures:
+                cancelled = [*self._queue.calls]
+                self._queue.calls.clear()
+        self._queue.shut()
         for call in cancelled:
             call.answer.cancel()
         for thread in self._threads if wait else ():
@@ -98,7 +136,7 @@ class Workers(Executor):
     def _start_if_possible(self) -> None:
         try:
             self._start()
-        except RuntimeError as error:  # Thread.start, and its threads are what there is
+        except RuntimeError as error:  # raised by Thread.start
             if not self._is_short:
                 extra = {"name_of_threads": self._name, "error": str(error)}
                 message = "the system refuses another thread; calls wait for the existing ones"
@@ -109,22 +147,6 @@ class Workers(Executor):
 
     def _start(self) -> None:
         name = f"{self._name}_{len(self._threads)}"
-        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread = threading.Thread(target=self._queue.work, name=name, daemon=True)
         thread.start()
         self._threads.append(thread)
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._calls:
-                    if self._is_shut:
-                        return
-                    self._changed.wait()
-                call = self._calls.popleft()
-                self.busy += 1
-            try:
-                call()
-            finally:
-                del call  # its result must not live until the next call
-                with self._changed:
-                    self.busy -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, wait
@@ -10,6 +11,7 @@ from threading import Event
 
 import pytest
 
+from demo.wait import comes_true
 from ldaphealth.workers import Workers
 
 PATIENCE_SECONDS = 10.0
@@ -94,3 +96,13 @@ def test_the_end_cancels_what_waits_and_accepts_nothing_more() -> None:
         workers.submit(int)
     go_on.set()
     assert running.result(PATIENCE_SECONDS)
+
+
+def test_the_threads_end_when_nothing_refers_to_them() -> None:
+    before = threading.active_count()
+    workers = Workers("w", 2)
+    assert workers.submit(int).result(PATIENCE_SECONDS) == 0
+    del workers
+    gc.collect()
+
+    assert comes_true(lambda: threading.active_count() == before, PATIENCE_SECONDS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from hmac import compare_digest
 from ipaddress import ip_address
@@ -20,6 +20,7 @@ from msgspec import Struct
 from ldaphealth.model import Secret
 
 MOST_PASSWORD_BYTES = 72  # that bcrypt uses
+OWN_SITES = frozenset({"same-origin", "none"})  # none: a person entered the address
 
 # RFC 9110 7.2, with and without a port
 HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
@@ -52,6 +53,19 @@ def is_address_or_localhost(host: str) -> bool:
         return bool(ip_address(name))
     except ValueError:
         return False
+
+
+def is_of_another_site(fetch_sites: Iterable[str], origins: Iterable[str], host: str) -> bool:
+    """Return whether a page that is not of this server caused a request in a browser.
+
+    By the headers Sec-Fetch-Site (W3C Fetch Metadata) and Origin (RFC 6454); without them it was no
+    page, or the browser is older than 2023.
+    """
+    own = f"//{host}".lower()
+    return not (
+        OWN_SITES.issuperset(fetch_sites)
+        and all(each.lower().partition(":")[2] == own for each in origins)
+    )
 
 
 class HttpCredentials(Struct, frozen=True):

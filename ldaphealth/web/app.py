@@ -1,6 +1,6 @@
 """The routes of the HTTP server in one literal table, with access, errors and headers of all.
 
-An answer is a function of a source and a request. It does no I/O, unless its row is `in_thread`.
+An answer is a function of a source and a request. It does no I/O, unless it is `in_thread`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
-from ldaphealth.web.access import Access, is_address_or_localhost
+from ldaphealth.web.access import Access, is_address_or_localhost, is_of_another_site
 from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
 from ldaphealth.web.logins import Logins, TooManyLoginsError
@@ -31,26 +31,53 @@ from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
 log = logging.getLogger(__name__)
 
 Answer = Callable[[Source, Request], Response]
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def at_once(answer: Answer) -> Callable[[Source], Handler]:
+    """Return the handler of an answer without I/O."""
+
+    def made(source: Source) -> Handler:
+        async def handler(request: Request) -> Response:
+            return answer(source, request)
+
+        return handler
+
+    return made
+
+
+def in_thread(answer: Answer) -> Callable[[Source], Handler]:
+    """Return the handler of an answer that is large, or does I/O with a time limit of its own."""
+
+    def made(source: Source) -> Handler:
+        threads = AnswerThreads()  # of this route: a large page must not delay a scrape
+
+        async def handler(request: Request) -> Response:
+            return await threads.run(partial(answer, source, request))
+
+        return handler
+
+    return made
 
 
 class RouteRow(Struct, frozen=True):
-    """A route. `in_thread`: its answer does I/O with a time limit of its own, or is large."""
+    """A route. `make` returns its handler. `for_any_site`: pages of other sites may cause it."""
 
     path: str
-    answer: Answer
+    make: Callable[[Source], Handler]
     access: Access = Access.READER
-    in_thread: bool = False
+    for_any_site: bool = True
 
 
 ROUTES = (
-    RouteRow("/", answers.landing, in_thread=True),
-    RouteRow("/live", answers.live, Access.PUBLIC),
-    RouteRow("/ready", answers.ready, Access.HEALTH),
-    RouteRow("/health/{cluster}", answers.cluster_health, Access.HEALTH),
-    RouteRow("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
-    RouteRow("/api/v1/status", answers.status, in_thread=True),
-    RouteRow("/metrics", metrics.metrics, in_thread=True),
-    RouteRow("/probe", metrics.probed, in_thread=True),
+    RouteRow("/", in_thread(answers.landing)),
+    RouteRow("/live", at_once(answers.live), Access.PUBLIC),
+    RouteRow("/ready", at_once(answers.ready), Access.HEALTH),
+    RouteRow("/health/{cluster}", at_once(answers.cluster_health), Access.HEALTH),
+    RouteRow("/health/{cluster}/{server}", at_once(answers.server_health), Access.HEALTH),
+    RouteRow("/api/v1/status", in_thread(answers.status)),
+    RouteRow("/metrics", in_thread(metrics.metrics)),
+    RouteRow("/probe", metrics.probing, for_any_site=False),
 )
 # An answer may have other values, such as a page with a style.
 HEADERS = {
@@ -61,6 +88,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 OTHER_HOST = "the host must be an address or localhost, not another name: docs/http.md\n"
+OTHER_SITE = "a page of another site must not cause probes of servers: docs/http.md\n"
 INTERNAL_ERROR = "internal error of the agent; see its log\n"
 BUSY = "busy with other requests of this kind; try again\n"
 TOO_MANY = "too many requests from this address with credentials that were not checked yet\n"
@@ -75,21 +103,26 @@ class _Gate(Struct, frozen=True):
 
     async def refusal(self, row: RouteRow, request: Request) -> Response | None:
         """Return the response to a request that is not admitted, None for one that is."""
+        headers = request.headers
+        if not row.for_any_site and is_of_another_site(
+            headers.getlist("sec-fetch-site"), headers.getlist("origin"), headers.get("host", "")
+        ):
+            return _line(403, OTHER_SITE)
         credentials = self.files().credentials
         if credentials.are_required(row.access):
-            authorization = request.headers.get("authorization", "")
+            authorization = headers.get("authorization", "")
             host = request.client.host if request.client else ""
             try:
                 if not authorization or not await self.logins.accept(
                     credentials, authorization, host
                 ):
-                    headers = {"WWW-Authenticate": credentials.challenge}
-                    return _line(401, "credentials are required\n", headers)
+                    challenge = {"WWW-Authenticate": credentials.challenge}
+                    return _line(401, "credentials are required\n", challenge)
             except TooManyLoginsError:
                 return _line(429, TOO_MANY, {"Retry-After": "1"})
         # A health check must not fail because of its Host header.
         checks_host = self.is_local and credentials.is_open and row.access is Access.READER
-        if checks_host and not is_address_or_localhost(request.headers.get("host", "")):
+        if checks_host and not is_address_or_localhost(headers.get("host", "")):
             return _line(421, OTHER_HOST)
         return None
 
@@ -116,11 +149,11 @@ def application(
 def _endpoint(
     row: RouteRow, source: Source, gate: _Gate
 ) -> Callable[[Request], Awaitable[Response]]:
-    threads = AnswerThreads()  # one per route: slow probes must not delay a scrape
+    handler = row.make(source)
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         try:
-            return row.answer(source, request)
+            return await handler(request)
         except UnknownNameError as error:
             return answers.unknown(request, str(error))
 
@@ -129,9 +162,7 @@ def _endpoint(
         if refusal is not None:
             return refusal
         try:
-            if row.in_thread:
-                return await threads.run(partial(answer, request))
-            return answer(request)
+            return await answer(request)
         except BadRequestError as error:
             return _line(400, f"{ascii_line(str(error), answers.LINE_CHARACTERS)}\n")
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends

@@ -21,6 +21,7 @@ from ldaphealth.web.in_thread import MOST_THREADS
 from tests.checks.seen import cluster, planned, saw
 from tests.test_workers import shortage_of_threads
 from tests.web.listening import Listening, verdict
+from tests.web.listening import cluster as pool_of
 
 SERVERS = 20
 TAKES_SECONDS = 0.02
@@ -87,8 +88,9 @@ def test_the_control_socket_answers_during_it_and_afterwards(tmp_path: Path) -> 
 
 
 def test_pages_answer_during_it_and_afterwards() -> None:
-    paths = ("/", "/metrics", "/api/v1/status")
-    with Listening() as web:
+    paths = ("/", "/metrics", "/api/v1/status", "/probe?target=c/a", "/probe?target=c")
+    nowhere = replace(pool_of("c", "a", "b"), deadline_seconds=0.2)
+    with Listening(clusters=(nowhere,)) as web:
         web.publish(verdict("c/a"), verdict("c/b"))
         with shortage_of_threads():
             for path in paths * (2 * MOST_THREADS):

@@ -232,5 +232,5 @@ def test_other_hosts_need_tls_and_credentials_or_a_certificate(
 
 def test_every_route_is_asked_for_credentials_unless_its_row_says_otherwise() -> None:
     assert {row.path for row in ROUTES if row.access.name == "PUBLIC"} == {"/live"}
-    assert RouteRow("/x", ROUTES[0].answer).access.name == "READER"
+    assert RouteRow("/x", ROUTES[0].make).access.name == "READER"
     assert callable(application)
