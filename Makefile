@@ -57,9 +57,10 @@ check: venv  ## Format, lint, direction of imports, types, tests
 screenshots: venv packages  ## Test the page in Chromium and write screenshots to build/screenshots
 	$(BIN)/pytest tests/browser
 
-soak: venv packages  ## Run the long tests: two balancers for 2 minutes, an agent under load for 30
+soak: venv packages  ## Run the long tests: two balancers for 2 minutes, an agent under load for 30, with clients for 120
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
+	$(BIN)/pytest -s --traffic-seconds 7200 tests/slapd/test_traffic.py
 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py

@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--load-seconds", type=float, default=120.0, help="how long an agent sees a healthy load"
     )
+    parser.addoption(
+        "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
+    )
 
 
 @pytest.fixture(scope="session")
