@@ -158,11 +158,9 @@ def _endpoint(
             return answers.unknown(request, str(error))
 
     async def endpoint(request: Request) -> Response:
-        refusal = await gate.refusal(row, request)
-        if refusal is not None:
-            return refusal
         try:
-            return await answer(request)
+            refusal = await gate.refusal(row, request)
+            return await answer(request) if refusal is None else refusal
         except BadRequestError as error:
             return _line(400, f"{ascii_line(str(error), answers.LINE_CHARACTERS)}\n")
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -19,12 +18,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from ldaphealth.web.address_log import AddressLog
 from ldaphealth.web.connection_limit import LimitedConnection
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-log = logging.getLogger(__name__)
 
 HEAD_SECONDS = 5.0  # from the connection to the end of the first head, all of it
 ANSWER_SECONDS = 30.0  # from the head to the end of the answer; a route with I/O has its own bound
@@ -41,10 +39,10 @@ class HttpConnection(H11Protocol, LimitedConnection):
         config: Config,
         state: ServerState,
         loop: asyncio.AbstractEventLoop,
-        client_names: frozenset[str],
+        may_connect: Callable[[asyncio.Transport], bool],
     ) -> None:
         super().__init__(config, state, {}, loop)
-        self._client_names = client_names
+        self._may_connect = may_connect
         self.closed = loop.create_future()
         self._deadline: asyncio.TimerHandle | None = None
         self._followed: RequestResponseCycle | None = None
@@ -60,9 +58,7 @@ class HttpConnection(H11Protocol, LimitedConnection):
         """Start the deadline of the first head. End a connection of a client that may not."""
         super().connection_made(transport)
         self._end_in(HEAD_SECONDS)
-        if self._client_names and self._client_names.isdisjoint(names_of(transport)):
-            message = "a client certificate has none of the names in client_allowed_sans"
-            log.warning(message, extra={"address": self.client[0] if self.client else ""})
+        if not self._may_connect(transport):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -159,4 +155,13 @@ def connections(
     )
     config.load()
     state = ServerState()
-    return lambda: HttpConnection(config, state, loop, client_names())
+    refused = AddressLog("a client certificate has none of the names in client_allowed_sans")
+
+    def may_connect(transport: asyncio.Transport) -> bool:
+        names = client_names()
+        if not names or not names.isdisjoint(names_of(transport)):
+            return True
+        refused.warn(transport.get_extra_info("peername", ("",))[0])
+        return False
+
+    return lambda: HttpConnection(config, state, loop, may_connect)

@@ -13,16 +13,13 @@ from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.model import Secret
 from ldaphealth.settings import HttpSettings
 from ldaphealth.web.access import HttpCredentials
+from ldaphealth.web.address_log import LINE_SECONDS, MOST_ADDRESSES, MOST_LINES, network_of
 from ldaphealth.web.logins import (
     DELAY_SECONDS,
-    LOG_SECONDS,
-    MOST_ADDRESSES,
     MOST_AT_A_TIME,
-    MOST_LINES,
     MOST_WAITING,
     Logins,
     TooManyLoginsError,
-    network_of,
 )
 from tests.web.listening import HOST, Listening
 
@@ -119,7 +116,7 @@ def test_the_log_has_one_line_a_minute_and_address_with_the_count(
         logins = Logins(slept, now=lambda: now[0])
         for _ in range(50):
             await logins.accept(TOKEN, WRONG, HOST)
-        now[0] = LOG_SECONDS
+        now[0] = LINE_SECONDS
         await logins.accept(TOKEN, WRONG, HOST)
 
     asyncio.run(run())
@@ -141,6 +138,7 @@ def test_many_addresses_fill_neither_the_log_nor_the_memory(
 
     logins = asyncio.run(run())
     assert len(logins._addresses) <= MOST_ADDRESSES
+    assert len(logins._log._counts) <= MOST_ADDRESSES
     assert len(caplog.records) == MOST_LINES
 
 
@@ -174,3 +172,19 @@ def test_by_http(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         assert time.monotonic() - began >= DELAY_SECONDS
         assert web.get("/live", Authorization=WRONG).status == 200
     assert [each.address for each in caplog.records] == [HOST]  # type: ignore[attr-defined]
+
+
+def test_the_end_of_the_server_does_not_wait_for_a_slow_answer_and_logs_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("t0ken")
+    token.chmod(0o600)
+    http = HttpSettings(listen=Endpoint("tcp", HOST, 1), token_file=str(token))
+    with Listening(http=http) as web, web.connected() as client:
+        client.sendall(b"GET /ready HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n")
+        time.sleep(0.2)
+        began = time.monotonic()
+        web.server.close()
+        assert time.monotonic() - began < DELAY_SECONDS / 2
+    assert {each.levelname for each in caplog.records} == {"WARNING"}

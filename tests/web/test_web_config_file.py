@@ -142,12 +142,16 @@ def test_clients_need_a_certificate_of_the_authority(files: Files, by_keys: bool
 
 
 @pytest.mark.parametrize("name", ["monitor.example", "192.0.2.7", "2001:db8::7", "a@b.example"])
-def test_a_client_certificate_must_have_one_of_the_names(files: Files, name: str) -> None:
+def test_a_client_certificate_must_have_one_of_the_names(
+    files: Files, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     names = f"  client_allowed_sans: [other.example, '{name}']\n"
     with Listening(http=files.write(TLS + CLIENTS + names), tls=files.client(name)) as web:
         assert web.get("/live").status == 200
         web.tls = files.client("unknown.example")
         assert is_refused(web)
+        assert is_refused(web)
+    assert [each.address for each in caplog.records] == [HOST]  # type: ignore[attr-defined]
 
 
 def test_a_client_may_present_none_where_it_is_only_verified(files: Files) -> None:
