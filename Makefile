@@ -1,9 +1,10 @@
 # All commands of the project. `make test` needs only git, make and Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
+MINUTES ?= 30
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -57,10 +58,15 @@ check: venv  ## Format, lint, direction of imports, types, tests
 screenshots: venv packages  ## Test the page in Chromium and write screenshots to build/screenshots
 	$(BIN)/pytest tests/browser
 
-soak: venv packages  ## Run the long tests: two balancers for 2 minutes, an agent under load for 30, with clients for 120
+soak: venv packages soak-healthy soak-traffic  ## Run the long tests: two balancers for 2 minutes, soak-healthy, soak-traffic
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
-	$(BIN)/pytest -s --load-seconds 1800 tests/slapd/test_healthy_load.py
+
+soak-traffic: venv packages  ## Memory and threads of an agent with many clients, for two hours
 	$(BIN)/pytest -s --traffic-seconds 7200 tests/slapd/test_traffic.py
+
+soak-healthy: venv packages  ## An agent under healthy load with restarts, also with all CPUs busy (MINUTES=30 each)
+	$(BIN)/python -m bench.soak --minutes $(MINUTES)
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) --busy
 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py

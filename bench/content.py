@@ -24,13 +24,13 @@ from demo.tree import CHECK_DN, PEOPLE, ROOT_DN, SUFFIX
 
 ENTRIES = 200_000
 LOST = 2_000  # on one of the servers
-RATES = (5_000, 1_000_000)
+RUNS = ((5_000, "csn"), (1_000_000, "csn"), (1_000_000, "values"))  # entries per second, what
 ON_ONE_RUN = 20_000  # so that slapadd ends within the time limit of a tool
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        measure(Path(sys.argv[1]), float(sys.argv[2]))
+        measure(Path(sys.argv[1]), float(sys.argv[2]), with_values=sys.argv[3] == "values")
         return
     with Cluster(4, database_bytes=2 << 30) as cluster:
         for node in cluster.nodes:
@@ -41,21 +41,24 @@ def main() -> None:
         cluster.wait_until_linked(60)
         cluster.wait_until_level()
         config = configuration(cluster)
-        for rate in RATES:
+        for rate, what in RUNS:
             before = [server_seconds(node) for node in cluster.nodes]
-            subprocess.run([sys.executable, "-m", "bench.content", config, str(rate)], check=True)
+            program = [sys.executable, "-m", "bench.content", str(config), str(rate), what]
+            subprocess.run(program, check=True)
             spent = [server_seconds(node) for node in cluster.nodes]
             most = max(b - a for a, b in zip(before, spent, strict=True))
             print(f"CPU of one slapd             {most:9.1f} s")
 
 
-def measure(config: Path, rate: float) -> None:
+def measure(config: Path, rate: float, *, with_values: bool) -> None:
     """Compare in this process, which has nothing else in its memory, and print the results."""
     from ldaphealth.config import load as read  # noqa: PLC0415  a separate process
+    from ldaphealth.content.values import ValueSelection  # noqa: PLC0415
     from ldaphealth.tasks.content_diff import ContentDiff, DiffOptions  # noqa: PLC0415
 
     cluster = read(config).clusters["bench"]
-    comparison = ContentDiff(cluster, DiffOptions(rate, wait_seconds=30, most=1000))
+    options = DiffOptions(rate, 30, most=1000, values=ValueSelection(is_on=with_values))
+    comparison = ContentDiff(cluster, options)
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak (proc(5))
     idle, cpu, began = peak_kibibytes(), time.process_time(), time.monotonic()
     comparison.run()
@@ -64,7 +67,7 @@ def measure(config: Path, rate: float) -> None:
     entries = max(found.entries.values())
     read_rate = max(reader.rows for reader in comparison.readers) / seconds
     assert (found.different, found.unsettled, found.not_compared) == (LOST, 0, {}), found
-    print(f"\nentries per second allowed   {rate:9,.0f} of each server")
+    print(f"\nentries per second allowed   {rate:9,.0f} of each server, values: {with_values}")
     print(f"entries per second read      {read_rate:9,.0f}, kept: {read_rate <= rate}")
     print(f"entries compared             {entries:9,} on {len(comparison.readers)} servers")
     print(f"differences found            {found.different:9,} of {LOST:,}")

@@ -25,7 +25,9 @@ def main() -> None:
     verdict = Verdict(server="c/s", state=State.OK, in_service=True, weight=98)
     with tempfile.TemporaryDirectory() as directory, Cluster(1) as cluster:
         due = {"c/s": boot_seconds() + 3600}
-        VerdictFiles(Path(directory)).publish(Publication("c", {"c/s": verdict}, due, (), ()))
+        VerdictFiles(Path(directory)).publish(
+            Publication(cluster="c", verdicts={"c/s": verdict}, due=due, changes=(), seen=())
+        )
         os.environ["LDAPHEALTH_VERDICTS"] = directory
         host, _, port = cluster.nodes[0].uri.removeprefix("ldap://").rpartition(":")
         commands = {

@@ -26,6 +26,7 @@ COMMANDS = {  # the module and the function of each command
     "undrain": "ldaphealth.cli.operate:undrain_command",
     "force-in": "ldaphealth.cli.operate:force_in_command",
     "force-out": "ldaphealth.cli.operate:force_out_command",
+    "baseline": "ldaphealth.cli.operate:baseline_command",
     "config": "ldaphealth.cli.config:config_command",
     "canary": "ldaphealth.cli.canary:canary_command",
     "csn": "ldaphealth.cli.csn:csn_command",

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.model import CheckEffect, F, Finding, Metric, Observation, Server, State, Trust
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    F,
+    Finding,
+    Metric,
+    Observation,
+    Server,
+    State,
+    Trust,
+)
 
 if TYPE_CHECKING:  # importing the session would import ldap3
     from ldaphealth.ldap.session import Session
@@ -37,19 +47,38 @@ class CheckedCluster(Protocol):
         """Return the seconds between the two probes of a process without memory."""
 
 
-class View(Struct, Generic[F], frozen=True):
-    """What the judge of one check sees: the observations of that check on the whole cluster.
+class CheckSettings(Protocol):
+    """The settings of a check in a cluster: its `Params`."""
 
-    Observations are oldest first and include failed ones. `one_shot` is true in a process without
-    memory, which has at most two observations, a moment apart. `servers` are those of the cluster,
-    with their settings; of some of them there may be no observations.
-    """
+    @property
+    def params(self) -> Any:
+        """Return the settings of the cluster."""
+
+    @property
+    def own_params(self) -> Mapping[str, Any]:
+        """Return those of the servers that have settings of their own, by server ID."""
+
+
+class _Observed(Struct, Generic[F], frozen=True):
+    """A server that is judged, and the observations of a check on its cluster."""
 
     server: Server
     check: str
     observations: ObservationsByServer[F]
+
+
+class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
+    """What the judge of one check sees: the observations of that check on the whole cluster.
+
+    Observations are oldest first and include failed ones. `one_shot` is true in a process without
+    memory, which has at most two observations, a moment apart. `servers` are those of the cluster,
+    with their settings; of some of them there may be no observations. `configured` has the settings
+    of the check on all servers; the judge gets those of the server that is judged.
+    """
+
     one_shot: bool = False
     servers: Sequence[Server] = ()
+    configured: CheckSettings | None = None
 
     @property
     def own(self) -> Sequence[Observation[F]]:
@@ -92,6 +121,19 @@ class View(Struct, Generic[F], frozen=True):
         )
 
 
+class NewBaseline(Struct, Generic[F], frozen=True, kw_only=True):
+    """What servers are compared with from now on, in place of what was observed of them before.
+
+    `summary` is a phrase for people, and `replaced` has the old and the new values, for the
+    history. `counted(server, facts)` returns the facts as which remembered ones count from now on;
+    `server` is a server ID.
+    """
+
+    summary: str
+    replaced: Mapping[str, Any]
+    counted: Callable[[str, F], F]
+
+
 class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     """One kind of check.
 
@@ -108,16 +150,27 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     when the later facts contain all that the earlier facts prove. With it the judge sees older
     observations too: of three in a row the middle one may be dropped when each covers the one
     before it. `select_kept` returns the few observations that a restart of the agent must not
-    forget.
+    forget. `new_baseline(view, params, at_once)` returns what replaces the observations with which
+    this server is compared, after the whole cluster went back to an older state, None if nothing
+    does. `at_once` is true if an operator requests it, for any server of the cluster; else it must
+    be proven, and the function is called when a finding on the server is not OK.
     `validate(cluster, params)` returns the mistakes in the settings for that cluster: pairs of a
-    key, or "" for all of them, and a message.
+    key, or "" for all of them, and a message. It is also called with the settings of a server that
+    has its own, and then only the mistakes in those count.
+
+    `server_settings` names the settings that a server may have of its own, and that are then in
+    place of those of the cluster. By default these are all, and none of a survey.
 
     `of_one_server`: its facts are those of one server, such as a position in replication. It is not
     run on a server with the role `balancer`, behind which each session may reach another server.
 
-    A check has either `observe` or `survey`. A survey watches several servers for a longer time
-    (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its `params` also
-    have `interval_seconds` and `deadline_seconds`.
+    A check has one of `observe`, `survey` and `summarize`. A survey watches several servers for a
+    longer time (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its
+    `params` also have `interval_seconds` and `deadline_seconds`.
+
+    `summarize(seen, params)` makes the facts of a whole probe, also of one that failed, from the
+    observations of its checks with the effect `out`, without I/O. None: there are no facts. Only
+    the agent, which has several probes to compare, calls it.
     """
 
     name: str
@@ -126,16 +179,27 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     judge: Callable[[View[F], P], Iterable[Finding]]
     observe: Callable[[Session, P], F] | None = None
     survey: Callable[[SurveyContext[P, Any]], SurveyResult[F, Any]] | None = None
+    summarize: Callable[[Sequence[AnyObservation], P], F | None] | None = None
     effect: CheckEffect = CheckEffect.WATCH
     of_one_server: bool = False
     second_look: Callable[[View[F], P], bool] | None = None
     covers: Callable[[F, F], bool] | None = None
     select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None
+    new_baseline: Callable[[View[F], P, bool], NewBaseline[F] | None] | None = None
     validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
+    server_settings: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if (self.observe is None) is (self.survey is None):
-            raise TypeError(f"check {self.name} needs either observe or survey")
+        sources = (self.observe, self.survey, self.summarize)
+        if sum(each is not None for each in sources) != 1:
+            raise TypeError(f"check {self.name} needs one of observe, survey and summarize")
+
+    @property
+    def own_settings(self) -> tuple[str, ...]:
+        """Return the keys of the settings that a server may have of its own."""
+        if self.server_settings is not None:
+            return self.server_settings
+        return () if self.survey else self.params.__struct_encode_fields__
 
 
 # Types for a check of any kind.

@@ -1,8 +1,9 @@
-"""The three clocks, and a type for moments on each; moments on different clocks are not compared.
+"""The four clocks, and a type for moments on each; moments on different clocks are not compared.
 
 A moment is a number of seconds. Its type names the clock: `BootSeconds`, `MonotonicSeconds`
-(`time.monotonic`) or `EpochSeconds`. A duration is a plain `float`. docs/architecture.md describes
-where each clock is used; tests/test_architecture.py checks that no moment is a plain `float`.
+(`time.monotonic`), `RunningSeconds` (agent/running_clock.py) or `EpochSeconds`. A duration is a
+plain `float`. docs/architecture.md describes where each clock is used; tests/test_architecture.py
+checks that no moment is a plain `float`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TypeAlias
 
 BootSeconds: TypeAlias = float
 MonotonicSeconds: TypeAlias = float
+RunningSeconds: TypeAlias = float
 EpochSeconds: TypeAlias = float
 
 

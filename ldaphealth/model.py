@@ -16,6 +16,8 @@ from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
 # What is wrong with settings as a whole: pairs of a key, or "" for all of them, and a message.
 SettingMistakes = Iterator[tuple[str, str]]
 
+LONGEST_POLL_SECONDS = 604_800  # between two polls: a week
+
 F = TypeVar("F", bound=Struct)  # the facts of one check
 
 OverrideAction = Literal["drain", "in", "out"]  # what an operator can do with a server
@@ -161,9 +163,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         float,
         Meta(
             ge=0,
-            le=604_800,
+            le=LONGEST_POLL_SECONDS,
             description="how long the server waits between two polls of its provider "
-            "(`refreshOnly` in slapd.conf(5)): its lag counts beyond this time; 0: its links last",
+            "(`refreshOnly` in slapd.conf(5)), if the account cannot read that in cn=Monitor: its "
+            "lag counts beyond this time",
         ),
     ] = 0.0
     bases: Annotated[
@@ -194,12 +197,15 @@ class Server(ServerSettings, frozen=True, kw_only=True):
 
         An empty DN stands for the suffix of the cluster.
         """
-        wanted = _comparable(dn or self.suffix)
-        held = map(_comparable, self.bases)
-        return not self.bases or any(f",{wanted}".endswith(f",{base}") for base in held)
+        return not self.bases or any(is_in_context(dn or self.suffix, each) for each in self.bases)
 
 
-def _comparable(dn: str) -> str:
+def is_in_context(dn: str, base: str) -> bool:
+    """Return whether an entry is that of a naming context, or below it."""
+    return not base or f",{comparable_dn(dn)}".endswith(f",{comparable_dn(base)}")
+
+
+def comparable_dn(dn: str) -> str:
     """Return a DN without the differences of case and spaces between RDNs (RFC 4514)."""
     return ",".join(rdn.strip() for rdn in dn.lower().split(","))
 
@@ -295,6 +301,20 @@ class Trust(Enum):
         return self in (Trust.HARD, Trust.SOFT, Trust.EXPECTATION)
 
 
+class Basis(Enum):
+    """What a finding rests on, and so how many rounds with it change a verdict."""
+
+    ROUND = "round"  # the newest round: several in a row must agree (`settings.Settle`)
+    WINDOW = "window"  # many probes, which a check has judged together: one round is enough
+    DOUBT = "doubt"  # too few probes to tell: the verdict stays, and the next probe follows soon
+    COMPARISON = "comparison"  # the same, and some other servers are probed soon as well
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether the finding leaves the verdict as it is."""
+        return self in (Basis.DOUBT, Basis.COMPARISON)
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """The opinion on one check of one server; `code` is stable between releases."""
 
@@ -305,6 +325,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     summary: str
     metrics: tuple[Metric, ...] = ()
     trust: Trust = Trust.SOFT
+    basis: Basis = Basis.ROUND
 
     @property
     def reason(self) -> str:

@@ -209,10 +209,20 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="slower_than_pool",
-        checks=("latency",),
+        checks=("latency", "session"),
         states=BOTH,
-        means="far slower than the other servers, over a window",
+        means="far slower than the other servers, over a window; of `session` CRITICAL if it lasts",
         remedy="compare load, disk and indexes with the other servers",
+    ),
+    ReasonCode(
+        code="unreliable",
+        checks=("session",),
+        states=BOTH,
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="too many of the newest probes failed, each for a moment only. Only reported while "
+        "most other servers lose probes, too",
+        remedy="the sentence counts the failures: look for resets by a firewall, exhausted "
+        "descriptors or threads, and a process that restarts again and again",
     ),
     ReasonCode(
         code="entries",
@@ -324,9 +334,11 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ReasonCode(
         code="regressed",
         checks=("replication",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
         means="lacks changes that it had itself: restored from an old backup, or ended without a "
-        "checkpoint",
-        remedy="wait for replication; if it does not catch up, reload it from another server",
+        "checkpoint. Only reported while more than half of the servers went back to the same",
+        remedy="wait for replication; if it does not catch up, reload it from another server. If "
+        "the whole cluster was restored on purpose: `ldaphealth baseline CLUSTER`",
     ),
     ReasonCode(
         code="future",
@@ -341,7 +353,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         checks=("replication",),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
-        means="the server named in `reference` cannot be read, so no server is compared with it",
+        means="the server named in `reference` cannot be read, so no server is compared with it: "
+        "it removes none, and brings none back that is out for its standing",
         remedy="repair that server, or set `reference: majority`",
     ),
     ReasonCode(
@@ -401,7 +414,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     # cn=Monitor.
     ReasonCode(
         code="no_access",
-        checks=("monitor", "resources", "consumer"),
+        checks=("monitor", "resources", "consumer", "entry_count"),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
         means="there is a monitor database, but the account cannot read it",
@@ -472,15 +485,26 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         code="diverged",
         checks=("content",),
         trusts=(Trust.SOFT, Trust.INFORMATIVE),
-        means="entries differ although contextCSN shows that no change is in transit",
+        means="entries differ although contextCSN shows that no change is in transit; with "
+        "`values: true` also values under the same entryCSN",
         remedy="`ldaphealth content diff CLUSTER` lists them; reload the server that is wrong",
+    ),
+    ReasonCode(
+        code="differs",
+        checks=("entry_count",),
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="another number of entries than on the other servers, although all have received the "
+        "same changes. Without a majority it is on all servers, and only reported",
+        remedy="`ldaphealth content diff CLUSTER` lists the entries; reload the server that is "
+        "wrong. A server that holds a part of the entries: `partial_servers`",
     ),
     ReasonCode(
         code="not_compared",
         checks=("content",),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
-        means="the entries of this server could not be compared",
+        means="the entries of this server, or the values of an attribute that the account may not "
+        "read, could not be compared",
         remedy="the sentence has the cause",
     ),
     # Nothing is wrong.
@@ -489,12 +513,12 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=OK,
         trusts=(),
         means="the check does not apply: a consumer takes no writes, there is no monitor "
-        "database, no replication, no TLS, or no other server",
+        "database, no replication, no TLS, no number of entries, or no other server",
         remedy="nothing",
     ),
     ReasonCode(
         code="collecting",
-        checks=("monitor", "latency", "propagation"),
+        checks=("monitor", "latency", "propagation", "entry_count"),
         states=OK,
         trusts=(),
         means="not enough was observed yet",

@@ -22,11 +22,19 @@ SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the probes
 
 
 class ConfiguredCheck(Struct, frozen=True):
-    """One check of a cluster, with its settings and its effect on the verdict."""
+    """One check of a cluster, with its settings and its effect on the verdict.
+
+    `own_params` are the settings on servers that have their own, by server ID.
+    """
 
     check: AnyCheck
     params: Any
     effect: CheckEffect
+    own_params: Mapping[str, Any] = {}
+
+    def params_of(self, server: Server) -> Any:
+        """Return the settings of the check on a server."""
+        return self.own_params.get(server.id, self.params) if self.own_params else self.params
 
 
 class WhenAllFail(StrEnum):
@@ -143,7 +151,7 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
-        return tuple(planned for planned in self.checks if planned.check.survey is None)
+        return tuple(planned for planned in self.checks if planned.check.observe is not None)
 
     @property
     def data_servers(self) -> tuple[Server, ...]:

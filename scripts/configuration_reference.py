@@ -28,6 +28,11 @@ SECTIONS = {
     "HttpSettings": "`agent.http`",
     "HaproxySettings": "`agent.haproxy`",
 }
+OWN_SETTINGS = """\
+Where servers differ, a server may have settings of its own, as in `checks: {replication: {behind:
+{warning: 600, critical: 3600}}}` for a copy behind a slow line. Each setting is in place of that of
+the cluster, as a whole: a `behind` with `critical` alone has no `warning`. Settings of the whole
+cluster are refused: what is compared between servers, the `effect`, and whether a check is on."""
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
 
@@ -46,6 +51,7 @@ def reference() -> str:
     parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)
     parts += _section("A rate of `monitor`", definitions["Rate"], definitions, 3)
     parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
+    parts += _own_settings(definitions["ServerEntry"]["properties"]["checks"]["properties"])
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -56,6 +62,25 @@ def _section(
     about = described.get("description", "")
     table = ["| key | value | default | meaning |", "|---|---|---|---|", *rows]
     return [f"{'#' * level} {heading}", "", about, "", *table, ""]
+
+
+def _own_settings(checks: dict[str, Any]) -> list[str]:
+    """Return the table of the settings that a server may have of its own."""
+    rows = [
+        f"| `{name}` | {', '.join(f'`{key}`' for key in described['properties'])} |"
+        for name, described in checks.items()
+        if "properties" in described
+    ]
+    return [
+        "## `clusters.NAME.servers.NAME.checks`",
+        "",
+        OWN_SETTINGS,
+        "",
+        "| check | settings that a server may have of its own |",
+        "|---|---|",
+        *rows,
+        "",
+    ]
 
 
 def _rows(described: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:

@@ -22,7 +22,16 @@ DECIDING = sorted(
     ]
 )
 # Functions that a table, or what installs the program, calls by these names.
-BY_CONTRACT = {"judge", "main", "observe", "render", "second_look", "survey"}
+BY_CONTRACT = {
+    "judge",
+    "main",
+    "new_baseline",
+    "observe",
+    "render",
+    "second_look",
+    "survey",
+    "validate",
+}
 MOST_BY_PLACE = 5  # fields of a Struct
 CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
 
@@ -74,7 +83,7 @@ def test_the_time_of_day_is_only_a_fact_that_checks_observe(path: Path) -> None:
 
 
 MOMENT = re.compile(r"(.+_)?(now|at|since|until|began|ended|at_seconds|clock)|(boot|epoch)_seconds")
-ON_A_CLOCK = re.compile(r"\b(Boot|Monotonic|Epoch)Seconds\b")
+ON_A_CLOCK = re.compile(r"\b(Boot|Monotonic|Running|Epoch)Seconds\b")
 
 
 def moments_without_a_clock(source: str) -> list[str]:

@@ -52,7 +52,8 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
                 "lost_seconds": 4,
             },
             "replication": {"behind": {"warning": 2, "critical": 4}},
-            "content": {"cover_hours": 0.01, "effect": "out"},
+            "content": {"cover_hours": 0.01, "values": True, "effect": "out"},
+            "entry_count": {"effect": "out"},
         }
     },
 }
@@ -157,17 +158,14 @@ def check_ldap(site: Site, timeout_seconds: float) -> Callable[[int], bool]:
 class Agent(Watcher):
     """One `ldaphealth agent` with directories of its own, read as keepalived's script reads it."""
 
-    def __init__(
-        self, site: Site, directory: Path, settings: Mapping[str, Any], interval_seconds: float
-    ) -> None:
+    def __init__(self, directory: Path, document: Mapping[str, Any]) -> None:
+        """`document` is its configuration, whose directories are `run` and `state` in it."""
         super().__init__()
         self._directory = directory
         self._verdicts = directory / "run" / "verdicts" / "c"
         self._config = directory / "ldaphealth.yaml"
         directory.mkdir()
-        self._config.write_text(
-            json.dumps(configuration(site, directory, settings, interval_seconds))
-        )
+        self._config.write_text(json.dumps(document))
         environment = os.environ | {
             "LDAPHEALTH_CONFIG": str(self._config),
             "LDAPHEALTH_SOCKET": str(directory / "run" / "agent.sock"),
@@ -191,7 +189,7 @@ class Agent(Watcher):
 
     def reasons(self) -> dict[int, str]:
         """Return the state of each server that is not OK, with its reasons."""
-        document = json.loads(self._query("status", "--format", "json") or "{}")
+        document = json.loads(self.command("status", "--format", "json") or "{}")
         return {
             _number(verdict["server"]): " ".join(
                 [verdict["state"], *(reason["code"] for reason in verdict["reasons"])]
@@ -200,7 +198,13 @@ class Agent(Watcher):
             if verdict["state"] != "OK"
         }
 
-    def _query(self, *arguments: str) -> str:
+    def health(self) -> dict[str, Any]:
+        """Return the numbers of the agent itself; docs/status.schema.json describes them."""
+        found: dict[str, Any] = json.loads(self.command("status", "--format", "json"))["agent"]
+        return found
+
+    def command(self, *arguments: str) -> str:
+        """Run a command of ldaphealth with its configuration, and return what it prints."""
         return subprocess.run(
             [*PROGRAM, *arguments],
             env=self._environment,

@@ -21,6 +21,7 @@ from bench.faults.checkers import (
     Watcher,
     apply_canaries,
     check_ldap,
+    configuration,
     tcp_connect,
 )
 from bench.faults.fault import Fault
@@ -76,10 +77,11 @@ def _started(
     interval_seconds: float,
     seed: int,
 ) -> dict[str, Watcher]:
-    checkers: dict[str, Watcher] = {
-        name: stack.enter_context(Agent(site, directory / str(number), settings, interval_seconds))
-        for number, (name, settings) in enumerate(CONFIGURATIONS.items())
-    }
+    checkers: dict[str, Watcher] = {}
+    for number, (name, settings) in enumerate(CONFIGURATIONS.items()):
+        own = directory / str(number)
+        document = configuration(site, own, settings, interval_seconds)
+        checkers[name] = stack.enter_context(Agent(own, document))
     for name, probe in (("TCP connect", tcp_connect), ("check_ldap", check_ldap)):
         polling = Polling(probe(site, interval_seconds), interval_seconds, seed)
         checkers[name] = stack.enter_context(polling)

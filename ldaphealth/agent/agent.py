@@ -21,14 +21,15 @@ from msgspec import Struct
 
 from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
-from ldaphealth.clocks import BootSeconds, boot_seconds
+from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
-from ldaphealth.publishers.publication import Publication, Publisher, VerdictChange
+from ldaphealth.publishers.publication import BaselineChange, Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round
+from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round, silent_since
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -85,9 +86,11 @@ class Agent:
         self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
         self._probe, self._clock, self._random = probe, clock, random
+        self.running = RunningClock()
+        self._lateness_log = LatenessLog()
         self._mailbox: SimpleQueue[Message] = SimpleQueue()
         self.bulkheads = Bulkheads(settings.agent.threads)
-        self._survey_runner = SurveyRunner(self._mailbox.put, random)
+        self._survey_runner = SurveyRunner(self._mailbox.put, random, self.running.now)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, BootSeconds] = {}
         known = memories or {}
@@ -114,6 +117,7 @@ class Agent:
 
     def run(self, heartbeat: Callable[[], None] = lambda: None) -> None:
         """Run until `stop` is called. `heartbeat` is called at least every second or two."""
+        self.running.start()
         while True:
             wake = self.tick(self._clock())
             heartbeat()
@@ -121,6 +125,7 @@ class Agent:
                 break
         self.bulkheads.close()
         self._survey_runner.close()
+        self.running.close()
         for publisher in self.publishers:
             try:
                 publisher.close()
@@ -132,6 +137,7 @@ class Agent:
     def tick(self, now: BootSeconds) -> BootSeconds:
         """Start the rounds and surveys that are due. Return when to call it again at the latest."""
         self.ticked_at = now
+        self._lateness_log.report(self.running.lateness, now)
         for server in self._schedule.take(now):
             self._start(server)
         for server in self._schedule.take_hurried(now):
@@ -186,14 +192,27 @@ class Agent:
         due = {each: known[each] for each in changed | fresh if each in known}
         for change in changes:
             _log_change(change)
+        baselines = pool.take_baselines()
+        for baseline in baselines:
+            _log_baseline(baseline)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
-        self._publish(Publication(cluster.name, dict(pool.verdicts), due, changes, seen))
+        verdicts = dict(pool.verdicts)
+        self._publish(
+            Publication(
+                cluster=cluster.name,
+                verdicts=verdicts,
+                due=due,
+                changes=changes,
+                seen=seen,
+                baselines=baselines,
+            )
+        )
         for server in pool.servers_to_probe_now():
             self._start(server, counts=False)
         settle = cluster.settle
         if settle.doubt_interval_seconds < cluster.interval_seconds:
-            for server in fresh.intersection(pool.in_doubt()):
+            for server in pool.in_doubt(fresh):
                 jitter = 1.0 + JITTER * self._random()
                 self._schedule.hurry(server, now + settle.doubt_interval_seconds * jitter)
 
@@ -223,7 +242,7 @@ class Agent:
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
         )
-        run = partial(run_round, plan, self._probe, self.bulkheads.second)
+        run = partial(run_round, plan, self._probe, self.bulkheads.second, now=self.running.now)
         self.bulkheads.submit(partial(self._run_round, server, run), hung=server_id in pool.hung)
 
     def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
@@ -238,12 +257,15 @@ class Agent:
             self._mailbox.put(RoundEnded(server, self._period(began, seen), seen))
 
     def _period(self, began: BootSeconds, seen: Sequence[AnyObservation]) -> RoundPeriod:
-        """Return when the round and its last probe began, and when it ended."""
+        """Return when the round and some of its probes began, and when it ended."""
         ended, monotonic_ended = self._clock(), monotonic()
-        at = last_probe(seen)
-        if at is None:
-            return RoundPeriod(began, ended)
-        return RoundPeriod(began, ended, max(began, ended - (monotonic_ended - at)))
+
+        def on_boot_clock(at: MonotonicSeconds | None) -> BootSeconds | None:
+            return None if at is None else max(began, ended - (monotonic_ended - at))
+
+        return RoundPeriod(
+            began, ended, on_boot_clock(last_probe(seen)), on_boot_clock(silent_since(seen))
+        )
 
     def _wait(self, wake: BootSeconds) -> bool:
         """Wait for messages until `wake` and handle all of them. Return False to stop."""
@@ -295,7 +317,9 @@ class Agent:
             for server in removed:
                 self._valid_until.pop(server, None)
             if removed:
-                self._publish(Publication(name, verdicts, {}, (), ()))
+                self._publish(
+                    Publication(cluster=name, verdicts=verdicts, due={}, changes=(), seen=())
+                )
 
     def _publish(self, decided: Publication) -> None:
         for publisher in self.publishers:
@@ -320,6 +344,16 @@ def _call(message: CallRequested) -> None:
         message.answer.set_result(message.run())
     except Exception as error:
         message.answer.set_exception(error)
+
+
+def _log_baseline(baseline: BaselineChange) -> None:
+    extra = {
+        "cluster": baseline.cluster,
+        "check": baseline.check,
+        "accepted_by": baseline.accepted_by,
+        "summary": baseline.summary,
+    }
+    log.warning("new baseline", extra=extra)
 
 
 def _log_change(change: VerdictChange) -> None:

@@ -19,6 +19,7 @@ from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import BootSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
+    BaselineRequest,
     ControlRequest,
     ControlResponse,
     ExplainRequest,
@@ -28,11 +29,12 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.guard import Override, ServerMemory
+from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Server, Snapshot
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, snapshot_document
-from ldaphealth.store.history import HistoryDatabase, HistoryError
+from ldaphealth.store.history import HistoryDatabase, HistoryError, baseline_document
 from ldaphealth.text.suggestion import suggestion
 
 log = logging.getLogger(__name__)
@@ -56,9 +58,11 @@ class Answers:
         version: str,
         *,
         listens: Mapping[str, str] = {},
+        save_observations: Callable[[], None] = lambda: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
+        self._save_observations = save_observations
         self._timeout_seconds = timeout_seconds
         self._listens = listens  # a reload changes none
 
@@ -82,7 +86,7 @@ class Answers:
     def history(self, request: HistoryRequest) -> dict[str, Any]:
         """Return the latest changes, newest first."""
         changes = self._history.changes(request.server, request.limit, request.before_epoch)
-        if request.server and not changes:
+        if request.server not in ("", *self._agent.pools) and not changes:
             self._find(request.server)  # a removed server has a history, a mistyped name has none
         return {"changes": changes}
 
@@ -95,6 +99,15 @@ class Answers:
     def remove_override(self, request: RemoveOverrideRequest) -> dict[str, Any]:
         """Remove the override on one server."""
         return self._change_override(request.server, None)
+
+    def accept_baseline(self, request: BaselineRequest) -> dict[str, Any]:
+        """Accept at once that the servers of a cluster went back to an older state."""
+        document = self._in_agent(lambda: self._accept_baseline(request.cluster))
+        try:
+            self._save_observations()  # it survives a crash of the agent
+        except OSError as error:
+            raise RequestRefused(f"done, but it is not saved: {error}") from error
+        return document
 
     def _change_override(
         self, server: str, override: Override | None, *, force: bool = True
@@ -136,8 +149,11 @@ class Answers:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
         health = health_of(agent, self._history, self._version)
-        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds())
-        return whole | {"valid_seconds": agent.valid_seconds(), "listens": self._listens}
+        valid_seconds = agent.valid_seconds()
+        valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
+        floors = broken_floors(agent.settings.clusters.values(), valid)
+        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds(), floors)
+        return whole | {"valid_seconds": valid_seconds, "listens": self._listens}
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)
@@ -171,6 +187,22 @@ class Answers:
         verdict = pool.verdicts.get(server.id)
         return {"server": server.id, "in_service": verdict.in_service if verdict else None}
 
+    def _accept_baseline(self, name: str) -> dict[str, Any]:
+        pools = self._agent.pools
+        cluster, _, server = name.partition("/")
+        if server and cluster in pools:
+            raise RequestRefused(f"{name!r} is a server: name its cluster, {cluster}")
+        if name not in pools:
+            raise RequestRefused(f"the agent has no cluster {name!r}{suggestion(name, pools)}")
+        accepted = pools[name].accept_baselines()
+        if not accepted:
+            raise RequestRefused(
+                f"nothing to accept in {name}: no server lacks changes that it had, or another "
+                f"server still has them; `ldaphealth explain {name}/SERVER` shows which"
+            )
+        self._agent.decide(pools[name])
+        return {"cluster": name, "baselines": [baseline_document(each) for each in accepted]}
+
     def _find(self, name: str) -> tuple[Pool, Server]:
         known = {
             server.id: (pool, server)
@@ -194,6 +226,7 @@ def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds)
         weight_share=past.share,
         leaning_rounds=past.leaning,
         leaning_to_share=past.leaning_to if past.leaning else past.share,
+        failing_checks=past.failing,
         silent_seconds=0.0 if past.silent_since is None else now - past.silent_since,
         settle=settle,
         held_by=held_by,
@@ -217,4 +250,5 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     HistoryRequest: Answers.history,
     OverrideRequest: Answers.set_override,
     RemoveOverrideRequest: Answers.remove_override,
+    BaselineRequest: Answers.accept_baseline,
 }

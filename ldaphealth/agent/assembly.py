@@ -162,7 +162,12 @@ def _open_control_socket(daemon: Daemon, stack: ExitStack) -> None:
     )
     stack.callback(saver.close)
     answers = Answers(
-        daemon.agent, daemon.history, saver.save, daemon.version, listens=daemon.listens
+        daemon.agent,
+        daemon.history,
+        saver.save,
+        daemon.version,
+        listens=daemon.listens,
+        save_observations=saver.save_beside,
     )
     try:
         control = ControlServer(options.socket_path, options.socket_group, answers.answer)

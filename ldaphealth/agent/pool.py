@@ -6,24 +6,27 @@ agent.py adds rounds and reads the verdicts. No threads, no clock and no I/O her
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from functools import partial
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import ObservationsByServer
+from ldaphealth.check import NewBaseline, ObservationsByServer
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
-from ldaphealth.judging.judge import judge_server
+from ldaphealth.judging.judge import judge_server, new_baseline
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
-from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, Verdict
-from ldaphealth.publishers.publication import VerdictChange, differs
+from ldaphealth.judging.summaries import summaries
+from ldaphealth.model import AnyObservation, Basis, FailureKind, Finding, Server, State, Verdict
+from ldaphealth.publishers.publication import BaselineChange, VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
 from ldaphealth.settings import Cluster
 
 log = logging.getLogger(__name__)
+
+MOST_WITNESSES = 4  # of a large cluster
 
 
 class Pool:
@@ -39,6 +42,7 @@ class Pool:
         self.surveyed: dict[str, dict[str, AnyObservation]] = {}  # by server and check, the newest
         self._surveyed: list[AnyObservation] = []  # since the last decision
         self._returned: set[str] = set()  # since the last call of take_returned
+        self._baselines: list[BaselineChange] = []  # since the last call of take_baselines
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
 
@@ -54,6 +58,8 @@ class Pool:
         had_failed = server in self.latest and not self.recent.is_complete(server)
         for observation in seen:
             self.recent.add(observation)
+        for summary in summaries(self.cluster.checks, seen):
+            self.recent.add_summary(summary)
         if had_failed and self.recent.is_complete(server):
             self.recent.note_return(server, seen[0].started_at)
             self._returned.add(server)
@@ -63,6 +69,53 @@ class Pool:
             self.hung.add(server)
         self._rounds[server] = period
         self._judge(configured[server])
+        bad = {each.check for each in self._findings[server] if each.state is not State.OK}
+        self._accept_baselines(configured[server], bad)
+
+    def _accept_baselines(
+        self, server: Server, checks: Container[str], *, at_once: bool = False
+    ) -> list[BaselineChange]:
+        """Replace the baselines of these checks that are due, and judge all servers by them."""
+        accepted: list[BaselineChange] = []
+        for planned in self.cluster.checks:
+            name = planned.check.name
+            if name not in checks:
+                continue
+            found = new_baseline(self.cluster, server, self.recent, planned, at_once=at_once)
+            if found is None or not self._recount(name, found):
+                continue
+            change = BaselineChange(
+                cluster=self.cluster.name,
+                check=name,
+                accepted_by="operator" if at_once else "agreement",
+                summary=found.summary,
+                replaced=found.replaced,
+            )
+            accepted.append(change)
+            for each in self.cluster.servers:
+                if each.id in self._findings:
+                    self._judge_again(each, {name})
+        self._baselines += accepted
+        return accepted
+
+    def _recount(self, check: str, baseline: NewBaseline[Any]) -> bool:
+        """Count what is remembered by a new baseline. If that raises, the agent goes on."""
+        try:
+            self.recent.recount(check, baseline.counted)
+        except Exception:
+            log.exception("check %s cannot count by its new baseline", check)
+            return False
+        return True
+
+    def accept_baselines(self) -> list[BaselineChange]:
+        """Accept at once, for an operator, that the cluster went back to an older state."""
+        names = {each.check.name for each in self.cluster.checks}
+        return self._accept_baselines(self.cluster.servers[0], names, at_once=True)
+
+    def take_baselines(self) -> tuple[BaselineChange, ...]:
+        """Return the new baselines since the last call."""
+        taken, self._baselines = tuple(self._baselines), []
+        return taken
 
     def add_survey(self, seen: Sequence[AnyObservation]) -> None:
         """Add the observations of a survey. Judge the servers that had a round already."""
@@ -119,19 +172,23 @@ class Pool:
         A rule may keep a silent server in until another one has answered, and a probe that began
         after that answer has failed as well. So the others are probed first, and then the silent
         one. Each is returned once for each round of a silent server, so a probe without a result
-        starts no other. A failure that all answering servers share needs no probe.
+        starts no other. A server with a soft failure may be kept in until the others were probed
+        since it began to fail. A failure that all answering servers share needs no probe.
         """
         known = self.memory.servers
-        silent = {
+        held = {
             each.server: known[each.server]
             for each in self.verdicts.values()
-            if (rule := rule_named(each.held_by)) is not None
-            and rule.probes_the_others
-            and known[each.server].silent_since is not None
+            if (rule := rule_named(each.held_by)) is not None and rule.probes_the_others
         }
-        latest = max(
-            (past.began for past in silent.values() if past.contradicted_at is None), default=0.0
-        )
+        silent = {key: past for key, past in held.items() if past.silent_since is not None}
+        moments = [past.began for past in silent.values() if past.contradicted_at is None]
+        moments += [
+            past.bad_since
+            for past in held.values()
+            if past.silent_since is None and past.bad_since is not None
+        ]
+        latest = max(moments, default=0.0)
         witnesses = [
             server
             for server, past in known.items()
@@ -144,14 +201,36 @@ class Pool:
         ]
         return witnesses + contradicted
 
-    def in_doubt(self) -> list[str]:
-        """Return the servers whose latest rounds contradict their side, but are too few yet."""
+    def in_doubt(self, fresh: Collection[str]) -> set[str]:
+        """Return the servers that need another probe soon, after these have had a round.
+
+        Those are servers whose latest rounds contradict their side, but are too few yet, or of
+        which a check cannot tell yet; and others that it compares such a server with.
+        """
         settle = self.cluster.settle
-        return [
-            server
-            for server, past in self.memory.servers.items()
-            if server not in self.memory.overrides and is_in_doubt(past, settle)
+        wanted: set[str] = set()
+        for server in fresh:
+            past = self.memory.servers.get(server)
+            if past is None or server in self.memory.overrides:
+                continue
+            bases = {each.basis for each in self._findings.get(server, ())}
+            if is_in_doubt(past, settle) or any(each.is_undecided for each in bases):
+                wanted.add(server)
+            if Basis.COMPARISON in bases:
+                wanted.update(self._witnesses(server))
+        return wanted
+
+    def _witnesses(self, server: str) -> list[str]:
+        """Return the few servers that follow one in the cluster, without those that are silent."""
+        ids = [each.id for each in self.cluster.servers]
+        place = ids.index(server)
+        known = self.memory.servers
+        answering = [
+            each
+            for each in (*ids[place + 1 :], *ids[:place])
+            if each in known and known[each].silent_since is None
         ]
+        return answering[:MOST_WITNESSES]
 
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
         """Return the observations to keep over a restart, by check. Any thread may call it."""

@@ -29,6 +29,8 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
         publish_errors=counters.publish_errors,
         history_errors=history.errors,
         history_lost=history.lost,
+        late=agent.running.lateness.count,
+        late_seconds=agent.running.lateness.seconds,
         loop_age_seconds=max(0.0, now - agent.ticked_at),
     )
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any
 
 from msgspec import Struct
 
 from ldaphealth.agent.schedule import Schedule
-from ldaphealth.clocks import BootSeconds
+from ldaphealth.clocks import BootSeconds, RunningSeconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
@@ -44,10 +45,11 @@ class SurveyRun:
         cluster: Cluster,
         planned: ConfiguredCheck,
         returned: frozenset[str] = frozenset(),
+        now: Callable[[], RunningSeconds] = monotonic,
     ) -> None:
         self.key, self.cluster, self.planned, self.returned = key, cluster, planned, returned
-        self.deadline = Deadline.after(planned.params.deadline_seconds)
-        self.began = self.deadline.now()
+        self.deadline = Deadline.after(planned.params.deadline_seconds, now)
+        self.began = monotonic()
         self.stop = threading.Event()
         self.is_given_up = False
 
@@ -77,8 +79,9 @@ class SurveyRunner:
         self,
         deliver: Callable[[SurveyEnded], None],
         random: Callable[[], float],
+        now: Callable[[], RunningSeconds] = monotonic,
     ) -> None:
-        self._deliver = deliver
+        self._deliver, self._now = deliver, now
         self._threads = Workers("survey", MOST_SURVEYS)
         self._planned: dict[str, tuple[Cluster, ConfiguredCheck]] = {}
         self._schedule = Schedule({}, 0.0, random)
@@ -168,7 +171,7 @@ class SurveyRunner:
 
     def _start(self, key: str, now: BootSeconds) -> None:
         returned = self._take_returned(key, now)
-        run = self._running[key] = SurveyRun(key, *self._planned[key], returned)
+        run = self._running[key] = SurveyRun(key, *self._planned[key], returned, self._now)
         self._threads.submit(self._work, run, self._kept.get(key))
 
     def _is_planned(self, run: SurveyRun) -> bool:
@@ -257,7 +260,7 @@ def _observation(
         server=server,
         check=run.planned.check.name,
         started_at=run.began,
-        duration_seconds=run.deadline.now() - run.began,
+        duration_seconds=monotonic() - run.began,
         facts=None if found is None else found.facts,
         timings={} if found is None else dict(found.timings),
         failure=failure,

@@ -44,12 +44,16 @@ BUILT_IN = CheckTable(
         "write": "ldaphealth.checks.write",
         "replication": "ldaphealth.checks.replication",
         "consumer": "ldaphealth.checks.consumer",
+        # after replication, which reads contextCSN before this reads the numbers
+        "entry_count": "ldaphealth.checks.entry_count",
         "resources": "ldaphealth.checks.resources",
         # after all other operations of the session, which it subtracts
         "monitor": "ldaphealth.checks.monitor",
         # uses the times of the operations before it
         "latency": "ldaphealth.checks.latency",
         "unbind": "ldaphealth.checks.unbind",
+        # summaries of whole sessions
+        "session": "ldaphealth.checks.session",
         # surveys, which do not run in sessions of rounds
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",

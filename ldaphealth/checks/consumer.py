@@ -20,7 +20,7 @@ compared with each other, never with a clock of this host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,30 +28,15 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
+from ldaphealth.checks.links import PERSIST, Facts, Link, read_links
+from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State
-from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-BASE = "cn=Databases,cn=Monitor"
-FILTER = "(objectClass=olmSyncReplInstance)"
-ATTRIBUTES = (
-    "createTimestamp",
-    "olmSRProviderURIList",
-    "olmSRConnection",
-    "olmSRSyncPhase",
-    "olmSRLastConnect",
-    "olmSRLastContact",
-    "olmSRNextConnect",
-)
 RECONNECTS: dict[str, object] = {"least": 0.0, "most": 63.0}  # between 64 reads
-NEVER = "00000101000000Z"
-PERSIST = "Persist"
-REFRESH = frozenset({"Refresh", "Fallback Refresh"})
-LONGEST_NAME, LONGEST_VALUE = 128, 32
 
 
 class Params(Struct, frozen=True):
@@ -84,105 +69,12 @@ class Params(Struct, frozen=True):
     ] = Thresholds()
 
 
-class Link(Struct, frozen=True, kw_only=True):
-    """One link as one read shows it."""
-
-    dn: str
-    started: str  # when slapd created the entry; it changes with a restart
-    name: str
-    connected: bool
-    phase: str
-    connect: str
-    contact: str
-    has_next: bool = True  # whether slapd will try to connect again
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Return what identifies the link in all reads of one running slapd."""
-        return self.dn, self.started, self.name
-
-    @property
-    def is_waiting(self) -> bool:
-        """Return whether it is not connected, but its last attempt was answered (refreshOnly).
-
-        A lost link has the phase Persist, or has tried to connect since the last contact.
-        """
-        answered = self.contact != NEVER and self.contact >= self.connect
-        is_polling = self.phase != PERSIST and answered and not self.is_given_up
-        return not self.connected and is_polling
-
-    @property
-    def is_given_up(self) -> bool:
-        """Return whether slapd has tried to connect and will not try again before it restarts."""
-        return not self.connected and not self.has_next and self.connect != NEVER
-
-    @property
-    def is_lost(self) -> bool:
-        """Return whether it should be connected and is not."""
-        return not self.connected and not self.is_waiting
-
-    @property
-    def phase_now(self) -> str:
-        """Return the real phase: that of slapd remains Persist when the provider is gone."""
-        if self.connected:
-            return self.phase
-        if self.is_given_up:
-            return "given up"
-        return "waiting" if self.is_waiting else "not connected"
-
-    @property
-    def is_refreshing(self) -> bool:
-        """Return whether it refreshes; until the first attempt slapd shows that phase, too."""
-        return self.connected and self.phase in REFRESH
-
-
-class Facts(Struct, frozen=True):
-    """The links that the server shows; `entries` includes those without readable attributes."""
-
-    entries: int
-    links: tuple[Link, ...]
-    access: MonitorAccess = "read"
-
-
 Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldest first, never empty
 
 
 def observe(session: Session, _: Params) -> Facts:
     """Read the links."""
-    access, found = search_monitor(session, BASE, "sub", FILTER, ATTRIBUTES, is_always_there=False)
-    readable = [(dn, entry) for dn, entry in found if "olmsrconnection" in entry]
-    uris = [_uris(dn, entry) for dn, entry in readable]
-    links = tuple(
-        _link(dn, entry, uri if uris.count(uri) == 1 else f"{uri} ({_name(dn)})")
-        for (dn, entry), uri in zip(readable, uris, strict=True)
-    )
-    return Facts(len(found), links, access)
-
-
-def _link(dn: str, entry: Mapping[str, tuple[str, ...]], name: str) -> Link:
-    def value(attribute: str) -> str:
-        return printable("".join(entry.get(attribute, ())[:1]), LONGEST_VALUE)
-
-    return Link(
-        dn=printable(dn.lower(), LONGEST_NAME),
-        started=value("createtimestamp"),
-        name=name,
-        connected=bool(value("olmsrconnection")),
-        phase=value("olmsrsyncphase"),
-        connect=value("olmsrlastconnect"),
-        contact=value("olmsrlastcontact"),
-        has_next=value("olmsrnextconnect") != NEVER,
-    )
-
-
-def _uris(dn: str, entry: Mapping[str, tuple[str, ...]]) -> str:
-    text = ", ".join(entry.get("olmsrproviderurilist", ()))
-    return printable(text, LONGEST_NAME) or _name(dn)
-
-
-def _name(dn: str) -> str:
-    """Return the value of the RDN, which is `Consumer` and the rid."""
-    return printable(dn.partition(",")[0].partition("=")[2], LONGEST_VALUE)
+    return read_links(session)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.content.values import NAME, ValueSelection
 from ldaphealth.csn.server_id import RetiredServerIds
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, State, Trust
@@ -25,7 +26,7 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 600.0  # between two surveys
 SLICE_ENTRIES = 5000
 
 
-class Params(Struct, frozen=True):
+class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. It is off unless `cover_hours` is given."""
 
     cover_hours: Annotated[
@@ -48,6 +49,28 @@ class Params(Struct, frozen=True):
         ),
     ] = 30.0
     retired_server_ids: RetiredServerIds = ()
+    values: Annotated[
+        bool,
+        Meta(
+            description="also compare the values of all user attributes that the account may read "
+            "(docs/content.md has what that costs)"
+        ),
+    ] = False
+    values_except: Annotated[
+        tuple[str, ...], Meta(description="attributes whose values are not compared")
+    ] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.values_except:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"values_except: {name[:80]!a} is not the name of an attribute")
+        if self.values_except and not self.values:
+            raise ValueError("values_except needs values: true")
+
+    @property
+    def selection(self) -> ValueSelection:
+        """Return which values are compared."""
+        return ValueSelection(is_on=self.values).without(self.values_except)
 
     @property
     def cover_seconds(self) -> float:
@@ -71,7 +94,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     `passes` is the number of complete passes. `part` (0 to 1) is the progress of the current pass,
     in which `entries` were read. `odd` entries differ from most servers; `undecided` entries differ
     without a majority. The first DNs of both are listed. `not_compared` is the reason if the server
-    was not compared, else "".
+    was not compared, else "". `differing_attributes` are those whose values differ under the same
+    entryCSN. `excluded` are attributes that some servers do not let the account read, and whose
+    values are not compared; `unreadable` those of this server.
     """
 
     passes: int
@@ -82,6 +107,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     undecided: int
     undecided_dns: tuple[str, ...]
     not_compared: str
+    differing_attributes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def survey(
@@ -93,30 +121,50 @@ def survey(
     return compare_what_is_due(context)
 
 
-def judge(view: View[Facts], params: Params) -> Iterable[Finding]:  # noqa: ARG001  there is no threshold
+def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge one server by its differences; only odd entries may take it out of service."""
     facts = view.facts
     metrics = (
         Metric("content_odd_entries", facts.odd),
         Metric("content_undecided_entries", facts.undecided),
     )
+    values = _under_one_csn(facts.differing_attributes)
     if facts.odd:
-        summary = f"{_entries(facts.odd, facts.odd_dns)} from most servers"
+        summary = f"{_entries(facts.odd, facts.odd_dns)} from most servers{values}"
         yield view.finding(State.CRITICAL, "diverged", summary, metrics)
     if facts.undecided:
         summary = (
             f"{_entries(facts.undecided, facts.undecided_dns)} between servers, without a majority "
-            "for one version"
+            f"for one version{values}"
         )
         yield view.finding(State.CRITICAL, "diverged", summary, metrics, Trust.INFORMATIVE)
     if facts.not_compared:
         summary = f"not compared in this run: {facts.not_compared}"
         yield view.finding(State.UNKNOWN, "not_compared", summary, metrics, Trust.LOCAL)
-    elif not facts.odd and not facts.undecided:
+    if facts.unreadable:
+        summary = (
+            f"the values of {', '.join(facts.unreadable)} are not compared: this server does not "
+            "let the account read them, and others do"
+        )
+        yield view.finding(State.UNKNOWN, "not_compared", summary, metrics, Trust.LOCAL)
+    if not (facts.odd or facts.undecided or facts.not_compared or facts.unreadable):
         summary = (
             f"no difference; pass {facts.passes + 1} has compared {facts.part:.0%} of the tree"
+            f"{_what(params, facts)}"
         )
         yield view.finding(State.OK, "ok", summary, metrics)
+
+
+def _under_one_csn(attributes: Sequence[str]) -> str:
+    return f", in the values of {', '.join(attributes)} under one entryCSN" if attributes else ""
+
+
+def _what(params: Params, facts: Facts) -> str:
+    """Return whether values were compared, and which were not."""
+    excluded = sorted({*map(str.lower, params.values_except), *facts.excluded})
+    if not params.values:
+        return ""
+    return " with its values" + (f", except {', '.join(excluded)}" if excluded else "")
 
 
 def _entries(count: int, dns: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ def compare_what_is_due(context: Context) -> SurveyResult[Facts, ContinuousCompa
     """Compare what is due by now. Kept: the `ContinuousComparison`."""
     now, cover_seconds = context.deadline.now(), context.params.cover_seconds
     wanted = min(SLICE_ENTRIES, max(1, ALL_ENTRIES // len(context.servers)))
-    continuous = context.kept or ContinuousComparison(Cursor(wanted), now)
+    continuous = context.kept or ContinuousComparison(cursor=Cursor(wanted), began_at=now)
     continuous = continuous.at(now, cover_seconds).among({each.id for each in context.servers})
     not_compared: Mapping[str, str] = {}
     if continuous.known or continuous.is_due(continuous.cursor, now, cover_seconds):
@@ -47,7 +47,9 @@ def _compare(
     context: Context, before: ContinuousComparison
 ) -> tuple[ContinuousComparison, Mapping[str, str]]:
     """Compare what is due; return the new state, and why servers were not compared, by ID."""
-    progress = ComparisonProgress(cursor=before.cursor, most=MOST_KNOWN)
+    progress = ComparisonProgress(
+        cursor=before.cursor, most=MOST_KNOWN, unreadable=dict(before.unreadable)
+    )
     comparison = Comparison(_readers(context), progress, _limits(context.params), context.pause)
     # A slice that begins in the first half of the time can end before the deadline.
     half_at = context.deadline.at - context.params.deadline_seconds / 2
@@ -81,7 +83,8 @@ def _readers(context: Context) -> list[Reader]:
         entries_per_second=context.params.entries_per_second,
     )
     base = context.params.base
-    return [Reader(server, access, base) for server in context.servers if server.holds(base)]
+    values = context.params.selection
+    return [Reader(each, access, base, values) for each in context.servers if each.holds(base)]
 
 
 def _limits(params: Params) -> ComparisonLimits:
@@ -101,7 +104,19 @@ def _facts(continuous: ContinuousComparison, server: str, not_compared: Mapping[
         undecided=len(undecided),
         undecided_dns=_listed(undecided),
         not_compared=not_compared.get(server, ""),
+        differing_attributes=_attributes((*odd, *undecided)),
+        excluded=tuple(printable(name) for name in sorted(continuous.unreadable)[:LISTED]),
+        unreadable=tuple(
+            printable(name)
+            for name, servers in sorted(continuous.unreadable.items())
+            if server in servers
+        )[:LISTED],
     )
+
+
+def _attributes(differences: Sequence[Difference]) -> tuple[str, ...]:
+    names = {name for each in differences for name in each.attributes}
+    return tuple(printable(name) for name in sorted(names)[:LISTED])
 
 
 def _listed(differences: Sequence[Difference]) -> tuple[str, ...]:

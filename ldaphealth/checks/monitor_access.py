@@ -1,6 +1,6 @@
 """A search below cn=Monitor (slapd-monitor(5)), and why it may find nothing to read.
 
-The checks monitor, resources and consumer share it.
+The checks monitor, resources, entry_count and consumer share it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ldaphealth.model import BindMethod, FailureKind, Finding, Server, State, Tr
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ldaphealth.ldap.codec import Entry, Scope
     from ldaphealth.ldap.session import Session
@@ -23,6 +23,27 @@ if TYPE_CHECKING:
 # Whether entries can be read, there is no monitor database, or the account has no right to it.
 MonitorAccess = Literal["read", "none", "denied"]
 
+BASE = "cn=Monitor"
+# The entries that the checks resources and entry_count read, with one search.
+GAUGES_FILTER = (
+    "(|(objectClass=olmMDBDatabase)"
+    "(&(objectClass=monitorOperation)(|(cn=Add)(cn=Delete)))"
+    "(&(objectClass=monitorCounterObject)(|(cn=Current)(cn=Max File Descriptors)))"
+    "(&(objectClass=monitoredObject)(cn=Pending)))"
+)
+GAUGES_ATTRIBUTES = (
+    "monitorCounter",
+    "monitorOpCompleted",
+    "monitoredInfo",
+    "namingContexts",
+    "olmMDBEntries",
+    "olmMDBPagesMax",
+    "olmMDBPagesUsed",
+    "olmMDBPagesFree",
+    "olmMDBReadersMax",
+    "olmMDBReadersUsed",
+)
+MAX_DIGITS = 20  # of a number of 64 bits
 MONITOR_CONTEXT = "monitorcontext"
 DENIED_RESULT_CODES = frozenset({"noSuchObject", "insufficientAccessRights"})
 
@@ -38,6 +59,8 @@ def search_monitor(  # noqa: PLR0913  those of a search
 ) -> tuple[MonitorAccess, tuple[Entry, ...]]:
     """Return the entries found, or why there are none; SessionError for other failures.
 
+    The same search is done once in a session.
+
     slapd answers noSuchObject without a monitor database and without a right to it. The root DSE
     distinguishes the two: it has monitorContext where there is one. It is read once in a session,
     and only if nothing was found. `is_always_there`: every monitor database has such entries.
@@ -46,7 +69,7 @@ def search_monitor(  # noqa: PLR0913  those of a search
     if known is not None and not known.get(MONITOR_CONTEXT):
         return "none", ()
     try:
-        found = session.search(base, scope, filter_text, attributes)
+        found = session.search_once(base, scope, filter_text, attributes)
         if found or not is_always_there:
             return "read", found
         return ("denied" if _has_monitor(session) else "none"), ()
@@ -59,6 +82,22 @@ def search_monitor(  # noqa: PLR0913  those of a search
         if failure.result_code not in DENIED_RESULT_CODES:
             raise
         return "denied", ()
+
+
+def search_gauges(session: Session) -> tuple[MonitorAccess, tuple[Entry, ...]]:
+    """Return the databases, and the counters of connections, waiting operations, adds and deletes.
+
+    Or why there are none, as `search_monitor` does; SessionError for other failures.
+    """
+    return search_monitor(session, BASE, "sub", GAUGES_FILTER, GAUGES_ATTRIBUTES)
+
+
+def number(entry: Mapping[str, tuple[str, ...]], name: str) -> int | None:
+    """Return the number in an attribute, by its lower-case name; None without one of 64 bits."""
+    text = next(iter(entry.get(name, ())), "")
+    if len(text) > MAX_DIGITS or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)
 
 
 def _has_monitor(session: Session) -> bool:

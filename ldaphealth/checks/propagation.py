@@ -314,5 +314,11 @@ def _name(server: str) -> str:
 
 
 CHECK = Check(
-    name="propagation", params=Params, facts=Facts, judge=judge, survey=survey, of_one_server=True
+    name="propagation",
+    params=Params,
+    facts=Facts,
+    judge=judge,
+    survey=survey,
+    of_one_server=True,
+    server_settings=("seconds",),
 )

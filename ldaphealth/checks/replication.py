@@ -7,15 +7,19 @@ provider that is down is a finding on the provider, not on its consumers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Reversible, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Check, CheckedCluster, View
+from ldaphealth.check import Check, CheckedCluster, NewBaseline, View
+from ldaphealth.checks.baseline import baseline_of, regressions_of
+from ldaphealth.checks.links import poll_intervals
 from ldaphealth.checks.standing_findings import (
     OK_SUMMARIES,
+    Acceptance,
     FindingParts,
     StandingContext,
     future_findings,
@@ -26,20 +30,20 @@ from ldaphealth.checks.standing_findings import (
 )
 from ldaphealth.checks.vector_reads import (
     Facts,
+    bounded,
     grew,
     own_reads,
+    polled_every_seconds,
     reads_beside_bare,
     reads_now,
     select_kept,
     vector,
 )
 from ldaphealth.clocks import epoch_seconds
-from ldaphealth.content.context_csn import read_context_csn, superior_with_csn
+from ldaphealth.content.context_csn import read_context_csn_once, superior_with_csn
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
-    MAX_SHOWN,
-    MOST_SERVER_IDS,
     CSNError,
     Reference,
     ReferenceMode,
@@ -104,6 +108,15 @@ class Params(Struct, frozen=True, kw_only=True):
         Thresholds,
         Meta(description="seconds by which a change is dated in the future", extra=NOT_NEGATIVE),
     ] = at_most(60, 600)
+    baseline_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=30 * 86400,
+            description="when more than half of the servers went back to the same position, as "
+            "after a restore of the cluster: how long they must agree until that is accepted",
+        ),
+    ] = 300.0
 
     def __post_init__(self) -> None:
         if self.base and self.bases:
@@ -136,7 +149,13 @@ class Params(Struct, frozen=True, kw_only=True):
             return Reference(ReferenceMode.SERVER, f"{cluster}/{named[1]}")
         return MAJORITY if self.reference == "majority" else Reference(ReferenceMode.NEWEST)
 
-    def terms(self, cluster: str, servers: Sequence[Server], limits: Thresholds) -> Terms:
+    def terms(
+        self,
+        cluster: str,
+        servers: Sequence[Server],
+        limits: Thresholds,
+        own_tolerance_seconds: Mapping[str, float] = {},
+    ) -> Terms:
         """Return how these settings compare the servers of a cluster."""
         return Terms(
             retired=frozenset(self.retired_server_ids),
@@ -148,14 +167,17 @@ class Params(Struct, frozen=True, kw_only=True):
                 for each in servers
                 if each.poll_interval_seconds
             },
+            own_tolerance_seconds=own_tolerance_seconds,
         )
 
 
 def observe(session: Session, params: Params) -> Facts:
-    """Read contextCSN of every naming context; without one, find the superior that has it."""
-    found = {
-        base: _bounded(read_context_csn(session, base)) for base in params.contexts(session.server)
-    }
+    """Read contextCSN of every naming context, and how often the server polls its provider.
+
+    Without contextCSN it finds the superior that has it.
+    """
+    contexts = params.contexts(session.server)
+    found = {base: bounded(read_context_csn_once(session, base)) for base in contexts}
     read_at = epoch_seconds()
     superiors = {
         base: superior
@@ -163,17 +185,12 @@ def observe(session: Session, params: Params) -> Facts:
         if not values and (superior := superior_with_csn(session, base))
     }
     is_provider = None if any(found.values()) or superiors else _is_provider(session)
-    return Facts(found, read_at, superiors, is_provider)
+    return Facts(found, read_at, superiors, is_provider, poll_intervals(session, contexts))
 
 
 def _is_provider(session: Session) -> bool:
     """Return whether the root DSE names the Sync Request control (RFC 4533 2.2)."""
     return SYNC_REQUEST in session.root_dse().get("supportedcontrol", ())
-
-
-def _bounded(values: Sequence[str]) -> tuple[str, ...]:
-    """Return the values, cut just beyond the limits of the judge: many observations are kept."""
-    return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
@@ -186,7 +203,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
             limits,
             reference,
             base if len(params.bases) > 1 else "",
-            view.server.poll_interval_seconds,
+            _poll_interval_seconds(view, base),
         )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
             yield view.finding(state, code, context.prefixed(summary), metrics, trust)
@@ -201,15 +218,18 @@ def _judged(
         return [(State.WARNING, "bad_csn", str(error), (), Trust.SOFT)]
     if not own_vector:
         return [_without_csn(view, params, base, context)]
-    terms = params.terms(view.server.cluster, view.servers, context.limits)
+    terms = _terms(view, params, context.limits)
     retired, reference = terms.retired, terms.reference
     reads, own = reads_now(view.observations, base), own_reads(view.own, base)
     standing = assess(reads, terms)[view.server.id]
     metrics = tuple(standing_metrics(context, standing))
     observed, limits = view.facts.observed_epoch_seconds, params.future_seconds
+    went_back = regressed(own, retired)
+    of_cluster = regressions_of(view.observations, view.servers, base, retired) if went_back else {}
+    acceptance = Acceptance(view.server.cluster, params.baseline_seconds)
     found = [
         *standing_findings(context, standing, metrics, own),
-        *regression_findings(regressed(own, retired), metrics),
+        *regression_findings(went_back, of_cluster, acceptance, metrics),
         *future_findings(context, own_vector, observed, limits, retired),
     ]
     name = reference_name(reference)
@@ -219,7 +239,8 @@ def _judged(
             "server of this cluster"
         )
         found.append((State.UNKNOWN, "no_reference", summary, metrics, Trust.LOCAL))
-    ok = (State.OK, "ok", OK_SUMMARIES[reference.mode].format(name), metrics, Trust.SOFT)
+    summary = OK_SUMMARIES[reference.mode].format(name) + context.poll_text
+    ok = (State.OK, "ok", summary, metrics, Trust.SOFT)
     return [each for each in found if each[0] is not State.OK] or [ok]
 
 
@@ -234,10 +255,10 @@ def _without_csn(
     reads = _reads_beside_bare(view, base)
     if reads:
         own = [*reads[view.server.id]]
-        terms = params.terms(view.server.cluster, view.servers, context.limits)
+        terms = _terms(view, params, context.limits)
         standing = assess(reads, terms)[view.server.id]
         began = own[-1].seen_at_seconds - own[-1].duration_seconds
-        began -= view.server.poll_interval_seconds
+        began -= context.poll_interval_seconds
         most = max(0.0, began - own[0].seen_at_seconds)
         proven = {sid: min(most, each) for sid, each in standing.behind_seconds.items()}
         seconds = max(proven.values(), default=0.0)
@@ -280,6 +301,33 @@ def _reads_beside_bare(view: View[Facts], base: str) -> dict[str, Reversible[Vec
     return reads_beside_bare(view.observations, base, view.server.id)
 
 
+def new_baseline(view: View[Facts], params: Params, at_once: bool) -> NewBaseline[Facts] | None:
+    """Return what replaces what the servers had, once it is accepted that they went back.
+
+    By itself only if this server went back, and most servers have agreed for long enough.
+    """
+    retired = frozenset(params.retired_server_ids)
+    bases = params.contexts(view.server)
+    if at_once:
+        bases = tuple(
+            dict.fromkeys(base for each in view.servers for base in params.contexts(each))
+        )
+    elif not any(view.own and regressed(own_reads(view.own, base), retired) for base in bases):
+        return None
+    return baseline_of(
+        {
+            base: {
+                sid: each
+                for sid, each in regressions_of(
+                    view.observations, view.servers, base, retired
+                ).items()
+                if (each.can_be_accepted if at_once else each.is_agreed(params.baseline_seconds))
+            }
+            for base in bases
+        }
+    )
+
+
 def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str]]:
     """Yield the settings that cannot work in this cluster, with a message."""
     pause = cluster.second_look_seconds
@@ -296,8 +344,13 @@ def validate(cluster: CheckedCluster, params: Params) -> Iterator[tuple[str, str
 
 
 def second_look(view: View[Facts], params: Params) -> bool:
-    """Return whether this server lacks a change that another server was seen to have."""
+    """Return whether this server lacks a change that another server was seen to have.
+
+    What it lacks of a naming context that it polls proves nothing within a moment.
+    """
     for base in params.contexts(view.server):
+        if _poll_interval_seconds(view, base):
+            continue
         reads = reads_now(view.observations, base)
         vectors = {server: next(reversed(seen)).vector for server, seen in reads.items()}
         now = counted(vectors, consumers(view.servers))
@@ -311,10 +364,34 @@ def second_look(view: View[Facts], params: Params) -> bool:
     return False
 
 
+def _poll_interval_seconds(view: View[Facts], base: str) -> float:
+    """Return the time between two polls of the server that is judged, 0 without polls."""
+    seconds = polled_every_seconds(view.own, base)
+    return max(view.server.poll_interval_seconds, seconds)
+
+
+def _terms(view: View[Facts], params: Params, limits: Thresholds) -> Terms:
+    """Return on what terms the servers are compared to judge one of them by these thresholds."""
+    own = view.configured.own_params if view.configured else {}
+    tolerances = {
+        server: _patience_seconds(_limits(view, each))
+        for server, each in own.items()
+        if server != view.server.id
+    }
+    return params.terms(view.server.cluster, view.servers, limits, tolerances)
+
+
 def _limits(view: View[Facts], params: Params) -> Thresholds:
-    """Return the thresholds for a server that is behind; in one-shot use the pause bounds them."""
+    """Return the thresholds for a server that is behind; in one-shot use the pause bounds them.
+
+    A moment proves nothing of a server that may by its own settings be behind for longer.
+    """
     if not view.one_shot:
         return params.behind
+    usual = view.configured.params.behind if view.configured else params.behind
+    is_patient = _patience_seconds(params.behind) > _patience_seconds(usual)
+    if is_patient and params.behind_second_look == SECOND_LOOK:
+        return Thresholds()
     reads = [each for each in view.own if each.facts is not None]
     if params.behind_second_look != SECOND_LOOK or len(reads) < 2:  # noqa: PLR2004  two reads
         return params.behind_second_look
@@ -323,9 +400,14 @@ def _limits(view: View[Facts], params: Params) -> Thresholds:
 
 
 def _tolerance_seconds(limits: Thresholds) -> float:
-    """Return the seconds that normal replication may take: the lowest time that alerts."""
+    """Return the seconds that normal replication may take: the lowest time that alerts, or 0."""
+    return 0.0 if limits == Thresholds() else _patience_seconds(limits)
+
+
+def _patience_seconds(limits: Thresholds) -> float:
+    """Return the lowest time that alerts; infinity if none does."""
     alerting = [each for each in (limits.warning, limits.critical) if each is not None]
-    return min((each.start if each.inside_alerts else each.end for each in alerting), default=0.0)
+    return min((each.start if each.inside_alerts else each.end for each in alerting), default=inf)
 
 
 CHECK = Check(
@@ -339,5 +421,7 @@ CHECK = Check(
     second_look=second_look,
     covers=grew,
     select_kept=select_kept,
+    new_baseline=new_baseline,
     validate=validate,
+    server_settings=("behind", "behind_second_look", "future_seconds"),
 )

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
+from ldaphealth.checks.monitor_access import (
+    BASE,
+    MonitorAccess,
+    no_monitor_finding,
+    number,
+    search_gauges,
+)
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
 from ldaphealth.model import Finding, State
 from ldaphealth.text.printable import printable
@@ -20,25 +26,8 @@ from ldaphealth.text.printable import printable
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-BASE = "cn=Monitor"
 CONNECTIONS, DESCRIPTORS = "cn=current,cn=connections", "cn=max file descriptors,cn=connections"
 PENDING = "cn=pending,cn=threads"
-FILTER = (
-    "(|(objectClass=olmMDBDatabase)"
-    "(&(objectClass=monitorCounterObject)(|(cn=Current)(cn=Max File Descriptors)))"
-    "(&(objectClass=monitoredObject)(cn=Pending)))"
-)
-ATTRIBUTES = (
-    "monitorCounter",
-    "monitoredInfo",
-    "namingContexts",
-    "olmMDBPagesMax",
-    "olmMDBPagesUsed",
-    "olmMDBPagesFree",
-    "olmMDBReadersMax",
-    "olmMDBReadersUsed",
-)
-MAX_DIGITS = 20  # of a number of 64 bits
 LASTING = 3  # reads in a row: waiting operations in a single read are normal
 
 
@@ -94,14 +83,14 @@ NOTHING = Facts()
 
 def observe(session: Session, _: Params) -> Facts:
     """Read the counters."""
-    access, entries = search_monitor(session, BASE, "sub", FILTER, ATTRIBUTES)
+    access, entries = search_gauges(session)
     found = {dn.lower(): entry for dn, entry in entries}
     connections, descriptors = (
-        _number(_entry(found, dn), "monitorcounter") for dn in (CONNECTIONS, DESCRIPTORS)
+        number(_entry(found, dn), "monitorcounter") for dn in (CONNECTIONS, DESCRIPTORS)
     )
     return Facts(
         connections / descriptors if connections is not None and descriptors else None,
-        _number(_entry(found, PENDING), "monitoredinfo"),
+        number(_entry(found, PENDING), "monitoredinfo"),
         tuple(_databases(found.values())),
         access,
     )
@@ -111,11 +100,11 @@ def _databases(
     entries: Iterable[Attributes],
 ) -> Iterator[Database]:
     for entry in entries:
-        largest, used = _number(entry, "olmmdbpagesmax"), _number(entry, "olmmdbpagesused")
+        largest, used = number(entry, "olmmdbpagesmax"), number(entry, "olmmdbpagesused")
         if not largest or used is None:
             continue
-        free = _number(entry, "olmmdbpagesfree") or 0
-        slots, readers = _number(entry, "olmmdbreadersmax"), _number(entry, "olmmdbreadersused")
+        free = number(entry, "olmmdbpagesfree") or 0
+        slots, readers = number(entry, "olmmdbreadersmax"), number(entry, "olmmdbreadersused")
         yield Database(
             name=printable(", ".join(entry.get("namingcontexts", ())), 64),
             database_ratio=max(0, used - free) / largest,
@@ -125,13 +114,6 @@ def _databases(
 
 def _entry(found: Mapping[str, Attributes], dn: str) -> Attributes:
     return found.get(f"{dn},{BASE.lower()}", {})
-
-
-def _number(entry: Attributes, name: str) -> int | None:
-    text = next(iter(entry.get(name, ())), "")
-    if len(text) > MAX_DIGITS or not (text.isascii() and text.isdigit()):
-        return None
-    return int(text)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:

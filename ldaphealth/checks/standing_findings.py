@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ldaphealth.csn import (
     CSN,
+    ClusterRegression,
     Reference,
     ReferenceMode,
     Regression,
@@ -38,6 +39,13 @@ class StandingContext(Struct, frozen=True):
     base: str = ""
     poll_interval_seconds: float = 0.0
 
+    @property
+    def poll_text(self) -> str:
+        """Return the end of a sentence on a server that polls, "" of another one."""
+        if not self.poll_interval_seconds:
+            return ""
+        return f"; its poll interval of {self.poll_interval_seconds:g} s is not counted"
+
     def label(self, sid: int) -> str:
         """Return what distinguishes the metrics of the same name."""
         return f"{sid:03x} {self.base}".rstrip()
@@ -45,6 +53,13 @@ class StandingContext(Struct, frozen=True):
     def prefixed(self, summary: str) -> str:
         """Return the summary, with the naming context before it if there are several."""
         return f"{self.base}: {summary}" if self.base else summary
+
+
+class Acceptance(Struct, frozen=True):
+    """How what most servers of a cluster went back to is accepted: after this time of agreement."""
+
+    cluster: str
+    wait_seconds: float
 
 
 def standing_metrics(context: StandingContext, standing: Standing) -> Iterator[Metric]:
@@ -94,8 +109,7 @@ def standing_findings(
     holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
         summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
-        if context.poll_interval_seconds:
-            summary += f"; its poll interval of {context.poll_interval_seconds:g} s is not counted"
+        summary += context.poll_text
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
         summary = (
@@ -138,16 +152,47 @@ def _behind_summary(behind: Mapping[int, float], never: frozenset[int]) -> str:
 
 
 def regression_findings(
-    found: Mapping[int, Regression], metrics: tuple[Metric, ...]
+    found: Mapping[int, Regression],
+    of_cluster: Mapping[int, ClusterRegression],
+    acceptance: Acceptance,
+    metrics: tuple[Metric, ...],
 ) -> Iterator[FindingParts]:
-    """Yield that a server lacks changes that it had."""
-    if found:
-        moves = "; ".join(f"server ID {sid:03x} {_move(each)}" for sid, each in found.items())
-        summary = (
-            f"lacks changes that it had: {moves}; possible causes are a restored backup, or that "
-            "slapd ended without a checkpoint"
+    """Yield that a server lacks changes that it had.
+
+    If most servers went back to the same position, no server is removed for it.
+    """
+    if not found:
+        return
+    same = [each for sid, each in of_cluster.items() if sid in found and each.has_same(found[sid])]
+    command = f"`ldaphealth baseline {acceptance.cluster}`"
+    head, trust = "lacks changes that it had", Trust.SOFT
+    if len(same) == len(found) and all(each.is_majority for each in same):
+        trust = Trust.INFORMATIVE
+        head += (
+            ", as most servers do, so none is removed for it; "
+            f"{_acceptance(same, acceptance.wait_seconds)} with {command}"
         )
-        yield State.CRITICAL, "regressed", summary, metrics, Trust.SOFT
+    elif len(same) == len(found) and all(each.can_be_accepted for each in same):
+        head += f" and that no server that can be read has ({command} accepts it)"
+    summary = (
+        f"{head}: {moves_text(found)}; possible causes are a restored backup, or that slapd ended "
+        "without a checkpoint"
+    )
+    yield State.CRITICAL, "regressed", summary, metrics, trust
+
+
+def _acceptance(same: Sequence[ClusterRegression], wait_seconds: float) -> str:
+    """Return when what most servers show now is accepted."""
+    ahead = sorted({server for each in same for server in each.ahead})
+    if ahead:
+        return f"accepted once {_names(ahead)} shows the same, or at once"
+    left = max(wait_seconds - each.agreed_seconds for each in same)
+    return f"accepted in {max(0.0, left):.0f} s, or at once"
+
+
+def moves_text(found: Mapping[int, Regression]) -> str:
+    """Return from where to where the positions went back."""
+    return "; ".join(f"server ID {sid:03x} {_move(each)}" for sid, each in found.items())
 
 
 def _move(each: Regression) -> str:

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Reversible, Sequence
 
 from msgspec import Struct, field
 
-from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, VectorRead, essential, parse_vector
+from ldaphealth.csn import (
+    ATTRIBUTE,
+    MAX_SHOWN,
+    MOST_SERVER_IDS,
+    CSNError,
+    Vector,
+    VectorRead,
+    essential,
+    parse_vector,
+)
 from ldaphealth.model import Observation
 
 
@@ -19,13 +28,19 @@ class Facts(Struct, frozen=True):
     `observed_epoch_seconds` is that time in seconds since the epoch, by the clock of this host.
     `superiors` has the superior entry with contextCSN of a naming context that has none.
     `is_provider`: the server can be the provider of another; None if that was not read, because it
-    shows contextCSN.
+    shows contextCSN. `poll_interval_seconds`, by naming context: as in links.py.
     """
 
     context_csn: Mapping[str, tuple[str, ...]] = field(name=ATTRIBUTE)
     observed_epoch_seconds: float | None = None
     superiors: Mapping[str, str] = {}
     is_provider: bool | None = None
+    poll_interval_seconds: Mapping[str, float | None] = {}
+
+
+def bounded(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the values, cut just beyond the limits of the judge: many observations are kept."""
+    return tuple(value[: MAX_SHOWN + 1] for value in values[: MOST_SERVER_IDS + 1])
 
 
 def vector(facts: Facts, base: str) -> Vector:
@@ -41,7 +56,18 @@ def vector_read(seen: Observation[Facts], base: str) -> VectorRead | None:
         found = vector(seen.facts, base)
     except CSNError:
         return None
-    return VectorRead(seen.ended_at, found, seen.duration_seconds) if found else None
+    if not found:
+        return None
+    interval_seconds = seen.facts.poll_interval_seconds.get(base, 0.0)
+    return VectorRead(seen.ended_at, found, seen.duration_seconds, interval_seconds)
+
+
+def polled_every_seconds(seen: Sequence[Observation[Facts]], base: str) -> float:
+    """Return the time between two polls, by the newest observation that shows it; 0 without."""
+    shown = (
+        each.facts.poll_interval_seconds.get(base, 0.0) for each in reversed(seen) if each.facts
+    )
+    return next((each for each in shown if each is not None), 0.0)
 
 
 def vector_reads(seen: Iterable[Observation[Facts]], base: str) -> list[VectorRead]:

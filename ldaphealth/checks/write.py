@@ -51,6 +51,7 @@ MOST_READS = 8  # the newest observations in which a proof is looked for
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
+Entry = Mapping[str, tuple[str, ...]]
 
 
 class Params(Struct, frozen=True):
@@ -100,6 +101,8 @@ def observe(session: Session, params: Params) -> Facts:
             raise
         return Facts(canary="copy", dn=dn)
     matched = session.compare(dn, TOKEN_ATTRIBUTE, token)
+    here = {} if matched else session.read(dn, PROOF)
+    matched = matched or _is_newer(here, written)  # a parallel probe may have replaced the token
     return Facts(
         canary="ours",
         dn=dn,
@@ -107,9 +110,7 @@ def observe(session: Session, params: Params) -> Facts:
         token=token,
         found_token=_value(entry, TOKEN_ATTRIBUTE),
         found_csn=_value(entry, "entryCSN"),
-        forwarded=_has_update_ref(session, dn)
-        if matched
-        else _comes_later(session, dn, token, written),
+        forwarded=_has_update_ref(session, dn) if matched else _comes_later(here, token, written),
     )
 
 
@@ -134,15 +135,20 @@ def _normal(dn: str) -> str:
     return ",".join(part.strip() for part in dn.lower().split(","))
 
 
-def _comes_later(
-    session: Session, dn: str, token: str, written: Mapping[str, tuple[str, ...]]
-) -> bool | None:
+def _is_newer(here: Entry, written: Entry) -> bool:
+    """Return whether the entry was changed again after the write, which returned its entryCSN."""
+    try:
+        return parse(_value(here, "entryCSN")) > parse(_value(written, "entryCSN"))
+    except CSNError:
+        return False
+
+
+def _comes_later(here: Entry, token: str, written: Entry) -> bool | None:
     """Return whether a token that was not there comes by replication; None if that is not known.
 
     It does if it is there now, or if the entry here is older than the write, which returned its
     entryCSN (RFC 4527): a server that made the write itself has no older entry.
     """
-    here = session.read(dn, PROOF)
     if _value(here, TOKEN_ATTRIBUTE) == token:
         return True
     try:
@@ -251,4 +257,5 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     effect=CheckEffect.OUT,
+    server_settings=("seconds",),
 )

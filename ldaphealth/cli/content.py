@@ -63,6 +63,17 @@ def content_command() -> None:
     metavar="FILE",
     help="Also write the result to FILE: as LDIF if its name ends in .ldif, otherwise as JSON.",
 )
+@click.option(
+    "--values",
+    is_flag=True,
+    help="Also compare the values of all user attributes that the account may read.",
+)
+@click.option(
+    "--values-except",
+    multiple=True,
+    metavar="ATTRIBUTE",
+    help="Do not compare the values of ATTRIBUTE. Repeatable; implies --values.",
+)
 @format_option
 def content_diff_command(  # noqa: PLR0913, PLR0917  options
     cluster: str,
@@ -72,13 +83,16 @@ def content_diff_command(  # noqa: PLR0913, PLR0917  options
     most: int,
     resume_file: Path | None,
     output: Path | None,
+    values: bool,
+    values_except: tuple[str, ...],
     form: str,
 ) -> None:
     """Compare every entry on all servers of CLUSTER.
 
-    It compares entryUUID and entryCSN, and reads with the account of the configuration. Clients may
-    write during the comparison. An entry counts as different only if the same difference remains
-    after every server has received what the others have.
+    It compares entryUUID and entryCSN, with --values also a digest of the values, and reads with
+    the account of the configuration. Clients may write during the comparison. An entry counts as
+    different only if the same difference remains after every server has received what the others
+    have.
 
     \b
     Exit status: 0 no difference, 1 differences, 3 bad input, or a server could
@@ -89,9 +103,15 @@ def content_diff_command(  # noqa: PLR0913, PLR0917  options
       ldaphealth content diff example
       ldaphealth content diff example --entries-per-second 500 --resume ~/example.resume
       ldaphealth content diff example --output differences.ldif
+      ldaphealth content diff example --values --values-except userPassword
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.content_diff import compare_contents  # ldap3
+    from ldaphealth.content.values import NAME, ValueSelection
     from ldaphealth.tasks.content_diff import DiffOptions
 
-    wanted = DiffOptions(entries_per_second, wait_seconds, most, resume_file)
+    unknown = [name for name in values_except if not NAME.fullmatch(name)]
+    if unknown:
+        raise click.UsageError(f"--values-except: {unknown[0]!a} is not the name of an attribute")
+    selection = ValueSelection(values or bool(values_except)).without(values_except)
+    wanted = DiffOptions(entries_per_second, wait_seconds, most, resume_file, selection)
     sys.exit(compare_contents(cluster, config_file, wanted, output, form))

@@ -37,8 +37,8 @@ def compare_contents(
     comparison = _comparison(cluster, config_file, wanted)
     began = monotonic()
     _run(comparison, wanted.resume_file)
-    servers, seconds = [*comparison.servers], monotonic() - began
-    report = content_document(cluster, comparison.suffix, servers, comparison.progress, seconds)
+    seconds = monotonic() - began
+    report = content_document(cluster, comparison.compared, comparison.progress, seconds)
     if form == "json":
         click.echo(json.dumps(report, indent=2))
     else:
@@ -47,7 +47,8 @@ def compare_contents(
         _write(output, report)
     if report["different"]:
         return DIFFERENT
-    return NOT_COMPARED if comparison.progress.not_compared else 0
+    progress = comparison.progress
+    return NOT_COMPARED if progress.not_compared or progress.unreadable else 0
 
 
 def _comparison(cluster: str, config_file: Path, wanted: DiffOptions) -> ContentDiff:

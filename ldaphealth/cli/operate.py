@@ -23,6 +23,7 @@ from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
     MAX_SECONDS,
+    BaselineRequest,
     ExplainRequest,
     HistoryRequest,
     OverrideRequest,
@@ -139,7 +140,7 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
         lines = explanation_lines(document)
     else:
         changes = query_agent(socket, HistoryRequest(server, 1, _epoch(at)))["changes"]
-        if not changes:
+        if "/" not in server or not changes:  # a cluster has a history, but no verdict
             hint = f"`ldaphealth history {server}` lists its verdicts"
             raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
         document = changes[0]
@@ -148,7 +149,7 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
 
 
 @click.command("history")
-@click.argument("server", metavar="[CLUSTER/SERVER]", default="", shell_complete=complete)
+@click.argument("target", metavar="[CLUSTER[/SERVER]]", default="", shell_complete=complete)
 @click.option(
     "--limit",
     type=click.IntRange(1, 1000),
@@ -159,21 +160,31 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
 )
 @socket_option
 @format_option
-def history_command(server: str, limit: int, socket: Path, form: str) -> None:
+def history_command(target: str, limit: int, socket: Path, form: str) -> None:
     """List the latest changes of verdict, newest first.
 
-    Without CLUSTER/SERVER, those of all servers are listed.
+    Without an argument, those of all servers are listed. The lists of all and of a cluster also
+    have its new baselines (`ldaphealth baseline`).
     """
-    changes = query_agent(socket, HistoryRequest(server, limit))["changes"]
+    changes = query_agent(socket, HistoryRequest(target, limit))["changes"]
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
     for change in changes:
+        click.echo(_change_line(change))
+
+
+def _change_line(change: Mapping[str, Any]) -> str:
+    """Return one change of a verdict, or one new baseline of a cluster."""
+    if baseline := change.get("baseline"):
+        kind, subject = "baseline", baseline["cluster"]
+        text = f"by {baseline['accepted_by']}: {baseline['summary']}"
+    else:
         verdict = change["verdict"]
-        service = _service_text(verdict).partition(" ")[0]
-        codes = " ".join(reason["code"] for reason in verdict["reasons"])
+        kind, subject = _service_text(verdict).partition(" ")[0], verdict["server"]
         held = f"held by {verdict['held_by']} " if verdict["held_by"] else ""
-        click.echo(f"{change['at']}  {service:8}  {verdict['server']}  {held}{codes}".rstrip())
+        text = held + " ".join(reason["code"] for reason in verdict["reasons"])
+    return f"{change['at']}  {kind:8}  {subject}  {text}".rstrip()
 
 
 def _set_override(request: OverrideRequest, socket: Path) -> None:
@@ -251,6 +262,38 @@ def undrain_command(server: str, socket: Path) -> None:
     click.echo(f"{server}: the agent decides again")
 
 
+@click.command("baseline")
+@click.argument("cluster", metavar="CLUSTER", shell_complete=complete)
+@socket_option
+@format_option
+def baseline_command(cluster: str, socket: Path, form: str) -> None:
+    """Accept that a cluster was restored from an older backup.
+
+    After such a restore all servers lack changes that they had, which is replication.regressed,
+    CRITICAL. When more than half of the servers have agreed for long enough (baseline_seconds of
+    the check replication), the agent accepts it by itself. This command accepts it at once: what
+    the servers show now is the new baseline. `ldaphealth history CLUSTER` keeps the old one.
+
+    It is refused while no server lacks changes that it had. It is also refused while another server
+    has them, unless more than half of the servers went back to the same position: a server that
+    went back alone receives them by replication.
+
+    \b
+    Examples:
+      ldaphealth baseline example
+      ldaphealth history example
+
+    \b
+    Exit status: 0 accepted, 3 refused or no answer.
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    document = query_agent(socket, BaselineRequest(cluster))
+    if form == "json":
+        click.echo(json.dumps(document, indent=2))
+        return
+    for each in document["baselines"]:
+        click.echo(f"{cluster}: new baseline of {each['check']}: {each['summary']}")
+
+
 def explanation_lines(document: Mapping[str, Any]) -> list[str]:
     """Return an explanation as lines: observations, findings, the guard and the verdict."""
     lines = [f"{document['server']}  {document['uri']}", "", "OBSERVATIONS of the latest round"]
@@ -284,8 +327,11 @@ def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
         f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
         f"{settle.fall_soft} with a soft failure)"
     )
+    failing = ", ".join(past.failing_checks)
+    waits = [f"  taken out by {failing}: a good round has a result of each"]
     return [
         rounds,
+        *(waits if failing and not past.in_service else []),
         *_share_lines(past),
         f"  went out {past.went_out_lately} times recently",
         f"  held by {past.held_by}" if past.held_by else "  no rule holds it",

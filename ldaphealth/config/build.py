@@ -17,10 +17,19 @@ from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
 from ldaphealth.config.fill import fill, fill_struct
 from ldaphealth.config.impossible import impossible_thresholds
 from ldaphealth.config.mistakes import Problems
+from ldaphealth.config.own_settings import with_own_params
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.secret_file import read_secret, secret_from_variable
 from ldaphealth.ldap.endpoint import is_other_file, parse_uri
-from ldaphealth.model import BindMethod, CheckEffect, Credentials, Server, ServerSettings, Tls
+from ldaphealth.model import (
+    BindMethod,
+    CheckEffect,
+    Credentials,
+    Server,
+    ServerSettings,
+    SettingMistakes,
+    Tls,
+)
 from ldaphealth.settings import SECOND_LOOK_PART, Cluster, ClusterSettings, ConfiguredCheck
 from ldaphealth.text.suggestion import suggestion
 
@@ -40,10 +49,11 @@ def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluste
     built: dict[str, Cluster] = {}
     for name, each in file.clusters.items():
         path = f"clusters.{name}"
+        checks = _checks(f"{path}.checks", each.checks, finder, problems)
         built[name] = cluster = Cluster(
             name=name,
             servers=_servers(path, name, each, known, problems),
-            checks=_checks(f"{path}.checks", each.checks, finder, problems),
+            checks=with_own_params(path, name, each, checks, problems),
             min_in_service=_floor(path, each, problems),
             second_look_seconds=_second_look_seconds(path, each, problems),
             **_inherited(ClusterSettings, each),
@@ -102,13 +112,26 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
     if problems.has_below(f"{path}.servers"):
         return
     for configured in cluster.checks:
-        validate, params = configured.check.validate, configured.params
-        if params is UNSET:
+        if configured.params is UNSET:
             continue
-        place = f"{path}.checks.{configured.check.name}"
-        problems.add_each(place, impossible_thresholds(params, cluster))
-        if validate is not None:
-            problems.add_each(place, validate(cluster, params))
+        place = f"checks.{configured.check.name}"
+        usual = [*_mistakes(configured.check, cluster, configured.params)]
+        problems.add_each(f"{path}.{place}", usual)
+        checked: list[tuple[Any, list[tuple[str, str]]]] = []  # many servers may have the same
+        for server_id, own in configured.own_params.items():
+            wrong = next((each for same, each in checked if same == own), None)
+            if wrong is None:
+                found = _mistakes(configured.check, cluster, own)
+                wrong = [each for each in found if each not in usual]
+                checked.append((own, wrong))
+            _, _, name = server_id.partition("/")
+            problems.add_each(f"{path}.servers.{name}.{place}", wrong)
+
+
+def _mistakes(check: AnyCheck, cluster: Cluster, params: Any) -> SettingMistakes:
+    yield from impossible_thresholds(params, cluster)
+    if check.validate is not None:
+        yield from check.validate(cluster, params)
 
 
 def _servers(

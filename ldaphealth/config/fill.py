@@ -101,10 +101,23 @@ def fill_struct(
             problems.add(join(path, key), "is missing")
     if any(each.required and each.name not in right for each in known.values()):
         return UNSET
-    return _build(kind, right, path, problems)
+    return build_struct(kind, right, path, problems)
 
 
-def _build(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
+def fill_some(
+    kind: type[Struct], value: dict[Any, object], path: str, problems: Problems
+) -> dict[str, Any]:
+    """Return the valid values of a mapping with some keys of a Struct, by the names of fields."""
+    filled = {
+        each.name: fill(each.type, value[key], join(path, key), problems)
+        for key, each in _fields(kind).items()
+        if key in value
+    }
+    return {name: each for name, each in filled.items() if each is not UNSET}
+
+
+def build_struct(kind: type[Struct], values: dict[str, Any], path: str, problems: Problems) -> Any:
+    """Return the Struct with these values, by the names of its fields, or UNSET after a mistake."""
     try:
         built = kind(**values)
     except (TypeError, ValueError) as error:  # raised by __post_init__

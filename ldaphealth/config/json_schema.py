@@ -13,7 +13,7 @@ from msgspec import NODEFAULT, Struct, json, to_builtins
 from msgspec.structs import fields
 
 from ldaphealth.check import AnyCheck
-from ldaphealth.config.shape import ClusterEntry, File
+from ldaphealth.config.shape import ClusterEntry, File, ServerEntry
 from ldaphealth.config.text_form import TEXT_FORMS
 from ldaphealth.model import CheckEffect
 
@@ -52,6 +52,8 @@ def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
         for check, reference in zip(checks, params, strict=True)
     }
     definitions[ClusterEntry.__name__]["properties"]["checks"] |= {"properties": settings}
+    own = {check.name: _own_settings(settings[check.name], check) for check in checks}
+    definitions[ServerEntry.__name__]["properties"]["checks"] |= {"properties": own}
     whole = {"$schema": DIALECT, "title": "ldaphealth.yaml", **file, "$defs": definitions}
     written: dict[str, Any] = _as_written(whole)
     return written
@@ -72,6 +74,26 @@ def _settings(
         "properties": properties,
     }
     return {"anyOf": [described, {"enum": ["off", False, True, None]}]}
+
+
+def _own_settings(of_cluster: dict[str, Any], check: AnyCheck) -> dict[str, Any]:
+    """Return the schema of the settings of a check that a server may have of its own."""
+    if not check.own_settings:
+        return {"not": {}, "description": "it has settings of the whole cluster only"}
+    described = of_cluster["anyOf"][0]
+    properties = described["properties"]
+    return {
+        "title": f"{check.name} of a server",
+        "description": described["description"],
+        "type": "object",
+        "properties": {key: _without_default(properties[key]) for key in check.own_settings},
+        "additionalProperties": False,
+    }
+
+
+def _without_default(described: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a setting whose default is that of the cluster."""
+    return {key: each for key, each in described.items() if key != "default"}
 
 
 def _text_schema(kind: type) -> dict[str, Any]:

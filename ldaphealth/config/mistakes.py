@@ -32,6 +32,10 @@ class Problems:
         for key, what in found:
             self.add(join(path, key) if key else path, what)
 
+    def has_at(self, path: str) -> bool:
+        """Return whether there is a mistake at this place or below it."""
+        return self.has_below(path) or any(line.startswith(f"{path}:") for line in self.lines)
+
     def has_below(self, path: str) -> bool:
         """Return whether there is a mistake at a place below this one."""
         return any(line.startswith(f"{path}.") for line in self.lines)

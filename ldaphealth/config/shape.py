@@ -74,6 +74,10 @@ class ServerEntry(ServerSettings, frozen=True, kw_only=True):
         str, about("a name under `credentials`; empty: those of the cluster")
     ] = ""
     tls: Annotated[Tls | None, about("replaces the whole `tls` of the cluster")] = None
+    checks: Annotated[
+        dict[str, Any],
+        about("settings by check for this server, each in place of that of the cluster"),
+    ] = field(default_factory=dict)
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key with what is wrong, "" for the mapping as a whole."""

@@ -5,19 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.content.difference import (
     Difference,
+    Digests,
     EntryVersion,
     EntryVersions,
+    absent_attributes,
     differing,
+    differing_attributes,
+    differs_in_values,
     is_within,
     recheck,
 )
@@ -34,6 +39,7 @@ RETRIED_KINDS = frozenset({FailureKind.CONNECT, FailureKind.TIMEOUT})
 PAUSE_SECONDS = 1.0  # an entry can be read before contextCSN includes its change
 MOST_RECHECKS = 5
 RECHECK_ENTRIES = 2000  # in one recheck
+VALUES_ENTRIES = 20  # whose attributes are read together
 FEWEST = 2
 
 T = TypeVar("T")
@@ -47,6 +53,7 @@ class EntryReader(Protocol):
     """Reads one server; `Reader` in reader.py implements it."""
 
     server: Server
+    attributes: set[str]
 
     def shows_entries(self) -> bool:
         """Return whether there are entries below the suffix."""
@@ -59,6 +66,15 @@ class EntryReader(Protocol):
 
     def versions(self, dns: Iterable[str]) -> dict[str, EntryVersion]:
         """Return the versions of the entries at these DNs."""
+
+    def digests(self, dns: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the digests of the values of the entries at these DNs, by DN and attribute."""
+
+    def unreadable(self, wanted: Iterable[tuple[str, str]]) -> set[str]:
+        """Return the attributes that cannot be read, of pairs of a DN and an attribute."""
+
+    def exclude(self, names: Iterable[str]) -> None:
+        """Compare the values of these attributes no longer."""
 
 
 class ComparisonLimits(Struct, frozen=True):
@@ -82,6 +98,8 @@ class Comparison:
         self.progress = progress
         self._readers = {reader.server.id: reader for reader in readers}
         self._limits, self._pause, self._now = limits, pause, now
+        for reader in self._readers.values():
+            reader.exclude(progress.unreadable)
 
     def begin(self) -> None:
         """Leave out servers that cannot be read or show no entries; TooFewError."""
@@ -106,8 +124,13 @@ class Comparison:
         counts = {server: len(part.entries) for server, part in parts.items()}
         suspects = differing({server: part.entries for server, part in parts.items()})
         del parts  # frees most of the memory before a wait that may be long
-        self._recheck(suspects, wanted)
+        values = [dn for dn, versions in suspects.items() if differs_in_values(versions)]
+        attributes = self._differing_attributes(values)
+        if attributes is None:  # this slice is read again, without what cannot be read everywhere
+            return
+        self._recheck(suspects, wanted, attributes)
         self.progress.add_entries(counts)
+        self.progress.attributes.update(*(reader.attributes for reader in self._readers.values()))
         self.progress.cursor = cursor.after(max(counts.values()))
 
     def _narrower(self, cursor: Cursor, parts: Mapping[str, SliceEntries]) -> Cursor | None:
@@ -121,7 +144,48 @@ class Comparison:
                     self._leave_out(server, str(error))
         return min(needed, key=lambda each: (each.width, each.wanted), default=None)
 
-    def _recheck(self, suspects: Mapping[str, EntryVersions], of: Slice) -> None:
+    def _differing_attributes(self, dns: Sequence[str]) -> Mapping[str, tuple[str, ...]] | None:
+        """Return the attributes whose values differ, by DN; None if some are now excluded.
+
+        An attribute that one server does not show is excluded if the account may not read it there.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for start in range(0, len(dns), VALUES_ENTRIES):
+            shown, unreadable = self._read_values(dns[start : start + VALUES_ENTRIES])
+            if any(unreadable.values()):
+                self._exclude(unreadable)
+                return None
+            found |= differing_attributes(shown)
+        return found
+
+    def _read_values(self, dns: Sequence[str]) -> tuple[Digests, Mapping[str, set[str]]]:
+        """Return the digests of each attribute, and the attributes that are unreadable, by server.
+
+        TooFewError if fewer than two servers are left.
+        """
+        shown = self._read_all(lambda reader: reader.digests(dns))
+        absent = {server: absent_attributes(server, shown) for server in shown}
+        wanted = [server for server, pairs in absent.items() if pairs]
+        unreadable = self._read_all(
+            lambda reader: reader.unreadable(absent[reader.server.id]), wanted
+        )
+        self._check_enough()
+        return shown, unreadable
+
+    def _exclude(self, unreadable: Mapping[str, set[str]]) -> None:
+        """Compare the values of these attributes, by server, on no server."""
+        for name in set().union(*unreadable.values()):
+            servers = tuple(server for server, names in unreadable.items() if name in names)
+            self.progress.unreadable[name] = servers
+        for reader in self._readers.values():
+            reader.exclude(self.progress.unreadable)
+
+    def _recheck(
+        self,
+        suspects: Mapping[str, EntryVersions],
+        of: Slice,
+        attributes: Mapping[str, tuple[str, ...]],
+    ) -> None:
         """Recheck entries that differed; those that changed in each recheck stay unsettled."""
         different: list[Difference] = []
         unsettled, dns = 0, [*suspects]
@@ -136,7 +200,9 @@ class Comparison:
                 moving = dict(result.moving)
             unsettled += len(moving)
         self.progress.add_differences(
-            each for each in different if is_within(each, of.low, of.high)
+            replace(each, attributes=attributes.get(each.dn, ()))
+            for each in different
+            if is_within(each, of.low, of.high)
         )
         self.progress.unsettled += unsettled
 

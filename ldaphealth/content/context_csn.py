@@ -8,7 +8,7 @@ of the superior database.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ldaphealth.csn import ATTRIBUTE
@@ -22,16 +22,27 @@ SUBENTRY = "cn=ldapsync"
 COMMA = re.compile(r"(?<!\\),")  # between two RDNs (RFC 4514)
 MOST_SUPERIORS = 8
 
+Read = Callable[[str, Sequence[str]], Mapping[str, tuple[str, ...]]]  # `Session.read`
+
 
 def read_context_csn(session: Session, base: str) -> tuple[str, ...]:
     """Return the values of contextCSN of a naming context, none if there are none to be read."""
-    found = session.read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
-    return found or _values(session, f"{SUBENTRY},{base}" if base else SUBENTRY)
+    return _read(session.read, base)
+
+
+def read_context_csn_once(session: Session, base: str) -> tuple[str, ...]:
+    """Return what `read_context_csn` returns, as it was read first in this session."""
+    return _read(session.read_once, base)
+
+
+def _read(read: Read, base: str) -> tuple[str, ...]:
+    found = read(base, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+    return found or _values(read, f"{SUBENTRY},{base}" if base else SUBENTRY)
 
 
 def superior_with_csn(session: Session, base: str) -> str:
     """Return the nearest superior entry that has contextCSN, "" if there is none."""
-    return next((dn for dn in _superiors(base) if _values(session, dn)), "")
+    return next((dn for dn in _superiors(base) if _values(session.read, dn)), "")
 
 
 def _superiors(dn: str) -> Iterator[str]:
@@ -39,10 +50,10 @@ def _superiors(dn: str) -> Iterator[str]:
     return (",".join(rdns[place:]) for place in range(1, min(len(rdns), MOST_SUPERIORS + 1)))
 
 
-def _values(session: Session, dn: str) -> tuple[str, ...]:
+def _values(read: Read, dn: str) -> tuple[str, ...]:
     """Return the values at an entry that need not exist."""
     try:
-        return session.read(dn, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
+        return read(dn, (ATTRIBUTE,)).get(ATTRIBUTE.lower(), ())
     except SessionError as error:
         if error.failure.kind is not FailureKind.RESULT:
             raise

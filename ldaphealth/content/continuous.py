@@ -26,11 +26,12 @@ MOST_KNOWN = 1000
 RECHECK_ENTRIES = 100  # known differences that are read again in one survey
 
 
-class ContinuousComparison(Struct, frozen=True):
+class ContinuousComparison(Struct, frozen=True, kw_only=True):
     """Its cursor, when the pass began (monotonic seconds), and the known differences.
 
     A difference is known until a recheck of its entry, or the next comparison of its slice, shows
-    that it is gone. `entries` counts those read in this pass, by server ID.
+    that it is gone. `entries` counts those read in this pass, by server ID. `unreadable` is that of
+    the progress in this pass.
     """
 
     cursor: Cursor
@@ -38,6 +39,7 @@ class ContinuousComparison(Struct, frozen=True):
     passes: int = 0
     entries: Mapping[str, int] = {}
     known: tuple[Difference, ...] = ()
+    unreadable: Mapping[str, tuple[str, ...]] = {}
 
     def is_due(self, cursor: Cursor, now: MonotonicSeconds, cover_seconds: float) -> bool:
         """Return whether the pass should be past the cursor by now."""
@@ -48,7 +50,10 @@ class ContinuousComparison(Struct, frozen=True):
         if not self.cursor.is_done or now - self.began_at < cover_seconds:
             return self
         return ContinuousComparison(
-            Cursor(self.cursor.wanted), now, self.passes + 1, {}, self.known
+            cursor=Cursor(self.cursor.wanted),
+            began_at=now,
+            passes=self.passes + 1,
+            known=self.known,
         )
 
     def among(self, servers: Collection[str]) -> ContinuousComparison:
@@ -78,6 +83,7 @@ class ContinuousComparison(Struct, frozen=True):
             cursor=progress.cursor,
             entries={**self.entries, **entries},
             known=(*kept, *found)[:MOST_KNOWN],
+            unreadable=progress.unreadable,
         )
 
     def to_recheck(self) -> tuple[Difference, ...]:

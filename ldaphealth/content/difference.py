@@ -12,29 +12,36 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-Shown = Mapping[int, tuple[str, str]]  # what one server shows: entryCSN and DN by entryUUID
+Shown = Mapping[int, tuple[str, str, str]]  # by entryUUID: entryCSN, DN, and digest of the values
 
 
 class EntryVersion(Struct, frozen=True, order=True):
     """The version of an entry at a DN; equal versions are the same entry in the same state.
 
-    The entryUUID is part of it, because two different entries may have the same DN.
+    The entryUUID is part of it, because two different entries may have the same DN. `values` is the
+    digest of the values (values.py), "" if they are not compared.
     """
 
     entry_uuid: str
     entry_csn: str
+    values: str = ""
 
 
 EntryVersions = Mapping[str, EntryVersion | None]  # by server ID; None: no such entry there
 
 
 class Difference(Struct, frozen=True):
-    """An entry that remains different: its versions by server ID, and the servers that lack it."""
+    """An entry that remains different: its versions by server ID, and the servers that lack it.
+
+    `attributes` are those whose values differ although the entryCSN is the same.
+    """
 
     dn: str
     versions: Mapping[str, EntryVersion]
     missing: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
     @property
     def all_versions(self) -> EntryVersions:
@@ -69,10 +76,10 @@ def differing(seen: Mapping[str, Shown]) -> dict[str, EntryVersions]:
     for uuid in sorted(uuids):
         for server, shown in seen.items():
             if uuid in shown:
-                csn, dn = shown[uuid]
+                csn, dn, values = shown[uuid]
                 blank: dict[str, EntryVersion | None] = dict.fromkeys(seen)
                 _, versions = named.setdefault(dn.casefold(), (dn, blank))
-                versions[server] = EntryVersion(str(UUID(int=uuid)), csn)
+                versions[server] = EntryVersion(str(UUID(int=uuid)), csn, values)
     return dict(named.values())
 
 
@@ -101,6 +108,32 @@ def recheck(
     return RecheckResult(tuple(different), moving)
 
 
+Digests = Mapping[str, Mapping[str, Mapping[str, str]]]  # by server ID, DN and attribute
+
+
+def differing_attributes(shown: Digests) -> dict[str, tuple[str, ...]]:
+    """Return the attributes whose values differ between the servers that have the entry, by DN."""
+    found: dict[str, tuple[str, ...]] = {}
+    for dn in {dn for entries in shown.values() for dn in entries}:
+        versions = [entries[dn] for entries in shown.values() if dn in entries]
+        names = {name for version in versions for name in version}
+        found[dn] = tuple(
+            name for name in sorted(names) if len({each.get(name) for each in versions}) > 1
+        )
+    return found
+
+
+def absent_attributes(server: str, shown: Digests) -> list[tuple[str, str]]:
+    """Return the pairs of a DN and an attribute that only other servers show."""
+    return [
+        (dn, name)
+        for dn, names in differing_attributes(shown).items()
+        if dn in shown[server]
+        for name in names
+        if name not in shown[server][dn]
+    ]
+
+
 def is_within(difference: Difference, low: int, high: int) -> bool:
     """Return whether the least entryUUID of a difference is in a range.
 
@@ -116,7 +149,13 @@ def narrowed_to(difference: Difference, servers: Collection[str]) -> Difference 
     missing = tuple(each for each in difference.missing if each in servers)
     if len({*versions.values()}) + bool(missing) < 2:  # noqa: PLR2004  else nothing differs
         return None
-    return Difference(difference.dn, versions, missing)
+    return replace(difference, versions=versions, missing=missing)
+
+
+def differs_in_values(versions: EntryVersions) -> bool:
+    """Return whether two servers show other values under the same entryUUID and entryCSN."""
+    shown = {version for version in versions.values() if version is not None}
+    return len({(each.entry_uuid, each.entry_csn) for each in shown}) < len(shown)
 
 
 def odd(versions: EntryVersions) -> frozenset[str]:

@@ -16,7 +16,9 @@ class ComparisonProgress(Struct, kw_only=True):
 
     `unsettled` counts entries that changed before every recheck: nothing is known of them. By
     server ID, `entries` counts those that were read, `lacking` those that only others have, and
-    `not_compared` has the reason why a server is left out; results from before that count.
+    `not_compared` has the reason why a server is left out; results from before that count. If
+    values are compared, `attributes` are those that were shown. `unreadable` are attributes that
+    some servers, by ID, do not let the account read, while others do: they are not compared.
     """
 
     cursor: Cursor
@@ -27,6 +29,8 @@ class ComparisonProgress(Struct, kw_only=True):
     unsettled: int = 0
     lacking: dict[str, int] = field(default_factory=dict)
     not_compared: dict[str, str] = field(default_factory=dict)
+    attributes: set[str] = field(default_factory=set)
+    unreadable: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def add_entries(self, counts: Mapping[str, int]) -> None:
         """Count the entries of a slice."""

@@ -16,9 +16,10 @@ from msgspec import Struct
 from ldaphealth.content.difference import Difference
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.slices import END, Cursor
+from ldaphealth.content.values import NO_VALUES, ValueSelection
 from ldaphealth.files import atomic_file
 
-FORMAT = 1
+FORMAT = 2
 MOST_BYTES = 64 << 20
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -39,17 +40,27 @@ class ResumeFile(Struct, forbid_unknown_fields=True, kw_only=True):
     unsettled: int
     lacking: dict[str, int]
     not_compared: dict[str, str]
+    is_with_values: bool
+    excluded: list[str]
+    attributes: set[str]
+    unreadable: dict[str, tuple[str, ...]]
 
 
-def save_progress(
-    path: Path, progress: ComparisonProgress, servers: Mapping[str, str], suffix: str
-) -> None:
+class ComparedContents(Struct, frozen=True):
+    """What is compared: servers (the URI by ID), a suffix, and values."""
+
+    servers: Mapping[str, str]
+    suffix: str
+    values: ValueSelection = NO_VALUES
+
+
+def save_progress(path: Path, progress: ComparisonProgress, compared: ComparedContents) -> None:
     """Write the file; with OSError the old file remains."""
     cursor = progress.cursor
     saved = ResumeFile(
         format=FORMAT,
-        servers=dict(servers),
-        suffix=suffix,
+        servers=dict(compared.servers),
+        suffix=compared.suffix,
         wanted=cursor.wanted,
         low=f"{cursor.low:x}",
         width=f"{cursor.width:x}",
@@ -60,11 +71,15 @@ def save_progress(
         unsettled=progress.unsettled,
         lacking=progress.lacking,
         not_compared=progress.not_compared,
+        is_with_values=compared.values.is_on,
+        excluded=sorted(compared.values.excluded),
+        attributes=progress.attributes,
+        unreadable=progress.unreadable,
     )
     atomic_file.write(path, msgspec.json.encode(saved), 0o600)
 
 
-def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> ComparisonProgress | None:
+def load_progress(path: Path, compared: ComparedContents) -> ComparisonProgress | None:
     """Return the progress in the file, None if there is no file; ValueError if it is unusable."""
     content = _content(path)
     if content is None:
@@ -76,8 +91,11 @@ def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> Compar
         raise ValueError(f"{path}: not a file of an interrupted comparison: {error}") from error
     if saved.format != FORMAT or not (0 <= low <= END and 0 < width <= END and saved.wanted > 0):
         raise ValueError(f"{path}: written by another version of this program; remove it")
-    if (saved.servers, saved.suffix) != (dict(servers), suffix):
-        raise ValueError(f"{path}: written for other servers or another suffix; use another file")
+    values = ValueSelection(saved.is_with_values, frozenset(saved.excluded))
+    if ComparedContents(saved.servers, saved.suffix, values) != compared:
+        raise ValueError(
+            f"{path}: written for other servers, another suffix or other values; use another file"
+        )
     return ComparisonProgress(
         cursor=Cursor(saved.wanted, low, width),
         most=saved.most,
@@ -87,6 +105,8 @@ def load_progress(path: Path, servers: Mapping[str, str], suffix: str) -> Compar
         unsettled=saved.unsettled,
         lacking=saved.lacking,
         not_compared=saved.not_compared,
+        attributes=saved.attributes,
+        unreadable=saved.unreadable,
     )
 
 

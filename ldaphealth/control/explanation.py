@@ -14,7 +14,8 @@ class GuardedDocument(Struct, frozen=True, kw_only=True):
     """The memory of the guard of one server, as in the response to `ExplainRequest`.
 
     The two shares are of the server's weight: the current one, and the one that the latest
-    `leaning_rounds` rounds call for. `settle` has the configured conditions of a change.
+    `leaning_rounds` rounds call for. `failing_checks` took the server out, or are about to.
+    `settle` has the configured conditions of a change.
     """
 
     in_service: bool = True
@@ -26,6 +27,7 @@ class GuardedDocument(Struct, frozen=True, kw_only=True):
     leaning_rounds: int = 0
     leaning_to_share: float = 1.0
     silent_seconds: float = 0.0
+    failing_checks: tuple[str, ...] = ()
     settle: Settle = Settle()
     held_by: str = ""
 

@@ -28,7 +28,10 @@ class ExplainRequest(Struct, frozen=True, tag="explain"):
 
 
 class HistoryRequest(Struct, frozen=True, tag="history"):
-    """The latest changes of verdicts, of one server or of all, newest first."""
+    """The latest changes of verdicts and baselines, newest first.
+
+    `server` is a server ID or a cluster, or empty: of all.
+    """
 
     server: str = ""
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50
@@ -51,8 +54,19 @@ class RemoveOverrideRequest(Struct, frozen=True, tag="unsay"):
     server: str
 
 
+class BaselineRequest(Struct, frozen=True, tag="baseline"):
+    """Accept at once that the servers of a cluster went back to an older state."""
+
+    cluster: str
+
+
 ControlRequest = (
-    StatusRequest | ExplainRequest | HistoryRequest | OverrideRequest | RemoveOverrideRequest
+    StatusRequest
+    | ExplainRequest
+    | HistoryRequest
+    | OverrideRequest
+    | RemoveOverrideRequest
+    | BaselineRequest
 )
 
 

@@ -1,5 +1,6 @@
 """Positions, vectors and standings: the replication state as OpenLDAP stores it."""
 
+from ldaphealth.csn.baseline import ClusterRegression, capped, cluster_regressions
 from ldaphealth.csn.behind import (
     MAJORITY,
     Reference,
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_SHOWN",
     "MOST_SERVER_IDS",
     "CSNError",
+    "ClusterRegression",
     "Reference",
     "ReferenceMode",
     "Regression",
@@ -30,6 +32,8 @@ __all__ = [
     "Vector",
     "VectorRead",
     "assess",
+    "capped",
+    "cluster_regressions",
     "counted",
     "essential",
     "lacks",

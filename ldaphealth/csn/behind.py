@@ -24,12 +24,14 @@ class VectorRead(Struct, frozen=True):
     """One read of the vector of a server: when it ended, in monotonic seconds, and its duration.
 
     The vector may be from any moment of the read. Without the duration, a server that answers
-    slowly would seem to be behind.
+    slowly would seem to be behind. `poll_interval_seconds`: from one poll of its provider to the
+    next, 0 if its links last; None if that was not known then.
     """
 
     seen_at_seconds: MonotonicSeconds
     vector: Vector
     duration_seconds: float = 0.0
+    poll_interval_seconds: float | None = 0.0
 
 
 class ReferenceMode(Enum):
@@ -88,14 +90,22 @@ class _Proven(Struct, frozen=True):
 MAJORITY = Reference()
 
 
+def _polled_every_seconds(reads: Reversible[VectorRead]) -> float:
+    """Return the time between two polls, by the newest read that knows it; 0 without polls."""
+    known = (read.poll_interval_seconds for read in reversed(reads))
+    return next((each for each in known if each is not None), 0.0)
+
+
 class Terms(Struct, frozen=True, kw_only=True):
     """On what terms servers are compared.
 
     `retired`: server IDs that are not compared. `tolerance_seconds`: lacks of up to that time are
     normal replication; they are returned, but make no split. `consumers`: the servers that only
     copy; what they alone hold is not compared (counted.py). `poll_interval_seconds`: for how long
-    a server that polls its provider may lack what others have, by server; the times in a standing
-    count beyond that.
+    a server that polls its provider may lack what others have, by server, if its reads show no
+    longer time; the times in a standing count beyond that. `own_tolerance_seconds`: the tolerance
+    of servers that have another one, by server; as far as it is longer, what they lack is held
+    against no other server.
     """
 
     retired: frozenset[int] = frozenset()
@@ -103,6 +113,13 @@ class Terms(Struct, frozen=True, kw_only=True):
     reference: Reference = MAJORITY
     consumers: frozenset[str] = frozenset()
     poll_interval_seconds: Mapping[str, float] = {}
+    own_tolerance_seconds: Mapping[str, float] = {}
+
+    def allowed_seconds(self, server: str, reads: Reversible[VectorRead]) -> float:
+        """Return for how long that server, with these reads, may lack what others have."""
+        configured = self.poll_interval_seconds.get(server, 0.0)
+        longer = self.own_tolerance_seconds.get(server, 0.0) - self.tolerance_seconds
+        return max(configured, _polled_every_seconds(reads)) + max(0.0, longer)
 
 
 DEFAULT_TERMS = Terms()
@@ -167,7 +184,7 @@ def _lacks(reads: Reads, now: Newest, held: Mapping[str, CSN | None], terms: Ter
         if position not in since:
             ahead = [peer for newer, peer in holders if _newer(newer, position)]
             since[position] = _held_since(reads, ahead, sid, position, terms.consumers)
-        allowed = terms.poll_interval_seconds.get(server, 0.0)
+        allowed = terms.allowed_seconds(server, reads[server])
         for peer, at in since[position].items():
             seconds = _lacked_seconds(reads[server], read, at, sid) - allowed
             if seconds > 0:

@@ -1,7 +1,8 @@
 """The few of many reads that later judgements depend on. Pure.
 
 The agent saves them, so that after a restart it still knows since when a server lacks changes, and
-which it had. `assess` and `regressed` return the same for them as for all reads.
+which it had. `assess` and `regressed` return the same for them as for all reads, and while a server
+does not change `cluster_regressions` does, too.
 """
 
 from __future__ import annotations
@@ -37,16 +38,17 @@ def _places(reads: Sequence[VectorRead], now: Mapping[int, Collection[CSN | None
 
 
 def _newest(reads: Sequence[VectorRead], sid: int, position: CSN | None) -> set[int]:
-    """Return the last read with a newer position than `position`, and the last with the newest.
+    """Return the last read with a newer position than `position`, and the one after it.
 
-    Reads may overlap, and then have no order, so the first read with the newest is needed, too.
+    Also the last read with the newest position. Reads may overlap, and then have no order, so the
+    first read with the newest is needed, too.
     """
     newer = [n for n, each in enumerate(reads) if _newer(each.vector.get(sid), position)]
     if not newer:
         return set()
     newest = max(reads[n].vector[sid] for n in newer)
     having = [n for n in newer if reads[n].vector[sid] == newest]
-    return {newer[-1], having[0], having[-1]}
+    return {newer[-1], newer[-1] + 1, having[0], having[-1]}
 
 
 def _since(reads: Sequence[VectorRead], sid: int, other: CSN | None) -> set[int]:

@@ -14,7 +14,7 @@ from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, is_removing, removing
 from ldaphealth.guard.rules import RULES, RuleContext, accepted_share
-from ldaphealth.model import Finding, Reason, State, Verdict, worst
+from ldaphealth.model import CheckEffect, Finding, Reason, Role, State, Verdict, worst
 from ldaphealth.settings import Cluster
 
 LEAST_RAMP = 0.1  # a server that returned to service begins with this share of its weight
@@ -68,7 +68,6 @@ def _readings(
     by_server: dict[str, list[Finding]] = {server.id: [] for server in cluster.servers}
     for finding in findings:
         by_server[finding.server].append(finding)
-    effects = {planned.check.name: planned.effect for planned in cluster.checks}
     return [
         Reading(
             server=server,
@@ -78,8 +77,17 @@ def _readings(
             before=memory.servers.get(server.id),
             round=rounds.get(server.id),
         )
-        for server in cluster.servers
+        for server, effects in zip(cluster.servers, _effects(cluster), strict=True)
     ]
+
+
+def _effects(cluster: Cluster) -> list[Mapping[str, CheckEffect]]:
+    """Return the effects of the checks that are run on each server, in the order of the servers."""
+    every = {each.check.name: each.effect for each in cluster.checks}
+    of_any = {
+        each.check.name: each.effect for each in cluster.checks if not each.check.of_one_server
+    }
+    return [of_any if each.role is Role.BALANCER else every for each in cluster.servers]
 
 
 def _with_contradictions(readings: Sequence[Reading]) -> Sequence[Reading]:

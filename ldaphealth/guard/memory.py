@@ -20,24 +20,27 @@ class RoundPeriod(Struct, frozen=True):
     """When one round of a server began and ended.
 
     A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the
-    last one; None: it began with the round.
+    last one, and `silent_since` that of its silence; None: it began with the round.
     """
 
     began: BootSeconds
     ended: BootSeconds
     last_began: BootSeconds | None = None
+    silent_since: BootSeconds | None = None
 
 
 class ServerMemory(Struct, frozen=True, kw_only=True):
     """One server: whether it is in service, since when, and the results of its latest rounds.
 
-    `good` and `bad` count the latest rounds in a row without and with a failure of the server.
+    `good` and `bad` count the latest rounds in a row without and with a failure of the server;
+    `bad_since` is the beginning of the first of these rounds with one, and `blamed` counts those of
+    them that are known to be its own: without a silence of which no other server showed that.
     `fell` are the recent times when it went out of service. `returned`: it returned to service at
     `since`. `by_operator`: it went out by an override. `began` is the beginning of its latest
     probe. `answered` is the end of the latest round with LDAP service, 0 if none; `answers` has
     that and a few before it. `silent_since` is the beginning of the first of the latest probes in a
     row without LDAP service, and `contradicted_at` when another server was first known to answer
-    after that.
+    after that. `failing` names the checks that took it out, or are about to.
 
     `share` is the accepted share of its weight. `leaning` counts the latest rounds in a row that
     all call for a larger share, or all for a smaller one. `leaning_to` is the one of these shares
@@ -48,6 +51,8 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     since: BootSeconds
     good: int = 0
     bad: int = 0
+    bad_since: BootSeconds | None = None
+    blamed: int = 0
     fell: tuple[BootSeconds, ...] = ()
     returned: bool = False
     by_operator: bool = False
@@ -56,6 +61,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     answers: tuple[BootSeconds, ...] = ()
     silent_since: BootSeconds | None = None
     contradicted_at: BootSeconds | None = None
+    failing: tuple[str, ...] = ()
     share: Share = 1.0
     leaning: int = 0
     leaning_to: Share = 1.0

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.guard.memory import RoundPeriod, ServerMemory
-from ldaphealth.model import CheckEffect, Finding, OverrideAction, Server, State, Trust
+from ldaphealth.model import Basis, CheckEffect, Finding, OverrideAction, Server, State, Trust
 
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
@@ -26,7 +26,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     server: Server
     findings: tuple[Finding, ...]
-    effects: Mapping[str, CheckEffect]  # by check
+    effects: Mapping[str, CheckEffect]  # by check that is run on the server
     removing: tuple[Finding, ...]  # of the findings, those that would take the server out
     before: ServerMemory | None = None
     round: RoundPeriod | None = None  # not counted yet, if there is one
@@ -52,7 +52,23 @@ class Reading(Struct, frozen=True, kw_only=True):
     @property
     def is_blamed(self) -> bool:
         """Return whether a failure that removes the server is its own, and not excused."""
-        return any(finding.reason not in self.excused for finding in self.removing)
+        return bool(self.blaming)
+
+    @property
+    def blaming(self) -> tuple[Finding, ...]:
+        """Return the findings that remove the server and are not excused."""
+        return tuple(each for each in self.removing if each.reason not in self.excused)
+
+    @property
+    def is_proven(self) -> bool:
+        """Return whether a check has judged enough probes together: one round is enough."""
+        return any(each.basis is Basis.WINDOW for each in self.blaming)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether it is blamed, but too few probes were made to change the verdict."""
+        blaming = self.blaming
+        return bool(blaming) and all(each.basis.is_undecided for each in blaming)
 
     @property
     def is_unknown(self) -> bool:
@@ -98,8 +114,8 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            since = self.round.began if past.silent_since is None else past.silent_since
-            past = replace(past, silent_since=since)
+            known = (past.silent_since, self.round.silent_since, self.round.began)
+            past = replace(past, silent_since=next(each for each in known if each is not None))
         else:
             past = replace(
                 past,
@@ -108,9 +124,44 @@ class Reading(Struct, frozen=True, kw_only=True):
                 silent_since=None,
                 contradicted_at=None,
             )
-        if self.is_blamed:
-            return replace(past, good=0, bad=past.bad + 1)
-        return replace(past, good=past.good + 1, bad=0)
+        return self._counted(past)
+
+    def _counted(self, past: ServerMemory) -> ServerMemory:
+        """Count the round as good or bad.
+
+        For a server that is out it is good only if each check that took it out could judge it. One
+        that is no longer run on the server, or may no longer take it out, does not count.
+        """
+        blamed = {each.check for each in self.blaming}
+        if not (blamed or past.failing):
+            return replace(past, good=past.good + 1, bad=0, bad_since=None, blamed=0)
+        could = {check for check, effect in self.effects.items() if effect is CheckEffect.OUT}
+        unjudged = {each for each in could.intersection(past.failing) if not self._has_judged(each)}
+        if blamed:
+            failing = tuple(sorted(blamed | unjudged))
+            return replace(self._counted_bad(past), failing=failing)
+        past = replace(past, bad=0, bad_since=None, blamed=0)
+        if past.in_service or past.by_operator:
+            return replace(past, good=past.good + 1, failing=())
+        return replace(past, good=0 if unjudged else past.good + 1)
+
+    def _counted_bad(self, past: ServerMemory) -> ServerMemory:
+        assert self.round is not None
+        past = replace(past, good=0)
+        if self.is_undecided:
+            return past
+        return replace(
+            past,
+            bad=past.bad + 1,
+            bad_since=past.bad_since if past.bad else self.round.began,
+            blamed=past.blamed + (not self.is_hard or is_proven_silent(past)),
+        )
+
+    def _has_judged(self, check: str) -> bool:
+        """Return whether a check could judge the server: UNKNOWN, or no finding, says nothing."""
+        found = [each for each in self.findings if each.check == check]
+        known = [each for each in found if each.state is not State.UNKNOWN]
+        return bool(known) and (known == found or any(each.trust.can_remove for each in known))
 
     @property
     def in_service(self) -> bool:
@@ -120,6 +171,11 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.is_unknown and self.before is not None:
             return self.before.in_service or self.before.by_operator
         return not self.is_blamed
+
+
+def is_proven_silent(past: ServerMemory) -> bool:
+    """Return whether another server answered between two of the latest probes without service."""
+    return past.contradicted_at is not None and past.contradicted_at <= past.began
 
 
 def is_removing(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, ServerMemory
-from ldaphealth.guard.reading import Reading
+from ldaphealth.guard.reading import Reading, is_proven_silent
 from ldaphealth.model import State, Trust
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
 
@@ -59,7 +59,8 @@ def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
 
     A soft failure is excused while all servers share it whose probe got as far as its check: the
     agent's password may have expired, or a test entry may have been deleted. If it contradicts an
-    expectation (`Trust.EXPECTATION`), most of them are enough.
+    expectation (`Trust.EXPECTATION`), most of them are enough. None goes out for it before the
+    others were probed since it began to fail: what they share begins and ends at any of them first.
 
     A server without any service is kept in until another server answered between two of its failed
     probes: after the first one began, and before the last one. An answer before or after them does
@@ -76,7 +77,8 @@ def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
         elif unprobed and reading.is_first:  # the servers not probed yet may have the same failure
             blinded.append(_excused(context, reading, {each.reason for each in reading.removing}))
         else:
-            blinded.append(_excused(context, reading, shared))
+            excused = _excused(context, reading, shared)
+            blinded.append(_held_if_votes_are_old(context, excused, readings))
     return blinded
 
 
@@ -86,7 +88,7 @@ def _shared_reasons(readings: Sequence[Reading]) -> frozenset[str]:
     A server votes on a reason if it answered and its probe got as far as the check. It takes two
     votes at least: all of them, or most of them if an expectation is contradicted.
     """
-    answering = [each for each in readings if not each.is_hard and not each.learned_nothing]
+    answering = [each for each in readings if _answers(each)]
     failing = Counter(
         (found.check, found.reason, found.trust is Trust.EXPECTATION)
         for each in answering
@@ -114,12 +116,33 @@ def _excused(context: RuleContext, reading: Reading, shared: Collection[str]) ->
     return excused
 
 
+def _held_if_votes_are_old(
+    context: RuleContext, reading: Reading, readings: Sequence[Reading]
+) -> Reading:
+    """Return the reading, held in while another server answered only before this one failed."""
+    past, settle = reading.past, context.cluster.settle
+    if past is None or past.bad_since is None or reading.in_service or not past.in_service:
+        return reading
+    if not _has_fallen(past, settle, is_hard=False):
+        return reading
+    if context.now - past.bad_since >= settle.believe_seconds:
+        return reading
+    others = (each.past for each in readings if _answers(each) and each is not reading)
+    if all(other is None or other.began >= past.bad_since for other in others):
+        return reading
+    return replace(reading, held=True, held_by=context.rule)
+
+
+def _answers(reading: Reading) -> bool:
+    return not reading.is_hard and not reading.learned_nothing
+
+
 def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[Reading]) -> Reading:
     """Return the reading, held in while no other server is known to have answered meanwhile."""
     past, settle = reading.past, context.cluster.settle
     if past is None or not past.in_service or past.silent_since is None:
         return reading
-    if past.contradicted_at is not None and past.contradicted_at <= past.began:
+    if is_proven_silent(past):
         return reading
     all_fail = all(each.is_hard or each.learned_nothing for each in readings)
     waits = all_fail and settle.when_all_fail is WhenAllFail.HOLD
@@ -142,7 +165,8 @@ def _settled(context: RuleContext, reading: Reading) -> Reading:
         is_held = past.in_service and reading.share not in (None, accepted_share(past, settings))
         return replace(reading, held_by=reading.held_by or context.rule) if is_held else reading
     if past.in_service:
-        enough = past.bad >= fall_rounds(settings, is_hard=reading.is_hard)
+        has_fallen = _has_fallen(past, settings, is_hard=reading.is_hard)
+        enough = reading.is_proven or (has_fallen and not reading.is_undecided)
     else:
         waited = context.now - past.since
         enough = past.by_operator or (
@@ -155,12 +179,16 @@ def is_in_doubt(past: ServerMemory, settings: Settle) -> bool:
     """Return whether the latest rounds contradict the side of a server, but are too few yet."""
     if not past.in_service:
         return 0 < past.good < settings.rise
-    return 0 < past.bad < fall_rounds(settings, is_hard=past.silent_since is not None)
+    return past.bad > 0 and not _has_fallen(past, settings, is_hard=past.silent_since is not None)
 
 
-def fall_rounds(settings: Settle, *, is_hard: bool) -> int:
-    """Return how many failed rounds take a server out."""
-    return settings.fall_hard if is_hard else settings.fall_soft
+def _has_fallen(past: ServerMemory, settings: Settle, *, is_hard: bool) -> bool:
+    """Return whether a server had enough failed rounds to go out.
+
+    Rounds in which the network of this host may have failed do not count for a soft failure: the
+    first answer after them is often late, and one late answer removes no server.
+    """
+    return past.bad >= settings.fall_hard if is_hard else past.blamed >= settings.fall_soft
 
 
 def accepted_share(past: ServerMemory, settings: Settle) -> float:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container, Iterable, Iterator
+from typing import Any
 
 from msgspec.structs import replace
 
-from ldaphealth.check import AnyView
+from ldaphealth.check import AnyView, NewBaseline
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
 from ldaphealth.settings import Cluster, ConfiguredCheck
@@ -83,6 +84,8 @@ def _view(
     """Return the view of a server, without those on which the check is not run."""
     check, servers = configured.check, cluster.servers_of(configured.check)
     view = recent.view(server, check.name, one_shot=one_shot, servers=servers)
+    if configured.own_params:
+        view = replace(view, configured=configured)
     if len(servers) == len(cluster.servers):
         return view
     run_on = {each.id for each in servers}  # a reload may have given a server another role
@@ -97,12 +100,34 @@ def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
     if view.latest.failure is not None:
         return (_failed(view, view.latest.failure),)
     try:
-        findings = configured.check.judge(view, configured.params)
+        findings = configured.check.judge(view, configured.params_of(view.server))
         return tuple(_checked(view, each) for each in findings)
     except Exception as error:  # an error in a check of another package must remove no server
         log.exception("the judge of check %s failed", view.check)
         summary = printable(f"the check itself failed: {type(error).__name__}: {error}")
         return (view.finding(State.UNKNOWN, "bug", summary, trust=Trust.LOCAL),)
+
+
+def new_baseline(
+    cluster: Cluster,
+    server: Server,
+    recent: RecentObservations,
+    configured: ConfiguredCheck,
+    *,
+    at_once: bool,
+) -> NewBaseline[Any] | None:
+    """Return what a check compares servers with from now on, None if that does not change.
+
+    `server` is the one that was judged; with `at_once` any one of the cluster.
+    """
+    if configured.check.new_baseline is None:
+        return None
+    view = _view(cluster, server, recent, configured, one_shot=False)
+    try:
+        return configured.check.new_baseline(view, configured.params, at_once)
+    except Exception:  # an error in a check of another package must not end the agent
+        log.exception("check %s cannot make a new baseline", configured.check.name)
+        return None
 
 
 def _with_age(
@@ -192,7 +217,7 @@ def _needs_second_look(view: AnyView, configured: ConfiguredCheck) -> bool:
     if second_look is None or not view.own or view.latest.failure is not None:
         return False
     try:
-        return second_look(view, configured.params)
+        return second_look(view, configured.params_of(view.server))
     except Exception:  # an error in the check, as above
         log.exception("check %s failed", view.check)
         return False

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import AnyView, View
 from ldaphealth.clocks import MonotonicSeconds
@@ -67,6 +68,10 @@ class RecentObservations:
         self._surveys.add(observation.check)
         self._keep(observation)
 
+    def add_summary(self, observation: AnyObservation) -> None:
+        """Add what a check made of a whole probe, whose own observations were added before."""
+        self._keep(observation)
+
     def note_return(self, server: str, at: MonotonicSeconds) -> None:
         """Note that a server whose sessions failed has had a complete one, which began then.
 
@@ -107,6 +112,17 @@ class RecentObservations:
         seen = list(self._seen.get(check, {}).items())
         return {server: tuple(kept.reads) for server, kept in seen}
 
+    def recount(self, check: str, counted: Callable[[str, Any], Any]) -> None:
+        """Replace the facts of a check that are remembered by what they count as from now on.
+
+        `counted` gets a server ID and facts.
+        """
+        for server, kept in self._seen.get(check, {}).items():
+            kept.reads[:] = [
+                each if each.facts is None else replace(each, facts=counted(server, each.facts))
+                for each in kept.reads
+            ]
+
     def forget(self, servers: Container[str]) -> None:
         """Drop the observations of all servers but these."""
         for of_check in self._seen.values():
@@ -138,7 +154,7 @@ class RecentObservations:
             reached = {
                 each: of.reads for each, of in seen.items() if self._is_reached(each, of.reads[-1])
             }
-        return View(server, check, reached, one_shot, servers)
+        return View(server, check, reached, one_shot=one_shot, servers=servers)
 
     def _since_return(self, server: str, reads: list[AnyObservation]) -> list[AnyObservation]:
         """Return the surveys that began after the server came back; all if there is none yet."""

@@ -92,6 +92,9 @@ class Attributes(Mapping[str, tuple[str, ...]]):
 
 
 Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes
+OctetsEntry = tuple[
+    str, Mapping[str, tuple[bytes, ...]]
+]  # names in lower case, values as they are sent
 
 
 def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
@@ -160,14 +163,23 @@ def response(message: bytes) -> Response:
 
 def entry(payload: Any) -> tuple[str, Attributes]:
     """Return a decoded SearchResultEntry (RFC 4511 4.5.2)."""
-    dn = bytes(payload[0][3]).decode("utf-8", "replace")
-    attributes = {
+    dn, found = octets_entry(payload)
+    return dn, Attributes(
+        {
+            name: tuple(value.decode("utf-8", "replace") for value in values)
+            for name, values in found.items()
+        }
+    )
+
+
+def octets_entry(payload: Any) -> OctetsEntry:
+    """Return a SearchResultEntry whose values are octets."""
+    return bytes(payload[0][3]).decode("utf-8", "replace"), {
         bytes(attribute[3][0][3]).decode("ascii", "replace").lower(): tuple(
-            bytes(value[3]).decode("utf-8", "replace") for value in attribute[3][1][3]
+            bytes(value[3]) for value in attribute[3][1][3]
         )
         for attribute in payload[1][3]
     }
-    return dn, Attributes(attributes)
 
 
 def _control(controls: Any, oid: str) -> bytes | None:

@@ -1,5 +1,6 @@
-"""The hard deadline of a session: a moment on the monotonic clock.
+"""The hard deadline of a session: a moment on the clock of the time in which this process ran.
 
+That is the monotonic clock in a program that does not measure this time (agent/running_clock.py).
 session.py and transport.py check it before every wait; nothing else may wait for a server.
 """
 
@@ -10,7 +11,7 @@ from time import monotonic
 
 from msgspec import Struct
 
-from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.clocks import RunningSeconds
 from ldaphealth.model import Failure, FailureKind
 
 
@@ -23,14 +24,14 @@ class SessionError(Exception):
 
 
 class Deadline(Struct, frozen=True):
-    """A moment in monotonic seconds after which no wait continues."""
+    """A moment after which no wait continues."""
 
-    at: MonotonicSeconds
+    at: RunningSeconds
     seconds: float  # the time from when it was set, for the message
-    now: Callable[[], MonotonicSeconds] = monotonic
+    now: Callable[[], RunningSeconds] = monotonic
 
     @classmethod
-    def after(cls, seconds: float, now: Callable[[], MonotonicSeconds] = monotonic) -> Deadline:
+    def after(cls, seconds: float, now: Callable[[], RunningSeconds] = monotonic) -> Deadline:
         """Return the deadline that many seconds from now."""
         return cls(now() + seconds, seconds, now)
 

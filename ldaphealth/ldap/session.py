@@ -6,15 +6,14 @@ all waiting is in transport.py. Every error is raised as SessionError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from time import perf_counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.ldap import ber, codec
-from ldaphealth.ldap.codec import Attributes, Entry, Response, Scope
+from ldaphealth.ldap.codec import Attributes, Entry, OctetsEntry, Response, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
@@ -24,6 +23,7 @@ from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
+ANY = "(objectClass=*)"
 ROOT_DSE = ("monitorContext", "supportedControl")
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
@@ -58,8 +58,8 @@ class Session:
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
         self._message_id = 0
-        self._root_dse: Mapping[str, tuple[str, ...]] | None = None
         self._has_answer = False  # whether the server has sent an LDAP response
+        self._read_once: dict[Hashable, Any] = {}
 
     @property
     def alive(self) -> bool:
@@ -154,20 +154,34 @@ class Session:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
         return Count(counted, limited)
 
+    def search_once(
+        self, base: str, scope: Scope, filter_text: str, attributes: Sequence[str]
+    ) -> tuple[Entry, ...]:
+        """Return what the same search found before in this session; search if it was not done.
+
+        Checks that need the same entries share one search. A failure is raised again.
+        """
+        key = (base, scope, filter_text, (*attributes,))
+        return self.once(key, lambda: self.search(base, scope, filter_text, attributes))
+
     def renew(self, deadline: Deadline) -> None:
         """Set a new deadline and reset the byte budget, for a session that reads much."""
         self._connected().renew(deadline, self._budget_bytes)
         self.deadline = deadline
 
-    def pages(
+    def pages(  # noqa: PLR0913, PLR0917  those of a search
         self,
         base: str,
         scope: Scope,
         filter_text: str,
         attributes: Sequence[str],
         page_size: int,
-    ) -> Iterator[tuple[Entry, ...]]:
+        reduced: Callable[[OctetsEntry], T],
+    ) -> Iterator[tuple[T, ...]]:
         """Yield the entries found page by page (RFC 2696), including referral entries.
+
+        `reduced` returns what is kept of an entry. It is called as soon as the entry arrives, so
+        the values of a page are never in memory together.
 
         Deadline and byte budget are for all pages together, unless the caller renews them between
         pages; the caller must then limit the number of pages. At a size limit of the server,
@@ -176,10 +190,13 @@ class Session:
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
         cookie, empty = b"", 0
         while empty < MOST_EMPTY_PAGES:
-            entries: list[tuple[str, Attributes]] = []
+            entries: list[T] = []
             controls = self._request(codec.page_controls, page_size, cookie)
-            receive = _appending_to(entries)
-            code, response = self._exchange("search", request, codec.DONE, receive, controls)
+
+            def keep(payload: Any, entries: list[T] = entries) -> None:
+                entries.append(reduced(codec.octets_entry(payload)))
+
+            code, response = self._exchange("search", request, codec.DONE, keep, controls)
             if entries:
                 yield tuple(entries)
             if code != codec.SUCCESS:
@@ -197,26 +214,40 @@ class Session:
         A server that hides an entry returns success without an entry (RFC 4511 4.5.2). A client
         cannot distinguish the two.
         """
-        entries = self.search(dn, "base", "(objectClass=*)", attributes)
-        if not entries:
-            detail = f"{printable(dn)}: no such entry, or no right to read it"
-            raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
-        return entries[0][1]
+        return _only(dn, self.search(dn, "base", ANY, attributes))
+
+    def read_once(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return what `read` returns, from the same read before in this session if there is one."""
+        return _only(dn, self.search_once(dn, "base", ANY, attributes))
 
     def root_dse(self) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes ROOT_DSE of the root DSE (RFC 4512 5.1), read once in a session.
 
         It is empty if the account may not read it.
         """
-        if self._root_dse is None:
-            found = self.search("", "base", "(objectClass=*)", ROOT_DSE)
-            self._root_dse = found[0][1] if found else {}
-        return self._root_dse
+        return self.once("root DSE", self._read_root_dse)
+
+    def _read_root_dse(self) -> Mapping[str, tuple[str, ...]]:
+        found = self.search("", "base", ANY, ROOT_DSE)
+        return found[0][1] if found else {}
 
     @property
     def known_root_dse(self) -> Mapping[str, tuple[str, ...]] | None:
         """Return what `root_dse` has read in this session, None if it was not called."""
-        return self._root_dse
+        found = self._read_once.get("root DSE")
+        return None if isinstance(found, SessionError) else found
+
+    def once(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Return what the first call with that key in this session read, or raise its error."""
+        if key not in self._read_once:
+            try:
+                self._read_once[key] = read()
+            except SessionError as error:
+                self._read_once[key] = error
+        found: T | SessionError = self._read_once[key]
+        if isinstance(found, SessionError):
+            raise found
+        return found
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""
@@ -276,7 +307,7 @@ class Session:
         return self._transport
 
     def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
-        started = perf_counter()
+        started = self.deadline.now()
         try:
             return run()
         except SessionError as error:
@@ -284,7 +315,7 @@ class Session:
             error.failure = replace(error.failure, answered=self._has_answer)
             raise
         finally:
-            spent = perf_counter() - started
+            spent = max(0.0, self.deadline.now() - started)
             for times in (self.timings, self.totals):
                 times[operation] = times.get(operation, 0.0) + spent
 
@@ -396,6 +427,14 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
 
 def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[Any], None]:
     return lambda payload: entries.append(codec.entry(payload))
+
+
+def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
+    """Return the attributes of the only entry that was found; noSuchObject without one."""
+    if not entries:
+        detail = f"{printable(dn)}: no such entry, or no right to read it"
+        raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
+    return entries[0][1]
 
 
 def _malformed(error: Exception) -> SessionError:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
+import select
 import socket
 import ssl
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import Deadline, SessionError
@@ -69,8 +72,11 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
             left = deadline.left(f"connecting to {where}")
         except SessionError as passed:
             raise last or passed from None
+        share = replace(deadline, at=deadline.now() + left / (len(addresses) - position))
         try:
-            return _connect(family, address, left / (len(addresses) - position))
+            return _connect(family, address, share, f"connecting to {where}")
+        except SessionError as error:
+            last = error
         except TimeoutError:
             last = deadline.passed(f"connecting to {where}")
         except OSError as error:
@@ -92,19 +98,35 @@ def _connect_error(where: str, error: OSError, *, is_socket: bool) -> SessionErr
 
 
 def _connect(
-    family: socket.AddressFamily, address: str | tuple[object, ...], seconds: float
+    family: socket.AddressFamily,
+    address: str | tuple[str, int] | tuple[str, int, int, int],
+    deadline: Deadline,
+    doing: str,
 ) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family != socket.AF_UNIX:
             # Else the bind with TLS 1.3 would wait 40 ms for a delayed ACK (RFC 896).
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(seconds)
-        sock.connect(address)
+        sock.setblocking(False)
+        error = sock.connect_ex(address)
+        if error == errno.EINPROGRESS:
+            poll = select.poll()
+            poll.register(sock, select.POLLOUT)
+            while not poll.poll(deadline.left(doing) * 1000):
+                pass  # the deadline moved while this process stood still
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        _raise_error(error)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _raise_error(number: int) -> None:
+    """OSError for the number of an error; none for 0."""
+    if number:
+        raise OSError(number, os.strerror(number))
 
 
 class Certificate(Struct, frozen=True):
@@ -224,17 +246,25 @@ class Transport:
     def _send(self, data: bytes, doing: str) -> None:
         view = memoryview(data)
         while view:
-            self.sock.settimeout(self.deadline.left(doing))
-            view = view[self.sock.send(view) :]
+            view = view[self._wait(lambda: self.sock.send(view), doing) :]  # noqa: B023  called now
 
     def _receive(self, most: int, doing: str) -> bytes:
         """Return bytes from the socket; all of them count against the limit of the session."""
         if self._wire_bytes <= 0:
             raise _too_large("the responses together, with the overhead of TLS, exceed")
-        self.sock.settimeout(self.deadline.left(doing))
-        chunk = self.sock.recv(most)
+        chunk = self._wait(lambda: self.sock.recv(most), doing)
         self._wire_bytes -= len(chunk)
         return chunk
+
+    def _wait(self, step: Callable[[], T], doing: str) -> T:
+        """Do one step of the socket. If the deadline moved meanwhile, continue to wait."""
+        while True:
+            self.sock.settimeout(self.deadline.left(doing))
+            try:
+                return step()
+            except TimeoutError as error:
+                if error.errno is not None:  # ETIMEDOUT: the system has given up the connection
+                    raise
 
     def _read(self, most: int, doing: str) -> bytes:
         tls = self._tls

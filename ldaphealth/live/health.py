@@ -26,4 +26,6 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     publish_errors: int
     history_errors: int
     history_lost: int  # changes of verdicts that were not written to disk
+    late: int  # times that the agent did not run when it should have
+    late_seconds: float  # in which it did not; the deadlines of rounds moved meanwhile
     loop_age_seconds: float  # since the last tick; more than a few seconds: the agent hangs

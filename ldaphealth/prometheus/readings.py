@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ldaphealth.checks import certificate, consumer, monitor, resources
+from ldaphealth.checks import certificate, entry_count, monitor, resources
+from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
@@ -83,6 +84,17 @@ def measured(check: str, name: str) -> Reading:
     return read
 
 
+def single(check: str, name: str) -> Reading:
+    """Return a reading of the one metric of this name of a check's findings."""
+    read_labelled = measured(check, name)
+
+    def read(known: LiveServer) -> Iterator[Series]:
+        for _, value in read_labelled(known):
+            yield (), value
+
+    return read
+
+
 def of_server_ids(name: str) -> Reading:
     """Return a reading of a metric of replication by server ID and naming context.
 
@@ -149,9 +161,16 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
     return series
 
 
+def entries(known: LiveServer) -> Iterator[Series]:
+    """Yield the number of entries of each database in the facts of `entry_count`."""
+    facts: entry_count.Facts | None = _facts(known, "entry_count")
+    for suffix, count in facts.entries.items() if facts is not None else ():
+        yield (suffix,), float(count)
+
+
 def links(known: LiveServer) -> Iterator[Series]:
     """Yield whether each link of the server to a provider is connected."""
-    facts: consumer.Facts | None = _facts(known, "consumer")
+    facts: LinkFacts | None = _facts(known, "consumer")
     for link in facts.links if facts is not None else ():
         yield (link.name,), float(link.connected)
 

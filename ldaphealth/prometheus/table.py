@@ -81,6 +81,14 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "code"),
     ),
     Family(
+        name="ldaphealth_session_failed_ratio",
+        kind=GAUGE,
+        help="The share of the newest probes that failed, those that confirm a failure included; "
+        "failures without a good probe between them count as one.",
+        read=readings.single("session", "session_failed_ratio"),
+        labels=SERVER,
+    ),
+    Family(
         name="ldaphealth_replication_behind_seconds",
         kind=GAUGE,
         help="How long the server was observed to lack changes of a server ID; 0 if it lacks "
@@ -169,6 +177,13 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="Reader slots in use as a share of those of an MDB database.",
         read=readings.database(lambda each: each.readers_ratio),
+        labels=(*SERVER, "suffix"),
+    ),
+    Family(
+        name="ldaphealth_slapd_database_entries",
+        kind=GAUGE,
+        help="Entries of an MDB database, by the suffix that the check compares.",
+        read=readings.entries,
         labels=(*SERVER, "suffix"),
     ),
     Family(
@@ -298,6 +313,20 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         help="How long ago the agent's main loop last ran; if it is more than a few seconds, the "
         "loop hangs.",
         read=lambda health: one(health.loop_age_seconds),
+    ),
+    Family(
+        name="ldaphealth_agent_late_total",
+        kind=COUNTER,
+        help=f"How often the agent did not run when it should have {SINCE}: it was stopped, or got "
+        "no CPU.",
+        read=lambda health: one(health.late),
+    ),
+    Family(
+        name="ldaphealth_agent_late_seconds_total",
+        kind=COUNTER,
+        help="The time in which the agent did not run when it should have; its deadlines moved by "
+        f"most of it {SINCE}.",
+        read=lambda health: one(health.late_seconds),
     ),
     Family(
         name="ldaphealth_agent_publish_errors_total",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -18,12 +18,26 @@ class VerdictChange(Struct, frozen=True):
     after: Verdict
 
 
-class Publication(Struct, frozen=True):
+class BaselineChange(Struct, frozen=True, kw_only=True):
+    """A new baseline of a check: what the servers of a cluster had does not count any longer.
+
+    `accepted_by` is "agreement" of the servers for long enough, or "operator". `replaced` has the
+    old and the new values.
+    """
+
+    cluster: str
+    check: str
+    accepted_by: Literal["agreement", "operator"]
+    summary: str
+    replaced: Mapping[str, Any]
+
+
+class Publication(Struct, frozen=True, kw_only=True):
     """The verdicts on one cluster by server ID, and what is new.
 
     `due` are the servers whose verdict was renewed or changed, each with the time in seconds since
     the boot until which it is valid. `seen` are the observations of the rounds and surveys that the
-    decision is based on.
+    decision is based on. `baselines` are the new ones.
     """
 
     cluster: str
@@ -31,6 +45,7 @@ class Publication(Struct, frozen=True):
     due: Mapping[str, BootSeconds]
     changes: Sequence[VerdictChange]
     seen: Sequence[AnyObservation]
+    baselines: Sequence[BaselineChange] = ()
 
 
 class Publisher(Protocol):

@@ -70,7 +70,7 @@ def _facts(session: Session, configured: ConfiguredCheck) -> Struct:
     check = configured.check
     if check.observe is None:
         raise TypeError(f"{check.name} is a survey and cannot run in a round")
-    facts: object = check.observe(session, configured.params)
+    facts: object = check.observe(session, configured.params_of(session.server))
     if not isinstance(facts, check.facts) or not isinstance(facts, Struct):
         raise TypeError(f"observe returned {type(facts).__name__}, not the facts of {check.name}")
     return facts

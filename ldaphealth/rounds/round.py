@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
 from threading import Event, Lock
-from time import sleep
+from time import monotonic, sleep
 
 from msgspec import Struct
 from msgspec.structs import replace
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
-from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
 from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
@@ -33,7 +33,6 @@ FailedCheck = tuple[str, FailureKind]  # the name of a check that failed, and th
 # The first one continues: a server that needs most of its deadline is slow, and not dead.
 SLOW_PART = 0.5
 PAUSE_SECONDS = 0.3
-STANDSTILL_SECONDS = 0.2
 
 
 class RoundPlan(Struct, frozen=True):
@@ -51,24 +50,21 @@ class RoundPlan(Struct, frozen=True):
 
 
 def run_round(
-    round_: RoundPlan, probe: Probe, threads: Executor, pause: Callable[[float], None] = sleep
+    round_: RoundPlan,
+    probe: Probe,
+    threads: Executor,
+    pause: Callable[[float], None] = sleep,
+    now: Callable[[], RunningSeconds] = monotonic,
 ) -> Observations:
     """Return the observations of the round; of a check the last one counts.
 
     `threads` run the second probe of a slow server. Without a free one there is none.
 
     A failure of the round before is not confirmed again: a wrong password that is tried twice as
-    often locks an account. A probe never outlives its deadline by itself. If one did, its process
-    was stopped (a snapshot of the virtual machine, no CPU): its timeouts prove nothing, and the
-    round is repeated once.
+    often locks an account. `now` is the clock of the deadline.
     """
-    for _ in range(2):
-        deadline = Deadline.after(round_.deadline_seconds)
-        seen = _probe_and_confirm(round_, probe, deadline, threads, pause)
-        if not failed_checks(seen) or deadline.now() <= deadline.at + STANDSTILL_SECONDS:
-            break
-        log.warning("the process was stopped for a while", extra={"server": round_.server.id})
-    return _with_answers(seen)
+    deadline = Deadline.after(round_.deadline_seconds, now)
+    return _with_answers(_probe_and_confirm(round_, probe, deadline, threads, pause))
 
 
 def _probe_and_confirm(
@@ -101,6 +97,22 @@ def last_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     return begins[-1] if begins else None
 
 
+def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+    """Return when the first of the latest probes in a row without LDAP service began.
+
+    None if the last probe of the round had LDAP service. A probe that got answers and then ran into
+    the deadline counts from the check that was not answered: the server was well before.
+    """
+    began = None
+    end = len(seen)
+    for start in reversed([n for n, each in enumerate(seen) if each.check == seen[0].check]):
+        if not _is_hard(seen[start:end]):
+            is_late = began is not None and _timed_out(seen[start:end])
+            return seen[end - 1].started_at if is_late else began
+        began, end = seen[start].started_at, start
+    return began
+
+
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:
     """Return the checks that failed in their last observation, without local failures."""
     latest = {each.check: each for each in seen}
@@ -124,19 +136,22 @@ def _confirmations(
     once more: it must last for several rounds anyway.
     """
     seen: Observations = []
-    until = deadline.now() + (round_.confirm_seconds if _is_hard(first) else 0.0)
+    # The server had this time, also if this process did not run: but then a probe follows it.
+    until = monotonic() + (round_.confirm_seconds if _is_hard(first) else 0.0)
     # A probe that starts later would have too little time, and a healthy server would time out.
-    last = min(until, deadline.at - SLOW_PART * round_.deadline_seconds)
+    last = deadline.at - SLOW_PART * round_.deadline_seconds
+    began: list[MonotonicSeconds] = []
 
     def probe_again() -> Observations:
+        began.append(monotonic())
         latest = probe(round_.server, round_.checks, deadline)
         seen.extend(latest)
         return latest
 
     def is_over(_: RetryCallState) -> bool:
-        return deadline.now() + PAUSE_SECONDS > last
+        return began[-1] + PAUSE_SECONDS > until or deadline.now() + PAUSE_SECONDS > last
 
-    if deadline.now() > deadline.at - SLOW_PART * round_.deadline_seconds:
+    if deadline.now() > last:
         return []
     Retrying(
         stop=is_over,
@@ -202,8 +217,9 @@ class _ParallelProbe:
 
     def wait(self) -> Observations:
         """Wait for its observations until the deadline; none if it has not ended by then."""
-        ended = wait([self._second], max(0.0, self._deadline.at - self._deadline.now())).done
-        if not ended:
+        while not self._second.done() and (left := self._deadline.at - self._deadline.now()) > 0:
+            wait([self._second], left)
+        if not self._second.done():
             return []
         if error := self._second.exception():
             log.error("a second probe failed", exc_info=error)
@@ -211,8 +227,9 @@ class _ParallelProbe:
         return self._second.result()
 
     def _run(self) -> Observations:
-        at = self._deadline.at - (1.0 - SLOW_PART) * self._deadline.seconds
-        self._first_ended.wait(max(0.0, at - self._deadline.now()))
+        at = self._deadline.at - SLOW_PART * self._round.deadline_seconds
+        while not self._first_ended.is_set() and (left := at - self._deadline.now()) > 0:
+            self._first_ended.wait(left)
         with self._starting:
             if self._first_ended.is_set():
                 return []

@@ -1,4 +1,4 @@
-"""The history on disk: every change of a verdict, and histograms of durations by the minute.
+"""The history on disk: changes of verdicts and baselines, and histograms of durations by minute.
 
 The agent publishes into it. A thread of its own writes, so that a slow, full or broken disk never
 delays probes and publishers. `ldaphealth history` shows it.
@@ -22,7 +22,7 @@ import msgspec
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.live.histogram import Histogram, histogram_of, merged
 from ldaphealth.model import AnyObservation, Verdict
-from ldaphealth.publishers.publication import Publication, VerdictChange
+from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class HistoryDatabase:
         self._clock = clock
         self._waiting: Queue[tuple[EpochSeconds, Publication] | None] = Queue(MAX_WAITING)
         self._minutes: dict[MinuteKey, list[float]] = defaultdict(list)
-        self._changes: list[tuple[EpochSeconds, VerdictChange]] = []
+        self._changes: list[tuple[EpochSeconds, VerdictChange | BaselineChange]] = []
         self._connection: sqlite3.Connection | None = None
         self._retry_at = self._clean_at = -inf
         self.lost = 0
@@ -101,9 +101,13 @@ class HistoryDatabase:
     def changes(
         self, server: str, limit: int, before_epoch: EpochSeconds | None
     ) -> list[dict[str, Any]]:
-        """Return the latest changes of one server or of all, newest first; HistoryError."""
+        """Return the latest changes of one server, a cluster or of all, newest first; HistoryError.
+
+        Each has a verdict, or a new baseline of a cluster.
+        """
         query = (
-            "SELECT document FROM change WHERE (?1 = '' OR server = ?1) AND epoch <= ?2 "
+            "SELECT document FROM change WHERE (?1 = '' OR server = ?1 OR "
+            "substr(server, 1, length(?1) + 1) = ?1 || '/') AND epoch <= ?2 "
             "ORDER BY epoch DESC, id DESC LIMIT ?3"
         )
         until = before_epoch if before_epoch is not None else self._clock()
@@ -150,6 +154,7 @@ class HistoryDatabase:
             entry = self._waiting.get(timeout=1.0)
             while entry is not None:
                 epoch, decided = entry
+                self._changes += [(epoch, baseline) for baseline in decided.baselines]
                 self._changes += [(epoch, change) for change in decided.changes]
                 for observation in decided.seen:
                     self._add_times(epoch, observation)
@@ -191,7 +196,7 @@ class HistoryDatabase:
             connection.executemany(
                 "INSERT INTO change (epoch, server, document) VALUES (?, ?, ?)",
                 [
-                    (epoch, change.after.server, msgspec.json.encode(_document(epoch, change)))
+                    (epoch, _subject(change), msgspec.json.encode(_document(epoch, change)))
                     for epoch, change in self._changes
                 ],
             )
@@ -313,7 +318,19 @@ def _refuse_other_schemas(connection: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError(f"the table {table!r} lacks columns")
 
 
-def _document(epoch: EpochSeconds, change: VerdictChange) -> dict[str, Any]:
+def _subject(change: VerdictChange | BaselineChange) -> str:
+    """Return what a change is of: a server ID, or the name of a cluster."""
+    return change.cluster if isinstance(change, BaselineChange) else change.after.server
+
+
+def baseline_document(change: BaselineChange) -> dict[str, Any]:
+    """Return a new baseline for JSON."""
+    return msgspec.to_builtins(change)  # type: ignore[no-any-return]
+
+
+def _document(epoch: EpochSeconds, change: VerdictChange | BaselineChange) -> dict[str, Any]:
+    if isinstance(change, BaselineChange):
+        return {"at": rfc3339(epoch), "baseline": baseline_document(change)}
     before: Verdict | None = change.before
     return {
         "at": rfc3339(epoch),

@@ -101,7 +101,7 @@ class StateSaver:
         save_beside: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._memories, self._clock = path, memories, clock
-        self._save_beside = save_beside
+        self._save_second = save_beside
         self._saving = threading.Lock()
         self._stop = threading.Event()
         self._saved: object = None
@@ -119,6 +119,11 @@ class StateSaver:
             self._saved, self._saved_at = _important(memories), self._clock()
             self._failed.discard(self.save)
 
+    def save_beside(self) -> None:
+        """Save the second file now. OSError: it cannot be saved."""
+        with self._saving:
+            self._save_second()
+
     def close(self) -> None:
         """Save a last time, for at most a second, and end."""
         self._stop.set()
@@ -130,9 +135,9 @@ class StateSaver:
             if is_due or _important(self._memories()) != self._saved:
                 self._try(self.save)
             if is_due:
-                self._try(self._save_beside)
+                self._try(self.save_beside)
         self._try(self.save)
-        self._try(self._save_beside)
+        self._try(self.save_beside)
 
     def _try(self, save: Callable[[], None]) -> None:
         try:

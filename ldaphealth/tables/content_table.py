@@ -15,6 +15,7 @@ from rich.text import Text
 from ldaphealth.text.printable import printable
 
 LACKS_MANY = 100
+SHOWN_DIGITS = 8  # of a digest
 HINT = (
     "{server} lacks {count:,} entries that others have: they are lost, or the account may not "
     "read them there"
@@ -39,6 +40,9 @@ def _table(report: Mapping[str, Any]) -> Table:
             style = "bold red" if is_odd else ""
             rows.add_row(name, Text(", ".join(map(_short, servers)), style), Text(version, style))
             name = Text("")
+        if each["attributes"]:
+            differing = ", ".join(map(printable, each["attributes"]))
+            rows.add_row(name, "", f"values of {differing} differ")
     return rows
 
 
@@ -50,6 +54,8 @@ def _versions(each: Mapping[str, Any]) -> Iterator[tuple[list[str], str, bool]]:
         text = printable(version["entry_csn"])
         if len(uuids) > 1:  # the same name, but not the same entry
             text += f" entryUUID {version['entry_uuid']}"
+        if each["attributes"]:
+            text += f" values {version['values'][:SHOWN_DIGITS]}"
         alike.setdefault(text, []).append(server)
     if each["missing"]:
         alike["lacks it"] = each["missing"]
@@ -66,6 +72,7 @@ def _summary(report: Mapping[str, Any]) -> Iterator[Text]:
         if each["lacking"] >= LACKS_MANY:
             hint = HINT.format(server=_short(each["server"]), count=each["lacking"])
             yield Text(hint, "yellow")
+    yield from _values(report["values"])
     if report["unsettled"]:
         text = f"{report['unsettled']:,} entries kept changing and could not be compared"
         yield Text(text, "yellow")
@@ -81,6 +88,20 @@ def _summary(report: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"{different:,} {verb}; {where} {duration}", "bold red")
     elif len(compared) > 1:
         yield Text(f"no difference; {where} {duration}", "bold green")
+
+
+def _values(values: Mapping[str, Any] | None) -> Iterator[Text]:
+    """Yield which values were compared, and which were not."""
+    if values is None:
+        return
+    text = f"values compared of {', '.join(map(printable, values['compared'])) or 'no attribute'}"
+    if values["except"]:
+        text += f"; excepted: {', '.join(values['except'])}"
+    yield Text(text)
+    for name, servers in values["unreadable"].items():
+        where = ", ".join(map(_short, servers))
+        why = f"the account may not read it on {where}, and it may on others"
+        yield Text(f"values of {printable(name)} were not compared: {why}", "bold yellow")
 
 
 def _short(server: str) -> str:

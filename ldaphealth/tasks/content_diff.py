@@ -14,8 +14,14 @@ from ldaphealth.checks.content import Params as ContentParams
 from ldaphealth.content.comparison import Comparison, ComparisonLimits, TooFewError
 from ldaphealth.content.progress import ComparisonProgress
 from ldaphealth.content.reader import Reader, ReaderAccess
-from ldaphealth.content.resume_file import check_place, load_progress, save_progress
+from ldaphealth.content.resume_file import (
+    ComparedContents,
+    check_place,
+    load_progress,
+    save_progress,
+)
 from ldaphealth.content.slices import Cursor
+from ldaphealth.content.values import NO_VALUES, ValueSelection
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.settings import Cluster
@@ -31,6 +37,7 @@ class DiffOptions(Struct, frozen=True):
     wait_seconds: float
     most: int
     resume_file: Path | None = None
+    values: ValueSelection = NO_VALUES
 
 
 class ContentDiff:
@@ -39,8 +46,11 @@ class ContentDiff:
     def __init__(self, cluster: Cluster, options: DiffOptions) -> None:
         base = _base(cluster)
         servers = [each for each in cluster.data_servers if each.holds(base)]
-        self.servers = {server.id: server.uri for server in servers}
-        self.suffix = base or cluster.servers[0].suffix
+        suffix = base or cluster.servers[0].suffix
+        values = options.values.without(_values_except(cluster))
+        self.compared = ComparedContents(
+            {server.id: server.uri for server in servers}, suffix, values
+        )
         self._file = options.resume_file
         self._stop = threading.Event()
         self.progress = self._resumed() or ComparisonProgress(
@@ -54,7 +64,7 @@ class ContentDiff:
             entries_per_second=options.entries_per_second,
         )
         remaining = [each for each in servers if each.id not in self.progress.not_compared]
-        self.readers = [Reader(server, access, base) for server in remaining]
+        self.readers = [Reader(server, access, base, values) for server in remaining]
         limits = ComparisonLimits(options.wait_seconds, _retired(cluster))
         self._comparison = Comparison(self.readers, self.progress, limits, self._pause)
 
@@ -69,7 +79,7 @@ class ContentDiff:
             while not self.progress.cursor.is_done:
                 self._comparison.step()
                 if self._file:
-                    save_progress(self._file, self.progress, self.servers, self.suffix)
+                    save_progress(self._file, self.progress, self.compared)
         except TooFewError:
             return
         if self._file:
@@ -87,13 +97,24 @@ class ContentDiff:
         if self._file is None:
             return None
         check_place(self._file)
-        return load_progress(self._file, self.servers, self.suffix)
+        return load_progress(self._file, self.compared)
 
 
 def _base(cluster: Cluster) -> str:
     """Return the `base` of the check `content`, "" without one."""
+    params = _params(cluster)
+    return params.base if params else ""
+
+
+def _values_except(cluster: Cluster) -> tuple[str, ...]:
+    """Return the `values_except` of the check `content`, none without one."""
+    params = _params(cluster)
+    return params.values_except if params else ()
+
+
+def _params(cluster: Cluster) -> ContentParams | None:
     params = (each.params for each in cluster.checks)
-    return next((each.base for each in params if isinstance(each, ContentParams)), "")
+    return next((each for each in params if isinstance(each, ContentParams)), None)
 
 
 def _retired(cluster: Cluster) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ldaphealth.checks.consumer import Link
+from ldaphealth.checks.links import Link
 from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import vector, vector_read
 from ldaphealth.clocks import EpochSeconds

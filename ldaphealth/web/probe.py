@@ -188,5 +188,13 @@ def _view(cluster: str, snapshot: Snapshot, seen: Iterable[AnyObservation]) -> L
             opened.add((each.server, each.check))
         kept.append(each)
     live_state = LiveState()
-    live_state.publish(Publication(cluster, verdicts, dict.fromkeys(verdicts, inf), (), kept))
+    live_state.publish(
+        Publication(
+            cluster=cluster,
+            verdicts=verdicts,
+            due=dict.fromkeys(verdicts, inf),
+            changes=(),
+            seen=kept,
+        )
+    )
     return live_state.view

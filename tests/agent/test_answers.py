@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
 from ldaphealth.control.requests import (
+    BaselineRequest,
     ControlResponse,
     ExplainRequest,
     OverrideRequest,
@@ -80,7 +81,13 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.mark.parametrize(
     "request_",
-    [DRAIN, RemoveOverrideRequest("c/a"), StatusRequest(), ExplainRequest("c/a")],
+    [
+        DRAIN,
+        RemoveOverrideRequest("c/a"),
+        StatusRequest(),
+        ExplainRequest("c/a"),
+        BaselineRequest("c"),
+    ],
     ids=repr,
 )
 def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: object) -> None:
@@ -161,3 +168,28 @@ def test_a_cluster_in_place_of_a_server_is_told_so(tmp_path: Path) -> None:
 
     assert answer.error == "'c' is a cluster: name one server of it, CLUSTER/SERVER"
     stage.stop()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "error"),
+    [
+        ("d", "the agent has no cluster 'd'; there are c"),
+        ("c/a", "'c/a' is a server: name its cluster, c"),
+        (
+            "c",
+            (
+                "nothing to accept in c: no server lacks changes that it had, or another server "
+                "still has them; `ldaphealth explain c/SERVER` shows which"
+            ),
+        ),
+    ],
+)
+def test_a_baseline_that_cannot_be_accepted_is_refused_with_the_reason(
+    tmp_path: Path, cluster: str, error: str
+) -> None:
+    stage = Stage(tmp_path, LONG_SECONDS)
+    stage.start()
+    answer = stage.answers.answer(BaselineRequest(cluster))
+    stage.stop()
+
+    assert answer.error == error

@@ -91,7 +91,7 @@ def view(
     for each in observations:
         seen[each.server] = (*seen.get(each.server, ()), each)
     own = next((each for each in servers if each.name == of), server(of))
-    return View(own, observations[0].check, seen, one_shot, servers)
+    return View(own, observations[0].check, seen, one_shot=one_shot, servers=servers)
 
 
 def judged(seen: AnyView, params: object) -> tuple[Finding, ...]:

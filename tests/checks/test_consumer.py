@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.consumer import NEVER, Params, is_unchanged, judge, observe
+from ldaphealth.checks.consumer import Params, is_unchanged, judge, observe
+from ldaphealth.checks.links import NEVER
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.codec import Entry

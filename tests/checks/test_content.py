@@ -57,6 +57,10 @@ CASES = {
     "not compared, but known to be odd": case(
         ODD, LEFT_OUT, odd=1, odd_dns=["cn=a"], not_compared="connection refused"
     ),
+    "an attribute that cannot be read": case(
+        LEFT_OUT, excluded=["userpassword"], unreadable=["userpassword"]
+    ),
+    "an attribute that cannot be read elsewhere": case(FINE, excluded=["userpassword"]),
 }
 
 
@@ -85,6 +89,34 @@ def test_the_sentence_says_how_many_and_names_the_first(
     (finding,) = judged(view(saw("content", WELL | facts)), PARAMS)
 
     assert finding.summary == sentence
+
+
+def test_the_sentence_says_which_values_differ_and_which_were_compared() -> None:
+    params = Params(cover_hours=24, values=True, values_except=("jpegPhoto",))
+
+    def summary(**facts: object) -> str:
+        (finding,) = judged(view(saw("content", WELL | facts)), params)
+        return finding.summary
+
+    assert summary(odd=1, odd_dns=["cn=a"], differing_attributes=["sn", "title"]) == (
+        "the entry cn=a differs from most servers, in the values of sn, title under one entryCSN"
+    )
+    assert summary(excluded=["userpassword"]) == (
+        "no difference; pass 1 has compared 25% of the tree with its values, except jpegphoto, "
+        "userpassword"
+    )
+    assert summary(excluded=["userpassword"], unreadable=["userpassword"]) == (
+        "the values of userpassword are not compared: this server does not let the account read "
+        "them, and others do"
+    )
+
+
+@pytest.mark.parametrize(
+    "settings", [{"values": True, "values_except": ("(x=*)",)}, {"values_except": ("title",)}]
+)
+def test_settings_that_compare_nothing_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="values_except"):
+        Params(cover_hours=24, **settings)
 
 
 def test_the_pace_follows_from_the_time_of_a_pass() -> None:

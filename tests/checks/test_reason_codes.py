@@ -24,12 +24,14 @@ from tests.checks import (
     test_consumer,
     test_content,
     test_duration,
+    test_entry_count,
     test_latency,
     test_monitor,
     test_propagation,
     test_replication,
     test_resources,
     test_search,
+    test_session,
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
@@ -47,8 +49,10 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_consumer.CASES,
     test_content.CASES,
     test_resources.CASES,
+    test_entry_count.CASES,
     test_certificate.CASES,
     test_propagation.CASES,
+    test_session.CASES,
 )
 ROWS = {row.code: row for row in REASON_CODES}
 

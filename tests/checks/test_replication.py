@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.checks.replication import CHECK, Params, observe
 from ldaphealth.checks.vector_reads import grew
 from ldaphealth.csn import ATTRIBUTE, CSN
@@ -30,6 +31,7 @@ from ldaphealth.model import (
     Credentials,
     Failure,
     FailureKind,
+    Finding,
     Metric,
     Role,
     Secret,
@@ -63,7 +65,7 @@ DEAD = Failure(FailureKind.CONNECT, "the server closed the connection")
 BEHIND, TOO_BEHIND = ("behind", WARNING, SOFT), ("behind", CRITICAL, SOFT)
 ISOLATED, TOO_ISOLATED = ("isolated", WARNING, SOFT), ("isolated", CRITICAL, SOFT)
 SPLIT, TOO_SPLIT = ("split", WARNING, TOLD), ("split", CRITICAL, TOLD)
-REGRESSED = ("regressed", CRITICAL, SOFT)
+REGRESSED, ALL_REGRESSED = ("regressed", CRITICAL, SOFT), ("regressed", CRITICAL, TOLD)
 FUTURE, FAR_FUTURE = ("future", WARNING, TOLD), ("future", CRITICAL, TOLD)
 NO_REFERENCE = ("no_reference", UNKNOWN, OURS)
 NO_CSN, BAD_CSN = ("no_csn", UNKNOWN, OURS), ("bad_csn", WARNING, SOFT)
@@ -76,6 +78,12 @@ def csn(sid: int, after: float) -> str:
 
 def read(of: str, at: float, *values: str, took: float = 0.0) -> AnyObservation:
     return saw("replication", {ATTRIBUTE: {"": values}}, of=of, at=at, took=took)
+
+
+def polls(of: str, at: float, *values: str, every: float | None = 300.0) -> AnyObservation:
+    """Return a read of a server whose link showed that interval; None: it was connecting."""
+    facts = {ATTRIBUTE: {"": values}, "poll_interval_seconds": {"": every}}
+    return saw("replication", facts, of=of, at=at)
 
 
 def read_when(of: str, epoch_seconds: float, *values: str) -> AnyObservation:
@@ -237,7 +245,38 @@ CASES = {
         *LEVEL,
         read("s3", 0, NEW),
         *(read(name, 40, OLD) for name in ("s0", "s1", "s2", "s3")),
+        expected=ALL_REGRESSED,
+    ),
+    "moved backwards with most others, while one is down": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        died("s0", 40),
+        *(read(name, 40, OLD) for name in ("s1", "s2", "s3")),
+        servers=cluster(servers=4).servers,
+        expected=ALL_REGRESSED,
+    ),
+    "moved backwards with half of the servers, while two are down": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        died("s0", 40),
+        died("s1", 40),
+        *(read(name, 40, OLD) for name in ("s2", "s3")),
+        servers=cluster(servers=4).servers,
         expected=REGRESSED,
+    ),
+    "moved backwards, less far than all others": case(
+        *LEVEL,
+        read("s3", 0, NEW),
+        *(read(name, 40, OLD) for name in ("s0", "s1", "s2")),
+        read("s3", 40, csn(1, 50)),
+        expected=(ISOLATED, REGRESSED),
+    ),
+    "moved backwards with all others, and further alone in another server ID": case(
+        *TWO_IDS,
+        read("s3", 0, NEW, csn(2, 0)),
+        *(read(name, 40, OLD, csn(2, 0)) for name in ("s0", "s1", "s2")),
+        read("s3", 40, OLD),
+        expected=(BEHIND, REGRESSED),
     ),
     "moved backwards and up again, not far enough": case(
         read("s3", 0, NEW),
@@ -415,6 +454,29 @@ CASES = {
     ),
     "polls, and lacks a change for longer": case(
         *LEVEL, read("s3", 360.5, OLD), expected=TOO_BEHIND, servers=POLLING
+    ),
+    "its link waits for the next poll": case(*LEVEL, polls("s3", 310, OLD), expected=FINE),
+    "its link waits, but brought nothing": case(
+        *LEVEL, polls("s3", 360.5, OLD), expected=TOO_BEHIND
+    ),
+    "its link waited, and connects": case(
+        *LEVEL, polls("s3", 300, OLD), polls("s3", 305, OLD, every=None), expected=FINE
+    ),
+    "its link waited, and has lost its provider": case(
+        *LEVEL, polls("s3", 300, OLD), polls("s3", 361, OLD, every=None), expected=TOO_BEHIND
+    ),
+    "its link waits, without memory": case(
+        *LEVEL, polls("s3", 0, OLD), polls("s3", 1, OLD), expected=FINE, one_shot=True
+    ),
+    "its link waits, then connects, without memory": case(
+        *LEVEL, polls("s3", 0, OLD), polls("s3", 1, OLD, every=None), expected=FINE, one_shot=True
+    ),
+    "its link has lost its provider, without memory": case(
+        *LEVEL,
+        polls("s3", 0, OLD, every=None),
+        polls("s3", 1, OLD, every=None),
+        expected=TOO_BEHIND,
+        one_shot=True,
     ),
     "polls, without memory": case(
         *LEVEL,
@@ -659,6 +721,113 @@ def test_the_sentence_of_one_that_polls_names_its_interval() -> None:
     )
 
 
+def test_a_server_that_waits_for_its_next_poll_is_fine_and_the_sentence_says_why() -> None:
+    (finding,) = judged(view(*LEVEL, polls("s3", 250, OLD), of="s3"), Params())
+
+    assert finding.summary == (
+        "has the changes that most others have; its poll interval of 300 s is not counted"
+    )
+
+
+@pytest.mark.parametrize(("every", "expected"), [(300.0, False), (None, True), (0.0, True)])
+def test_no_second_look_at_a_server_that_waits_for_its_next_poll(
+    every: float | None, expected: bool
+) -> None:
+    seen = view(*LEVEL, polls("s3", 0, OLD, every=every), of="s3", one_shot=True)
+
+    assert wants_more(seen, Params()) is expected
+
+
+def of_cluster(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the code of what is not fine, by the name of the server."""
+    return {each.server[2:]: each.code for each in findings if each.state is not OK}
+
+
+def judged_with_own(
+    own: dict[str, Params], *seen: AnyObservation, one_shot: bool = False
+) -> dict[str, str]:
+    """Return what is not fine in a cluster of three; servers may have settings of their own."""
+    check = replace(
+        planned("replication"), own_params={f"c/{name}": each for name, each in own.items()}
+    )
+    recent = RecentObservations()
+    for each in seen:
+        recent.add(each)
+    return of_cluster(judge(cluster(check, servers=3), recent, one_shot=one_shot))
+
+
+PATIENT = Params(behind=at_most(600, 3600))
+NEVER_LATE = Params(behind=Thresholds())
+STRICT = Params(behind=at_most(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("own", "seconds", "expected"),
+    [
+        pytest.param({}, 300, {"s2": "behind"}, id="none"),
+        pytest.param({"s2": PATIENT}, 300, {}, id="it may be that late"),
+        pytest.param({"s2": PATIENT}, 601, {"s2": "behind"}, id="it may not be later"),
+        pytest.param({"s2": NEVER_LATE}, 9999, {}, id="it is never late"),
+        pytest.param({"s2": STRICT}, 6, {"s2": "behind"}, id="it must be early"),
+        pytest.param({"s0": PATIENT}, 300, {"s2": "behind"}, id="another one may be late"),
+    ],
+)
+def test_a_server_is_behind_by_its_own_thresholds(
+    own: dict[str, Params], seconds: float, expected: dict[str, str]
+) -> None:
+    seen = [read(f"s{n}", at, NEW) for n in (0, 1) for at in (0, seconds)]
+
+    assert judged_with_own(own, *seen, read("s2", seconds, OLD)) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param({}, {"s0": "isolated"}, id="none may be late"),
+        pytest.param({"s1": PATIENT, "s2": PATIENT}, {}, id="both may be late"),
+        pytest.param({"s1": NEVER_LATE, "s2": NEVER_LATE}, {}, id="both are never late"),
+        pytest.param({"s1": STRICT, "s2": STRICT}, {"s0": "isolated"}, id="both must be early"),
+    ],
+)
+def test_a_provider_is_not_isolated_by_what_others_may_lack(
+    own: dict[str, Params], expected: dict[str, str]
+) -> None:
+    late = [read(name, at, OLD) for name in ("s1", "s2") for at in (0, 300)]
+
+    assert judged_with_own(own, read("s0", 0, NEW), read("s0", 300, NEW), *late) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        pytest.param({}, {"s2": "behind"}, id="none"),
+        pytest.param({"s2": PATIENT}, {}, id="a moment proves nothing of it"),
+        pytest.param({"s2": STRICT}, {"s2": "behind"}, id="it must be earlier than others"),
+        pytest.param(
+            {"s2": replace(PATIENT, behind_second_look=at_most(0.2, 0.4))},
+            {"s2": "behind"},
+            id="it has a threshold for a moment",
+        ),
+    ],
+)
+def test_without_memory_a_server_that_may_be_late_is_not_behind(
+    own: dict[str, Params], expected: dict[str, str]
+) -> None:
+    seen = [read(f"s{n}", at, NEW) for n in (0, 1) for at in (0, 1)]
+    late = [read("s2", at, OLD) for at in (0, 1)]
+
+    assert judged_with_own(own, *seen, *late, one_shot=True) == expected
+
+
+def test_without_memory_a_provider_is_not_isolated_by_what_others_may_lack() -> None:
+    seen = [
+        read(name, at, NEW if name == "s0" else OLD) for name in ("s0", "s1", "s2") for at in (0, 1)
+    ]
+
+    assert judged_with_own({}, *seen, one_shot=True) == {"s0": "isolated"}
+    assert judged_with_own({"s1": PATIENT, "s2": PATIENT}, *seen, one_shot=True) == {}
+
+
 def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
     (finding,) = judged(view(*halves_until(66), of="s3"), Params())
 
@@ -749,7 +918,9 @@ def test_a_regress_is_told_from_when_to_when() -> None:
 
     assert sentences(read("s3", 0, NEW, was), read("s3", 5, OLD, now)) == [
         (
-            "lacks changes that it had: server ID 001 went back from 2026-01-01 00:01:40 UTC to "
+            "lacks changes that it had and that no server that can be read has "
+            "(`ldaphealth baseline c` accepts it): server ID 001 went back from "
+            "2026-01-01 00:01:40 UTC to "
             f"2026-01-01 00:00:00 UTC; server ID 002 went back from {was} to {now}; "
             f"{POSSIBLE_CAUSES}"
         )
@@ -1142,10 +1313,15 @@ class Endless:
 
     server = server("s0")
 
-    def read(self, base: str, attributes: object) -> dict[str, tuple[str, ...]]:
+    def read_once(self, base: str, attributes: object) -> dict[str, tuple[str, ...]]:
         """Return a value that is no CSN, and more values than there are servers."""
         assert (base, attributes) == ("dc=x", (ATTRIBUTE,))
         return {ATTRIBUTE.lower(): ("x" * 60_000, *map(str, range(4000)))}
+
+    def once(self, key: str, _: object) -> LinkFacts:
+        """Return that it shows no links."""
+        assert key == "links"
+        return LinkFacts(0, ())
 
 
 def test_of_a_server_that_says_too_much_little_is_remembered() -> None:

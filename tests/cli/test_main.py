@@ -226,6 +226,8 @@ def test_canary_plan_answers_programs(config: str) -> None:
         ("ldaphealth check example/", {"example/ldap1", "example/ldap2"}),
         ("ldaphealth canary plan ex", {"example"}),
         ("ldaphealth drain example/ldap2", {"example/ldap2"}),
+        ("ldaphealth baseline ex", {"example"}),
+        ("ldaphealth history example", {"example", "example/ldap1", "example/ldap2"}),
     ],
 )
 def test_the_shell_completes(config: str, words: str, offered: set[str]) -> None:

@@ -55,9 +55,11 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "search",
         "replication",
         "consumer",
+        "entry_count",
         "resources",
         "latency",
         "unbind",
+        "session",
     ]
     assert isinstance(search.params, SearchParams)
     assert search.params.entries.critical == Range(1, 30)  # in YAML 1.1 it would be 90

@@ -40,10 +40,15 @@ class Fake:
         vectors: Iterable[Vector] | None = None,
         on_look: Callable[[dict[int, str]], object] | None = None,
         role: Role = Role.PROVIDER,
+        values: Mapping[int, Mapping[str, str]] = {},
+        hidden: Iterable[str] = (),
     ) -> None:
         self.server = Server(cluster="c", name=name, uri=f"ldap://{name}", role=role)
         self.content = dict(entries)
         self.asked = 0
+        self.values, self.hidden = values, {*hidden}
+        self.excluded: set[str] = set()
+        self.attributes: set[str] = set()
         self._failures = iter(failures)
         self._vectors: Iterator[Vector] = iter(vectors or ({1: position(0)} for _ in count()))
         self._on_look = on_look
@@ -62,7 +67,7 @@ class Fake:
         """Return what is in the slice."""
         self._fail()
         found = {
-            uuid: (csn, f"cn={uuid}")
+            uuid: (csn, f"cn={uuid}", self._digest(uuid))
             for uuid, csn in self.content.items()
             if wanted.low <= uuid <= wanted.high
         }
@@ -76,10 +81,31 @@ class Fake:
         if self._on_look:
             self._on_look(self.content)
         return {
-            f"cn={uuid}": EntryVersion(str(UUID(int=uuid)), csn)
+            f"cn={uuid}": EntryVersion(str(UUID(int=uuid)), csn, self._digest(uuid))
             for uuid, csn in self.content.items()
             if f"cn={uuid}" in set(dns)
         }
+
+    def digests(self, dns: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return what it shows."""
+        wanted = {*dns}
+        return {f"cn={uuid}": self._shown(uuid) for uuid in self.content if f"cn={uuid}" in wanted}
+
+    def unreadable(self, wanted: Iterable[tuple[str, str]]) -> set[str]:
+        """Return what it hides."""
+        return {name for _, name in wanted} & self.hidden
+
+    def exclude(self, names: Iterable[str]) -> None:
+        """Show them no more."""
+        self.excluded.update(names)
+
+    def _shown(self, uuid: int) -> dict[str, str]:
+        without = self.hidden | self.excluded
+        shown = self.values.get(uuid, {})
+        return {name: value for name, value in shown.items() if name not in without}
+
+    def _digest(self, uuid: int) -> str:
+        return str(sorted(self._shown(uuid).items())) if self._shown(uuid) else ""
 
     def _fail(self) -> None:
         self.asked += 1
@@ -248,3 +274,48 @@ def test_what_only_a_consumer_wrote_leaves_no_server_out() -> None:
 
     assert not progress.not_compared
     assert dns(progress) == ["cn=2"]
+
+
+CN, OTHER = {"cn": "a"}, {"cn": "b"}
+
+
+def test_other_values_under_one_entry_csn_are_found_and_named() -> None:
+    right = dict.fromkeys(SAME, CN | {"title": "x"})
+    wrong = right | {3: OTHER | {"title": "x"}, 4: CN}
+
+    progress = compared(
+        Fake("a", SAME, values=right), Fake("b", SAME, values=wrong), Fake("c", SAME, values=right)
+    )
+
+    assert [(each.dn, each.attributes) for each in progress.differences] == [
+        ("cn=3", ("cn",)),
+        ("cn=4", ("title",)),
+    ]
+    assert {each.odd for each in progress.differences} == {frozenset({"c/b"})}
+    assert progress.unreadable == {}
+
+
+def test_what_one_server_does_not_let_the_account_read_is_compared_nowhere() -> None:
+    right = dict.fromkeys(SAME, CN | {"title": "x", "secret": "s"})
+    wrong = right | {3: OTHER | {"title": "x", "secret": "other"}}
+    servers = (
+        Fake("a", SAME, values=right, hidden=["secret"]),
+        Fake("b", SAME, values=wrong),
+        Fake("c", SAME, values=right, hidden=["title", "secret"]),
+    )
+
+    progress = compared(*servers, wanted=3)
+
+    assert [(each.dn, each.attributes) for each in progress.differences] == [("cn=3", ("cn",))]
+    assert progress.unreadable == {"title": ("c/c",), "secret": ("c/a", "c/c")}
+    assert {*progress.entries.values()} == {len(SAME)}  # no slice is counted twice
+    assert all(each.excluded == {"title", "secret"} for each in servers)
+
+
+def test_a_comparison_that_continues_knows_what_cannot_be_read() -> None:
+    progress = ComparisonProgress(cursor=Cursor(5), unreadable={"secret": ("c/a",)})
+    server = Fake("a", SAME)
+
+    Comparison([server], progress, ComparisonLimits(), Clock().pause)
+
+    assert server.excluded == {"secret"}

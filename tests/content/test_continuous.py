@@ -20,7 +20,7 @@ def difference(uuid: int, dn: str = "") -> Difference:
 
 
 def continuous(*known: Difference, low: int = 0) -> ContinuousComparison:
-    return ContinuousComparison(Cursor(10, low), began_at=100.0, known=known)
+    return ContinuousComparison(cursor=Cursor(10, low), began_at=100.0, known=known)
 
 
 def walked(

@@ -13,7 +13,10 @@ from ldaphealth.content.difference import (
     Difference,
     EntryVersion,
     EntryVersions,
+    absent_attributes,
     differing,
+    differing_attributes,
+    differs_in_values,
     is_within,
     odd,
     recheck,
@@ -101,7 +104,7 @@ def test_the_odd_ones_hold_something_else_than_more_than_half(
 
 
 def test_the_same_name_may_be_of_two_entries_and_is_told_once() -> None:
-    seen = {"a": {ONE: (OLD, DN)}, "b": {OTHER: (OLD, DN.upper())}}
+    seen = {"a": {ONE: (OLD, DN, "")}, "b": {OTHER: (OLD, DN.upper(), "")}}
     suspects = differing(seen)
     shown = {"a": {DN: version(OLD, ONE)}, "b": {DN: version(OLD, OTHER)}}
     (found,) = recheck(suspects, shown).different
@@ -111,7 +114,7 @@ def test_the_same_name_may_be_of_two_entries_and_is_told_once() -> None:
 
 
 def test_a_rename_that_one_lacks_is_two_names() -> None:
-    seen = {"a": {ONE: (OLD, "cn=old")}, "b": {ONE: (OLD, "cn=new")}}
+    seen = {"a": {ONE: (OLD, "cn=old", "")}, "b": {ONE: (OLD, "cn=new", "")}}
 
     assert differing(seen) == {
         "cn=old": {"a": version(OLD), "b": None},
@@ -126,9 +129,9 @@ contents = st.lists(content, min_size=2, max_size=4).map(
 )
 
 
-def shown(of: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, tuple[str, str]]]:
+def shown(of: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, tuple[str, str, str]]]:
     return {
-        server: {uuid: (csn, f"cn={uuid}") for uuid, csn in entries.items()}
+        server: {uuid: (csn, f"cn={uuid}", "") for uuid, csn in entries.items()}
         for server, entries in of.items()
     }
 
@@ -178,3 +181,31 @@ def test_what_stays_is_found_and_blames_a_minority(of: Mapping[str, Mapping[int,
     assert {each.dn for each in outcome.different} == suspects.keys()
     assert all(2 * len(each.odd) < len(of) for each in outcome.different)
     assert all(each.odd <= of.keys() == each.servers for each in outcome.different)
+
+
+WITH, OTHERWISE = (EntryVersion(str(UUID(int=ONE)), OLD, values) for values in ("x", "y"))
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ({"a": WITH, "b": OTHERWISE}, True),
+        ({"a": WITH, "b": OTHERWISE, "c": version(NEW)}, True),
+        ({"a": WITH, "b": WITH, "c": None}, False),
+        ({"a": WITH, "b": version(NEW)}, False),
+        ({"a": WITH, "b": version(OLD, OTHER)}, False),
+    ],
+)
+def test_values_differ_only_under_one_entry_csn(versions: EntryVersions, expected: bool) -> None:
+    assert differs_in_values(versions) is expected
+
+
+def test_the_attributes_that_differ_are_named_and_those_that_only_others_show() -> None:
+    seen = {
+        "a": {DN: {"cn": "1", "sn": "1", "title": "1"}},
+        "b": {DN: {"cn": "1", "sn": "2"}},
+        "c": {"cn=elsewhere": {"cn": "1"}},
+    }
+
+    assert differing_attributes(seen) == {DN: ("sn", "title"), "cn=elsewhere": ()}
+    assert [absent_attributes(each, seen) for each in seen] == [[], [(DN, "title")], []]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -247,6 +248,53 @@ def test_a_provider_is_not_isolated_while_most_others_wait_for_their_next_poll()
 
     assert summary(assess(seen)) == {"a": "isolated 250"}
     assert summary(assess(seen, POLLS)) == {}
+
+
+def polling(*seen: tuple[float, float | None], shows: Vector = OLD) -> list[VectorRead]:
+    """Return reads of a server, each with the poll interval that its links showed."""
+    return [VectorRead(at, shows, 0.0, interval) for at, interval in seen]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param([(290.0, 300.0)], {}, id="it waits for its next poll"),
+        pytest.param([(361.0, 300.0)], {"d": "behind 61"}, id="the next poll is overdue"),
+        pytest.param([(290.0, 300.0), (320.0, None)], {"d": "behind 20"}, id="polling, or cut off"),
+        pytest.param([(320.0, None)], {"d": "behind 320"}, id="never seen to wait"),
+        pytest.param([(290.0, 300.0), (320.0, 0.0)], {"d": "behind 320"}, id="now its links last"),
+    ],
+)
+def test_the_poll_interval_is_the_newest_that_the_links_show(
+    seen: list[tuple[float, float | None]], expected: dict[str, str]
+) -> None:
+    assert summary(assess(SPACED | {"d": polling(*seen)})) == expected
+
+
+@pytest.mark.parametrize(("shown", "expected"), [(100.0, {"d": "behind 61"}), (400.0, {})])
+def test_the_longer_of_both_intervals_counts(shown: float, expected: dict[str, str]) -> None:
+    assert summary(assess(SPACED | {"d": polling((361.0, shown))}, POLLS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, {"a": "isolated 250"}),
+        ({"d": 210.0}, {"a": "isolated 50"}),
+        ({"d": 600.0, "e": 600.0}, {}),
+        ({"d": 600.0}, {}),
+        ({"d": 5.0, "e": 5.0}, {"a": "isolated 250"}),
+        ({"d": inf, "e": inf}, {}),
+    ],
+)
+def test_what_a_server_may_lack_by_its_own_tolerance_isolates_no_other(
+    own: dict[str, float], expected: dict[str, str]
+) -> None:
+    seen = reads(a=[(0, NEW), (250, NEW)], d=[(0, OLD), (250, OLD)], e=[(0, OLD), (250, OLD)])
+
+    assert (
+        summary(assess(seen, Terms(tolerance_seconds=10.0, own_tolerance_seconds=own))) == expected
+    )
 
 
 SIDES = {

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
-from ldaphealth.model import CheckEffect, Finding, Server, State, Trust, Verdict
+from ldaphealth.model import Basis, CheckEffect, Finding, Role, Server, State, Trust, Verdict
 from ldaphealth.settings import Cluster, ConfiguredCheck, Settle, WhenAllFail
 
 EFFECTS = {"connect": CheckEffect.OUT, "search": CheckEffect.OUT, "latency": CheckEffect.WEIGHT}
@@ -23,15 +23,23 @@ SETTLE = Settle(
     fall_hard=1, fall_soft=3, rise=2, min_out_seconds=5.0, ramp_seconds=30.0, believe_seconds=15.0
 )
 GOOD, SOFT, HARD, OURS, WARNING = "good", "soft", "hard", "ours", "warning"
+PROVEN, UNDECIDED = "proven", "undecided"  # by a check that judges many probes together
 SLOW, SLOWER = "slow", "slower"  # for long: the search is well, and latency lowers the weight
-STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER)
+UNJUDGED = "unjudged"  # connected, and the search is UNKNOWN
+CUT_SHORT = "cut short"  # connected, and the session ended before the search
+STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER, UNJUDGED, CUT_SHORT, PROVEN, UNDECIDED)
+BASES = {PROVEN: Basis.WINDOW, UNDECIDED: Basis.DOUBT}
 # What one round says of the search, beside the connection: state, code, trust.
 SAID = {
     GOOD: (State.OK, "ok", Trust.SOFT),
     SOFT: (State.CRITICAL, "slow", Trust.SOFT),
+    PROVEN: (State.CRITICAL, "slow", Trust.SOFT),
+    UNDECIDED: (State.CRITICAL, "slow", Trust.SOFT),
     HARD: (State.CRITICAL, "timeout", Trust.HARD),
     WARNING: (State.WARNING, "slow", Trust.SOFT),
+    UNJUDGED: (State.UNKNOWN, "no_reference", Trust.LOCAL),
 }
+OTHERS_GOOD = dict.fromkeys(("s0", "s2", "s3"), GOOD)  # than s1
 
 
 def findings(server: str, state: str) -> list[Finding]:
@@ -50,6 +58,8 @@ def findings(server: str, state: str) -> list[Finding]:
                 trust=Trust.LOCAL,
             )
         ]
+    if state == CUT_SHORT:
+        return [connected]
     judged, code, trust = SAID.get(state, SAID[GOOD])
     searched = Finding(
         server=server,
@@ -59,6 +69,7 @@ def findings(server: str, state: str) -> list[Finding]:
         summary="a sentence",
         metrics=(),
         trust=trust,
+        basis=BASES.get(state, Basis.ROUND),
     )
     latency = {GOOD: State.OK, SLOW: State.WARNING, SLOWER: State.CRITICAL}.get(state)
     if latency is None:
@@ -138,9 +149,54 @@ def test_a_server_without_service_goes_out_in_the_round_that_shows_it() -> None:
 def test_a_broken_expectation_must_last_three_rounds() -> None:
     story = Story().all(GOOD)
 
-    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+    seen = [story.round(OTHERS_GOOD | {"s1": SOFT}).of("s1") for _ in range(4)]
 
     assert seen == ["in by settle", "in by settle", "out", "out"]
+
+
+def test_a_soft_failure_waits_until_the_others_were_probed_since_it_began() -> None:
+    story = Story().all(GOOD)
+
+    seen = [story.round({"s1": SOFT}).of("s1") for _ in range(4)]
+
+    assert seen == ["in by settle", "in by settle", "in by blind", "in by blind"]
+    assert story.round(dict.fromkeys(("s0", "s2"), GOOD)).of("s1") == "in by blind"
+    assert story.round({"s3": GOOD}).of("s1") == "out"
+
+
+def test_what_begins_at_one_server_first_removes_none() -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s1": SOFT})
+
+    for server in ("s0", "s2", "s3"):
+        story.round({server: SOFT})
+        assert all(each.in_service for each in story.verdicts.values())
+    assert story.of("s1") == "in by blind"
+
+
+def test_a_soft_failure_does_not_wait_for_servers_without_service_nor_for_long() -> None:
+    story = Story().all(GOOD).round({"s0": HARD, "s2": GOOD, "s3": GOOD}).round({"s0": HARD})
+    for _ in range(3):
+        story.round({"s1": SOFT, "s2": GOOD, "s3": GOOD})
+    assert story.of("s1") == "out"
+
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round({"s1": SOFT})
+    assert story.of("s1") == "in by blind"
+    assert story.round({"s1": SOFT}, SETTLE.believe_seconds).of("s1") == "out"
+
+
+@pytest.mark.parametrize("silent_rounds", [1, 2, 8])
+def test_the_first_late_answer_after_a_lost_network_removes_none(silent_rounds: int) -> None:
+    story = Story().all(GOOD)
+    for _ in range(silent_rounds):
+        story.all(HARD)
+
+    story.round({"s0": GOOD}).round({"s1": SOFT, "s2": SOFT, "s3": GOOD})
+
+    assert all(each.in_service for each in story.verdicts.values())
 
 
 def test_one_good_round_between_starts_the_count_anew() -> None:
@@ -157,6 +213,131 @@ def test_it_comes_back_after_two_good_rounds_and_the_least_time() -> None:
     seen = [story.round({"s1": GOOD}, after=2.0).of("s1") for _ in range(3)]
 
     assert seen == ["out by settle", "out by settle", "in"]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "expected"),
+    [
+        ([UNJUDGED] * 20, "out by settle"),
+        ([CUT_SHORT] * 20, "out by settle"),
+        ([GOOD, UNJUDGED, GOOD], "out by settle"),
+        ([UNJUDGED, GOOD, GOOD], "in"),
+        ([UNJUDGED, WARNING, WARNING], "in"),
+    ],
+)
+def test_a_round_that_cannot_judge_why_a_server_is_out_is_no_good_round(
+    rounds: Sequence[str], expected: str
+) -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    for state in rounds:
+        story.round({"s1": state}, after=10.0)
+
+    assert story.of("s1") == expected
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "expected"),
+    [
+        pytest.param(OURS, "out by settle", id="what it had not judged well again still counts"),
+        pytest.param(GOOD, "in", id="what it had judged well again does not"),
+    ],
+)
+def test_a_server_that_then_fails_for_another_reason(meanwhile: str, expected: str) -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    refused = replace(findings("c/s1", GOOD)[0], state=State.CRITICAL, code="slow")
+    searched = findings("c/s1", meanwhile)[1:]
+    story.now += 1.0
+    story.seen["c/s1"] = [refused, *searched]
+    story.decide({"c/s1": story.period(SOFT)})
+    for _ in range(2):
+        story.round({"s1": UNJUDGED}, after=10.0)
+
+    assert story.of("s1") == expected
+
+
+def test_a_failed_connection_that_is_well_again_does_not_wait_for_the_search() -> None:
+    story = Story().all(GOOD)
+    refused = replace(findings("c/s1", OURS)[0], state=State.CRITICAL, trust=Trust.HARD)
+    story.round({"s0": GOOD})
+    story.seen["c/s1"] = [refused]
+    story.decide({"c/s1": story.period(HARD)})
+    assert not story.verdicts["c/s1"].in_service
+
+    for _ in range(2):
+        story.round({"s1": UNJUDGED}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        pytest.param((PLAN[0], PLAN[2]), id="removed"),
+        pytest.param(
+            (PLAN[0], replace(PLAN[1], effect=CheckEffect.WATCH), PLAN[2]), id="only reports"
+        ),
+    ],
+)
+def test_a_check_that_a_reload_turns_off_keeps_no_server_out(
+    checks: tuple[ConfiguredCheck, ...],
+) -> None:
+    story = Story().all(GOOD)
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    story.cluster = replace(story.cluster, checks=checks)
+    for _ in range(2):
+        story.round({"s1": CUT_SHORT}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+def test_a_check_that_is_not_run_on_a_balancer_keeps_none_out() -> None:
+    story = Story().all(GOOD)
+    of_one = replace(PLAN[1], check=replace(PLAN[1].check, of_one_server=True))
+    story.cluster = replace(story.cluster, checks=(PLAN[0], of_one))
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s1": SOFT})
+    assert not story.verdicts["c/s1"].in_service
+    as_balancer = replace(story.cluster.servers[1], role=Role.BALANCER)
+    servers = (story.cluster.servers[0], as_balancer, *story.cluster.servers[2:])
+    story.cluster = replace(story.cluster, servers=servers)
+    for _ in range(2):
+        story.round({"s1": CUT_SHORT}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+def test_what_cannot_be_judged_takes_no_server_out() -> None:
+    story = Story().all(GOOD)
+    for state in (SOFT, SOFT, *[UNJUDGED] * 20):
+        story.round({"s1": state}, after=10.0)
+
+    assert story.of("s1") == "in"
+
+
+def test_what_a_check_has_proven_by_many_probes_needs_one_round() -> None:
+    story = Story().all(GOOD)
+
+    assert story.round({"s1": PROVEN}).of("s1") == "out"
+
+
+def test_what_too_few_probes_show_changes_no_verdict() -> None:
+    story = Story().all(GOOD)
+    assert [story.round({"s1": UNDECIDED}).of("s1") for _ in range(5)] == ["in by settle"] * 5
+    assert story.round({"s1": SOFT}).of("s1") == "in by settle"  # those rounds did not count
+
+    story.round({"s1": PROVEN})
+    assert [story.round({"s1": UNDECIDED}, after=5.0).of("s1") for _ in range(5)] == ["out"] * 5
+
+
+def test_what_all_servers_share_is_no_proof() -> None:
+    story = Story().all(GOOD)
+
+    assert story.all(PROVEN).of("s1") == "in by blind"
 
 
 def test_each_flap_doubles_the_least_time_out() -> None:
@@ -572,7 +753,8 @@ def test_an_expired_password_at_the_start_removes_nobody() -> None:
 
 def test_one_broken_server_at_the_start_goes_out_once_all_were_seen() -> None:
     story = Story(floor=2).round({"s0": SOFT}).round({"s1": GOOD, "s2": GOOD, "s3": GOOD})
-    story.round({"s0": SOFT}).round({"s0": SOFT}).round({"s0": SOFT})
+    for _ in range(3):
+        story.round(OTHERS_GOOD | {"s0": SOFT, "s1": GOOD})
     assert not story.verdicts["c/s0"].in_service
 
 

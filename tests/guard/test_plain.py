@@ -39,7 +39,7 @@ def test_a_reason_removes_when_it_is_critical_trusted_and_of_a_check_that_may(
         pytest.param(
             Story(floor=4)
             .all(GOOD)
-            .round({"s0": SOFT, "s1": GOOD})
+            .round({"s0": SOFT} | dict.fromkeys(("s1", "s2", "s3"), GOOD))
             .round({"s0": SOFT, "s1": GOOD})
             # the third bad round would be enough
             .round({"s0": SOFT, "s1": GOOD}),

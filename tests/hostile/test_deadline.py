@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
+import socket
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,3 +140,61 @@ def test_a_handshake_that_never_comes_ends_the_look_in_time() -> None:
         ("connect", FailureKind.TIMEOUT)
     ]
     assert took < ALLOWED_SECONDS
+
+
+def slow_clock(times: float) -> Callable[[], float]:
+    """Return a clock that goes so many times slower than the monotonic one."""
+    began = time.monotonic()
+    return lambda: began + (time.monotonic() - began) / times
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["in the clear", "inside TLS"])
+def test_a_wait_goes_on_while_the_deadline_moves(tls: bool, tmp_path: Path) -> None:
+    """The answers are 1.4 s late together, and the clock of the deadline goes slower."""
+    authority = servers.Authority(tmp_path)
+    context = authority.context("127.0.0.1") if tls else None
+    with servers.listening(servers.slow_answers, context) as port:
+        uri = f"{'ldaps' if tls else 'ldap'}://127.0.0.1:{port}"
+        server = Server(cluster="c", name="s", uri=uri, tls=Tls(ca_file=authority.ca_file))
+
+        seen = probe_server(server, CHECKS[:3], Deadline.after(0.5, slow_clock(4.0)))
+
+    assert [each.failure for each in seen] == [None, None, None]
+    assert sum(seen[1].timings.values()) == pytest.approx(0.7 / 4, abs=0.1)
+
+
+def test_a_connect_goes_on_while_the_deadline_moves() -> None:
+    """Connects go unanswered while the queue is full; the kernel tries again after a second."""
+    with socket.socket() as listener, contextlib.ExitStack() as queue:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(2):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+
+        def empty_queue() -> None:
+            for _ in range(2):
+                listener.accept()[0].close()
+
+        accept = threading.Timer(0.5, empty_queue)
+        accept.start()
+        queue.callback(accept.join)
+        server = Server(cluster="c", name="s", uri=f"ldap://127.0.0.1:{address[1]}")
+
+        (seen,) = probe_server(server, CHECKS[:1], Deadline.after(0.4, slow_clock(8.0)))
+
+    assert seen.failure is None
+
+
+def test_a_server_that_is_silent_is_reported_when_the_deadline_that_moved_has_passed() -> None:
+    with servers.listening(servers.silent) as port:
+        server = Server(cluster="c", name="s", uri=f"ldap://127.0.0.1:{port}")
+        started = time.monotonic()
+
+        seen = probe_server(server, CHECKS, Deadline.after(0.2, slow_clock(5.0)))
+
+    assert time.monotonic() - started == pytest.approx(1.0, abs=0.3)
+    assert seen[-1].failure is not None
+    assert seen[-1].failure.kind is FailureKind.TIMEOUT

@@ -327,6 +327,29 @@ def raises_with_hostile_text(*_: object) -> Iterable[Finding]:
     raise ValueError("\x1b[2J\nCRITICAL")
 
 
+def test_a_server_is_judged_by_its_own_settings_and_the_judge_knows_those_of_all() -> None:
+    def judge_it(view: AnyView, params: object) -> Iterable[Finding]:
+        assert view.configured is not None
+        known = {"usual": view.configured.params, **view.configured.own_params}
+        return [view.finding(OK, "ok", f"{params} of {known}")]
+
+    planned = replace(third_party(judge_it, params=1), own_params={"c/s1": 2})
+    seen = recent(saw("theirs", of="s0"), saw("theirs", of="s1"))
+    found = judge(cluster(planned, servers=2), seen, one_shot=False)
+
+    known = {"usual": 1, "c/s1": 2}
+    assert [each.summary for each in found] == [f"1 of {known}", f"2 of {known}"]
+
+
+def test_a_second_look_is_wanted_by_the_settings_of_the_server() -> None:
+    planned = replace(
+        third_party(well, lambda _, params: params == 2, params=1), own_params={"c/s1": 2}
+    )
+    seen = recent(saw("theirs", of="s0"), saw("theirs", of="s1"))
+
+    assert second_look(cluster(planned, servers=2), seen) == {"c/s1": ("theirs",)}
+
+
 @pytest.mark.parametrize(
     ("judge_it", "summary"),
     [

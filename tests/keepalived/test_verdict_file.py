@@ -120,7 +120,9 @@ def publish(here: Here, *verdicts: Verdict, until: float | None = None) -> None:
     by_name = {verdict.server: verdict for verdict in verdicts}
     end = boot_seconds() + 100 if until is None else until
     VerdictFiles(here.verdicts).publish(
-        Publication("c", by_name, dict.fromkeys(by_name, end), (), ())
+        Publication(
+            cluster="c", verdicts=by_name, due=dict.fromkeys(by_name, end), changes=(), seen=()
+        )
     )
 
 
@@ -495,10 +497,18 @@ def test_the_end_is_never_later_than_the_agents() -> None:
 def test_servers_that_are_looked_at_no_more_lose_their_file(here: Here) -> None:
     files = VerdictFiles(here.verdicts)
     both = {"c/s": serving("c/s"), "c/t": serving("c/t")}
-    files.publish(Publication("c", both, dict.fromkeys(both, 99.0), (), ()))
-    files.publish(Publication("d", {"d/s": serving("d/s")}, {"d/s": 99.0}, (), ()))
+    files.publish(
+        Publication(cluster="c", verdicts=both, due=dict.fromkeys(both, 99.0), changes=(), seen=())
+    )
+    files.publish(
+        Publication(
+            cluster="d", verdicts={"d/s": serving("d/s")}, due={"d/s": 99.0}, changes=(), seen=()
+        )
+    )
 
-    files.publish(Publication("c", {"c/t": both["c/t"]}, {}, (), ()))
+    files.publish(
+        Publication(cluster="c", verdicts={"c/t": both["c/t"]}, due={}, changes=(), seen=())
+    )
 
     left = sorted(str(each.relative_to(here.verdicts)) for each in here.verdicts.glob("*/*"))
     assert left == ["c/t", "d/s"]
@@ -507,7 +517,9 @@ def test_servers_that_are_looked_at_no_more_lose_their_file(here: Here) -> None:
 def test_only_what_is_due_is_written(here: Here) -> None:
     both = {"c/s": serving("c/s"), "c/t": serving("c/t")}
 
-    VerdictFiles(here.verdicts).publish(Publication("c", both, {"c/t": 99.0}, (), ()))
+    VerdictFiles(here.verdicts).publish(
+        Publication(cluster="c", verdicts=both, due={"c/t": 99.0}, changes=(), seen=())
+    )
 
     assert not here.file.exists()
     assert path_of(here.verdicts, "c/t").exists()
@@ -526,7 +538,9 @@ def test_one_file_that_cannot_be_written_does_not_hold_up_the_others(here: Here)
 
     with pytest.raises(IsADirectoryError):
         VerdictFiles(here.verdicts).publish(
-            Publication("c", both, dict.fromkeys(both, 99.0), (), ())
+            Publication(
+                cluster="c", verdicts=both, due=dict.fromkeys(both, 99.0), changes=(), seen=()
+            )
         )
 
     assert path_of(here.verdicts, "c/t").exists()

@@ -12,6 +12,7 @@ import pytest
 
 from demo.node import DATABASE, Node
 from demo.tree import CHECK_DN, PEOPLE, PEOPLE_COUNT, SUFFIX, person
+from ldaphealth.ldap.codec import OctetsEntry
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import Failure, FailureKind, Server
@@ -21,6 +22,11 @@ from tests.ldap.opening import CHECK, bound
 ALL = "(objectClass=*)"
 FAR_ENOUGH = Failure(FailureKind.BUG, "the test has seen enough")
 PAGED = b"1.2.840.113556.1.4.319"
+
+
+def whole(entry: OctetsEntry) -> OctetsEntry:
+    """Keep all of an entry."""
+    return entry
 
 
 def sequence(tag: int, *parts: bytes) -> bytes:
@@ -39,7 +45,7 @@ def done(cookie: bytes, code: int = 0) -> bytes:
 @pytest.mark.parametrize("page_size", [1, 7, 10, 20, 1000])
 def test_the_pages_together_are_the_whole(page_size: int, node: Node) -> None:
     with bound(node.uri, CHECK) as session:
-        pages = [*session.pages(PEOPLE, "one", ALL, ("uid",), page_size)]
+        pages = [*session.pages(PEOPLE, "one", ALL, ("uid",), page_size, whole)]
 
     assert {len(page) for page in pages[:-1]} <= {page_size}
     assert sorted(dn for page in pages for dn, _ in page) == sorted(
@@ -55,7 +61,7 @@ def test_a_referral_is_an_entry_like_any_other(node: Node) -> None:
     )
     try:
         with bound(node.uri, CHECK) as session:
-            found = [*session.pages(dn, "base", ALL, ("entryUUID",), 1)]
+            found = [*session.pages(dn, "base", ALL, ("entryUUID",), 1, whole)]
     finally:
         node.root._run("ldapdelete", "-M", dn)
 
@@ -65,9 +71,9 @@ def test_a_referral_is_an_entry_like_any_other(node: Node) -> None:
 @pytest.mark.slapd
 def test_nothing_is_no_page_and_a_base_that_is_not_there_is_an_error(node: Node) -> None:
     with bound(node.uri, CHECK) as session:
-        nothing = [*session.pages(PEOPLE, "sub", "(uid=nobody)", ("uid",), 10)]
+        nothing = [*session.pages(PEOPLE, "sub", "(uid=nobody)", ("uid",), 10, whole)]
         with pytest.raises(SessionError) as caught:
-            next(session.pages(f"ou=none,{SUFFIX}", "sub", ALL, ("uid",), 10))
+            next(session.pages(f"ou=none,{SUFFIX}", "sub", ALL, ("uid",), 10, whole))
 
     assert nothing == []
     assert caught.value.failure.result_code == "noSuchObject"
@@ -80,7 +86,7 @@ def test_a_size_limit_ends_it_after_what_was_sent(node: Node) -> None:
     seen: list[str] = []
 
     def read(session: Session) -> None:
-        for page in session.pages(PEOPLE, "one", ALL, ("uid",), 5):
+        for page in session.pages(PEOPLE, "one", ALL, ("uid",), 5, whole):
             seen.extend(dn for dn, _ in page)
 
     try:
@@ -95,7 +101,7 @@ def test_a_size_limit_ends_it_after_what_was_sent(node: Node) -> None:
 @pytest.mark.slapd
 def test_the_session_goes_on_in_the_middle(node: Node) -> None:
     with bound(node.uri, CHECK) as session:
-        first, second = islice(session.pages(PEOPLE, "one", ALL, ("uid",), 3), 2)
+        first, second = islice(session.pages(PEOPLE, "one", ALL, ("uid",), 3, whole), 2)
         assert session.compare(person(1), "uid", "user1")
 
     assert not {dn for dn, _ in first} & {dn for dn, _ in second}
@@ -119,12 +125,12 @@ def session_with(
 
 
 def drain(session: Session) -> None:
-    for _ in session.pages("", "sub", ALL, ("cn",), 10):
+    for _ in session.pages("", "sub", ALL, ("cn",), 10, whole):
         pass
 
 
 def renewing(session: Session) -> None:
-    for _ in session.pages("", "sub", ALL, ("cn",), 10):
+    for _ in session.pages("", "sub", ALL, ("cn",), 10, whole):
         session.renew(Deadline.after(1.0))
 
 
@@ -161,7 +167,7 @@ def test_renewed_the_pages_may_take_longer_and_be_more() -> None:
     stop = threading.Event()
 
     def use(session: Session) -> None:
-        for number, _ in enumerate(session.pages("", "sub", ALL, ("cn",), 10)):
+        for number, _ in enumerate(session.pages("", "sub", ALL, ("cn",), 10, whole)):
             stop.wait(0.1)
             session.renew(Deadline.after(1.0))
             if number == 14:  # 1.5 s, 300 kB

@@ -41,7 +41,13 @@ def decided(
     changes: Sequence[VerdictChange] = (),
 ) -> Publication:
     by_server = {each.server: each for each in verdicts}
-    return Publication(verdicts[0].server.partition("/")[0], by_server, due, changes, observations)
+    return Publication(
+        cluster=verdicts[0].server.partition("/")[0],
+        verdicts=by_server,
+        due=due,
+        changes=changes,
+        seen=observations,
+    )
 
 
 @pytest.fixture
@@ -113,7 +119,7 @@ def test_servers_and_clusters_that_are_gone_are_not_shown(live_state: LiveState)
     assert list(live_state.view.clusters["c"]) == ["c/b"]
 
     live_state.publish(decided(verdict("d/x"), due={"d/x": 30.0}))
-    live_state.publish(Publication("c", {}, {}, (), ()))
+    live_state.publish(Publication(cluster="c", verdicts={}, due={}, changes=(), seen=()))
     assert [server for server, _ in live_state.view.servers()] == ["d/x"]
 
 

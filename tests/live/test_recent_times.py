@@ -82,11 +82,11 @@ def test_the_board_keeps_some_checks_by_the_minute_with_all_operations_of_a_look
     ]
     live_state.publish(
         Publication(
-            "c",
-            {"c/a": Verdict(server="c/a", state=State.OK, in_service=True, weight=100)},
-            {},
-            (),
-            seen,
+            cluster="c",
+            verdicts={"c/a": Verdict(server="c/a", state=State.OK, in_service=True, weight=100)},
+            due={},
+            changes=(),
+            seen=seen,
         )
     )
     hours = live_state.view.clusters["c"]["c/a"].hours

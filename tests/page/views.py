@@ -262,7 +262,9 @@ def _an_hour(
             ]
             by_server = {verdict.server: verdict for verdict in verdicts}
             due = dict.fromkeys(by_server, at + ROUND_SECONDS + HOLDS_SECONDS)
-            live_state.publish(Publication(cluster, by_server, due, (), seen))
+            live_state.publish(
+                Publication(cluster=cluster, verdicts=by_server, due=due, changes=(), seen=seen)
+            )
         at += ROUND_SECONDS
 
 
@@ -283,7 +285,9 @@ def _with_changes(
     )
     for ago, cluster, change in dated:
         moment[0] = EPOCH - ago
-        live_state.publish(Publication(cluster, {}, {}, [change], ()))
+        live_state.publish(
+            Publication(cluster=cluster, verdicts={}, due={}, changes=[change], seen=())
+        )
     clusters = {
         name: {
             server: replace(known, valid_until=BOOT - 73.0) if server == stale else known

@@ -18,8 +18,9 @@ from prometheus_client.metrics_core import Metric as Parsed
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
-from ldaphealth.checks import consumer, monitor, resources
-from ldaphealth.checks.consumer import Link
+from ldaphealth.checks import monitor, resources
+from ldaphealth.checks.links import Facts as LinkFacts
+from ldaphealth.checks.links import Link
 from ldaphealth.guard.rules import RULES
 from ldaphealth.live.histogram import histogram_of
 from ldaphealth.live.live_state import LiveServer, LiveView
@@ -144,6 +145,8 @@ def test_a_healthy_server(
         ("ldaphealth_agent_threads", {}, 64),
         ("ldaphealth_agent_busy_threads", {}, 1),
         ("ldaphealth_agent_waiting_rounds", {}, 3),
+        ("ldaphealth_agent_late_total", {}, 0.0),
+        ("ldaphealth_agent_late_seconds_total", {}, 0.0),
         ("ldaphealth_agent_loop_age_seconds", {}, 0.5),
         ("ldaphealth_series_left_out", {}, 0),
     ],
@@ -300,7 +303,7 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     )
     facts: dict[str, Struct] = {
         "resources": resources.Facts(databases=(resources.Database(text, 0.5, 0.5),) * 3),
-        "consumer": consumer.Facts(1, (link,)),
+        "consumer": LinkFacts(1, (link,)),
         "monitor": monitor.Facts({text: 1, "search": 7, "bind": 3}, {text: 1}),
     }
     seen: dict[str, AnyObservation] = {
@@ -348,7 +351,7 @@ def test_the_series_of_a_thousand_links_are_cut_and_the_cut_is_reported() -> Non
         check="consumer",
         started_at=NOW,
         duration_seconds=0.1,
-        facts=consumer.Facts(1000, links),
+        facts=LinkFacts(1000, links),
     )
     shown = LiveView({"example": {"example/ldap1": replace(known, seen={"consumer": seen})}})
     series = scraped(shown)

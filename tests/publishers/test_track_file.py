@@ -23,7 +23,13 @@ def verdict(in_service: bool, its_weight: int, *, draining: bool = False) -> Ver
 
 def decided(*findings: Finding, server: str = "c/s", seconds: float = 60.0) -> Publication:
     said = Verdict(server=server, state=State.OK, in_service=True, weight=100, findings=findings)
-    return Publication("c", {server: said}, {server: boot_seconds() + seconds}, (), ())
+    return Publication(
+        cluster="c",
+        verdicts={server: said},
+        due={server: boot_seconds() + seconds},
+        changes=(),
+        seen=(),
+    )
 
 
 ANSWERS = Finding(server="c/s", check="connect", state=State.OK, code="ok", summary="connected")
@@ -93,7 +99,9 @@ def test_one_cluster_that_answers_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "balancer"
     file = BalancerFile(path)
     file.publish(decided(ANSWERS))
-    file.publish(Publication("d", {}, {"d/s": boot_seconds() + 60}, (), ()))
+    file.publish(
+        Publication(cluster="d", verdicts={}, due={"d/s": boot_seconds() + 60}, changes=(), seen=())
+    )
 
     assert fit(path)
 
@@ -124,7 +132,9 @@ def test_a_decision_without_a_round_leaves_the_balancer_fit(tmp_path: Path) -> N
     publisher = BalancerFile(tmp_path / "balancer")
     publisher.publish(decided(ANSWERS))
     before = decided(ANSWERS)
-    publisher.publish(Publication("c", before.verdicts, {}, (), ()))  # `drain` said a second time
+    publisher.publish(
+        Publication(cluster="c", verdicts=before.verdicts, due={}, changes=(), seen=())
+    )  # `drain` said a second time
 
     assert fit(tmp_path / "balancer")
 
@@ -134,7 +144,9 @@ def test_a_cluster_that_a_reload_removed_keeps_nobody_fit(tmp_path: Path) -> Non
     clock = iter([now, now + 61])
     publisher = BalancerFile(tmp_path / "balancer", lambda: next(clock))
     gone = decided(ANSWERS, server="gone/s")
-    publisher.publish(Publication("gone", gone.verdicts, gone.due, (), ()))
+    publisher.publish(
+        Publication(cluster="gone", verdicts=gone.verdicts, due=gone.due, changes=(), seen=())
+    )
     publisher.publish(decided(DEAD, seconds=200.0))
 
     assert not fit(tmp_path / "balancer")

@@ -21,6 +21,7 @@ from ldaphealth.rounds.round import (
     failed_checks,
     last_probe,
     run_round,
+    silent_since,
 )
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.workers import Workers
@@ -119,6 +120,21 @@ def test_a_server_that_stays_away_is_not_looked_at_for_longer_than_asked() -> No
     assert monotonic() - began < 1.5 * PAUSE_SECONDS + 0.5
     assert len(probe.asked) == 3
     assert failed_checks(seen) == {("connect", FailureKind.CONNECT)}
+
+
+def test_a_standstill_does_not_count_as_the_time_of_the_confirmation() -> None:
+    """The process is stopped after the second probe, and the server is back meanwhile."""
+    answers = [failing("connect", REFUSED), failing("connect", REFUSED), well()]
+    asked: list[Deadline] = []
+
+    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
+        asked.append(deadline)
+        if len(asked) == 2:
+            sleep(4 * PAUSE_SECONDS)
+        return answers[len(asked) - 1]
+
+    assert not failed_checks(looked(probe, confirm_seconds=2 * PAUSE_SECONDS))
+    assert len(asked) == 3
 
 
 def test_known_trouble_is_not_looked_at_twice() -> None:
@@ -300,22 +316,13 @@ def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_b
     assert not hurried(probe, ("monitor", FailureKind.RESULT))
 
 
-def test_a_standstill_of_this_machine_blames_nobody() -> None:
-    asked: list[Deadline] = []
+def test_the_deadline_of_a_round_is_on_the_clock_that_is_passed() -> None:
+    probe = Looks(failing("connect", REFUSED))
 
-    def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
-        asked.append(deadline)
-        if len(asked) == 1:
-            sleep(SHORT_SECONDS * 2)  # the virtual machine is stopped
-        return failing("search", SILENT) if monotonic() > deadline.at else well()
+    run_round(RoundPlan(server(), CHECKS, 1.0, 0.0), probe, THREADS, now=lambda: 7.0)
 
-    known = ("search", FailureKind.TIMEOUT)  # else a look beside it helps, too
-    assert not failed_checks(
-        run_round(
-            RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.0, frozenset({known})), probe, THREADS
-        )
-    )
-    assert len(asked) == 2
+    assert {each.at for each in probe.deadlines} == {8.0}
+    assert {each.left("connecting") for each in probe.deadlines} == {1.0}
 
 
 @pytest.mark.parametrize(
@@ -339,3 +346,35 @@ def test_a_round_knows_when_its_last_probe_began(
     ]
 
     assert last_probe(seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        pytest.param([], None, id="nothing was observed"),
+        pytest.param([None], None, id="well"),
+        pytest.param([REFUSED], 0.0, id="refused"),
+        pytest.param([REFUSED, REFUSED, REFUSED], 0.0, id="confirmed"),
+        pytest.param([REFUSED, None], None, id="well again"),
+        pytest.param([NO_ENTRY, REFUSED, REFUSED], 1.0, id="it answered at first"),
+        pytest.param([REFUSED, None, REFUSED], 2.0, id="well between"),
+        pytest.param([replace(SILENT, answered=True), SILENT], 0.3, id="it ended in the middle"),
+        pytest.param([replace(SILENT, answered=True)], None, id="slow"),
+    ],
+)
+def test_a_silence_begins_with_the_first_probe_without_an_answer(
+    probes: list[Failure | None], expected: float | None
+) -> None:
+    seen: list[AnyObservation] = [
+        Observation(
+            server="c/s",
+            check=check,
+            started_at=at + later,
+            duration_seconds=0.1,
+            failure=failure,
+        )
+        for at, ended in enumerate(probes)
+        for check, failure, later in (("connect", None, 0.0), ("search", ended, 0.3))
+    ]
+
+    assert silent_since(seen) == expected

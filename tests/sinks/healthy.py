@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ldaphealth.checks import certificate, consumer, monitor, resources
+from ldaphealth.checks import certificate, entry_count, monitor, resources
+from ldaphealth.checks.links import Facts, Link
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import AnyObservation, Finding, Metric, Observation, State, Verdict
@@ -28,6 +29,8 @@ HEALTH = AgentHealth(
     publish_errors=0,
     history_errors=0,
     history_lost=0,
+    late=0,
+    late_seconds=0.0,
     loop_age_seconds=0.5,
 )
 OPERATIONS = ("bind", "unbind", "search", "compare", "modify", "modrdn", "add", "delete", "abandon")
@@ -38,7 +41,8 @@ TIMINGS = {
     "write": {"search": 0.001, "modify": 0.012, "compare": 0.0009},
     "replication": {"search": 0.0008},
     "consumer": {"search": 0.0011},
-    "resources": {"search": 0.0009},
+    "entry_count": {"search": 0.0009},
+    "resources": {},
     "monitor": {"search": 0.0012},
     "certificate": {},
     "latency": {},
@@ -48,8 +52,8 @@ TIMINGS = {
 
 def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     """Yield the observations of one round of a healthy server with so many server IDs."""
-    links = tuple(
-        consumer.Link(
+    shown = tuple(
+        Link(
             dn=f"cn=Consumer 00{each},cn=Database 1,cn=Databases,cn=Monitor",
             started="20261124000000Z",
             name=f"ldap://192.0.2.{10 + each}",
@@ -63,11 +67,12 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     counted = {name: 100 + place for place, name in enumerate(OPERATIONS)} | {"extended": 0}
     facts: dict[str, Struct] = {
         "monitor": monitor.Facts(counted, {"search": 3}),
+        "entry_count": entry_count.Facts(entries={"dc=example,dc=com": 25}, changes=3),
         "resources": resources.Facts(0.02, 0, (resources.Database("dc=example,dc=com", 0.4, 0.1),)),
         "certificate": certificate.Facts(
             "verified", expires_epoch_seconds=1.8e9, client_expires_epoch_seconds=1.7e9
         ),
-        "consumer": consumer.Facts(nodes - 1, links),
+        "consumer": Facts(nodes - 1, shown),
     }
     for place, (check, timings) in enumerate(TIMINGS.items()):
         began = NOW - 1 + place / 100
@@ -96,6 +101,7 @@ def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
             Metric("silent_seconds", 12.5, label=f"ldap://192.0.2.{10 + each}")
             for each in range(nodes - 1)
         ),
+        "session": (Metric("session_failed_ratio", 0.0, "0.05", "0.15"),),
     }
     return tuple(
         Finding(
@@ -106,7 +112,7 @@ def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
             summary="all is well",
             metrics=metrics.get(check, ()),
         )
-        for check in TIMINGS
+        for check in (*TIMINGS, "session")
     )
 
 
@@ -129,7 +135,15 @@ def view(*verdicts: Verdict, until: float = UNTIL, rounds: int = 1) -> LiveView:
         for cluster in dict.fromkeys(each.server.partition("/")[0] for each in verdicts):
             of = {v.server: v for v in verdicts if v.server.partition("/")[0] == cluster}
             seen = [each for server in of for each in observations(server)]
-            live_state.publish(Publication(cluster, of, dict.fromkeys(of, until), (), seen))
+            live_state.publish(
+                Publication(
+                    cluster=cluster,
+                    verdicts=of,
+                    due=dict.fromkeys(of, until),
+                    changes=(),
+                    seen=seen,
+                )
+            )
     return live_state.view
 
 

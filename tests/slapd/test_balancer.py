@@ -33,7 +33,7 @@ listen ldap
     balance roundrobin
     {servers}
 """
-CHECKS = ("search", "write", "replication", "consumer", "resources", "monitor")
+CHECKS = ("search", "write", "replication", "consumer", "entry_count", "resources", "monitor")
 
 
 @pytest.fixture

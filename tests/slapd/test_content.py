@@ -5,6 +5,7 @@ The databases are changed behind the servers' backs, so this module has a cluste
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from demo.node import DATABASE, Node
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, ROOT_DN, SUFFIX, person
 from ldaphealth.checks.content import Params, survey
 from ldaphealth.content.progress import ComparisonProgress
-from ldaphealth.content.resume_file import load_progress, save_progress
+from ldaphealth.content.resume_file import ComparedContents, load_progress, save_progress
 from ldaphealth.content.slices import Cursor
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
@@ -303,12 +305,12 @@ def test_interrupted_it_goes_on_from_there(cluster: Cluster, config: Path, tmp_p
     resume_file = tmp_path / "resume"
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
     save_progress(
-        resume_file, ComparisonProgress(cursor=Cursor(wanted=4)), servers, SUFFIX
+        resume_file, ComparisonProgress(cursor=Cursor(wanted=4)), ComparedContents(servers, SUFFIX)
     )  # slices of four entries
     options = ("--resume", str(resume_file), "--format", "json")
 
     def progress() -> ComparisonProgress:
-        found = load_progress(resume_file, servers, SUFFIX)
+        found = load_progress(resume_file, ComparedContents(servers, SUFFIX))
         assert found is not None
         return found
 
@@ -340,7 +342,7 @@ def test_what_was_found_before_the_interruption_is_kept(
     servers = {f"c/{node.name}": node.uri for node in cluster.nodes}
     half = ComparisonProgress(cursor=Cursor(wanted=4))
     half.not_compared["c/ldap3"] = "it was down"
-    save_progress(resume_file, half, servers, SUFFIX)
+    save_progress(resume_file, half, ComparedContents(servers, SUFFIX))
     status, report = compared(config, "--resume", str(resume_file))
 
     assert status == 3
@@ -415,14 +417,108 @@ def test_the_repairs_in_the_documents_repair(cluster: Cluster, config: Path) -> 
     assert (status, report["different"]) == (0, 0)
 
 
+def rewrite(node: Node, dn: str, *changes: tuple[str, str]) -> None:
+    """Change lines of an entry, as LDIF, in the database of a stopped node; entryCSN is kept."""
+    record = node.tool("cat", "-H", f"ldap:///{dn}??base", "-o", "ldif_wrap=no")
+    for before, after in changes:
+        assert before in record, record
+        record = record.replace(before, after)
+    change(node, dn, "delete")
+    node.tool("add", "-b", SUFFIX, ldif=record)
+
+
+def test_other_values_under_one_entry_csn_are_found_with_values_only(
+    cluster: Cluster, config: Path
+) -> None:
+    node, (one, another, third) = cluster.nodes[2], map(person, (3, 4, 6))
+    for dn, lines in (
+        (another, "add: audio\naudio:: /w=="),  # the octet ff, which is not UTF-8
+        (third, "add: mail\nmail: a@example.com\nmail: b@example.com"),
+    ):
+        cluster.nodes[0].root.modify(dn, lines)
+    cluster.wait_until_level()
+
+    def spoil() -> None:
+        rewrite(node, one, ("sn: 3\n", "sn: three\ntitle: more\n"))
+        rewrite(node, another, ("audio:: /w==", "audio:: /g=="))
+        rewrite(
+            node,
+            third,
+            ("mail: a@", "mail: x@"),
+            ("mail: b@", "mail: a@"),
+            ("mail: x@", "mail: b@"),
+        )
+
+    with behind_its_back(node, cluster, spoil):
+        without, _ = compared(config)
+        status, report = compared(config, "--values")
+        excepted, _ = compared(config, "--values-except", "SN", "--values-except", "title")
+        text = run(config, "--values").stdout
+
+    found = {each["dn"]: each for each in report["differences"]}
+    assert (without, status, excepted) == (0, 1, 1)
+    assert {dn: each["attributes"] for dn, each in found.items()} == {
+        one: ["sn", "title"],
+        another: ["audio"],
+    }
+    assert {each["odd"][0] for each in found.values()} == {"c/ldap3"}
+    assert {"audio", "mail", "sn", "title", "uid"} <= {*report["values"]["compared"]}
+    assert "userpassword" not in report["values"]["compared"]  # no server shows it
+    assert "values of sn, title differ" in text
+
+
+@pytest.mark.parametrize("hidden", ["description", "mail;lang-en"])
+def test_values_that_one_server_does_not_show_are_not_called_different(
+    hidden: str, cluster: Cluster, config: Path
+) -> None:
+    name = hidden.partition(";")[0]
+    if ";" in hidden:
+        cluster.nodes[0].root.modify(person(9), f"add: {hidden}\n{hidden}: a@example.com")
+    cluster.wait_until_level()
+    cluster.nodes[1].forbid(f"to attrs={name} by * none")
+    status, report = compared(config, "--values")
+
+    assert (status, report["different"]) == (3, 0)
+    assert report["values"]["unreadable"] == {name: ["c/ldap2"]}
+    assert name not in report["values"]["compared"]
+    assert [each["entries"] for each in report["servers"]] == [ENTRIES] * 3
+
+
+def test_with_values_a_healthy_cluster_has_no_difference_while_all_write(
+    cluster: Cluster, config: Path
+) -> None:
+    with writing(cluster.nodes[0], cluster.nodes[1]):
+        seen = [compared(config, "--values") for _ in range(5)]
+
+    assert [(status, report["different"]) for status, report in seen] == [(0, 0)] * 5
+    assert {*seen[0][1]["values"]["unreadable"]} == set()
+
+
+def test_large_entries_are_compared_on_smaller_pages(cluster: Cluster, config: Path) -> None:
+    photo = base64.b64encode(bytes(4_500_000)).decode()
+    people = [person(number) for number in range(10, 14)]  # more than 16 MiB together
+    for dn in people:
+        cluster.nodes[0].root.modify(dn, f"add: audio\naudio:: {photo}")
+    cluster.wait_until_level()
+    try:
+        status, report = compared(config, "--values")
+    finally:
+        for dn in people:
+            cluster.nodes[0].root.modify(dn, "delete: audio")
+
+    assert (status, report["different"]) == (0, 0)
+    assert "audio" in report["values"]["compared"]
+
+
 class WithContent(RunningAgent):
-    """An agent that compares the whole tree once in 36 s."""
+    """An agent that compares the whole tree once in 36 s, with its values."""
 
     def configure(self, servers: int | None = None) -> None:
         """Add the check to the configuration."""
         super().configure(servers)
         self.config.write_text(
-            self.config.read_text() + "      content: {cover_hours: 0.01, wait_seconds: 2}\n"
+            self.config.read_text()
+            + "      content: {cover_hours: 0.01, wait_seconds: 2, values: true}\n"
         )
 
     def content_reasons(self) -> dict[str, list[str]]:
@@ -451,6 +547,31 @@ def test_the_agent_tells_who_is_odd_until_it_is_mended(cluster: Cluster, tmp_pat
 
     sentence = f"the entry {dn} differs from most servers"
     assert reasons == {"ldap1": [], "ldap2": [], "ldap3": [sentence]}
+
+
+def test_the_agent_finds_other_values_and_says_what_it_cannot_read(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    node, dn = cluster.nodes[2], person(7)
+    cluster.nodes[1].forbid("to attrs=description by * none")
+    spoil = partial(rewrite, node, dn, ("sn: 7\n", "sn: seven\n"))
+    with behind_its_back(node, cluster, spoil), WithContent(cluster, tmp_path) as agent:
+        wait.until(lambda: all(agent.content_reasons()[n] for n in ("ldap2", "ldap3")), 60.0, "")
+        reasons = agent.content_reasons()
+    _without_canaries(cluster)
+
+    assert reasons == {
+        "ldap1": [],
+        "ldap2": [
+            (
+                "the values of description are not compared: this server does not let the account "
+                "read them, and others do"
+            )
+        ],
+        "ldap3": [
+            f"the entry {dn} differs from most servers, in the values of sn under one entryCSN"
+        ],
+    }
 
 
 def surveyed(cluster: Cluster, kept: Any = None) -> SurveyResult[Any, Any]:

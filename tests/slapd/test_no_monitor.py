@@ -20,7 +20,7 @@ from tests.slapd.watched import watched
 
 pytestmark = pytest.mark.slapd
 
-CHECKS = ("connect", "bind", "consumer", "resources", "monitor", "unbind")
+CHECKS = ("connect", "bind", "consumer", "entry_count", "resources", "monitor", "unbind")
 MONITOR = "olcDatabase={2}monitor,cn=config"
 
 
@@ -40,7 +40,7 @@ def test_a_monitor_that_the_account_may_not_see_is_unknown(cluster: Cluster) -> 
         rules = "\n".join(f"olcAccess: {each}" for each in before)
         node.root.modify(MONITOR, f"replace: olcAccess\n{rules}")
 
-    for check in ("consumer", "resources", "monitor"):
+    for check in ("consumer", "entry_count", "resources", "monitor"):
         assert (found[check].code, found[check].state) == ("no_access", State.UNKNOWN), check
         assert found[check].trust is Trust.LOCAL
         assert 'olcAccess: to dn.subtree="cn=Monitor" by dn.exact=' in found[check].summary

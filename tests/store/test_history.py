@@ -19,7 +19,7 @@ from demo import wait
 from ldaphealth.cli.operate import _verdict_lines
 from ldaphealth.live.histogram import histogram_of
 from ldaphealth.model import AnyObservation, Observation, Verdict
-from ldaphealth.publishers.publication import Publication, VerdictChange
+from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
 from ldaphealth.store.history import (
     CLEAN_SECONDS,
     DAY_SECONDS,
@@ -96,7 +96,13 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def changed(after: Verdict, before: Verdict | None = None) -> Publication:
-    return Publication("main", {after.server: after}, {}, (VerdictChange(before, after),), ())
+    return Publication(
+        cluster="main",
+        verdicts={after.server: after},
+        due={},
+        changes=(VerdictChange(before, after),),
+        seen=(),
+    )
 
 
 def timed(seconds: float, check: str = "search") -> Publication:
@@ -107,7 +113,7 @@ def timed(seconds: float, check: str = "search") -> Publication:
         duration_seconds=seconds,
         timings={"search": seconds},
     )
-    return Publication("main", {}, {}, (), (seen,))
+    return Publication(cluster="main", verdicts={}, due={}, changes=(), seen=(seen,))
 
 
 NAME = "search.search_seconds"
@@ -123,7 +129,10 @@ def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> lis
         found = journal.changes(server, limit, None)
     except HistoryError:
         return []
-    return [change["verdict"]["server"] for change in found]
+    return [
+        change["verdict"]["server"] if "verdict" in change else change["baseline"]["cluster"]
+        for change in found
+    ]
 
 
 def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") -> bool:
@@ -131,6 +140,29 @@ def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") ->
     disk.clock.now += RETRY_SECONDS + 1
     journal.publish(changed(serving(server)))
     return comes_true(lambda: stored(journal, server) == [server], 2.5)
+
+
+def test_a_new_baseline_is_kept_with_what_it_replaced(disk: Disk) -> None:
+    journal = disk.open()
+    replaced = {"dc=a": {"001": {"had": "new", "has": None}}}
+    baseline = BaselineChange(
+        cluster="main", check="replication", accepted_by="operator", summary="", replaced=replaced
+    )
+    journal.publish(replace(changed(serving("main2/a")), baselines=[baseline]))
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: len(stored(journal)) == 3)
+    assert stored(journal) == [SERVER, "main2/a", "main"]
+    assert stored(journal, "main") == [SERVER, "main"]
+    assert stored(journal, SERVER) == [SERVER]
+    [document] = [each for each in journal.changes("main", 9, None) if "baseline" in each]
+    assert document["baseline"] == {
+        "cluster": "main",
+        "check": "replication",
+        "accepted_by": "operator",
+        "summary": "",
+        "replaced": replaced,
+    }
 
 
 def test_a_change_that_an_older_version_stored_is_still_shown(disk: Disk) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from ldaphealth.content.difference import Difference, EntryVersion
 from ldaphealth.content.progress import ComparisonProgress
+from ldaphealth.content.resume_file import ComparedContents
 from ldaphealth.content.slices import Cursor
+from ldaphealth.content.values import NO_VALUES, ValueSelection
 from ldaphealth.tables.content_report import content_document, ldif
 from ldaphealth.tables.content_table import HINT, render_differences
 from ldaphealth.tables.terminal import as_text
@@ -27,9 +29,11 @@ def report(*found: Difference, **changes: Any) -> dict[str, Any]:
         cursor=Cursor(1), most=10, entries={"c/a": 1000, "c/b": 1000, "c/d": 999}
     )
     progress.add_differences(found)
+    values = changes.pop("values", NO_VALUES)
     for name, value in changes.items():
         setattr(progress, name, value)
-    return content_document("c", "dc=y", SERVERS, progress, 1.25)
+    compared = ComparedContents(dict.fromkeys(SERVERS, "ldap://192.0.2.1"), "dc=y", values)
+    return content_document("c", compared, progress, 1.25)
 
 
 def table(*found: Difference, **changes: Any) -> list[str]:
@@ -46,6 +50,7 @@ def test_the_document_has_versions_the_missing_and_the_odd() -> None:
             "versions": {"c/a": {"entry_uuid": "uuid", "entry_csn": "csn-old"}},
             "missing": ["c/b", "c/d"],
             "odd": ["c/a"],
+            "attributes": [],
         }
     ]
     assert [each["lacking"] for each in found["servers"]] == [0, 1, 1]
@@ -128,3 +133,40 @@ def test_a_comment_of_the_ldif_is_one_line() -> None:
     wicked = Difference("cn=x", {"c/a": EntryVersion("u", "a\ndn: cn=evil")}, ())
 
     assert "# c/a: a\\ndn: cn=evil" in ldif(report(wicked)).splitlines()
+
+
+VALUES = ValueSelection(is_on=True).without(["jpegPhoto"])
+RIGHT, WRONG = (EntryVersion("uuid", "csn", 32 * digit) for digit in "ab")
+OTHER_VALUES = Difference("cn=v,dc=y", {"c/a": RIGHT, "c/b": RIGHT, "c/d": WRONG}, (), ("sn", "cn"))
+
+
+def test_other_values_and_what_was_compared_are_in_every_form() -> None:
+    seen: dict[str, Any] = {
+        "values": VALUES,
+        "attributes": {"cn", "sn", "title"},
+        "unreadable": {"title": ("c/a", "c/b")},
+    }
+    document = report(OTHER_VALUES, **seen)
+
+    assert document["values"] == {
+        "compared": ["cn", "sn"],
+        "except": ["jpegphoto"],
+        "unreadable": {"title": ["c/a", "c/b"]},
+    }
+    assert document["differences"][0]["versions"]["c/d"]["values"] == 32 * "b"
+    assert document["differences"][0]["attributes"] == ["sn", "cn"]
+    assert "# values differ: sn, cn\n" in ldif(document)
+    assert table(OTHER_VALUES, **seen) == [
+        "ENTRY SERVERS ENTRYCSN",
+        "cn=v,dc=y a, b csn values aaaaaaaa",
+        "d csn values bbbbbbbb",
+        "values of sn, cn differ",
+        "",
+        "values compared of cn, sn; excepted: jpegphoto",
+        (
+            "values of title were not compared: the account may not read it on a, b, and it may on "
+            "others"
+        ),
+        "1 entry differs; 1,000 entries on 3 of 3 servers compared in 1 s",
+    ]
+    assert report()["values"] is None

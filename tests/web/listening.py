@@ -127,6 +127,8 @@ class Listening:
             publish_errors=0,
             history_errors=0,
             history_lost=0,
+            late=0,
+            late_seconds=0.0,
             loop_age_seconds=0.5,
         )
 
@@ -135,7 +137,9 @@ class Listening:
         by_server = {each.server: each for each in verdicts}
         due = dict.fromkeys(by_server, self.now + holds_seconds)
         name = verdicts[0].server.partition("/")[0]
-        self.live_state.publish(Publication(name, by_server, due, (), ()))
+        self.live_state.publish(
+            Publication(cluster=name, verdicts=by_server, due=due, changes=(), seen=())
+        )
 
     def connected(self, port: int | None = None) -> socket.socket:
         """Return a bare connection to the HTTP port, or another."""

@@ -43,7 +43,15 @@ def address(tmp_path: Path) -> Iterator[str]:
         AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, http=http),
     )
     live_state = LiveState()
-    live_state.publish(Publication("c", {"c/s0": healthy("c/s0")}, {"c/s0": UNTIL}, (), ()))
+    live_state.publish(
+        Publication(
+            cluster="c",
+            verdicts={"c/s0": healthy("c/s0")},
+            due={"c/s0": UNTIL},
+            changes=(),
+            seen=(),
+        )
+    )
     source = Source(
         live_state=live_state,
         settings=lambda: settings,

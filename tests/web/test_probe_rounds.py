@@ -83,7 +83,9 @@ class Probing:
         }
         due = dict.fromkeys(by_server, valid_until)
         every = tuple(each for one in seen for each in one)
-        self.live_state.publish(Publication("c", dict(verdicts), due, (), every))
+        self.live_state.publish(
+            Publication(cluster="c", verdicts=dict(verdicts), due=due, changes=(), seen=every)
+        )
 
 
 def test_only_the_requested_server_is_probed() -> None:
