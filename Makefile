@@ -59,8 +59,11 @@ check: venv  ## Format, lint, direction of imports, types, tests
 screenshots: venv packages  ## Test the page in Chromium and write screenshots to build/screenshots
 	$(BIN)/pytest tests/browser
 
-soak: venv packages soak-healthy  ## Run the long tests: two balancers for 2 minutes, and soak-healthy
+soak: venv packages soak-healthy soak-traffic  ## Run the long tests: two balancers for 2 minutes, soak-healthy, soak-traffic
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
+
+soak-traffic: venv packages  ## Memory and threads of an agent with many clients, for two hours
+	$(BIN)/pytest -s --traffic-seconds 7200 tests/slapd/test_traffic.py
 
 soak-healthy: venv packages  ## An agent under healthy load with restarts, also with all CPUs busy (MINUTES=30 each)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)

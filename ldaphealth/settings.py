@@ -197,6 +197,20 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     key_file: Annotated[str, Meta(description="its private key; empty: in `certificate_file`")] = ""
+    client_ca_file: Annotated[
+        str,
+        Meta(
+            description="CA certificates, in PEM: each client must present a certificate of one of "
+            "them, and credentials too if there are any"
+        ),
+    ] = ""
+    web_config_file: Annotated[
+        str,
+        Meta(
+            description="a file in the format of `--web.config.file` of Prometheus' exporters, "
+            "instead of the keys for certificates and passwords (docs/http.md)"
+        ),
+    ] = ""
     user: Annotated[
         str, Meta(description="the user name of the clients, with the password in `password_file`")
     ] = ""
@@ -223,14 +237,13 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
             yield "", "user and password_file must be given together"
         if ":" in self.user:
             yield "user", "must not contain a colon (RFC 7617)"
-        if self.key_file and not self.certificate_file:
-            yield "key_file", "needs certificate_file"
-
-    @property
-    def is_exposed(self) -> bool:
-        """Return whether other hosts can reach it without TLS or without credentials."""
-        has_credentials = bool(self.password_file or self.token_file)
-        return not self.listen.is_loopback and not (self.certificate_file and has_credentials)
+        for key in ("key_file", "client_ca_file"):
+            if getattr(self, key) and not self.certificate_file:
+                yield key, "needs certificate_file"
+        if self.web_config_file:
+            for key in ("certificate_file", "user"):
+                if getattr(self, key):
+                    yield key, "must not be given together with web_config_file"
 
 
 class HaproxySettings(Struct, frozen=True, kw_only=True):
@@ -294,16 +307,6 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         HaproxySettings | None,
         Meta(description="the server for HAProxy's agent-check; absent: none"),
     ] = None
-
-    @property
-    def listens(self) -> dict[str, str]:
-        """Return the TCP addresses where the agent listens, by service."""
-        found = {}
-        if self.http:
-            found["http"] = f"http{'s' if self.http.certificate_file else ''}://{self.http.listen}"
-        if self.haproxy:
-            found["haproxy"] = str(self.haproxy.listen)
-        return found
 
     @property
     def socket_path(self) -> Path:

@@ -31,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills-seed", type=int, default=1, help="another number: other moments (default: 1)"
     )
+    parser.addoption(
+        "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -57,13 +57,14 @@ class Answers:
         save: Callable[[], None],
         version: str,
         *,
+        listens: Mapping[str, str] = {},
         save_observations: Callable[[], None] = lambda: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
         self._save_observations = save_observations
         self._timeout_seconds = timeout_seconds
-        self._listens = agent.settings.agent.listens  # a reload changes no port
+        self._listens = listens  # a reload changes none
 
     def answer(self, request: ControlRequest) -> ControlResponse:
         """Answer one request."""

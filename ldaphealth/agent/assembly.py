@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 
@@ -44,10 +44,11 @@ class StartError(Exception):
     """The agent cannot start. The message is one line with the reason."""
 
 
-class Daemon(Struct):
+class Daemon(Struct, kw_only=True):
     """The parts of the daemon that signal handlers and requests use.
 
-    `reload_web` reads the files of the web server again. Without a web server it does nothing.
+    `reload_web` reads the files of the web server again, `listens` has its addresses by service.
+    Without a web server the one does nothing, and the other is empty.
     """
 
     agent: Agent
@@ -55,6 +56,7 @@ class Daemon(Struct):
     live_state: LiveState
     version: str
     reload_web: Callable[[], None] = lambda: None
+    listens: Mapping[str, str] = {}
 
 
 def run_agent(settings: Settings, file: SettingsFile) -> None:
@@ -67,8 +69,8 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
         make_track_directories(settings)
         daemon = _assembled(settings)
         _handle_signals(daemon, file)
-        _open_control_socket(daemon, runtime, stack)
         _open_web_server(daemon, stack)
+        _open_control_socket(daemon, runtime, stack)
         _run(daemon)
 
 
@@ -126,7 +128,9 @@ def _assembled(settings: Settings) -> Daemon:
         memories=load_memories(state_path(options.state_directory)),
     )
     restore_observations(agent, kept_path(options.state_directory))
-    return Daemon(agent, history, live_state, version("ldaphealth"))
+    return Daemon(
+        agent=agent, history=history, live_state=live_state, version=version("ldaphealth")
+    )
 
 
 def _publishers(
@@ -176,6 +180,7 @@ def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitS
         daemon.history,
         saver.save_important,
         daemon.version,
+        listens=daemon.listens,
         save_observations=saver.save_beside,
     )
     try:
@@ -216,13 +221,12 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
         health=lambda: health_of(agent, daemon.history, daemon.version),
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
-        listens=options.listens,
     )
     try:
         web = WebServer(source, options)
     except ListenError as error:
         raise StartError(str(error)) from error
-    daemon.reload_web = web.reload
+    daemon.reload_web, daemon.listens = web.reload, web.listens
     stack.callback(web.close)
 
 

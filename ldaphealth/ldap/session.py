@@ -17,7 +17,8 @@ from ldaphealth.ldap.codec import Attributes, Entry, OctetsEntry, Response, Scop
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
-from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
+from ldaphealth.ldap.resolver import resolve
+from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 

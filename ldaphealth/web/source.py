@@ -41,7 +41,7 @@ class Source(Struct, frozen=True, kw_only=True):
     overrides: Callable[[], Mapping[str, Override]]
     ticked_at: Callable[[], BootSeconds]  # when the agent's main loop ran last
     now: Callable[[], BootSeconds] = boot_seconds
-    listens: Mapping[str, str] = {}  # its TCP addresses; a reload changes none
+    listens: Mapping[str, str] = {}  # set by the web server; a reload changes none
 
     def cluster(self, name: str) -> Cluster:
         """Return a cluster; UnknownNameError if there is none."""
