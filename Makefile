@@ -4,7 +4,7 @@ BIN := .venv/bin
 MINUTES ?= 30
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy kills docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-traffic soak-healthy kills docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
