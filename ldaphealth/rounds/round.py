@@ -101,6 +101,23 @@ def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     return began
 
 
+def last_answer(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+    """Return when the server last answered in a round that ran into its deadline.
+
+    None for another round: it ended with an answer, or without any. A connection alone is no
+    answer: the kernel accepts it for a server that is stopped.
+    """
+    if not any(kind is FailureKind.TIMEOUT for _, kind in failed_checks(seen)):
+        return None
+    silent = (FailureKind.TIMEOUT, FailureKind.CONNECT)
+    ends = [
+        each.ended_at
+        for each in seen
+        if each.check != seen[0].check and (each.failure is None or each.failure.kind not in silent)
+    ]
+    return max(ends, default=seen[0].started_at)
+
+
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:
     """Return the checks that failed in their last observation, without local failures."""
     latest = {each.check: each for each in seen}
