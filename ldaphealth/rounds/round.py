@@ -28,6 +28,7 @@ FailedCheck = tuple[str, FailureKind]  # the name of a check that failed, and th
 # The first one continues: a server that needs most of its deadline is slow, and not dead.
 SLOW_PART = 0.5
 PAUSE_SECONDS = 0.3
+GRACE_SECONDS = 0.2  # after the deadline, for a probe that ends at it to report its end
 
 
 class RoundPlan(Struct, frozen=True):
@@ -214,9 +215,10 @@ class _ParallelProbe:
         self._cancelled.set()
 
     def wait(self) -> Observations:
-        """Wait for its observations until the deadline; none if it has not ended by then."""
+        """Wait for its observations, which end at the deadline; none if it hangs."""
         while not self._ended.is_set() and (left := self._deadline.at - self._deadline.now()) > 0:
             self._ended.wait(left)
+        self._ended.wait(GRACE_SECONDS)
         return self._observations
 
     def _run(self) -> None:
