@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -91,6 +92,7 @@ def agent(running: Machine) -> Machine:
 
 NAMES = ["ldap1", "ldap2", "ldap3", "ldap4"]
 PROGRAM = "/opt/ldaphealth/bin/ldaphealth"
+ETC_CONFIG = "/etc/ldaphealth/ldaphealth.yaml"
 SCRIPT = "/opt/ldaphealth/source/keepalived/ldaphealth-check"
 
 
@@ -105,6 +107,22 @@ def test_the_agent_checks_servers_with_a_password_that_only_root_can_read(agent:
     assert shown.count("in service") >= len(NAMES), shown + log_of(agent)
     assert agent.property("NRestarts") == "0"
     assert "level=error" not in log_of(agent)
+
+
+@pytest.mark.slapd
+def test_it_answers_by_http(agent: Machine) -> None:
+    listen = re.search(r"listen: \"(.+?)\"", agent.run("cat", ETC_CONFIG).stdout)
+    assert listen is not None
+
+    with urllib.request.urlopen(f"http://{listen[1]}/ready", timeout=10) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.slapd
+def test_root_checks_without_the_agent_with_the_same_configuration(agent: Machine) -> None:
+    shown = agent.run(PROGRAM, "check", "c/ldap1", "--format", "keepalived").stdout
+
+    assert shown.startswith("0 "), shown
 
 
 @pytest.mark.slapd
