@@ -21,7 +21,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 # dma sends mail without a daemon; without it nagios4-core would install exim
 packages:  ## Install the programs that the tests use, if permitted
-	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus
+	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus systemd
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium: tests/browser is skipped' >&2
 

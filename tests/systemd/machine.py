@@ -39,7 +39,11 @@ def missing() -> str:
         return "only root can make the namespaces"
     if not SYSTEMD.exists():
         return "the package systemd is not installed"
-    return "" if _cgroup_mount() else "there is no cgroup file system of version 2"
+    mount = _cgroup_mount()
+    if mount is None or not os.access(mount, os.W_OK):
+        return "there is no cgroup file system of version 2 that can be written to"
+    tried = subprocess.run(["unshare", *NAMESPACES.split(), "true"], timeout=10, check=False)
+    return "namespaces are not permitted" if tried.returncode else ""
 
 
 class Machine:
