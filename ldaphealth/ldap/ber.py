@@ -79,7 +79,7 @@ def octets(data: bytes, element: Element) -> bytes:
     return data[start:stop]
 
 
-def number(data: bytes, element: Element, tag: int = INTEGER) -> int:
+def decode_integer(data: bytes, element: Element, tag: int = INTEGER) -> int:
     """Return an INTEGER, or with that tag an ENUMERATED, from 0 to maxInt; ValueError."""
     found, start, stop = element
     if found != tag:

@@ -133,7 +133,7 @@ def response(message: bytes) -> Response:
     for field in more:
         if field[0] == CONTROLS:
             controls = dict(_control(message, each) for each in ber.inner(message, field, CONTROLS))
-    number = ber.number(message, message_id)
+    number = ber.decode_integer(message, message_id)
     return Response(number, tag & ~OF_RESPONSES, message[start:stop], controls)
 
 
@@ -154,7 +154,7 @@ def result(payload: bytes) -> Result:
         if field[0] == REFERRAL:
             _check_uris(payload, ber.inner(payload, field, REFERRAL))
     text = ber.octets(payload, message).decode("utf-8", "replace")
-    return Result(ber.number(payload, code, ber.ENUMERATED), text)
+    return Result(ber.decode_integer(payload, code, ber.ENUMERATED), text)
 
 
 def check_reference(payload: bytes) -> None:
@@ -214,7 +214,7 @@ def cookie(controls: Controls) -> bytes:
     value = controls[PAGED_RESULTS_OID] or b""
     (outer,) = ber.elements(value)
     size, found = ber.inner(value, outer, ber.SEQUENCE)
-    ber.number(value, size)
+    ber.decode_integer(value, size)
     return ber.octets(value, found)
 
 
