@@ -54,6 +54,23 @@ HOSTILE = [
         id="a message ID of 50 kB",
     ),
     pytest.param(
+        servers.answering(
+            servers.message(1, servers.result(1, 0)),
+            servers.message(2, b"\x64\x08\x02\x04\x7f\xff\xff\xff\x30\x00"),
+        ),
+        "search",
+        FailureKind.PROTOCOL,
+        id="a number in place of a DN",
+    ),
+    pytest.param(
+        servers.answering(
+            servers.message(1, b"\x61\x0b\x0a\x01\x31\x04\x00\x02\x04\x7f\xff\xff\xff")
+        ),
+        "bind",
+        FailureKind.PROTOCOL,
+        id="a number in place of a text",
+    ),
+    pytest.param(
         servers.answering(b"\x30\x82\x4e\x20" + b"\x30\x80" * 10_000),
         "bind",
         FailureKind.PROTOCOL,
