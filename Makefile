@@ -5,7 +5,7 @@ MINUTES ?= 30
 SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-traffic soak-healthy kills audit sbom docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-traffic soak-healthy kills fuzz audit sbom docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -72,6 +72,9 @@ soak-healthy: venv packages  ## An agent under healthy load with restarts, also 
 
 kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (20 minutes)
 	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py
+
+fuzz: venv  ## Try random input on all that reads what others wrote (MINUTES=30, for each of two kinds)
+	$(BIN)/pytest -s -n 2 --fuzz-minutes $(MINUTES) tests/fuzz
 
 build/audit/ready: locks/audit.txt
 	$(PYTHON) -m venv build/audit

@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills-seed", type=int, default=1, help="another number: other moments (default: 1)"
     )
     parser.addoption(
+        "--fuzz-minutes", type=float, default=0.0, help="how long random input is tried"
+    )
+    parser.addoption(
         "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
     )
 

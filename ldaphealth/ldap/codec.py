@@ -1,13 +1,14 @@
 """Encoding of requests and decoding of responses (RFC 4511); the only module that uses ldap3.
 
-session.py calls it. ldap3 is only used as a codec; docs/architecture.md gives the reasons. Errors
-of ldap3 and pyasn1 are not caught here: settings that cannot be encoded, and malformed octets.
+session.py calls it. ldap3 only encodes requests; docs/architecture.md gives the reasons. Its errors
+are not caught here: they mean settings that cannot be encoded. Responses are decoded with ber.py,
+which checks the type of each value; a malformed one is a ValueError.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 from unicodedata import category
@@ -40,12 +41,14 @@ PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
 MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
 SUCCESS, COMPARE_FALSE, COMPARE_TRUE = 0, 5, 6
 SIZE_LIMIT_EXCEEDED, ADMIN_LIMIT_EXCEEDED = 4, 11
-SEARCH, SEQUENCE = 0x63, 0x30  # identifier octets of a request and of a list
+SEARCH = 0x63  # identifier octet of the request
 # Tags of responses, [APPLICATION n] in RFC 4511
 BIND, ENTRY, DONE, MODIFY, ADD, COMPARE = 1, 4, 5, 7, 9, 15
 REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
+RESPONSE, OF_RESPONSES = 0x60, 0xE0  # the class and form of their identifier octets, X.690 8.1.2
+CONTROLS, REFERRAL = 0xA0, 0xA3  # [0] of LDAPMessage, [3] of LDAPResult
 UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
-INTEGER_BYTES = 4  # maxInt is 2^31 - 1, RFC 4511 4.1.1
+MOST_ATTRIBUTES = 10_000  # of an entry: an entry of 1 MiB could have 170,000
 
 Scope = Literal["base", "one", "sub"]
 _SCOPES = {"base": 0, "one": 1, "sub": 2}  # RFC 4511 4.5.1.2
@@ -95,121 +98,128 @@ Entry = tuple[str, Mapping[str, tuple[str, ...]]]  # DN, attributes
 OctetsEntry = tuple[
     str, Mapping[str, tuple[bytes, ...]]
 ]  # names in lower case, values as they are sent
-
-
-def _integer(message: bytes, start: int, stop: int, _: object = None) -> int:
-    """Decode an INTEGER of at most four bytes.
-
-    That of ldap3 is quadratic in the length: 200 kB from a hostile server take 10 s of CPU.
-    """
-    if not 0 < stop - start <= INTEGER_BYTES:
-        raise ValueError("integer out of bounds")
-    return int.from_bytes(message[start:stop], "big", signed=True)
-
-
-asn1.DECODERS[0, 2] = asn1.DECODERS[0, 10] = _integer  # INTEGER, ENUMERATED
-
-
-class _FieldDecoders(dict[int, Any]):
-    """Decoders by tag; a field of another tag is kept as octets, so that it can be ignored.
-
-    RFC 4511 4 requires that of clients. A bind that is answered with a referral ends with such a
-    field: in this response and in that to StartTLS ldap3 does not expect it.
-    """
-
-    def __missing__(self, _: int) -> Any:
-        return asn1.decode_octet_string
-
-
-for _name in ("BIND_RESPONSE_CONTEXT", "EXTENDED_RESPONSE_CONTEXT", "LDAP_MESSAGE_CONTEXT"):
-    setattr(asn1, _name, _FieldDecoders(getattr(asn1, _name)))
+Controls = Mapping[str, bytes | None]  # values by OID
 
 
 class Response(Struct, frozen=True):
-    """One decoded LDAPMessage; `payload` and `controls` are as ldap3 decodes them."""
+    """One LDAPMessage: the content of its protocolOp, and the values of its controls by OID."""
 
     message_id: int
     tag: int
-    payload: Any
-    controls: Any
+    payload: bytes
+    controls: Controls
 
-    @property
-    def code(self) -> int:
-        """Return the resultCode of an LDAPResult (RFC 4511 4.1.9); TypeError if it is no number."""
-        code = self.payload[0][3]
-        if not isinstance(code, int) or isinstance(code, bool):
-            raise TypeError("the result code is not a number")
-        return code
+
+class Result(Struct, frozen=True):
+    """The resultCode and the diagnostic message of an LDAPResult (RFC 4511 4.1.9)."""
+
+    code: int
+    message: str
 
     @property
     def code_name(self) -> str:
         """Return the name of the result code in RFC 4511."""
         return str(RESULT_CODES.get(self.code, f"resultCode{self.code}"))
 
-    @property
-    def message(self) -> str:
-        """Return the diagnostic message of an LDAPResult, "" if it cannot be decoded."""
-        try:
-            return bytes(self.payload[2][3]).decode("utf-8", "replace")
-        except (IndexError, TypeError, ValueError):
-            return ""
-
 
 def response(message: bytes) -> Response:
-    """Decode one message."""
-    found = asn1.decode_message_fast(message)
-    return Response(found["messageID"], found["protocolOp"], found["payload"], found["controls"])
+    """Decode one message (RFC 4511 4.1.1). Fields that no RFC names are ignored, as 4 requires."""
+    (outer,) = ber.elements(message)
+    message_id, operation, *more = ber.inner(message, outer, ber.SEQUENCE)
+    tag, start, stop = operation
+    if tag & OF_RESPONSES != RESPONSE:
+        raise ValueError(f"an element 0x{tag:02x} where a response must be")
+    controls: Controls = {}
+    for field in more:
+        if field[0] == CONTROLS:
+            controls = dict(_control(message, each) for each in ber.inner(message, field, CONTROLS))
+    number = ber.decode_integer(message, message_id)
+    return Response(number, tag & ~OF_RESPONSES, message[start:stop], controls)
 
 
-def entry(payload: Any) -> tuple[str, Attributes]:
-    """Return a decoded SearchResultEntry (RFC 4511 4.5.2)."""
-    dn, found = octets_entry(payload)
+def _control(message: bytes, element: ber.Element) -> tuple[str, bytes | None]:
+    """Return the OID and the value of a control (RFC 4511 4.1.11)."""
+    oid, *more = ber.inner(message, element, ber.SEQUENCE)
+    if more and more[0][0] == ber.BOOLEAN:
+        del more[0]
+    value = ber.octets(message, more[0]) if more else None
+    return ber.octets(message, oid).decode("ascii", "replace"), value
+
+
+def result(payload: bytes) -> Result:
+    """Decode an LDAPResult (RFC 4511 4.1.9), and what some responses have after it."""
+    code, matched_dn, message, *more = ber.elements(payload)
+    ber.octets(payload, matched_dn)
+    for field in more:
+        if field[0] == REFERRAL:
+            _check_uris(payload, ber.inner(payload, field, REFERRAL))
+    text = ber.octets(payload, message).decode("utf-8", "replace")
+    return Result(ber.decode_integer(payload, code, ber.ENUMERATED), text)
+
+
+def check_reference(payload: bytes) -> None:
+    """ValueError if it is no SearchResultReference (RFC 4511 4.5.3); referrals are not followed."""
+    _check_uris(payload, ber.elements(payload))
+
+
+def _check_uris(payload: bytes, uris: Iterable[ber.Element]) -> None:
+    for each in uris:
+        ber.octets(payload, each)
+
+
+def entry(found: OctetsEntry) -> tuple[str, Attributes]:
+    """Return an entry whose values are texts."""
+    dn, attributes = found
     return dn, Attributes(
         {
             name: tuple(value.decode("utf-8", "replace") for value in values)
-            for name, values in found.items()
+            for name, values in attributes.items()
         }
     )
 
 
-def octets_entry(payload: Any) -> OctetsEntry:
-    """Return a SearchResultEntry whose values are octets."""
-    return bytes(payload[0][3]).decode("utf-8", "replace"), {
-        bytes(attribute[3][0][3]).decode("ascii", "replace").lower(): tuple(
-            bytes(value[3]) for value in attribute[3][1][3]
-        )
-        for attribute in payload[1][3]
-    }
+def octets_entry(payload: bytes) -> OctetsEntry:
+    """Decode a SearchResultEntry (RFC 4511 4.5.2)."""
+    dn, attributes = ber.elements(payload)
+    pairs = ber.inner(payload, attributes, ber.SEQUENCE)
+    if len(pairs) > MOST_ATTRIBUTES:
+        raise ValueError(f"more than {MOST_ATTRIBUTES} attributes in an entry")
+    return ber.octets(payload, dn).decode("utf-8", "replace"), dict(
+        _attribute(payload, each) for each in pairs
+    )
 
 
-def _control(controls: Any, oid: str) -> bytes | None:
-    """Return the value of a control of a response, None without it (RFC 4511 4.1.11)."""
-    for _, _, _, fields in controls or ():
-        if bytes(fields[0][3]) == oid.encode():
-            return bytes(fields[-1][3])
-    return None
+def _attribute(payload: bytes, pair: ber.Element) -> tuple[str, tuple[bytes, ...]]:
+    name, values = ber.inner(payload, pair, ber.SEQUENCE)
+    return ber.octets(payload, name).decode("ascii", "replace").lower(), tuple(
+        ber.octets(payload, value) for value in ber.inner(payload, values, ber.SET)
+    )
 
 
-def post_read_entry(controls: Any) -> Entry | None:
+def post_read_entry(controls: Controls) -> Entry | None:
     """Return the entry in the post-read control of a response, None without one (RFC 4527 3.2)."""
-    value = _control(controls, POST_READ_OID)
-    if value is None:
+    if POST_READ_OID not in controls:
         return None
-    (found,) = asn1.decode_sequence(value, 0, len(value))
-    return entry(found[3])
+    value = controls[POST_READ_OID] or b""
+    ((tag, start, stop),) = ber.elements(value)
+    if tag != RESPONSE | ENTRY:
+        raise ValueError(f"an element 0x{tag:02x} where an entry must be")
+    return entry(octets_entry(value[start:stop]))
 
 
-def cookie(controls: Any) -> bytes:
+def cookie(controls: Controls) -> bytes:
     """Return the cookie of the paged results control, empty after the last page (RFC 2696 2)."""
-    value = _control(controls, PAGED_RESULTS_OID)
-    if value is None:
+    if PAGED_RESULTS_OID not in controls:
         return b""
-    ((_, _, _, (_, found)),) = asn1.decode_sequence(value, 0, len(value))
-    return bytes(found[3])
+    value = controls[PAGED_RESULTS_OID] or b""
+    (outer,) = ber.elements(value)
+    size, found = ber.inner(value, outer, ber.SEQUENCE)
+    ber.decode_integer(value, size)
+    return ber.octets(value, found)
 
 
-# Requests. With ldap3, encoding takes three times as long as receiving and decoding. Every round
-# sends the same requests, so those without a secret or a token are cached.
+# Requests. With ldap3, encoding takes longer than receiving and decoding. Every round sends the
+# same requests, so those without a secret or a token are cached.
 
 
 def _encode(request: Any) -> bytes:
@@ -254,7 +264,7 @@ def search_request(
         no_time_limit,
         types_only,
         search_filter.encode(filter_text),
-        ber.element(SEQUENCE, b"".join(ber.octet_string(each) for each in attributes)),
+        ber.element(ber.SEQUENCE, b"".join(ber.octet_string(each) for each in attributes)),
     )
     return ber.element(SEARCH, b"".join(fields))
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.ldap import ber, codec
-from ldaphealth.ldap.codec import Attributes, Entry, OctetsEntry, Response, Scope
+from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Response, Result, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
@@ -29,7 +29,11 @@ UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
 COUNTED_ENTRY_BYTES = 1024  # its DN, and 20 octets
 
+BETWEEN = (codec.ENTRY, codec.REFERENCE, codec.INTERMEDIATE)  # before the end of a search
+LARGEST_MESSAGE_ID = 2**15 - 1  # two octets, RFC 4511 4.1.1.1; then they begin again
+
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Count(Struct, frozen=True):
@@ -119,10 +123,10 @@ class Session:
             codec.search_request, base, scope, filter_text, (*attributes,), size_limit
         )
         entries: list[tuple[str, Attributes]] = []
-        code, response = self._exchange("search", request, codec.DONE, _appending_to(entries))
-        full = code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
-        if code != codec.SUCCESS and not full:
-            raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
+        result, _ = self._exchange("search", request, codec.DONE, _appending_to(entries))
+        full = result.code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
+        if result.code != codec.SUCCESS and not full:
+            raise _refused(FailureKind.RESULT, f"search below {base!r}", result)
         if len(attributes) == 1 and is_attribute(attributes[0]):
             name = attributes[0].lower()
             return tuple((dn, found.all_as(name)) for dn, found in entries)
@@ -140,22 +144,23 @@ class Session:
         )
         counted = 0
 
-        def count_entry(_: Any) -> None:
+        def count_entry(_: OctetsEntry) -> None:
             nonlocal counted
             counted += 1
 
         try:
             with self._connected().extra_bytes(size_limit * COUNTED_ENTRY_BYTES):
-                code, response = self._exchange("search", request, codec.DONE, count_entry)
+                result, _ = self._exchange("search", request, codec.DONE, count_entry)
         except SessionError as error:
             if error.failure.kind is not FailureKind.TOO_LARGE or not 0 < counted <= size_limit:
                 raise
             self.connect()
             self.bind()
             return Count(counted, limited=True)
-        limited = counted > 0 and code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
-        if code != codec.SUCCESS and not limited:
-            raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
+        is_limit = result.code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
+        limited = counted > 0 and is_limit
+        if result.code != codec.SUCCESS and not limited:
+            raise _refused(FailureKind.RESULT, f"search below {base!r}", result)
         return Count(counted, limited, limited_by_server=limited and counted < size_limit)
 
     def search_once(
@@ -197,15 +202,15 @@ class Session:
             entries: list[T] = []
             controls = self._request(codec.page_controls, page_size, cookie)
 
-            def keep(payload: Any, entries: list[T] = entries) -> None:
-                entries.append(reduced(codec.octets_entry(payload)))
+            def keep(entry: OctetsEntry, entries: list[T] = entries) -> None:
+                entries.append(reduced(entry))
 
-            code, response = self._exchange("search", request, codec.DONE, keep, controls)
+            result, returned = self._exchange("search", request, codec.DONE, keep, controls)
             if entries:
                 yield tuple(entries)
-            if code != codec.SUCCESS:
-                raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
-            cookie = self._decoded(codec.cookie, response.controls)
+            if result.code != codec.SUCCESS:
+                raise _refused(FailureKind.RESULT, f"search below {base!r}", result)
+            cookie = self._decoded(codec.cookie, returned)
             if not cookie:
                 return
             empty = 0 if entries else empty + 1
@@ -256,10 +261,10 @@ class Session:
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""
         request = self._request(codec.compare_request, dn, attribute, value)
-        code, response = self._exchange("compare", request, codec.COMPARE)
-        if code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
-            raise _refused(FailureKind.RESULT, f"compare on {dn!r}", response)
-        return code == codec.COMPARE_TRUE
+        result, _ = self._exchange("compare", request, codec.COMPARE)
+        if result.code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
+            raise _refused(FailureKind.RESULT, f"compare on {dn!r}", result)
+        return result.code == codec.COMPARE_TRUE
 
     def replace(self, dn: str, attribute: str, value: str) -> None:
         """Replace all values of the attribute by this one."""
@@ -334,51 +339,45 @@ class Session:
 
     def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
         """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
-        self._message_id += 1
+        self._message_id = self._message_id % LARGEST_MESSAGE_ID + 1
         body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
-        return ber.element(codec.SEQUENCE, body)
+        return ber.element(ber.SEQUENCE, body)
 
     def _exchange(
         self,
         operation: str,
         request: bytes,
         final: int,
-        receive_entry: Callable[[Any], None] | None = None,
+        receive_entry: Callable[[OctetsEntry], None] | None = None,
         controls: bytes = b"",
-    ) -> tuple[int, Response]:
-        """Send one request; return the result code and its final response.
+    ) -> tuple[Result, Controls]:
+        """Send one request; return the result and the controls of its final response.
 
-        `receive_entry` gets the payload of each SearchResultEntry; only a search has them.
+        `receive_entry` gets each SearchResultEntry; only a search has them.
         """
         transport = self._connected()
 
-        def run() -> tuple[int, Response]:
+        def run() -> tuple[Result, Controls]:
             transport.send(self._envelope(request, controls), operation)
             while True:
                 response = self._response(transport.receive(operation))
-                try:
-                    if response.tag == final:
-                        return response.code, response
-                    if response.tag == codec.ENTRY and receive_entry is not None:
-                        receive_entry(response.payload)
-                        continue
-                except Exception as error:
-                    raise _malformed(error) from error
-                is_between = response.tag in (codec.REFERENCE, codec.INTERMEDIATE)
-                if not is_between or receive_entry is None:
+                if response.tag == final:
+                    return _decoded(codec.result, response.payload), response.controls
+                if receive_entry is None or response.tag not in BETWEEN:
                     detail = f"unexpected type of response to {operation}"
                     raise SessionError(Failure(FailureKind.PROTOCOL, detail))
+                if response.tag == codec.ENTRY:
+                    receive_entry(_decoded(codec.octets_entry, response.payload))
+                elif response.tag == codec.REFERENCE:
+                    _decoded(codec.check_reference, response.payload)
 
-        result: tuple[int, Response] = self._timed(operation, run)
+        done: tuple[Result, Controls] = self._timed(operation, run)
         self.counts[operation] = self.counts.get(operation, 0) + 1
-        return result
+        return done
 
     def _response(self, message: bytes) -> Response:
         """Decode one message, which must be a response to the latest request."""
-        try:
-            response = codec.response(message)
-        except Exception as error:  # with malformed bytes ldap3 raises any error
-            raise _malformed(error) from error
+        response = _decoded(codec.response, message)
         if response.message_id == 0 and response.tag == codec.EXTENDED:
             raise _disconnected(response)
         if response.message_id != self._message_id:
@@ -396,25 +395,25 @@ class Session:
         *,
         fatal: bool = False,
         controls: bytes = b"",
-    ) -> Any:
+    ) -> Controls:
         """Do one operation, and return the controls of its response.
 
         `fatal`: without success the session is closed.
         """
-        code, response = self._exchange(operation, request, final, controls=controls)
-        if code != codec.SUCCESS:
+        result, returned = self._exchange(operation, request, final, controls=controls)
+        if result.code != codec.SUCCESS:
             if fatal:
                 self.close()
-            raise _refused(kind, operation, response)
-        return response.controls
+            raise _refused(kind, operation, result)
+        return returned
 
-    def _decoded(self, decode: Callable[[Any], T], controls: Any) -> T:
+    def _decoded(self, decode: Callable[[Controls], T], controls: Controls) -> T:
         """Decode a control of a response; a malformed one ends the session."""
         try:
-            return decode(controls)
-        except Exception as error:  # as in `_response`
+            return _decoded(decode, controls)
+        except SessionError:
             self.close()
-            raise _malformed(error) from error
+            raise
 
 
 def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = None) -> Session:
@@ -429,8 +428,8 @@ def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = 
     return session
 
 
-def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[Any], None]:
-    return lambda payload: entries.append(codec.entry(payload))
+def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[OctetsEntry], None]:
+    return lambda found: entries.append(codec.entry(found))
 
 
 def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
@@ -441,14 +440,18 @@ def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
     return entries[0][1]
 
 
-def _malformed(error: Exception) -> SessionError:
-    detail = f"what the server sent is not LDAP: {printable(str(error)) or type(error).__name__}"
-    return SessionError(Failure(FailureKind.PROTOCOL, detail))
+def _decoded(decode: Callable[[U], T], received: U) -> T:
+    """Decode a part of a response; SessionError if it is malformed."""
+    try:
+        return decode(received)
+    except ValueError as error:
+        detail = f"what the server sent is not LDAP: {printable(str(error))}"
+        raise SessionError(Failure(FailureKind.PROTOCOL, detail)) from error
 
 
-def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
+def _refused(kind: FailureKind, doing: str, result: Result) -> SessionError:
     """Return the error for a result code, with the server's message in printable form."""
-    name, message = response.code_name, response.message
+    name, message = result.code_name, result.message
     detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
     return SessionError(Failure(kind, detail, name, answered=True))
 
@@ -456,8 +459,8 @@ def _refused(kind: FailureKind, doing: str, response: Response) -> SessionError:
 def _disconnected(response: Response) -> SessionError:
     """Return the error for a Notice of Disconnection (RFC 4511 4.4.1)."""
     try:
-        name = response.code_name
-    except (IndexError, TypeError):
+        name = codec.result(response.payload).code_name
+    except ValueError:
         name = ""
     detail = f"the server closed the session: {name or 'no reason given'}"
     return SessionError(Failure(FailureKind.CONNECT, detail, name))

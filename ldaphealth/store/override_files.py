@@ -9,14 +9,17 @@ verdict files, with the end of the override twice, because the first one is on t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.files.atomic_file import write
+from ldaphealth.files.regular_file import read_regular_file
 from ldaphealth.guard import Memory, Override
 from ldaphealth.model import OverrideAction
 
 MAGIC = "ldaphealth1"
+MAX_BYTES = 1000  # of one line
 MODE, DIRECTORY_MODE = 0o640, 0o750  # as the state file and its directory
 # The exit statuses for MISC_CHECK, without and with misc_dynamic, as in sinks/keepalived.py.
 STATUSES: Mapping[OverrideAction, str] = {"drain": "1 2", "out": "1 1"}
@@ -76,12 +79,12 @@ def read_override_files(
 
 def _override(path: Path, server: str, boot_id: str, shift_seconds: float) -> Override | None:
     try:
-        line = path.read_text("ascii") if path.is_file() else ""
+        line = read_regular_file(path, MAX_BYTES).decode("ascii")
         magic, plain, weighted, until, name, boot, epoch, *_ = line.split()
         ends = float(until) if boot == boot_id else float(epoch) - shift_seconds
     except (OSError, ValueError):
         return None
-    if (magic, name) != (MAGIC, server):
+    if (magic, name) != (MAGIC, server) or not isfinite(ends):
         return None
     actions = [each for each, written in STATUSES.items() if written == f"{plain} {weighted}"]
     return Override(actions[0], ends) if actions else None

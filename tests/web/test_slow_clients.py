@@ -31,6 +31,7 @@ from ldaphealth.web.http_connection import (
     MOST_HEAD_BYTES,
     HttpConnection,
 )
+from tests.lateness import Stopwatch, repeated_when_late
 from tests.web.listening import HOST, Listening, cluster, received, verdict
 
 ATTACKERS = 200
@@ -97,13 +98,14 @@ def visitors(port: int) -> int:
 
 
 @pytest.mark.parametrize("content", [b"GET /" + b"x" * 9000, b"\r\n" * 4000], ids=["head", "lines"])
+@repeated_when_late
 def test_a_health_check_gets_through_two_hundred_drippers(web: Listening, content: bytes) -> None:
     with Drippers(web.port, content) as drippers:
         slowest = 0.0
         for _ in range(20):
-            began = time.monotonic()
-            assert web.get("/health/c/a").status == 200
-            slowest = max(slowest, time.monotonic() - began)
+            with Stopwatch() as watch:
+                assert web.get("/health/c/a").status == 200
+            slowest = max(slowest, watch.seconds)
             assert visitors(web.port) <= MOST_CONNECTIONS + 8  # those on their way out
             time.sleep(0.1)
         assert drippers.came_again > MOST_CONNECTIONS
@@ -111,12 +113,13 @@ def test_a_health_check_gets_through_two_hundred_drippers(web: Listening, conten
     assert slowest < PROMPT_SECONDS
 
 
+@repeated_when_late
 def test_haproxy_gets_through_two_hundred_drippers(web: Listening) -> None:
     with Drippers(web.haproxy_port, b"c/" + b"a" * 200) as drippers:
         for _ in range(20):
-            began = time.monotonic()
-            assert web.agent_check(b"c/a\n") == b"up 100%\n"
-            assert time.monotonic() - began < PROMPT_SECONDS
+            with Stopwatch() as watch:
+                assert web.agent_check(b"c/a\n") == b"up 100%\n"
+            assert watch.seconds < PROMPT_SECONDS
             time.sleep(0.1)
         assert drippers.came_again > MOST_CONNECTIONS
 
@@ -135,12 +138,13 @@ def tls_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
         yield listening
 
 
+@repeated_when_late
 def test_tls_gets_through_two_hundred_stalled_handshakes(tls_web: Listening) -> None:
     with Drippers(tls_web.port, CLIENT_HELLO + b"\x00" * 500) as drippers:
         for _ in range(10):
-            began = time.monotonic()
-            assert tls_web.get("/health/c/a").status == 200
-            assert time.monotonic() - began < PROMPT_SECONDS
+            with Stopwatch() as watch:
+                assert tls_web.get("/health/c/a").status == 200
+            assert watch.seconds < PROMPT_SECONDS
             assert visitors(tls_web.port) <= MOST_CONNECTIONS + 8
             time.sleep(0.1)
         assert drippers.came_again > MOST_CONNECTIONS
@@ -193,6 +197,7 @@ def gone_after(client: socket.socket, drip: bytes) -> float:
     return time.monotonic() - began
 
 
+@repeated_when_late
 def test_everything_that_a_client_does_has_its_deadline(tls_web: Listening) -> None:
     many = cluster("c", "a", *(f"s{number}" for number in range(2000)))
     with Listening((many,)) as web, ThreadPoolExecutor() as threads:
@@ -251,15 +256,16 @@ def test_a_connection_can_be_used_again(web: Listening) -> None:
             assert found.count(b"HTTP/1.1 200") == requests
 
 
+@repeated_when_late
 def test_answers_on_one_connection_wait_for_no_acknowledgement(web: Listening) -> None:
     client = http.client.HTTPConnection(HOST, web.port, timeout=5)
-    began = time.monotonic()
-    for _ in range(50):
-        client.request("GET", "/health/c/a")
-        assert client.getresponse().read()
+    with Stopwatch() as watch:
+        for _ in range(50):
+            client.request("GET", "/health/c/a")
+            assert client.getresponse().read()
     client.close()
 
-    assert time.monotonic() - began < 1.0  # 2 s, if each body waited 40 ms
+    assert watch.seconds < 1.0  # 2 s, if each body waited 40 ms
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -310,6 +316,7 @@ with Listening() as web:
 """
 
 
+@repeated_when_late
 def test_a_health_check_gets_through_where_no_descriptors_are_left() -> None:
     command = [sys.executable, "-W", "ignore", "-c", WITH_FEW_DESCRIPTORS]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -323,19 +330,18 @@ def test_a_health_check_gets_through_where_no_descriptors_are_left() -> None:
         for _ in range(MOST_CONNECTIONS - 20):
             stack.enter_context(socket.create_connection((HOST, port), 5.0))
         for _ in range(3):
-            began = time.monotonic()
-            with socket.create_connection((HOST, port), 5.0) as client:
+            with Stopwatch() as watch, socket.create_connection((HOST, port), 10.0) as client:
                 client.sendall(REQUEST)
                 assert client.recv(4096).startswith(b"HTTP/1.1 200")
-            assert time.monotonic() - began < 4.0  # it gets through those who came before
+            assert watch.seconds < 4.0  # it gets through those who came before
 
 
 def test_the_end_waits_for_nobody(web: Listening) -> None:
     with Drippers(web.port, b"x" * 100), web.connected() as keep_alive:
         keep_alive.sendall(REQUEST)
         assert keep_alive.recv(4096).startswith(b"HTTP/1.1 200")
-        began = time.monotonic()
-        web.server.close()
-        assert time.monotonic() - began < 0.9
+        with Stopwatch() as watch:
+            web.server.close()
+        assert watch.seconds < 0.9
         with pytest.raises(OSError, match="refused"):
             web.connected()
