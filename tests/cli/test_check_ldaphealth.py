@@ -21,7 +21,7 @@ from ldaphealth.control.server import ControlServer
 from ldaphealth.model import Snapshot
 from ldaphealth.sinks.json_document import snapshot_document
 from tests.hostile import servers
-from tests.lateness import Stopwatch, repeated_when_late
+from tests.lateness import LATE_SECONDS, Stopwatch, repeated_when_late
 from tests.sinks.snapshots import DRAINED, HEALTHY, ONE_OUT
 
 PLUGIN = Path(sys.executable).with_name("check_ldaphealth")
@@ -179,7 +179,10 @@ def test_the_timeout_holds_against_any_server(behave: servers.Behaviour, words: 
             "-H", "127.0.0.1", "-p", str(port), "-b", BASE, "-t", f"{TIMEOUT_SECONDS:g}"
         )
 
-    assert (status, words in out) == (2, True), out
+    # Where Python itself had not started in time, this is all that the plugin can know.
+    starved = watch.late_seconds > LATE_SECONDS and out.endswith("- no answer within 2 s\n")
+    assert status == 2
+    assert words in out or starved, out
     assert watch.seconds < TIMEOUT_SECONDS + 0.2
 
 
