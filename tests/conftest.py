@@ -32,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills-seed", type=int, default=1, help="another number: other moments (default: 1)"
     )
     parser.addoption(
+        "--reloads", type=int, default=300, help="how often an agent reloads (default: 300)"
+    )
+    parser.addoption(
         "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
     )
 
