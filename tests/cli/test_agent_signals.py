@@ -4,88 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from demo import wait
+from tests.cli.started_agent import START_SECONDS, started
 
-CONFIGURATION = """\
-clusters:
-  c:
-    interval_seconds: 0.2
-    deadline_seconds: 0.1
-    servers: {{s: "ldap://127.0.0.1:1"}}
-agent:
-  runtime_directory: {directory}/run
-  state_directory: {directory}/state
-"""
-START_SECONDS = 20.0
 STEPS = 8  # moments of a start at which a signal comes
 MOST_MIB = 1.0  # that memory may grow in the second half of the reloads
-
-
-class Started:
-    """An agent from its first instruction on, and its log."""
-
-    def __init__(self, directory: Path) -> None:
-        self.config = directory / "ldaphealth.yaml"
-        self.config.write_text(CONFIGURATION.format(directory=directory))
-        path = directory / "log"
-        with path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "ldaphealth", "agent", "--config", str(self.config)],
-                stdin=subprocess.DEVNULL,
-                stderr=log,
-            )
-        self._log, self._read = path.open(encoding="utf-8"), ""
-
-    @property
-    def log(self) -> str:
-        """Return all lines."""
-        self._read += self._log.read()
-        return self._read
-
-    @property
-    def has_entered(self) -> bool:
-        """Return whether the entry point keeps SIGHUP, or the agent handles it: proc(5)."""
-        try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-        except FileNotFoundError:
-            return False
-        masks = dict(line.split(":", 1) for line in status.splitlines() if line.startswith("Sig"))
-        safe = int(masks["SigBlk"], 16) | int(masks["SigCgt"], 16)
-        return bool(safe >> (signal.SIGHUP - 1) & 1)
-
-    def count(self, event: str) -> int:
-        """Return how many lines have this event."""
-        return self.log.count(f"event={event}")
-
-    def wait_for(self, event: str, times: int = 1) -> None:
-        """Wait until it was logged so often."""
-        wait.until(lambda: self.count(event) >= times, START_SECONDS, f"no {event}: {self.log}")
-
-    def end(self) -> int:
-        """Stop it, and return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(START_SECONDS)
-
-
-@contextmanager
-def started(directory: Path) -> Iterator[Started]:
-    agent = Started(directory)
-    try:
-        yield agent
-    finally:
-        agent.process.kill()
-        agent.process.wait()
-        agent._log.close()
 
 
 def start_seconds(directory: Path) -> float:
@@ -137,7 +66,7 @@ def test_a_flood_of_signals_makes_few_reloads_and_ends_nothing(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"clusters: [", "not YAML", id="not YAML"),
+        pytest.param(b"clusters: [", "line 1", id="not YAML"),
         pytest.param(b"\x00" * 4096, "not YAML", id="zeros"),
         pytest.param(None, "is a FIFO", id="a FIFO"),
         pytest.param(b"clusters: {}", "clusters", id="no clusters"),
