@@ -35,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--reloads", type=int, default=300, help="how often an agent reloads (default: 300)"
     )
     parser.addoption(
+        "--days", type=float, default=1.0, help="how long a simulated site is watched (default: 1)"
+    )
+    parser.addoption(
         "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
     )
 
