@@ -32,7 +32,7 @@ CHECKS = ("connect", "bind", "search", "replication", "latency", "unbind")
 # The longest time out after flaps, and as many good probes as the check `session` wants.
 WELL_SECONDS = 5.0 * 2**5 + 16 * INTERVAL_SECONDS + 60.0
 ACTIONS: tuple[OverrideAction | None, ...] = ("drain", "in", "out", None)
-CHANGE_SECONDS = 20.0  # between two changes that all servers receive
+CHANGE_SECONDS = 4.0  # between two changes that all servers receive; fills the caches soon
 
 
 class Fault(Enum):
