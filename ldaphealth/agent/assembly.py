@@ -37,6 +37,7 @@ from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.kept_observations import kept_path
+from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def claim_directories(settings: AgentSettings, stack: ExitStack) -> ClaimedDirec
     cleared = clear_temporary_files(
         settings.runtime_directory,
         settings.state_directory,
+        override_directory(settings.state_directory),
         settings.verdict_directory,
         settings.track_directory,
     )

@@ -23,7 +23,6 @@ from ldaphealth.model import (
     Basis,
     CheckEffect,
     Failure,
-    FailureKind,
     Finding,
     Observation,
     Role,
@@ -149,8 +148,8 @@ def _is_counted(failure: Failure) -> bool:
 
 
 def _is_no_service(failure: Failure) -> bool:
-    """Return whether the time of the session says nothing; a timeout took that long at least."""
-    return trust(failure) is Trust.HARD and failure.kind is not FailureKind.TIMEOUT
+    """Return whether the time of the session says nothing: other checks report it."""
+    return trust(failure) is Trust.HARD
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:

@@ -185,7 +185,7 @@ def test_a_broken_file_of_its_own_stops_nothing_and_is_set_aside(
     assert str(aside[0]) in agent.log()
 
 
-def test_a_state_that_was_cut_off_keeps_the_overrides_that_can_be_read(agent: RunningAgent) -> None:
+def test_a_state_that_was_cut_off_keeps_all_overrides(agent: RunningAgent) -> None:
     for server in ("ldap1", "ldap2"):
         reason = f"for {server}"
         assert agent.run("drain", f"c/{server}", "--for", "1h", "--reason", reason).returncode == 0
@@ -199,8 +199,9 @@ def test_a_state_that_was_cut_off_keeps_the_overrides_that_can_be_read(agent: Ru
 
     assert f"cannot read all overrides: {path}: " in one_shot.stderr
     held = {each["server"]: each["held_by"] for each in json.loads(one_shot.stdout)["verdicts"]}
-    assert (held["c/ldap1"], held["c/ldap2"]) == ("override", "")
-    assert [*agent.status()["overrides"]] == ["c/ldap1"]
+    # The file for keepalived's script has the second one.
+    assert (held["c/ldap1"], held["c/ldap2"]) == ("override", "override")
+    assert sorted(agent.status()["overrides"]) == ["c/ldap1", "c/ldap2"]
     aside = [*path.parent.glob("state.json.broken-*")]
     assert [each.read_bytes() for each in aside] == [broken]
     assert "the state is damaged; what can be read of it is used" in agent.log()
@@ -256,6 +257,9 @@ def test_no_umask_changes_a_mode(agent: RunningAgent, bits: int) -> None:
         "state/history.sqlite3": 0o640,
         "state/history.sqlite3-shm": 0o640,
         "state/history.sqlite3-wal": 0o640,
+        "state/overrides": 0o750,
+        "state/overrides/c": 0o750,
+        "state/overrides/c/ldap1": 0o640,
         "state/reads.json": 0o640,
         "state/state.json": 0o640,
     }

@@ -164,7 +164,7 @@ def test_overrides_are_known_although_the_state_cannot_be_read(balancer: Balance
     )
 
     assert done.returncode == STATUS_DRAINED
-    assert b"cannot read the overrides" in done.stderr
+    assert b"cannot read all overrides" in done.stderr
 
 
 def soft_failure(node: Node) -> None:

@@ -21,11 +21,11 @@ from tests.slapd.running_agent import RunningAgent
 pytestmark = pytest.mark.slapd
 HOST = "127.0.0.1"
 PATHS = ("/", "/metrics", "/api/v1/status", "/probe?target=c", "/probe?target=c/ldap1", "/ready")
-WARM_UP_SECONDS = 600.0  # or a third of a short run
-SHORT_SECONDS = 60.0
+WARM_UP_SECONDS = 600.0  # or a third of a short run; caches of a fixed size fill meanwhile
 MOST_MIB = 4.0  # that memory may grow after the warm-up
 MOST_MIB_OF_SHORT = 12.0
 SAMPLE_SECONDS = 60.0  # or a twelfth of a short run
+MOST_THREADS = 64  # with four servers; each set grows to what was needed at the same time
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def test_memory_and_threads_stay_flat(
         print(dict(zip([*PATHS, "status"], counts, strict=True)))  # noqa: T201
         assert min(counts) > 0
         warm = [each for each in figures if each[0] >= warm_up]
-        most = MOST_MIB if seconds > SHORT_SECONDS else MOST_MIB_OF_SHORT
+        most = MOST_MIB if seconds > 2 * WARM_UP_SECONDS else MOST_MIB_OF_SHORT
         assert max(mib for _, mib, _ in warm) - warm[0][1] < most
-        assert max(threads for _, _, threads in warm) <= warm[0][2] + 2
+        assert max(threads for _, _, threads in figures) <= MOST_THREADS, "however many requests"
     reserved.release()
