@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo import wait
+from demo import ports, wait
+from demo.certificates import Authority
 from tests.cli.started_agent import START_SECONDS, started
 
+HOST = "127.0.0.1"
 STEPS = 8  # moments of a start at which a signal comes
 MOST_MIB = 1.0  # that memory may grow in the second half of the reloads
 
@@ -97,7 +99,12 @@ def test_a_configuration_that_is_refused_changes_nothing(
 
 def test_many_reloads_leave_memory_as_it_is(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     reloads = pytestconfig.getoption("reloads")
-    with started(tmp_path) as agent:
+    reserved = ports.reserve(1, (HOST,))
+    issued = Authority(tmp_path).issue("agent", (HOST,))
+    files = f'certificate_file: "{issued.chain}", key_file: "{issued.key}"'
+    http = f'  http: {{listen: "{HOST}:{reserved.ports[0]}", {files}}}\n'
+    reserved.release()
+    with started(tmp_path, http) as agent:
         agent.wait_for("started")
         process = psutil.Process(agent.process.pid)
         seen: list[float] = []
