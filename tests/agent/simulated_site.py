@@ -60,6 +60,7 @@ FAILURES: Mapping[Fault, tuple[str, Failure]] = {  # the check that fails, and h
     Fault.NO_NAME: ("connect", Failure(FailureKind.RESOLVE, "no such name", is_local=True)),
 }
 HARD = frozenset({Fault.DOWN, Fault.SILENT, Fault.BUSY})
+SOFT = (Fault.LATE, Fault.EMPTY, Fault.REFUSED, Fault.BEHIND)
 SHARED = (Fault.SILENT, Fault.REFUSED, Fault.LATE, Fault.NO_NAME)  # what all may have at once
 
 
@@ -116,6 +117,12 @@ class Site:
         """Give one server a fault for a while."""
         server = self.random.choice([*self.lately])
         self.faults[server] = self.random.choice([*Fault]), self.now + self._while()
+
+    def break_most(self) -> None:
+        """Give most servers faults for a while that remove them softly, few of them the same."""
+        until = self.now + self._while()
+        for place, server in enumerate(self.random.sample([*self.lately], SERVERS - 1)):
+            self.faults[server] = SOFT[place % len(SOFT)], until
 
     def break_all(self) -> None:
         """Give all servers the same fault for a while."""
@@ -238,5 +245,5 @@ class Site:
                 self.lately[server].good_since = max(self.now, override.until)
         changes, fresh = self.pool.decide(self.now)
         self.changes += len(changes)
-        for server in self.pool.in_doubt(fresh):
+        for server in sorted(self.pool.in_doubt(fresh)):  # in the same order in each run
             self._schedule.hurry(server, self.now + 0.5)

@@ -25,6 +25,7 @@ RULES = 6
 LEAST_APPLIED = 50  # of each rule, in a day
 EVENTS: tuple[tuple[float, Callable[[Site], None]], ...] = (  # once in so many seconds
     (300.0, Site.break_one),
+    (3600.0, Site.break_most),
     (3600.0, Site.break_all),
     (2400.0, Site.override),
     (1800.0, Site.reload),
