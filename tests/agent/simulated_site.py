@@ -27,6 +27,7 @@ SERVERS = 6
 FLOOR = 3
 INTERVAL_SECONDS = 10.0
 CONFIRM_SECONDS = 0.3
+LONGEST_ROUND_SECONDS = 5.0
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHECKS = ("connect", "bind", "search", "replication", "latency", "unbind")
 # The longest time out after flaps, and as many good probes as the check `session` wants.
@@ -125,8 +126,9 @@ class Site:
             self.faults[server] = SOFT[place % len(SOFT)], until
 
     def break_all(self) -> None:
-        """Give all servers the same fault for a while."""
+        """Give all servers the same fault for a while, after the rounds that have begun."""
         if self.shared is None or self.now > self.shared[1]:
+            self.now += LONGEST_ROUND_SECONDS  # an answer that ends later would contradict it
             self.well_before = set(self.well())
             self.shared = self.random.choice(SHARED), self.now + self._while()
 
