@@ -244,9 +244,10 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ReasonCode(
         code="limited",
         checks=("search",),
-        states=UNKNOWN,
-        trusts=(Trust.LOCAL,),
-        means="a size limit hides whether there are enough entries, or too many",
+        states=(State.CRITICAL, State.UNKNOWN),
+        trusts=(Trust.EXPECTATION, Trust.LOCAL),
+        means="a size limit hides whether there are enough entries, or too many. CRITICAL if it is "
+        "one of the server, below `size_limit`",
         remedy="raise `olcLimits` of the account, or search for fewer",
     ),
     ReasonCode(

@@ -29,7 +29,14 @@ from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import BaselineChange, Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.rounds.round import Probe, RoundPlan, last_probe, run_round, silent_since
+from ldaphealth.rounds.round import (
+    Probe,
+    RoundPlan,
+    last_answer,
+    last_probe,
+    run_round,
+    silent_since,
+)
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -263,9 +270,8 @@ class Agent:
         def on_boot_clock(at: MonotonicSeconds | None) -> BootSeconds | None:
             return None if at is None else max(began, ended - (monotonic_ended - at))
 
-        return RoundPeriod(
-            began, ended, on_boot_clock(last_probe(seen)), on_boot_clock(silent_since(seen))
-        )
+        moments = (last_probe(seen), silent_since(seen), last_answer(seen))
+        return RoundPeriod(began, ended, *map(on_boot_clock, moments))
 
     def _wait(self, wake: BootSeconds) -> bool:
         """Wait for messages until `wake` and handle all of them. Return False to stop."""

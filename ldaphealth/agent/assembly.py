@@ -71,6 +71,7 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
         runtime = claim_directories(settings.agent, stack)
         make_track_directories(settings)
         daemon = _assembled(settings)
+        del settings  # the agent has it; its passwords must not outlive a reload here
         _handle_signals(daemon, file)
         _open_web_server(daemon, stack)
         _open_control_socket(daemon, runtime, stack)

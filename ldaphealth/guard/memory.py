@@ -20,13 +20,15 @@ class RoundPeriod(Struct, frozen=True):
     """When one round of a server began and ended.
 
     A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the
-    last one, and `silent_since` that of its silence; None: it began with the round.
+    last one, and `silent_since` that of its silence; None: it began with the round. `answered` is
+    when the server last answered in it; None: at its end.
     """
 
     began: BootSeconds
     ended: BootSeconds
     last_began: BootSeconds | None = None
     silent_since: BootSeconds | None = None
+    answered: BootSeconds | None = None
 
 
 class ServerMemory(Struct, frozen=True, kw_only=True):
@@ -37,7 +39,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     them that are known to be its own: without a silence of which no other server showed that.
     `fell` are the recent times when it went out of service. `returned`: it returned to service at
     `since`. `by_operator`: it went out by an override. `began` is the beginning of its latest
-    probe. `answered` is the end of the latest round with LDAP service, 0 if none; `answers` has
+    probe. `answered` is its latest answer in a round with LDAP service, 0 if none; `answers` has
     that and a few before it. `silent_since` is the beginning of the first of the latest probes in a
     row without LDAP service, and `contradicted_at` when another server was first known to answer
     after that. `failing` names the checks that took it out, or are about to.

@@ -117,10 +117,11 @@ class Reading(Struct, frozen=True, kw_only=True):
             known = (past.silent_since, self.round.silent_since, self.round.began)
             past = replace(past, silent_since=next(each for each in known if each is not None))
         else:
+            at = self.round.ended if self.round.answered is None else self.round.answered
             past = replace(
                 past,
-                answered=self.round.ended,
-                answers=(*past.answers, self.round.ended)[-MOST_ANSWERS:],
+                answered=at,
+                answers=(*past.answers, at)[-MOST_ANSWERS:],
                 silent_since=None,
                 contradicted_at=None,
             )

@@ -33,6 +33,7 @@ FailedCheck = tuple[str, FailureKind]  # the name of a check that failed, and th
 # The first one continues: a server that needs most of its deadline is slow, and not dead.
 SLOW_PART = 0.5
 PAUSE_SECONDS = 0.3
+GRACE_SECONDS = 0.2  # after the deadline, for a probe that ends at it to report its end
 
 
 class RoundPlan(Struct, frozen=True):
@@ -111,6 +112,23 @@ def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
             return seen[end - 1].started_at if is_late else began
         began, end = seen[start].started_at, start
     return began
+
+
+def last_answer(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+    """Return when the server last answered in a round that ran into its deadline.
+
+    None for another round: it ended with an answer, or without any. A connection alone is no
+    answer: the kernel accepts it for a server that is stopped.
+    """
+    if not any(kind is FailureKind.TIMEOUT for _, kind in failed_checks(seen)):
+        return None
+    silent = (FailureKind.TIMEOUT, FailureKind.CONNECT)
+    ends = [
+        each.ended_at
+        for each in seen
+        if each.check != seen[0].check and (each.failure is None or each.failure.kind not in silent)
+    ]
+    return max(ends, default=seen[0].started_at)
 
 
 def failed_checks(seen: Iterable[AnyObservation]) -> frozenset[FailedCheck]:
@@ -216,9 +234,10 @@ class _ParallelProbe:
         self._second.cancel()
 
     def wait(self) -> Observations:
-        """Wait for its observations until the deadline; none if it has not ended by then."""
+        """Wait for its observations, which end at the deadline; none if it hangs."""
         while not self._second.done() and (left := self._deadline.at - self._deadline.now()) > 0:
             wait([self._second], left)
+        wait([self._second], GRACE_SECONDS)
         if not self._second.done():
             return []
         if error := self._second.exception():

@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.files.credential import passed_file
 from ldaphealth.files.secret_file import read_secret
 from ldaphealth.model import Secret
 from ldaphealth.settings import HttpSettings
@@ -45,7 +46,7 @@ def read_http_files(settings: HttpSettings) -> HttpFiles:
     token = read_secret(Path(settings.token_file)) if settings.token_file else None
     if settings.web_config_file:
         path = Path(settings.web_config_file)
-        file = read_web_config_file(path)
+        file = read_web_config_file(Path(passed_file(str(path))))
         credentials = _hashed(file)
         files = HttpFiles(
             tls=_tls(file.tls_server_config, path.parent),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ldaphealth.files.credential import passed_file
 from ldaphealth.web.web_config_file import CURVES, VERSIONS, TlsServerConfig
 
 
@@ -36,7 +37,9 @@ def server_tls_context(settings: TlsServerConfig, directory: Path) -> ssl.SSLCon
 
 def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, directory: Path) -> None:
     names = filter(None, dict.fromkeys((settings.cert_file, settings.key_file)))
-    where = " and ".join(str(directory / name) for name in names) or "tls_server_config"
+    where = (
+        " and ".join(passed_file(str(directory / name)) for name in names) or "tls_server_config"
+    )
     try:
         with (
             _pem(settings.cert, settings.cert_file, directory) as certificate,
@@ -50,7 +53,8 @@ def _load_certificate(context: ssl.SSLContext, settings: TlsServerConfig, direct
 def _load_client_authority(
     context: ssl.SSLContext, settings: TlsServerConfig, directory: Path
 ) -> None:
-    path = directory / settings.client_ca_file if settings.client_ca_file else None
+    name = settings.client_ca_file
+    path = passed_file(str(directory / name)) if name else None
     try:
         context.load_verify_locations(path, cadata=settings.client_ca or None)
     except (OSError, ValueError) as error:  # ValueError: not ASCII
@@ -62,7 +66,7 @@ def _load_client_authority(
 def _pem(text: str, name: str, directory: Path) -> Iterator[str]:
     """Return the path of a file, or of an unnamed file in memory: OpenSSL is only given paths."""
     if name:
-        yield str(directory / name)
+        yield passed_file(str(directory / name))
         return
     descriptor = os.memfd_create("pem")
     try:

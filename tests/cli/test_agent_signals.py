@@ -115,4 +115,4 @@ def test_many_reloads_leave_memory_as_it_is(tmp_path: Path, pytestconfig: pytest
         grown = max(seen[reloads // 2 :]) - seen[reloads // 2]
         print(f"{reloads} reloads: {seen[0]:.1f} MiB, {seen[reloads // 2]:.1f}, {seen[-1]:.1f}")  # noqa: T201
         assert grown < MOST_MIB
-        assert len(process.open_files()) + process.num_threads() < 40
+        assert process.num_threads() < 40

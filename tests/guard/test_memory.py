@@ -188,6 +188,23 @@ def test_a_soft_failure_does_not_wait_for_servers_without_service_nor_for_long()
     assert story.round({"s1": SOFT}, SETTLE.believe_seconds).of("s1") == "out"
 
 
+def test_a_round_that_ran_into_its_deadline_shows_no_answer_at_its_end() -> None:
+    """All servers freeze, the last one in the middle of a round, which ends as too slow."""
+    story = Story().all(GOOD)
+    frozen = story.now + 1.0
+    story.now += 6.0
+    for name in ("s0", "s1", "s2"):
+        story.seen[f"c/{name}"] = findings(f"c/{name}", HARD)
+    story.seen["c/s3"] = findings("c/s3", SOFT)
+    silent = RoundPeriod(frozen + 0.5, story.now, frozen + 3.0)
+    story.decide(dict.fromkeys(("c/s0", "c/s1", "c/s2"), silent))
+    story.decide({"c/s3": RoundPeriod(frozen - 0.1, story.now, answered=frozen)})
+
+    story.all(HARD, after=5.0)
+
+    assert all(each.in_service for each in story.verdicts.values())
+
+
 @pytest.mark.parametrize("silent_rounds", [1, 2, 8])
 def test_the_first_late_answer_after_a_lost_network_removes_none(silent_rounds: int) -> None:
     story = Story().all(GOOD)

@@ -19,6 +19,7 @@ from ldaphealth.rounds.round import (
     Probe,
     RoundPlan,
     failed_checks,
+    last_answer,
     last_probe,
     run_round,
     silent_since,
@@ -378,3 +379,20 @@ def test_a_silence_begins_with_the_first_probe_without_an_answer(
     ]
 
     assert silent_since(seen) == expected
+
+
+def test_the_last_answer_of_a_round_that_ran_into_its_deadline() -> None:
+    def at(check: str, began: float, failure: Failure | None = None) -> AnyObservation:
+        return Observation(
+            server="c/s", check=check, started_at=began, duration_seconds=0.5, failure=failure
+        )
+
+    late = replace(SILENT, answered=True)
+    first = [at("connect", 1.0), at("bind", 2.0), at("search", 3.0, late)]
+
+    assert last_answer(first) == 2.5
+    assert last_answer([*first, at("connect", 3.0), at("bind", 3.5, late)]) == 2.5
+    assert last_answer([at("connect", 1.0, late)]) == 1.0
+    assert last_answer([*first, at("connect", 3.0), at("bind", 3.5), at("search", 4.0)]) is None
+    assert last_answer([at("connect", 1.0), at("search", 2.0, NO_ENTRY)]) is None
+    assert last_answer([]) is None
