@@ -5,7 +5,7 @@ MINUTES ?= 30
 SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-traffic soak-healthy kills fuzz audit sbom docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -63,7 +63,11 @@ screenshots: venv packages  ## Test the page in Chromium and write screenshots t
 soak: venv packages soak-healthy soak-traffic  ## Run the long tests: two balancers for 2 minutes, soak-healthy, soak-traffic
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
 
-soak-traffic: venv packages  ## Memory and threads of an agent with many clients, for two hours
+reloads: venv  ## Memory of an agent that reloads 10,000 times (10 minutes), and of a simulated week
+	$(BIN)/pytest -s --reloads 10000 tests/cli/test_agent_signals.py -k memory
+	$(BIN)/pytest -s --days 7 tests/agent/test_simulated_day.py
+
+soak-traffic: venv packages  ## Memory each minute of an agent with many clients, for two hours
 	$(BIN)/pytest -s --traffic-seconds 7200 tests/slapd/test_traffic.py
 
 soak-healthy: venv packages  ## An agent under healthy load with restarts, also with all CPUs busy (MINUTES=30 each)

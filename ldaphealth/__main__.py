@@ -1,106 +1,30 @@
-"""The entry point of the program: the table of commands, and the exit status."""
+"""The entry point of the program. It imports little before the agent's signals are safe."""
 
 from __future__ import annotations
 
-import importlib
-import io
 import os
+import signal
 import sys
-from typing import NoReturn
-
-import click
-
-from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.private_memory import keep_memory_private
-from ldaphealth.text.printable import printable
-from ldaphealth.text.suggestion import suggestion
-
-INTERRUPTED = 130  # as in a shell: 128 plus SIGINT
-PIPE = 141  # 128 plus SIGPIPE
-COMMANDS = {  # the module and the function of each command
-    "check": "ldaphealth.cli.check:check_command",
-    "agent": "ldaphealth.cli.agent:agent_command",
-    "status": "ldaphealth.cli.operate:status_command",
-    "explain": "ldaphealth.cli.operate:explain_command",
-    "history": "ldaphealth.cli.operate:history_command",
-    "drain": "ldaphealth.cli.operate:drain_command",
-    "undrain": "ldaphealth.cli.operate:undrain_command",
-    "force-in": "ldaphealth.cli.operate:force_in_command",
-    "force-out": "ldaphealth.cli.operate:force_out_command",
-    "baseline": "ldaphealth.cli.operate:baseline_command",
-    "config": "ldaphealth.cli.config:config_command",
-    "canary": "ldaphealth.cli.canary:canary_command",
-    "csn": "ldaphealth.cli.csn:csn_command",
-    "content": "ldaphealth.cli.content:content_command",
-}
 
 
-class Commands(click.Group):
-    """The commands, each loaded when it is used."""
+def main() -> None:
+    """Run the program. It ends with the exit status of the command."""
+    if sys.argv[1:2] == ["agent"]:
+        _hold_signals()
+    from ldaphealth.cli import commands
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names, the most used first."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Load one command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, function = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), function)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; click.UsageError names the one that was probably meant."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(
-                f"No such command {args[0]!r}{suggestion(args[0], COMMANDS)}", ctx
-            )
-        return super().resolve_command(ctx, args)
+    commands.main()
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ldaphealth")
-def cli() -> None:
-    """Health checks for clusters of LDAP servers."""
+def _hold_signals() -> None:
+    """Keep SIGHUP pending until the agent can handle it, and end at once on SIGTERM and SIGINT.
 
-
-def main() -> NoReturn:
-    """Run the program. Bad input gives a message on standard error and exit status 3."""
-    keep_memory_private()
-    for stream in (sys.stdout, sys.stderr):  # a character that the locale lacks is not an error
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    status = _run()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:  # the reader has exited, such as `head`
-        status = status or PIPE
-    # A normal exit of the interpreter takes 15 ms more, a tenth of a check.
-    os._exit(status)
-
-
-def _run() -> int:
-    """Return the exit status of the command."""
-    try:
-        cli.main(standalone_mode=False)
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except click.exceptions.NoArgsIsHelpError as error:  # not an error message, but the help
-        click.echo(error.format_message(), err=True)
-        return BAD_INPUT
-    except click.ClickException as error:
-        usage = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        hint = f" (see {usage} --help)" if usage else ""
-        for line in error.format_message().splitlines():
-            click.echo(f"ldaphealth: {printable(line, 500)}{hint}", err=True)
-        return BAD_INPUT
-    except (click.Abort, KeyboardInterrupt):
-        return INTERRUPTED
-    return 0
+    Their default actions would kill the agent on SIGHUP (signal(7)) while it loads its modules, its
+    configuration and its state. Until assembly.py handles them nothing needs to be finished.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
 
 
 if __name__ == "__main__":

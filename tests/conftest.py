@@ -35,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fuzz-minutes", type=float, default=0.0, help="how long random input is tried"
     )
     parser.addoption(
+        "--reloads", type=int, default=300, help="how often an agent reloads (default: 300)"
+    )
+    parser.addoption(
+        "--days", type=float, default=1.0, help="how long a simulated site is watched (default: 1)"
+    )
+    parser.addoption(
         "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ldaphealth.__main__ import COMMANDS, cli
+from ldaphealth.cli.commands import COMMANDS, cli
 from ldaphealth.config import load
 
 ROOT = Path(__file__).parents[1]

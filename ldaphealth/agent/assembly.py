@@ -5,6 +5,7 @@ cli/agent.py calls `run_agent`. A part that cannot start raises StartError.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from ldaphealth.agent.directories import (
     clear_temporary_files,
     own_tree,
 )
+from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import SettingsFile, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
 from ldaphealth.agent.status import health_of, overrides_of
@@ -153,20 +155,49 @@ def _publishers(
 
 def _handle_signals(daemon: Daemon, file: SettingsFile) -> None:
     """Stop the agent on SIGTERM and SIGINT, and on SIGHUP if its terminal is gone; else reload."""
-    agent, has_terminal = daemon.agent, os.isatty(0)
 
     def stop(*_: object) -> None:
-        agent.stop()
-
-    def hang_up(*_: object) -> None:
-        if has_terminal and not os.isatty(0):
-            agent.stop()
-        else:
-            agent.submit(lambda: reload_settings(agent, file, daemon.reload_web))
+        daemon.agent.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGHUP, hang_up)
+    signal.signal(signal.SIGHUP, _HangUp(daemon, file))
+    # The entry point of the program blocks it. One that came meanwhile is handled now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+class _HangUp:
+    """The handler of SIGHUP. A reload that has not begun yet serves all signals before it.
+
+    So many signals do not queue as many reloads, which would delay the rounds.
+    """
+
+    def __init__(self, daemon: Daemon, file: SettingsFile) -> None:
+        self._daemon, self._file = daemon, file
+        self._is_waiting = False
+
+    def __call__(self, *_: object) -> None:
+        if _is_terminal_gone():
+            self._daemon.agent.stop()
+        elif not self._is_waiting:
+            self._is_waiting = True
+            self._daemon.agent.submit(self._reload)
+
+    def _reload(self) -> None:
+        self._is_waiting = False
+        reload_settings(self._daemon.agent, self._file, self._daemon.reload_web)
+
+
+def _is_terminal_gone() -> bool:
+    """Return whether standard input is a terminal that was closed.
+
+    Then requests to it fail with EIO; what never was a terminal refuses them with ENOTTY.
+    """
+    try:
+        os.tcgetpgrp(0)
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
 
 
 def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitStack) -> None:
@@ -238,6 +269,12 @@ def _run(daemon: Daemon) -> None:
     servers = sum(len(each.servers) for each in agent.settings.clusters.values())
     log.info("started", extra={"servers": servers, "pid": os.getpid()})
     service_manager.notify(service_manager.READY)
-    agent.run(heartbeat=lambda: service_manager.notify(service_manager.ALIVE))
+    agent.run(heartbeat=_heartbeat)
     service_manager.notify(service_manager.STOPPING)
+    write_counts(everything=True)
     log.info("stopped", extra={"rounds": agent.counters.rounds})
+
+
+def _heartbeat() -> None:
+    service_manager.notify(service_manager.ALIVE)
+    write_counts()

@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 
+from ldaphealth.agent.repeated_lines import BoundedHandler
 from ldaphealth.text.printable import printable
 
 MAX_CHARACTERS = 8000  # a traceback is one value
@@ -27,7 +28,7 @@ def _printable(
 def configure(form: Literal["logfmt", "json"], level: int) -> None:
     """Write all records of `logging` to standard error in this form. A later call replaces it.
 
-    The keys in `extra` of a record become keys of the line.
+    The keys in `extra` of a record become keys of the line. Repeated trouble is one line a minute.
     """
     chain: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -44,7 +45,7 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
             key_order=KEYS, drop_missing=True, bool_as_flag=False
         )
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = BoundedHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=chain,
@@ -54,3 +55,10 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def write_counts(*, everything: bool = False) -> None:
+    """Write how often trouble was repeated: in minutes that have ended, or `everything`."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, BoundedHandler):
+            handler.write_counts(everything=everything)

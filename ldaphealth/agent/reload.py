@@ -29,7 +29,9 @@ class SettingsFile:
         self.path, self._read = path, read
 
     def read(self) -> Settings:
-        """Return the settings in the file now."""
+        """Return the settings in the file now. A FIFO is refused: to open it waits for a writer."""
+        if self.path.is_fifo() or self.path.is_char_device():
+            raise ConfigError([f"{self.path}: is a FIFO or a device, not a regular file"])
         return self._read(self.path)
 
 
@@ -54,6 +56,7 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
     except ConfigError as error:
         for line in "\n".join(error.problems).splitlines():
             log.error(KEPT, extra={"error": line})  # noqa: TRY400
+        log.info("not reloaded", extra={"problems": len(error.problems)})
     else:
         if settings.agent != agent.settings.agent:
             log.warning("changes of `agent` need a restart")

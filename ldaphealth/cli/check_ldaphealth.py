@@ -200,7 +200,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         status = BAD_INPUT
-    os._exit(status)  # as in __main__.py: a normal exit takes longer
+    os._exit(status)  # as in commands.py: a normal exit takes longer
 
 
 def _run() -> int:

@@ -1,6 +1,6 @@
 """`ldaphealth content`: compare the entries of servers, and not only their contextCSNs.
 
-__main__.py loads the group when it is used.
+commands.py loads the group when it is used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`ldaphealth csn`: decode, compare and watch change sequence numbers.
 
-__main__.py loads the group when it is used. Only `watch` uses LDAP and loads ldap3.
+commands.py loads the group when it is used. Only `watch` uses LDAP and loads ldap3.
 """
 
 from __future__ import annotations

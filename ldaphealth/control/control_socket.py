@@ -22,7 +22,7 @@ class ControlSocket:
     """Listens until `close`. A socket that was removed or replaced is made again.
 
     `prepare` makes its directory again before. LookupError, OSError: as in `ControlServer`, at the
-    start only. Later they are logged, once, and the socket is tried again.
+    start only. Later they are logged, and the socket is tried again.
     """
 
     def __init__(
@@ -33,7 +33,6 @@ class ControlSocket:
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self._path, self._group, self._answer, self._prepare = path, group, answer, prepare
-        self._failed = ""
         self._closed = threading.Event()
         self._server = ControlServer(path, group, answer)
         self._thread = threading.Thread(target=self._watch, name="socket", daemon=True)
@@ -55,12 +54,9 @@ class ControlSocket:
             self._prepare()
             server = ControlServer(self._path, self._group, self._answer)
         except Exception as error:  # no error may end the thread
-            if str(error) != self._failed:
-                self._failed = str(error)
-                message = "the control socket was removed, and cannot be made again"
-                log.error(message, extra={"path": str(self._path), "error": self._failed})  # noqa: TRY400
+            message = "the control socket was removed, and cannot be made again"
+            log.error(message, extra={"path": str(self._path), "error": str(error)})  # noqa: TRY400
             return
         before, self._server = self._server, server
         before.close()
-        self._failed = ""
         log.warning("the control socket was removed; it is back", extra={"path": str(self._path)})

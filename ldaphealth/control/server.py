@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CLIENT_SECONDS = 5.0  # for a client to send its request, and again to receive the response
 MOST_CLIENTS = 16
+PAUSE_SECONDS = 0.1  # when the process has no descriptor left
 MODE = 0o660
 BUSY = (
     msgspec.json.encode(ControlResponse(error="the agent is busy; nothing was done; try again"))
@@ -74,6 +75,15 @@ class ControlServer(socketserver.UnixStreamServer):
             return _identity(self._path) == self._identity
         except OSError:
             return False
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a client. OSError: accept(2) has no descriptor for it; socketserver goes on."""
+        try:
+            return super().get_request()
+        except OSError as error:
+            log.error("cannot accept connections on the socket", extra={"error": str(error)})  # noqa: TRY400
+            time.sleep(PAUSE_SECONDS)  # the connection still waits, so the next try comes at once
+            raise
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
         """Refuse more clients than there are threads for."""

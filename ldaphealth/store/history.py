@@ -72,7 +72,6 @@ class HistoryDatabase:
         self._retry_at = self._clean_at = -inf
         self._difference: float | None = None  # of the two clocks
         self._noted_at = running()
-        self._failed = ""
         self.lost = 0
         self.errors = 0
         self._writer = threading.Thread(target=self._write_until_close, name="history", daemon=True)
@@ -198,8 +197,6 @@ class HistoryDatabase:
             self.lost += len(self._changes)
             self._changes.clear()
             self._give_up(error)
-        else:
-            self._failed = ""
         for key in done:
             self._minutes.pop(key, None)
 
@@ -284,10 +281,8 @@ class HistoryDatabase:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        if str(error) != self._failed:  # the same trouble is logged once
-            self._failed = str(error)
-            extra = {"path": str(self._path), "error": self._failed}
-            log.error("cannot write the history", extra=extra)
+        extra = {"path": str(self._path), "error": str(error)}
+        log.error("cannot write the history", extra=extra)
         broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(
             error, sqlite3.OperationalError
         )

@@ -211,7 +211,6 @@ class StateSaver:
         self._saved: object = None
         self._saved_at = self._saved_beside_at = -SAVE_SECONDS
         self.errors = 0
-        self._failed: set[Callable[[], None]] = set()  # failed and logged already
         self._thread = threading.Thread(target=self._run, name="state", daemon=True)
         self._thread.start()
 
@@ -244,7 +243,6 @@ class StateSaver:
         self._saved = None
         save_state(self._path, memories, self._clock())
         self._saved, self._saved_at = _important(memories), self._clock()
-        self._failed.discard(self.save)
 
     def _run(self) -> None:
         while not self._stop.wait(1.0):
@@ -261,12 +259,9 @@ class StateSaver:
     def _try(self, save: Callable[[], None]) -> None:
         try:
             save()
-            self._failed.discard(save)
         except OSError as error:
-            if save not in self._failed:
-                extra = {"path": error.filename or str(self._path), "error": str(error)}
-                log.error("cannot save the state", extra=extra)  # noqa: TRY400
-                self._failed.add(save)
+            extra = {"path": error.filename or str(self._path), "error": str(error)}
+            log.error("cannot save the state", extra=extra)  # noqa: TRY400
             self.errors += 1
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 64
 HANDSHAKE_SECONDS = 5.0
@@ -66,7 +69,8 @@ class ConnectionLimit:
             peer, _ = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
-        except OSError:  # accept(2): no descriptors are left, or no memory
+        except OSError as error:  # accept(2): no descriptors are left, or no memory
+            log.error("cannot accept connections by TCP", extra={"error": str(error)})  # noqa: TRY400
             self._close_oldest_idle()
             loop = asyncio.get_running_loop()
             loop.remove_reader(self._listener)

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ldaphealth.__main__ import cli
 from ldaphealth.cli.check_ldaphealth import check_ldaphealth_command
+from ldaphealth.cli.commands import cli
 from tests.cli.test_main import run
 
 

@@ -24,8 +24,8 @@ PATHS = ("/", "/metrics", "/api/v1/status", "/probe?target=c", "/probe?target=c/
 WARM_UP_SECONDS = 600.0  # or a third of a short run; caches of a fixed size fill meanwhile
 MOST_MIB = 4.0  # that memory may grow after the warm-up
 MOST_MIB_OF_SHORT = 12.0
+SAMPLE_SECONDS = 60.0  # or a twelfth of a short run
 MOST_THREADS = 64  # with four servers; each set grows to what was needed at the same time
-FIGURES = 12
 
 
 @contextmanager
@@ -69,9 +69,10 @@ def test_memory_and_threads_stay_flat(
             while (at := time.monotonic() - began) < seconds:
                 mib = process.memory_info().rss / 2**20
                 figures.append((at, mib, process.num_threads()))
-                time.sleep(seconds / 60)
-        for at, mib, threads in figures[:: max(1, len(figures) // FIGURES)]:
-            print(f"{at:7.0f} s {mib:7.1f} MiB {threads:4} threads")  # noqa: T201  of `make soak`
+                rate = sum(counts) / max(at, 1.0)
+                line = f"{at:7.0f} s {mib:7.1f} MiB {process.num_threads():4} threads"
+                print(f"{line} {rate:7.0f} requests/s", flush=True)  # noqa: T201  of `make soak`
+                time.sleep(min(SAMPLE_SECONDS, seconds / 12))
         print(dict(zip([*PATHS, "status"], counts, strict=True)))  # noqa: T201
         assert min(counts) > 0
         warm = [each for each in figures if each[0] >= warm_up]

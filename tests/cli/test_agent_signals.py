@@ -1,0 +1,118 @@
+"""`ldaphealth agent` and its signals: at its start, while it reloads, and when it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from demo import ports, wait
+from demo.certificates import Authority
+from tests.cli.started_agent import START_SECONDS, started
+
+HOST = "127.0.0.1"
+STEPS = 8  # moments of a start at which a signal comes
+MOST_MIB = 1.0  # that memory may grow in the second half of the reloads
+
+
+def start_seconds(directory: Path) -> float:
+    """Return how long a start takes from the entry point on."""
+    with started(directory) as agent:
+        wait.until(lambda: agent.has_entered, START_SECONDS, "it does not enter", 0.001)
+        began = time.monotonic()
+        agent.wait_for("started")
+        return time.monotonic() - began
+
+
+def test_a_signal_at_any_moment_of_the_start(tmp_path: Path) -> None:
+    whole = start_seconds(tmp_path)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        for step in range(STEPS):
+            with started(tmp_path) as agent:
+                wait.until(lambda: agent.has_entered, START_SECONDS, "no entry", 0.001)
+                time.sleep(whole * step / STEPS)
+                agent.process.send_signal(number)
+                if number == signal.SIGHUP:
+                    agent.wait_for("started")
+                    agent.wait_for("reloaded")
+                    assert agent.end() == 0
+                else:
+                    assert agent.process.wait(START_SECONDS) == 0
+                assert "Traceback" not in agent.log
+
+
+def test_a_flood_of_signals_makes_few_reloads_and_ends_nothing(tmp_path: Path) -> None:
+    with started(tmp_path) as agent:
+        agent.wait_for("started")
+        for _ in range(5000):
+            agent.process.send_signal(signal.SIGHUP)
+        agent.wait_for("reloaded")
+        flooded = agent.count("reloaded")
+        time.sleep(0.5)
+        assert agent.count("reloaded") <= flooded + 2, "no reloads are queued"
+
+        for _ in range(200):
+            agent.process.send_signal(signal.SIGHUP)
+        agent.process.send_signal(signal.SIGTERM)
+        while agent.process.poll() is None:
+            agent.process.send_signal(signal.SIGHUP)
+            time.sleep(0.001)
+        assert agent.process.returncode == 0
+        assert "Traceback" not in agent.log
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"clusters: [", "node content", id="not YAML"),
+        pytest.param(b"\x00" * 4096, "not YAML", id="zeros"),
+        pytest.param(None, "is a FIFO", id="a FIFO"),
+        pytest.param(b"clusters: {}", "clusters", id="no clusters"),
+    ],
+)
+def test_a_configuration_that_is_refused_changes_nothing(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    with started(tmp_path) as agent:
+        agent.wait_for("started")
+        good = agent.config.read_bytes()
+        agent.config.unlink()
+        if content is None:
+            os.mkfifo(agent.config)
+        else:
+            agent.config.write_bytes(content)
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_for('"not reloaded"')
+        assert words in agent.log
+        assert "Traceback" not in agent.log
+
+        agent.config.unlink()
+        agent.config.write_bytes(good)
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_for("reloaded")
+        assert agent.end() == 0
+
+
+def test_many_reloads_leave_memory_as_it_is(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    reloads = pytestconfig.getoption("reloads")
+    reserved = ports.reserve(1, (HOST,))
+    issued = Authority(tmp_path).issue("agent", (HOST,))
+    files = f'certificate_file: "{issued.chain}", key_file: "{issued.key}"'
+    http = f'  http: {{listen: "{HOST}:{reserved.ports[0]}", {files}}}\n'
+    reserved.release()
+    with started(tmp_path, http) as agent:
+        agent.wait_for("started")
+        process = psutil.Process(agent.process.pid)
+        seen: list[float] = []
+        for number in range(reloads):
+            agent.process.send_signal(signal.SIGHUP)
+            wait.until(lambda: agent.count("reloaded") > number, START_SECONDS, "none", 0.002)  # noqa: B023
+            seen.append(process.memory_info().rss / 2**20)
+        grown = max(seen[reloads // 2 :]) - seen[reloads // 2]
+        print(f"{reloads} reloads: {seen[0]:.1f} MiB, {seen[reloads // 2]:.1f}, {seen[-1]:.1f}")  # noqa: T201
+        assert grown < MOST_MIB
+        assert process.num_threads() < 40
