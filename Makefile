@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MINUTES ?= 30
+SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-traffic soak-healthy kills audit sbom docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -20,17 +21,18 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 # dma sends mail without a daemon; without it nagios4-core would install exim
 packages:  ## Install the programs that the tests use, if permitted
-	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus
+	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus systemd
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium: tests/browser is skipped' >&2
 
 demo: venv packages  ## Show verdicts on a four-node cluster with real faults
 	$(BIN)/python -m demo
 
-bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, the agent, a scrape and the page
+bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape and the page
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
+	$(BIN)/python -m bench.dead_agent
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.scrape
 	$(BIN)/python -m bench.page
@@ -58,12 +60,33 @@ check: venv  ## Format, lint, direction of imports, types, tests
 screenshots: venv packages  ## Test the page in Chromium and write screenshots to build/screenshots
 	$(BIN)/pytest tests/browser
 
-soak: venv packages soak-healthy  ## Run the long tests: two balancers for 2 minutes, and soak-healthy
+soak: venv packages soak-healthy soak-traffic  ## Run the long tests: two balancers for 2 minutes, soak-healthy, soak-traffic
 	$(BIN)/pytest -s --soak-seconds 120 tests/slapd/test_two_balancers.py
+
+soak-traffic: venv packages  ## Memory and threads of an agent with many clients, for two hours
+	$(BIN)/pytest -s --traffic-seconds 7200 tests/slapd/test_traffic.py
 
 soak-healthy: venv packages  ## An agent under healthy load with restarts, also with all CPUs busy (MINUTES=30 each)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --busy
+
+kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (20 minutes)
+	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py
+
+build/audit/ready: locks/audit.txt
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/audit.txt
+	@touch $@
+
+# --strict: a package that the database does not know is an error, not a note
+audit: build/audit/ready  ## Look for known vulnerabilities of the locked versions (SERVICE=osv for the other database)
+	for lock in runtime build dev audit; do \
+	    build/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+	        --vulnerability-service $(SERVICE) -r locks/$$lock.txt || exit 1; done
+
+sbom: build/audit/ready  ## Write build/sbom.json, the bill of materials of the locked versions (CycloneDX)
+	build/audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+	    --output-format JSON --output-file build/sbom.json locks/runtime.txt
 
 docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
 	$(BIN)/python scripts/configuration_reference.py
@@ -81,6 +104,7 @@ docker-build:  ## Build both images, with a Docker engine or with buildah
 lock:  ## Update the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml --group dev -o locks/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes -q --group audit -o locks/audit.txt
 	printf 'hatchling\n' | uv pip compile --universal --python-version 3.11 --generate-hashes -q -c locks/dev.txt - -o locks/build.txt
 
 clean:  ## Remove generated files

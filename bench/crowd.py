@@ -43,7 +43,7 @@ def main() -> None:
     (http,) = reservation.ports
     with Cluster(1) as cluster, tempfile.TemporaryDirectory() as directory:
         node = cluster.nodes[0]
-        port = _listen_everywhere(node)
+        port = listen_everywhere(node)
         config = Path(directory) / "ldaphealth.yaml"
         password_file = cluster.accounts.check.password_file
         config.write_text(json.dumps(_settings(directory, http, port, password_file, options)))
@@ -53,7 +53,7 @@ def main() -> None:
     reservation.release()
 
 
-def _listen_everywhere(node: Node) -> str:
+def listen_everywhere(node: Node) -> str:
     """Make the slapd listen on 127.0.0.0/8; the harness gives each node one address."""
     port = node.uri.rpartition(":")[2]
     node.stop()

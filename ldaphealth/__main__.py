@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.private_memory import keep_memory_private
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
@@ -68,6 +69,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the program. Bad input gives a message on standard error and exit status 3."""
+    keep_memory_private()
     for stream in (sys.stdout, sys.stderr):  # a character that the locale lacks is not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

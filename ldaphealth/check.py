@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.model import CheckEffect, F, Finding, Metric, Observation, Server, State, Trust
+from ldaphealth.model import (
+    AnyObservation,
+    CheckEffect,
+    F,
+    Finding,
+    Metric,
+    Observation,
+    Server,
+    State,
+    Trust,
+)
 
 if TYPE_CHECKING:  # importing the session would import ldap3
     from ldaphealth.ldap.session import Session
@@ -154,9 +164,13 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `of_one_server`: its facts are those of one server, such as a position in replication. It is not
     run on a server with the role `balancer`, behind which each session may reach another server.
 
-    A check has either `observe` or `survey`. A survey watches several servers for a longer time
-    (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its `params` also
-    have `interval_seconds` and `deadline_seconds`.
+    A check has one of `observe`, `survey` and `summarize`. A survey watches several servers for a
+    longer time (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its
+    `params` also have `interval_seconds` and `deadline_seconds`.
+
+    `summarize(seen, params)` makes the facts of a whole probe, also of one that failed, from the
+    observations of its checks with the effect `out`, without I/O. None: there are no facts. Only
+    the agent, which has several probes to compare, calls it.
     """
 
     name: str
@@ -165,6 +179,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     judge: Callable[[View[F], P], Iterable[Finding]]
     observe: Callable[[Session, P], F] | None = None
     survey: Callable[[SurveyContext[P, Any]], SurveyResult[F, Any]] | None = None
+    summarize: Callable[[Sequence[AnyObservation], P], F | None] | None = None
     effect: CheckEffect = CheckEffect.WATCH
     of_one_server: bool = False
     second_look: Callable[[View[F], P], bool] | None = None
@@ -175,8 +190,9 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     server_settings: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if (self.observe is None) is (self.survey is None):
-            raise TypeError(f"check {self.name} needs either observe or survey")
+        sources = (self.observe, self.survey, self.summarize)
+        if sum(each is not None for each in sources) != 1:
+            raise TypeError(f"check {self.name} needs one of observe, survey and summarize")
 
     @property
     def own_settings(self) -> tuple[str, ...]:

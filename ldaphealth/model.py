@@ -301,6 +301,20 @@ class Trust(Enum):
         return self in (Trust.HARD, Trust.SOFT, Trust.EXPECTATION)
 
 
+class Basis(Enum):
+    """What a finding rests on, and so how many rounds with it change a verdict."""
+
+    ROUND = "round"  # the newest round: several in a row must agree (`settings.Settle`)
+    WINDOW = "window"  # many probes, which a check has judged together: one round is enough
+    DOUBT = "doubt"  # too few probes to tell: the verdict stays, and the next probe follows soon
+    COMPARISON = "comparison"  # the same, and some other servers are probed soon as well
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether the finding leaves the verdict as it is."""
+        return self in (Basis.DOUBT, Basis.COMPARISON)
+
+
 class Finding(Struct, frozen=True, kw_only=True):
     """The opinion on one check of one server; `code` is stable between releases."""
 
@@ -311,6 +325,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     summary: str
     metrics: tuple[Metric, ...] = ()
     trust: Trust = Trust.SOFT
+    basis: Basis = Basis.ROUND
 
     @property
     def reason(self) -> str:

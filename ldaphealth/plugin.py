@@ -16,6 +16,7 @@ from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import (
+    Basis,
     CheckEffect,
     Failure,
     FailureKind,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DN",
     "AttributeName",
+    "Basis",
     "Check",
     "CheckEffect",
     "CheckedCluster",

@@ -209,10 +209,20 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="slower_than_pool",
-        checks=("latency",),
+        checks=("latency", "session"),
         states=BOTH,
-        means="far slower than the other servers, over a window",
+        means="far slower than the other servers, over a window; of `session` CRITICAL if it lasts",
         remedy="compare load, disk and indexes with the other servers",
+    ),
+    ReasonCode(
+        code="unreliable",
+        checks=("session",),
+        states=BOTH,
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="too many of the newest probes failed, each for a moment only. Only reported while "
+        "most other servers lose probes, too",
+        remedy="the sentence counts the failures: look for resets by a firewall, exhausted "
+        "descriptors or threads, and a process that restarts again and again",
     ),
     ReasonCode(
         code="entries",
@@ -234,9 +244,10 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ReasonCode(
         code="limited",
         checks=("search",),
-        states=UNKNOWN,
-        trusts=(Trust.LOCAL,),
-        means="a size limit hides whether there are enough entries, or too many",
+        states=(State.CRITICAL, State.UNKNOWN),
+        trusts=(Trust.EXPECTATION, Trust.LOCAL),
+        means="a size limit hides whether there are enough entries, or too many. CRITICAL if it is "
+        "one of the server, below `size_limit`",
         remedy="raise `olcLimits` of the account, or search for fewer",
     ),
     ReasonCode(

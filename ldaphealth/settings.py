@@ -151,7 +151,7 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
-        return tuple(planned for planned in self.checks if planned.check.survey is None)
+        return tuple(planned for planned in self.checks if planned.check.observe is not None)
 
     @property
     def data_servers(self) -> tuple[Server, ...]:
@@ -197,6 +197,20 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
         ),
     ] = ""
     key_file: Annotated[str, Meta(description="its private key; empty: in `certificate_file`")] = ""
+    client_ca_file: Annotated[
+        str,
+        Meta(
+            description="CA certificates, in PEM: each client must present a certificate of one of "
+            "them, and credentials too if there are any"
+        ),
+    ] = ""
+    web_config_file: Annotated[
+        str,
+        Meta(
+            description="a file in the format of `--web.config.file` of Prometheus' exporters, "
+            "instead of the keys for certificates and passwords (docs/http.md)"
+        ),
+    ] = ""
     user: Annotated[
         str, Meta(description="the user name of the clients, with the password in `password_file`")
     ] = ""
@@ -223,14 +237,13 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
             yield "", "user and password_file must be given together"
         if ":" in self.user:
             yield "user", "must not contain a colon (RFC 7617)"
-        if self.key_file and not self.certificate_file:
-            yield "key_file", "needs certificate_file"
-
-    @property
-    def is_exposed(self) -> bool:
-        """Return whether other hosts can reach it without TLS or without credentials."""
-        has_credentials = bool(self.password_file or self.token_file)
-        return not self.listen.is_loopback and not (self.certificate_file and has_credentials)
+        for key in ("key_file", "client_ca_file"):
+            if getattr(self, key) and not self.certificate_file:
+                yield key, "needs certificate_file"
+        if self.web_config_file:
+            for key in ("certificate_file", "user"):
+                if getattr(self, key):
+                    yield key, "must not be given together with web_config_file"
 
 
 class HaproxySettings(Struct, frozen=True, kw_only=True):
@@ -269,10 +282,20 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         Meta(description="also write files for keepalived's FILE_CHECK (keepalived/README.md)"),
     ] = False
     history_days: Annotated[
-        int, Meta(ge=1, le=3650, description="how many days the history is kept on disk")
+        int,
+        Meta(
+            ge=1,
+            le=3650,
+            description="for how many days on which the agent ran the history is kept on disk",
+        ),
     ] = 60
     history_megabytes: Annotated[
-        int, Meta(ge=4, le=65536, description="the largest size of the history on disk")
+        int,
+        Meta(
+            ge=4,
+            le=65536,
+            description="the largest size of the history on disk; then the oldest part of it goes",
+        ),
     ] = 256
     log_format: Annotated[
         Literal["logfmt", "json"], Meta(description="the format of the log lines")
@@ -284,16 +307,6 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         HaproxySettings | None,
         Meta(description="the server for HAProxy's agent-check; absent: none"),
     ] = None
-
-    @property
-    def listens(self) -> dict[str, str]:
-        """Return the TCP addresses where the agent listens, by service."""
-        found = {}
-        if self.http:
-            found["http"] = f"http{'s' if self.http.certificate_file else ''}://{self.http.listen}"
-        if self.haproxy:
-            found["haproxy"] = str(self.haproxy.listen)
-        return found
 
     @property
     def socket_path(self) -> Path:

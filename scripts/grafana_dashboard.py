@@ -76,7 +76,10 @@ OVERVIEW = (
     ),
 )
 SECTIONS = (
-    ("Servers", ("ldaphealth_server_", "ldaphealth_check_", "ldaphealth_reason_")),
+    (
+        "Servers",
+        ("ldaphealth_server_", "ldaphealth_check_", "ldaphealth_reason_", "ldaphealth_session_"),
+    ),
     ("Operations of the agent's sessions", ("ldaphealth_operation_",)),
     ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
     ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_", "ldaphealth_client_")),

@@ -25,6 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--load-seconds", type=float, default=120.0, help="how long an agent sees a healthy load"
     )
+    parser.addoption(
+        "--kills", type=int, default=8, help="how often an agent is killed (default: 8)"
+    )
+    parser.addoption(
+        "--kills-seed", type=int, default=1, help="another number: other moments (default: 1)"
+    )
+    parser.addoption(
+        "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
+    )
 
 
 @pytest.fixture(scope="session")

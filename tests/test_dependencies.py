@@ -8,6 +8,22 @@ from pathlib import Path
 
 import pytest
 
+# The first version without a vulnerability that is publicly known.
+SAFE = {
+    "click": ("8.3.3", "CVE-2026-7246"),
+    "h11": ("0.16", "CVE-2025-43859"),
+    "jinja2": ("3.1.6", "CVE-2024-56201, CVE-2024-56326, CVE-2025-27516"),
+    "pyasn1": (
+        "0.6.4",
+        "CVE-2026-23490, CVE-2026-30922, CVE-2026-59884, CVE-2026-59885, CVE-2026-59886",
+    ),
+    "pyyaml": ("5.4", "CVE-2020-14343"),
+    "starlette": (
+        "1.3.1",
+        "CVE-2025-62727, CVE-2026-48710, CVE-2026-48818, CVE-2026-54282, CVE-2026-54283",
+    ),
+    "uvicorn": ("0.11.7", "CVE-2020-7694, CVE-2020-7695"),
+}
 ROOT = Path(__file__).parents[1]
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 # Packages of which the code uses more than the public interface, or that promise none.
@@ -46,7 +62,8 @@ def lies_within(version: str, bounds: str) -> bool:
 
 def test_the_document_lists_what_pyproject_lists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    groups = project["dependency-groups"]
+    wanted = project["project"]["dependencies"] + groups["dev"] + groups["audit"]
     names = {match[0] for each in wanted if (match := NAME.match(each))}
     page = (ROOT / "docs" / "dependencies.md").read_text()
     rows = re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)
@@ -58,6 +75,15 @@ def test_the_document_lists_what_pyproject_lists() -> None:
 @pytest.mark.parametrize("name", BOUNDED)
 def test_what_is_used_beyond_its_public_interface_has_an_upper_bound(name: str) -> None:
     assert re.search(r"<|==", requirements()[name])
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_no_version_with_a_known_vulnerability_is_permitted(name: str) -> None:
+    safe, vulnerabilities = SAFE[name]
+    lowest = re.search(r"(?:>=|==)([0-9.]+)", requirements()[name])
+
+    assert lowest is not None
+    assert numbers(lowest[1]) >= numbers(safe), vulnerabilities
 
 
 @pytest.mark.parametrize("file", ["runtime.txt", "dev.txt"])

@@ -118,6 +118,33 @@ def missing_files(text: str) -> set[str]:
     } - {PLACEHOLDER}
 
 
+def rows(page: str, heading: str) -> list[list[str]]:
+    """Return the cells of the table below a heading, without its head and lines for groups."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
+    lines = re.findall(r"^\| (.+) \|$", text.partition("\n## ")[0], re.MULTILINE)
+    return [cells for line in lines[1:] if (cells := line.split(" | ")) and "**" not in cells[0]]
+
+
+@pytest.mark.parametrize("row", rows("security.md", "Threats"), ids=lambda row: row[0][:40])
+def test_every_threat_names_the_tests_that_show_what_prevents_it(row: list[str]) -> None:
+    named = re.findall(r"`([^`]+)`", row[-1])
+
+    assert named
+    assert [each for each in named if not re.fullmatch(r"tests/[\w/]*test_\w+\.py", each)] == []
+    assert [each for each in named if not (ROOT / each).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "row", rows("security.md", "Attacks that were tried"), ids=lambda r: r[0][:40]
+)
+def test_every_attack_that_was_tried_can_be_repeated(row: list[str]) -> None:
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    kind, _, name = row[-1].strip("`").partition(" ")
+
+    assert kind == "make"
+    assert name in targets
+
+
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_file_that_is_named_exists(page: Path) -> None:
     assert missing_files((ROOT / page).read_text(encoding="utf-8")) == set()

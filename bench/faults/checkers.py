@@ -52,7 +52,8 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
                 "lost_seconds": 4,
             },
             "replication": {"behind": {"warning": 2, "critical": 4}},
-            "content": {"cover_hours": 0.01, "effect": "out"},
+            "content": {"cover_hours": 0.01, "values": True, "effect": "out"},
+            "entry_count": {"effect": "out"},
         }
     },
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import socket
 import struct
@@ -58,6 +59,7 @@ class Connection:
 
 
 Behaviour = Callable[[Connection], Coroutine[Any, Any, None]]
+Choice = Callable[[random.Random], bool]
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, send: Send) -> None:
@@ -160,17 +162,30 @@ def only_bytes(count: int, then: Behaviour) -> Behaviour:
     return behave
 
 
-def share(part: float, of: Behaviour) -> Behaviour:
-    """Do this to a part of the connections, by chance, and nothing to the others."""
+def chance(part: float) -> Choice:
+    """Choose a part of all, by chance."""
+    return lambda dice: dice.random() < part
+
+
+def every(count: int) -> Choice:
+    """Choose every second one, every third one, and so on; not the first one."""
+    numbers = itertools.count(1)
+    return lambda _: next(numbers) % count == 0
+
+
+def some(choice: Choice, of: Behaviour) -> Behaviour:
+    """Do this to the connections that are chosen, and nothing to the others."""
 
     async def behave(connection: Connection) -> None:
-        await (of if connection.dice.random() < part else forward)(connection)
+        await (of if choice(connection.dice) else forward)(connection)
 
     return behave
 
 
-def searches(part: float, answer: Callable[[bytes], bytes], *, endless: bool = False) -> Behaviour:
-    """Answer a part of the searches in place of the server; `answer` gets the message ID."""
+def searches(
+    choice: Choice, answer: Callable[[bytes], bytes], *, endless: bool = False
+) -> Behaviour:
+    """Answer chosen searches in place of the server; `answer` gets the message ID."""
 
     async def behave(connection: Connection) -> None:
         rest = b""
@@ -180,7 +195,7 @@ def searches(part: float, answer: Callable[[bytes], bytes], *, endless: bool = F
             whole, rest = messages.split(rest + chunk)
             for request in whole:
                 number, tag = messages.id_and_tag(request)
-                if tag != messages.SEARCH_REQUEST or connection.dice.random() >= part:
+                if tag != messages.SEARCH_REQUEST or not choice(connection.dice):
                     writer.write(request)
                     continue
                 connection.writer.write(answer(number))
@@ -194,14 +209,14 @@ def searches(part: float, answer: Callable[[bytes], bytes], *, endless: bool = F
     return behave
 
 
-def searches_end(part: float, code: int) -> Behaviour:
-    """End a part of the searches with a result code."""
-    return searches(part, lambda number: messages.search_done(number, code))
+def searches_end(choice: Choice, code: int) -> Behaviour:
+    """End chosen searches with a result code."""
+    return searches(choice, lambda number: messages.search_done(number, code))
 
 
 def endless_search() -> Behaviour:
     """Send entries without an end."""
-    return searches(1.0, lambda number: messages.search_entry(number, LONG_DN), endless=True)
+    return searches(every(1), lambda number: messages.search_entry(number, LONG_DN), endless=True)
 
 
 @dataclass

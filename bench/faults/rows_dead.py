@@ -29,11 +29,13 @@ def _slow_ramp(site: Site) -> None:
     site.behave(network.late(lambda: min(4.0, (time.monotonic() - began) / 5)), 2)
 
 
+def _searches_ramp(site: Site) -> None:
+    for step in range(1, 41):
+        site.node(2).slow_searches(step / 10)
+        time.sleep(0.5)
+
+
 # Which setting finds what the default one misses, and at what price.
-CONFIRM = (
-    "With `settle: {confirm_seconds: 0}` each probe that fails counts, and takes it out; the price "
-    "is that every restart and every lost connection does, too."
-)
 TOO_LARGE = "No setting finds it: an answer of more than 64 KiB is only reported."
 
 PROCESS = (
@@ -120,7 +122,6 @@ PROCESS = (
         undone="it takes them all",
         shows={2: evidence.BREAKS},
         out=(2,),
-        caught_by=CONFIRM,
         hold_seconds=19,
     ),
 )
@@ -174,22 +175,30 @@ NETWORK = (
         name="resets half of them",
         kind=Kind.FAULT,
         injected="half of new connections are reset",
-        inject=lambda site: site.behave(network.share(0.5, network.reset), 2),
+        inject=lambda site: site.behave(network.some(network.chance(0.5), network.reset), 2),
         undone="none is reset",
         shows={2: evidence.AT_TIMES},
         out=(2,),
-        caught_by=CONFIRM,
+        hold_seconds=30,
+    ),
+    Fault(
+        name="resets every other one",
+        kind=Kind.FAULT,
+        injected="every second new connection is reset, so each confirmation succeeds",
+        inject=lambda site: site.behave(network.some(network.every(2), network.reset), 2),
+        undone="none is reset",
+        shows={2: evidence.AT_TIMES},
+        out=(2,),
         hold_seconds=30,
     ),
     Fault(
         name="freezes a third of them",
         kind=Kind.FAULT,
         injected="a third of new connections get no answer",
-        inject=lambda site: site.behave(network.share(0.34, network.freeze), 2),
+        inject=lambda site: site.behave(network.some(network.chance(0.34), network.freeze), 2),
         undone="all are answered",
         shows={2: evidence.AT_TIMES},
         out=(2,),
-        caught_by=CONFIRM,
         hold_seconds=30,
     ),
 )
@@ -255,7 +264,7 @@ ANSWERS = (
         name="busy",
         kind=Kind.FAULT,
         injected="each search ends with busy (51)",
-        inject=lambda site: site.behave(network.searches_end(1.0, BUSY), 2),
+        inject=lambda site: site.behave(network.searches_end(network.every(1), BUSY), 2),
         undone="searches bring entries",
         shows={2: evidence.code(BUSY)},
         out=(2,),
@@ -264,18 +273,37 @@ ANSWERS = (
         name="busy at times",
         kind=Kind.FAULT,
         injected="every third search by chance ends with busy (51)",
-        inject=lambda site: site.behave(network.searches_end(0.34, BUSY), 2),
+        inject=lambda site: site.behave(network.searches_end(network.chance(0.34), BUSY), 2),
         undone="searches bring entries",
         shows={2: evidence.code(BUSY, tries=12)},
         out=(2,),
-        caught_by=CONFIRM,
+        hold_seconds=30,
+    ),
+    Fault(
+        name="busy every third time",
+        kind=Kind.FAULT,
+        injected="every third search ends with busy (51)",
+        inject=lambda site: site.behave(network.searches_end(network.every(3), BUSY), 2),
+        undone="searches bring entries",
+        shows={2: evidence.code(BUSY, tries=12)},
+        out=(2,),
+        hold_seconds=30,
+    ),
+    Fault(
+        name="unavailable at times",
+        kind=Kind.FAULT,
+        injected="one of six searches by chance ends with unavailable (52)",
+        inject=lambda site: site.behave(network.searches_end(network.chance(0.17), UNAVAILABLE), 2),
+        undone="searches bring entries",
+        shows={2: evidence.code(UNAVAILABLE, tries=24)},
+        out=(2,),
         hold_seconds=30,
     ),
     Fault(
         name="unavailable",
         kind=Kind.FAULT,
         injected="each search ends with unavailable (52)",
-        inject=lambda site: site.behave(network.searches_end(1.0, UNAVAILABLE), 2),
+        inject=lambda site: site.behave(network.searches_end(network.every(1), UNAVAILABLE), 2),
         undone="searches bring entries",
         shows={2: evidence.code(UNAVAILABLE)},
         out=(2,),
@@ -310,6 +338,16 @@ SLOW = (
         undone="answers come at once",
         shows={2: evidence.HANGS},
         out=(2,),
+    ),
+    Fault(
+        name="searches slower and slower",
+        kind=Kind.FAULT,
+        injected="each search of one server takes longer than the one before, up to 4 s after 20 s",
+        inject=_searches_ramp,
+        undone="they are quick",
+        shows={2: evidence.late(2.0)},
+        out=(2,),
+        hold_seconds=32,
     ),
     Fault(
         name="two servers slow",

@@ -35,6 +35,12 @@ def _reset_for(site: Site, seconds: float) -> None:
     site.restore_network(*ALL)
 
 
+def _losses(site: Site) -> None:
+    site.behave(network.some(network.every(2), network.reset), 2)
+    time.sleep(5)
+    site.restore_network(2)
+
+
 def _back_one_by_one(site: Site) -> None:
     site.drop(*ALL)
     time.sleep(5)
@@ -136,7 +142,7 @@ NO_FAULT = (
         name="a lost connection now and then",
         kind=Kind.CONTROL,
         injected="one of 40 connections by chance is reset, at every server",
-        inject=lambda site: site.behave(network.share(0.025, network.reset), *ALL),
+        inject=lambda site: site.behave(network.some(network.chance(0.025), network.reset), *ALL),
         undone="none is reset",
         hold_seconds=30,
     ),
@@ -292,6 +298,24 @@ OUR_NETWORK = (
         undone=NOTHING,
         shows=_everywhere(evidence.BREAKS),
         hold_seconds=20,
+    ),
+    Fault(
+        name="our network loses a third",
+        kind=Kind.CONTROL,
+        injected="a third of the connections to every server is reset, by chance",
+        inject=lambda site: site.behave(network.some(network.chance(0.34), network.reset), *ALL),
+        undone="none is reset",
+        shows=_everywhere(evidence.AT_TIMES),
+        hold_seconds=30,
+    ),
+    Fault(
+        name="a short time of losses",
+        kind=Kind.CONTROL,
+        injected="half of the connections to one server are reset for 5 s",
+        inject=_losses,
+        undone=NOTHING,
+        hold_seconds=20,
+        shows={2: evidence.AT_TIMES},
     ),
     Fault(
         name="our network away for long",

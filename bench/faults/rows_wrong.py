@@ -31,9 +31,13 @@ CONTENT_CHECK = (
     "The check `content` with `effect: out` finds it within `cover_hours`; it costs reading every "
     "entry of every server once in this time."
 )
-NO_SETTING = (
-    "No setting finds it: `content` compares entryUUID and entryCSN, which are the same. A "
-    "`compare` finds it in the value that it is given."
+VALUES = (
+    "The check `content` with `values: true` and `effect: out` finds it within `cover_hours`; it "
+    "costs reading every value of every entry once in this time."
+)
+NUMBER = (
+    "The check `entry_count` reports it; with `effect: out` it takes the server out, also where "
+    "the entries that are too many are on the other servers."
 )
 BEHIND = (
     "The check `replication` with a lower `behind` finds it sooner; the price is that a server "
@@ -139,7 +143,7 @@ CONTENT = (
         undone="they are put back",
         shows={2: evidence.people(0)},
         out=(2,),
-        caught_by=SEARCH,
+        caught_by=NUMBER,
     ),
     Fault(
         name="one entry lost",
@@ -149,7 +153,7 @@ CONTENT = (
         undone="the entry is put back",
         shows={2: evidence.people(19)},
         out=(2,),
-        caught_by=SEARCH,
+        caught_by=NUMBER,
     ),
     Fault(
         name="a known value changed",
@@ -169,7 +173,7 @@ CONTENT = (
         undone="the value is put back",
         shows={2: evidence.wrong_under_one_csn(person(9), "sn", "wrong")},
         out=(2,),
-        caught_by=NO_SETTING,
+        caught_by=VALUES,
         hold_seconds=CONTENT_SECONDS,
     ),
     Fault(

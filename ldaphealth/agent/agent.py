@@ -219,7 +219,7 @@ class Agent:
             self._start(server, counts=False)
         settle = cluster.settle
         if settle.doubt_interval_seconds < cluster.interval_seconds:
-            for server in fresh.intersection(pool.in_doubt()):
+            for server in pool.in_doubt(fresh):
                 jitter = 1.0 + JITTER * self._random()
                 self._schedule.hurry(server, now + settle.doubt_interval_seconds * jitter)
 
@@ -249,14 +249,8 @@ class Agent:
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
         )
-        run = partial(run_round, plan, self._probe, now=self.running.now)
-        try:
-            self.bulkheads.submit(
-                partial(self._run_round, server, run), hung=server_id in pool.hung
-            )
-        except RuntimeError as error:  # the round waits for one of the existing threads
-            extra = {"server": server_id, "error": str(error)}
-            log.warning("cannot start a thread for a round", extra=extra)
+        run = partial(run_round, plan, self._probe, self.bulkheads.second, now=self.running.now)
+        self.bulkheads.submit(partial(self._run_round, server, run), hung=server_id in pool.hung)
 
     def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
         """Run one round in a thread of a bulkhead. A message reports its end, in any case."""

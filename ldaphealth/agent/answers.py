@@ -29,6 +29,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.guard import Override, ServerMemory
+from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Server, Snapshot
 from ldaphealth.settings import Settle
@@ -56,13 +57,14 @@ class Answers:
         save: Callable[[], None],
         version: str,
         *,
+        listens: Mapping[str, str] = {},
         save_observations: Callable[[], None] = lambda: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
         self._save_observations = save_observations
         self._timeout_seconds = timeout_seconds
-        self._listens = agent.settings.agent.listens  # a reload changes no port
+        self._listens = listens  # a reload changes none
 
     def answer(self, request: ControlRequest) -> ControlResponse:
         """Answer one request."""
@@ -147,8 +149,11 @@ class Answers:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
         health = health_of(agent, self._history, self._version)
-        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds())
-        return whole | {"valid_seconds": agent.valid_seconds(), "listens": self._listens}
+        valid_seconds = agent.valid_seconds()
+        valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
+        floors = broken_floors(agent.settings.clusters.values(), valid)
+        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds(), floors)
+        return whole | {"valid_seconds": valid_seconds, "listens": self._listens}
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)

@@ -5,11 +5,10 @@ cli/agent.py calls `run_agent`. A part that cannot start raises StartError.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 
@@ -18,10 +17,17 @@ from msgspec import Struct
 from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
+from ldaphealth.agent.directories import (
+    ClaimedDirectory,
+    DirectoryError,
+    clear_temporary_files,
+    own_tree,
+)
 from ldaphealth.agent.reload import SettingsFile, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
 from ldaphealth.agent.status import health_of, overrides_of
-from ldaphealth.control.server import ControlServer
+from ldaphealth.control.control_socket import ControlSocket
+from ldaphealth.files.own_directory import PRIVATE, READABLE, make_directory
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.publishers.publication import Publisher
 from ldaphealth.publishers.track_file import BalancerFile, TrackFiles
@@ -29,6 +35,7 @@ from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.kept_observations import kept_path
+from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
 
 log = logging.getLogger(__name__)
@@ -38,10 +45,11 @@ class StartError(Exception):
     """The agent cannot start. The message is one line with the reason."""
 
 
-class Daemon(Struct):
+class Daemon(Struct, kw_only=True):
     """The parts of the daemon that signal handlers and requests use.
 
-    `reload_web` reads the files of the web server again. Without a web server it does nothing.
+    `reload_web` reads the files of the web server again, `listens` has its addresses by service.
+    Without a web server the one does nothing, and the other is empty.
     """
 
     agent: Agent
@@ -49,6 +57,7 @@ class Daemon(Struct):
     live_state: LiveState
     version: str
     reload_web: Callable[[], None] = lambda: None
+    listens: Mapping[str, str] = {}
 
 
 def run_agent(settings: Settings, file: SettingsFile) -> None:
@@ -57,33 +66,43 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
     `settings` is the content of `file` at the start. After SIGHUP the file is read again.
     """
     with ExitStack() as stack:
-        claim_directories(settings.agent, stack)
+        runtime = claim_directories(settings.agent, stack)
         make_track_directories(settings)
         daemon = _assembled(settings)
+        del settings  # the agent has it; its passwords must not outlive a reload here
         _handle_signals(daemon, file)
-        _open_control_socket(daemon, stack)
         _open_web_server(daemon, stack)
+        _open_control_socket(daemon, runtime, stack)
         _run(daemon)
 
 
-def claim_directories(settings: AgentSettings, stack: ExitStack) -> None:
-    """Create the directories of the agent and lock them until the stack is closed.
+def claim_directories(settings: AgentSettings, stack: ExitStack) -> ClaimedDirectory:
+    """Create or check the directories of the agent and lock them until the stack is closed.
 
-    StartError: another agent uses one of them, or one cannot be created.
+    Return the runtime directory. StartError: another agent uses one of them, another user could
+    change the files in one, or one cannot be created.
     """
-    directories = settings.runtime_directory, settings.state_directory
     try:
-        for directory in directories:
-            directory.mkdir(parents=True, exist_ok=True)
-        settings.verdict_directory.mkdir(exist_ok=True)
-        for directory in directories:
-            lock = stack.enter_context((directory / "agent.lock").open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise StartError(f"another agent uses {directory}") from error
-    except OSError as error:
-        hint = "agent.runtime_directory and agent.state_directory name its directories"
-        raise StartError(f"{error.filename}: {error.strerror}; {hint}") from error
+        runtime = ClaimedDirectory(settings.runtime_directory, READABLE)
+        stack.callback(runtime.close)
+        stack.callback(ClaimedDirectory(settings.state_directory, PRIVATE).close)
+        own_tree(settings.verdict_directory)
+        if settings.track_directory.exists():
+            own_tree(settings.track_directory)
+    except DirectoryError as error:
+        raise StartError(str(error)) from error
+    cleared = clear_temporary_files(
+        settings.runtime_directory,
+        settings.state_directory,
+        override_directory(settings.state_directory),
+        settings.verdict_directory,
+        settings.track_directory,
+    )
+    if cleared:
+        log.info(
+            "unfinished files of an agent that was killed are removed", extra={"files": cleared}
+        )
+    return runtime
 
 
 def make_track_directories(settings: Settings) -> None:
@@ -92,7 +111,7 @@ def make_track_directories(settings: Settings) -> None:
         return
     try:
         for name in settings.clusters:
-            (settings.agent.track_directory / name).mkdir(parents=True, exist_ok=True)
+            make_directory(settings.agent.track_directory / name)
     except OSError as error:
         raise StartError(f"{error.filename}: {error.strerror}") from error
 
@@ -112,7 +131,9 @@ def _assembled(settings: Settings) -> Daemon:
         memories=load_memories(state_path(options.state_directory)),
     )
     restore_observations(agent, kept_path(options.state_directory))
-    return Daemon(agent, history, live_state, version("ldaphealth"))
+    return Daemon(
+        agent=agent, history=history, live_state=live_state, version=version("ldaphealth")
+    )
 
 
 def _publishers(
@@ -148,7 +169,7 @@ def _handle_signals(daemon: Daemon, file: SettingsFile) -> None:
     signal.signal(signal.SIGHUP, hang_up)
 
 
-def _open_control_socket(daemon: Daemon, stack: ExitStack) -> None:
+def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitStack) -> None:
     """Start to save the state and to answer on the control socket. StartError: no socket."""
     options = daemon.agent.settings.agent
     saver = state_saver(
@@ -160,12 +181,15 @@ def _open_control_socket(daemon: Daemon, stack: ExitStack) -> None:
     answers = Answers(
         daemon.agent,
         daemon.history,
-        saver.save,
+        saver.save_important,
         daemon.version,
+        listens=daemon.listens,
         save_observations=saver.save_beside,
     )
     try:
-        control = ControlServer(options.socket_path, options.socket_group, answers.answer)
+        control = ControlSocket(
+            options.socket_path, options.socket_group, answers.answer, runtime.claim_again
+        )
     except (OSError, LookupError) as error:
         raise StartError(_socket_problem(options, error)) from error
     stack.callback(control.close)
@@ -200,13 +224,12 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
         health=lambda: health_of(agent, daemon.history, daemon.version),
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
-        listens=options.listens,
     )
     try:
         web = WebServer(source, options)
     except ListenError as error:
         raise StartError(str(error)) from error
-    daemon.reload_web = web.reload
+    daemon.reload_web, daemon.listens = web.reload, web.listens
     stack.callback(web.close)
 
 

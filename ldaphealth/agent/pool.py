@@ -18,12 +18,15 @@ from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
 from ldaphealth.judging.judge import judge_server, new_baseline
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
-from ldaphealth.model import AnyObservation, FailureKind, Finding, Server, State, Verdict
+from ldaphealth.judging.summaries import summaries
+from ldaphealth.model import AnyObservation, Basis, FailureKind, Finding, Server, State, Verdict
 from ldaphealth.publishers.publication import BaselineChange, VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
 from ldaphealth.settings import Cluster
 
 log = logging.getLogger(__name__)
+
+MOST_WITNESSES = 4  # of a large cluster
 
 
 class Pool:
@@ -55,6 +58,8 @@ class Pool:
         had_failed = server in self.latest and not self.recent.is_complete(server)
         for observation in seen:
             self.recent.add(observation)
+        for summary in summaries(self.cluster.checks, seen):
+            self.recent.add_summary(summary)
         if had_failed and self.recent.is_complete(server):
             self.recent.note_return(server, seen[0].started_at)
             self._returned.add(server)
@@ -196,14 +201,36 @@ class Pool:
         ]
         return witnesses + contradicted
 
-    def in_doubt(self) -> list[str]:
-        """Return the servers whose latest rounds contradict their side, but are too few yet."""
+    def in_doubt(self, fresh: Collection[str]) -> set[str]:
+        """Return the servers that need another probe soon, after these have had a round.
+
+        Those are servers whose latest rounds contradict their side, but are too few yet, or of
+        which a check cannot tell yet; and others that it compares such a server with.
+        """
         settle = self.cluster.settle
-        return [
-            server
-            for server, past in self.memory.servers.items()
-            if server not in self.memory.overrides and is_in_doubt(past, settle)
+        wanted: set[str] = set()
+        for server in fresh:
+            past = self.memory.servers.get(server)
+            if past is None or server in self.memory.overrides:
+                continue
+            bases = {each.basis for each in self._findings.get(server, ())}
+            if is_in_doubt(past, settle) or any(each.is_undecided for each in bases):
+                wanted.add(server)
+            if Basis.COMPARISON in bases:
+                wanted.update(self._witnesses(server))
+        return wanted
+
+    def _witnesses(self, server: str) -> list[str]:
+        """Return the few servers that follow one in the cluster, without those that are silent."""
+        ids = [each.id for each in self.cluster.servers]
+        place = ids.index(server)
+        known = self.memory.servers
+        answering = [
+            each
+            for each in (*ids[place + 1 :], *ids[:place])
+            if each in known and known[each].silent_since is None
         ]
+        return answering[:MOST_WITNESSES]
 
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
         """Return the observations to keep over a restart, by check. Any thread may call it."""

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from ldaphealth.agent.agent import Agent
-from ldaphealth.clocks import boot_seconds
+from ldaphealth.clocks import boot_seconds, epoch_seconds
+from ldaphealth.files.set_aside import set_aside
 from ldaphealth.guard import Memory
 from ldaphealth.store import kept_observations, state_file
 
@@ -19,25 +20,46 @@ log = logging.getLogger(__name__)
 
 
 def load_memories(path: Path) -> dict[str, Memory]:
-    """Return the guard's memories from the state file. A broken file is logged and not used."""
-    try:
-        return state_file.load_state(path, boot_seconds())
-    except (ValueError, OSError) as error:
-        message = "cannot load the state; verdicts and overrides are lost"
-        log.error(message, extra={"error": str(error)})  # noqa: TRY400
-        return {}
+    """Return the guard's memories from the state file: what can be read of it.
+
+    A damaged file is set aside and logged, so that it is not overwritten.
+    """
+    loaded = state_file.load_state(path, boot_seconds())
+    if loaded.problem:
+        memories = loaded.memories.values()
+        _set_aside(
+            "the state is damaged; what can be read of it is used",
+            path,
+            loaded.problem,
+            overrides=sum(len(each.overrides) for each in memories),
+            servers=sum(len(each.servers) for each in memories),
+        )
+    return dict(loaded.memories)
 
 
 def restore_observations(agent: Agent, path: Path) -> None:
-    """Give the pools the observations of before a restart. A broken file is logged, not used."""
-    try:
-        kept = kept_observations.load_kept(path)
-    except (ValueError, OSError) as error:
-        message = "cannot load the kept observations; delays are counted from now on"
-        log.warning(message, extra={"error": str(error)})
-        return
+    """Give the pools the observations of before a restart: what can be read of them.
+
+    A damaged file is set aside and logged.
+    """
+    kept = kept_observations.load_kept(path)
+    if kept.problem:
+        _set_aside(
+            "the kept observations are damaged; other delays are counted from now on",
+            path,
+            kept.problem,
+            servers=len(kept.records),
+        )
     for pool in agent.pools.values():
         pool.recent.recall(kept.of(pool.cluster), current=kept.current)
+
+
+def _set_aside(message: str, path: Path, problem: str, **used: int) -> None:
+    try:
+        kept_as = str(set_aside(path, epoch_seconds()))
+    except OSError as error:
+        kept_as = f"not set aside: {error}"
+    log.error(message, extra={"error": problem, "kept_as": kept_as, **used})
 
 
 def state_saver(agent: Agent, state: Path, observations: Path) -> state_file.StateSaver:

@@ -1,4 +1,4 @@
-"""Run the surveys of all clusters, each in a thread of its own, without delaying the rounds.
+"""Run the surveys of all clusters, each in a thread, without delaying the rounds.
 
 A survey is due once an interval, and soon after a server came back.
 
@@ -24,6 +24,7 @@ from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, 
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
+from ldaphealth.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ LEAST_INTERVAL_SECONDS = 0.1  # a third party's check may have a shorter one
 # A server that came back is surveyed after this time, in which its replication links reconnect.
 RETURN_SECONDS = 10.0
 RETRY_SECONDS = 1.0  # while the survey before is in progress
+MOST_SURVEYS = 256  # at the same time
 
 
 class SurveyRun:
@@ -80,6 +82,7 @@ class SurveyRunner:
         now: Callable[[], RunningSeconds] = monotonic,
     ) -> None:
         self._deliver, self._now = deliver, now
+        self._threads = Workers("survey", MOST_SURVEYS)
         self._planned: dict[str, tuple[Cluster, ConfiguredCheck]] = {}
         self._schedule = Schedule({}, 0.0, random)
         self._kept: dict[str, Any] = {}
@@ -155,6 +158,7 @@ class SurveyRunner:
         self._schedule.plan({}, 0.0)
         for run in self._running.values():
             run.stop.set()
+        self._threads.shutdown(wait=False)
 
     def _take_returned(self, key: str, now: BootSeconds) -> frozenset[str]:
         """Return the servers that came back long enough ago, and keep the others."""
@@ -168,15 +172,7 @@ class SurveyRunner:
     def _start(self, key: str, now: BootSeconds) -> None:
         returned = self._take_returned(key, now)
         run = self._running[key] = SurveyRun(key, *self._planned[key], returned, self._now)
-        args = run, self._kept.get(key)
-        try:
-            threading.Thread(
-                target=self._work, args=args, name=f"survey {key}", daemon=True
-            ).start()
-        except RuntimeError as error:  # the system refuses another thread
-            log.error("cannot start a survey", extra={"survey": key, "error": str(error)})  # noqa: TRY400
-            seen = _failed(run, f"the check itself failed: {error}")
-            self._deliver(SurveyEnded(run, seen, self._kept.get(key)))
+        self._threads.submit(self._work, run, self._kept.get(key))
 
     def _is_planned(self, run: SurveyRun) -> bool:
         return run.key in self._planned and run.is_of(*self._planned[run.key])
@@ -190,7 +186,7 @@ class SurveyRunner:
             self._deliver(SurveyEnded(run, _failed(run, detail), has_ended=False))
 
     def _work(self, run: SurveyRun, kept: Any) -> None:
-        """Run one survey in a thread of its own. A message reports its end, in any case."""
+        """Run one survey, in one of the threads. A message reports its end, in any case."""
         seen: tuple[AnyObservation, ...] = ()
         try:
             surveyed = _survey(run, kept)

@@ -52,6 +52,8 @@ BUILT_IN = CheckTable(
         # uses the times of the operations before it
         "latency": "ldaphealth.checks.latency",
         "unbind": "ldaphealth.checks.unbind",
+        # summaries of whole sessions
+        "session": "ldaphealth.checks.session",
         # surveys, which do not run in sessions of rounds
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",

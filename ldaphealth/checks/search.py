@@ -5,7 +5,7 @@ It finds a server that answers but has lost its data.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -15,7 +15,7 @@ from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter, assertion, both
-from ldaphealth.model import CheckEffect, Finding, State, Trust
+from ldaphealth.model import CheckEffect, Finding, Metric, State, Trust
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -63,11 +63,13 @@ class Facts(Struct, frozen=True):
     """How many entries were found, and how many of them were seen to hold the value, 0 or 1.
 
     `limited`: a limit of the server or of the session ended the search; there may be more entries.
+    `limited_by_server`: it was one of the server, below `size_limit`.
     """
 
     entries: int
     matching: int
     limited: bool = False
+    limited_by_server: bool = False
 
 
 def observe(session: Session, params: Params) -> Facts:
@@ -78,7 +80,7 @@ def observe(session: Session, params: Params) -> Facts:
     if params.attribute and found.entries:
         holding = both(params.filter, assertion(params.attribute, params.value))
         matching = session.count(base, params.scope, holding, 1).entries
-    return Facts(found.entries, matching, found.limited)
+    return Facts(found.entries, matching, found.limited, found.limited_by_server)
 
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
@@ -89,11 +91,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     state = _state(params.entries, facts)
     no_value = params.attribute and not facts.matching
     if state is State.UNKNOWN:
-        summary = (
-            f"the search found {counted}: a size limit hides how many; raise the limit of the "
-            "server for this account, or search for fewer"
-        )
-        yield view.finding(state, "limited", summary, metrics, Trust.LOCAL)
+        yield _limited(view, counted, metrics)
     elif state is not State.OK:
         expected = params.entries.critical if state is State.CRITICAL else params.entries.warning
         summary = f"the search found {counted}, expected {expected}"
@@ -104,6 +102,17 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield view.finding(State.CRITICAL, "value", summary, metrics, Trust.EXPECTATION)
     besides = metrics if state is State.OK and not no_value else ()
     yield from judge_seconds(view, params.seconds, f", {counted}", besides)
+
+
+def _limited(view: View[Facts], counted: str, metrics: Sequence[Metric]) -> Finding:
+    """Return the finding that a limit hides whether there are enough entries, or too many."""
+    summary = (
+        f"the search found {counted}: a size limit hides how many; raise the limit of the "
+        "server for this account, or search for fewer"
+    )
+    if view.facts.limited_by_server:
+        return view.finding(State.CRITICAL, "limited", summary, metrics, Trust.EXPECTATION)
+    return view.finding(State.UNKNOWN, "limited", summary, metrics, Trust.LOCAL)
 
 
 def _state(limits: Thresholds, facts: Facts) -> State:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ldaphealth.cli.options import config_option
+
+if TYPE_CHECKING:
+    from ldaphealth.settings import Settings
 
 
 @click.command("agent")
@@ -26,12 +30,21 @@ def agent_command(config_file: Path, debug: bool) -> None:
       HUP        read the configuration again; keep the old one if the new one is
                  wrong; stop if the terminal that started the agent is closed
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.agent import assembly, log_format, reload
-    from ldaphealth.cli.targets import load_config, read_config
+    from ldaphealth.agent import assembly, reload
+    from ldaphealth.cli.targets import read_config
+
+    file = reload.SettingsFile(config_file, read_config)
+    try:
+        assembly.run_agent(_configure_log(config_file, debug=debug), file)
+    except assembly.StartError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _configure_log(config_file: Path, *, debug: bool) -> Settings:
+    """Log as the configuration says; return it."""
+    from ldaphealth.agent import log_format
+    from ldaphealth.cli.targets import load_config
 
     settings = load_config(config_file)
     log_format.configure(settings.agent.log_format, logging.DEBUG if debug else logging.INFO)
-    try:
-        assembly.run_agent(settings, reload.SettingsFile(config_file, read_config))
-    except assembly.StartError as error:
-        raise click.ClickException(str(error)) from error
+    return settings

@@ -14,21 +14,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from msgspec import Struct
-from msgspec.structs import replace
 
-from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli import BAD_INPUT, MISSED_DEADLINE
 from ldaphealth.cli.options import complete, config_option
-from ldaphealth.cli.process_age import age_seconds
+from ldaphealth.cli.process_age import LEAST_PART
 from ldaphealth.cli.url_options import UrlOptions
-from ldaphealth.sinks import SINKS, Sink, SinkOptions
+from ldaphealth.sinks import SINKS, Sink, SinkOptions, SinkOutput
 from ldaphealth.text.ascii_line import ascii_line
 
 if TYPE_CHECKING:
     from ldaphealth.cli.selection import Selection
-    from ldaphealth.settings import Cluster
 
 GRACE_SECONDS = 2.0
-LEAST_PART = 0.3  # of the deadline; with less, servers that are well would time out
 
 
 class CheckArguments(Struct, frozen=True, kw_only=True):
@@ -110,7 +107,7 @@ def check_command(**given: Any) -> None:
     same data.
 
     \b
-    Exit status: 0 every server is in service, 1 at least one is out, 3 bad input.
+    Exit status: 0 every server is in service, 1 at least one is out, 3 bad input, 4 too late.
       --format nagios      0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
       --format checkmk     as above; Checkmk reads the state from each line
       --format keepalived  for MISC_CHECK and exactly one server: 0 in service, 1 out;
@@ -146,38 +143,34 @@ def _parse(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
 def _check_and_print(arguments: CheckArguments, selection: Selection) -> NoReturn:
     """Check the servers, print the verdicts and exit."""
     sink = SINKS[arguments.sink]
-    if arguments.sink == "keepalived":
-        selection = replace(
-            selection,
-            clusters=[_with_time_left(each, age_seconds()) for each in selection.clusters],
-        )
-    _limit_process_time(max(each.deadline_seconds for each in selection.clusters), sink)
-    from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
-
-    output = sink.render(evaluate_selection(selection, sink.effects), _sink_options(arguments))
+    longest_seconds = max(each.deadline_seconds for each in selection.clusters)
+    if arguments.sink == "keepalived":  # it may wait for another check, and then probe by itself
+        longest_seconds *= 1 + LEAST_PART
+    _limit_process_time(longest_seconds, sink)
+    output = _output(arguments, selection, sink)
     if output.text:  # an empty line is not valid JSON, and not a line of a local check
         click.echo(output.text)
     sys.exit(output.exit_status)
 
 
+def _output(arguments: CheckArguments, selection: Selection, sink: Sink) -> SinkOutput:
+    if arguments.sink == "keepalived":
+        from ldaphealth.cli.shared_check import check_shared
+
+        return check_shared(selection, arguments.config_file, dynamic=arguments.dynamic)
+    from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
+
+    return sink.render(evaluate_selection(selection, sink.effects), _sink_options(arguments))
+
+
 def _sink_options(arguments: CheckArguments) -> SinkOptions:
     """Return the options of the sink; only the format `text` has colours and a width."""
     if arguments.sink != "text":
-        return SinkOptions(dynamic=arguments.dynamic)
+        return SinkOptions()
     from shutil import get_terminal_size  # loads compression modules, 2 ms
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     return SinkOptions(colour, get_terminal_size((100, 24)).columns, verbose=arguments.verbose)
-
-
-def _with_time_left(cluster: Cluster, spent_seconds: float) -> Cluster:
-    """Return the cluster with the rest of its deadline.
-
-    The script of keepalived stops the program a fixed time after its start. On a busy balancer the
-    start alone takes seconds, and without an answer a dead server would stay in service.
-    """
-    left = max(cluster.deadline_seconds - spent_seconds, LEAST_PART * cluster.deadline_seconds)
-    return cluster.within(round(left, 1))
 
 
 def _limit_process_time(deadline_seconds: float, sink: Sink) -> None:
@@ -188,7 +181,8 @@ def _limit_process_time(deadline_seconds: float, sink: Sink) -> None:
         click.echo(f"ldaphealth: {late}", err=True)
         if sink.error_line:
             click.echo(_error_line(sink, late))
-        os._exit(BAD_INPUT)  # a thread that hangs would delay a normal exit
+        # A thread that hangs would delay a normal exit.
+        os._exit(BAD_INPUT if sink.error_line else MISSED_DEADLINE)
 
     signal.signal(signal.SIGALRM, exit_late)
     signal.setitimer(signal.ITIMER_REAL, deadline_seconds + GRACE_SECONDS)

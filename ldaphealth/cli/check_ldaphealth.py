@@ -23,6 +23,7 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.host_options import HostOptions
 from ldaphealth.cli.options import CONFIG_FILE
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
+from ldaphealth.cli.private_memory import keep_memory_private
 from ldaphealth.cli.process_age import age_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import CheckEffect, Snapshot, State
@@ -193,6 +194,7 @@ def main() -> NoReturn:
 
     An exception that is not caught would exit with 1, which is WARNING.
     """
+    keep_memory_private()
     try:
         status = _run()
         sys.stdout.flush()

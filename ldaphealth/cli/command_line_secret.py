@@ -5,6 +5,7 @@ Only `check_ldaphealth -P` uses it, because check_ldap accepts a password there.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
@@ -16,16 +17,13 @@ def hide(secret: str) -> bool:
 
     /proc/PID/cmdline shows the memory of the process, so the process can change it. Before that,
     every user of this host can read the secret. The command line of the caller still contains it.
+    /proc/self/mem is of no use: it belongs to root when the process is not dumpable.
     """
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = (int(fields[number - 3]) for number in (ARG_START, ARG_END))
-    hidden = os.fsencode(secret)
-    try:
-        with Path("/proc/self/mem").open("r+b", buffering=0) as memory:
-            memory.seek(start)
-            arguments = memory.read(end - start)
-            memory.seek(start)
-            memory.write(arguments.replace(hidden, b"x" * len(hidden)))
-    except OSError:  # a hardened kernel; the caller warns anyway
+    if not 0 < start < end:  # a hardened kernel; the caller warns anyway
         return False
+    hidden = os.fsencode(secret)
+    arguments = ctypes.string_at(start, end - start)
+    ctypes.memmove(start, arguments.replace(hidden, b"x" * len(hidden)), end - start)
     return True

@@ -18,7 +18,6 @@ from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.settings import Settings
-from ldaphealth.web.access import http_credentials, server_tls_context
 
 SOON_DAYS, DAY_SECONDS = 21.0, 86400.0
 
@@ -70,10 +69,12 @@ def _warnings(settings: Settings) -> Iterator[str]:
 def _wrong_files(settings: Settings) -> str:
     """Return what is wrong with the files that only the agent reads at its start, or ""."""
     http = settings.agent.http
+    if not http:
+        return ""
+    from ldaphealth.web.http_files import read_http_files
+
     try:
-        if http:
-            http_credentials(http)
-            server_tls_context(http)
+        read_http_files(http)
     except ValueError as error:
         return f"agent.http: {error}"
     return ""

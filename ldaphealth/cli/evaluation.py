@@ -24,14 +24,25 @@ from ldaphealth.store.state_file import load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
 
 
-def evaluate_selection(selection: Selection, effects: frozenset[CheckEffect]) -> Snapshot:
-    """Check the clusters, and return the verdicts on the selected servers."""
+def evaluate_selection(
+    selection: Selection,
+    effects: frozenset[CheckEffect],
+    probed: frozenset[str] | None = None,
+) -> Snapshot:
+    """Check the clusters, and return the verdicts on the selected servers.
+
+    `probed` are the IDs of the servers to probe, by default all of the clusters. Nothing is known
+    of the others.
+    """
     gc.freeze()  # loaded modules stay until this short process ends: the collector can skip them
-    progress = CheckProgress(sum(len(each.servers) for each in selection.clusters))
+    servers = sum(len(each.servers) for each in selection.clusters)
+    progress = CheckProgress(servers if probed is None else len(probed))
 
     def probe(
         server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
     ) -> list[AnyObservation]:
+        if probed is not None and server.id not in probed:
+            return []
         observations = probe_server(server, tuple(checks), deadline)
         progress.note(server.id)
         return observations
@@ -48,13 +59,10 @@ def evaluate_selection(selection: Selection, effects: frozenset[CheckEffect]) ->
 
 
 def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
-    """Return the overrides in the state file of the agent; they also apply while it is down."""
+    """Return the overrides that the agent saved; they also apply while it is down."""
     if settings is None:
         return {}
-    path = state_path(settings.agent.state_directory)
-    try:
-        memories = load_state(path, boot_seconds())
-    except (OSError, ValueError) as error:
-        click.echo(f"ldaphealth: cannot read the overrides: {error}", err=True)
-        return {}
-    return {name: Memory(overrides=each.overrides) for name, each in memories.items()}
+    loaded = load_state(state_path(settings.agent.state_directory), boot_seconds())
+    if loaded.problem:
+        click.echo(f"ldaphealth: cannot read all overrides: {loaded.problem}", err=True)
+    return {name: Memory(overrides=each.overrides) for name, each in loaded.memories.items()}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck
 from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
@@ -19,6 +20,7 @@ from ldaphealth.config.impossible import impossible_thresholds
 from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.own_settings import with_own_params
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
+from ldaphealth.files.credential import passed_file
 from ldaphealth.files.secret_file import read_secret, secret_from_variable
 from ldaphealth.ldap.endpoint import is_other_file, parse_uri
 from ldaphealth.model import (
@@ -141,20 +143,21 @@ def _servers(
     known: Mapping[str, Credentials],
     problems: Problems,
 ) -> tuple[Server, ...]:
-    _check_tls(f"{path}.tls", cluster_entry.tls, problems)
+    usual_tls = _passed(cluster_entry.tls)
+    _check_tls(f"{path}.tls", usual_tls, problems)
     _check_name(f"{path}.credentials", cluster_entry.credentials, known, problems)
     servers = []
     names: dict[str, str] = {}  # by URI
     for name, each in cluster_entry.servers.items():
         place = f"{path}.servers.{name}"
         entry = ServerEntry(uri=each) if isinstance(each, str) else each
-        tls = entry.tls or cluster_entry.tls
+        tls = _passed(entry.tls) if entry.tls else usual_tls
         _check_uri(f"{place}.uri", entry.uri, tls, problems)
         if entry.uri in names:
             problems.add(f"{place}.uri", f"is the same as that of {names[entry.uri]}")
         names.setdefault(entry.uri, name)
         if entry.tls:
-            _check_tls(f"{place}.tls", entry.tls, problems)
+            _check_tls(f"{place}.tls", tls, problems)
         _check_name(f"{place}.credentials", entry.credentials, known, problems)
         servers.append(
             Server(
@@ -185,6 +188,16 @@ def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
             problems.add(path, f"{endpoint.host} is not a Unix socket")
     except ValueError as error:
         problems.add(path, str(error))
+
+
+def _passed(tls: Tls) -> Tls:
+    """Return the settings with the files that systemd passes in place of those that they name."""
+    return replace(
+        tls,
+        ca_file=passed_file(tls.ca_file),
+        certificate_file=passed_file(tls.certificate_file),
+        key_file=passed_file(tls.key_file),
+    )
 
 
 def _check_tls(path: str, tls: Tls, problems: Problems) -> None:

@@ -1,14 +1,13 @@
 """The control socket of the agent: one request and one response, each one line of JSON.
 
-Each client has a thread, a bounded number at a time. agent/assembly.py starts the server. The group
-of the socket may use it.
+A fixed set of threads serves a bounded number of clients at a time. The group of the socket may use
+it. control_socket.py starts the server, and another one if the socket is removed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import socket
 import socketserver
@@ -16,10 +15,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ldaphealth.control.requests import MAX_REQUEST_BYTES, ControlRequest, ControlResponse
+from ldaphealth.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -32,15 +33,13 @@ BUSY = (
 )
 
 
-class ControlServer(socketserver.ThreadingUnixStreamServer):
-    """Listens until `close`. `answer` is called in the thread of the client.
+class ControlServer(socketserver.UnixStreamServer):
+    """Listens until `close`. `answer` is called in the thread that serves the client.
 
     LookupError: there is no such group. OSError: the socket cannot be created, or may not be given
     to the group. Then nothing listens and no socket is left.
     """
 
-    daemon_threads = True
-    block_on_close = False
     request_queue_size = MOST_CLIENTS
 
     def __init__(
@@ -57,18 +56,24 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
             self.server_close()
             path.unlink(missing_ok=True)
             raise
+        self._threads = Workers("client", MOST_CLIENTS)
         threading.Thread(target=self.serve_forever, args=(0.1,), name="control").start()
 
     def _listen(self, group: str) -> None:
-        umask = os.umask(0o177)
-        try:
-            self.server_bind()
-        finally:
-            os.umask(umask)
+        self.server_bind()
         if group:
             shutil.chown(self._path, group=group)
         self._path.chmod(MODE)
-        self.server_activate()
+        self._identity = _identity(self._path)
+        self.server_activate()  # listen(2): nothing can connect before
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the path still leads to this socket."""
+        try:
+            return _identity(self._path) == self._identity
+        except OSError:
+            return False
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
         """Refuse more clients than there are threads for."""
@@ -81,12 +86,22 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
                 request.send(BUSY)
         return False
 
-    def finish_request(self, request: object, client_address: object) -> None:
-        """Serve one client."""
+    def process_request(self, request: Any, client_address: object) -> None:
+        """Have a thread serve the client, which `verify_request` has admitted."""
         try:
-            super().finish_request(request, client_address)  # type: ignore[arg-type]
+            self._threads.submit(self._serve, request, client_address)
+        except BaseException:
+            self._clients.release()
+            raise
+
+    def _serve(self, request: Any, client_address: Any) -> None:
+        try:
+            self.finish_request(request, client_address)
+        except Exception:
+            self.handle_error(request, client_address)
         finally:
             self._clients.release()
+            self.shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Log at level DEBUG only: a client that disconnects is no error."""
@@ -96,7 +111,15 @@ class ControlServer(socketserver.ThreadingUnixStreamServer):
         """Stop listening and remove the socket."""
         self.shutdown()
         self.server_close()
-        self._path.unlink(missing_ok=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self.is_current:
+            self._path.unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Return what differs from the next file at the path, which may get the same inode number."""
+    found = path.lstat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 class _Client(socketserver.StreamRequestHandler):

@@ -1,1 +1,1 @@
-"""Files that are replaced atomically, and files that contain a secret."""
+"""Files and directories: replaced atomically, read safely, owned by this user; secrets."""

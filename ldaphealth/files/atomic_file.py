@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+
+# O_EXCL follows no symbolic link and opens no FIFO that another process made (open(2)).
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
@@ -12,7 +16,7 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = Fals
     After an OSError the old file is unchanged.
     """
     new = path.with_name(f".{path.name}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    descriptor = _create(new, mode)
     try:
         try:
             os.fchmod(descriptor, mode)  # independent of the umask
@@ -29,6 +33,25 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = Fals
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def remove_temporary_files(directory: Path) -> int:
+    """Remove what `write` left in a directory because its process was killed; return how many.
+
+    Only the process that writes there may call it. OSError: one cannot be removed.
+    """
+    left = [each for each in directory.glob(".*.new") if stat.S_ISREG(each.lstat().st_mode)]
+    for each in left:
+        each.unlink(missing_ok=True)
+    return len(left)
+
+
+def _create(new: Path, mode: int) -> int:
+    try:
+        return os.open(new, CREATE, mode)
+    except FileExistsError:  # a process was killed while it wrote
+        new.unlink()
+        return os.open(new, CREATE, mode)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from ldaphealth.files.credential import passed_file
 from ldaphealth.model import Secret
 
 MAX_BYTES = 4096
@@ -18,8 +19,10 @@ MAX_BYTES = 4096
 def read_secret(path: Path) -> Secret:
     """Return the content without one trailing line end.
 
-    ValueError names the file and, for wrong permissions, the correction.
+    It may be passed by systemd (credential.py). ValueError names the file and, for wrong
+    permissions, the correction.
     """
+    path = Path(passed_file(str(path)))
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.guard.memory import RoundPeriod, ServerMemory
-from ldaphealth.model import CheckEffect, Finding, OverrideAction, Server, State, Trust
+from ldaphealth.model import Basis, CheckEffect, Finding, OverrideAction, Server, State, Trust
 
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
@@ -52,7 +52,23 @@ class Reading(Struct, frozen=True, kw_only=True):
     @property
     def is_blamed(self) -> bool:
         """Return whether a failure that removes the server is its own, and not excused."""
-        return any(finding.reason not in self.excused for finding in self.removing)
+        return bool(self.blaming)
+
+    @property
+    def blaming(self) -> tuple[Finding, ...]:
+        """Return the findings that remove the server and are not excused."""
+        return tuple(each for each in self.removing if each.reason not in self.excused)
+
+    @property
+    def is_proven(self) -> bool:
+        """Return whether a check has judged enough probes together: one round is enough."""
+        return any(each.basis is Basis.WINDOW for each in self.blaming)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether it is blamed, but too few probes were made to change the verdict."""
+        blaming = self.blaming
+        return bool(blaming) and all(each.basis.is_undecided for each in blaming)
 
     @property
     def is_unknown(self) -> bool:
@@ -117,7 +133,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         For a server that is out it is good only if each check that took it out could judge it. One
         that is no longer run on the server, or may no longer take it out, does not count.
         """
-        blamed = {each.check for each in self.removing if each.reason not in self.excused}
+        blamed = {each.check for each in self.blaming}
         if not (blamed or past.failing):
             return replace(past, good=past.good + 1, bad=0, bad_since=None, blamed=0)
         could = {check for check, effect in self.effects.items() if effect is CheckEffect.OUT}
@@ -132,9 +148,11 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     def _counted_bad(self, past: ServerMemory) -> ServerMemory:
         assert self.round is not None
+        past = replace(past, good=0)
+        if self.is_undecided:
+            return past
         return replace(
             past,
-            good=0,
             bad=past.bad + 1,
             bad_since=past.bad_since if past.bad else self.round.began,
             blamed=past.blamed + (not self.is_hard or is_proven_silent(past)),

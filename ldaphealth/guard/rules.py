@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading, is_proven_silent
-from ldaphealth.model import State, Trust
+from ldaphealth.model import Finding, State, Trust
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
 
 MOST_DOUBLINGS = 5
@@ -101,12 +101,26 @@ def _shared_reasons(readings: Sequence[Reading]) -> frozenset[str]:
         for each in answering
         for check in {found.check for found in each.findings if found.state is not State.UNKNOWN}
     )
-    return frozenset(
+    shared = frozenset(
         reason
         for (check, reason, is_expectation), number in failing.items()
         if votes[check] > 1
         and (number == votes[check] or (is_expectation and 2 * number > votes[check]))
     )
+    return shared | _shared_slowness(answering)
+
+
+def _shared_slowness(answering: Sequence[Reading]) -> frozenset[str]:
+    """Return the reasons of servers that are too slow, if all are.
+
+    The deadline ends the probes of slow servers at one check or another.
+    """
+    slow = [{found.reason for found in each.removing if _is_slow(found)} for each in answering]
+    return frozenset().union(*slow) if len(slow) > 1 and all(slow) else frozenset()
+
+
+def _is_slow(found: Finding) -> bool:
+    return found.trust is Trust.SOFT and found.code in {"slow", "timeout"}
 
 
 def _excused(context: RuleContext, reading: Reading, shared: Collection[str]) -> Reading:
@@ -165,7 +179,8 @@ def _settled(context: RuleContext, reading: Reading) -> Reading:
         is_held = past.in_service and reading.share not in (None, accepted_share(past, settings))
         return replace(reading, held_by=reading.held_by or context.rule) if is_held else reading
     if past.in_service:
-        enough = _has_fallen(past, settings, is_hard=reading.is_hard)
+        has_fallen = _has_fallen(past, settings, is_hard=reading.is_hard)
+        enough = reading.is_proven or (has_fallen and not reading.is_undecided)
     else:
         waited = context.now - past.since
         enough = past.by_operator or (

@@ -68,6 +68,10 @@ class RecentObservations:
         self._surveys.add(observation.check)
         self._keep(observation)
 
+    def add_summary(self, observation: AnyObservation) -> None:
+        """Add what a check made of a whole probe, whose own observations were added before."""
+        self._keep(observation)
+
     def note_return(self, server: str, at: MonotonicSeconds) -> None:
         """Note that a server whose sessions failed has had a complete one, which began then.
 

@@ -17,7 +17,8 @@ from ldaphealth.ldap.codec import Attributes, Entry, OctetsEntry, Response, Scop
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
-from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect, resolve
+from ldaphealth.ldap.resolver import resolve
+from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
@@ -32,10 +33,14 @@ T = TypeVar("T")
 
 
 class Count(Struct, frozen=True):
-    """The number of entries that a search found; there may be more if a limit ended it."""
+    """The number of entries that a search found; there may be more if a limit ended it.
+
+    `limited_by_server`: it was a limit of the server, and not one in the request or on bytes.
+    """
 
     entries: int
     limited: bool
+    limited_by_server: bool = False
 
 
 class Session:
@@ -151,7 +156,7 @@ class Session:
         limited = counted > 0 and code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
         if code != codec.SUCCESS and not limited:
             raise _refused(FailureKind.RESULT, f"search below {base!r}", response)
-        return Count(counted, limited)
+        return Count(counted, limited, limited_by_server=limited and counted < size_limit)
 
     def search_once(
         self, base: str, scope: Scope, filter_text: str, attributes: Sequence[str]

@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -21,7 +20,8 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.ldap.endpoint import Endpoint, is_other_file
+from ldaphealth.ldap.endpoint import is_other_file
+from ldaphealth.ldap.resolver import Address
 from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
 from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
@@ -57,46 +57,6 @@ LOCAL_ERRNOS = frozenset(
 )
 
 T = TypeVar("T")
-Address = tuple[socket.AddressFamily, str | tuple[str, int] | tuple[str, int, int, int]]
-
-
-def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
-    """Return the addresses of a host in the order of getaddrinfo(3) (RFC 6724).
-
-    A name is looked up in a daemon thread, because getaddrinfo has no timeout (it takes 40 s if the
-    resolver does not answer) and must not delay the end of the process.
-    """
-    if endpoint.is_socket:
-        return [(socket.AF_UNIX, endpoint.host)]
-    numeric = _getaddrinfo(endpoint, socket.AI_NUMERICHOST)
-    if not isinstance(numeric, OSError):
-        return numeric
-    answers: list[list[Address] | OSError] = []
-    thread = threading.Thread(
-        target=lambda: answers.append(_getaddrinfo(endpoint, 0)), name="resolve", daemon=True
-    )
-    thread.start()
-    thread.join(deadline.left(f"resolving {endpoint.host}"))
-    if not answers:
-        detail = f"no answer within {deadline.seconds:g} s: resolving {endpoint.host}"
-        raise SessionError(Failure(FailureKind.RESOLVE, detail, is_local=True))
-    answer = answers[0]
-    if isinstance(answer, OSError):
-        detail = f"cannot resolve {endpoint.host}: {answer.strerror}"
-        raise SessionError(Failure(FailureKind.RESOLVE, detail, is_local=True)) from answer
-    return answer
-
-
-def _getaddrinfo(endpoint: Endpoint, flags: int) -> list[Address] | OSError:
-    try:
-        found = socket.getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=flags
-        )
-    except OSError as error:
-        return error
-    except UnicodeError as error:  # a label longer than DNS allows
-        return OSError(0, str(error))
-    return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
 
 
 def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:

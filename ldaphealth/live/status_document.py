@@ -9,6 +9,7 @@ import msgspec
 
 from ldaphealth.clocks import BootSeconds, epoch_seconds
 from ldaphealth.guard import Override
+from ldaphealth.live.broken_floor import BrokenFloor
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.model import Snapshot, Verdict
 from ldaphealth.sinks.json_document import snapshot_document
@@ -19,8 +20,9 @@ def status_document(
     overrides: Mapping[str, Override],
     health: AgentHealth,
     now: BootSeconds,
+    floors: Iterable[BrokenFloor],
 ) -> dict[str, Any]:
-    """Return the document of `check --format json`, with the overrides and the agent."""
+    """Return the document of `check --format json`, with overrides, broken floors and the agent."""
     whole = snapshot_document(Snapshot(epoch_seconds(), tuple(verdicts)))
     whole["overrides"] = {
         server: {
@@ -30,5 +32,6 @@ def status_document(
         }
         for server, override in overrides.items()
     }
+    whole["below_floor"] = [msgspec.to_builtins(each) for each in floors]
     whole["agent"] = msgspec.to_builtins(health)
     return whole

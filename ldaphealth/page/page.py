@@ -104,13 +104,15 @@ def render(  # noqa: PLR0913  the time on both clocks
     epoch_seconds: EpochSeconds,
     host: str = "",
     overrides: Mapping[str, CardOverride] | None = None,
+    floors: Sequence[str] = (),
     links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the page. Pure; any thread may call it.
 
     `boot_seconds` decides which verdicts are stale; `epoch_seconds` is the time that is shown.
     `host` is the balancer's name. `overrides` are the operators' overrides in force by server ID.
-    `links` are other pages of the agent, each a path and its description.
+    `floors` are sentences on clusters with too few servers in service. `links` are other pages of
+    the agent, each a path and its description.
     """
     sections = _sections(view, boot_seconds, overrides or {})
     version = printable(health.version, 64)
@@ -123,6 +125,7 @@ def render(  # noqa: PLR0913  the time on both clocks
         sections=sections,
         now=_clock(epoch_seconds),
         now_rfc3339=_rfc3339(epoch_seconds),
+        floors=[printable(each, 400) for each in floors[:MOST_PROBLEMS]],
         changes=[_change_row(each, epoch_seconds) for each in view.changes[:MOST_CHANGES]],
         links=links,
         most_plotted=MOST_PLOTTED,

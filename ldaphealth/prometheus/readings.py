@@ -84,6 +84,17 @@ def measured(check: str, name: str) -> Reading:
     return read
 
 
+def single(check: str, name: str) -> Reading:
+    """Return a reading of the one metric of this name of a check's findings."""
+    read_labelled = measured(check, name)
+
+    def read(known: LiveServer) -> Iterator[Series]:
+        for _, value in read_labelled(known):
+            yield (), value
+
+    return read
+
+
 def of_server_ids(name: str) -> Reading:
     """Return a reading of a metric of replication by server ID and naming context.
 

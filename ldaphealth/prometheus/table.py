@@ -81,6 +81,14 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "code"),
     ),
     Family(
+        name="ldaphealth_session_failed_ratio",
+        kind=GAUGE,
+        help="The share of the newest probes that failed, those that confirm a failure included; "
+        "failures without a good probe between them count as one.",
+        read=readings.single("session", "session_failed_ratio"),
+        labels=SERVER,
+    ),
+    Family(
         name="ldaphealth_replication_behind_seconds",
         kind=GAUGE,
         help="How long the server was observed to lack changes of a server ID; 0 if it lacks "

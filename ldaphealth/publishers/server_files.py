@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.files.atomic_file import write
+from ldaphealth.files.own_directory import make_directory
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.publication import Publication
 
@@ -39,7 +40,7 @@ class ServerFiles:
             written[server] = tuple(contents)
             path = path_of(self._directory, server)
             try:
-                _make_readable(path.parent)
+                make_directory(path.parent)  # readable for keepalived
                 for suffix, text in contents.items():
                     write(path.with_name(path.name + suffix), text.encode())
             except OSError as error:  # the files of the other servers are still written
@@ -53,10 +54,3 @@ class ServerFiles:
 
     def close(self) -> None:
         """Keep the files: a restart of the agent does not change the state of the servers."""
-
-
-def _make_readable(directory: Path) -> None:
-    """Create the directory of a cluster, readable for keepalived's script whatever the umask."""
-    if not directory.is_dir():
-        directory.mkdir(parents=True)
-        directory.chmod(0o755)

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import Struct
+
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.server_files import ServerFiles
-from ldaphealth.sinks.keepalived import misc_check_status
+from ldaphealth.sinks.keepalived import MAX_WEIGHT, OUT, misc_check_status
 from ldaphealth.text.ascii_line import ascii_line
 
 MAGIC = "ldaphealth1"
 MAX_CHARACTERS = 500
+
+
+class VerdictLine(Struct, frozen=True):
+    """The fields of a file: both exit statuses, the end of validity, the server, and a text."""
+
+    plain: int
+    dynamic: int
+    until: int
+    server: str
+    rest: str
 
 
 class VerdictFiles(ServerFiles):
@@ -34,3 +46,14 @@ def text(verdict: Verdict, valid_until: BootSeconds) -> str:
     reasons = " ".join(reason.code for reason in verdict.reasons)
     line = f"{MAGIC} {plain} {dynamic} {int(valid_until)} {verdict.server} {side}{held} {reasons}"
     return ascii_line(line.rstrip(), MAX_CHARACTERS) + "\n"
+
+
+def parse_line(line: str) -> VerdictLine:
+    """Return the fields of a line that `text` made; ValueError if it is another one."""
+    magic, plain, dynamic, until, server, rest = line.removesuffix("\n").split(" ", 5)
+    if magic != MAGIC:
+        raise ValueError(f"not a line of the format {MAGIC}")
+    found = VerdictLine(int(plain), int(dynamic), int(until), server, rest)
+    if found.plain not in (0, OUT) or not OUT <= found.dynamic <= MAX_WEIGHT + 2:
+        raise ValueError("no exit status for keepalived")
+    return found

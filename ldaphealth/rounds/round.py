@@ -6,8 +6,11 @@ more rounds to be confirmed.
 
 from __future__ import annotations
 
-import threading
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import suppress
+from threading import Event, Lock
 from time import monotonic, sleep
 
 from msgspec import Struct
@@ -19,6 +22,8 @@ from ldaphealth.judging.judge import trust
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
 from ldaphealth.settings import ConfiguredCheck
+
+log = logging.getLogger(__name__)
 
 Probe = Callable[[Server, Sequence[ConfiguredCheck], Deadline], list[AnyObservation]]
 Observations = list[AnyObservation]
@@ -48,22 +53,29 @@ class RoundPlan(Struct, frozen=True):
 def run_round(
     round_: RoundPlan,
     probe: Probe,
+    threads: Executor,
     pause: Callable[[float], None] = sleep,
     now: Callable[[], RunningSeconds] = monotonic,
 ) -> Observations:
     """Return the observations of the round; of a check the last one counts.
 
+    `threads` run the second probe of a slow server. Without a free one there is none.
+
     A failure of the round before is not confirmed again: a wrong password that is tried twice as
     often locks an account. `now` is the clock of the deadline.
     """
     deadline = Deadline.after(round_.deadline_seconds, now)
-    return _with_answers(_probe_and_confirm(round_, probe, deadline, pause))
+    return _with_answers(_probe_and_confirm(round_, probe, deadline, threads, pause))
 
 
 def _probe_and_confirm(
-    round_: RoundPlan, probe: Probe, deadline: Deadline, pause: Callable[[float], None]
+    round_: RoundPlan,
+    probe: Probe,
+    deadline: Deadline,
+    threads: Executor,
+    pause: Callable[[float], None],
 ) -> Observations:
-    parallel = _ParallelProbe(round_, probe, deadline)
+    parallel = _ParallelProbe(round_, probe, deadline, threads)
     try:
         first = probe(round_.server, round_.checks, deadline)
     finally:
@@ -197,36 +209,48 @@ def _timed_out(seen: Iterable[AnyObservation]) -> bool:
 
 
 class _ParallelProbe:
-    """A probe that starts when the first one is slow, and runs in parallel with it."""
+    """A probe that starts when the first one is slow, and runs in parallel with it.
 
-    def __init__(self, round_: RoundPlan, probe: Probe, deadline: Deadline) -> None:
+    A thread of the pool waits for that moment: a timer would be a new thread in each round.
+    """
+
+    def __init__(
+        self, round_: RoundPlan, probe: Probe, deadline: Deadline, threads: Executor
+    ) -> None:
         self.is_started = False
         self._round, self._probe, self._deadline = round_, probe, deadline
-        self._observations: Observations = []
-        self._ended = threading.Event()
-        self._cancelled = threading.Event()
-        self._slow_at = deadline.at - SLOW_PART * round_.deadline_seconds
+        self._first_ended, self._starting = Event(), Lock()
+        self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
-        if not any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
-            threading.Thread(target=self._run, name="parallel probe", daemon=True).start()
+        if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
+            return
+        with suppress(RuntimeError):  # the agent ends
+            self._second = threads.submit(self._run)
 
     def cancel(self) -> None:
         """Do not start it any more."""
-        self._cancelled.set()
+        with self._starting:
+            self._first_ended.set()
+        self._second.cancel()
 
     def wait(self) -> Observations:
         """Wait for its observations, which end at the deadline; none if it hangs."""
-        while not self._ended.is_set() and (left := self._deadline.at - self._deadline.now()) > 0:
-            self._ended.wait(left)
-        self._ended.wait(GRACE_SECONDS)
-        return self._observations
+        while not self._second.done() and (left := self._deadline.at - self._deadline.now()) > 0:
+            wait([self._second], left)
+        wait([self._second], GRACE_SECONDS)
+        if not self._second.done():
+            return []
+        if error := self._second.exception():
+            log.error("a second probe failed", exc_info=error)
+            return []
+        return self._second.result()
 
-    def _run(self) -> None:
-        while (left := self._slow_at - self._deadline.now()) > 0:
-            if self._cancelled.wait(left):
-                return
-        self.is_started = True
-        try:
-            self._observations = self._probe(self._round.server, self._round.checks, self._deadline)
-        finally:
-            self._ended.set()
+    def _run(self) -> Observations:
+        at = self._deadline.at - SLOW_PART * self._round.deadline_seconds
+        while not self._first_ended.is_set() and (left := at - self._deadline.now()) > 0:
+            self._first_ended.wait(left)
+        with self._starting:
+            if self._first_ended.is_set():
+                return []
+            self.is_started = True
+        return self._probe(self._round.server, self._round.checks, self._deadline)

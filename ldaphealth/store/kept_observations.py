@@ -1,14 +1,14 @@
 """Kept observations, which the next start of the agent loads: since when a server lacks changes.
 
-One JSON file beside the state file, written every few seconds. Losing it loses a few seconds, or
-the beginning of a delay, but never an override.
+One file of records beside the state file, written every few seconds. Losing it loses a few seconds,
+or the beginning of a delay, but never an override.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,14 +18,26 @@ from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck, ObservationsByServer
 from ldaphealth.clocks import MonotonicSeconds
-from ldaphealth.files.atomic_file import write
 from ldaphealth.model import AnyObservation, Observation
 from ldaphealth.settings import Cluster
-from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS, boot_id
+from ldaphealth.store.record_file import (
+    DECODE_ERRORS,
+    Header,
+    Loaded,
+    boot_id,
+    load_records,
+    save_records,
+)
+from ldaphealth.store.state_file import YOUNG_SECONDS
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
+
+
+class _Header(Header, frozen=True, kw_only=True):
+    boot_id: str
+    at: MonotonicSeconds
 
 
 class _OfServer(msgspec.Struct, frozen=True):
@@ -35,25 +47,33 @@ class _OfServer(msgspec.Struct, frozen=True):
     reads: Sequence[msgspec.Raw]  # each an Observation, with facts of the check's type
 
 
-_Clusters = Mapping[str, Mapping[str, Mapping[str, _OfServer]]]  # by cluster, check, server ID
+class _Record(_OfServer, frozen=True, kw_only=True):
+    """What one check saw of one server."""
+
+    cluster: str
+    check: str
+    server: str
 
 
-class _Saved(msgspec.Struct, frozen=True):
-    version: int
+class _Saved1(msgspec.Struct, frozen=True):
+    """The one document of version 1: by cluster, check and server ID."""
+
     boot_id: str
     at: MonotonicSeconds
-    clusters: _Clusters
+    clusters: Mapping[str, Mapping[str, Mapping[str, _OfServer]]]
 
 
 class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
     """The content of the file.
 
-    `current`: it was saved recently in this boot, so it describes the present. `saved_at` is on the
-    clock of the boot that saved it. Without `same_boot` it is not known when the observations were
-    made. Then all of them count as made at `loaded_at`.
+    `problem`: one line with the reason why it is not all of it. `current`: it was saved recently in
+    this boot, so it describes the present. `saved_at` is on the clock of the boot that saved it.
+    Without `same_boot` it is not known when the observations were made. Then all of them count as
+    made at `loaded_at`.
     """
 
-    clusters: _Clusters = {}
+    records: Sequence[_Record] = ()
+    problem: str = ""
     current: bool = False
     saved_at: MonotonicSeconds = 0.0
     loaded_at: MonotonicSeconds = 0.0
@@ -67,21 +87,21 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
     def _of_check(self, cluster: Cluster, check: AnyCheck) -> Iterator[AnyObservation]:
         uris = {server.id: server.uri for server in cluster.servers}
         decoder = msgspec.json.Decoder(Observation[check.facts])  # type: ignore[name-defined]
-        for server, kept in self.clusters.get(cluster.name, {}).get(check.name, {}).items():
-            if uris.get(server) != kept.uri:
+        for kept in self.records:
+            if (kept.cluster, kept.check) != (cluster.name, check.name):
+                continue
+            if uris.get(kept.server) != kept.uri:
                 continue
             try:
                 reads: list[AnyObservation] = [decoder.decode(each) for each in kept.reads]
-            except (msgspec.MsgspecError, RecursionError) as error:
-                extra = {"server": server, "check": check.name, "error": str(error)}
+            except DECODE_ERRORS as error:
+                extra = {"server": kept.server, "check": check.name, "error": str(error)}
                 log.warning("kept observations cannot be read", extra=extra)
                 continue
+            # This program never writes one of another server, or one later than the file.
+            known = kept.server, check.name
             for each in reads:
-                # This program never writes one of another server, or one later than the file.
-                if (each.server, each.check) == (
-                    server,
-                    check.name,
-                ) and each.ended_at <= self.saved_at:
+                if (each.server, each.check) == known and each.ended_at <= self.saved_at:
                     yield self._dated(each)
 
     def _dated(self, observation: AnyObservation) -> AnyObservation:
@@ -101,51 +121,55 @@ def save_kept(
     now: Callable[[], MonotonicSeconds] = monotonic,
 ) -> None:
     """Write the file. OSError: the old one is left as it was."""
-    kept = {
-        cluster.name: {check: _of_servers(cluster, seen) for check, seen in checks.items()}
+    records = [
+        each
         for cluster, checks in clusters
-    }
-    content = msgspec.json.encode(_Saved(VERSION, boot_id(), now(), kept))
-    if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES} bytes", str(path))
-    write(path, content, 0o640, durable=False)
+        for check, seen in checks.items()
+        for each in _records_of(cluster, check, seen)
+    ]
+    header = _Header(version=VERSION, records=len(records), boot_id=boot_id(), at=now())
+    save_records(path, header, records, durable=False)
 
 
-def _of_servers(cluster: Cluster, seen: ObservationsByServer[Any]) -> dict[str, _OfServer]:
+def _records_of(cluster: Cluster, check: str, seen: ObservationsByServer[Any]) -> Iterator[_Record]:
     uris = {server.id: server.uri for server in cluster.servers}
-    return {
-        server: _OfServer(uris[server], [msgspec.Raw(msgspec.json.encode(each)) for each in reads])
-        for server, reads in seen.items()
-        if server in uris
-    }
+    for server, reads in seen.items():
+        if server in uris:
+            raw = [msgspec.Raw(msgspec.json.encode(each)) for each in reads]
+            yield _Record(uris[server], raw, cluster=cluster.name, check=check, server=server)
 
 
 def load_kept(path: Path, now: Callable[[], MonotonicSeconds] = monotonic) -> KeptObservations:
-    """Return the content of the file; an empty one without a file.
+    """Return what can be read of the file; nothing without a file.
 
     After another boot the order of the reads is known, but not their times. Then all of them count
-    as made now, so that no delay appears longer than it was. ValueError: the file is invalid.
-    OSError: it cannot be read.
+    as made now, so that no delay appears longer than it was.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES)
-    except FileNotFoundError:
-        return KeptObservations()
-    try:
-        return _loaded(path, msgspec.json.decode(content, type=_Saved), now())
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def _loaded(path: Path, saved: _Saved, at: MonotonicSeconds) -> KeptObservations:
-    if saved.version != VERSION:
-        raise ValueError(f"{path}: version {saved.version}; this program knows {VERSION}")
-    same_boot = saved.boot_id == boot_id() and saved.at <= at
+    loaded: Loaded[_Header, _Record] = load_records(
+        path, _Header, _Record, VERSION, _lines_of_version_1
+    )
+    header, at = loaded.header, now()
+    problem = loaded.problem and f"{path}: {loaded.problem}"
+    if header is None:
+        return KeptObservations(problem=problem)
+    same_boot = header.boot_id == boot_id() and header.at <= at
     return KeptObservations(
-        clusters=saved.clusters,
-        current=same_boot and at - saved.at <= YOUNG_SECONDS,
-        saved_at=saved.at,
+        records=loaded.records,
+        problem=problem,
+        current=same_boot and at - header.at <= YOUNG_SECONDS,
+        saved_at=header.at,
         loaded_at=at,
         same_boot=same_boot,
     )
+
+
+def _lines_of_version_1(content: bytes) -> Sequence[bytes]:
+    saved = msgspec.json.decode(content, type=_Saved1)
+    records = [
+        _Record(kept.uri, kept.reads, cluster=cluster, check=check, server=server)
+        for cluster, checks in saved.clusters.items()
+        for check, servers in checks.items()
+        for server, kept in servers.items()
+    ]
+    header = _Header(version=VERSION, records=len(records), boot_id=saved.boot_id, at=saved.at)
+    return [msgspec.json.encode(each) for each in chain([header], records)]

@@ -54,7 +54,10 @@ def render_status(document: Mapping[str, Any]) -> Group:
     where = ", ".join(f"{address} ({service})" for service, address in listens.items())
     last = [Text(printable(f"listens on {where}"))] if where else []
     count = Text(f"{in_service} of {total} servers in service", style)
-    return Group(rows, "", count, Text(about_agent), *last)
+    floors = [
+        Text(printable(each["summary"]), "bold red") for each in document.get("below_floor", ())
+    ]
+    return Group(rows, "", count, *floors, Text(about_agent), *last)
 
 
 def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from time import monotonic, sleep
 
 from msgspec.structs import replace
@@ -62,7 +62,10 @@ def evaluate(  # noqa: PLR0913  tests pass the clocks
         ThreadPoolExecutor(len(selected), "cluster") as coordinators,
     ):
         rounds = coordinators.map(
-            lambda each: _round(each, overrides, pool, probe, pause), selected
+            lambda each: evaluate_cluster(
+                each, overrides.get(each.name, Memory()), pool, probe=probe, pause=pause
+            ),
+            selected,
         )
         return Snapshot(now(), tuple(verdict for verdicts in rounds for verdict in verdicts))
 
@@ -76,41 +79,48 @@ def _with_effects(cluster: Cluster, effects: frozenset[CheckEffect]) -> Cluster:
     return replace(cluster, checks=wanted)
 
 
-def _round(
+def evaluate_cluster(  # noqa: PLR0913  tests pass the pause
     cluster: Cluster,
-    overrides: Mapping[str, Memory],
-    pool: ThreadPoolExecutor,
-    probe: Probe,
-    pause: Callable[[float], None],
+    memory: Memory,
+    pool: Executor,
+    *,
+    probe: Probe = probe_server,
+    pause: Callable[[float], None] = sleep,
+    known: Mapping[str, Sequence[AnyObservation]] = {},
 ) -> tuple[Verdict, ...]:
-    """Probe one cluster, take the second look that judges need, and return its verdicts."""
+    """Probe one cluster, take the second look that judges need, and return its verdicts.
+
+    The servers in `known` are not probed: they are judged by these observations, if there are any.
+    """
     deadline = Deadline.after(cluster.deadline_seconds)
     second_look_at = (
         deadline.at - cluster.second_look_seconds - SECOND_LOOK_SHARE * cluster.deadline_seconds
     )
     recent = RecentObservations()
-    pending = {
-        pool.submit(probe, server, cluster.round_checks_of(server), deadline): server
-        for server in cluster.servers
-    }
+    for observation in (each for seen in known.values() for each in seen):
+        recent.add(observation)
+    probed = [server for server in cluster.servers if server.id not in known]
+    pending = [
+        pool.submit(probe, server, cluster.round_checks_of(server), deadline) for server in probed
+    ]
     done, running = wait(pending, timeout=max(0.0, second_look_at - monotonic()))
     first = _observations(done)
     for observation in first:
         recent.add(observation)
-    wanted = second_look(cluster, recent)
+    looks = second_look(cluster, recent)
+    wanted = {server.id: looks[server.id] for server in probed if server.id in looks}
     second: list[Future[list[AnyObservation]]] = []
     if wanted:
         pause(cluster.second_look_seconds)
         second = [
             pool.submit(probe, server, _selected_checks(cluster, wanted[server.id]), deadline)
-            for server in cluster.servers
+            for server in probed
             if server.id in wanted
         ]
     late = _observations(wait(running).done)
     for observation in (*late, *_valid_second(_observations(wait(second).done), first)):
         recent.add(observation)
     findings = judge(cluster, recent, one_shot=True)
-    memory = overrides.get(cluster.name, Memory())
     return decide(cluster, findings, memory, boot_seconds()).verdicts
 
 

@@ -1,7 +1,7 @@
 """Access to the routes: HTTP credentials, Basic (RFC 7617) and Bearer (RFC 6750).
 
-They are compared in constant time. app.py checks each request. server.py reads the files at the
-start and after a reload.
+They are compared in constant time. logins.py checks each request that needs them. http_files.py
+reads the files at the start and after a reload.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import ssl
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from hmac import compare_digest
 from ipaddress import ip_address
-from pathlib import Path
 
+import bcrypt
 from msgspec import Struct
 
-from ldaphealth.files.secret_file import read_secret
 from ldaphealth.model import Secret
-from ldaphealth.settings import HttpSettings
+
+MOST_PASSWORD_BYTES = 72  # that bcrypt uses
+OWN_SITES = frozenset({"same-origin", "none"})  # none: a person entered the address
 
 # RFC 9110 7.2, with and without a port
 HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
@@ -54,68 +55,81 @@ def is_address_or_localhost(host: str) -> bool:
         return False
 
 
-class HttpCredentials(Struct, frozen=True):
-    """The accepted credentials. Without any, every client may read."""
+def is_of_another_site(fetch_sites: Iterable[str], origins: Iterable[str], host: str) -> bool:
+    """Return whether a page that is not of this server caused a request in a browser.
 
-    basic: Secret | None = None  # user:password
+    By the headers Sec-Fetch-Site (W3C Fetch Metadata) and Origin (RFC 6454); without them it was no
+    page, or the browser is older than 2023.
+    """
+    own = f"//{host}".lower()
+    return not (
+        OWN_SITES.issuperset(fetch_sites)
+        and all(each.lower().partition(":")[2] == own for each in origins)
+    )
+
+
+class HttpCredentials(Struct, frozen=True):
+    """The accepted credentials. Without any, every client may read.
+
+    `basic` is `user:password`. `hashed` has the passwords by user, hashed with bcrypt.
+    """
+
+    basic: Secret | None = None
     token: Secret | None = None
     open_health: bool = False
+    hashed: Mapping[str, Secret] = {}
 
     @property
     def is_open(self) -> bool:
         """Return whether no credentials are required."""
-        return self.basic is None and self.token is None
+        return self.basic is None and self.token is None and not self.hashed
 
-    def admits(self, access: Access, authorization: str) -> bool:
-        """Return whether a request with this Authorization header is admitted."""
-        if access is Access.PUBLIC or (access is Access.HEALTH and self.open_health):
-            return True
-        if self.is_open:
-            return True
+    def are_required(self, access: Access) -> bool:
+        """Return whether a request with this access needs credentials."""
+        is_public = access is Access.PUBLIC or (access is Access.HEALTH and self.open_health)
+        return not is_public and not self.is_open
+
+    def accept(self, authorization: str) -> bool:
+        """Return whether this Authorization header is right.
+
+        With `hashed` it takes as long as their cost makes it: 0.1 s and more of CPU.
+        """
         scheme, _, credentials = authorization.partition(" ")
-        known = {"basic": self.basic, "bearer": self.token}.get(scheme.lower())
-        if known is None:
+        match scheme.lower():
+            case "bearer" if self.token is not None:
+                return compare_digest(credentials.strip().encode(), self.token.reveal().encode())
+            case "basic":
+                try:
+                    received = base64.b64decode(credentials.strip().encode(), validate=True)
+                except (binascii.Error, ValueError):
+                    return False
+                return self._accept_basic(received)
+        return False
+
+    def _accept_basic(self, received: bytes) -> bool:
+        if self.basic is not None:
+            return compare_digest(received, self.basic.reveal().encode())
+        if not self.hashed:
             return False
-        received = credentials.strip().encode()
-        if scheme.lower() == "basic":
-            try:
-                received = base64.b64decode(received, validate=True)
-            except (binascii.Error, ValueError):
-                return False
-        return compare_digest(received, known.reveal().encode())
+        user, _, password = received.partition(b":")
+        # An unknown user takes the same time, and is refused whatever the password is.
+        known = self.hashed.get(user.decode("utf-8", "replace"))
+        hashed = known or next(iter(self.hashed.values()))
+        return _matches(password, hashed) and known is not None
 
     @property
     def challenge(self) -> str:
         """Return the WWW-Authenticate header of a refusal."""
         schemes = []
-        if self.basic is not None:
+        if self.basic is not None or self.hashed:
             schemes.append('Basic realm="ldaphealth", charset="UTF-8"')
         if self.token is not None:
             schemes.append('Bearer realm="ldaphealth"')
         return ", ".join(schemes)
 
 
-def http_credentials(settings: HttpSettings) -> HttpCredentials:
-    """Read the credentials. ValueError names the file and the correction."""
-    basic = token = None
-    if settings.password_file:
-        password = read_secret(Path(settings.password_file)).reveal()
-        basic = Secret(f"{settings.user}:{password}")
-    if settings.token_file:
-        token = read_secret(Path(settings.token_file))
-    return HttpCredentials(basic, token, settings.open_health)
-
-
-def server_tls_context(settings: HttpSettings) -> ssl.SSLContext | None:
-    """Read the certificate and its key; None without TLS. ValueError names the file."""
-    if not settings.certificate_file:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.options |= ssl.OP_NO_RENEGOTIATION  # OpenSSL 1.1.1 would do it at each request
-    files = settings.certificate_file, settings.key_file or None
-    try:  # the passphrase of a key must not be requested from a terminal
-        context.load_cert_chain(*files, password=lambda: "")
-    except OSError as error:  # ssl.SSLError is one
-        names = " and ".join(filter(None, files))
-        raise ValueError(f"{names}: no certificate with its key in PEM: {error}") from error
-    return context
+def _matches(password: bytes, hashed: Secret) -> bool:
+    try:  # htpasswd(1) and Go use the first 72 bytes only, bcrypt 5 refuses more
+        return bcrypt.checkpw(password[:MOST_PASSWORD_BYTES], hashed.reveal().encode())
+    except ValueError:  # a NUL
+        return False

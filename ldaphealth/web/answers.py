@@ -47,6 +47,7 @@ def landing(source: Source, _: Request) -> Response:
         epoch_seconds=epoch_seconds(),
         host=socket.gethostname(),
         overrides=overrides,
+        floors=[each.summary for each in source.broken_floors()],
         links=LINKS,
     )
     return Response(text, headers=dict(page.HEADERS))
@@ -106,7 +107,8 @@ def status(source: Source, _: Request) -> Response:
     """Return the document of `ldaphealth status --format json`, of fresh verdicts only."""
     verdicts = {server: source.verdict(server) for server in source.servers()}
     fresh = [verdict for verdict in verdicts.values() if verdict is not None]
-    whole = status_document(fresh, source.overrides(), source.health(), source.now())
+    overrides, floors = source.overrides(), source.broken_floors()
+    whole = status_document(fresh, overrides, source.health(), source.now(), floors)
     whole["valid_seconds"] = {
         server.id: source.valid_seconds(server)
         for server, verdict in verdicts.items()

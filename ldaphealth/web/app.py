@@ -1,6 +1,6 @@
 """The routes of the HTTP server in one literal table, with access, errors and headers of all.
 
-An answer is a function of a source and a request. It does no I/O, unless its row is `in_thread`.
+An answer is a function of a source and a request. It does no I/O, unless it is `in_thread`.
 """
 
 from __future__ import annotations
@@ -22,33 +22,62 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics
-from ldaphealth.web.access import Access, HttpCredentials, is_address_or_localhost
+from ldaphealth.web.access import Access, is_address_or_localhost, is_of_another_site
+from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
+from ldaphealth.web.logins import Logins, TooManyLoginsError
 from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
 
 log = logging.getLogger(__name__)
 
 Answer = Callable[[Source, Request], Response]
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def at_once(answer: Answer) -> Callable[[Source], Handler]:
+    """Return the handler of an answer without I/O."""
+
+    def made(source: Source) -> Handler:
+        async def handler(request: Request) -> Response:
+            return answer(source, request)
+
+        return handler
+
+    return made
+
+
+def in_thread(answer: Answer) -> Callable[[Source], Handler]:
+    """Return the handler of an answer that is large, or does I/O with a time limit of its own."""
+
+    def made(source: Source) -> Handler:
+        threads = AnswerThreads()  # of this route: a large page must not delay a scrape
+
+        async def handler(request: Request) -> Response:
+            return await threads.run(partial(answer, source, request))
+
+        return handler
+
+    return made
 
 
 class RouteRow(Struct, frozen=True):
-    """A route. `in_thread`: its answer does I/O with a time limit of its own, or is large."""
+    """A route. `make` returns its handler. `for_any_site`: pages of other sites may cause it."""
 
     path: str
-    answer: Answer
+    make: Callable[[Source], Handler]
     access: Access = Access.READER
-    in_thread: bool = False
+    for_any_site: bool = True
 
 
 ROUTES = (
-    RouteRow("/", answers.landing, in_thread=True),
-    RouteRow("/live", answers.live, Access.PUBLIC),
-    RouteRow("/ready", answers.ready, Access.HEALTH),
-    RouteRow("/health/{cluster}", answers.cluster_health, Access.HEALTH),
-    RouteRow("/health/{cluster}/{server}", answers.server_health, Access.HEALTH),
-    RouteRow("/api/v1/status", answers.status, in_thread=True),
-    RouteRow("/metrics", metrics.metrics, in_thread=True),
-    RouteRow("/probe", metrics.probed, in_thread=True),
+    RouteRow("/", in_thread(answers.landing)),
+    RouteRow("/live", at_once(answers.live), Access.PUBLIC),
+    RouteRow("/ready", at_once(answers.ready), Access.HEALTH),
+    RouteRow("/health/{cluster}", at_once(answers.cluster_health), Access.HEALTH),
+    RouteRow("/health/{cluster}/{server}", at_once(answers.server_health), Access.HEALTH),
+    RouteRow("/api/v1/status", in_thread(answers.status)),
+    RouteRow("/metrics", in_thread(metrics.metrics)),
+    RouteRow("/probe", metrics.probing, for_any_site=False),
 )
 # An answer may have other values, such as a page with a style.
 HEADERS = {
@@ -59,47 +88,79 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 OTHER_HOST = "the host must be an address or localhost, not another name: docs/http.md\n"
+OTHER_SITE = "a page of another site must not cause probes of servers: docs/http.md\n"
 INTERNAL_ERROR = "internal error of the agent; see its log\n"
 BUSY = "busy with other requests of this kind; try again\n"
+TOO_MANY = "too many requests from this address with credentials that were not checked yet\n"
+
+
+class _Gate(Struct, frozen=True):
+    """Decides which requests are admitted."""
+
+    files: Callable[[], HttpFiles]
+    logins: Logins
+    is_local: bool
+
+    async def refusal(self, row: RouteRow, request: Request) -> Response | None:
+        """Return the response to a request that is not admitted, None for one that is."""
+        headers = request.headers
+        if not row.for_any_site and is_of_another_site(
+            headers.getlist("sec-fetch-site"), headers.getlist("origin"), headers.get("host", "")
+        ):
+            return _line(403, OTHER_SITE)
+        credentials = self.files().credentials
+        if credentials.are_required(row.access):
+            authorization = headers.get("authorization", "")
+            host = request.client.host if request.client else ""
+            try:
+                if not authorization or not await self.logins.accept(
+                    credentials, authorization, host
+                ):
+                    challenge = {"WWW-Authenticate": credentials.challenge}
+                    return _line(401, "credentials are required\n", challenge)
+            except TooManyLoginsError:
+                return _line(429, TOO_MANY, {"Retry-After": "1"})
+        # A health check must not fail because of its Host header.
+        checks_host = self.is_local and credentials.is_open and row.access is Access.READER
+        if checks_host and not is_address_or_localhost(headers.get("host", "")):
+            return _line(421, OTHER_HOST)
+        return None
 
 
 def application(
     source: Source,
-    readers: Callable[[], HttpCredentials],
+    files: Callable[[], HttpFiles],
     rows: tuple[RouteRow, ...] = ROUTES,
     *,
     is_local: bool = False,
 ) -> ASGIApp:
-    """Return the HTTP application. `readers` is called for each request: a reload may change it.
+    """Return the HTTP application. `files` is called for each request: a reload may change them.
 
     `is_local`: only this host reaches it. Without credentials the Host header must then be an
     address or localhost (`access.is_address_or_localhost`).
     """
-    routes = [Route(row.path, _endpoint(row, source, readers, is_local)) for row in rows]
+    gate = _Gate(files, Logins(), is_local)
+    routes = [Route(row.path, _endpoint(row, source, gate)) for row in rows]
     inner = Starlette(routes=routes, exception_handlers={HTTPException: _refused})
     inner.router.redirect_slashes = False  # it would redirect to the host in the Host header
-    return _with_headers(inner)
+    return _with_headers(inner, files)
 
 
 def _endpoint(
-    row: RouteRow, source: Source, readers: Callable[[], HttpCredentials], is_local: bool
+    row: RouteRow, source: Source, gate: _Gate
 ) -> Callable[[Request], Awaitable[Response]]:
-    threads = AnswerThreads()  # one per route: slow probes must not delay a scrape
+    handler = row.make(source)
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         try:
-            return row.answer(source, request)
+            return await handler(request)
         except UnknownNameError as error:
             return answers.unknown(request, str(error))
 
     async def endpoint(request: Request) -> Response:
-        refusal = _refusal(row, readers(), request, is_local)
-        if refusal is not None:
-            return refusal
         try:
-            if row.in_thread:
-                return await threads.run(partial(answer, request))
-            return answer(request)
+            refusal = await gate.refusal(row, request)
+            return await answer(request) if refusal is None else refusal
         except BadRequestError as error:
             return _line(400, f"{ascii_line(str(error), answers.LINE_CHARACTERS)}\n")
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends
@@ -109,20 +170,6 @@ def _endpoint(
             return _line(500, INTERNAL_ERROR)
 
     return endpoint
-
-
-def _refusal(
-    row: RouteRow, readers: HttpCredentials, request: Request, is_local: bool
-) -> Response | None:
-    """Return the response to a request that is not admitted, None for one that is."""
-    if not readers.admits(row.access, request.headers.get("authorization", "")):
-        headers = {"WWW-Authenticate": readers.challenge}
-        return _line(401, "credentials are required\n", headers)
-    # A health check must not fail because of its Host header.
-    checks_host = is_local and readers.is_open and row.access is Access.READER
-    if checks_host and not is_address_or_localhost(request.headers.get("host", "")):
-        return _line(421, OTHER_HOST)
-    return None
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -138,7 +185,7 @@ def _line(status: int, text: str, headers: dict[str, str] | None = None) -> Resp
     return PlainTextResponse(text, status, headers)
 
 
-def _with_headers(inner: ASGIApp) -> ASGIApp:
+def _with_headers(inner: ASGIApp, files: Callable[[], HttpFiles]) -> ASGIApp:
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         received = dict(scope.get("headers", ()))
         length = received.get(b"content-length", b"0")
@@ -148,7 +195,7 @@ def _with_headers(inner: ASGIApp) -> ASGIApp:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Date"] = formatdate(usegmt=True)  # RFC 9110 6.6.1
-                for name, value in HEADERS.items():
+                for name, value in {**HEADERS, **files().headers}.items():
                     headers.setdefault(name, value)
                 if has_body:  # it is not read
                     headers["Connection"] = "close"

@@ -1,15 +1,17 @@
 """Threads for answers that take long, such as a probe of a server: a few at a time.
 
-app.py runs the routes with `in_thread` here. The threads are daemons, so that none delays the end
-of the agent.
+app.py runs the routes that do I/O or write much here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
+
+from ldaphealth.workers import Workers
 
 T = TypeVar("T")
 MOST_THREADS = 4
@@ -20,39 +22,29 @@ class BusyError(Exception):
 
 
 class AnswerThreads:
-    """At most `most` threads at a time. They are used by one event loop."""
+    """At most `most` calls at a time, each in a thread. They are used by one event loop."""
 
     def __init__(self, most: int = MOST_THREADS) -> None:
         self._free = most
+        self._threads = Workers("answer", most)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return the result of `work`, or raise its exception. BusyError: no thread is free."""
+        """Return the result of `work`, or raise its exception. BusyError: too many calls.
+
+        A call counts until it ends, even if the client has disconnected before.
+        """
         if not self._free:
             raise BusyError
-        self._free -= 1
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
+        call = self._threads.submit(work)
+        self._free -= 1
 
-        def finish(set_answer: Callable[[], None]) -> None:
-            self._free += 1
-            if not answer.done():  # the client may have disconnected
-                set_answer()
+        def ended(_: Future[T]) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(self._release)
 
-        def call() -> None:
-            try:
-                result = work()
-            except Exception as error:  # raised again in `run`
-                exception = error
-                _schedule(loop, lambda: finish(lambda: answer.set_exception(exception)))
-            else:
-                _schedule(loop, lambda: finish(lambda: answer.set_result(result)))
+        call.add_done_callback(ended)
+        return await asyncio.wrap_future(call)
 
-        threading.Thread(target=call, name="answer", daemon=True).start()
-        return await answer
-
-
-def _schedule(loop: asyncio.AbstractEventLoop, run: Callable[[], None]) -> None:
-    try:
-        loop.call_soon_threadsafe(run)
-    except RuntimeError:  # the server has ended meanwhile
-        return
+    def _release(self) -> None:
+        self._free += 1

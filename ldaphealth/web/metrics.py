@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ldaphealth.prometheus import exposition
-from ldaphealth.web import probe
+from ldaphealth.web.probe import read_request, render
+from ldaphealth.web.probe_rounds import ProbeRounds
 from ldaphealth.web.source import Source
+from ldaphealth.workers import Workers
 
 
 def metrics(source: Source, request: Request) -> Response:
@@ -17,9 +22,14 @@ def metrics(source: Source, request: Request) -> Response:
     return Response(body, headers={"Content-Type": content_type})
 
 
-def probed(source: Source, request: Request) -> Response:
-    """Probe a target now, and return its metrics. It blocks."""
-    answer = probe.probe_target(
-        source.settings(), request.query_params, request.headers, source.overrides()
-    )
-    return Response(answer.body, headers={"Content-Type": answer.content_type})
+def probing(source: Source) -> Callable[[Request], Awaitable[Response]]:
+    """Return what probes a target, or shares the result of a probe, and returns its metrics."""
+    rounds, threads = ProbeRounds(source), Workers("probe answer", 1)
+
+    async def probed(request: Request) -> Response:
+        wanted = read_request(source.settings(), request.query_params, request.headers)
+        result = await rounds.result(wanted)
+        answer = await asyncio.wrap_future(threads.submit(render, wanted, result))
+        return Response(answer.body, headers={"Content-Type": answer.content_type})
+
+    return probed

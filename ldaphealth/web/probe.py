@@ -4,28 +4,26 @@ https://prometheus.io/docs/guides/multi-target-exporter/. It is the only route t
 traffic. A GET changes nothing, so checks that write are left out. They would also conflict with the
 writes of the agent to the same canary. A target is a name in the configuration, not a URL: a client
 could otherwise have the configured password sent to a host of its choice.
+
+Here are the request and the response. probe_rounds.py decides what is probed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isfinite
-from time import monotonic
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.checks import SESSION
-from ldaphealth.guard import Memory, Override, rule_named
-from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.guard import rule_named
 from ldaphealth.live.live_state import LiveState, LiveView
-from ldaphealth.model import AnyObservation, Server, Snapshot, Verdict
+from ldaphealth.model import AnyObservation, Snapshot, Verdict
 from ldaphealth.prometheus import Probed, exposition_of_probe
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.rounds.probe import probe_server
-from ldaphealth.settings import Cluster, ConfiguredCheck, Settings
+from ldaphealth.settings import Cluster, Settings
 from ldaphealth.sinks import SINKS, SinkOptions
-from ldaphealth.tasks.one_shot import Probe, evaluate
 from ldaphealth.text.suggestion import suggestion
 from ldaphealth.web.source import BadRequestError
 
@@ -37,7 +35,29 @@ LONGEST_NAME = 129  # CLUSTER/SERVER: config/shape.py
 PLAIN = "text/plain; charset=utf-8"
 DEBUG_COLUMNS = 120
 
-NO_OVERRIDES: Mapping[str, Override] = {}
+
+class ProbeRequest(Struct, frozen=True, kw_only=True):
+    """A valid request: some servers of a cluster, which has only the checks to run.
+
+    `configured` is the cluster as configured. A probe may take `seconds`, and the whole answer
+    `left_seconds`.
+    """
+
+    configured: Cluster
+    cluster: Cluster
+    servers: frozenset[str]
+    seconds: float
+    left_seconds: float
+    is_debug: bool = False
+    accept: str = ""
+
+
+class ProbeResult(Struct, frozen=True, kw_only=True):
+    """What a probe found: the verdicts and observations of the servers that were probed."""
+
+    snapshot: Snapshot
+    seen: Sequence[AnyObservation]
+    duration_seconds: float
 
 
 class ProbeResponse(Struct, frozen=True):
@@ -47,42 +67,47 @@ class ProbeResponse(Struct, frozen=True):
     body: bytes
 
 
-def probe_target(
-    settings: Settings,
-    params: Mapping[str, str],
-    headers: Mapping[str, str],
-    overrides: Mapping[str, Override] = NO_OVERRIDES,
-    probe: Probe = probe_server,
-) -> ProbeResponse:
-    """Probe a target now and return its metrics. BadRequestError: the parameters are wrong.
+def read_request(
+    settings: Settings, params: Mapping[str, str], headers: Mapping[str, str]
+) -> ProbeRequest:
+    """Return the request. BadRequestError: the parameters are wrong.
 
     `params`: `target` is CLUSTER or CLUSTER/SERVER, `module` is a comma-separated list of checks
     (default: all that do not write), `debug=true` returns the findings as a text instead. `headers`
-    have names in lower case. `overrides` are by server ID. It blocks until the deadline of the
-    cluster, or until the timeout of Prometheus if that is earlier. The caller limits the number of
-    concurrent calls.
+    have names in lower case. A probe takes the deadline of the cluster at most, or until the
+    timeout of Prometheus if that is earlier.
     """
     cluster, servers = _target(settings, params.get("target", ""))
     selected = _with_checks(cluster, params.get("module", ""))
-    left = _left_seconds(headers.get(TIMEOUT_HEADER, ""))
-    seconds = min(selected.deadline_seconds, left, MOST_SECONDS)
-    began = monotonic()
-    snapshot, seen = _probe(selected.within(seconds), overrides, probe)
-    verdicts = tuple(each for each in snapshot.verdicts if each.server in servers)
-    if params.get("debug") == "true":
-        output = SINKS["text"].render(
-            replace(snapshot, verdicts=verdicts), SinkOptions(width=DEBUG_COLUMNS, verbose=True)
-        )
-        return ProbeResponse(PLAIN, f"{output.text}\n".encode())
-    good = all(_is_good(each, seen) for each in verdicts)
-    probed = Probed(good, monotonic() - began)
-    view = _view(cluster.name, replace(snapshot, verdicts=verdicts), seen)
-    body, content_type = exposition_of_probe(view, probed, headers.get("accept", ""))
+    left = min(_left_seconds(headers.get(TIMEOUT_HEADER, "")), MOST_SECONDS)
+    return ProbeRequest(
+        configured=cluster,
+        cluster=selected,
+        servers=servers,
+        seconds=min(selected.deadline_seconds, left),
+        left_seconds=left,
+        is_debug=params.get("debug") == "true",
+        accept=headers.get("accept", ""),
+    )
+
+
+def render(request: ProbeRequest, result: ProbeResult) -> ProbeResponse:
+    """Return the metrics of the requested servers, or the findings on them as a text."""
+    verdicts = tuple(each for each in result.snapshot.verdicts if each.server in request.servers)
+    snapshot = replace(result.snapshot, verdicts=verdicts)
+    if request.is_debug:
+        options = SinkOptions(width=DEBUG_COLUMNS, verbose=True)
+        return ProbeResponse(PLAIN, f"{SINKS['text'].render(snapshot, options).text}\n".encode())
+    seen = [each for each in result.seen if each.server in request.servers]
+    good = len(verdicts) == len(request.servers) and all(_is_good(each, seen) for each in verdicts)
+    view = _view(request.cluster.name, snapshot, seen)
+    probed = Probed(good, result.duration_seconds)
+    body, content_type = exposition_of_probe(view, probed, request.accept)
     return ProbeResponse(content_type, body)
 
 
 def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
-    """Return the cluster to probe, always as a whole, and the IDs of the requested servers."""
+    """Return the cluster, and the IDs of the requested servers."""
     if not target:
         raise BadRequestError("target is missing; it is CLUSTER or CLUSTER/SERVER")
     name, _, server = target.partition("/")
@@ -146,25 +171,6 @@ def _is_good(verdict: Verdict, seen: Iterable[AnyObservation]) -> bool:
     rule = rule_named(verdict.held_by)
     is_ordered = rule is not None and rule.is_operators_will
     return bound and verdict.in_service and (verdict.plain or is_ordered)
-
-
-def _probe(
-    cluster: Cluster, overrides: Mapping[str, Override], probe: Probe
-) -> tuple[Snapshot, Sequence[AnyObservation]]:
-    seen: list[AnyObservation] = []
-
-    def recording(
-        server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
-    ) -> list[AnyObservation]:
-        found = probe(server, checks, deadline)
-        seen.extend(found)
-        return found
-
-    ids = {server.id for server in cluster.servers}
-    here = {server: override for server, override in overrides.items() if server in ids}
-    memory = {cluster.name: Memory(overrides=here)}
-    snapshot = evaluate([cluster], probe=recording, overrides=memory)
-    return snapshot, tuple(seen)
 
 
 def _view(cluster: str, snapshot: Snapshot, seen: Iterable[AnyObservation]) -> LiveView:

@@ -10,15 +10,16 @@ import asyncio
 import contextlib
 import logging
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import AgentSettings, HttpSettings
-from ldaphealth.web.access import HttpCredentials, http_credentials, server_tls_context
 from ldaphealth.web.agent_check import AgentCheck, AgentCheckAnswers
 from ldaphealth.web.connection_limit import ConnectionLimit, LimitedConnection
+from ldaphealth.web.http_files import HttpFiles, read_http_files
 from ldaphealth.web.source import Source
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ class WebServer:
 
     def __init__(self, source: Source, settings: AgentSettings) -> None:
         """Open the ports. ListenError: one cannot be opened, or a file cannot be read."""
-        self._source, self._http = source, settings.http
+        self.listens: dict[str, str] = {}  # its addresses, by service
+        self._source = replace(source, listens=self.listens)
+        self._http = settings.http
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
         self._limits: list[ConnectionLimit] = []
@@ -47,14 +50,18 @@ class WebServer:
                 answers = AgentCheckAnswers(source)
                 self._limits.append(ConnectionLimit(listener, lambda: AgentCheck(answers)))
                 listen = settings.haproxy.listen
+                self.listens["haproxy"] = str(listen)
                 _warn_if("agent.haproxy", not listen.is_loopback, listen)
             if settings.http:
-                self._readers, tls = _files_of(settings.http)
+                self._files = _files_of(settings.http)
+                self.listens["http"] = _url(settings.http, self._files)
                 listener = undo.enter_context(_listener("agent.http", settings.http.listen))
                 create = self._http_connections(is_local=settings.http.listen.is_loopback)
-                self._http_limit = ConnectionLimit(listener, create, tls)
+                self._http_limit = ConnectionLimit(listener, create, self._files.tls)
                 self._limits.append(self._http_limit)
-                _warn_if("agent.http", settings.http.is_exposed, settings.http.listen)
+                listen = settings.http.listen
+                is_exposed = not listen.is_loopback and not self._files.is_guarded
+                _warn_if("agent.http", is_exposed, listen)
             undo.pop_all()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
@@ -64,7 +71,8 @@ class WebServer:
         if not self._http:
             return
         try:
-            self._readers, self._http_limit.tls = _files_of(self._http)
+            self._files = _files_of(self._http)
+            self._http_limit.tls = self._files.tls
         except ListenError as error:
             message = "the old certificate and credentials are kept"
             log.error(message, extra={"error": str(error)})  # noqa: TRY400
@@ -79,8 +87,8 @@ class WebServer:
         from ldaphealth.web.app import application  # noqa: PLC0415  heavy, and not for HAProxy
         from ldaphealth.web.http_connection import connections  # noqa: PLC0415
 
-        app = application(self._source, lambda: self._readers, is_local=is_local)
-        return connections(app, self._loop)
+        app = application(self._source, lambda: self._files, is_local=is_local)
+        return connections(app, self._loop, lambda: self._files.client_names)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -120,8 +128,12 @@ def _warn_if(key: str, exposed: bool, where: Endpoint) -> None:
         log.warning(message, extra={"host": where.host, "port": where.port})
 
 
-def _files_of(settings: HttpSettings) -> tuple[HttpCredentials, ssl.SSLContext | None]:
+def _files_of(settings: HttpSettings) -> HttpFiles:
     try:
-        return http_credentials(settings), server_tls_context(settings)
+        return read_http_files(settings)
     except ValueError as error:
         raise ListenError(f"agent.http: {error}") from error
+
+
+def _url(settings: HttpSettings, files: HttpFiles) -> str:
+    return f"http{'s' if files.tls else ''}://{settings.listen}"

@@ -5,12 +5,13 @@ agent/assembly.py creates it. Nothing here blocks, probes a server or changes st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from ldaphealth.clocks import BootSeconds, boot_seconds
 from ldaphealth.guard.memory import Override
+from ldaphealth.live.broken_floor import BrokenFloor, broken_floors
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server, Verdict
@@ -40,7 +41,7 @@ class Source(Struct, frozen=True, kw_only=True):
     overrides: Callable[[], Mapping[str, Override]]
     ticked_at: Callable[[], BootSeconds]  # when the agent's main loop ran last
     now: Callable[[], BootSeconds] = boot_seconds
-    listens: Mapping[str, str] = {}  # its TCP addresses; a reload changes none
+    listens: Mapping[str, str] = {}  # set by the web server; a reload changes none
 
     def cluster(self, name: str) -> Cluster:
         """Return a cluster; UnknownNameError if there is none."""
@@ -68,6 +69,12 @@ class Source(Struct, frozen=True, kw_only=True):
         """Return the fresh verdict on a server; None without one (see `missing_reason`)."""
         known = self.live_state.view.clusters.get(server.cluster, {}).get(server.id)
         return None if known is None or known.is_stale(self.now()) else known.verdict
+
+    def broken_floors(self) -> Sequence[BrokenFloor]:
+        """Return the clusters with fewer servers in service than their `min_in_service`."""
+        known = ((each.id, self.verdict(each)) for each in self.servers())
+        verdicts = {server: verdict for server, verdict in known if verdict is not None}
+        return tuple(broken_floors(self.settings().clusters.values(), verdicts))
 
     def valid_seconds(self, server: Server) -> float:
         """Return for how many seconds the verdict is valid; 0 without a fresh one."""

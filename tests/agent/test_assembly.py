@@ -84,7 +84,7 @@ def test_each_cluster_has_a_track_directory_where_they_are_wanted(
 def test_a_track_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
 
-    with pytest.raises(StartError, match=r"run/track/c: Not a directory"):
+    with pytest.raises(StartError, match=r"/run: Not a directory"):
         make_track_directories(settings(tmp_path, "c", track_files=True))
 
 

@@ -120,8 +120,8 @@ def test_what_runs_and_what_waits_is_counted_by_lane(hang: Hang) -> None:
     looks = [lanes.submit(hang, hung=number < 5) for number in range(15)]
     assert hang.count(8) == 8
 
-    assert (lanes.quick.threads, lanes.quick.busy, lanes.quick.waiting) == (6, 6, 4)
-    assert (lanes.hung.threads, lanes.hung.busy, lanes.hung.waiting) == (2, 2, 3)
+    assert (lanes.quick.most, lanes.quick.busy, lanes.quick.waiting) == (6, 6, 4)
+    assert (lanes.hung.most, lanes.hung.busy, lanes.hung.waiting) == (2, 2, 3)
     assert (lanes.threads, lanes.busy, lanes.waiting) == (8, 8, 7)
     hang.release.set()
     wait(looks, PATIENCE_SECONDS)
@@ -166,7 +166,7 @@ def test_numbers_never_go_wrong_while_others_read_them() -> None:
 
 
 def test_one_thread_is_refused_as_the_configuration_refuses_it() -> None:
-    with pytest.raises(ValueError, match="max_workers"):
+    with pytest.raises(ValueError, match="at least one thread"):
         Bulkheads(LEAST_THREADS - 1)
     (threads,) = (each for each in fields(AgentSettings) if each.name == "threads")
     assert any(getattr(part, "ge", None) == LEAST_THREADS for part in get_args(threads.type))
@@ -179,8 +179,7 @@ def test_where_the_system_gives_no_thread_those_that_there_are_do_the_work(hang:
     ran = Event()
     usual = threading.stack_size(1 << 46)  # no machine has as much address space for a stack
     try:
-        with pytest.raises(RuntimeError, match="start new thread"):
-            lanes.submit(ran.set, hung=False)
+        lanes.submit(ran.set, hung=False)
     finally:
         threading.stack_size(usual)
     assert (lanes.waiting, ran.is_set()) == (1, False)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
+from ldaphealth.check import AnyView
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, RoundPeriod
-from ldaphealth.model import AnyObservation, CheckEffect, Failure, FailureKind, Observation, Server
+from ldaphealth.model import (
+    AnyObservation,
+    Basis,
+    CheckEffect,
+    Failure,
+    FailureKind,
+    Finding,
+    Observation,
+    Server,
+    State,
+)
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
 PLAN = tuple(
@@ -81,12 +93,12 @@ def test_a_witness_that_learns_nothing_is_asked_once(pool: Pool) -> None:
 
 
 def test_a_server_is_in_doubt_until_enough_rounds_say_the_same(pool: Pool) -> None:
-    seen: list[list[str]] = []
+    seen: list[set[str]] = []
     for failure in (SLOW, SLOW, SLOW, SLOW, GOOD, GOOD, GOOD):
         land(pool, "a", failure, 1010.0 + 10 * len(seen))
-        seen.append(pool.in_doubt())
+        seen.append(pool.in_doubt({"c/a"}))
 
-    assert seen == [["c/a"], ["c/a"], [], [], ["c/a"], [], []]
+    assert seen == [{"c/a"}, {"c/a"}, set(), set(), {"c/a"}, set(), set()]
     assert pool.verdicts["c/a"].in_service
 
 
@@ -94,13 +106,13 @@ def test_a_server_with_an_override_is_in_no_doubt(pool: Pool) -> None:
     pool.override("c/a", Override("in", 2000.0))
     land(pool, "a", SLOW, 1010.0)
 
-    assert pool.in_doubt() == []
+    assert pool.in_doubt({"c/a"}) == set()
 
 
 def test_a_restarted_server_is_confirmed_within_its_round_and_not_hurried(pool: Pool) -> None:
     land(pool, "a", HARD, 1010.0)
 
-    assert pool.in_doubt() == []
+    assert pool.in_doubt({"c/a"}) == set()
 
 
 def test_the_last_server_in_service(pool: Pool) -> None:
@@ -110,3 +122,47 @@ def test_the_last_server_in_service(pool: Pool) -> None:
 
     assert pool.is_last("c/a")
     assert not pool.is_last("c/b")
+
+
+def doubtful(basis: Basis, names: str) -> Pool:
+    """Return a pool in which a check of each probe says so of each server."""
+
+    def judge(view: AnyView, _: object) -> list[Finding]:
+        return [
+            Finding(
+                server=view.server.id,
+                check="connect",
+                state=State.WARNING,
+                code="slow",
+                summary="",
+                basis=basis,
+            )
+        ]
+
+    check = replace(BUILT_IN["connect"], judge=judge)
+    plan = (ConfiguredCheck(check, BUILT_IN["connect"].params(), CheckEffect.OUT),)
+    servers = tuple(Server(cluster="c", name=name, uri="ldap://127.0.0.1") for name in names)
+    pool = Pool(Cluster(name="c", servers=servers, checks=plan, min_in_service=1), Memory())
+    for name in names:
+        land(pool, name, GOOD, 1000.0)
+    return pool
+
+
+@pytest.mark.parametrize(
+    ("basis", "wanted"),
+    [
+        pytest.param(Basis.ROUND, "", id="nothing"),
+        pytest.param(Basis.WINDOW, "", id="it is proven"),
+        pytest.param(Basis.DOUBT, "b", id="itself"),
+        pytest.param(Basis.COMPARISON, "bcdef", id="itself, and four to compare it with"),
+    ],
+)
+def test_what_a_check_cannot_tell_yet_is_probed_soon(basis: Basis, wanted: str) -> None:
+    assert doubtful(basis, "abcdefgh").in_doubt({"c/b"}) == {f"c/{name}" for name in wanted}
+
+
+def test_silent_servers_are_compared_with_none() -> None:
+    pool = doubtful(Basis.COMPARISON, "abcd")
+    land(pool, "b", HARD, 1005.0)
+
+    assert pool.in_doubt({"c/d"}) == {"c/a", "c/c", "c/d"}

@@ -31,6 +31,7 @@ from tests.checks import (
     test_replication,
     test_resources,
     test_search,
+    test_session,
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
@@ -51,6 +52,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_entry_count.CASES,
     test_certificate.CASES,
     test_propagation.CASES,
+    test_session.CASES,
 )
 ROWS = {row.code: row for row in REASON_CODES}
 

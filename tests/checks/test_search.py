@@ -33,7 +33,7 @@ COUNTED = Params(entries=ENTRIES)
 HELD = Params(attribute=AttributeName("cn"), value="Root")
 FEW, TOO_FEW = ("entries", WARNING, EXPECTATION), ("entries", CRITICAL, EXPECTATION)
 AT_LEAST_TEN, ANY = Params(entries=Thresholds(critical=Range(10))), Params(entries=Thresholds())
-HIDDEN = ("limited", UNKNOWN, OURS)
+HIDDEN, REFUSED = ("limited", UNKNOWN, OURS), ("limited", CRITICAL, EXPECTATION)
 NO_VALUE, TOO_SLOW = ("value", CRITICAL, EXPECTATION), ("slow", CRITICAL, SOFT)
 
 
@@ -43,9 +43,14 @@ def case(
     params: Params = COUNTED,
     matching: int = 0,
     seconds: float = 0.0,
-    limited: bool = False,
+    limit: str = "",
 ) -> Case:
-    facts = {"entries": entries, "matching": matching, "limited": limited}
+    facts = {
+        "entries": entries,
+        "matching": matching,
+        "limited": bool(limit),
+        "limited_by_server": limit == "server",
+    }
     return Case(view(saw("search", facts, timings={"search": seconds})), params, expected)
 
 
@@ -71,14 +76,18 @@ CASES = {
         1, FINE, params=Params(attribute=AttributeName("cn")), matching=1
     ),
     "no entry at all says nothing of the value": case(0, TOO_FEW, FINE, params=HELD),
-    "enough up to a limit": case(10, FINE, params=AT_LEAST_TEN, limited=True),
-    "too few up to a limit": case(9, HIDDEN, FINE, params=AT_LEAST_TEN, limited=True),
-    "too many up to a limit": case(21, TOO_FEW, FINE, limited=True),
-    "perhaps too many beyond a limit": case(7, HIDDEN, FINE, limited=True),
-    "a warning or worse beyond a limit": case(15, HIDDEN, FINE, limited=True),
-    "a limit where no number is expected": case(3, FINE, params=ANY, limited=True),
+    "enough up to a limit": case(10, FINE, params=AT_LEAST_TEN, limit="session"),
+    "too few up to a limit": case(9, HIDDEN, FINE, params=AT_LEAST_TEN, limit="session"),
+    "too few up to a limit of the server": case(
+        9, REFUSED, FINE, params=AT_LEAST_TEN, limit="server"
+    ),
+    "enough up to a limit of the server": case(10, FINE, params=AT_LEAST_TEN, limit="server"),
+    "too many up to a limit": case(21, TOO_FEW, FINE, limit="session"),
+    "perhaps too many beyond a limit": case(7, HIDDEN, FINE, limit="session"),
+    "a warning or worse beyond a limit": case(15, HIDDEN, FINE, limit="session"),
+    "a limit where no number is expected": case(3, FINE, params=ANY, limit="session"),
     "no value and a limit": case(
-        5, HIDDEN, NO_VALUE, FINE, params=replace(HELD, entries=ENTRIES), limited=True
+        5, HIDDEN, NO_VALUE, FINE, params=replace(HELD, entries=ENTRIES), limit="session"
     ),
     "no value and too slow": case(1, NO_VALUE, TOO_SLOW, params=HELD, seconds=2.5),
 }

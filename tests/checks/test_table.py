@@ -30,7 +30,7 @@ def test_the_other_names_are_of_checks_that_there_are() -> None:
 
 
 def test_every_check_of_a_session_stands_between_bind_and_unbind() -> None:
-    order = [name for name, check in BUILT_IN.items() if check.survey is None]
+    order = [name for name, check in BUILT_IN.items() if check.observe is not None]
 
     assert (order[:2], order[-1]) == (["connect", "bind"], "unbind")
     assert order[order.index(LAST) + 1 :] == ["latency", "unbind"], (

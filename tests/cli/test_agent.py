@@ -70,7 +70,7 @@ def test_a_directory_that_cannot_be_made_is_reported_with_the_keys_that_name_it(
     line = refused(config, "''")
 
     assert line == (
-        f"ldaphealth: {config.parent}/run: File exists; "
+        f"ldaphealth: {config.parent}/run: Not a directory; "
         "agent.runtime_directory and agent.state_directory name its directories"
     )
 

@@ -34,6 +34,12 @@ def written(tmp_path: Path, agent: str) -> str:
         ("http: {user: anna}", "agent.http: user and password_file must be given together"),
         ("http: {user: 'a:b', password_file: /x}", "agent.http.user: must not contain a colon"),
         ("http: {key_file: /x}", "agent.http.key_file: needs certificate_file"),
+        ("http: {client_ca_file: /x}", "agent.http.client_ca_file: needs certificate_file"),
+        (
+            "http: {web_config_file: /x, certificate_file: /y}",
+            "agent.http.certificate_file: must not be given together with web_config_file",
+        ),
+        ("http: {web_config_file: /nowhere}", "agent.http: /nowhere: cannot read it"),
         ("http: {lisen: '127.0.0.1:1'}", "agent.http.lisen: unknown key; did you mean listen?"),
         ("http: {token_file: /nowhere}", "agent.http: /nowhere: cannot read the password"),
         ("http: {certificate_file: /nowhere}", "agent.http: /nowhere: no certificate"),

@@ -59,6 +59,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "resources",
         "latency",
         "unbind",
+        "session",
     ]
     assert isinstance(search.params, SearchParams)
     assert search.params.entries.critical == Range(1, 30)  # in YAML 1.1 it would be 90

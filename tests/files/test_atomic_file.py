@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ldaphealth.files.atomic_file import write
-
-
-@contextmanager
-def umask(bits: int) -> Iterator[None]:
-    before = os.umask(bits)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """Stand for a disk that is full: what is written beyond fails (setrlimit(2))."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from ldaphealth.files.atomic_file import remove_temporary_files, write
+from tests.files.limits import files_no_larger_than, umask
 
 
 def mode(path: Path) -> int:
@@ -140,6 +118,44 @@ def test_what_a_crash_left_behind_is_no_obstacle(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
     assert mode(path) == 0o644
     assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "link"])
+def test_a_temporary_file_that_another_made_is_neither_opened_nor_followed(
+    tmp_path: Path, kind: str
+) -> None:
+    path, other = tmp_path / "file", tmp_path / "other"
+    other.write_bytes(b"of another")
+    if kind == "FIFO":
+        os.mkfifo(tmp_path / ".file.new")
+    else:
+        (tmp_path / ".file.new").symlink_to(other)
+
+    write(path, b"new")
+
+    assert path.read_bytes() == b"new"
+    assert not path.is_symlink()
+    assert other.read_bytes() == b"of another"
+
+
+def test_a_target_that_is_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    path, other = tmp_path / "file", tmp_path / "other"
+    other.write_bytes(b"of another")
+    path.symlink_to(other)
+
+    write(path, b"new")
+
+    assert (path.read_bytes(), other.read_bytes()) == (b"new", b"of another")
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".a.new", ".b.json.new", "a", "b.new", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / ".directory.new").mkdir()
+
+    assert remove_temporary_files(tmp_path) == 2
+    assert {each.name for each in tmp_path.iterdir()} == {"a", "b.new", ".hidden", ".directory.new"}
+    assert remove_temporary_files(tmp_path / "none") == 0
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide
-from ldaphealth.model import CheckEffect, Finding, Role, Server, State, Trust, Verdict
+from ldaphealth.model import Basis, CheckEffect, Finding, Role, Server, State, Trust, Verdict
 from ldaphealth.settings import Cluster, ConfiguredCheck, Settle, WhenAllFail
 
 EFFECTS = {"connect": CheckEffect.OUT, "search": CheckEffect.OUT, "latency": CheckEffect.WEIGHT}
@@ -23,14 +23,18 @@ SETTLE = Settle(
     fall_hard=1, fall_soft=3, rise=2, min_out_seconds=5.0, ramp_seconds=30.0, believe_seconds=15.0
 )
 GOOD, SOFT, HARD, OURS, WARNING = "good", "soft", "hard", "ours", "warning"
+PROVEN, UNDECIDED = "proven", "undecided"  # by a check that judges many probes together
 SLOW, SLOWER = "slow", "slower"  # for long: the search is well, and latency lowers the weight
 UNJUDGED = "unjudged"  # connected, and the search is UNKNOWN
 CUT_SHORT = "cut short"  # connected, and the session ended before the search
-STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER, UNJUDGED, CUT_SHORT)
+STATES = (GOOD, SOFT, HARD, OURS, WARNING, SLOW, SLOWER, UNJUDGED, CUT_SHORT, PROVEN, UNDECIDED)
+BASES = {PROVEN: Basis.WINDOW, UNDECIDED: Basis.DOUBT}
 # What one round says of the search, beside the connection: state, code, trust.
 SAID = {
     GOOD: (State.OK, "ok", Trust.SOFT),
     SOFT: (State.CRITICAL, "slow", Trust.SOFT),
+    PROVEN: (State.CRITICAL, "slow", Trust.SOFT),
+    UNDECIDED: (State.CRITICAL, "slow", Trust.SOFT),
     HARD: (State.CRITICAL, "timeout", Trust.HARD),
     WARNING: (State.WARNING, "slow", Trust.SOFT),
     UNJUDGED: (State.UNKNOWN, "no_reference", Trust.LOCAL),
@@ -65,6 +69,7 @@ def findings(server: str, state: str) -> list[Finding]:
         summary="a sentence",
         metrics=(),
         trust=trust,
+        basis=BASES.get(state, Basis.ROUND),
     )
     latency = {GOOD: State.OK, SLOW: State.WARNING, SLOWER: State.CRITICAL}.get(state)
     if latency is None:
@@ -329,6 +334,27 @@ def test_what_cannot_be_judged_takes_no_server_out() -> None:
         story.round({"s1": state}, after=10.0)
 
     assert story.of("s1") == "in"
+
+
+def test_what_a_check_has_proven_by_many_probes_needs_one_round() -> None:
+    story = Story().all(GOOD)
+
+    assert story.round({"s1": PROVEN}).of("s1") == "out"
+
+
+def test_what_too_few_probes_show_changes_no_verdict() -> None:
+    story = Story().all(GOOD)
+    assert [story.round({"s1": UNDECIDED}).of("s1") for _ in range(5)] == ["in by settle"] * 5
+    assert story.round({"s1": SOFT}).of("s1") == "in by settle"  # those rounds did not count
+
+    story.round({"s1": PROVEN})
+    assert [story.round({"s1": UNDECIDED}, after=5.0).of("s1") for _ in range(5)] == ["out"] * 5
+
+
+def test_what_all_servers_share_is_no_proof() -> None:
+    story = Story().all(GOOD)
+
+    assert story.all(PROVEN).of("s1") == "in by blind"
 
 
 def test_each_flap_doubles_the_least_time_out() -> None:

@@ -135,6 +135,26 @@ def told(verdicts: Sequence[Verdict]) -> str:
             id="what all share excuses nothing else",
         ),
         pytest.param(
+            [
+                bad(0, "bind", "slow"),
+                bad(1, code="timeout"),
+                bad(2, code="slow"),
+                bad(3, "bind", "timeout"),
+            ],
+            "blind blind blind blind",
+            id="all are too slow, and the deadline ends their probes at different checks",
+        ),
+        pytest.param(
+            [
+                bad(0, "bind", "slow"),
+                bad(1, code="timeout"),
+                bad(2, code="slow"),
+                bad(3, "bind", "timeout", Trust.HARD),
+            ],
+            "blind blind blind out",
+            id="all that answer are too slow, and one does not",
+        ),
+        pytest.param(
             [bad(0, state=State.UNKNOWN, trust=Trust.LOCAL), bad(1, state=State.WARNING)],
             "in in in in",
             id="UNKNOWN and WARNING remove nobody",

@@ -20,8 +20,10 @@ from ldaphealth.model import FailureKind, Server, Tls, Trust
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
 from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.workers import Workers
 from tests.hostile import servers
 
+THREADS = Workers("second", 2)
 DEADLINE_SECONDS = 1.0
 ALLOWED_SECONDS = DEADLINE_SECONDS + 0.2
 ALLOWED_KIB = 64 * 1024
@@ -92,7 +94,7 @@ def test_a_server_that_answered_anything_in_a_round_is_slow_and_not_gone(
     tls = Tls(start_tls=start_tls, ca_file=servers.Authority(tmp_path).ca_file)
     with servers.listening(behave) as port:
         server = replace(PLAN.server, uri=f"ldap://127.0.0.1:{port}", tls=tls)
-        seen = run_round(replace(PLAN, server=server), probe_server)
+        seen = run_round(replace(PLAN, server=server), probe_server, THREADS)
 
     latest = {each.check: each for each in seen}.values()
     failures = {(each.check, each.failure) for each in latest if each.failure is not None}

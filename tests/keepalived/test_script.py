@@ -34,12 +34,14 @@ def environment(directory: Path, body: str) -> dict[str, str]:
         "PATH": str(directory),
         "LDAPHEALTH": str(program(directory / "ldaphealth", body)),
         "LDAPHEALTH_SECONDS": str(LIMIT_SECONDS),
+        "LDAPHEALTH_VERDICTS": str(directory / "run" / "verdicts"),
+        "LDAPHEALTH_OVERRIDES": str(directory / "state" / "overrides"),
     }
 
 
-def run(settings: dict[str, str], *arguments: str) -> int:
+def run(settings: dict[str, str], *arguments: str, script: Path = SCRIPT) -> int:
     return subprocess.run(
-        ["/bin/sh", SCRIPT, *arguments],
+        ["/bin/sh", script, *arguments],
         env=settings,
         timeout=10,
         check=False,
@@ -102,6 +104,7 @@ def test_an_answer_is_passed_on_and_not_logged(
     [
         pytest.param([], "echo Traceback >&2; exit 1", "exit status 1", id="a traceback"),
         pytest.param(["--dynamic"], "exit 3", "rejects its arguments", id="bad input"),
+        pytest.param([], "exit 4", "missed its own deadline", id="a missed deadline"),
         pytest.param(["--dynamic"], "echo 256 c/s", "no valid result", id="out of range"),
         pytest.param([], "echo 99999999999999999999", "no valid result", id="a huge number"),
         pytest.param([], "echo -1 c/s", "no valid result", id="a negative number"),
@@ -159,11 +162,23 @@ def test_a_missing_program_keeps_the_server_in_and_is_logged(tmp_path: Path) -> 
     assert "no program '/nonexistent'" in logged(tmp_path)
 
 
-def test_the_program_is_found_in_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("installed", "status"),
+    [pytest.param(False, 1, id="in PATH"), pytest.param(True, 0, id="before PATH, in /opt")],
+)
+def test_the_program_is_found(tmp_path: Path, *, installed: bool, status: int) -> None:
+    """Whatever this machine has in /opt: the script gets another directory in its place."""
+    opt = tmp_path / "opt"
+    script = tmp_path / "ldaphealth-check"
+    script.write_text(SCRIPT.read_text().replace("/opt/ldaphealth/bin", str(opt)))
     settings = environment(tmp_path, "echo 1")
     del settings["LDAPHEALTH"]
+    if installed:
+        opt.mkdir()
+        program(opt / "ldaphealth", "echo 0")
 
-    assert run(settings, "c/s") == 1
+    assert run(settings, "c/s", script=script) == status
+    assert not logged(tmp_path)
 
 
 def test_a_failure_without_a_logger_keeps_the_server_in(tmp_path: Path) -> None:
@@ -200,7 +215,8 @@ def test_an_empty_environment_and_closed_descriptors_do_not_change_the_answer(
     tmp_path: Path,
 ) -> None:
     stub = program(tmp_path / "ldaphealth", "echo 77 c/s")
-    command = f"env -i LDAPHEALTH={stub} /bin/sh {SCRIPT} --dynamic c/s <&- >&- 2>&-"
+    verdicts = f"LDAPHEALTH_VERDICTS={tmp_path}/run/verdicts"
+    command = f"env -i LDAPHEALTH={stub} {verdicts} /bin/sh {SCRIPT} --dynamic c/s <&- >&- 2>&-"
 
     assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 77
 

@@ -16,6 +16,7 @@ from time import monotonic
 import pytest
 from msgspec.structs import replace
 
+from demo.wait import comes_true
 from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard.reading import WEIGHT_SHARE
 from ldaphealth.model import State, Verdict
@@ -86,6 +87,7 @@ class Here:
             "PATH": str(self.directory),
             "LDAPHEALTH": str(self.directory / "ldaphealth"),
             "LDAPHEALTH_VERDICTS": str(self.verdicts),
+            "LDAPHEALTH_OVERRIDES": str(self.directory / "overrides"),
         }
 
     @property
@@ -330,6 +332,19 @@ def a_socket_that_nobody_listens_on(file: Path) -> None:
     os.mknod(file, 0o140644)
 
 
+def a_link_to_a_verdict(file: Path) -> None:
+    file.with_name("elsewhere").write_bytes(line())
+    file.symlink_to("elsewhere")
+
+
+def a_fifo(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def a_link_to_endless_zeros(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -340,6 +355,9 @@ def a_socket_that_nobody_listens_on(file: Path) -> None:
         a_dangling_link,
         a_file_for_the_cluster,
         a_socket_that_nobody_listens_on,
+        a_link_to_a_verdict,
+        a_fifo,
+        a_link_to_endless_zeros,
     ],
 )
 def test_what_cannot_be_read_is_asked_for(
@@ -349,6 +367,44 @@ def test_what_cannot_be_read_is_asked_for(
 
     assert here.run("--dynamic", SERVER, shell=shell).returncode == ONE_SHOT_STATUS
     assert here.one_shot_ran
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a device")
+def test_a_device_is_not_read(here: Here, shell: tuple[str, ...]) -> None:
+    os.mknod(here.file, 0o020644, os.makedev(1, 5))  # as /dev/zero
+
+    assert here.run("--dynamic", SERVER, shell=shell).returncode == ONE_SHOT_STATUS
+
+
+@pytest.mark.parametrize("shell", [each for each in SHELLS if each.id != "dash"], indirect=True)
+@pytest.mark.parametrize("start", [b"", line(rest=" in service ").rstrip(b"\n")])
+def test_bash_reads_no_more_than_the_start_of_a_long_line(
+    here: Here, shell: tuple[str, ...], start: bytes
+) -> None:
+    here.file.write_bytes(start + b"x" * (8 << 20))
+    began = monotonic()
+
+    assert here.run("--dynamic", SERVER, shell=shell).returncode == ONE_SHOT_STATUS
+    assert monotonic() - began < 5
+
+
+@pytest.mark.parametrize("shell", [each for each in SHELLS if each.id == "dash"], indirect=True)
+def test_dash_reads_a_long_line_to_its_end_and_then_ends_with_1_if_it_was_stopped(
+    here: Here, shell: tuple[str, ...]
+) -> None:
+    """The documented limit: keepalived would end it by SIGKILL two seconds after its SIGTERM."""
+    here.file.write_bytes(b"x" * (3 << 20))
+    with subprocess.Popen([*shell, SCRIPT, SERVER], env=here.environment) as script:
+        comes_true(lambda: str(here.file) in open_files(script.pid), 5.0)
+        script.terminate()
+        status = script.wait(60)
+
+    assert status == 1
+    assert not here.one_shot_ran
+
+
+def open_files(pid: int) -> set[str]:
+    return {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 NOBODY = 65534

@@ -13,8 +13,9 @@ from demo.node import Node
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.resolver import Address
 from ldaphealth.ldap.session import Session
-from ldaphealth.ldap.transport import Address, connect
+from ldaphealth.ldap.transport import connect
 from ldaphealth.model import Failure, FailureKind, Server, Tls
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck

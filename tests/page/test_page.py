@@ -140,6 +140,13 @@ def test_a_verdict_that_is_not_fresh_is_in_service_no_more(realistic: LiveView) 
     assert "weight 100" not in text
 
 
+def test_a_broken_floor_stands_first_among_the_problems(realistic: LiveView) -> None:
+    line = "example: 1 of 4 servers in service, fewer than min_in_service (2)"
+    _, _, problems = rendered(realistic, floors=[line]).partition('<ul class="problems">')
+
+    assert problems.lstrip().startswith(f"<li><b>{line}</b></li>")
+
+
 def test_every_link_leads_to_something_on_the_page(parsed: Parsed) -> None:
     inside = [link.removeprefix("#") for link in parsed.links if link.startswith("#")]
 

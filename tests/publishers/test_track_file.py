@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -150,3 +151,12 @@ def test_a_cluster_that_a_reload_removed_keeps_nobody_fit(tmp_path: Path) -> Non
     publisher.publish(decided(DEAD, seconds=200.0))
 
     assert not fit(tmp_path / "balancer")
+
+
+def test_what_is_no_regular_file_holds_nothing_up(tmp_path: Path) -> None:
+    fifo, link = tmp_path / "fifo", tmp_path / "link"
+    os.mkfifo(fifo)
+    link.symlink_to("/dev/zero")
+
+    assert not fit(fifo)
+    assert not fit(link)

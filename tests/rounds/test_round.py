@@ -25,10 +25,12 @@ from ldaphealth.rounds.round import (
     silent_since,
 )
 from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.workers import Workers
 from tests.checks.seen import planned, saw, server
 
 DEADLINE_SECONDS = 60.0
 CHECKS = (planned("connect"), planned("search"))
+THREADS = Workers("second", 2)
 
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
 NO_ENTRY = Failure(FailureKind.RESULT, "noSuchObject", "noSuchObject")
@@ -63,7 +65,7 @@ class Looks:
 
 def looked(probe: Probe, *known: FailedCheck, confirm_seconds: float = 0.0) -> list[AnyObservation]:
     wanted = RoundPlan(server(), CHECKS, DEADLINE_SECONDS, confirm_seconds, frozenset(known))
-    return run_round(wanted, probe)
+    return run_round(wanted, probe, THREADS)
 
 
 def test_a_server_that_is_well_is_looked_at_once() -> None:
@@ -239,7 +241,7 @@ class Slow:
 
 def hurried(probe: Probe, *known: FailedCheck) -> frozenset[FailedCheck]:
     return failed_checks(
-        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe)
+        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe, THREADS)
     )
 
 
@@ -318,7 +320,7 @@ def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_b
 def test_the_deadline_of_a_round_is_on_the_clock_that_is_passed() -> None:
     probe = Looks(failing("connect", REFUSED))
 
-    run_round(RoundPlan(server(), CHECKS, 1.0, 0.0), probe, now=lambda: 7.0)
+    run_round(RoundPlan(server(), CHECKS, 1.0, 0.0), probe, THREADS, now=lambda: 7.0)
 
     assert {each.at for each in probe.deadlines} == {8.0}
     assert {each.left("connecting") for each in probe.deadlines} == {1.0}

@@ -101,6 +101,7 @@ def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
             Metric("silent_seconds", 12.5, label=f"ldap://192.0.2.{10 + each}")
             for each in range(nodes - 1)
         ),
+        "session": (Metric("session_failed_ratio", 0.0, "0.05", "0.15"),),
     }
     return tuple(
         Finding(
@@ -111,7 +112,7 @@ def findings(server: str, nodes: int = 4) -> tuple[Finding, ...]:
             summary="all is well",
             metrics=metrics.get(check, ()),
         )
-        for check in TIMINGS
+        for check in (*TIMINGS, "session")
     )
 
 

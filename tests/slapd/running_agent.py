@@ -99,6 +99,7 @@ class RunningAgent:
             "LDAPHEALTH_CONFIG": str(self.config),
             "LDAPHEALTH_SOCKET": str(self.directory / "run" / "agent.sock"),
             "LDAPHEALTH_VERDICTS": str(self.directory / "run" / "verdicts"),
+            "LDAPHEALTH_OVERRIDES": str(self.directory / "state" / "overrides"),
             "LDAPHEALTH": str(PROGRAM),
             "LDAPHEALTH_SECONDS": "5",
         }

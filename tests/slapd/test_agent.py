@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from demo import wait
 from demo.cluster import Cluster
 from demo.node import Node
+from tests.files.limits import umask
 from tests.slapd.running_agent import DEADLINE_SECONDS, INTERVAL_SECONDS, RunningAgent
 
 pytestmark = pytest.mark.slapd
@@ -158,13 +162,107 @@ def test_a_second_agent_is_refused(agent: RunningAgent) -> None:
     assert "another agent uses" in second.stderr
 
 
-@pytest.mark.parametrize("name", ["state.json", "history.sqlite3"])
-def test_a_broken_file_of_its_own_stops_nothing(agent: RunningAgent, name: str) -> None:
+@pytest.mark.parametrize("name", ["state.json", "reads.json", "history.sqlite3"])
+@pytest.mark.parametrize("kind", ["text", "FIFO", "directory"])
+def test_a_broken_file_of_its_own_stops_nothing_and_is_set_aside(
+    agent: RunningAgent, name: str, kind: str
+) -> None:
     agent.stop()
-    (agent.directory / "state" / name).write_bytes(b"broken " * 1000)
+    path = agent.directory / "state" / name
+    path.unlink(missing_ok=True)
+    if kind == "text":
+        path.write_bytes(b"broken " * 1000)
+    elif kind == "FIFO":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
     agent.start()
 
     assert agent.script_answers() == ALL_IN
+    wait.until(path.is_file, 15.0, "there is no new file")
+    aside = [*path.parent.glob(f"{name}.broken-*")]
+    assert len(aside) == 1
+    assert str(aside[0]) in agent.log()
+
+
+def test_a_state_that_was_cut_off_keeps_all_overrides(agent: RunningAgent) -> None:
+    for server in ("ldap1", "ldap2"):
+        reason = f"for {server}"
+        assert agent.run("drain", f"c/{server}", "--for", "1h", "--reason", reason).returncode == 0
+    agent.kill()
+    path = agent.directory / "state" / "state.json"
+    content = path.read_bytes()
+    broken = content[: content.index(b"for ldap2")]  # in the second override
+    path.write_bytes(broken)
+    one_shot = agent.run("check", "c", "--format", "json")
+    agent.start()
+
+    assert f"cannot read all overrides: {path}: " in one_shot.stderr
+    held = {each["server"]: each["held_by"] for each in json.loads(one_shot.stdout)["verdicts"]}
+    # The file for keepalived's script has the second one.
+    assert (held["c/ldap1"], held["c/ldap2"]) == ("override", "override")
+    assert sorted(agent.status()["overrides"]) == ["c/ldap1", "c/ldap2"]
+    aside = [*path.parent.glob("state.json.broken-*")]
+    assert [each.read_bytes() for each in aside] == [broken]
+    assert "the state is damaged; what can be read of it is used" in agent.log()
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "made again"])
+def test_a_runtime_directory_that_is_gone_comes_back_with_all_that_is_in_it(
+    agent: RunningAgent, how: str
+) -> None:
+    run = agent.directory / "run"
+    run.rename(agent.directory / "moved")
+    if how == "made again":
+        run.mkdir(mode=0o700)
+        run.chmod(0o777)
+    wait.until(lambda: agent.run("status").returncode == 0, 10.0, agent.log())
+    wait.until(lambda: agent.script_answers() == ALL_IN, 10.0, agent.log())
+
+    assert "the control socket was removed; it is back" in agent.log()
+    assert agent.run("drain", "c/ldap1", "--for", "1h", "--reason", "x").returncode == 0
+    second = agent.run("agent")
+    assert f"another agent uses {run}" in second.stderr
+    assert stat.S_IMODE(run.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("bits", [0o000, 0o077])
+def test_no_umask_changes_a_mode(agent: RunningAgent, bits: int) -> None:
+    agent.stop()
+    for name in ("run", "state"):
+        shutil.rmtree(agent.directory / name)
+    with umask(bits):
+        agent.start()
+    assert agent.run("drain", "c/ldap1", "--for", "1h", "--reason", "x").returncode == 0
+    state = agent.directory / "state"
+    for name in ("history.sqlite3-shm", "reads.json"):
+        wait.until((state / name).exists, 15.0, f"there is no {name}")
+
+    found = {
+        str(each.relative_to(agent.directory)): stat.S_IMODE(each.lstat().st_mode)
+        for top in (agent.directory / "run", state)
+        for each in (top, *top.rglob("*"))
+        if not each.name.endswith(".new")
+    }
+    assert found == {
+        "run": 0o755,
+        "run/agent.lock": 0o600,
+        "run/agent.sock": 0o660,
+        "run/balancer": 0o644,
+        "run/verdicts": 0o755,
+        "run/verdicts/c": 0o755,
+        **{f"run/verdicts/c/ldap{number}": 0o644 for number in range(1, 5)},
+        "state": 0o750,
+        "state/agent.lock": 0o600,
+        "state/history.sqlite3": 0o640,
+        "state/history.sqlite3-shm": 0o640,
+        "state/history.sqlite3-wal": 0o640,
+        "state/overrides": 0o750,
+        "state/overrides/c": 0o750,
+        "state/overrides/c/ldap1": 0o640,
+        "state/reads.json": 0o640,
+        "state/state.json": 0o640,
+    }
 
 
 def test_explain_tells_what_was_seen_judged_and_guarded(agent: RunningAgent) -> None:

@@ -10,6 +10,7 @@ from ldaphealth.checks import BUILT_IN, OFF_WITHOUT_SETTINGS
 from ldaphealth.config import load
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.summaries import summaries
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import State
 from ldaphealth.rounds.probe import probe_server
@@ -20,11 +21,15 @@ pytestmark = pytest.mark.slapd
 def test_the_checks_that_are_on_by_default_find_nothing_in_a_healthy_cluster(config: Path) -> None:
     cluster = load(config).clusters["c"]
     recent = RecentObservations()
-    seen = probe_server(cluster.servers[0], cluster.checks, Deadline.after(10.0))
+    seen = probe_server(cluster.servers[0], cluster.round_checks, Deadline.after(10.0))
     for each in seen:
         recent.add(each)
+    summarized = [*summaries(cluster.checks, seen)]
+    for each in summarized:
+        recent.add_summary(each)
 
-    assert {each.check for each in seen} == {*BUILT_IN} - OFF_WITHOUT_SETTINGS
+    on = {*BUILT_IN} - OFF_WITHOUT_SETTINGS
+    assert {each.check for each in [*seen, *summarized]} == on
     assert [each for each in seen if each.failure is not None] == []
     assert [
         each for each in judge(cluster, recent, one_shot=True) if each.state is State.CRITICAL

@@ -95,7 +95,7 @@ def test_a_cut_consumer_goes_out_at_the_threshold_and_comes_in_when_it_caught_up
 
     assert out_at - cut_at > CRITICAL_SECONDS
     reached = min(at for at, value in grows if value > CRITICAL_SECONDS)
-    assert out_at == reached
+    assert reached <= out_at < reached + SLACK_SECONDS  # once the others were probed again
     assert grows[-1][1] == pytest.approx(grows[-1][0] - cut_at, abs=SLACK_SECONDS)
     for at, value in grows:  # second by second
         assert value - grows[0][1] == pytest.approx(at - grows[0][0], abs=SLACK_SECONDS)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +25,13 @@ from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
 from ldaphealth.store.history import (
     CLEAN_SECONDS,
-    DAY_SECONDS,
     MAX_WAITING,
     RETRY_SECONDS,
-    SCHEMA,
-    SCHEMA_VERSION,
     HistoryDatabase,
     HistoryError,
 )
+from ldaphealth.store.history_tables import DAY_SECONDS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION
+from tests.files.limits import files_no_larger_than, umask
 from tests.sinks.snapshots import serving, silent
 
 START = 1_800_000_000.0  # the beginning of a minute
@@ -38,14 +40,24 @@ PATIENCE_SECONDS = 10.0
 
 
 class Clock:
-    """The time of the day, which a test moves."""
+    """The time of the day, and the clock that never steps; a test moves both."""
 
     def __init__(self) -> None:
         self.now = START
+        self.seconds = 1000.0
 
     def __call__(self) -> float:
-        """Return what it is set to."""
+        """Return the time of the day."""
         return self.now
+
+    def running(self) -> float:
+        """Return the seconds since the boot."""
+        return self.seconds
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass; a step changes `now` alone."""
+        self.now += seconds
+        self.seconds += seconds
 
 
 class StuckWriter(Clock):
@@ -76,7 +88,11 @@ class Disk:
     def open(self, keep_days: int = 60, max_bytes: int = 64 << 20) -> HistoryDatabase:
         """Open the history; another time without the memory of the first."""
         journal = HistoryDatabase(
-            self.path, keep_days=keep_days, max_bytes=max_bytes, clock=self.clock
+            self.path,
+            keep_days=keep_days,
+            max_bytes=max_bytes,
+            clock=self.clock,
+            running=self.clock.running,
         )
         self._stack.callback(journal.close)
         return journal
@@ -137,7 +153,7 @@ def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> lis
 
 def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") -> bool:
     """Return whether the history is written again, some time after an error."""
-    disk.clock.now += RETRY_SECONDS + 1
+    disk.clock.passes(RETRY_SECONDS + 1)
     journal.publish(changed(serving(server)))
     return comes_true(lambda: stored(journal, server) == [server], 2.5)
 
@@ -271,12 +287,12 @@ def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
     journal = disk.open()
     journal.publish(changed(serving(SERVER)))
     journal.publish(timed(0.5))
-    disk.clock.now = START + 30
+    disk.clock.passes(30)
     journal.publish(timed(0.25))
     assert comes_true(lambda: bool(stored(journal)))
     assert journal.durations(SERVER, NAME, 0).count == 0
 
-    disk.clock.now = START + 61
+    disk.clock.passes(31)
     journal.publish(timed(1.0))
 
     assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 2)
@@ -285,61 +301,246 @@ def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
     assert journal.durations(SERVER, "bind.bind_seconds", 0).count == 0
 
 
+def days_pass(disk: Disk, journal: HistoryDatabase, days: int) -> None:
+    """Let the agent run for days; with a server at the end of each."""
+    for _ in range(days):
+        for _ in range(DAY_SECONDS // 100):
+            disk.clock.passes(100.0)
+            journal._note_time()
+
+
+def forgets(disk: Disk, journal: HistoryDatabase, server: str) -> bool:
+    """Return whether it cleans, with this change as the newest."""
+    disk.clock.passes(CLEAN_SECONDS)
+    journal.publish(changed(serving(server)))
+    return comes_true(lambda: stored(journal)[:1] == [server])
+
+
 def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
     journal = disk.open(keep_days=7)
     journal.publish(changed(serving("main/old")))
     journal.publish(timed(0.5))
-    disk.clock.now += 6 * DAY_SECONDS
-    journal.publish(changed(serving("main/young")))
-    assert comes_true(lambda: len(stored(journal)) == 2)
+    days_pass(disk, journal, 6)
+    assert forgets(disk, journal, "main/young")
+    assert stored(journal) == ["main/young", "main/old"]
+    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 1)
 
-    disk.clock.now += DAY_SECONDS + CLEAN_SECONDS + 1
-    journal.publish(changed(serving("main/new")))
+    days_pass(disk, journal, 2)
+    assert forgets(disk, journal, "main/new")
 
-    assert comes_true(lambda: stored(journal) == ["main/new", "main/young"])
-    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 0)
-
-
-SMALL_BYTES = 128 << 10
+    assert stored(journal) == ["main/new", "main/young"]
+    assert journal.durations(SERVER, NAME, 0).count == 0
 
 
-def fails(journal: HistoryDatabase, errors: int, seconds: float = 0.01) -> bool:
-    """Return whether there are more errors than before."""
-    return comes_true(lambda: journal.errors > errors, seconds)
+def test_what_an_agent_did_not_see_is_no_time_that_passed(disk: Disk) -> None:
+    journal = disk.open(keep_days=7)
+    assert forgets(disk, journal, "main/old")
+
+    disk.clock.now += 300 * DAY_SECONDS  # it was switched off, or the clock is wrong
+    for _ in range(20):
+        assert forgets(disk, journal, "main/young")
+
+    assert "main/old" in stored(journal)
 
 
-def fill(journal: HistoryDatabase, disk: Disk) -> None:
-    """Publish until not even one change more fits."""
-    for size in (50, 1):
-        errors = journal.errors
-        disk.clock.now += RETRY_SECONDS + 1
-        for _ in range(1000):
-            one = changed(silent(SERVER))
-            journal.publish(replace(one, changes=[*one.changes] * size))
-            assert comes_true(journal._waiting.empty)
-            if fails(journal, errors):
-                break
-        assert fails(journal, errors)
+@pytest.mark.parametrize("days", [100, -100, -20_000], ids=["forward", "back", "to 1970"])
+def test_a_step_of_the_clock_erases_nothing_and_is_logged(
+    disk: Disk, caplog: pytest.LogCaptureFixture, days: int
+) -> None:
+    logging.getLogger("ldaphealth.store.history").setLevel(logging.WARNING)
+    journal = disk.open(keep_days=7)
+    days_pass(disk, journal, 8)
+    assert forgets(disk, journal, "main/before")
+
+    disk.clock.now += days * DAY_SECONDS
+    assert forgets(disk, journal, "main/meanwhile")
+    disk.clock.now -= days * DAY_SECONDS
+    assert forgets(disk, journal, "main/after")
+
+    assert stored(journal) == ["main/after", "main/meanwhile", "main/before"]
+    steps = [each for each in caplog.records if "time of day was changed" in each.message]
+    assert [each.__dict__["by_seconds"] for each in steps] == [
+        days * DAY_SECONDS,
+        -days * DAY_SECONDS,
+    ]
 
 
-def test_the_file_does_not_outgrow_its_bound_and_a_full_one_stops_nobody(disk: Disk) -> None:
+def test_an_adjustment_of_the_clock_is_no_step(
+    disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("ldaphealth.store.history").setLevel(logging.WARNING)
+    journal = disk.open()
+    for _ in range(100):
+        disk.clock.passes(1.0)
+        disk.clock.now += 0.5
+        journal._note_time()
+
+    assert not caplog.records
+
+
+def test_a_file_of_before_knows_its_days_by_its_minutes(disk: Disk) -> None:
+    disk.sql(*SCHEMA.split(";")[:-1], f"PRAGMA user_version = {SCHEMA_VERSION}")
+    first = int(START // DAY_SECONDS)
+    for day in range(first - 9, first):
+        rows = ",".join(f"({day * DAY_SECONDS + 60 * each}, 'a', 'b', x'00')" for each in range(61))
+        disk.sql(f"INSERT INTO minute VALUES {rows}")  # noqa: S608
+    row = f'{(first - 9) * DAY_SECONDS}, \'a\', \'{{"verdict": {{"server": "a"}}}}\''
+    disk.sql(f"INSERT INTO change (epoch, server, document) VALUES ({row})")  # noqa: S608
+    journal = disk.open(keep_days=7)
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    assert disk.sql("SELECT count(*) FROM minute") == [[(8 * 61,)]]
+
+
+SMALL_BYTES = 1 << 20
+
+
+def publish_many(journal: HistoryDatabase, number: int, first: int = 0) -> None:
+    """Publish so many changes, each of a server of its own, in the order of their numbers."""
+    one = silent(SERVER)
+    for at in range(first, first + number, 50):
+        changes = [VerdictChange(None, replace(one, server=f"main/s{at + n}")) for n in range(50)]
+        journal.publish(Publication(cluster="main", verdicts={}, due={}, changes=changes, seen=()))
+        assert comes_true(journal._waiting.empty)
+
+
+def test_a_full_file_loses_its_oldest_changes_and_never_the_newest(disk: Disk) -> None:
     journal = disk.open(max_bytes=SMALL_BYTES)
-    fill(journal, disk)
+    publish_many(journal, 6000)
+    assert comes_true(lambda: stored(journal, limit=1) == ["main/s5999"])
 
+    kept = stored(journal, limit=10_000)
+
+    assert kept == [f"main/s{5999 - n}" for n in range(len(kept))]
+    assert 300 < len(kept) < 6000
     assert disk.path.stat().st_size <= SMALL_BYTES
-    assert journal.lost > 0
-    assert publishes_at_once(journal)
-    assert journal._writer.is_alive()
-    assert stored(journal, limit=1) == [SERVER]
+    assert (journal.lost, journal.errors) == (0, 0)
 
 
-def test_a_full_history_goes_on_when_what_is_in_it_is_old(disk: Disk) -> None:
-    journal = disk.open(keep_days=1, max_bytes=SMALL_BYTES)
-    fill(journal, disk)
+def minutes_of(disk: Disk, journal: HistoryDatabase, number: int) -> None:
+    """Let so many minutes pass, with durations of many operations."""
+    for _ in range(number):
+        for check in range(40):
+            journal.publish(timed(0.5, f"{'x' * 100}{check}"))
+        assert comes_true(journal._waiting.empty)
+        disk.clock.passes(60)
 
-    disk.clock.now += 3 * DAY_SECONDS
 
-    assert goes_on(journal, disk) or goes_on(journal, disk, "main/at_last")
+def minutes_on_disk(disk: Disk) -> tuple[int, int, int]:
+    """Return how many there are, the oldest, and the newest."""
+    ((found,),) = disk.sql("SELECT count(DISTINCT epoch), min(epoch), max(epoch) FROM minute")
+    count, oldest, newest = found
+    return count, oldest, newest
+
+
+def test_a_full_file_loses_its_oldest_minutes_and_keeps_changes(disk: Disk) -> None:
+    journal = disk.open(max_bytes=SMALL_BYTES)
+    publish_many(journal, 100)
+    minutes_of(disk, journal, 200)
+    journal.close(PATIENCE_SECONDS)
+
+    count, oldest, newest = minutes_on_disk(disk)
+
+    assert newest == START + 199 * 60
+    assert oldest == newest - (count - 1) * 60
+    assert 20 < count < 200
+    assert len(stored(disk.open())) == 100
+    assert journal.errors == 0
+
+
+def test_minutes_of_a_clock_that_was_wrong_go_before_those_of_now(disk: Disk) -> None:
+    journal = disk.open(max_bytes=SMALL_BYTES)
+    disk.clock.now += 100 * DAY_SECONDS
+    minutes_of(disk, journal, 60)
+    disk.clock.now -= 100 * DAY_SECONDS
+    minutes_of(disk, journal, 60)
+    journal.close(PATIENCE_SECONDS)
+
+    newest = START + 119 * 60
+    epochs = {row[0] for row in disk.sql("SELECT DISTINCT epoch FROM minute")[0]}
+    assert {newest - 60 * n for n in range(20)} <= epochs
+    assert journal.errors == 0
+
+
+def test_a_full_disk_deletes_nothing_and_loses_nothing(disk: Disk) -> None:
+    journal = disk.open()
+    publish_many(journal, 100)
+    assert comes_true(lambda: len(stored(journal)) == 100)
+    before = disk.path.with_name(disk.path.name + "-wal").stat().st_size
+    with files_no_larger_than(before):
+        publish_many(journal, 100, first=100)
+        assert comes_true(lambda: journal.errors > 0)
+        assert len(stored(journal)) == 100
+
+    assert goes_on(journal, disk)
+    assert stored(journal)[1:] == [f"main/s{199 - n}" for n in range(200)]
+    assert journal.lost == 0
+
+
+def test_a_file_of_before_that_is_full_to_the_last_page_goes_on(disk: Disk) -> None:
+    disk.sql(*SCHEMA.split(";")[:-1], f"PRAGMA user_version = {SCHEMA_VERSION}")
+    with closing(sqlite3.connect(disk.path, isolation_level=None)) as before:
+        before.execute(f"PRAGMA max_page_count = {SMALL_BYTES // PAGE_BYTES}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            before.executemany(
+                "INSERT INTO change (epoch, server, document) VALUES (1, 'a', ?)",
+                repeat((b'{"verdict": {"server": "a"}, "padding": "%s"}' % (b"x" * 3000),)),
+            )
+    journal = disk.open(max_bytes=SMALL_BYTES)
+
+    assert goes_on(journal, disk)
+    assert journal.errors == 0
+    assert 100 < stored(journal).count("a") < SMALL_BYTES // PAGE_BYTES
+
+
+def test_a_file_that_is_made_smaller_keeps_the_newest(disk: Disk) -> None:
+    first = disk.open()
+    publish_many(first, 2000)
+    first.close(PATIENCE_SECONDS)
+    journal = disk.open(max_bytes=SMALL_BYTES // 2)
+
+    assert goes_on(journal, disk)
+
+    kept = stored(journal)[1:]
+    assert kept == [f"main/s{1999 - n}" for n in range(len(kept))]
+    assert 0 < len(kept) < 1000
+
+
+@pytest.mark.parametrize("bits", [0o000, 0o022, 0o077])
+def test_the_files_are_for_the_agent_and_its_group_whatever_the_umask(
+    disk: Disk, bits: int
+) -> None:
+    with umask(bits):
+        journal = disk.open()
+        journal.publish(changed(serving(SERVER)))
+        assert comes_true(lambda: stored(journal) == [SERVER])
+
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in disk.directory.iterdir()}
+    names = ("history.sqlite3", "history.sqlite3-wal", "history.sqlite3-shm")
+    assert modes == dict.fromkeys(names, 0o640)
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "directory", "link"])
+def test_what_is_no_file_is_set_aside_and_never_waited_for(disk: Disk, kind: str) -> None:
+    elsewhere = disk.directory.parent / "elsewhere"
+    elsewhere.write_bytes(b"of another")
+    make: dict[str, Callable[[], object]] = {
+        "FIFO": lambda: os.mkfifo(disk.path),
+        "directory": disk.path.mkdir,
+        "link": lambda: disk.path.symlink_to(elsewhere),
+    }
+    make[kind]()
+    journal = disk.open()
+    with pytest.raises(HistoryError, match="not a regular file"):
+        journal.changes("", 1, None)
+
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    assert len([*disk.directory.glob("history.sqlite3.broken-*")]) == 1
+    assert elsewhere.read_bytes() == b"of another"
 
 
 @pytest.mark.parametrize(
@@ -434,7 +635,8 @@ def test_a_locked_file_never_blocks_publish_and_is_used_again(disk: Disk, opened
         other.execute("ROLLBACK")
 
     assert goes_on(journal, disk)
-    assert journal.lost > 0
+    assert journal.lost == 0
+    assert stored(journal).count(SERVER) == 200 + opened
     assert not [*disk.directory.glob("*broken*")]
 
 
@@ -563,22 +765,18 @@ def test_a_row_that_is_broken_is_told_to_who_asks(disk: Disk) -> None:
         journal.changes("", 10, None)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_broken_file_that_cannot_be_set_aside_does_not_end_the_writer(disk: Disk) -> None:
-    first = disk.open()
-    for number in range(200):
-        first.publish(changed(serving(f"main/s{number}")))
-    first.close(PATIENCE_SECONDS)
-    with disk.path.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (disk.path.stat().st_size - 4096))
-    (disk.directory / f"history.sqlite3.broken-{int(START)}").mkdir()
+def test_a_file_that_was_set_aside_before_is_not_replaced(disk: Disk) -> None:
+    names = [f"history.sqlite3.broken-{int(START)}{end}" for end in ("", "-2", "-3")]
+    for name in names[:2]:
+        (disk.directory / name).write_text("of before")
+    disk.path.write_text("broken" * 1000)
     journal = disk.open()
-    journal.publish(changed(serving(SERVER)))
-    assert comes_true(lambda: journal.errors > 0)
-    time.sleep(0.1)
 
-    assert goes_on(journal, disk) or goes_on(journal, disk, "main/at_last")
+    journal.publish(changed(serving(SERVER)))
+
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    contents = [(disk.directory / name).read_text() for name in names]
+    assert contents == ["of before", "of before", "broken" * 1000]
 
 
 def test_a_history_that_nobody_wrote_yet_cannot_be_read(disk: Disk) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ from ldaphealth.store.kept_observations import (
     load_kept,
     save_kept,
 )
-from ldaphealth.store.state_file import MAX_BYTES, YOUNG_SECONDS
+from ldaphealth.store.record_file import MAX_BYTES, boot_id
+from ldaphealth.store.state_file import YOUNG_SECONDS
 from tests.checks.seen import cluster, planned, saw
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,9 +84,18 @@ def saved(pool: Pool, path: Path) -> None:
     save_kept(path, [(pool.cluster, pool.select_kept())], lambda: NOW)
 
 
+def records(path: Path) -> list[dict[str, Any]]:
+    """Return the header and the records of the file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write_records(path: Path, lines: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines))
+
+
 def doctored(path: Path, **changes: object) -> None:
-    document: dict[str, Any] = json.loads(path.read_text())
-    path.write_text(json.dumps(document | changes))
+    header, *rest = records(path)
+    write_records(path, [header | changes, *rest])
 
 
 def test_without_a_file_nothing_is_known(path: Path) -> None:
@@ -183,19 +192,53 @@ def test_the_file_is_small_whatever_was_read(pool: Pool, path: Path) -> None:
     [b"", b"\0" * 4096, b"{}", b"null", b"\xff", b"[" * 100_000, b" " * (MAX_BYTES + 10)],
     ids=["empty", "zeros", "no fields", "null", "no UTF-8", "deep", "huge"],
 )
-def test_a_broken_file_is_a_value_error(path: Path, content: bytes) -> None:
+def test_a_damaged_file_has_a_problem(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"."):
-        load_kept(path)
+    kept = load_kept(path)
+
+    assert kept.of(FOUR) == []
+    assert kept.problem.startswith(f"{path}: ")
 
 
-def test_a_foreign_version_is_told(pool: Pool, path: Path) -> None:
+def test_of_another_version_the_records_that_are_known_are_used(pool: Pool, path: Path) -> None:
     saved(pool, path)
     doctored(path, version=VERSION + 1)
 
-    with pytest.raises(ValueError, match=f"version {VERSION + 1}; this program knows {VERSION}"):
-        load_kept(path)
+    kept = load_kept(path, lambda: NOW)
+
+    assert kept.problem == f"{path}: version {VERSION + 1}; this program knows {VERSION}"
+    assert {each.server for each in kept.of(FOUR)} == {f"c/s{n}" for n in range(4)}
+
+
+def test_of_a_file_that_is_cut_off_the_other_servers_are_used(pool: Pool, path: Path) -> None:
+    saved(pool, path)
+    path.write_bytes(path.read_bytes()[:-20])
+
+    kept = load_kept(path, lambda: NOW)
+
+    assert "1 of 4 records are damaged" in kept.problem
+    assert len({each.server for each in kept.of(FOUR)}) == 3
+
+
+def test_a_file_of_version_0_1_is_known_again(pool: Pool, path: Path) -> None:
+    saved(pool, path)
+    of: dict[str, Any] = {
+        each["server"]: {"uri": each["uri"], "reads": each["reads"]} for each in records(path)[1:]
+    }
+    document = {
+        "version": 1,
+        "boot_id": boot_id(),
+        "at": NOW,
+        "clusters": {"c": {"replication": of}},
+    }
+    before = load_kept(path, lambda: NOW)
+    path.write_text(json.dumps(document))
+
+    after = load_kept(path, lambda: NOW)
+
+    assert after.of(FOUR) == before.of(FOUR)
+    assert (after.problem, after.current) == ("", True)
 
 
 def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
@@ -216,17 +259,16 @@ def test_facts_that_nest_deeply_are_no_end_of_the_agent(
     nested = opening * depth + "1" + closing * depth
     text = path.read_text().replace('"facts":{', f'"facts":{{"deep":{nested},', 1)
     path.write_text(text)
-    with suppress(ValueError):
-        load_kept(path)
+    load_kept(path).of(FOUR)
 
 
 def test_what_was_never_written_is_left_out(pool: Pool, path: Path) -> None:
     saved(pool, path)
-    document: dict[str, Any] = json.loads(path.read_text())
-    of = document["clusters"]["c"]["replication"]
+    header, *kept = records(path)
+    of = {each["server"]: each for each in kept}
     of["c/s0"]["reads"][-1]["started_at"] = NOW + 1e6  # then nobody would ever be behind
     of["c/s1"]["reads"] = of["c/s2"]["reads"]
-    path.write_text(json.dumps(document))
+    write_records(path, [header, *kept])
 
     found = load_kept(path, lambda: NOW + 10).of(FOUR)
     assert {each.server for each in found} == {"c/s0", "c/s2", "c/s3"}

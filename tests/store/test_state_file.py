@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import binary, integers, lists, tuples
 
 from demo import wait
+from ldaphealth.control.requests import MAX_SECONDS
 from ldaphealth.guard import Memory, Override, ServerMemory
+from ldaphealth.store.record_file import MAX_BYTES, boot_id
 from ldaphealth.store.state_file import (
-    MAX_BYTES,
     SAVE_SECONDS,
     VERSION,
     YOUNG_SECONDS,
+    LoadedState,
     StateSaver,
-    boot_id,
     load_state,
     save_state,
     state_path,
@@ -41,7 +47,6 @@ MEMORIES = {
     "main": Memory(
         {"main/a": PAST, "main/b": ServerMemory(in_service=True, since=1.0)}, {"main/a": DRAIN}
     ),
-    "empty": Memory(),
 }
 
 
@@ -62,10 +67,19 @@ def path(tmp_path: Path) -> Path:
     return state_path(tmp_path)
 
 
-def doctored(path: Path, **changes: object) -> None:
-    """Change values in the file."""
-    document: dict[str, Any] = json.loads(path.read_text())
-    path.write_text(json.dumps(document | changes))
+def doctored(path: Path, line: int = 0, **changes: object) -> None:
+    """Change values in a line of the file, by default in its header."""
+    lines = path.read_bytes().splitlines()
+    record: dict[str, Any] = json.loads(lines[line])
+    lines[line] = json.dumps(record | changes).encode()
+    path.write_bytes(b"".join(each + b"\n" for each in lines))
+
+
+def memories(path: Path, now: float) -> Mapping[str, Memory]:
+    """Return the memories in a file without a problem."""
+    loaded = load_state(path, now)
+    assert loaded.problem == ""
+    return loaded.memories
 
 
 def after_another_boot(path: Path, seconds_ago: float) -> None:
@@ -73,36 +87,34 @@ def after_another_boot(path: Path, seconds_ago: float) -> None:
 
 
 def test_without_a_file_nothing_is_known(path: Path) -> None:
-    assert load_state(path, NOW) == {}
+    assert load_state(path, NOW) == LoadedState()
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0, YOUNG_SECONDS])
 def test_what_was_saved_a_moment_ago_is_known_again(path: Path, seconds: float) -> None:
     save_state(path, MEMORIES, NOW)
 
-    assert load_state(path, NOW + seconds) == MEMORIES
+    assert memories(path, NOW + seconds) == MEMORIES
 
 
 def test_a_file_of_version_0_1_is_known_again(path: Path) -> None:
     path.write_text(WRITTEN_BY_0_1.replace("BOOT", boot_id()), encoding="utf-8")
 
-    assert load_state(path, NOW) == MEMORIES
+    assert memories(path, NOW) == MEMORIES
 
 
 def test_the_file_is_for_the_agent_and_its_group_only(path: Path) -> None:
     save_state(path, MEMORIES, NOW)
 
     assert path.stat().st_mode & 0o777 == 0o640
-    assert [*path.parent.iterdir()] == [path]
+    assert {each.name for each in path.parent.iterdir()} == {path.name, "overrides"}
+    assert path.with_name("overrides").stat().st_mode & 0o777 == 0o750
 
 
 def test_verdicts_that_are_not_young_are_forgotten_and_overrides_are_not(path: Path) -> None:
     save_state(path, MEMORIES, NOW)
 
-    assert load_state(path, NOW + YOUNG_SECONDS + 0.1) == {
-        "main": Memory({}, {"main/a": DRAIN}),
-        "empty": Memory(),
-    }
+    assert memories(path, NOW + YOUNG_SECONDS + 0.1) == {"main": Memory({}, {"main/a": DRAIN})}
 
 
 @pytest.mark.parametrize("up_seconds", [1.0, 40.0, 9000.0])
@@ -113,7 +125,7 @@ def test_an_override_has_the_right_time_left_after_another_boot(
     save_state(path, MEMORIES, NOW)
     after_another_boot(path, away_seconds)
 
-    memory = load_state(path, up_seconds)["main"]
+    memory = memories(path, up_seconds)["main"]
 
     assert memory.servers == {}
     word = memory.overrides["main/a"]
@@ -125,7 +137,7 @@ def test_a_clock_of_the_day_that_stepped_back_does_not_lengthen_an_override(path
     save_state(path, MEMORIES, NOW)
     after_another_boot(path, -86400.0)
 
-    assert load_state(path, 10.0)["main"].overrides["main/a"].until == pytest.approx(610.0, abs=2)
+    assert memories(path, 10.0)["main"].overrides["main/a"].until == pytest.approx(610.0, abs=2)
 
 
 def test_a_clone_of_the_machine_with_the_same_boot_id_and_a_younger_clock_is_another_boot(
@@ -133,7 +145,7 @@ def test_a_clone_of_the_machine_with_the_same_boot_id_and_a_younger_clock_is_ano
 ) -> None:
     save_state(path, MEMORIES, NOW)
 
-    memory = load_state(path, NOW - 100)["main"]
+    memory = memories(path, NOW - 100)["main"]
 
     assert memory.servers == {}
     assert memory.overrides["main/a"].until == pytest.approx(NOW - 100 + 600, abs=2)
@@ -175,61 +187,157 @@ def test_a_clone_of_the_machine_with_the_same_boot_id_and_a_younger_clock_is_ano
         ),
     ],
 )
-def test_a_broken_file_is_a_value_error(path: Path, content: bytes) -> None:
+def test_a_damaged_file_has_a_problem_and_no_memories(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"."):
-        load_state(path, NOW)
+    loaded = load_state(path, NOW)
+
+    assert loaded.memories == {}
+    assert loaded.problem.startswith(f"{path}: ")
+    assert "\n" not in loaded.problem
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "directory", "link", "device"])
+def test_what_is_no_file_is_a_problem_and_never_waited_for(path: Path, kind: str) -> None:
+    make: dict[str, Callable[[], object]] = {
+        "FIFO": lambda: os.mkfifo(path),
+        "directory": path.mkdir,
+        "link": lambda: path.symlink_to("/etc/hostname"),
+        "device": lambda: path.symlink_to("/dev/zero"),
+    }
+    make[kind]()
+    began = time.monotonic()
+
+    loaded = load_state(path, NOW)
+
+    assert "not a regular file" in loaded.problem
+    assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("version", [0, VERSION + 1])
-def test_a_foreign_version_is_told(path: Path, version: int) -> None:
+def test_of_another_version_the_records_that_are_known_are_used(path: Path, version: int) -> None:
     save_state(path, MEMORIES, NOW)
     doctored(path, version=version)
 
-    with pytest.raises(ValueError, match=f"version {version}; this program knows {VERSION}"):
-        load_state(path, NOW)
+    loaded = load_state(path, NOW)
+
+    assert loaded.memories == MEMORIES
+    assert loaded.problem == f"{path}: version {version}; this program knows {VERSION}"
 
 
-def test_every_prefix_of_a_file_is_a_value_error(path: Path) -> None:
+def test_of_every_prefix_of_a_file_all_whole_records_are_used(path: Path) -> None:
     save_state(path, MEMORIES, NOW)
     whole = path.read_bytes()
-    for length in range(len(whole)):
+    header, override, *_ = whole.splitlines(keepends=True)
+    for length in range(len(whole) - 1):  # without the last line end all records are there
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"."):
-            load_state(path, NOW)
+        loaded = load_state(path, NOW)
+        assert loaded.problem
+        if length >= len(header + override) - 1:
+            assert loaded.memories["main"].overrides == {"main/a": DRAIN}
+
+
+def test_one_damaged_record_costs_no_other(path: Path) -> None:
+    save_state(path, MEMORIES, NOW)
+    whole = path.read_bytes().splitlines(keepends=True)
+    assert len(whole) == 4
+    for number in (1, 2, 3):
+        zeros = b"\0" * (len(whole[number]) - 1) + b"\n"
+        path.write_bytes(b"".join([*whole[:number], zeros, *whole[number + 1 :]]))
+        loaded = load_state(path, NOW)
+        main = loaded.memories["main"]
+        assert len(main.servers) == (2 if number == 1 else 1)
+        # The file for keepalived's script has it, too.
+        assert [each.action for each in main.overrides.values()] == ["drain"]
+        assert "1 of 3 records are damaged" in loaded.problem
+
+
+def test_a_record_that_is_missing_is_noticed(path: Path) -> None:
+    save_state(path, MEMORIES, NOW)
+    whole = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(whole[:-1]))
+
+    assert load_state(path, NOW).problem == f"{path}: 2 of 3 records are there"
+
+
+def test_without_a_header_overrides_end_at_their_time_of_day(path: Path) -> None:
+    save_state(path, MEMORIES, NOW)
+    whole = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([b"\0" * 40 + b"\n", *whole[1:]]))
+
+    loaded = load_state(path, 7.0)
+
+    assert loaded.problem == f"{path}: the first line is damaged"
+    assert loaded.memories["main"].servers == {}
+    assert loaded.memories["main"].overrides["main/a"].until == pytest.approx(607.0, abs=2)
+
+
+def test_no_override_lasts_longer_than_one_can_be_set_for(path: Path) -> None:
+    save_state(path, MEMORIES, NOW)
+    doctored(path, 1, override={"will": "drain", "until": 1e12})
+
+    assert memories(path, NOW)["main"].overrides["main/a"].until == NOW + MAX_SECONDS
+
+
+def test_records_beyond_the_largest_size_are_not_read_and_the_others_are(path: Path) -> None:
+    save_state(path, MEMORIES, NOW)
+    with path.open("ab") as file:
+        file.write(b"x" * 2_000_000 + b"\n" + b"y\n" * MAX_BYTES)
+    began = time.monotonic()
+
+    loaded = load_state(path, NOW)
+
+    assert loaded.memories == MEMORIES
+    assert "larger than" in loaded.problem
+    assert time.monotonic() - began < 5.0
+
+
+def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
+    huge = {"main": Memory({}, {"main/a": Override("drain", NOW, "y" * MAX_BYTES)})}
+    save_state(path, MEMORIES, NOW)
+
+    with pytest.raises(OSError, match="larger than"):
+        save_state(path, huge, NOW)
+    assert memories(path, NOW) == MEMORIES
+
+
+@given(lists(tuples(integers(0, 2000), integers(0, 20), binary(max_size=20)), max_size=5))
+def test_whatever_is_changed_in_a_file_it_is_read_without_an_error(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int, bytes]]
+) -> None:
+    path = state_path(tmp_path_factory.mktemp("state"))
+    save_state(path, MEMORIES, NOW)
+    content = bytearray(path.read_bytes())
+    for at, length, new in changes:
+        first = at % len(content)
+        content[first : first + length] = new
+    path.write_bytes(content)
+
+    loaded = load_state(path, NOW)
+
+    overrides = [each for memory in loaded.memories.values() for each in memory.overrides.values()]
+    assert all(each.until <= NOW + MAX_SECONDS for each in overrides)
 
 
 def test_fields_of_a_later_program_are_left_out(path: Path) -> None:
     save_state(path, MEMORIES, NOW)
     doctored(path, invented_later={"x": [1]})
 
-    assert load_state(path, NOW) == MEMORIES
+    assert memories(path, NOW) == MEMORIES
 
 
 def test_a_file_of_a_program_that_settled_no_weights_is_read(path: Path) -> None:
     save_state(path, MEMORIES, NOW)
-    document: dict[str, Any] = json.loads(path.read_text())
-    for past in document["memories"]["main"]["servers"].values():
-        for later in ("share", "leaning", "leaning_to"):
-            del past[later]
-    path.write_text(json.dumps(document))
+    written = WRITTEN_BY_0_1.replace(',"share":1.0,"leaning":0,"leaning_to":1.0', "")
+    path.write_text(written.replace("BOOT", boot_id()), encoding="utf-8")
 
-    assert load_state(path, NOW) == MEMORIES
+    assert memories(path, NOW) == MEMORIES
 
 
-def test_a_file_that_cannot_be_read_is_an_os_error(path: Path) -> None:
-    path.mkdir()
-
-    with pytest.raises(IsADirectoryError):
-        load_state(path, NOW)
-
-
-def test_a_directory_that_cannot_be_read_is_an_os_error(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")  # as unreadable for root as for anybody
 
-    with pytest.raises(OSError, match="symbolic links"):
-        load_state(state_path(tmp_path / "loop"), NOW)
+    assert "symbolic links" in load_state(state_path(tmp_path / "loop"), NOW).problem
     with pytest.raises(OSError, match="symbolic links"):
         save_state(state_path(tmp_path / "loop"), MEMORIES, NOW)
 
@@ -241,7 +349,7 @@ def test_a_save_that_fails_leaves_the_old_file(path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         save_state(path, {}, NOW)
 
-    assert load_state(path, NOW) == MEMORIES
+    assert memories(path, NOW) == MEMORIES
 
 
 def test_a_thousand_servers_fit_well(path: Path) -> None:
@@ -250,7 +358,7 @@ def test_a_thousand_servers_fit_well(path: Path) -> None:
 
     save_state(path, {"main": memory}, NOW)
 
-    assert load_state(path, NOW) == {"main": memory}
+    assert memories(path, NOW) == {"main": memory}
     assert path.stat().st_size < MAX_BYTES / 10
 
 
@@ -287,7 +395,7 @@ def another_round() -> dict[str, Memory]:
     """Return what changes with every round."""
     past = ServerMemory(in_service=False, since=4000.5, bad=8, began=4995.0)
     servers = {"main/a": past, "main/b": ServerMemory(in_service=True, since=1.0)}
-    return {"main": Memory(servers, {"main/a": DRAIN}), "empty": Memory()}
+    return {"main": Memory(servers, {"main/a": DRAIN})}
 
 
 def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> None:
@@ -300,9 +408,9 @@ def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> No
         time.sleep(1.5)  # the keeper has looked at least once
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == first
         running.now += SAVE_SECONDS
-        assert comes_true(lambda: load_state(path, running.now) == running.memories)
+        assert comes_true(lambda: memories(path, running.now) == running.memories)
         running.memories = overridden()
-        assert comes_true(lambda: load_state(path, running.now) == running.memories, 2.5)
+        assert comes_true(lambda: memories(path, running.now) == running.memories, 2.5)
         assert keeper.errors == 0
     finally:
         keeper.close()
@@ -318,7 +426,7 @@ def test_a_verdict_that_changes_is_saved_at_once(path: Path) -> None:
                 {"main/a": ServerMemory(in_service=True, since=4999.0)}, {"main/a": DRAIN}
             )
         }
-        assert comes_true(lambda: load_state(path, running.now) == running.memories, 2.5)
+        assert comes_true(lambda: memories(path, running.now) == running.memories, 2.5)
     finally:
         keeper.close()
 
@@ -330,7 +438,7 @@ def test_close_saves_a_last_time_and_ends_the_thread(path: Path) -> None:
 
     keeper.close()
 
-    assert load_state(path, NOW) == running.memories
+    assert memories(path, NOW) == running.memories
     assert not keeper._thread.is_alive()
 
 
@@ -343,7 +451,7 @@ def test_save_is_done_when_it_returns_or_says_why_not(tmp_path: Path) -> None:
             keeper.save()
         path.parent.mkdir()
         keeper.save()
-        assert load_state(path, NOW) == MEMORIES
+        assert memories(path, NOW) == MEMORIES
     finally:
         keeper.close()
 
@@ -356,7 +464,7 @@ def test_the_keeper_goes_on_after_errors(tmp_path: Path) -> None:
         assert comes_true(lambda: keeper.errors > 0)
         path.parent.mkdir()
         assert comes_true(path.exists)
-        assert load_state(path, NOW) == MEMORIES
+        assert memories(path, NOW) == MEMORIES
     finally:
         keeper.close()
 
@@ -371,14 +479,47 @@ def test_trouble_that_comes_again_is_told_again(
         assert comes_true(lambda: keeper.errors > 0)
         path.parent.mkdir()
         keeper.save()
-        path.unlink()
-        path.parent.rmdir()
+        shutil.rmtree(path.parent)
         told, before = len(caplog.records), keeper.errors
         running.memories = overridden()
         assert comes_true(lambda: keeper.errors > before)
         assert len(caplog.records) > told
     finally:
         keeper.close()
+
+
+def test_overrides_do_not_keep_what_is_saved_beside_from_being_saved(path: Path) -> None:
+    running, saved = Running(), []
+    saver = StateSaver(path, running.remembers, running.clock, lambda: saved.append(running.now))
+    try:
+        assert comes_true(lambda: len(saved) == 1)
+        for _ in range(4):
+            running.now += SAVE_SECONDS / 3
+            saver.save()
+            time.sleep(1.1)  # the saver has compared at least once
+        assert len(saved) == 2
+    finally:
+        saver.close()
+
+
+def test_many_clients_that_wait_for_the_disk_are_served_by_few_writes(path: Path) -> None:
+    running = Running()
+    saver = StateSaver(path, running.remembers, running.clock)
+    written = set()
+    try:
+        assert comes_true(path.exists)
+        with saver._saving:
+            running.memories = overridden()
+            clients = [threading.Thread(target=saver.save_important) for _ in range(16)]
+            for each in clients:
+                each.start()
+        for each in clients:
+            each.join(10)
+            written.add(path.stat().st_ino)
+        assert memories(path, NOW) == overridden()
+        assert len(written) == 1
+    finally:
+        saver.close()
 
 
 def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_its_own(
@@ -397,5 +538,5 @@ def test_what_is_saved_beside_is_saved_seldom_and_at_the_end_and_its_trouble_is_
     keeper.close()
 
     assert asked == [NOW, NOW + SAVE_SECONDS, NOW + SAVE_SECONDS]
-    assert load_state(path, running.now) == MEMORIES
+    assert memories(path, running.now) == MEMORIES
     assert len(caplog.records) == 1  # told once

@@ -40,6 +40,14 @@ def test_a_stale_verdict_is_no_verdict() -> None:
     assert shown.count("no fresh verdict") == 3  # also where the agent does not say that it holds
 
 
+def test_a_broken_floor_has_a_line() -> None:
+    line = "main: 1 of 4 servers in service, fewer than min_in_service (2); out by override: ldap2"
+    whole = snapshot_document(ONE_OUT)
+
+    assert line not in text(whole, {})
+    assert line in text(whole | {"below_floor": [{"summary": line}]}, {}).splitlines()
+
+
 def test_a_drained_server_is_no_failure_of_its_own() -> None:
     drained = replace(serving("main/ldap4"), in_service=False, weight=0, draining=True)
     whole = snapshot_document(replace(HEALTHY, verdicts=(drained,)))

@@ -109,7 +109,6 @@ class Listening:
             overrides=lambda: self.overrides,
             ticked_at=lambda: self.ticked_at,
             now=lambda: self.now,
-            listens={"http": f"http://{HOST}:{self.port}"},
         )
 
     def _health(self) -> AgentHealth:

@@ -182,7 +182,10 @@ def test_the_status_keeps_to_its_schema(web: Listening) -> None:
     assert document["without_verdict"] == [{"server": "d/x", "why": "not probed yet"}]
     assert document["overrides"]["c/z"]["left_seconds"] == 60
     assert document["valid_seconds"] == {"c/a": 10, "c/b": 10, "c/z": 10}
-    assert document["listens"] == {"http": f"http://127.0.0.1:{web.port}"}
+    assert document["listens"] == {
+        "http": f"http://127.0.0.1:{web.port}",
+        "haproxy": f"127.0.0.1:{web.haproxy_port}",
+    }
     for key in whole["required"]:
         broken = {name: value for name, value in document.items() if name != key}
         with pytest.raises(jsonschema.ValidationError):

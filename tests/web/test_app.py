@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ldaphealth.web.access import HttpCredentials
-from ldaphealth.web.app import RouteRow, application
+from ldaphealth.web.app import Answer, Handler, RouteRow, application, at_once, in_thread
+from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import MOST_THREADS
 from ldaphealth.web.source import Source
 from tests.web.listening import Listening
@@ -52,10 +53,10 @@ def test_a_slow_answer_holds_up_nobody() -> None:
     def quick(_: Source, __: Request) -> Response:
         return PlainTextResponse("quick")
 
-    rows = (RouteRow("/slow", slow, in_thread=True), RouteRow("/quick", quick))
+    rows = (RouteRow("/slow", in_thread(slow)), RouteRow("/quick", at_once(quick)))
 
     async def run() -> None:
-        app = application(Listening().source, HttpCredentials, rows)
+        app = application(Listening().source, HttpFiles, rows)
         waiting = [asyncio.create_task(asked(app, "/slow")) for _ in range(MOST_THREADS)]
         await asyncio.sleep(0.05)
         assert (await asked(app, "/quick"))[:2] == (200, b"quick")
@@ -67,16 +68,14 @@ def test_a_slow_answer_holds_up_nobody() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("in_thread", [False, True])
+@pytest.mark.parametrize("kind", [at_once, in_thread])
 def test_a_defect_of_ours_is_one_line_and_logged_once(
-    caplog: pytest.LogCaptureFixture, in_thread: bool
+    caplog: pytest.LogCaptureFixture, kind: Callable[[Answer], Callable[[Source], Handler]]
 ) -> None:
     def broken(_: Source, __: Request) -> Response:
         raise KeyError(SECRET)
 
-    app = application(
-        Listening().source, HttpCredentials, (RouteRow("/x", broken, in_thread=in_thread),)
-    )
+    app = application(Listening().source, HttpFiles, (RouteRow("/x", kind(broken)),))
     status, body, headers = asyncio.run(asked(app, "/x"))
 
     assert (status, body) == (500, b"internal error of the agent; see its log\n")

@@ -9,6 +9,7 @@ import pytest
 
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
+from ldaphealth.web.http_connection import MOST_HEAD_BYTES
 from tests.web.listening import HOST, Listening, received, verdict
 
 SECOND = b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -99,3 +100,56 @@ def test_no_way_of_asking_goes_without_credentials(web: Listening, line: bytes) 
 
     assert received.startswith(b"HTTP/1.1 401")
     assert b"c/a" not in received
+
+
+LIVE = b"GET /live HTTP/1.1\r\nHost: x\r\n"
+LARGE_HEADS = {
+    "one field": (LIVE + b"X: ", b"a"),
+    "many fields": (LIVE, b"X: a\r\n"),
+    "white space": (LIVE + b"X:", b" "),
+    "a long path": (b"GET /live?", b"a"),
+    "empty lines before it": (b"", b"\r\n"),
+}
+
+
+def head_of(kind: str, size: int) -> bytes:
+    """Return a head of that many bytes."""
+    begin, filling = LARGE_HEADS[kind]
+    end = b"\r\nConnection: close\r\n\r\n"
+    if kind == "a long path":
+        end = b" HTTP/1.1\r\nHost: x" + end
+    if kind == "empty lines before it":
+        end = LIVE + end.removeprefix(b"\r\n")
+    count = (size - len(begin) - len(end)) // len(filling)
+    return begin + filling * count + end
+
+
+@pytest.mark.parametrize("kind", ["one field", "white space", "a long path"])
+@pytest.mark.parametrize(
+    ("size", "good"),
+    [(10_000, True), (MOST_HEAD_BYTES, True), (MOST_HEAD_BYTES + 1, False), (200_000, False)],
+)
+def test_a_head_has_at_most_the_documented_size(
+    web: Listening, kind: str, size: int, good: bool
+) -> None:
+    head = head_of(kind, size)
+    assert len(head) == size
+
+    assert answers(web, head).startswith(b"HTTP/1.1 200" if good else b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize("kind", LARGE_HEADS)
+@pytest.mark.parametrize("size", [17_000, 60_000, 200_000])
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_no_large_head_is_accepted_in_any_form(
+    web: Listening, kind: str, size: int, before: int
+) -> None:
+    received = answers(web, (LIVE + b"\r\n") * before + head_of(kind, size))
+
+    assert received.count(b"HTTP/1.1 200") == before
+
+
+def test_many_requests_at_once_are_answered_one_after_the_other(web: Listening) -> None:
+    received = answers(web, (LIVE + b"\r\n") * 2000 + SECOND)
+
+    assert received.count(b"HTTP/1.1 200") == 2001

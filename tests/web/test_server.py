@@ -16,6 +16,7 @@ from demo import ports
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 from ldaphealth.settings import HaproxySettings, HttpSettings
 from ldaphealth.web.app import ROUTES, RouteRow, application
+from ldaphealth.web.http_files import read_http_files
 from ldaphealth.web.server import ListenError, WebServer
 from tests.web.listening import HOST, Listening, received, verdict
 
@@ -203,28 +204,33 @@ def test_what_is_no_place_to_listen_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "files", "exposed"),
+    ("keys", "guarded"),
     [
-        ("127.0.0.1", (), False),
-        ("::1", (), False),
-        ("localhost", (), False),
-        ("192.0.2.1", (), True),
-        ("0.0.0.0", (), True),
-        ("0.0.0.0", ("certificate_file",), True),
-        ("0.0.0.0", ("token_file",), True),
-        ("0.0.0.0", ("certificate_file", "token_file"), False),
-        ("0.0.0.0", ("certificate_file", "password_file"), False),
+        ((), False),
+        (("certificate_file",), False),
+        (("token_file",), False),
+        (("certificate_file", "token_file"), True),
+        (("certificate_file", "password_file"), True),
+        (("certificate_file", "client_ca_file"), True),
     ],
 )
-def test_what_others_can_reach_needs_tls_and_credentials(
-    host: str, files: tuple[str, ...], exposed: bool
+def test_other_hosts_need_tls_and_credentials_or_a_certificate(
+    tmp_path: Path, keys: tuple[str, ...], guarded: bool
 ) -> None:
-    settings = HttpSettings(listen=Endpoint("tcp", host, 1), **dict.fromkeys(files, "/x"))  # type: ignore[arg-type]
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    every = {
+        "certificate_file": issue(authority, tmp_path / "c.pem"),
+        "token_file": secret(tmp_path / "token", "t"),
+        "password_file": secret(tmp_path / "password", "p"),
+        "client_ca_file": str(tmp_path / "ca.pem"),
+    }
+    settings = HttpSettings(listen=LOOPBACK, user="u", **{key: every[key] for key in keys})  # type: ignore[arg-type]
 
-    assert settings.is_exposed is exposed
+    assert read_http_files(settings).is_guarded is guarded
 
 
 def test_every_route_is_asked_for_credentials_unless_its_row_says_otherwise() -> None:
     assert {row.path for row in ROUTES if row.access.name == "PUBLIC"} == {"/live"}
-    assert RouteRow("/x", ROUTES[0].answer).access.name == "READER"
+    assert RouteRow("/x", ROUTES[0].make).access.name == "READER"
     assert callable(application)

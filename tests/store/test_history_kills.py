@@ -1,0 +1,67 @@
+"""A process that is killed while it writes minutes and deletes the oldest keeps a whole history."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from ldaphealth.live.histogram import Histogram
+from ldaphealth.store.history import MINUTE_SECONDS, HistoryDatabase
+
+BYTES = 1 << 20
+FAST = 6000  # times as fast as the time of day: a minute takes a hundredth of a second
+WRITER = f"""
+import sys, time
+from pathlib import Path
+from ldaphealth.store.history import HistoryDatabase
+from tests.store.test_history import SERVER, changed, timed
+from tests.sinks.snapshots import serving
+
+begin = float(sys.argv[2])
+running = lambda: {FAST} * time.monotonic()
+clock = lambda: begin + running()
+history = HistoryDatabase(
+    Path(sys.argv[1]), keep_days=1000, max_bytes={BYTES}, clock=clock, running=running
+)
+for number in range(1_000_000):
+    for check in range(20):
+        history.publish(timed(0.5, "x" * 100 + str(check)))
+    history.publish(changed(serving(f"main/s{{number}}")))
+    while not history._waiting.empty():
+        time.sleep(0.001)
+    if number > 20:
+        print(history.changes("", 1, None)[0]["verdict"]["server"], flush=True)
+"""
+
+
+def test_what_was_written_once_is_there_after_any_kill(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    path, random = tmp_path / "history.sqlite3", Random(1)  # noqa: S311  not for a secret
+    for number in range(request.config.getoption("--kills")):
+        command = [sys.executable, "-c", WRITER, str(path), str(1.8e9 + 1e7 * number)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            for _ in range(random.randint(1, 30)):
+                seen = writer.stdout.readline().strip()
+            writer.kill()
+            seen = (writer.stdout.read().split() or [seen])[-1]
+        history = HistoryDatabase(path, keep_days=1000, max_bytes=BYTES)
+        changes = [each["verdict"]["server"] for each in history.changes("", 100, None)]
+        history.close()
+        assert seen in changes
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            rows = connection.execute("SELECT epoch, spread FROM minute").fetchall()
+        assert all(epoch % MINUTE_SECONDS == 0 for epoch, _ in rows)
+        assert all(msgspec.json.decode(each, type=Histogram).count for _, each in rows)
+        assert [*tmp_path.iterdir()] == [path]
+    assert path.stat().st_size <= BYTES
+    assert rows

@@ -1,0 +1,1 @@
+"""The unit of examples/, run by a real systemd."""
