@@ -301,7 +301,7 @@ clusters:
       replication: {{behind: {{warning: 3, critical: 6}}}}
       search: {{base: "{PEOPLE}", scope: one, entries: {{critical: "10:"}}}}
       # A guest is slow now and then, and a server in it is not worse than the others for it.
-      latency: {{seconds: {{warning: 1, critical: 3}}, quick_seconds: 1}}
+      latency: {{seconds: {{warning: 1, critical: 1.9}}, quick_seconds: 1}}
 agent: {{track_files: {str(track_files).lower()}}}
 """
 
