@@ -23,6 +23,7 @@ from ldaphealth.model import (
     Basis,
     CheckEffect,
     Failure,
+    FailureKind,
     Finding,
     Observation,
     Role,
@@ -129,21 +130,31 @@ class _Window(Struct, frozen=True):
         return self.began[-1] - self.began[0] if self.began else 0.0
 
 
-def summarize(seen: Sequence[AnyObservation], _: Params) -> Facts | None:
+def summarize(seen: Sequence[AnyObservation], params: Params) -> Facts | None:
     """Return how a probe went; None if it did not get to the server, for a local failure."""
     failures = [(each.check, each.failure) for each in seen if each.failure is not None]
     if not seen or any(each.is_local and check in OPENING for check, each in failures):
         return None
-    counted = [(check, each) for check, each in failures if _is_counted(each)]
+    is_slow = any(_seconds(each) > params.slow_seconds for each in seen if each.failure is None)
+    counted = [(check, each) for check, each in failures if _is_counted(each, is_slow=is_slow)]
     failed = f"{counted[0][0]}.{code(*counted[0])}" if counted else ""
     if any(_is_no_service(each) for _, each in failures):
         return Facts(failed)
-    steps = [sum(each.timings.values()) for each in seen if each.check in CLIENT_STEPS]
+    steps = [_seconds(each) for each in seen if each.check in CLIENT_STEPS]
     return Facts(failed, max(steps, default=None))
 
 
-def _is_counted(failure: Failure) -> bool:
-    """Return whether a failure is one of the server: an expectation may be wrong at all servers."""
+def _seconds(seen: AnyObservation) -> float:
+    return sum(seen.timings.values())
+
+
+def _is_counted(failure: Failure, *, is_slow: bool) -> bool:
+    """Return whether a failure is one of the server: an expectation may be wrong at all servers.
+
+    A server that answers slowly before it runs into the deadline is slow, and loses nothing.
+    """
+    if is_slow and failure.kind is FailureKind.TIMEOUT:
+        return False
     return trust(failure) in (Trust.HARD, Trust.SOFT)
 
 

@@ -211,6 +211,14 @@ def test_a_failure_less_is_never_worse(probes: str, every: float) -> None:
             id="out of time: it took that long at least",
         ),
         pytest.param(
+            [
+                saw("connect", timings={"connect": 1.6}),
+                saw("search", failure=LATE, timings={"search": 3.4}),
+            ],
+            Facts("", 3.4),
+            id="out of time, because every answer was slow",
+        ),
+        pytest.param(
             [saw("connect"), saw("bind", failure=SILENT, timings={"bind": 5.0})],
             Facts("bind.timeout"),
             id="silent",
