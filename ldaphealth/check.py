@@ -18,6 +18,7 @@ from ldaphealth.model import (
     Finding,
     Metric,
     Observation,
+    Role,
     Server,
     State,
     Trust,
@@ -84,6 +85,15 @@ class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
     def own(self) -> Sequence[Observation[F]]:
         """Return the observations of the server that is judged, oldest first."""
         return self.observations.get(self.server.id, ())
+
+    @property
+    def others(self) -> ObservationsByServer[F]:
+        """Return the observations of the other servers, without those of balancers.
+
+        A session through a balancer takes longer, with whichever server it is.
+        """
+        apart = {each.id for each in self.servers if each.role is Role.BALANCER} | {self.server.id}
+        return {server: seen for server, seen in self.observations.items() if server not in apart}
 
     @property
     def latest(self) -> Observation[F]:

@@ -81,7 +81,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         subject = f" of {', '.join(facts.names)}" if facts.names else ""
         days = (expires - observed) / DAY_SECONDS
         metric = params.days_left.metric("days_left", days)
-        summary = f"the certificate{subject} {_when(days)}"
+        summary = f"the certificate{subject} {expiry_text(days)}"
         state = params.days_left.state(days)
         if state is State.OK:
             yield view.finding(state, "ok", summary, (metric,))
@@ -96,12 +96,15 @@ def _client_expires(view: View[Facts], params: Params, days: float) -> Iterable[
     """Yield a finding if the client certificate expires soon. It is the same on all servers."""
     state = params.days_left.state(days)
     if state is not State.OK:
-        summary = f"the client certificate in {view.server.tls.certificate_file} {_when(days)}"
+        summary = (
+            f"the client certificate in {view.server.tls.certificate_file} {expiry_text(days)}"
+        )
         metric = params.days_left.metric("client_days_left", days)
         yield view.finding(state, "client_expires", summary, (metric,), Trust.INFORMATIVE)
 
 
-def _when(days: float) -> str:
+def expiry_text(days: float) -> str:
+    """Return when a certificate expires in so many days, negative for days ago."""
     return f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
 
 

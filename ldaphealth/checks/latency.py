@@ -20,7 +20,7 @@ from ldaphealth.judging.thresholds import (
     Thresholds,
     at_most,
 )
-from ldaphealth.model import CheckEffect, Finding, Role, State
+from ldaphealth.model import CheckEffect, Finding, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,12 +103,10 @@ def _judge_one(
 def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) -> float | None:
     from statistics import median  # noqa: PLC0415  rare, and slow to load
 
-    # A session through a balancer takes longer, with whichever server it is.
-    apart = {each.id for each in view.servers if each.role is Role.BALANCER} | {view.server.id}
     others = [
         each
-        for server, seen in view.observations.items()
-        if server not in apart and (each := _quantile(seen, operation, params)) is not None
+        for seen in view.others.values()
+        if (each := _quantile(seen, operation, params)) is not None
     ]
     return seconds / median(others) if others and median(others) > 0 else None
 

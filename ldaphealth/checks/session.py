@@ -13,6 +13,7 @@ from itertools import takewhile
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
 from ldaphealth.clocks import MonotonicSeconds
@@ -176,16 +177,14 @@ def _reliability(view: View[Facts], params: Params) -> Finding:
     summary = _counted(window)
     if is_alike:
         summary += "; most other servers lose probes too: the network of this host may be the cause"
-    return Finding(
-        server=view.server.id,
-        check=view.check,
-        state=state,
-        code="ok" if state is State.OK else "unreliable",
-        summary=summary,
-        metrics=(params.failed_ratio.metric("session_failed_ratio", window.ratio),),
-        trust=Trust.INFORMATIVE if is_alike else Trust.SOFT,
-        basis=_basis(window, state, is_alike),
+    found = view.finding(
+        state,
+        "ok" if state is State.OK else "unreliable",
+        summary,
+        (params.failed_ratio.metric("session_failed_ratio", window.ratio),),
+        Trust.INFORMATIVE if is_alike else Trust.SOFT,
     )
+    return replace(found, basis=_basis(window, state, is_alike))
 
 
 def _newest(seen: Sequence[Observation[Facts]], params: Params) -> Sequence[Observation[Facts]]:
@@ -243,8 +242,7 @@ def _others(view: View[Facts]) -> list[Sequence[Observation[Facts]]]:
     """Return what was seen of each other server; a balancer is compared with none."""
     if view.server.role is Role.BALANCER:
         return []
-    apart = {each.id for each in view.servers if each.role is Role.BALANCER} | {view.server.id}
-    return [seen for server, seen in view.observations.items() if server not in apart and seen]
+    return [seen for seen in view.others.values() if seen]
 
 
 def _basis(window: _Window, state: State, is_alike: bool | None) -> Basis:
@@ -289,14 +287,9 @@ def _pace(view: View[Facts], params: Params) -> Iterator[Finding]:
         f"connect, bind or search took {seconds:.3f} s, those of most other servers "
         f"{median(usual):.3f} s, for {duration(lasted)}"
     )
-    yield Finding(
-        server=view.server.id,
-        check=view.check,
-        state=State.CRITICAL if is_proven else State.WARNING,
-        code="slower_than_pool",
-        summary=summary,
-        basis=Basis.WINDOW if is_proven else Basis.DOUBT,
-    )
+    state = State.CRITICAL if is_proven else State.WARNING
+    found = view.finding(state, "slower_than_pool", summary)
+    yield replace(found, basis=Basis.WINDOW if is_proven else Basis.DOUBT)
 
 
 def _slowest(seen: Sequence[Observation[Facts]], since: MonotonicSeconds) -> float | None:

@@ -39,6 +39,7 @@ from ldaphealth.model import (
     Role,
     State,
     Trust,
+    is_in_context,
 )
 from ldaphealth.text.printable import printable
 
@@ -122,17 +123,12 @@ def _has_update_ref(session: Session, dn: str) -> bool | None:
         if error.failure.kind is not FailureKind.RESULT or not session.alive:
             raise
         return None
-    own = [entry for _, entry in found if _holds(entry.get("namingcontexts", ()), dn)]
+    own = [
+        entry
+        for _, entry in found
+        if any(base and is_in_context(dn, base) for base in entry.get("namingcontexts", ()))
+    ]
     return any("monitorupdateref" in entry for entry in own) if own else None
-
-
-def _holds(contexts: Iterable[str], dn: str) -> bool:
-    normal = _normal(dn)
-    return any(normal.endswith(f",{_normal(each)}") for each in contexts if each)
-
-
-def _normal(dn: str) -> str:
-    return ",".join(part.strip() for part in dn.lower().split(","))
 
 
 def _is_newer(here: Entry, written: Entry) -> bool:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import click
 
+from ldaphealth.checks.certificate import DAY_SECONDS, Params, expiry_text
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.targets import load_config
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.ldap.tls import client_tls
+from ldaphealth.model import State
 from ldaphealth.settings import Settings
-
-SOON_DAYS, DAY_SECONDS = 21.0, 86400.0
 
 
 def check_file(file: Path) -> None:
@@ -60,9 +60,11 @@ def _warnings(settings: Settings) -> Iterator[str]:
     servers = [each for cluster in settings.clusters.values() for each in cluster.servers]
     for tls in dict.fromkeys(each.tls for each in servers if each.tls.certificate_file):
         expires = client_tls(tls).certificate_expires
-        days = (expires - epoch_seconds()) / DAY_SECONDS if expires is not None else SOON_DAYS
-        if days < SOON_DAYS:
-            when = f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
+        if expires is None:
+            continue
+        days = (expires - epoch_seconds()) / DAY_SECONDS
+        if Params().days_left.state(days) is not State.OK:
+            when = expiry_text(days)
             yield f"the client certificate in {tls.certificate_file}, or its chain, {when}"
 
 

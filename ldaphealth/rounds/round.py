@@ -19,6 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
 from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
 from ldaphealth.judging.judge import trust
+from ldaphealth.judging.summaries import probes
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
 from ldaphealth.settings import ConfiguredCheck
@@ -90,12 +91,9 @@ def _probe_and_confirm(
 
 
 def last_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
-    """Return when the last probe of a round began; None if nothing was observed.
-
-    Every probe begins with the same check.
-    """
-    begins = [each.started_at for each in seen if each.check == seen[0].check]
-    return begins[-1] if begins else None
+    """Return when the last probe of a round began; None if nothing was observed."""
+    of_round = probes(seen)
+    return of_round[-1][0].started_at if of_round else None
 
 
 def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
@@ -105,12 +103,11 @@ def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     the deadline counts from the check that was not answered: the server was well before.
     """
     began = None
-    end = len(seen)
-    for start in reversed([n for n, each in enumerate(seen) if each.check == seen[0].check]):
-        if not _is_hard(seen[start:end]):
-            is_late = began is not None and _timed_out(seen[start:end])
-            return seen[end - 1].started_at if is_late else began
-        began, end = seen[start].started_at, start
+    for probe in reversed(probes(seen)):
+        if not _is_hard(probe):
+            is_late = began is not None and _timed_out(probe)
+            return probe[-1].started_at if is_late else began
+        began = probe[0].started_at
     return began
 
 

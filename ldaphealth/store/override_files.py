@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.files.atomic_file import write
+from ldaphealth.files.own_directory import make_directory
 from ldaphealth.files.regular_file import read_regular_file
 from ldaphealth.guard import Memory, Override
 from ldaphealth.model import OverrideAction
@@ -52,10 +53,8 @@ def write_override_files(
     for path, line in wanted.items():
         if _is_written(path, line):
             continue
-        for made in (directory, path.parent):
-            if not made.is_dir():
-                made.mkdir()
-                made.chmod(DIRECTORY_MODE)  # independent of the umask
+        for each in (directory, path.parent):
+            make_directory(each, DIRECTORY_MODE)
         write(path, line.encode(), MODE)
     for path in set(directory.glob("*/*")) - wanted.keys():
         path.unlink()
