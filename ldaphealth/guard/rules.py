@@ -20,6 +20,7 @@ from ldaphealth.model import Finding, State, Trust
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
 
 MOST_DOUBLINGS = 5
+SLOW_CODES = frozenset({"slow", "timeout"})  # of findings on servers that are too slow
 
 
 class RuleContext(Struct, frozen=True):
@@ -113,14 +114,27 @@ def _shared_reasons(readings: Sequence[Reading]) -> frozenset[str]:
 def _shared_slowness(answering: Sequence[Reading]) -> frozenset[str]:
     """Return the reasons of servers that are too slow, if all are.
 
-    The deadline ends the probes of slow servers at one check or another.
+    The deadline ends the probes of slow servers at one check or another, maybe at one that removes
+    no server.
     """
-    slow = [{found.reason for found in each.removing if _is_slow(found)} for each in answering]
-    return frozenset().union(*slow) if len(slow) > 1 and all(slow) else frozenset()
+    if len(answering) < 2 or not all(map(_is_slow, answering)):  # noqa: PLR2004
+        return frozenset()
+    return frozenset(each.reason for of in answering for each in of.removing if _shows_slow(each))
 
 
-def _is_slow(found: Finding) -> bool:
-    return found.trust is Trust.SOFT and found.code in {"slow", "timeout"}
+def _is_slow(reading: Reading) -> bool:
+    """Return whether slowness removes it, or it ran into the deadline after slow answers."""
+    if any(map(_shows_slow, reading.removing)):
+        return True
+    return {each.code for each in reading.findings if _shows_slow(each)} == {*SLOW_CODES}
+
+
+def _shows_slow(found: Finding) -> bool:
+    return (
+        found.code in SLOW_CODES
+        and found.trust is Trust.SOFT
+        and found.state in (State.WARNING, State.CRITICAL)
+    )
 
 
 def _excused(context: RuleContext, reading: Reading, shared: Collection[str]) -> Reading:

@@ -148,6 +148,30 @@ def told(verdicts: Sequence[Verdict]) -> str:
             [
                 bad(0, "bind", "slow"),
                 bad(1, code="timeout"),
+                bad(2, "bind", "slow", state=State.WARNING),
+                bad(2, "unbind", "timeout"),
+                bad(3, code="slow"),
+            ],
+            "blind blind in blind",
+            id="all are too slow, and one runs into the deadline at a check that is only told",
+        ),
+        pytest.param(
+            [bad(0, code="slow"), *(bad(n, "unbind", "timeout") for n in (1, 2, 3))],
+            "out in in in",
+            id="one is slow, and a check that is only told runs into the deadline at the others",
+        ),
+        pytest.param(
+            [
+                bad(0, code="slow"),
+                *(bad(n, "bind", "slow", state=State.WARNING) for n in (1, 2, 3)),
+            ],
+            "out in in in",
+            id="one is too slow, and the others are only slow",
+        ),
+        pytest.param(
+            [
+                bad(0, "bind", "slow"),
+                bad(1, code="timeout"),
                 bad(2, code="slow"),
                 bad(3, "bind", "timeout", Trust.HARD),
             ],
