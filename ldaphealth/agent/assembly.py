@@ -9,8 +9,8 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 
 from msgspec import Struct
@@ -42,6 +42,8 @@ from ldaphealth.store.state_file import state_path
 
 log = logging.getLogger(__name__)
 
+NO_THREAD = "can't start new thread"  # the RuntimeError of threading.Thread.start
+
 
 class StartError(Exception):
     """The agent cannot start. The message is one line with the reason."""
@@ -67,7 +69,7 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
 
     `settings` is the content of `file` at the start. After SIGHUP the file is read again.
     """
-    with ExitStack() as stack:
+    with _refused_threads(), ExitStack() as stack:
         runtime = claim_directories(settings.agent, stack)
         make_track_directories(settings)
         daemon = _assembled(settings)
@@ -76,6 +78,23 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
         _open_web_server(daemon, stack)
         _open_control_socket(daemon, runtime, stack)
         _run(daemon)
+
+
+@contextmanager
+def _refused_threads() -> Iterator[None]:
+    """Raise StartError if the system refuses a thread.
+
+    Later the agent goes on with the threads that exist, but without the first ones nothing works.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != NO_THREAD:
+            raise
+        raise StartError(
+            "the system refuses another thread: raise TasksMax= of the service (pids.max of its "
+            "cgroup) or the limit of processes of its user (ulimit -u)"
+        ) from error
 
 
 def claim_directories(settings: AgentSettings, stack: ExitStack) -> ClaimedDirectory:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,6 +51,29 @@ def refuse(*problems: str) -> Callable[[Path], Settings]:
         raise ConfigError(list(problems))
 
     return read
+
+
+def test_an_agent_without_any_thread_says_in_one_line_what_to_raise(tmp_path: Path) -> None:
+    config = tmp_path / "ldaphealth.yaml"
+    config.write_text(
+        f"agent: {{runtime_directory: {tmp_path}/run, state_directory: {tmp_path}/state}}\n"
+        "clusters: {c: {suffix: 'o=x', servers: {a: 'ldap://127.0.0.1:9'}}}\n"
+    )
+    no_stack_is_as_large = "import threading; threading.stack_size(1 << 46)\n"
+    program = no_stack_is_as_large + "from ldaphealth.__main__ import main; main()"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "agent", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 3
+    assert re.fullmatch(
+        r"ldaphealth: the system refuses another thread: raise TasksMax= .*\n", ended.stderr
+    )
 
 
 def test_a_second_agent_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
