@@ -51,8 +51,9 @@ class Session:
     """One LDAP session with one server under one deadline and one byte budget.
 
     Every method raises SessionError and nothing else. If `alive` is False after a failure, no
-    operation can follow. `timings` has the seconds of each step since it was last cleared,
-    `totals` those since the session began, and `counts` the number of operations answered.
+    operation can follow: it would raise the same failure. `timings` has the seconds of each step
+    since it was last cleared, `totals` those since the session began, and `counts` the number of
+    operations answered.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Session:
         self.counts: dict[str, int] = {}
         self._budget_bytes = budget_bytes
         self._transport: Transport | None = None
+        self._ended_by: Failure | None = None  # what ended it, so that no operation can follow
         self._message_id = 0
         self._has_answer = False  # whether the server has sent an LDAP response
         self._read_once: dict[Hashable, Any] = {}
@@ -85,7 +87,7 @@ class Session:
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
-        self._message_id = 0
+        self._message_id, self._ended_by = 0, None
         tls = self.server.tls
         if tls.start_tls:
             request = codec.start_tls_request()
@@ -100,8 +102,8 @@ class Session:
         """Authenticate with the server's credentials (RFC 4513)."""
         try:
             request = self._request(codec.bind_request, self.server.credentials)
-        except SessionError:
-            self.close()  # else the checks that follow run as anonymous, and fail
+        except SessionError as error:
+            self._end(error.failure)  # else the checks that follow run as anonymous, and fail
             raise
         self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
 
@@ -312,16 +314,22 @@ class Session:
 
     def _connected(self) -> Transport:
         if self._transport is None:
-            raise SessionError(Failure(FailureKind.BUG, "the session is not open", is_local=True))
+            not_open = Failure(FailureKind.BUG, "the session is not open", is_local=True)
+            raise SessionError(self._ended_by or not_open)
         return self._transport
+
+    def _end(self, failure: Failure) -> None:
+        """Close the socket after a failure; a check may hide it that can do without the answer."""
+        self._ended_by = failure
+        self.close()
 
     def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
         started = self.deadline.now()
         try:
             return run()
         except SessionError as error:
-            self.close()
             error.failure = replace(error.failure, answered=self._has_answer)
+            self._end(error.failure)
             raise
         finally:
             spent = max(0.0, self.deadline.now() - started)
@@ -402,17 +410,18 @@ class Session:
         """
         result, returned = self._exchange(operation, request, final, controls=controls)
         if result.code != codec.SUCCESS:
+            refused = _refused(kind, operation, result)
             if fatal:
-                self.close()
-            raise _refused(kind, operation, result)
+                self._end(refused.failure)
+            raise refused
         return returned
 
     def _decoded(self, decode: Callable[[Controls], T], controls: Controls) -> T:
         """Decode a control of a response; a malformed one ends the session."""
         try:
             return _decoded(decode, controls)
-        except SessionError:
-            self.close()
+        except SessionError as error:
+            self._end(error.failure)
             raise
 
 
