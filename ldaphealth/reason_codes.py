@@ -281,6 +281,15 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         remedy="`ldaphealth csn watch CLUSTER`; then the replication log of the server",
     ),
     ReasonCode(
+        code="not_searchable",
+        checks=("write",),
+        trusts=(Trust.EXPECTATION,),
+        means="the value that was just written is in the entry, but a search for it finds nothing "
+        "(`search: true`): an index is damaged, or the account has no right to search",
+        remedy="stop slapd and run `slapindex description` as its user (slapindex(8)); else give "
+        "the account the right `search` on the attribute",
+    ),
+    ReasonCode(
         code="duplicate_server_id",
         checks=("write",),
         states=BOTH,
