@@ -46,7 +46,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         trusts=(Trust.HARD,),
         means="the server closed or reset the connection during an operation",
         remedy="read the server's log for a crash or a limit on connections, and that of a "
-        "firewall or balancer between",
+        "firewall or balancer between. A port that expects the PROXY protocol closes each "
+        "connection without it, and any other port each with it: `proxy_protocol`",
     ),
     ReasonCode(
         code="timeout",
