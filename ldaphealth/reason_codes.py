@@ -425,7 +425,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     # cn=Monitor.
     ReasonCode(
         code="no_access",
-        checks=("monitor", "resources", "consumer", "entry_count"),
+        checks=("monitor", "resources", "counters", "consumer", "entry_count"),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
         means="there is a monitor database, but the account cannot read it",
@@ -444,6 +444,17 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=BOTH,
         means="there are too many or too few operations in a second",
         remedy="find the clients that cause it in the log of the server",
+    ),
+    ReasonCode(
+        code="stuck",
+        checks=("monitor",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="more requests of one kind are in flight, begun and not answered, than on the other "
+        "servers, in several reads in a row",
+        remedy="`monitorConnectionOpsExecuting` below `cn=Connections,cn=Monitor` names the "
+        "connections; find slow operations in the log (missing indexes), and what the server waits "
+        "for: its disk, a server behind it, an overlay",
     ),
     ReasonCode(
         code="database_full",

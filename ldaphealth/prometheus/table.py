@@ -10,6 +10,7 @@ from typing import Any
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.prometheus import readings
+from ldaphealth.prometheus.counters_families import COUNTERS
 from ldaphealth.prometheus.family import SERVER, Family, MetricType, Probed, ScrapedServer
 from ldaphealth.prometheus.readings import one
 
@@ -152,6 +153,14 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "operation"),
     ),
     Family(
+        name="ldaphealth_slapd_requests_in_flight",
+        kind=GAUGE,
+        help="Operations that slapd had begun and not completed at the latest probe, without the "
+        "search that read them.",
+        read=readings.requests_in_flight,
+        labels=(*SERVER, "operation"),
+    ),
+    Family(
         name="ldaphealth_slapd_pending_operations",
         kind=GAUGE,
         help="Operations that waited for a thread of slapd at the latest probe.",
@@ -186,6 +195,7 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         read=readings.entries,
         labels=(*SERVER, "suffix"),
     ),
+    *COUNTERS,
     Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
