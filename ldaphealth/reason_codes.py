@@ -485,6 +485,35 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="operations wait for a thread, in several reads in a row",
         remedy="find slow searches in the log (missing indexes); then raise `olcThreads`",
     ),
+    # What clients got.
+    ReasonCode(
+        code="failing",
+        checks=("traffic",),
+        states=BOTH,
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="a larger share of the operations of clients has this result code than on the "
+        "other servers, or than before on the same server (only reported); or more are abandoned",
+        remedy="find them in the log: `ldapsearch -b cn=accesslog '(reqResult=N)'`, with the "
+        "number of the result code (RFC 4511 A.1)",
+    ),
+    ReasonCode(
+        code="slower",
+        checks=("traffic",),
+        states=BOTH,
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="one kind of operation of clients takes several times as long, on average, as on the "
+        "other servers, or as before on the same server (only reported)",
+        remedy="on the server: load, disk, indexes that the other servers have (`olcDbIndex`)",
+    ),
+    ReasonCode(
+        code="no_log",
+        checks=("traffic",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the log of operations could not be read",
+        remedy="the sentence has the cause: the right to read `base`, `index reqStart eq` in its "
+        "database, or no session",
+    ),
     # Certificates.
     ReasonCode(
         code="expires",
@@ -548,10 +577,10 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="idle",
-        checks=("monitor",),
+        checks=("monitor", "traffic"),
         states=OK,
         trusts=(),
-        means="too few operations for a ratio",
+        means="too few operations to judge",
         remedy="nothing",
     ),
 )

@@ -58,12 +58,15 @@ BUILT_IN = CheckTable(
         # surveys, which do not run in sessions of rounds
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",
+        "traffic": "ldaphealth.checks.traffic",
     }
 )
 
 # Off until a cluster names them: most have required settings. `counters` costs more than it tells
 # where no metrics are read.
-OFF_WITHOUT_SETTINGS = frozenset({"compare", "write", "counters", "content", "propagation"})
+OFF_WITHOUT_SETTINGS = frozenset(
+    {"compare", "write", "counters", "content", "propagation", "traffic"}
+)
 
 LAST = "monitor"  # checks of other packages run before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has

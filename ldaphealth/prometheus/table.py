@@ -197,6 +197,28 @@ VERDICT: tuple[Family[LiveServer], ...] = (
     ),
     *COUNTERS,
     Family(
+        name="ldaphealth_traffic_operations",
+        kind=GAUGE,
+        help="Operations of clients in the newest window of the log, by kind (check `traffic`).",
+        read=readings.measured("traffic", "traffic_operations"),
+        labels=(*SERVER, "operation"),
+    ),
+    Family(
+        name="ldaphealth_traffic_mean_seconds",
+        kind=GAUGE,
+        help="The mean time of the operations of clients in the newest window of the log.",
+        read=readings.measured("traffic", "traffic_mean_seconds"),
+        labels=(*SERVER, "operation"),
+    ),
+    Family(
+        name="ldaphealth_traffic_failed_ratio",
+        kind=GAUGE,
+        help="The share of the operations of clients in the newest window of the log that failed, "
+        "by result code; `abandoned`: those that clients gave up.",
+        read=readings.measured("traffic", "traffic_failed_ratio"),
+        labels=(*SERVER, "code"),
+    ),
+    Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the certificate that the server presented expires.",

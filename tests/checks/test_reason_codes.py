@@ -33,6 +33,7 @@ from tests.checks import (
     test_resources,
     test_search,
     test_session,
+    test_traffic,
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
@@ -56,6 +57,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_certificate.CASES,
     test_propagation.CASES,
     test_session.CASES,
+    test_traffic.CASES,
 )
 ROWS = {row.code: row for row in REASON_CODES}
 

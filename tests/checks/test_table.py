@@ -51,6 +51,7 @@ def test_these_checks_are_left_out_behind_a_balancer() -> None:
         "monitor",
         "content",
         "propagation",
+        "traffic",
     }
 
 

@@ -263,7 +263,13 @@ def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
         Metric("split_seconds", 66.0, label="002"),
     )
     split = replace(arrived, check="replication", metrics=apart)
-    shown = view(replace(broken, findings=(*broken.findings, arrived, split)))
+    of_clients = (
+        Metric("traffic_operations", 120.0, label="search"),
+        Metric("traffic_mean_seconds", 0.01, label="search"),
+        Metric("traffic_failed_ratio", 0.02, label="busy"),
+    )
+    traffic = replace(arrived, check="traffic", metrics=of_clients)
+    shown = view(replace(broken, findings=(*broken.findings, arrived, split, traffic)))
     known = shown.clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
     shown = LiveView({"example": {"example/ldap1": replace(known, times=times)}})
