@@ -35,6 +35,14 @@ class Params(Struct, frozen=True, kw_only=True):
     """Settings of the check. The account needs the right to read the log at `base`."""
 
     base: Annotated[DN, Meta(description="the suffix of the log, as in `cn=accesslog`")]
+    except_accounts: Annotated[
+        tuple[DN, ...],
+        Meta(
+            max_length=32,
+            description="accounts that are no clients, such as that of replication: their "
+            "operations are left out, as those of the agent's account always are",
+        ),
+    ] = ()
     interval_seconds: Annotated[
         float, Meta(ge=5, le=3600, description="the time between two reads of the log")
     ] = 30.0

@@ -12,7 +12,7 @@ however long the log is (slapo-accesslog(5)); without one slapd reads the whole 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import NO_ATTRIBUTES
 from ldaphealth.ldap.search_filter import assertion
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import FailureKind, Server
+from ldaphealth.model import FailureKind
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 
 SETTLE_SECONDS = 10.0
@@ -50,15 +50,19 @@ class Window(Struct, frozen=True):
     since: EpochSeconds
     until: EpochSeconds
 
-    def filter(self, server: Server) -> str:
-        """Return the filter: those of the window, without the account of the agent.
+    def filter(self, accounts: Iterable[str]) -> str:
+        """Return the filter: the operations of the window, without those of the accounts.
 
-        `(!(reqStart>=...))` and not `<=`, for which slapd would read the index from its begin.
+        A bind has its account in `reqDN`. `(!(reqStart>=...))` and not `<=`, for which slapd would
+        read the index from its begin.
         """
         since, until = (f"(reqStart>={_text(each)})" for each in (self.since, self.until))
-        account = server.credentials.dn
-        own = [assertion(name, account) for name in ("reqAuthzID", "reqDN") if account]
-        return f"(&{since}(!{until}){''.join(f'(!{each})' for each in own)})"
+        others = "".join(
+            f"(!{assertion(name, account)})"
+            for account in accounts
+            for name in ("reqAuthzID", "reqDN")
+        )
+        return f"(&{since}(!{until}){others})"
 
 
 def read_what_is_new(context: Context) -> SurveyResult[Facts, Mapping[str, EpochSeconds]]:
@@ -118,10 +122,12 @@ def _server_clock(session: Session) -> EpochSeconds:
 def _read(session: Session, params: Params, window: Window) -> Facts:
     """Count the operations of the window, at most `most_operations`."""
     session.read(params.base, (NO_ATTRIBUTES,))  # noSuchObject, where a search would find nothing
+    own = session.server.credentials.dn
+    accounts = (*params.except_accounts, *((own,) if own else ()))
     counted: list[Traffic] = []
     is_limited = False
     pages = session.pages(
-        params.base, "one", window.filter(session.server), ATTRIBUTES, PAGE_SIZE, _counted
+        params.base, "one", window.filter(accounts), ATTRIBUTES, PAGE_SIZE, _counted
     )
     try:
         for page in pages:

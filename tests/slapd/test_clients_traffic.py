@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from demo import ports, tree
 from demo.programs import slapd_for
@@ -88,13 +89,13 @@ class Logging:
     slapds: Mapping[str, Slapd]
 
     def survey(
-        self, kept: Mapping[str, EpochSeconds] | None = None
+        self, kept: Mapping[str, EpochSeconds] | None = None, params: Params = PARAMS
     ) -> SurveyResult[Facts, Mapping[str, EpochSeconds]]:
         """Read the logs as the agent does."""
         return read_what_is_new(
             SurveyContext(
                 servers=self.servers,
-                params=PARAMS,
+                params=params,
                 deadline=Deadline.after(20.0),
                 kept=kept,
                 open_session=open_session,
@@ -239,6 +240,25 @@ def test_a_long_log_costs_no_more_and_a_burst_is_cut(logging: Logging) -> None:
     assert time.monotonic() - started < 2.0
     assert facts.is_limited
     assert 400 < facts.traffic["search"].operations <= PARAMS.most_operations
+
+
+def test_accounts_that_are_no_clients_are_left_out(logging: Logging) -> None:
+    logging.load()
+    time.sleep(SETTLE_SECONDS + 2.0)
+    of_replication = replace(PARAMS, except_accounts=(DN(ROOT_DN),))
+
+    found = Logging(logging.servers[:1], {}).survey(params=of_replication).found["c/ldap1"]
+
+    assert found.facts == Facts()
+
+
+def test_a_server_that_is_down_keeps_no_other_from_being_read(logging: Logging) -> None:
+    down = Server(cluster="c", name="down", uri=f"ldapi://%2Fnonexistent%2F{'s' * 8}")
+
+    found = Logging((down, logging.servers[0]), {}).survey().found
+
+    assert found["c/down"].facts.unread.startswith("cannot connect to /nonexistent/")
+    assert found["c/ldap1"].facts.unread == ""
 
 
 def test_an_account_without_the_right_is_told_what_it_lacks(logging: Logging) -> None:
