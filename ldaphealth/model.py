@@ -142,7 +142,21 @@ class Tls(Struct, frozen=True, kw_only=True):
 class ServerSettings(Struct, frozen=True, kw_only=True):
     """The settings of a server that are used as they are in the configuration file."""
 
-    uri: Annotated[str, Meta(description="`ldap://HOST[:PORT]`, `ldaps://…` or `ldapi://%2Fpath`")]
+    uri: Annotated[
+        str,
+        Meta(
+            description="`ldap://HOST[:PORT]`, `ldaps://…` or `ldapi://%2Fpath`; `pldap://…` and "
+            "`pldaps://…` are with `proxy_protocol`"
+        ),
+    ]
+    proxy_protocol: Annotated[
+        bool,
+        Meta(
+            description="the port expects the PROXY protocol: each connection begins with its "
+            "command LOCAL, before TLS (version 2; `pldap://` listeners of slapd, `accept-proxy` "
+            "of HAProxy, `nsslapd-haproxy-trusted-ip` of 389 Directory Server)"
+        ),
+    ] = False
     server_name: Annotated[
         str,
         Meta(description="the name that the certificate must contain; empty: the host of `uri`"),

@@ -46,7 +46,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         trusts=(Trust.HARD,),
         means="the server closed or reset the connection during an operation",
         remedy="read the server's log for a crash or a limit on connections, and that of a "
-        "firewall or balancer between",
+        "firewall or balancer between. A port that expects the PROXY protocol closes each "
+        "connection without it, and any other port each with it: `proxy_protocol`",
     ),
     ReasonCode(
         code="timeout",
@@ -281,6 +282,15 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         remedy="`ldaphealth csn watch CLUSTER`; then the replication log of the server",
     ),
     ReasonCode(
+        code="not_searchable",
+        checks=("write",),
+        trusts=(Trust.EXPECTATION,),
+        means="the value that was just written is in the entry, but a search for it finds nothing "
+        "(`search: true`): an index is damaged, or the account has no right to search",
+        remedy="stop slapd and run `slapindex description` as its user (slapindex(8)); else give "
+        "the account the right `search` on the attribute",
+    ),
+    ReasonCode(
         code="duplicate_server_id",
         checks=("write",),
         states=BOTH,
@@ -415,7 +425,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     # cn=Monitor.
     ReasonCode(
         code="no_access",
-        checks=("monitor", "resources", "consumer", "entry_count"),
+        checks=("monitor", "resources", "counters", "consumer", "entry_count"),
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
         means="there is a monitor database, but the account cannot read it",
@@ -434,6 +444,17 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=BOTH,
         means="there are too many or too few operations in a second",
         remedy="find the clients that cause it in the log of the server",
+    ),
+    ReasonCode(
+        code="stuck",
+        checks=("monitor",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="more requests of one kind are in flight, begun and not answered, than on the other "
+        "servers, in several reads in a row",
+        remedy="`monitorConnectionOpsExecuting` below `cn=Connections,cn=Monitor` names the "
+        "connections; find slow operations in the log (missing indexes), and what the server waits "
+        "for: its disk, a server behind it, an overlay",
     ),
     ReasonCode(
         code="database_full",
@@ -463,6 +484,35 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=BOTH,
         means="operations wait for a thread, in several reads in a row",
         remedy="find slow searches in the log (missing indexes); then raise `olcThreads`",
+    ),
+    # What clients got.
+    ReasonCode(
+        code="failing",
+        checks=("traffic",),
+        states=BOTH,
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="a larger share of the operations of clients has this result code than on the "
+        "other servers, or than before on the same server (only reported); or more are abandoned",
+        remedy="find them in the log: `ldapsearch -b cn=accesslog '(reqResult=N)'`, with the "
+        "number of the result code (RFC 4511 A.1)",
+    ),
+    ReasonCode(
+        code="slower",
+        checks=("traffic",),
+        states=BOTH,
+        trusts=(Trust.SOFT, Trust.INFORMATIVE),
+        means="one kind of operation of clients takes several times as long, on average, as on the "
+        "other servers, or as before on the same server (only reported)",
+        remedy="on the server: load, disk, indexes that the other servers have (`olcDbIndex`)",
+    ),
+    ReasonCode(
+        code="no_log",
+        checks=("traffic",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="the log of operations could not be read",
+        remedy="the sentence has the cause: the right to read `base`, `index reqStart eq` in its "
+        "database, or no session",
     ),
     # Certificates.
     ReasonCode(
@@ -527,10 +577,10 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="idle",
-        checks=("monitor",),
+        checks=("monitor", "traffic"),
         states=OK,
         trusts=(),
-        means="too few operations for a ratio",
+        means="too few operations to judge",
         remedy="nothing",
     ),
 )

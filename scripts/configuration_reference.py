@@ -33,6 +33,9 @@ Where servers differ, a server may have settings of its own, as in `checks: {rep
 {warning: 600, critical: 3600}}}` for a copy behind a slow line. Each setting is in place of that of
 the cluster, as a whole: a `behind` with `critical` alone has no `warning`. Settings of the whole
 cluster are refused: what is compared between servers, the `effect`, and whether a check is on."""
+SWITCHES = """\
+A check without settings is on, unless it needs one. `off` leaves it out. `counters` is on
+if it is named (`counters: true`)."""
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
 
@@ -45,7 +48,7 @@ def reference() -> str:
     for name, heading in SECTIONS.items():
         parts += _section(heading, definitions[name], definitions, 2)
     parts += ["## `clusters.NAME.checks`", ""]
-    parts += ["A check without settings is on, unless it needs one. `off` leaves it out.", ""]
+    parts += [SWITCHES, ""]
     for name, choices in checks.items():
         parts += _section(f"`{name}`", choices["anyOf"][0], definitions, 3)
     parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)

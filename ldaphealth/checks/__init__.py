@@ -47,6 +47,7 @@ BUILT_IN = CheckTable(
         # after replication, which reads contextCSN before this reads the numbers
         "entry_count": "ldaphealth.checks.entry_count",
         "resources": "ldaphealth.checks.resources",
+        "counters": "ldaphealth.checks.counters",
         # after all other operations of the session, which it subtracts
         "monitor": "ldaphealth.checks.monitor",
         # uses the times of the operations before it
@@ -57,11 +58,15 @@ BUILT_IN = CheckTable(
         # surveys, which do not run in sessions of rounds
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",
+        "traffic": "ldaphealth.checks.traffic",
     }
 )
 
-# These have required settings, so they are off until a cluster has settings for them.
-OFF_WITHOUT_SETTINGS = frozenset({"compare", "write", "content", "propagation"})
+# Off until a cluster names them: most have required settings. `counters` costs more than it tells
+# where no metrics are read.
+OFF_WITHOUT_SETTINGS = frozenset(
+    {"compare", "write", "counters", "content", "propagation", "traffic"}
+)
 
 LAST = "monitor"  # checks of other packages run before it
 SESSION = frozenset({"connect", "bind", "unbind"})  # steps that every session has

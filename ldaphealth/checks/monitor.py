@@ -1,11 +1,14 @@
 """Ratios and rates of the server's operation counters (slapd-monitor(5)), such as modify to search.
 
-Only differences between reads are judged, not the totals since the start of slapd.
+Only differences between reads are judged, not the totals since the start of slapd. Operations that
+were initiated and not completed are requests in flight. A single read shows what happens to be in
+progress; some are stuck, or the server is slow, if there are more than on the other servers in each
+of several reads. slapd begins no more than it has threads (`olcThreads`, 16 by default).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import le
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +16,15 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
-from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds
-from ldaphealth.model import Finding, State
+from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds
+from ldaphealth.model import Finding, Observation, State, Trust
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
 BASE = "cn=Operations,cn=Monitor"
-COMPLETED = "monitorOpCompleted"
+COMPLETED, INITIATED = "monitorOpCompleted", "monitorOpInitiated"
+LASTING = 3  # reads in a row
 AFTER = frozenset({"search", "unbind"})  # operations of a session that count after it read them
 MAX_DIGITS = 20  # of a number of 64 bits
 OPERATIONS = frozenset(
@@ -73,32 +77,44 @@ class Params(Struct, frozen=True):
         Ratio("modify", "search"),
     )
     rates: Annotated[tuple[Rate, ...], Meta(description="the rates to judge")] = ()
+    in_flight: Annotated[
+        Thresholds,
+        Meta(
+            description="requests of one kind in flight, in three reads in a row, beyond the "
+            "median of the other servers",
+            extra=NOT_NEGATIVE,
+        ),
+    ] = Thresholds(warning=Range(end=8))
 
 
 class Facts(Struct, frozen=True):
     """The operations that slapd completed since it started, and those of this session, by kind.
 
-    `completed` is empty if cn=Monitor cannot be read; `access` is why.
+    `completed` is empty if cn=Monitor cannot be read; `access` is why. `in_flight` are those that
+    slapd initiated and did not complete, without the search that read them; kinds without any are
+    left out.
     """
 
     completed: Mapping[str, int] = {}
     own: Mapping[str, int] = {}
     access: MonitorAccess = "read"
+    in_flight: Mapping[str, int] = {}
 
 
 def observe(session: Session, _: Params) -> Facts:
-    """Read the counters of completed operations."""
+    """Read the counters of operations."""
     own = {name: session.counts.get(name, 0) for name in OPERATIONS}
     access, found = search_monitor(
-        session, BASE, "one", "(objectClass=monitorOperation)", (COMPLETED,)
+        session, BASE, "one", "(objectClass=monitorOperation)", (COMPLETED, INITIATED)
     )
-    completed = {
-        dn.partition(",")[0].partition("=")[2].lower(): _counter(entry.get(COMPLETED.lower(), ()))
-        for dn, entry in found
-    }
-    if completed:
-        return Facts(completed, own)
-    return Facts(access=access)
+    entries = {dn.partition(",")[0].partition("=")[2].lower(): entry for dn, entry in found}
+    if not entries:
+        return Facts(access=access)
+    completed, initiated = (
+        {kind: _counter(entry.get(name.lower(), ())) for kind, entry in entries.items()}
+        for name in (COMPLETED, INITIATED)
+    )
+    return Facts(completed, own, in_flight=_in_flight(initiated, completed))
 
 
 def _counter(values: tuple[str, ...]) -> int:
@@ -107,11 +123,19 @@ def _counter(values: tuple[str, ...]) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
+def _in_flight(initiated: Mapping[str, int], completed: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the requests in flight by kind, without the search that reads the counters."""
+    found = {kind: initiated[kind] - completed[kind] for kind in OPERATIONS & initiated.keys()}
+    found["search"] = found.get("search", 0) - 1
+    return {kind: count for kind, count in sorted(found.items()) if count > 0}
+
+
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
-    """Judge each ratio and each rate over the time that was observed."""
+    """Judge the requests in flight, and each ratio and rate over the time that was observed."""
     if not view.facts.completed:
         yield no_monitor_finding(view, view.facts.access)
         return
+    yield from _judge_in_flight(view, params.in_flight)
     seen = [
         (each.ended_at, each.facts)
         for each in view.own
@@ -129,6 +153,38 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     seconds = seen[-1][0] - seen[-len(since)][0]
     if seconds > 0 and params.rates:
         yield from _judge_rates(view, params.rates, done, seconds)
+
+
+def _judge_in_flight(view: View[Facts], limits: Thresholds) -> Iterator[Finding]:
+    """Yield a finding for each kind of request of which more than elsewhere stay in flight."""
+    own = _staying(view.own)
+    others = [each for seen in view.others.values() if (each := _staying(seen)) is not None]
+    for kind, count in sorted((own or {}).items()):
+        usual = _median([each.get(kind, 0) for each in others])
+        state = limits.state(max(0, count - usual))
+        if state is not State.OK:
+            metric = limits.metric("requests_in_flight", count, kind)
+            summary = f"at least {count} {kind} requests were in flight in {LASTING} reads in a row"
+            beside = f", {usual:g} at the median of the other servers" if others else ""
+            yield view.finding(state, "stuck", summary + beside, (metric,), Trust.INFORMATIVE)
+
+
+def _staying(seen: Sequence[Observation[Facts]]) -> Mapping[str, int] | None:
+    """Return the least requests in flight in the newest reads, by kind; None with too few reads."""
+    reads = [
+        facts.in_flight
+        for each in seen[-LASTING:]
+        if (facts := each.facts) is not None and facts.completed
+    ]
+    if len(reads) < LASTING:
+        return None
+    return {kind: min(each.get(kind, 0) for each in reads) for kind in reads[-1]}
+
+
+def _median(counts: Sequence[int]) -> float:
+    """Return the median, 0 of nothing."""
+    middle = sorted(counts)[(len(counts) - 1) // 2 : len(counts) // 2 + 1]
+    return sum(middle) / len(middle) if middle else 0.0
 
 
 def _judge_rates(

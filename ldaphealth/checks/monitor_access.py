@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 MonitorAccess = Literal["read", "none", "denied"]
 
 BASE = "cn=Monitor"
-# The entries that the checks resources and entry_count read, with one search.
-GAUGES_FILTER = (
-    "(|(objectClass=olmMDBDatabase)"
-    "(&(objectClass=monitorOperation)(|(cn=Add)(cn=Delete)))"
-    "(&(objectClass=monitorCounterObject)(|(cn=Current)(cn=Max File Descriptors)))"
-    "(&(objectClass=monitoredObject)(cn=Pending)))"
+ANY = "(objectClass=*)"
+# The entries that the checks resources and entry_count read. One search of the whole tree would be
+# less for this host, but slapd makes an entry for each connection that such a search passes: with a
+# thousand connections 8 ms of its CPU.
+GAUGES: tuple[tuple[str, Scope, str], ...] = (
+    (f"cn=Databases,{BASE}", "one", "(objectClass=olmMDBDatabase)"),
+    (f"cn=Operations,{BASE}", "one", "(|(cn=Add)(cn=Delete))"),
+    (f"cn=Current,cn=Connections,{BASE}", "base", ANY),
+    (f"cn=Max File Descriptors,cn=Connections,{BASE}", "base", ANY),
+    (f"cn=Pending,cn=Threads,{BASE}", "base", ANY),
 )
 GAUGES_ATTRIBUTES = (
     "monitorCounter",
@@ -87,9 +91,17 @@ def search_monitor(  # noqa: PLR0913  those of a search
 def search_gauges(session: Session) -> tuple[MonitorAccess, tuple[Entry, ...]]:
     """Return the databases, and the counters of connections, waiting operations, adds and deletes.
 
-    Or why there are none, as `search_monitor` does; SessionError for other failures.
+    Or why there are none, as `search_monitor` does; SessionError for other failures. An entry that
+    is not there, such as a database of another kind, is left out.
     """
-    return search_monitor(session, BASE, "sub", GAUGES_FILTER, GAUGES_ATTRIBUTES)
+    entries: list[Entry] = []
+    for base, scope, filter_text in GAUGES:
+        is_always_there = scope == "base"
+        access, found = search_monitor(
+            session, base, scope, filter_text, GAUGES_ATTRIBUTES, is_always_there=is_always_there
+        )
+        entries += found
+    return ("read" if entries else access), (*entries,)
 
 
 def number(entry: Mapping[str, tuple[str, ...]], name: str) -> int | None:

@@ -1,10 +1,13 @@
-"""A round trip on the agent's canary: modify with a fresh token, then compare.
+"""A round trip on the agent's canary: modify with a fresh token, then compare, and search for it.
 
 An entry without the mark of the agent is never written to (canary.py).
 
 The token of the round before proves with which server ID this server writes: if the entry still
 holds the token that was written *here*, its entryCSN was made here. Two servers with the same
 server ID lose each other's changes, and contextCSN cannot show it (docs/replication.md).
+
+A compare reads the entry, and never the index of the attribute. With `search: true` the token is
+also searched for, as clients find entries: a search below the container uses the index.
 
 A server may have another one make the write (slapo-chain(5)). Then the token arrives by
 replication, often before it is compared, and its entryCSN has the server ID of the other one.
@@ -30,7 +33,7 @@ from ldaphealth.checks.own_entry import COPY, NOT_WRITTEN, Owner, fresh_token, i
 from ldaphealth.csn import CSNError, parse
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.ldap.names import DN
+from ldaphealth.ldap.names import DN, NO_ATTRIBUTES
 from ldaphealth.model import (
     CheckEffect,
     FailureKind,
@@ -43,6 +46,11 @@ from ldaphealth.model import (
 )
 from ldaphealth.text.printable import printable
 
+NOT_SEARCHABLE = (
+    f"{{}} has the {TOKEN_ATTRIBUTE} that was written, but a search for this value does not find "
+    f"it: build the index again (slapindex {TOKEN_ATTRIBUTE}), or give the account the right to "
+    "search"
+)
 PROOF = (TOKEN_ATTRIBUTE, "entryCSN")
 # The databases of slapd (slapd-monitor(5)); one that is a copy has the URLs of its `updateref`.
 DATABASES, DATABASE = "cn=Databases,cn=Monitor", "(objectClass=monitoredObject)"
@@ -63,6 +71,13 @@ class Params(Struct, frozen=True):
     seconds: Annotated[
         Thresholds, Meta(description="the time of the whole round trip", extra=SECONDS_OF_A_ROUND)
     ] = at_most(0.5, 2.0)
+    search: Annotated[
+        bool,
+        Meta(
+            description="also search for the new value below `container`: finds a damaged index of "
+            f"`{TOKEN_ATTRIBUTE}`, where the server has one; one more search in each round"
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         check_names(self.container, self.agent)
@@ -73,7 +88,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `matched`: the compare found the `token` that was written. `found_token` and `found_csn` are the
     values before the write, usually those of the round before. `forwarded`: another server made the
-    write; None if that is not known.
+    write; None if that is not known. `searchable`: a search for the token found the canary; None if
+    there was no search.
     """
 
     canary: Owner | Literal["not_applicable", "copy"]
@@ -83,6 +99,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     found_token: str = ""
     found_csn: str = ""
     forwarded: bool | None = None
+    searchable: bool | None = None
 
 
 def observe(session: Session, params: Params) -> Facts:
@@ -112,7 +129,18 @@ def observe(session: Session, params: Params) -> Facts:
         found_token=_value(entry, TOKEN_ATTRIBUTE),
         found_csn=_value(entry, "entryCSN"),
         forwarded=_has_update_ref(session, dn) if matched else _comes_later(here, token, written),
+        searchable=_is_searchable(session, params.container, dn, token)
+        if params.search and matched
+        else None,
     )
+
+
+def _is_searchable(session: Session, container: str, dn: str, token: str) -> bool:
+    """Return whether a search finds the token, unless a parallel probe has replaced it."""
+    wanted = f"({TOKEN_ATTRIBUTE}={token})"
+    if session.search(container, "one", wanted, (NO_ATTRIBUTES,)):
+        return True
+    return _value(session.read(dn, PROOF), TOKEN_ATTRIBUTE) != token
 
 
 def _has_update_ref(session: Session, dn: str) -> bool | None:
@@ -174,6 +202,13 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
             if not facts.matched and not _is_forwarding(view.own):
                 summary = f"the token that was written to {facts.dn} is not there"
                 yield view.finding(State.CRITICAL, "lost", summary)
+            if facts.searchable is False:
+                yield view.finding(
+                    State.CRITICAL,
+                    "not_searchable",
+                    NOT_SEARCHABLE.format(facts.dn),
+                    trust=Trust.EXPECTATION,
+                )
             yield from judge_seconds(view, params.seconds)
             yield from _duplicates(view)
 

@@ -92,5 +92,5 @@ def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if endpoint.is_tls and start_tls:
-        raise click.UsageError("--start-tls is for ldap://, not for ldaps://")
+        raise click.UsageError(f"--start-tls is for ldap://, not for {endpoint.scheme}://")
     return endpoint

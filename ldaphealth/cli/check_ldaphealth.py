@@ -123,7 +123,9 @@ def _refuse_contradictions(
     if not options.host and not by_cluster and not arguments.agent:
         raise click.UsageError("nothing to check: use -H HOST, --cluster CLUSTER or --agent")
     if not options.host and (of_one_server or arguments.entries is not None):
-        raise click.UsageError("-p, -S, -T, -b, -a, -D, -W, -C and passwords need -H")
+        raise click.UsageError(
+            "-p, -S, -T, --proxy-protocol, -b, -a, -D, -W, -C and passwords need -H"
+        )
     if arguments.agent and config_named:
         raise click.UsageError("--agent excludes --config: the agent has its own configuration")
 

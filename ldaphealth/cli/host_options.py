@@ -18,6 +18,7 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     port: int | None = None
     ssl: bool = False
     starttls: bool = False
+    proxy_protocol: bool = False
     base: str | None = None
     filter: str = ""
     bind_dn: str = ""
@@ -28,6 +29,8 @@ class HostOptions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.ssl and self.starttls:
             raise click.UsageError("-S (LDAPS) and -T (StartTLS) exclude each other")
+        if self.proxy_protocol and self.host.startswith("/"):
+            raise click.UsageError("--proxy-protocol is for TCP, and -H names a Unix socket")
         if self.password and self.password_file:
             raise click.UsageError("-P and --password-file exclude each other")
         if not self.bind_dn and (self.password or self.password_file):
@@ -47,4 +50,5 @@ class HostOptions(Struct, frozen=True, kw_only=True):
             return f"ldapi://{quote(self.host, safe='')}"
         host = f"[{self.bare_host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
-        return f"{'ldaps' if self.ssl else 'ldap'}://{host}{port}"
+        scheme = ("pldap" if self.proxy_protocol else "ldap") + ("s" if self.ssl else "")
+        return f"{scheme}://{host}{port}"

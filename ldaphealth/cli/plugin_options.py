@@ -94,6 +94,11 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
     click.option("-S", "--ssl", is_flag=True, help="Use LDAPS."),
     click.option("-T", "--starttls", is_flag=True, help="Use StartTLS before the bind."),
     click.option(
+        "--proxy-protocol",
+        is_flag=True,
+        help="Begin the connection with the PROXY protocol, which the port of the server expects.",
+    ),
+    click.option(
         "-b",
         "--base",
         metavar="DN",

@@ -183,7 +183,7 @@ def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
     try:
         endpoint = parse_uri(uri)
         if endpoint.is_tls and tls.start_tls:
-            problems.add(path, "ldaps:// and tls.start_tls exclude each other")
+            problems.add(path, f"{endpoint.scheme}:// and tls.start_tls exclude each other")
         if endpoint.is_socket and is_other_file(endpoint.host):
             problems.add(path, f"{endpoint.host} is not a Unix socket")
     except ValueError as error:

@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0}
+# `pldap` and `pldaps` are those of slapd(8) for listeners that expect the PROXY protocol.
+DEFAULT_PORTS = {"ldap": 389, "ldaps": 636, "ldapi": 0, "pldap": 389, "pldaps": 636}
 
 SOCKET_PATH_BYTES = 107  # without the final NUL, unix(7)
 BROADCAST = IPv4Address("255.255.255.255")
@@ -33,7 +34,12 @@ class Endpoint(Struct, frozen=True):
     @property
     def is_tls(self) -> bool:
         """Return whether TLS starts before the first LDAP message."""
-        return self.scheme == "ldaps"
+        return self.scheme in {"ldaps", "pldaps"}
+
+    @property
+    def has_proxy_protocol(self) -> bool:
+        """Return whether the scheme says that the PROXY protocol is expected on this port."""
+        return self.scheme in {"pldap", "pldaps"}
 
     @property
     def is_socket(self) -> bool:
@@ -53,6 +59,8 @@ class Endpoint(Struct, frozen=True):
 
 def parse_uri(uri: str) -> Endpoint:
     """Parse `ldap://host[:port]`, `ldaps://…` or `ldapi://%2Fpath`; ValueError if it is not one.
+
+    With `pldap://` and `pldaps://` each connection begins with the PROXY protocol (slapd(8)).
 
     The rest of an LDAP URL (DN, attributes, scope, filter) is not accepted; there are settings for
     that.

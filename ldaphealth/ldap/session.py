@@ -25,6 +25,10 @@ from ldaphealth.text.printable import printable
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
 ANY = "(objectClass=*)"
 ROOT_DSE = ("monitorContext", "supportedControl")
+# The header of a connection that is for the receiver itself, as health checks are: the signature,
+# version 2 and the command LOCAL, no address family, no addresses (2.2 of
+# https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt).
+PROXY_LOCAL = b"\r\n\r\n\x00\r\nQUIT\n" + b"\x20\x00\x00\x00"
 UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
 COUNTED_ENTRY_BYTES = 1024  # its DN, and 20 octets
@@ -77,7 +81,10 @@ class Session:
         return self._transport is not None
 
     def connect(self) -> None:
-        """Resolve the host, connect, and start TLS if the server's settings require it."""
+        """Resolve the host, connect, and start TLS if the server's settings require it.
+
+        The header of the PROXY protocol comes before TLS, as the protocol demands.
+        """
         try:
             endpoint = parse_uri(self.server.uri)
         except ValueError as error:
@@ -87,6 +94,8 @@ class Session:
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
+        if self.server.proxy_protocol or endpoint.has_proxy_protocol:
+            self._timed("connect", lambda: transport.send(PROXY_LOCAL, "PROXY protocol header"))
         self._message_id, self._ended_by = 0, None
         tls = self.server.tls
         if tls.start_tls:

@@ -132,17 +132,25 @@ def times_of_one_probe(known: LiveServer) -> Iterator[Series]:
 
 def completed_operations(known: LiveServer) -> Iterator[Series]:
     """Yield the operations that slapd reports as completed since it started."""
-    facts: monitor.Facts | None = _facts(known, "monitor")
+    facts: monitor.Facts | None = facts_of(known, "monitor")
     if facts is not None:
         for operation in sorted(monitor.OPERATIONS & facts.completed.keys()):
             yield (operation,), float(facts.completed[operation])
+
+
+def requests_in_flight(known: LiveServer) -> Iterator[Series]:
+    """Yield the requests in flight by kind, 0 for a kind without any."""
+    facts: monitor.Facts | None = facts_of(known, "monitor")
+    if facts is not None:
+        for operation in sorted(monitor.OPERATIONS & facts.completed.keys()):
+            yield (operation,), float(facts.in_flight.get(operation, 0))
 
 
 def resource(read: Callable[[resources.Facts], float | None]) -> Reading:
     """Return a reading of one number of the facts of the check `resources`."""
 
     def series(known: LiveServer) -> Iterator[Series]:
-        facts: resources.Facts | None = _facts(known, "resources")
+        facts: resources.Facts | None = facts_of(known, "resources")
         value = None if facts is None else read(facts)
         if value is not None:
             yield (), float(value)
@@ -154,7 +162,7 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
     """Return a reading of one number of each database in the facts of `resources`."""
 
     def series(known: LiveServer) -> Iterator[Series]:
-        facts: resources.Facts | None = _facts(known, "resources")
+        facts: resources.Facts | None = facts_of(known, "resources")
         for each in facts.databases if facts is not None else ():
             yield (each.name,), read(each)
 
@@ -163,33 +171,33 @@ def database(read: Callable[[resources.Database], float]) -> Reading:
 
 def entries(known: LiveServer) -> Iterator[Series]:
     """Yield the number of entries of each database in the facts of `entry_count`."""
-    facts: entry_count.Facts | None = _facts(known, "entry_count")
+    facts: entry_count.Facts | None = facts_of(known, "entry_count")
     for suffix, count in facts.entries.items() if facts is not None else ():
         yield (suffix,), float(count)
 
 
 def links(known: LiveServer) -> Iterator[Series]:
     """Yield whether each link of the server to a provider is connected."""
-    facts: LinkFacts | None = _facts(known, "consumer")
+    facts: LinkFacts | None = facts_of(known, "consumer")
     for link in facts.links if facts is not None else ():
         yield (link.name,), float(link.connected)
 
 
 def certificate_expiry(known: LiveServer) -> Iterator[Series]:
     """Yield the end of the certificate's validity, in seconds since the epoch."""
-    facts: certificate.Facts | None = _facts(known, "certificate")
+    facts: certificate.Facts | None = facts_of(known, "certificate")
     if facts is not None and facts.expires_epoch_seconds is not None:
         yield (), facts.expires_epoch_seconds
 
 
 def client_certificate_expiry(known: LiveServer) -> Iterator[Series]:
     """Yield the end of the client certificate's validity, in seconds since the epoch."""
-    facts: certificate.Facts | None = _facts(known, "certificate")
+    facts: certificate.Facts | None = facts_of(known, "certificate")
     if facts is not None and facts.client_expires_epoch_seconds is not None:
         yield (), facts.client_expires_epoch_seconds
 
 
-def _facts(known: LiveServer, check: str) -> Any:
+def facts_of(known: LiveServer, check: str) -> Any:
     """Return the facts of a check, or None if the newest session has none."""
     seen, session = known.seen.get(check), known.seen.get("connect")
     if seen is None or (session is not None and seen.started_at < session.started_at):

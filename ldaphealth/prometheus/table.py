@@ -10,6 +10,7 @@ from typing import Any
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.prometheus import readings
+from ldaphealth.prometheus.counters_families import COUNTERS
 from ldaphealth.prometheus.family import SERVER, Family, MetricType, Probed, ScrapedServer
 from ldaphealth.prometheus.readings import one
 
@@ -152,6 +153,14 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "operation"),
     ),
     Family(
+        name="ldaphealth_slapd_requests_in_flight",
+        kind=GAUGE,
+        help="Operations that slapd had begun and not completed at the latest probe, without the "
+        "search that read them.",
+        read=readings.requests_in_flight,
+        labels=(*SERVER, "operation"),
+    ),
+    Family(
         name="ldaphealth_slapd_pending_operations",
         kind=GAUGE,
         help="Operations that waited for a thread of slapd at the latest probe.",
@@ -185,6 +194,29 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         help="Entries of an MDB database, by the suffix that the check compares.",
         read=readings.entries,
         labels=(*SERVER, "suffix"),
+    ),
+    *COUNTERS,
+    Family(
+        name="ldaphealth_traffic_operations",
+        kind=GAUGE,
+        help="Operations of clients in the newest window of the log, by kind (check `traffic`).",
+        read=readings.measured("traffic", "traffic_operations"),
+        labels=(*SERVER, "operation"),
+    ),
+    Family(
+        name="ldaphealth_traffic_mean_seconds",
+        kind=GAUGE,
+        help="The mean time of the operations of clients in the newest window of the log.",
+        read=readings.measured("traffic", "traffic_mean_seconds"),
+        labels=(*SERVER, "operation"),
+    ),
+    Family(
+        name="ldaphealth_traffic_failed_ratio",
+        kind=GAUGE,
+        help="The share of the operations of clients in the newest window of the log that failed, "
+        "by result code; `abandoned`: those that clients gave up.",
+        read=readings.measured("traffic", "traffic_failed_ratio"),
+        labels=(*SERVER, "code"),
     ),
     Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",

@@ -212,15 +212,18 @@ class Showing(Session):
     def search(self, base: str, *_: object, **__: object) -> tuple[Entry, ...]:
         """Return what there is."""
         self.was_read.append(base)
-        if base == "cn=Monitor":
-            return self._below
+        if base.endswith("cn=Monitor"):
+            return tuple(each for each in self._below if each[0].endswith(f",{base}"))
+        if base == "":
+            return (("", {"monitorcontext": ("cn=Monitor",)}),)
         if self._failure:
             raise SessionError(self._failure)
         return ((base, {"contextcsn": (csn(1),)}),)
 
 
 def database(suffix: str, entries: str) -> Entry:
-    return f"cn={suffix}", {"namingcontexts": (suffix,), "olmmdbentries": (entries,)}
+    dn = f"cn=Database {suffix[3:]},cn=Databases,cn=Monitor"
+    return dn, {"namingcontexts": (suffix,), "olmmdbentries": (entries,)}
 
 
 def operation(name: str, completed: str) -> Entry:
@@ -239,7 +242,8 @@ def test_it_reads_the_number_of_its_own_database_after_context_csn() -> None:
 
     assert (seen.entries, seen.changes) == ({"dc=X, dc=y": 25}, 7)
     assert seen.context_csn == {"dc=X, dc=y": (csn(1),)}
-    assert session.was_read == ["dc=X, dc=y", "cn=Monitor"]
+    assert session.was_read[0] == "dc=X, dc=y"
+    assert "cn=Databases,cn=Monitor" in session.was_read[1:]
 
 
 @pytest.mark.parametrize(

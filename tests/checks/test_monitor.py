@@ -17,6 +17,7 @@ from tests.checks.seen import (
     OK,
     OURS,
     SOFT,
+    TOLD,
     UNKNOWN,
     WARNING,
     Case,
@@ -105,6 +106,73 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_counters_are_judged(case: Case) -> None:
     assert opinions(judged(case.view, case.params)) == case.expected
+
+
+IN_FLIGHT = Params(ratios=(), in_flight=at_most(8, 14))
+STUCK, VERY_STUCK = ("stuck", WARNING, TOLD), ("stuck", CRITICAL, TOLD)
+
+
+def flying(*searches: int | None, of: str = "s0", kind: str = "search") -> list[AnyObservation]:
+    """Return reads with so many requests in flight; None: the read failed."""
+    return [
+        saw(
+            "monitor",
+            Facts(START, in_flight={kind: count} if count else {}),
+            of=of,
+            at=float(at),
+            failure=FAILED if count is None else None,
+        )
+        for at, count in enumerate(searches)
+    ]
+
+
+def of_pool(*seen: list[AnyObservation], expected: tuple[Opinion, ...]) -> Case:
+    return Case(view(*(each for reads in seen for each in reads)), IN_FLIGHT, expected)
+
+
+IN_FLIGHT_CASES = {
+    "none": of_pool(flying(0, 0, 0), expected=()),
+    "as many as are well": of_pool(flying(8, 8, 8), expected=()),
+    "too many, in three reads": of_pool(flying(9, 20, 9), expected=(STUCK,)),
+    "many more": of_pool(flying(15, 15, 15), expected=(VERY_STUCK,)),
+    "too many, in two reads so far": of_pool(flying(20, 20), expected=()),
+    "too many, with fewer between": of_pool(flying(20, 8, 20), expected=()),
+    "too many, and gone now": of_pool(flying(20, 20, 20, 0), expected=()),
+    "too many, in three reads after few": of_pool(flying(0, 9, 9, 9), expected=(STUCK,)),
+    "a read that failed is none of three": of_pool(flying(9, None, 9), expected=()),
+    "no more than on the others": of_pool(
+        flying(20, 20, 20), flying(14, 14, 14, of="s1"), flying(12, 12, 12, of="s2"), expected=()
+    ),
+    "more than on the others": of_pool(
+        flying(20, 20, 20),
+        flying(14, 14, 14, of="s1"),
+        flying(0, 0, 0, of="s2"),
+        expected=(STUCK,),
+    ),
+    "the others were read too seldom to compare": of_pool(
+        flying(9, 9, 9), flying(9, 9, of="s1"), expected=(STUCK,)
+    ),
+    "of another kind on the others": of_pool(
+        flying(9, 9, 9), flying(9, 9, 9, of="s1", kind="bind"), expected=(STUCK,)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IN_FLIGHT_CASES.values(), ids=IN_FLIGHT_CASES.keys())
+def test_requests_in_flight_are_compared_with_the_other_servers(case: Case) -> None:
+    assert opinions(judged(case.view, case.params)) == case.expected
+
+
+def test_the_sentence_has_the_kind_and_the_median() -> None:
+    others = [*flying(2, 2, 2, of="s1"), *flying(3, 3, 3, of="s2")]
+
+    [finding] = judged(view(*flying(12, 11, 13), *others), IN_FLIGHT)
+
+    assert finding.summary == (
+        "at least 11 search requests were in flight in 3 reads in a row, "
+        "2.5 at the median of the other servers"
+    )
+    assert finding.metrics == (Metric("requests_in_flight", 11, "8", "14", "search"),)
 
 
 def test_every_ratio_is_judged_by_itself() -> None:

@@ -92,7 +92,7 @@ def findings(check: AnyCheck, session: Session) -> list[Finding]:
     return [*check.judge(view(seen), check.params())]
 
 
-@pytest.mark.parametrize("name", ["monitor", "resources", "consumer", "entry_count"])
+@pytest.mark.parametrize("name", ["monitor", "resources", "counters", "consumer", "entry_count"])
 @pytest.mark.parametrize(
     ("root", "expected"),
     [

@@ -23,6 +23,7 @@ from tests.checks import (
     test_compare,
     test_consumer,
     test_content,
+    test_counters,
     test_duration,
     test_entry_count,
     test_latency,
@@ -32,6 +33,7 @@ from tests.checks import (
     test_resources,
     test_search,
     test_session,
+    test_traffic,
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
@@ -44,6 +46,8 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_compare.CASES,
     test_write.CASES,
     test_monitor.CASES,
+    test_monitor.IN_FLIGHT_CASES,
+    test_counters.CASES,
     test_replication.CASES,
     test_latency.CASES,
     test_consumer.CASES,
@@ -53,6 +57,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_certificate.CASES,
     test_propagation.CASES,
     test_session.CASES,
+    test_traffic.CASES,
 )
 ROWS = {row.code: row for row in REASON_CODES}
 

@@ -15,14 +15,14 @@ def test_every_row_names_the_check_that_it_loads() -> None:
     assert {name: BUILT_IN[name].name for name in BUILT_IN} == {name: name for name in BUILT_IN}
 
 
-def test_what_is_off_without_settings_is_what_has_one_without_a_default() -> None:
+def test_off_are_checks_that_need_a_setting_and_those_that_only_some_want() -> None:
     needy = {
         name
         for name, check in BUILT_IN.items()
         if any(each.required for each in fields(check.params))
     }
 
-    assert needy == OFF_WITHOUT_SETTINGS
+    assert needy | {"counters"} == OFF_WITHOUT_SETTINGS
 
 
 def test_the_other_names_are_of_checks_that_there_are() -> None:
@@ -47,9 +47,11 @@ def test_these_checks_are_left_out_behind_a_balancer() -> None:
         "consumer",
         "entry_count",
         "resources",
+        "counters",
         "monitor",
         "content",
         "propagation",
+        "traffic",
     }
 
 

@@ -9,6 +9,7 @@ from ldaphealth.ldap.names import DN
 from ldaphealth.model import AnyObservation, Failure, FailureKind
 from tests.checks.seen import (
     CRITICAL,
+    EXPECTATION,
     FINE,
     OK,
     OURS,
@@ -33,6 +34,8 @@ MISSING, NOT_OURS = {"canary": "missing", "dn": CANARY}, {"canary": "foreign", "
 WRITTEN = {"canary": "ours", "dn": CANARY, "matched": True}
 UNWRITTEN = {"canary": "ours", "dn": CANARY, "matched": False}
 COPY = {"canary": "copy", "dn": CANARY}
+UNSEARCHABLE = {**WRITTEN, "searchable": False}
+NOT_SEARCHABLE = ("not_searchable", CRITICAL, EXPECTATION)
 FORWARDED = {**UNWRITTEN, "forwarded": True}
 
 
@@ -134,6 +137,8 @@ CASES = {
     "no canary": case({**MISSING}, NO_CANARY),
     "an entry that is not ours": case({**NOT_OURS}, FOREIGN),
     "written and read back": case({**WRITTEN}, FINE),
+    "written, and found by a search": case({**WRITTEN, "searchable": True}, FINE),
+    "written, and not found by a search": case({**UNSEARCHABLE}, NOT_SEARCHABLE, FINE),
     "written and not there": case({**UNWRITTEN}, LOST, FINE),
     "written by another server, and not there yet": case({**FORWARDED}, FINE),
     "not there at once, as the one before, which came later": of_two(
@@ -173,6 +178,13 @@ def test_a_round_trip_is_judged(case: Case) -> None:
         ),
         pytest.param(
             UNWRITTEN, f"the token that was written to {CANARY} is not there", id="not there"
+        ),
+        pytest.param(
+            UNSEARCHABLE,
+            f"{CANARY} has the description that was written, but a search for this value does not"
+            " find it: build the index again (slapindex description), or give the account the"
+            " right to search",
+            id="not searchable",
         ),
         pytest.param(
             COPY,

@@ -12,6 +12,8 @@ from ldaphealth.ldap.endpoint import Endpoint, parse_uri
     [
         ("ldap://ldap1.example.com", Endpoint("ldap", "ldap1.example.com", 389)),
         ("LDAPS://h", Endpoint("ldaps", "h", 636)),
+        ("pldap://h", Endpoint("pldap", "h", 389)),
+        ("pldaps://h", Endpoint("pldaps", "h", 636)),
         ("ldap://h:3389/", Endpoint("ldap", "h", 3389)),
         ("ldap://[::1]:3389", Endpoint("ldap", "::1", 3389)),
         ("ldap://[fe80::1%eth0]", Endpoint("ldap", "fe80::1%eth0", 389)),

@@ -110,6 +110,22 @@ def series() -> Samples:
         ("ldaphealth_consumer_link_connected", {"provider": "ldap://192.0.2.11"}, 1),
         ("ldaphealth_consumer_link_silent_seconds", {"provider": "ldap://192.0.2.11"}, 12.5),
         ("ldaphealth_slapd_operations_completed_total", {"operation": "search"}, 102),
+        ("ldaphealth_slapd_requests_in_flight", {"operation": "search"}, 2),
+        ("ldaphealth_slapd_requests_in_flight", {"operation": "bind"}, 0),
+        ("ldaphealth_slapd_connections", {}, 7),
+        ("ldaphealth_slapd_sent_bytes_total", {}, 7),
+        ("ldaphealth_slapd_threads", {"state": "max_pending"}, 7),
+        ("ldaphealth_slapd_waiters", {"for": "write"}, 7),
+        ("ldaphealth_slapd_info", {"version": "OpenLDAP: slapd 2.6.10"}, 1),
+        ("ldaphealth_slapd_start_timestamp_seconds", {}, 1.7e9),
+        ("ldaphealth_slapd_clock_ahead_seconds", {}, -1),
+        ("ldaphealth_slapd_database_read_only", {"suffix": "dc=example,dc=com"}, 0),
+        ("ldaphealth_slapd_database_is_copy", {"suffix": "dc=example,dc=com"}, 1),
+        (
+            "ldaphealth_slapd_database_overlay",
+            {"suffix": "dc=example,dc=com", "overlay": "syncprov"},
+            1,
+        ),
         ("ldaphealth_slapd_pending_operations", {}, 0),
         ("ldaphealth_slapd_connections_ratio", {}, 0.02),
         ("ldaphealth_slapd_database_ratio", {"suffix": "dc=example,dc=com"}, 0.4),
@@ -118,7 +134,7 @@ def series() -> Samples:
         ("ldaphealth_client_certificate_expiry_timestamp_seconds", {}, 1.7e9),
         ("ldaphealth_server_rounds_total", {}, 1),
         ("ldaphealth_server_failed_rounds_total", {}, 0),
-        (OPERATION + "_count", {"operation": "search"}, 6),
+        (OPERATION + "_count", {"operation": "search"}, 7),
         (OPERATION + "_sum", {"operation": "modify"}, 0.012),
         (OPERATION + "_bucket", {"operation": "modify", "le": "0.00390625"}, 0),
         (OPERATION + "_bucket", {"operation": "modify", "le": "0.015625"}, 1),
@@ -247,7 +263,13 @@ def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
         Metric("split_seconds", 66.0, label="002"),
     )
     split = replace(arrived, check="replication", metrics=apart)
-    shown = view(replace(broken, findings=(*broken.findings, arrived, split)))
+    of_clients = (
+        Metric("traffic_operations", 120.0, label="search"),
+        Metric("traffic_mean_seconds", 0.01, label="search"),
+        Metric("traffic_failed_ratio", 0.02, label="busy"),
+    )
+    traffic = replace(arrived, check="traffic", metrics=of_clients)
+    shown = view(replace(broken, findings=(*broken.findings, arrived, split, traffic)))
     known = shown.clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
     shown = LiveView({"example": {"example/ldap1": replace(known, times=times)}})

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ldaphealth.checks import certificate, entry_count, monitor, resources
+from ldaphealth.checks import certificate, counters, entry_count, monitor, resources
 from ldaphealth.checks.links import Facts, Link
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
@@ -43,6 +43,7 @@ TIMINGS = {
     "consumer": {"search": 0.0011},
     "entry_count": {"search": 0.0009},
     "resources": {},
+    "counters": {"search": 0.0013},
     "monitor": {"search": 0.0012},
     "certificate": {},
     "latency": {},
@@ -66,7 +67,14 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     )
     counted = {name: 100 + place for place, name in enumerate(OPERATIONS)} | {"extended": 0}
     facts: dict[str, Struct] = {
-        "monitor": monitor.Facts(counted, {"search": 3}),
+        "monitor": monitor.Facts(counted, {"search": 3}, in_flight={"search": 2}),
+        "counters": counters.Facts(
+            values={entry: 7 for each in counters.MEASURES for entry in each.entries.values()},
+            version="OpenLDAP: slapd 2.6.10",
+            started_epoch_seconds=1.7e9,
+            clock_ahead_seconds=-1.0,
+            databases=(counters.ShownDatabase("dc=example,dc=com", False, True, ("syncprov",)),),
+        ),
         "entry_count": entry_count.Facts(entries={"dc=example,dc=com": 25}, changes=3),
         "resources": resources.Facts(0.02, 0, (resources.Database("dc=example,dc=com", 0.4, 0.1),)),
         "certificate": certificate.Facts(
