@@ -33,6 +33,10 @@ Where servers differ, a server may have settings of its own, as in `checks: {rep
 {warning: 600, critical: 3600}}}` for a copy behind a slow line. Each setting is in place of that of
 the cluster, as a whole: a `behind` with `critical` alone has no `warning`. Settings of the whole
 cluster are refused: what is compared between servers, the `effect`, and whether a check is on."""
+SHARED = ("check", "every", "only", "except", "credentials")  # beside `effect`
+COMMON_SETTINGS = """\
+Beside `effect`, whose default is that of its kind. The checks of each session, such as `bind` and
+`monitor`, have neither `every` nor `credentials`."""
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
 
@@ -46,8 +50,10 @@ def reference() -> str:
         parts += _section(heading, definitions[name], definitions, 2)
     parts += ["## `clusters.NAME.checks`", ""]
     parts += ["A check without settings is on, unless it needs one. `off` leaves it out.", ""]
+    parts += _common_settings(checks)
     for name, choices in checks.items():
-        parts += _section(f"`{name}`", choices["anyOf"][0], definitions, 3)
+        own = {k: each for k, each in choices["anyOf"][0]["properties"].items() if k not in SHARED}
+        parts += _section(f"`{name}`", choices["anyOf"][0] | {"properties": own}, definitions, 3)
     parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)
     parts += _section("A rate of `monitor`", definitions["Rate"], definitions, 3)
     parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
@@ -62,6 +68,14 @@ def _section(
     about = described.get("description", "")
     table = ["| key | value | default | meaning |", "|---|---|---|---|", *rows]
     return [f"{'#' * level} {heading}", "", about, "", *table, ""]
+
+
+def _common_settings(checks: dict[str, Any]) -> list[str]:
+    """Return the table of the settings that any check may have."""
+    described = checks["search"]["anyOf"][0]["properties"]
+    common = {key: described[key] for key in SHARED}
+    about = {"description": COMMON_SETTINGS, "required": [], "properties": common}
+    return _section("Settings of any check", about, {}, 3)
 
 
 def _own_settings(checks: dict[str, Any]) -> list[str]:
