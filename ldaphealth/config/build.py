@@ -114,7 +114,8 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
         if configured.params is UNSET:
             continue
         place = f"checks.{configured.name}"
-        if not cluster.servers_of(configured) and configured.servers:
+        is_nowhere = configured.servers and not cluster.servers_of(configured)
+        if is_nowhere and not problems.has_at(f"{path}.{place}"):
             problems.add(f"{path}.{place}", NOWHERE)
         usual = [*_mistakes(configured.check, cluster, configured.params)]
         problems.add_each(f"{path}.{place}", usual)
