@@ -68,7 +68,9 @@ class ConfiguredCheck(CheckUse, frozen=True):
 
     def credentials_on(self, server: Server) -> Credentials | None:
         """Return the credentials of its own session with a server; None: the server's session."""
-        return None if self.credentials == server.credentials else self.credentials
+        if self.credentials is None or self.credentials == server.credentials:
+            return None
+        return self.credentials
 
 
 class WhenAllFail(StrEnum):

@@ -40,7 +40,8 @@ class OtherSession:
         """
         if self._session is not None and self._session.alive and self._credentials == credentials:
             return self._session
-        self.close()
+        if self._session is not None:
+            self.close()
         if credentials is None:
             return self._own
         if credentials in self._refused:
