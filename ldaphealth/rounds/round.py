@@ -242,7 +242,9 @@ class _ParallelProbe:
         self._first_ended, self._starting = Event(), Lock()
         self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
-        if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
+        other = {each.name for each in round_.checks if each.credentials is not None}
+        own = (kind for check, kind in round_.known if check not in other)
+        if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for kind in own):
             return
         with suppress(RuntimeError):  # the agent ends
             self._second = threads.submit(self._run)

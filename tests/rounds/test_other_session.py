@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
 from time import monotonic
 
 import pytest
 from msgspec.structs import replace
 
+from demo import wait
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.judging.judge import code, trust
 from ldaphealth.ldap.deadline import Deadline
@@ -65,13 +65,22 @@ class FakeServer:
         self.searches: dict[str, int] = {}
         self.instead: dict[str, Callable[[socket.socket], None]] = {}
         self.requests: list[list[str]] = []
-        self._lock = Lock()
+        self._ended: list[object] = []
 
     def __call__(self, peer: socket.socket) -> None:
         """Serve one connection."""
         requests: list[str] = []
-        with self._lock:
-            self.requests.append(requests)
+        self.requests.append(requests)
+        try:
+            self._serve(peer, requests)
+        finally:
+            self._ended.append(peer)
+
+    def wait_until_closed(self) -> None:
+        """Wait until all that was sent on the connections is noted."""
+        wait.until(lambda: len(self._ended) == len(self.requests), 5.0, "a connection is open")
+
+    def _serve(self, peer: socket.socket, requests: list[str]) -> None:
         account = ""
         while data := peer.recv(4096):
             at = data.index(b"\x02\x02") + 4
@@ -98,6 +107,7 @@ def serving(fake: FakeServer) -> Iterator[Server]:
         yield Server(
             cluster="c", name="s0", uri=f"ldap://127.0.0.1:{port}", suffix="dc=x", credentials=OWN
         )
+        fake.wait_until_closed()
 
 
 def probed(
