@@ -114,16 +114,20 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
         if configured.params is UNSET:
             continue
         place = f"checks.{configured.name}"
-        is_nowhere = configured.servers and not cluster.servers_of(configured)
-        if is_nowhere and not problems.has_at(f"{path}.{place}"):
-            problems.add(f"{path}.{place}", NOWHERE)
-        usual = [*_mistakes(configured.check, cluster, configured.params)]
+        scope = cluster
+        if configured.servers:
+            scope = replace(cluster, servers=cluster.servers_of(configured))
+        if not scope.servers:
+            if not problems.has_at(f"{path}.{place}"):
+                problems.add(f"{path}.{place}", NOWHERE)
+            continue
+        usual = [*_mistakes(configured.check, scope, configured.params)]
         problems.add_each(f"{path}.{place}", usual)
         checked: list[tuple[Any, list[tuple[str, str]]]] = []  # many servers may have the same
         for server_id, own in configured.own_params.items():
             wrong = next((each for same, each in checked if same == own), None)
             if wrong is None:
-                found = _mistakes(configured.check, cluster, own)
+                found = _mistakes(configured.check, scope, own)
                 wrong = [each for each in found if each not in usual]
                 checked.append((own, wrong))
             _, _, name = server_id.partition("/")
