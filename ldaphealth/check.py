@@ -174,6 +174,11 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `of_one_server`: its facts are those of one server, such as a position in replication. It is not
     run on a server with the role `balancer`, behind which each session may reach another server.
 
+    A cluster may have several checks of a kind, by name, unless `single_because` says why not. Each
+    may run in some rounds only, and with other credentials than those of the server, unless
+    `bound_because` says why it belongs to each session with the server. Both are phrases for the
+    message about a setting that is refused, such as "every session has this step".
+
     A check has one of `observe`, `survey` and `summarize`. A survey watches several servers for a
     longer time (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its
     `params` also have `interval_seconds` and `deadline_seconds`.
@@ -198,11 +203,27 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     new_baseline: Callable[[View[F], P, bool], NewBaseline[F] | None] | None = None
     validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
     server_settings: tuple[str, ...] | None = None
+    single_because: str = ""
+    bound_because: str = ""
 
     def __post_init__(self) -> None:
         sources = (self.observe, self.survey, self.summarize)
         if sum(each is not None for each in sources) != 1:
             raise TypeError(f"check {self.name} needs one of observe, survey and summarize")
+
+    @property
+    def why_single(self) -> str:
+        """Return why a cluster can have only one check of this kind, "" if it can have several."""
+        return self.single_because or self.bound_because
+
+    @property
+    def why_bound(self) -> str:
+        """Return why it runs in each session with a server, and in no other; "" if it need not."""
+        if self.survey is not None:
+            return "a survey has its own sessions and its own interval_seconds"
+        if self.summarize is not None:
+            return "it judges whole probes"
+        return self.bound_because
 
     @property
     def own_settings(self) -> tuple[str, ...]:

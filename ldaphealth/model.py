@@ -243,6 +243,8 @@ class FailureKind(StrEnum):
     RESULT = "result"  # the result code of another operation is not success
     PROTOCOL = "protocol"  # the peer sends what is not LDAP, or is not within bounds
     TOO_LARGE = "too_large"  # more bytes than a session may receive; the request may be the cause
+    # A session with credentials of a check fails, while the session of the server works.
+    OTHER_SESSION = "other_session"
     BUG = "bug"
 
 

@@ -105,6 +105,14 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         remedy="request less: a narrower `base`, `filter` or `size_limit`",
     ),
     ReasonCode(
+        code="other_session",
+        trusts=(Trust.SOFT,),
+        means="the second session, with the `credentials` of the check, was lost or refused, while "
+        "the session of the server worked; the sentence has the cause",
+        remedy="the limits and the access rules for this account (`limits`, `olcLimits`), and the "
+        "server's limit on connections",
+    ),
+    ReasonCode(
         code="bug",
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),

@@ -16,12 +16,26 @@ from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck
 from ldaphealth.ldap.endpoint import Endpoint
-from ldaphealth.model import CheckEffect, Role, Server, SettingMistakes
+from ldaphealth.model import CheckEffect, Credentials, Role, Server, SettingMistakes
 
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the probes
 
 
-class ConfiguredCheck(Struct, frozen=True):
+class CheckUse(Struct, frozen=True, kw_only=True):
+    """How a cluster uses a check: its name, and when, where and with which account it runs.
+
+    `alias` is its name, "" if that is the name of its kind. It runs in every n-th round of a server
+    (`every`), on the `servers` by their names (none: on all), and with `credentials` on a session
+    of its own (None: on the session of the server).
+    """
+
+    alias: str = ""
+    every: int = 1
+    servers: frozenset[str] = frozenset()
+    credentials: Credentials | None = None
+
+
+class ConfiguredCheck(CheckUse, frozen=True):
     """One check of a cluster, with its settings and its effect on the verdict.
 
     `own_params` are the settings on servers that have their own, by server ID.
@@ -32,9 +46,31 @@ class ConfiguredCheck(Struct, frozen=True):
     effect: CheckEffect
     own_params: Mapping[str, Any] = {}
 
+    @property
+    def name(self) -> str:
+        """Return its name in the cluster: in observations, findings, reason codes and metrics."""
+        return self.alias or self.check.name
+
+    @property
+    def is_occasional(self) -> bool:
+        """Return whether some sessions with the servers of the cluster do not have it."""
+        return self.every > 1 or bool(self.servers)
+
     def params_of(self, server: Server) -> Any:
         """Return the settings of the check on a server."""
         return self.own_params.get(server.id, self.params) if self.own_params else self.params
+
+    def runs_on(self, server: Server) -> bool:
+        """Return whether it is run on a server."""
+        if self.servers and server.name not in self.servers:
+            return False
+        return server.role is not Role.BALANCER or not self.check.of_one_server
+
+    def credentials_on(self, server: Server) -> Credentials | None:
+        """Return the credentials of its own session with a server; None: the server's session."""
+        if self.credentials is None or self.credentials == server.credentials:
+            return None
+        return self.credentials
 
 
 class WhenAllFail(StrEnum):
@@ -158,15 +194,16 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
         """Return the servers that hold data themselves: all but the balancers."""
         return tuple(each for each in self.servers if each.role is not Role.BALANCER)
 
-    def servers_of(self, check: AnyCheck) -> tuple[Server, ...]:
+    def servers_of(self, configured: ConfiguredCheck) -> tuple[Server, ...]:
         """Return the servers on which a check is run, and that it compares."""
-        return self.data_servers if check.of_one_server else self.servers
+        run_on = self.data_servers if configured.check.of_one_server else self.servers
+        if not configured.servers:
+            return run_on
+        return tuple(each for each in run_on if each.name in configured.servers)
 
     def round_checks_of(self, server: Server) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session with a server, in order."""
-        if server.role is not Role.BALANCER:
-            return self.round_checks
-        return tuple(each for each in self.round_checks if not each.check.of_one_server)
+        return tuple(each for each in self.round_checks if each.runs_on(server))
 
     @property
     def surveys(self) -> tuple[ConfiguredCheck, ...]:

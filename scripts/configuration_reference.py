@@ -36,6 +36,10 @@ cluster are refused: what is compared between servers, the `effect`, and whether
 SWITCHES = """\
 A check without settings is on, unless it needs one. `off` leaves it out. `counters` is on
 if it is named (`counters: true`)."""
+SHARED = ("check", "every", "only", "except", "credentials")  # beside `effect`
+COMMON_SETTINGS = """\
+Beside `effect`, whose default is that of its kind. The checks of each session, such as `bind` and
+`monitor`, have neither `every` nor `credentials`."""
 TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
 
 
@@ -49,8 +53,10 @@ def reference() -> str:
         parts += _section(heading, definitions[name], definitions, 2)
     parts += ["## `clusters.NAME.checks`", ""]
     parts += [SWITCHES, ""]
+    parts += _common_settings(checks)
     for name, choices in checks.items():
-        parts += _section(f"`{name}`", choices["anyOf"][0], definitions, 3)
+        own = {k: each for k, each in choices["anyOf"][0]["properties"].items() if k not in SHARED}
+        parts += _section(f"`{name}`", choices["anyOf"][0] | {"properties": own}, definitions, 3)
     parts += _section("A ratio of `monitor`", definitions["Ratio"], definitions, 3)
     parts += _section("A rate of `monitor`", definitions["Rate"], definitions, 3)
     parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
@@ -65,6 +71,14 @@ def _section(
     about = described.get("description", "")
     table = ["| key | value | default | meaning |", "|---|---|---|---|", *rows]
     return [f"{'#' * level} {heading}", "", about, "", *table, ""]
+
+
+def _common_settings(checks: dict[str, Any]) -> list[str]:
+    """Return the table of the settings that any check may have."""
+    described = checks["search"]["anyOf"][0]["properties"]
+    common = {key: described[key] for key in SHARED}
+    about = {"description": COMMON_SETTINGS, "required": [], "properties": common}
+    return _section("Settings of any check", about, {}, 3)
 
 
 def _own_settings(checks: dict[str, Any]) -> list[str]:

@@ -244,7 +244,7 @@ class Agent:
         self._in_flight.add(server_id)
         plan = RoundPlan(
             server,
-            pool.cluster.round_checks_of(server),
+            pool.due_checks(server),
             pool.cluster.deadline_seconds,
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.agent.turns import Turns
 from ldaphealth.check import NewBaseline, ObservationsByServer
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
@@ -22,7 +23,7 @@ from ldaphealth.judging.summaries import summaries
 from ldaphealth.model import AnyObservation, Basis, FailureKind, Finding, Server, State, Verdict
 from ldaphealth.publishers.publication import BaselineChange, VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
-from ldaphealth.settings import Cluster
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,11 @@ class Pool:
         self._baselines: list[BaselineChange] = []  # since the last call of take_baselines
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
+        self._turns = Turns()
+
+    def due_checks(self, server: Server) -> tuple[ConfiguredCheck, ...]:
+        """Return the checks of the next round of a server, in order."""
+        return self._turns.due(self.cluster, server, self.memory.servers.get(server.id))
 
     def known_failures(self, server: str) -> frozenset[FailedCheck]:
         """Return the checks that failed in the latest round. The same failure is not new."""
@@ -70,6 +76,12 @@ class Pool:
         self._rounds[server] = period
         self._judge(configured[server])
         bad = {each.check for each in self._findings[server] if each.state is not State.OK}
+        self._turns.note(
+            server,
+            {each.check for each in seen},
+            bad,
+            is_complete=self.recent.is_complete(server),
+        )
         self._accept_baselines(configured[server], bad)
 
     def _accept_baselines(
@@ -78,7 +90,7 @@ class Pool:
         """Replace the baselines of these checks that are due, and judge all servers by them."""
         accepted: list[BaselineChange] = []
         for planned in self.cluster.checks:
-            name = planned.check.name
+            name = planned.name
             if name not in checks:
                 continue
             found = new_baseline(self.cluster, server, self.recent, planned, at_once=at_once)
@@ -109,7 +121,7 @@ class Pool:
 
     def accept_baselines(self) -> list[BaselineChange]:
         """Accept at once, for an operator, that the cluster went back to an older state."""
-        names = {each.check.name for each in self.cluster.checks}
+        names = {each.name for each in self.cluster.checks}
         return self._accept_baselines(self.cluster.servers[0], names, at_once=True)
 
     def take_baselines(self) -> tuple[BaselineChange, ...]:
@@ -235,7 +247,7 @@ class Pool:
     def select_kept(self) -> dict[str, ObservationsByServer[Any]]:
         """Return the observations to keep over a restart, by check. Any thread may call it."""
         return {
-            each.check.name: each.check.select_kept(self.recent.of_check(each.check.name))
+            each.name: each.check.select_kept(self.recent.of_check(each.name))
             for each in self.cluster.checks
             if each.check.select_kept is not None
         }
@@ -254,6 +266,12 @@ class Pool:
     def reconfigure(self, cluster: Cluster) -> None:
         """Replace the settings, and forget servers that were removed."""
         uris = {server.id: server.uri for server in self.cluster.servers}
+        kinds = {each.name: each.check.name for each in cluster.checks}
+        same = {
+            each.name for each in self.cluster.checks if kinds.get(each.name) == each.check.name
+        }
+        self.recent.forget_checks(same)
+        self._turns.forget()
         self.cluster = cluster
         self.recent.covers = _covers(cluster)
         # Another URI is another server, whatever its name.
@@ -266,7 +284,7 @@ class Pool:
                 del by_server[server]
         self.hung &= here
         self._returned &= here
-        names = {planned.check.name for planned in cluster.surveys}
+        names = {planned.name for planned in cluster.surveys}
         self.surveyed = {
             server: {check: each for check, each in of.items() if check in names}
             for server, of in self.surveyed.items()
@@ -278,7 +296,7 @@ class Pool:
 
 def _covers(cluster: Cluster) -> dict[str, Covers]:
     return {
-        each.check.name: partial(_covered, each.check.name, each.check.covers)
+        each.name: partial(_covered, each.name, each.check.covers)
         for each in cluster.checks
         if each.check.covers is not None
     }

@@ -56,7 +56,7 @@ class SurveyRun:
     @property
     def servers(self) -> tuple[Server, ...]:
         """Return the servers that it watches."""
-        return self.cluster.servers_of(self.planned.check)
+        return self.cluster.servers_of(self.planned)
 
     def is_of(self, cluster: Cluster, planned: ConfiguredCheck) -> bool:
         """Return whether it was started with these servers and settings."""
@@ -93,10 +93,10 @@ class SurveyRunner:
         """Run the surveys of these clusters from now on. Unchanged ones in progress continue."""
         before = self._planned
         self._planned = {
-            f"{cluster.name}/{planned.check.name}": (cluster, planned)
+            f"{cluster.name}/{planned.name}": (cluster, planned)
             for cluster in clusters
             for planned in cluster.surveys
-            if cluster.servers_of(planned.check)
+            if cluster.servers_of(planned)
         }
         intervals = {
             key: max(LEAST_INTERVAL_SECONDS, planned.params.interval_seconds)
@@ -258,7 +258,7 @@ def _observation(
 ) -> AnyObservation:
     return Observation(
         server=server,
-        check=run.planned.check.name,
+        check=run.planned.name,
         started_at=run.began,
         duration_seconds=monotonic() - run.began,
         facts=None if found is None else found.facts,

@@ -49,4 +49,5 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     effect=CheckEffect.OUT,
+    bound_because="every session has this step",
 )

@@ -108,4 +108,11 @@ def expiry_text(days: float) -> str:
     return f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
 
 
-CHECK = Check(name="certificate", params=Params, facts=Facts, observe=observe, judge=judge)
+CHECK = Check(
+    name="certificate",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    bound_because="it sees the certificate of the session",
+)

@@ -50,4 +50,5 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     effect=CheckEffect.OUT,
+    bound_because="every session has this step",
 )

@@ -250,4 +250,5 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     covers=is_unchanged,
+    bound_because="it reads all replication links of a server",
 )

@@ -233,5 +233,11 @@ def judge(view: View[Facts], _: Params) -> Iterable[Finding]:
 
 
 CHECK = Check(
-    name="counters", params=Params, facts=Facts, observe=observe, judge=judge, of_one_server=True
+    name="counters",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    of_one_server=True,
+    bound_because="it reads all counters of a server",
 )

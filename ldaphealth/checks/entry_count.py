@@ -295,4 +295,5 @@ CHECK = Check(
     of_one_server=True,
     second_look=second_look,
     validate=validate,
+    bound_because="it compares what all servers show in the same round",
 )

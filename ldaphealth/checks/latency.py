@@ -138,4 +138,5 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     effect=CheckEffect.WEIGHT,
+    bound_because="it judges the times of each session",
 )

@@ -252,4 +252,5 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     second_look=second_look,
+    bound_because="it leaves out the operations of each session",
 )

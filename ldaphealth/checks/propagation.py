@@ -321,4 +321,5 @@ CHECK = Check(
     survey=survey,
     of_one_server=True,
     server_settings=("seconds",),
+    single_because="the agent has one canary for each provider",
 )

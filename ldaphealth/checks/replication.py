@@ -424,4 +424,5 @@ CHECK = Check(
     new_baseline=new_baseline,
     validate=validate,
     server_settings=("behind", "behind_second_look", "future_seconds"),
+    bound_because="it compares what all servers show in the same round",
 )

@@ -175,5 +175,11 @@ def _pending(view: View[Facts], limits: Thresholds) -> Iterator[Finding]:
 
 
 CHECK = Check(
-    name="resources", params=Params, facts=Facts, observe=observe, judge=judge, of_one_server=True
+    name="resources",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    of_one_server=True,
+    bound_because="it reads all counters of a server",
 )

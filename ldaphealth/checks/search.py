@@ -86,7 +86,7 @@ def observe(session: Session, params: Params) -> Facts:
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the number of entries, the value, and the time."""
     facts = view.facts
-    metrics = (params.entries.metric("search_entries", facts.entries),)
+    metrics = (params.entries.metric(f"{view.check}_entries", facts.entries),)
     counted = f"{facts.entries} entries{' or more' * facts.limited}"
     state = _state(params.entries, facts)
     no_value = params.attribute and not facts.matching

@@ -314,4 +314,5 @@ CHECK = Check(
     summarize=summarize,
     judge=judge,
     effect=CheckEffect.OUT,
+    single_because="it judges whole probes",
 )

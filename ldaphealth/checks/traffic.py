@@ -276,5 +276,11 @@ def _median(values: Sequence[float]) -> float:
 
 
 CHECK = Check(
-    name="traffic", params=Params, facts=Facts, judge=judge, survey=survey, of_one_server=True
+    name="traffic",
+    params=Params,
+    facts=Facts,
+    judge=judge,
+    survey=survey,
+    of_one_server=True,
+    single_because="it reads the one log of all clients",
 )

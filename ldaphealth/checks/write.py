@@ -289,4 +289,5 @@ CHECK = Check(
     of_one_server=True,
     effect=CheckEffect.OUT,
     server_settings=("seconds",),
+    single_because="the agent has one canary for each server",
 )

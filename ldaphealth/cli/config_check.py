@@ -19,7 +19,7 @@ from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.model import State
-from ldaphealth.settings import Settings
+from ldaphealth.settings import ConfiguredCheck, Settings
 
 
 def check_file(file: Path) -> None:
@@ -30,7 +30,7 @@ def check_file(file: Path) -> None:
     for warning in _warnings(settings):
         click.echo(f"{file}: warning: {warning}", err=True)
     for cluster in settings.clusters.values():
-        checks = ", ".join(planned.check.name for planned in cluster.checks)
+        checks = ", ".join(map(_shown, cluster.checks))
         click.echo(f"{file}: cluster {cluster.name}: {len(cluster.servers)} servers; {checks}")
 
 
@@ -44,7 +44,7 @@ def check_file_as_json(file: Path) -> None:
         for cluster in settings.clusters.values():
             clusters[cluster.name] = {
                 "servers": [server.name for server in cluster.servers],
-                "checks": [planned.check.name for planned in cluster.checks],
+                "checks": [planned.name for planned in cluster.checks],
             }
         problems = list(filter(None, [_wrong_files(settings)]))
         warnings = list(_warnings(settings))
@@ -53,6 +53,12 @@ def check_file_as_json(file: Path) -> None:
     document = {"file": str(file), "problems": problems, "warnings": warnings, "clusters": clusters}
     click.echo(json.dumps(document, indent=2))
     sys.exit(BAD_INPUT if problems else 0)
+
+
+def _shown(configured: ConfiguredCheck) -> str:
+    """Return the name of a check, and its kind if that has another name."""
+    kind = configured.check.name
+    return configured.name if configured.name == kind else f"{configured.name} ({kind})"
 
 
 def _warnings(settings: Settings) -> Iterator[str]:

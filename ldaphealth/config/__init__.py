@@ -13,6 +13,7 @@ from ldaphealth.checks import find
 from ldaphealth.config import build
 from ldaphealth.config.fill import fill_struct
 from ldaphealth.config.mistakes import ConfigError, Problems
+from ldaphealth.config.named_checks import Finder
 from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read_yaml
 from ldaphealth.settings import Settings
@@ -20,7 +21,7 @@ from ldaphealth.settings import Settings
 __all__ = ["ConfigError", "load"]
 
 
-def load(path: Path, finder: build.Finder = find) -> Settings:
+def load(path: Path, finder: Finder = find) -> Settings:
     """Return the settings of a configuration file; ConfigError lists all mistakes.
 
     `finder` returns a check by its name.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck
-from ldaphealth.checks import BUILT_IN, LAST, OFF_WITHOUT_SETTINGS, SESSION
-from ldaphealth.config.fill import fill, fill_struct
 from ldaphealth.config.impossible import impossible_thresholds
 from ldaphealth.config.mistakes import Problems
+from ldaphealth.config.named_checks import Finder, Known, named_checks, remembering
 from ldaphealth.config.own_settings import with_own_params
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.credential import passed_file
@@ -25,21 +24,17 @@ from ldaphealth.files.secret_file import read_secret, secret_from_variable
 from ldaphealth.ldap.endpoint import is_other_file, parse_uri
 from ldaphealth.model import (
     BindMethod,
-    CheckEffect,
     Credentials,
     Server,
     ServerSettings,
     SettingMistakes,
     Tls,
 )
-from ldaphealth.settings import SECOND_LOOK_PART, Cluster, ClusterSettings, ConfiguredCheck
+from ldaphealth.settings import SECOND_LOOK_PART, Cluster, ClusterSettings
 from ldaphealth.text.suggestion import suggestion
 
 SECOND_LOOK_SECONDS = 1.0
-OFF = ("off", False)
-ON = (None, True)  # a check without settings
-
-Finder = Callable[[str], AnyCheck]
+NOWHERE = "is run on no server: this check is not run on a server with the role balancer"
 
 
 def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluster]:
@@ -49,9 +44,11 @@ def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluste
         for name, each in file.credentials.items()
     }
     built: dict[str, Cluster] = {}
+    finder = remembering(finder)
     for name, each in file.clusters.items():
         path = f"clusters.{name}"
-        checks = _checks(f"{path}.checks", each.checks, finder, problems)
+        named = Known(finder, (*each.servers,), known)
+        checks = named_checks(f"{path}.checks", each.checks, named, problems)
         built[name] = cluster = Cluster(
             name=name,
             servers=_servers(path, name, each, known, problems),
@@ -116,14 +113,21 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
     for configured in cluster.checks:
         if configured.params is UNSET:
             continue
-        place = f"checks.{configured.check.name}"
-        usual = [*_mistakes(configured.check, cluster, configured.params)]
+        place = f"checks.{configured.name}"
+        scope = cluster
+        if configured.servers:
+            scope = replace(cluster, servers=cluster.servers_of(configured))
+        if not scope.servers:
+            if not problems.has_at(f"{path}.{place}"):
+                problems.add(f"{path}.{place}", NOWHERE)
+            continue
+        usual = [*_mistakes(configured.check, scope, configured.params)]
         problems.add_each(f"{path}.{place}", usual)
         checked: list[tuple[Any, list[tuple[str, str]]]] = []  # many servers may have the same
         for server_id, own in configured.own_params.items():
             wrong = next((each for same, each in checked if same == own), None)
             if wrong is None:
-                found = _mistakes(configured.check, cluster, own)
+                found = _mistakes(configured.check, scope, own)
                 wrong = [each for each in found if each not in usual]
                 checked.append((own, wrong))
             _, _, name = server_id.partition("/")
@@ -210,36 +214,3 @@ def _check_tls(path: str, tls: Tls, problems: Problems) -> None:
         client_tls(tls)
     except SessionError as error:
         problems.add(path, error.failure.detail)
-
-
-def _checks(
-    path: str, entries: Mapping[str, Any], finder: Finder, problems: Problems
-) -> tuple[ConfiguredCheck, ...]:
-    """Return the checks in the order of a session. Built-in checks without settings are on."""
-    on = (name for name in BUILT_IN if name not in OFF_WITHOUT_SETTINGS)
-    wanted = dict.fromkeys(on, None) | dict(entries)
-    configured: list[ConfiguredCheck] = []
-    for name, settings in wanted.items():
-        if settings in OFF:
-            if name in SESSION:
-                problems.add(f"{path}.{name}", "this step of a session cannot be off")
-            continue
-        try:
-            found = finder(name)
-        except LookupError as error:
-            problems.add(f"{path}.{name}", str(error.args[0]))
-            continue
-        configured.append(_configured(found, settings, f"{path}.{name}", problems))
-    order = [*BUILT_IN]
-    middle = order.index(LAST) - 0.5
-    places = {name: float(place) for place, name in enumerate(order)}
-    return tuple(sorted(configured, key=lambda each: places.get(each.check.name, middle)))
-
-
-def _configured(found: AnyCheck, settings: Any, path: str, problems: Problems) -> ConfiguredCheck:
-    settings = {} if settings in ON else settings
-    params = fill_struct(found.params, settings, path, problems, beside=["effect"])
-    effect = found.effect
-    if isinstance(settings, dict) and "effect" in settings:
-        effect = fill(CheckEffect, settings["effect"], f"{path}.effect", problems)
-    return ConfiguredCheck(found, params, effect)

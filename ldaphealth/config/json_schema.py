@@ -13,12 +13,13 @@ from msgspec import NODEFAULT, Struct, json, to_builtins
 from msgspec.structs import fields
 
 from ldaphealth.check import AnyCheck
-from ldaphealth.config.shape import ClusterEntry, File, ServerEntry
+from ldaphealth.config.named_checks import why_refused
+from ldaphealth.config.shape import CheckEntry, ClusterEntry, File, ServerEntry
 from ldaphealth.config.text_form import TEXT_FORMS
-from ldaphealth.model import CheckEffect
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
+CHECKS = f"{REFERENCE}{ClusterEntry.__name__}/properties/checks/properties"
 # Structs that are written in the file as one text, by the keys that msgspec gives them.
 WRITTEN_AS_TEXT = {
     frozenset(kind.__struct_fields__): kind
@@ -35,8 +36,8 @@ INLINE = {
 def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
     """Return the schema with the settings of these checks. Others are accepted without a check."""
     checks = list(checks)
-    kinds = [File, CheckEffect, *(check.params for check in checks)]
-    (file, effect, *params), definitions = json.schema_components(
+    kinds = [File, CheckEntry, *(check.params for check in checks)]
+    (file, common, *params), definitions = json.schema_components(
         kinds, ref_template=REFERENCE + "{name}", schema_hook=_text_schema
     )
     for kind in {*_structs([File])}:
@@ -47,11 +48,15 @@ def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
     for kind, form in TEXT_FORMS.items():
         if definitions.pop(kind.__name__, None) and "title" in form.schema:
             definitions[kind.__name__] = dict(form.schema)
+    common = definitions.pop(_name(common))["properties"]
     settings = {
-        check.name: _settings(definitions.pop(_name(reference)), effect, check)
+        check.name: _settings(definitions.pop(_name(reference)), common, check)
         for check, reference in zip(checks, params, strict=True)
     }
-    definitions[ClusterEntry.__name__]["properties"]["checks"] |= {"properties": settings}
+    definitions[ClusterEntry.__name__]["properties"]["checks"] |= {
+        "properties": settings,
+        "additionalProperties": {"allOf": [*_named(checks)]},
+    }
     own = {check.name: _own_settings(settings[check.name], check) for check in checks}
     definitions[ServerEntry.__name__]["properties"]["checks"] |= {"properties": own}
     whole = {"$schema": DIALECT, "title": "ldaphealth.yaml", **file, "$defs": definitions}
@@ -60,13 +65,17 @@ def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
 
 
 def _settings(
-    definition: dict[str, Any], effect: dict[str, Any], check: AnyCheck
+    definition: dict[str, Any], common: dict[str, Any], check: AnyCheck
 ) -> dict[str, Any]:
-    """Return the schema of one check: its settings and its effect, or a value for on or off."""
-    properties = definition["properties"] | {
-        "effect": effect
-        | {"default": check.effect.value, "description": "what it may do to the verdict"}
+    """Return the schema of one check: its settings and the common ones, or one for on or off."""
+    own = definition["properties"]
+    properties = own | {
+        key: described
+        for key, described in common.items()
+        if key not in own and not why_refused(check, key)
     }
+    properties["check"] = _without_default(common["check"]) | {"const": check.name}
+    properties["effect"] = common["effect"] | {"default": check.effect.value}
     about = sys.modules[check.params.__module__].__doc__ or ""
     described = definition | {
         "title": check.name,
@@ -74,6 +83,15 @@ def _settings(
         "properties": properties,
     }
     return {"anyOf": [described, {"enum": ["off", False, True, None]}]}
+
+
+def _named(checks: Iterable[AnyCheck]) -> Iterator[dict[str, Any]]:
+    """Yield the schemas of checks with names of their own, by the kind that they name."""
+    for check in checks:
+        if not check.why_single:
+            of_kind = f"{CHECKS}/{check.name}"
+            named = {"properties": {"check": {"const": check.name}}, "required": ["check"]}
+            yield {"if": {"type": "object", **named}, "then": {"$ref": of_kind}}
 
 
 def _own_settings(of_cluster: dict[str, Any], check: AnyCheck) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct, field
 
 from ldaphealth.ldap.names import DN, check_bind_name, parse_dn
-from ldaphealth.model import BindMethod, BindSettings, Method, ServerSettings, SettingMistakes, Tls
+from ldaphealth.model import (
+    BindMethod,
+    BindSettings,
+    CheckEffect,
+    Method,
+    ServerSettings,
+    SettingMistakes,
+    Tls,
+)
 from ldaphealth.settings import AgentSettings, ClusterSettings
 
 Name = Annotated[
@@ -67,6 +75,35 @@ class CredentialsEntry(BindSettings, frozen=True):
             yield "", "needs one of password_file and password_env"
 
 
+class CheckEntry(Struct, frozen=True, kw_only=True):
+    """The settings that any check may have, beside those of its kind."""
+
+    check: Annotated[str, about("the kind of the check, if that is not its name")] = ""
+    effect: Annotated[CheckEffect, about("what it may do to the verdict")] = CheckEffect.WATCH
+    every: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="the agent runs it in every n-th round of a server, and in each round "
+            "while its result is not OK, or may bring the server back",
+        ),
+    ] = 1
+    only: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="it is run on these servers only")
+    ] = ()
+    except_: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="it is run on all servers but these")
+    ] = field(name="except", default=())
+    credentials: Annotated[
+        str,
+        about(
+            "a name under `credentials`: it runs on a second session with this account; empty: on "
+            "that of the server"
+        ),
+    ] = ""
+
+
 class ServerEntry(ServerSettings, frozen=True, kw_only=True):
     """One server. A text instead of a mapping is its `uri`."""
 
@@ -106,9 +143,9 @@ class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0)] | None,
         about("soft failures leave this many servers in service; default: half, rounded up"),
     ] = None
-    checks: Annotated[dict[str, Any], about("settings by check; `off` disables a check")] = field(
-        default_factory=dict
-    )
+    checks: Annotated[
+        dict[str, Any], about("settings by the name of a check; `off` disables a check")
+    ] = field(default_factory=dict)
 
 
 class File(Struct, frozen=True):

@@ -14,8 +14,8 @@ from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, is_removing, removing
 from ldaphealth.guard.rules import RULES, RuleContext, accepted_share
-from ldaphealth.model import CheckEffect, Finding, Reason, Role, State, Verdict, worst
-from ldaphealth.settings import Cluster
+from ldaphealth.model import CheckEffect, Finding, Reason, Role, Server, State, Verdict, worst
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 LEAST_RAMP = 0.1  # a server that returned to service begins with this share of its weight
 MOST_FELL = 8  # more than the doublings of `min_out_seconds` need
@@ -83,11 +83,23 @@ def _readings(
 
 def _effects(cluster: Cluster) -> list[Mapping[str, CheckEffect]]:
     """Return the effects of the checks that are run on each server, in the order of the servers."""
-    every = {each.check.name: each.effect for each in cluster.checks}
-    of_any = {
-        each.check.name: each.effect for each in cluster.checks if not each.check.of_one_server
-    }
-    return [of_any if each.role is Role.BALANCER else every for each in cluster.servers]
+    every = {each.name: each.effect for each in cluster.checks}
+    of_any = {each.name: each.effect for each in cluster.checks if not each.check.of_one_server}
+    limited = [each for each in cluster.checks if each.servers]
+    return [
+        _without(of_any if server.role is Role.BALANCER else every, limited, server)
+        for server in cluster.servers
+    ]
+
+
+def _without(
+    effects: Mapping[str, CheckEffect], limited: Sequence[ConfiguredCheck], server: Server
+) -> Mapping[str, CheckEffect]:
+    """Return the effects without those of the checks that are run on other servers only."""
+    left_out = [each.name for each in limited if not each.runs_on(server)]
+    if not left_out:
+        return effects
+    return {name: effect for name, effect in effects.items() if name not in left_out}
 
 
 def _with_contradictions(readings: Sequence[Reading]) -> Sequence[Reading]:

@@ -40,6 +40,7 @@ STATE_RESULT_CODES = frozenset(
     {"timeLimitExceeded", "adminLimitExceeded", "operationsError", "loopDetect", "other"}
 )
 
+SLACK_ROUNDS = 2  # after which a check that is due in some rounds only is overdue
 AGED_SECONDS = 10.0  # what a survey saw before that is shown with its age
 
 
@@ -66,12 +67,25 @@ def judge_server(
     """
     found: list[Finding] = []
     for configured in cluster.checks:
-        if only is None or configured.check.name in only:
+        if only is None or configured.name in only:
             view = _view(cluster, server, recent, configured, one_shot)
+            if configured.every > 1 and _is_overdue(cluster, view, recent, configured):
+                continue
             findings = _judge_one(view, configured)
             is_survey = configured.check.survey is not None
             found += _with_age(findings, view, recent, configured) if is_survey else findings
     return found
+
+
+def _is_overdue(
+    cluster: Cluster, view: AnyView, recent: RecentObservations, configured: ConfiguredCheck
+) -> bool:
+    """Return whether a check that does not run in each round should have run long ago."""
+    if not view.own:
+        return False
+    longest_round = cluster.interval_seconds + cluster.deadline_seconds
+    age = recent.age(view.server.id, view.latest)
+    return age.seconds > (configured.every + SLACK_ROUNDS) * longest_round
 
 
 def _view(
@@ -82,8 +96,8 @@ def _view(
     one_shot: bool,
 ) -> AnyView:
     """Return the view of a server, without those on which the check is not run."""
-    check, servers = configured.check, cluster.servers_of(configured.check)
-    view = recent.view(server, check.name, one_shot=one_shot, servers=servers)
+    servers = cluster.servers_of(configured)
+    view = recent.view(server, configured.name, one_shot=one_shot, servers=servers)
     if configured.own_params:
         view = replace(view, configured=configured)
     if len(servers) == len(cluster.servers):
@@ -126,7 +140,7 @@ def new_baseline(
     try:
         return configured.check.new_baseline(view, configured.params, at_once)
     except Exception:  # an error in a check of another package must not end the agent
-        log.exception("check %s cannot make a new baseline", configured.check.name)
+        log.exception("check %s cannot make a new baseline", configured.name)
         return None
 
 
@@ -141,7 +155,7 @@ def _with_age(
     if not view.own or view.latest.facts is None:
         yield from findings
         return
-    age = recent.survey_age(view.server.id, view.latest)
+    age = recent.age(view.server.id, view.latest)
     valid_seconds = planned.params.interval_seconds + planned.params.deadline_seconds
     if age.seconds > valid_seconds * (1 if age.is_before_return else 2):
         return
@@ -200,10 +214,10 @@ def second_look(cluster: Cluster, recent: RecentObservations) -> dict[str, tuple
     """Return the checks, by server ID, that need a second look before they can be judged."""
     needed = {
         server.id: tuple(
-            configured.check.name
+            configured.name
             for configured in cluster.checks
             if _needs_second_look(
-                recent.view(server, configured.check.name, one_shot=True, servers=cluster.servers),
+                recent.view(server, configured.name, one_shot=True, servers=cluster.servers),
                 configured,
             )
         )

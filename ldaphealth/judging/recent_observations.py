@@ -21,8 +21,8 @@ Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it never gets 
 LARGEST_GAP = 0.25  # between two older reads, as a part of their age
 
 
-class SurveyAge(Struct, frozen=True):
-    """How old an observation of a survey is.
+class Age(Struct, frozen=True):
+    """How old an observation is that was not made in the newest session of its server.
 
     `is_before_return`: since then the sessions of its server failed, and the server came back.
     """
@@ -79,12 +79,12 @@ class RecentObservations:
         """
         self._returned[server] = at
 
-    def survey_age(self, server: str, seen: AnyObservation) -> SurveyAge:
-        """Return how old an observation of a survey was in the newest session of its server."""
+    def age(self, server: str, seen: AnyObservation) -> Age:
+        """Return how old an observation was in the newest session of its server."""
         session = self._session.get(server)
         now = session[-1].ended_at if session else seen.ended_at
         is_before = seen.started_at < self._returned.get(server, seen.started_at)
-        return SurveyAge(max(0.0, now - seen.ended_at), is_before)
+        return Age(max(0.0, now - seen.ended_at), is_before)
 
     def _keep(self, observation: AnyObservation) -> None:
         kept = self._seen.setdefault(observation.check, {}).setdefault(observation.server, _Kept())
@@ -122,6 +122,12 @@ class RecentObservations:
                 each if each.facts is None else replace(each, facts=counted(server, each.facts))
                 for each in kept.reads
             ]
+
+    def forget_checks(self, checks: Container[str]) -> None:
+        """Drop the observations of all checks but these, by their names."""
+        for check in [each for each in self._seen if each not in checks]:
+            del self._seen[check]
+            self._surveys.discard(check)
 
     def forget(self, servers: Container[str]) -> None:
         """Drop the observations of all servers but these."""

@@ -21,7 +21,9 @@ def summaries(
     summarizing = [each for each in checks if each.check.summarize is not None]
     if not summarizing:
         return
-    can_remove = {each.check.name for each in checks if each.effect is CheckEffect.OUT}
+    can_remove = {
+        each.name for each in checks if each.effect is CheckEffect.OUT and each.credentials is None
+    }
     for probe in probes(seen):
         counted = [each for each in probe if each.check in can_remove]
         for configured in summarizing:
@@ -45,13 +47,13 @@ def _summary(
     try:
         facts = None if summarize is None else summarize(counted, configured.params)
     except Exception:  # an error in a check of another package must remove no server
-        log.exception("check %s cannot summarize a probe", configured.check.name)
+        log.exception("check %s cannot summarize a probe", configured.name)
         return
     if facts is not None:
         first, last = probe[0], probe[-1]
         yield Observation(
             server=first.server,
-            check=configured.check.name,
+            check=configured.name,
             started_at=first.started_at,
             duration_seconds=last.ended_at - first.started_at,
             facts=facts,

@@ -15,6 +15,7 @@ from msgspec import Struct
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
+from ldaphealth.rounds.other_session import OtherSession, never_hard
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.text.printable import printable
 
@@ -27,36 +28,41 @@ def probe_server(
     """Run the checks in order until the session ends, and return their observations.
 
     If the session failed, the last observation has the failure. There are no observations of the
-    checks that were not reached.
+    checks that were not reached. Checks with credentials of their own run on another session, whose
+    failure ends only that (other_session.py).
     """
     session = Session(server, deadline)
+    other = OtherSession(session)
     observations: list[AnyObservation] = []
     try:
         for configured in checks:
-            observation = _observe(session, configured)
+            observation = _observe(session, other, configured)
             observations.append(observation)
             if observation.failure is not None and not session.alive:
                 break
     finally:
+        other.close()
         session.close()
     return observations
 
 
-def _observe(session: Session, configured: ConfiguredCheck) -> AnyObservation:
+def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> AnyObservation:
     started = monotonic()
-    facts, failure = None, None
+    facts, failure, session = None, None, own
+    credentials = configured.credentials_on(own.server)
     try:
+        session = other.session_as(credentials)
         facts = _facts(session, configured)
     except SessionError as error:
-        failure = error.failure
+        failure = error.failure if credentials is None else never_hard(error.failure)
     except Exception as error:  # an error in a check states nothing about the server
-        log.exception("check %s failed on %s", configured.check.name, session.server.id)
+        log.exception("check %s failed on %s", configured.name, own.server.id)
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
         failure = Failure(FailureKind.BUG, detail, is_local=True)
     timings, session.timings = session.timings, {}
     return Observation(
-        server=session.server.id,
-        check=configured.check.name,
+        server=own.server.id,
+        check=configured.name,
         started_at=started,
         duration_seconds=monotonic() - started,
         facts=facts,
@@ -67,10 +73,15 @@ def _observe(session: Session, configured: ConfiguredCheck) -> AnyObservation:
 
 def _facts(session: Session, configured: ConfiguredCheck) -> Struct:
     """Return the facts of the check; TypeError if it is a survey, or returns anything else."""
-    check = configured.check
+    check, totals = configured.check, session.totals
     if check.observe is None:
         raise TypeError(f"{check.name} is a survey and cannot run in a round")
-    facts: object = check.observe(session, configured.params_of(session.server))
+    if configured.is_occasional:  # totals are compared with those of sessions without it
+        session.totals = dict(totals)
+    try:
+        facts: object = check.observe(session, configured.params_of(session.server))
+    finally:
+        session.totals = totals
     if not isinstance(facts, check.facts) or not isinstance(facts, Struct):
         raise TypeError(f"observe returned {type(facts).__name__}, not the facts of {check.name}")
     return facts

@@ -7,7 +7,7 @@ more rounds to be confirmed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import suppress
 from threading import Event, Lock
@@ -21,7 +21,7 @@ from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
 from ldaphealth.judging.judge import trust
 from ldaphealth.judging.summaries import probes
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import AnyObservation, FailureKind, Server, Trust
+from ldaphealth.model import AnyObservation, Credentials, FailureKind, Server, Trust
 from ldaphealth.settings import ConfiguredCheck
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,28 @@ class RoundPlan(Struct, frozen=True):
     deadline_seconds: float
     confirm_seconds: float
     known: frozenset[FailedCheck] = frozenset()
+
+    def without_refused(self, seen: Iterable[AnyObservation]) -> RoundPlan:
+        """Return the plan of another probe: an account that was refused is not tried again.
+
+        That is for the accounts of checks: without that of the server there is no session.
+        """
+        refused = {
+            each.check
+            for each in seen
+            if each.failure is not None and each.failure.kind is FailureKind.BIND
+        }
+        return self._without({each.credentials for each in self.checks if each.name in refused})
+
+    def without_accounts(self) -> RoundPlan:
+        """Return the plan of a parallel probe: accounts of checks are not tried twice at a time."""
+        return self._without({each.credentials for each in self.checks})
+
+    def _without(self, accounts: Container[Credentials | None]) -> RoundPlan:
+        left = (
+            each for each in self.checks if not (each.credentials in accounts and each.credentials)
+        )
+        return replace(self, checks=tuple(left))
 
     def has_new_failure(self, latest: Iterable[AnyObservation]) -> bool:
         """Return whether a check failed that did not fail so in the round before."""
@@ -159,7 +181,8 @@ def _confirmations(
 
     def probe_again() -> Observations:
         began.append(monotonic())
-        latest = probe(round_.server, round_.checks, deadline)
+        checks = round_.without_refused([*first, *seen]).checks
+        latest = probe(round_.server, checks, deadline)
         seen.extend(latest)
         return latest
 
@@ -215,11 +238,13 @@ class _ParallelProbe:
         self, round_: RoundPlan, probe: Probe, deadline: Deadline, threads: Executor
     ) -> None:
         self.is_started = False
-        self._round, self._probe, self._deadline = round_, probe, deadline
+        self._round, self._probe, self._deadline = round_.without_accounts(), probe, deadline
         self._first_ended, self._starting = Event(), Lock()
         self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
-        if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for _, kind in round_.known):
+        other = {each.name for each in round_.checks if each.credentials is not None}
+        own = (kind for check, kind in round_.known if check not in other)
+        if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for kind in own):
             return
         with suppress(RuntimeError):  # the agent ends
             self._second = threads.submit(self._run)

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ldaphealth.check import AnyCheck, ObservationsByServer
+from ldaphealth.check import ObservationsByServer
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.model import AnyObservation, Observation
-from ldaphealth.settings import Cluster
+from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.store.record_file import (
     DECODE_ERRORS,
     Header,
@@ -47,12 +47,18 @@ class _OfServer(msgspec.Struct, frozen=True):
     reads: Sequence[msgspec.Raw]  # each an Observation, with facts of the check's type
 
 
-class _Record(_OfServer, frozen=True, kw_only=True):
-    """What one check saw of one server."""
+class _Record(_OfServer, frozen=True, kw_only=True, omit_defaults=True):
+    """What one check saw of one server. `kind` is "" if it has the same name as the check."""
 
     cluster: str
     check: str
     server: str
+    kind: str = ""
+
+    @property
+    def of_check(self) -> tuple[str, str]:
+        """Return the name of the check and its kind."""
+        return self.check, self.kind or self.check
 
 
 class _Saved1(msgspec.Struct, frozen=True):
@@ -81,25 +87,26 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, cluster: Cluster) -> list[AnyObservation]:
         """Return the observations of the servers and the checks of a cluster, oldest first."""
-        checks = [each.check for each in cluster.checks if each.check.select_kept is not None]
+        checks = [each for each in cluster.checks if each.check.select_kept is not None]
         return [observation for check in checks for observation in self._of_check(cluster, check)]
 
-    def _of_check(self, cluster: Cluster, check: AnyCheck) -> Iterator[AnyObservation]:
+    def _of_check(self, cluster: Cluster, configured: ConfiguredCheck) -> Iterator[AnyObservation]:
+        check, name = configured.check, configured.name
         uris = {server.id: server.uri for server in cluster.servers}
         decoder = msgspec.json.Decoder(Observation[check.facts])  # type: ignore[name-defined]
         for kept in self.records:
-            if (kept.cluster, kept.check) != (cluster.name, check.name):
+            if kept.cluster != cluster.name or kept.of_check != (name, check.name):
                 continue
             if uris.get(kept.server) != kept.uri:
                 continue
             try:
                 reads: list[AnyObservation] = [decoder.decode(each) for each in kept.reads]
             except DECODE_ERRORS as error:
-                extra = {"server": kept.server, "check": check.name, "error": str(error)}
+                extra = {"server": kept.server, "check": name, "error": str(error)}
                 log.warning("kept observations cannot be read", extra=extra)
                 continue
             # This program never writes one of another server, or one later than the file.
-            known = kept.server, check.name
+            known = kept.server, name
             for each in reads:
                 if (each.server, each.check) == known and each.ended_at <= self.saved_at:
                     yield self._dated(each)
@@ -133,10 +140,12 @@ def save_kept(
 
 def _records_of(cluster: Cluster, check: str, seen: ObservationsByServer[Any]) -> Iterator[_Record]:
     uris = {server.id: server.uri for server in cluster.servers}
+    kind = next((each.check.name for each in cluster.checks if each.name == check), check)
+    of = {"cluster": cluster.name, "check": check, "kind": "" if kind == check else kind}
     for server, reads in seen.items():
         if server in uris:
             raw = [msgspec.Raw(msgspec.json.encode(each)) for each in reads]
-            yield _Record(uris[server], raw, cluster=cluster.name, check=check, server=server)
+            yield _Record(uris[server], raw, server=server, **of)
 
 
 def load_kept(path: Path, now: Callable[[], MonotonicSeconds] = monotonic) -> KeptObservations:

@@ -74,7 +74,7 @@ def _with_effects(cluster: Cluster, effects: frozenset[CheckEffect]) -> Cluster:
     wanted = tuple(
         planned
         for planned in cluster.round_checks
-        if planned.check.name in SESSION or planned.effect in effects
+        if planned.name in SESSION or planned.effect in effects
     )
     return replace(cluster, checks=wanted)
 
@@ -125,7 +125,7 @@ def evaluate_cluster(  # noqa: PLR0913  tests pass the pause
 
 
 def _selected_checks(cluster: Cluster, names: Sequence[str]) -> list[ConfiguredCheck]:
-    return [p for p in cluster.checks if p.check.name in SESSION or p.check.name in names]
+    return [p for p in cluster.checks if p.name in SESSION or p.name in names]
 
 
 def _observations(done: Iterable[Future[list[AnyObservation]]]) -> list[AnyObservation]:

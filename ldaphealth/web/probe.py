@@ -128,7 +128,7 @@ def _target(settings: Settings, target: str) -> tuple[Cluster, frozenset[str]]:
 def _with_checks(cluster: Cluster, module: str) -> Cluster:
     """Return the cluster with the requested checks, and the steps of every session."""
     reading = [each for each in cluster.round_checks if each.check.name not in WRITING]
-    known = [each.check.name for each in reading]
+    known = [each.name for each in reading]
     requested = module.split(",") if module else known
     for name in requested:
         if name in WRITING:
@@ -139,7 +139,7 @@ def _with_checks(cluster: Cluster, module: str) -> Cluster:
                 f"no module {name[:LONGEST_NAME]!a}: it must be a check of the cluster, or a "
                 f"comma-separated list of them{hint}"
             )
-    chosen = (each for each in reading if each.check.name in SESSION.union(requested))
+    chosen = (each for each in reading if each.name in SESSION.union(requested))
     return replace(cluster, checks=tuple(chosen))
 
 

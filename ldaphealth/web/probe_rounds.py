@@ -130,7 +130,7 @@ class ProbeRounds:
         """
         known: dict[str, Sequence[AnyObservation]] = {}
         live = self._source.live_state.view.clusters.get(request.cluster.name, {})
-        checks = {each.check.name for each in request.cluster.round_checks}
+        checks = {each.name for each in request.cluster.round_checks}
         oldest = monotonic() - VALID_ROUNDS * request.cluster.interval_seconds
         state.refused = {key: of for key, of in state.refused.items() if began_at(of) > oldest}
         for server in request.cluster.servers:

@@ -55,6 +55,21 @@ def test_these_checks_are_left_out_behind_a_balancer() -> None:
     }
 
 
+def test_a_cluster_may_have_several_checks_of_these_kinds() -> None:
+    assert {name for name, check in BUILT_IN.items() if not check.why_single} == {
+        "search",
+        "compare",
+    }
+
+
+def test_these_may_run_in_some_rounds_and_with_an_account_of_their_own() -> None:
+    assert {name for name, check in BUILT_IN.items() if not check.why_bound} == {
+        "search",
+        "compare",
+        "write",
+    }
+
+
 def test_surveys_stand_after_the_checks_of_a_session() -> None:
     is_survey = [check.survey is not None for check in BUILT_IN.values()]
 

@@ -135,6 +135,9 @@ FAILURES = {
     "StartTLS while unavailable": failed(
         "connect", FailureKind.RESULT, "unavailable", told="unavailable", by=HARD
     ),
+    "search on the session of an account that is lost": failed(
+        "search", FailureKind.OTHER_SESSION, told="other_session", by=SOFT
+    ),
     "search while busy": failed("search", FailureKind.RESULT, "busy", told="busy", by=HARD),
     "search without the entry": failed(
         "search", FailureKind.RESULT, "noSuchObject", told="noSuchObject", by=EXPECTATION

@@ -12,7 +12,15 @@ from ldaphealth.checks.session import Facts
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.judging.summaries import probes, summaries
-from ldaphealth.model import AnyObservation, CheckEffect, Failure, FailureKind
+from ldaphealth.model import (
+    AnyObservation,
+    BindMethod,
+    CheckEffect,
+    Credentials,
+    Failure,
+    FailureKind,
+    Secret,
+)
 from ldaphealth.settings import ConfiguredCheck
 from tests.checks.seen import cluster, planned, saw
 
@@ -41,6 +49,15 @@ def test_a_check_that_cannot_remove_the_server_makes_no_failed_probe() -> None:
     found = list(summaries(CHECKS, probe(1.0, failed="monitor")))
 
     assert [each.facts for each in found] == [Facts("", 0.0)]
+
+
+def test_a_failure_of_a_second_session_makes_no_failed_probe() -> None:
+    """An account that is refused is not tried in each probe, so its share says nothing."""
+    account = Credentials(BindMethod.SIMPLE, "cn=web", Secret("x"))
+    checks = (*CHECKS[:2], replace(planned("search"), credentials=account), CHECKS[-1])
+    seen = [*probe(1.0), saw("search", at=2.0, failure=RESET)]
+
+    assert [each.facts for each in summaries(checks, seen)] == [Facts("", 0.0)]
 
 
 def test_without_a_check_that_summarizes_there_is_none() -> None:

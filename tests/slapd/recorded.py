@@ -19,7 +19,7 @@ from ldaphealth import settings
 from ldaphealth.agent.agent import Agent
 from ldaphealth.model import Finding, Server, State, Verdict
 from ldaphealth.publishers.publication import Publication
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import AgentSettings, ConfiguredCheck, Settings
 from tests.slapd.watched import watched
 
 AT_ONCE = settings.Settle(fall_soft=1, rise=1, min_out_seconds=0, ramp_seconds=0)
@@ -32,10 +32,10 @@ class Recorded:
     """An agent that looks every `interval_seconds`; a context manager.
 
     It believes what it sees at once, so that a test knows when. `params` are those of checks by
-    name, in place of their defaults; `servers` replace all nodes.
+    name, in place of their defaults; `servers` replace all nodes; `named` are more checks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a test may need
         self,
         cluster: Cluster,
         checks: tuple[str, ...] = ("replication",),
@@ -43,6 +43,7 @@ class Recorded:
         interval_seconds: float = 0.2,
         params: Mapping[str, Any] = {},
         servers: Sequence[Server] = (),
+        named: Sequence[ConfiguredCheck] = (),
     ) -> None:
         asked = watched(cluster, checks=("connect", "bind", *checks, "unbind"))
         planned = tuple(
@@ -51,7 +52,7 @@ class Recorded:
         self.asked = replace(
             asked,
             servers=(*servers,) or asked.servers,
-            checks=planned,
+            checks=(*planned[:-1], *named, planned[-1]),
             min_in_service=1,
             interval_seconds=interval_seconds,
             settle=AT_ONCE,

@@ -25,7 +25,7 @@ INTERVAL_SECONDS = 0.5
 DEADLINE_SECONDS = 1.0
 CONFIG = """\
 agent: {{runtime_directory: "{run}", state_directory: "{state}"{more}}}
-credentials: {{probe: {{dn: "{dn}", password_file: "{password_file}"}}}}
+credentials: {{probe: {{dn: "{dn}", password_file: "{password_file}"}}{more_credentials}}}
 clusters:
   c:
     suffix: {suffix}
@@ -51,6 +51,7 @@ class RunningAgent:
     deadline_seconds: float = DEADLINE_SECONDS
     more: str = ""  # settings of the agent, beginning with a comma
     more_checks: str = ""
+    more_credentials: str = ""  # beginning with a comma
     program: RunningProgram = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +89,7 @@ class RunningAgent:
                 servers=", ".join(f"{node.name}: '{node.uri}'" for node in nodes),
                 canaries=CANARIES,
                 more=self.more,
+                more_credentials=self.more_credentials,
             )
             + f"      {self.more_checks}\n"
         )

@@ -179,6 +179,29 @@ def test_what_belongs_to_no_cluster_or_check_any_more_is_left(pool: Pool, path: 
     assert {each.server for each in remembered.of(FOUR)} == {f"c/s{n}" for n in range(4)}
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "is_known"),
+    [
+        pytest.param("lag", "replication", True, id="the same"),
+        pytest.param("late", "replication", False, id="another name"),
+        pytest.param("lag", "propagation", False, id="another kind"),
+    ],
+)
+def test_what_was_seen_is_of_a_check_of_that_name_and_kind(
+    path: Path, name: str, kind: str, is_known: bool
+) -> None:
+    before = replace(
+        FOUR, checks=(planned("connect"), replace(planned("replication"), alias="lag"))
+    )
+    seen = {"lag": {"c/s0": [replace(read("s0", 900.0, 1.0), check="lag")]}}
+    save_kept(path, [(before, seen)], now=lambda: NOW)
+    known = load_kept(path, now=lambda: NOW + 1)
+
+    params = planned("replication").params
+    after = replace(FOUR, checks=(replace(planned(kind, params), alias=name),))
+    assert [each.check for each in known.of(after)] == ([name] if is_known else [])
+
+
 def test_the_file_is_small_whatever_was_read(pool: Pool, path: Path) -> None:
     saved(pool, path)
 

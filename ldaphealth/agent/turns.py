@@ -1,0 +1,59 @@
+"""Which checks are due in a round of a server: those with `every` run in some rounds only. Pure.
+
+pool.py notes each round, and asks before the next one. While a check does not run, its newest
+observation stands. That must not count as more evidence, so a check runs in each round while its
+result may change the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container
+from zlib import crc32
+
+from ldaphealth.guard import ServerMemory, is_in_doubt
+from ldaphealth.model import Server
+from ldaphealth.settings import Cluster, ConfiguredCheck
+
+
+class Turns:
+    """The rounds of each server of a cluster, and the checks that need not run in the next one."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[str, int] = {}
+        self._good: dict[str, frozenset[str]] = {}  # checks, since the latest failed session
+
+    def note(
+        self, server: str, seen: Collection[str], bad: Container[str], *, is_complete: bool
+    ) -> None:
+        """Note a round: the checks that were seen, and those whose findings are not all OK.
+
+        After a session that failed, what was seen before it proves nothing, so all are due again.
+        """
+        self._rounds[server] = self._rounds.get(server, 0) + 1
+        before = self._good.get(server, frozenset()) if is_complete else ()
+        self._good[server] = frozenset(each for each in (*before, *seen) if each not in bad)
+
+    def due(
+        self, cluster: Cluster, server: Server, past: ServerMemory | None
+    ) -> tuple[ConfiguredCheck, ...]:
+        """Return the checks of the next round of a server, in order."""
+        checks = cluster.round_checks_of(server)
+        if all(each.every == 1 for each in checks):
+            return checks
+        if past is None or is_in_doubt(past, cluster.settle) or past.leaning:
+            return checks
+        good = self._good.get(server.id, frozenset()).difference(past.failing)
+        number = self._rounds.get(server.id, 0)
+        return tuple(
+            each for each in checks if each.name not in good or _has_turn(each, server, number)
+        )
+
+    def forget(self) -> None:
+        """Make all checks due in the next round: their settings are new."""
+        self._good.clear()
+
+
+def _has_turn(configured: ConfiguredCheck, server: Server, number: int) -> bool:
+    """Return whether it is the turn of a check; servers take their turns in different rounds."""
+    first = crc32(f"{server.id} {configured.name}".encode())
+    return (number + first) % configured.every == 0
