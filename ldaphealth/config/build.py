@@ -27,6 +27,7 @@ from ldaphealth.model import (
     BindMethod,
     CheckEffect,
     Credentials,
+    PasswordSource,
     Server,
     ServerSettings,
     SettingMistakes,
@@ -84,7 +85,7 @@ def _credentials(path: str, entry: CredentialsEntry, problems: Problems) -> Cred
     except ValueError as error:
         problems.add(f"{path}.{key}", str(error))
         return Credentials()
-    return Credentials(method=method, dn=entry.dn, password=secret)
+    return Credentials(password=secret, **_inherited(PasswordSource, entry))
 
 
 def _floor(path: str, entry: ClusterEntry, problems: Problems) -> int:

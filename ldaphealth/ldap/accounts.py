@@ -1,0 +1,220 @@
+"""How often a password is tried: what the servers of a cluster have said of it so far.
+
+A server locks an account after a few binds with a wrong password (`pwdMaxFailure`,
+slapo-ppolicy(5)), and replication may count those at all servers together. So after a refusal one
+other server is tried, which shows whether the password is wrong or that server. If it refuses as
+well, no server is tried until a pause has passed, then one. All sessions of a process share one
+`Accounts`. Another password of the same account begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from threading import Condition
+from time import monotonic
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.model import Failure, Secret, Server
+from ldaphealth.text.duration import duration
+
+OPINIONS = 2  # servers that refuse a password which none has accepted since: it is wrong
+MOST_DOUBLINGS = 4
+# A bind that may be the first refusal is waited for, so that not all servers are tried at once.
+HANDOVER_SECONDS = 0.5  # then the next server is tried as well: this one may hang
+MOST_WAIT_SECONDS = 1.0
+WAIT_PART = 0.5  # of the time until the deadline
+KEPT_SECONDS = 3600.0  # between two binds that use up grace logins
+
+Key = tuple[str, str, Secret | None]  # cluster, DN, password
+
+
+class Turn(Enum):
+    """What a session that wants to bind does now."""
+
+    TRY = "try"
+    WAIT = "wait"  # another bind with this password is in progress, whose end shows more
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """The latest refusal of a password by one server, or what else forbids to use it up.
+
+    `times` counts the refusals in a row. `holds_everywhere`: no other server need be tried.
+    """
+
+    server: str
+    at: MonotonicSeconds
+    retry_at: MonotonicSeconds
+    failure: Failure
+    times: int = 1
+    holds_everywhere: bool = False
+
+    def failure_at(self, server: Server, now: MonotonicSeconds) -> Failure:
+        """Return the failure of a session with a server that is not tried now."""
+        _, _, name = self.server.partition("/")
+        where = "" if self.server == server.id else f" by {name}, so not tried here"
+        ago, left = duration(now - self.at), duration(max(1.0, self.retry_at - now))
+        detail = f"{self.failure.detail} (seen {ago} ago{where}; tried again in {left})"
+        return replace(self.failure, detail=detail)
+
+
+class Account:
+    """One password of one account in one cluster. Times are those of the caller's clock.
+
+    A refusal is in doubt while no server has accepted the password since. Then the password may be
+    wrong. A refusal that is not in doubt is the problem of its server.
+    """
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        self._accepted_at: MonotonicSeconds | None = None
+        self._refusals: dict[str, Refusal] = {}
+        self._trying: dict[str, MonotonicSeconds] = {}
+        self._untried: set[str] = set()  # servers that have wanted to bind, without a result yet
+
+    def turn(self, server: str, now: MonotonicSeconds, *, may_wait: bool = True) -> Turn | Refusal:
+        """Return what a session with the server does now; a Refusal: it must not bind."""
+        own, doubted = self._refusals.get(server), self._doubted()
+        if own is None:
+            self._untried.add(server)
+        is_open = self._accepted_at is not None and not doubted
+        if not is_open and may_wait and self._is_tried(now):
+            return Turn.WAIT
+        if not doubted:
+            return own if own is not None and self._is_paused(own, now) else Turn.TRY
+        latest = max(doubted, key=lambda each: each.at)
+        if any(each.holds_everywhere and now < each.retry_at for each in doubted):
+            return latest
+        if own is None and len(doubted) < OPINIONS:
+            return latest if self._is_tried(now) else Turn.TRY
+        due = max(each.retry_at for each in doubted)
+        if own is not None and self._untried:
+            due += self.retry_after_seconds  # one that has not refused yet is tried first
+        return latest if now < due or self._is_tried(now) else Turn.TRY
+
+    def began(self, server: str, now: MonotonicSeconds) -> None:
+        """Note that a bind is in progress."""
+        self._trying[server] = now
+
+    def ended(self, server: str) -> None:
+        """Note that it has ended, whatever its result."""
+        self._trying.pop(server, None)
+        self._untried.discard(server)
+
+    def accepted(self, server: str, now: MonotonicSeconds) -> None:
+        """Note that the server accepted the password."""
+        self._accepted_at = now
+        self._refusals.pop(server, None)
+
+    def refused(
+        self, server: str, now: MonotonicSeconds, failure: Failure, *, is_guessed: bool
+    ) -> None:
+        """Note that the server refused it. `is_guessed`: the next attempt may lock the account."""
+        own, doubted = self._refusals.get(server), self._doubted()
+        before = [each.times for each in doubted] if own or len(doubted) >= OPINIONS else []
+        times = 1 + max([*before, own.times if own else 0])
+        doublings = min(times - 1, MOST_DOUBLINGS) if is_guessed else 0
+        retry_at = now + self.retry_after_seconds * 2**doublings
+        self._refusals[server] = Refusal(
+            server=server, at=now, retry_at=retry_at, failure=failure, times=times
+        )
+
+    def keep(self, server: str, now: MonotonicSeconds, failure: Failure) -> None:
+        """Note that each bind, at any server, uses up what the operator may need."""
+        retry_at = now + KEPT_SECONDS
+        self._refusals[server] = Refusal(
+            server=server, at=now, retry_at=retry_at, failure=failure, holds_everywhere=True
+        )
+
+    def retry_soon(self, now: MonotonicSeconds) -> None:
+        """End the pauses of refusals that are `retry_after_seconds` old, soon for the others."""
+        self._refusals = {
+            key: replace(
+                each, retry_at=min(each.retry_at, max(now, each.at + self.retry_after_seconds))
+            )
+            for key, each in self._refusals.items()
+        }
+
+    def _doubted(self) -> list[Refusal]:
+        since = self._accepted_at
+        return [each for each in self._refusals.values() if since is None or each.at >= since]
+
+    def _is_paused(self, own: Refusal, now: MonotonicSeconds) -> bool:
+        """Return whether a server that alone refuses is not tried now; one refusal is confirmed."""
+        return own.times > 1 and now < own.retry_at
+
+    def _is_tried(self, now: MonotonicSeconds) -> bool:
+        return any(now - began < HANDOVER_SECONDS for began in self._trying.values())
+
+
+class Accounts:
+    """The accounts of all clusters. Threads share it."""
+
+    def __init__(self, now: Callable[[], MonotonicSeconds] = monotonic) -> None:
+        self._now = now
+        self._accounts: dict[Key, Account] = {}
+        self._changed = Condition()
+
+    def begin(self, server: Server, deadline: Deadline) -> Failure | None:
+        """Return why the session must not bind now. None: it binds, and calls `end`."""
+        with self._changed:
+            account = self._account(server)
+            until = self._now() + min(MOST_WAIT_SECONDS, WAIT_PART * deadline.left("bind"))
+            while True:
+                now = self._now()
+                turn = account.turn(server.id, now, may_wait=now < until)
+                if turn is Turn.TRY:
+                    account.began(server.id, now)
+                    return None
+                if isinstance(turn, Refusal):
+                    return turn.failure_at(server, now)
+                self._changed.wait(min(HANDOVER_SECONDS, until - now))
+
+    def end(
+        self,
+        server: Server,
+        failure: Failure | None,
+        *,
+        is_refused: bool = False,
+        is_guessed: bool = False,
+    ) -> None:
+        """Note the result of a bind.
+
+        `failure` is None if it was accepted. `is_refused`: because of the account or the password.
+        """
+        with self._changed:
+            account, now = self._account(server), self._now()
+            account.ended(server.id)
+            if failure is None:
+                account.accepted(server.id, now)
+            elif is_refused:
+                account.refused(server.id, now, failure, is_guessed=is_guessed)
+            self._changed.notify_all()
+
+    def keep(self, server: Server, failure: Failure) -> None:
+        """Have no server bind for an hour: each bind would use up a grace login."""
+        with self._changed:
+            self._account(server).keep(server.id, self._now(), failure)
+
+    def reload(self, servers: Iterable[Server]) -> None:
+        """Forget the accounts of other servers, and try refused passwords again soon."""
+        with self._changed:
+            used = {_key(server) for server in servers}
+            self._accounts = {key: each for key, each in self._accounts.items() if key in used}
+            for account in self._accounts.values():
+                account.retry_soon(self._now())
+
+    def _account(self, server: Server) -> Account:
+        key, seconds = _key(server), server.credentials.retry_after_seconds
+        if key not in self._accounts:
+            self._accounts[key] = Account(seconds)
+        self._accounts[key].retry_after_seconds = seconds
+        return self._accounts[key]
+
+
+def _key(server: Server) -> Key:
+    return server.cluster, server.credentials.dn.lower(), server.credentials.password
