@@ -19,9 +19,9 @@ from ldaphealth.checks.duration import judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Range, Thresholds, at_most
 from ldaphealth.ldap.password_policy import (
     CAUSES,
+    account_sentence,
     expiry_sentence,
     grace_sentence,
-    sentence,
 )
 from ldaphealth.model import CheckEffect, Finding, State, Trust
 from ldaphealth.text.duration import duration
@@ -76,7 +76,7 @@ def _judge_account(view: View[Facts], params: Params) -> Iterator[Finding]:
     facts, credentials, uri = view.facts, view.server.credentials, view.server.uri
     if facts.must_change:
         cause = next(each for each in CAUSES if each.name == "must_change")
-        summary = sentence(cause, credentials, uri)
+        summary = account_sentence(cause, credentials, uri)
         yield view.finding(State.CRITICAL, "must_change", summary, trust=Trust.INFORMATIVE)
     if facts.has_expired or facts.grace_logins is not None:
         summary = grace_sentence(facts.grace_logins, credentials, uri)

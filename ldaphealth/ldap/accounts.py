@@ -9,7 +9,7 @@ well, no server is tried until a pause has passed, then one. All sessions of a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import Enum
 from threading import Condition
 from time import monotonic
@@ -56,10 +56,12 @@ class Refusal(Struct, frozen=True, kw_only=True):
     def failure_at(self, server: Server, now: MonotonicSeconds) -> Failure:
         """Return the failure of a session with a server that is not tried now."""
         _, _, name = self.server.partition("/")
-        where = "" if self.server == server.id else f" by {name}, so not tried here"
+        where = "" if self.server == server.id else f" by {name}"
         ago, left = duration(now - self.at), duration(max(1.0, self.retry_at - now))
-        detail = f"{self.failure.detail} (seen {ago} ago{where}; tried again in {left})"
-        return replace(self.failure, detail=detail)
+        detail = f"not tried again for {left}, as it was refused{where} {ago} ago"
+        if self.holds_everywhere:
+            detail = f"not tried again for {left}, to use up nothing"
+        return replace(self.failure, detail=f"{detail}: {self.failure.detail}")
 
 
 class Account:
@@ -71,6 +73,7 @@ class Account:
 
     def __init__(self, retry_after_seconds: float) -> None:
         self.retry_after_seconds = retry_after_seconds
+        self._used_at: MonotonicSeconds = 0.0
         self._accepted_at: MonotonicSeconds | None = None
         self._refusals: dict[str, Refusal] = {}
         self._trying: dict[str, MonotonicSeconds] = {}
@@ -78,6 +81,7 @@ class Account:
 
     def turn(self, server: str, now: MonotonicSeconds, *, may_wait: bool = True) -> Turn | Refusal:
         """Return what a session with the server does now; a Refusal: it must not bind."""
+        self._used_at = now
         own, doubted = self._refusals.get(server), self._doubted()
         if own is None:
             self._untried.add(server)
@@ -129,6 +133,10 @@ class Account:
         self._refusals[server] = Refusal(
             server=server, at=now, retry_at=retry_at, failure=failure, holds_everywhere=True
         )
+
+    def is_needed(self, now: MonotonicSeconds) -> bool:
+        """Return whether there is a refusal to remember, and sessions still use the password."""
+        return bool(self._refusals) and now - self._used_at < KEPT_SECONDS
 
     def retry_soon(self, now: MonotonicSeconds) -> None:
         """End the pauses of refusals that are `retry_after_seconds` old, soon for the others."""
@@ -200,13 +208,15 @@ class Accounts:
         with self._changed:
             self._account(server).keep(server.id, self._now(), failure)
 
-    def reload(self, servers: Iterable[Server]) -> None:
-        """Forget the accounts of other servers, and try refused passwords again soon."""
+    def reload(self) -> None:
+        """Try refused passwords again soon, and forget what is not used any more."""
         with self._changed:
-            used = {_key(server) for server in servers}
-            self._accounts = {key: each for key, each in self._accounts.items() if key in used}
+            now = self._now()
+            self._accounts = {
+                key: account for key, account in self._accounts.items() if account.is_needed(now)
+            }
             for account in self._accounts.values():
-                account.retry_soon(self._now())
+                account.retry_soon(now)
 
     def _account(self, server: Server) -> Account:
         key, seconds = _key(server), server.credentials.retry_after_seconds

@@ -35,8 +35,9 @@ class Cause(Struct, frozen=True, kw_only=True):
     """Why a server refuses an account, or what it may not do, and how that is said.
 
     `error` is that of the control, `sub_code` that of Active Directory, `text` the beginning of
-    the message of 389 in lower case. `means` and `remedy` are phrases with `{dn}`, `{password}`
-    (where it comes from), `{uri}` and `{option}` (of ldapwhoami(1), for the password).
+    the message of 389 in lower case. `means` and `remedy` are phrases about `{account}` or its
+    `{password}`, both with the DN and where the password comes from; `{uri}` is the server and
+    `{option}` an option of ldapwhoami(1) for the password.
 
     `is_guessed`: nothing shows that the password is right, so each attempt may count towards the
     limit at which the server locks the account.
@@ -51,9 +52,9 @@ class Cause(Struct, frozen=True, kw_only=True):
     is_guessed: bool = False
 
 
-LOCKED = "{dn} is locked, usually after too many wrong passwords"
-WRONG_FIRST = "correct {password} first if it is wrong"
-NEW_PASSWORD = "set another one (`ldappasswd -x -H {uri} -D ADMIN -W -S DN`), and in {password}"  # noqa: S105
+NEW_PASSWORD = "set another one (`ldappasswd -x -H {uri} -D ADMIN -W -S DN`) and write it there"  # noqa: S105
+LOCKED = "{account} is locked, usually after wrong passwords"
+UNLOCK = "correct the password if it is wrong, then "
 
 CAUSES: tuple[Cause, ...] = (
     Cause(
@@ -61,92 +62,87 @@ CAUSES: tuple[Cause, ...] = (
         error=0,
         sub_code="532",
         text="password expired",
-        means="the password of {dn} has expired",
+        means="{password} has expired",
         remedy=NEW_PASSWORD,
     ),
     Cause(
         name="locked",
         error=1,
         means=LOCKED,
-        remedy=f"{WRONG_FIRST}, then delete `pwdAccountLockedTime` of the entry",
+        remedy=f"{UNLOCK}delete `pwdAccountLockedTime` of the entry",
     ),
     Cause(
         name="locked",
         text="exceed password retry limit",
         means=LOCKED,
-        remedy=f"{WRONG_FIRST}, then delete `accountUnlockTime` of the entry",
+        remedy=f"{UNLOCK}delete `accountUnlockTime` of the entry",
     ),
-    Cause(
-        name="locked",
-        sub_code="775",
-        means=LOCKED,
-        remedy=f"{WRONG_FIRST}, then `Unlock-ADAccount`",
-    ),
+    Cause(name="locked", sub_code="775", means=LOCKED, remedy=f"{UNLOCK}`Unlock-ADAccount`"),
     Cause(
         name="must_change",
         error=2,
         sub_code="773",
-        means="the password of {dn} was reset and must be changed before the account can do "
-        "anything else",
-        remedy="change it as the account itself (`ldappasswd -x -H {uri} -D DN -W -S`) and write "
-        "it to {password}, or delete `pwdReset` of the entry",
+        means="{password} was reset and must be changed before anything else",
+        remedy="change it (`ldappasswd -x -H {uri} -D DN -W -S`) and write it there, or delete "
+        "`pwdReset` of the entry",
     ),
     Cause(
         name="wrong_password",
         sub_code="52e",
-        means="the password of {dn} is wrong",
-        remedy="correct {password}, which must hold what the server has",
+        means="{password} is wrong",
+        remedy="correct it there: `ldapwhoami -x -H {uri} -D DN {option}` shows when it is right",
         is_guessed=True,
     ),
     Cause(
         name="no_account",
         sub_code="525",
-        means="there is no account {dn}",
-        remedy="correct `dn` of the credentials with {password}",
+        means="{account} does not exist",
+        remedy="correct `dn` of these credentials",
+        is_guessed=True,
     ),
     Cause(
         name="not_now",
         sub_code="530",
-        means="{dn} may not log on at this time",
-        remedy="extend its `logonHours`; the password is that of {password}",
+        means="{account} may not log on at this time",
+        remedy="extend its `logonHours`",
     ),
     Cause(
         name="not_here",
         sub_code="531",
-        means="{dn} may not log on from this host",
-        remedy="add this host to its `userWorkstations`; the password is that of {password}",
+        means="{account} may not log on from this host",
+        remedy="add this host to its `userWorkstations`",
     ),
     Cause(
         name="disabled",
         sub_code="533",
-        means="{dn} is disabled",
-        remedy="`Enable-ADAccount`; the password is that of {password}",
+        means="{account} is disabled",
+        remedy="`Enable-ADAccount` enables it",
     ),
     Cause(
         name="disabled",
         text="account inactivated",
-        means="{dn} is inactivated",
-        remedy="`dsidm account unlock`; the password is that of {password}",
+        means="{account} is inactivated",
+        remedy="`dsidm account unlock` activates it",
     ),
     Cause(
         name="disabled",
         text="account inactivity limit exceeded",
-        means="{dn} was not used for too long and is inactivated",
-        remedy="`dsidm account unlock`; the password is that of {password}",
+        means="{account} was not used for too long and is inactivated",
+        remedy="`dsidm account unlock` activates it",
     ),
     Cause(
         name="account_expired",
         sub_code="701",
-        means="the account {dn} has expired",
-        remedy="extend its `accountExpires`; the password is that of {password}",
+        means="{account} has expired",
+        remedy="extend its `accountExpires`",
     ),
 )
 
 # What a server that names no cause may mean by invalidCredentials: none of the above is ruled out.
 REFUSED = Cause(
     name="refused",
-    means="the password of {dn} is wrong, or the account is unknown, locked or expired",
-    remedy="compare {password} with what `ldapwhoami -x -H {uri} -D DN {option}` accepts",
+    means="{password} is wrong, or the account is unknown, locked or expired",
+    remedy="try `ldapwhoami -x -H {uri} -D DN {option}`",
     is_guessed=True,
 )
 
@@ -227,7 +223,7 @@ def _expiring(value: bytes | None) -> int | None:
     return int(text)
 
 
-def sentence(cause: Cause, credentials: Credentials, uri: str) -> str:
+def account_sentence(cause: Cause, credentials: Credentials, uri: str) -> str:
     """Return what is wrong with an account, and the next step: one line with its DN and file."""
     return _phrase(f"{cause.means}; {cause.remedy}", credentials, uri)
 
@@ -238,20 +234,21 @@ def grace_sentence(logins: int | None, credentials: Credentials, uri: str) -> st
     `logins` is how many more times, None if the server does not say.
     """
     left = f"{logins or 'no'} grace login{'s' if logins != 1 else ''} left"
-    still = "the server still accepts it" if logins is None else f"{left}"
-    return _phrase(f"the password of {{dn}} has expired: {still}; {NEW_PASSWORD}", credentials, uri)
+    still = "the server still accepts it" if logins is None else left
+    return _phrase(f"{{password}} has expired, {still}; {NEW_PASSWORD}", credentials, uri)
 
 
 def expiry_sentence(when: str, credentials: Credentials, uri: str) -> str:
     """Return that the password expires, such as "in 10 days", and the next step."""
-    return _phrase(f"the password of {{dn}} expires {when}; {NEW_PASSWORD}", credentials, uri)
+    return _phrase(f"{{password}} expires {when}; {NEW_PASSWORD}", credentials, uri)
 
 
 def _phrase(text: str, credentials: Credentials, uri: str) -> str:
-    file, variable = credentials.password_file, credentials.password_env
+    dn, file, variable = credentials.dn, credentials.password_file, credentials.password_env
+    where = file or (f"the environment variable {variable}" if variable else "")
     return text.format(
-        dn=credentials.dn,
-        password=file or (f"the environment variable {variable}" if variable else "its client"),
+        password=f"the password of {dn}" + (f" in {where}" if where else ""),
+        account=dn + (f" (password in {where})" if where else ""),
         uri=uri,
         option=f"-y {file}" if file else "-W",
     )

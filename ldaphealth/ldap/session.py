@@ -18,7 +18,12 @@ from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Resp
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
-from ldaphealth.ldap.password_policy import LONGEST_SENTENCE, NOTHING, PolicyAnswer, sentence
+from ldaphealth.ldap.password_policy import (
+    LONGEST_SENTENCE,
+    NOTHING,
+    PolicyAnswer,
+    account_sentence,
+)
 from ldaphealth.ldap.resolver import resolve
 from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
@@ -452,7 +457,7 @@ class Session:
         detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
         cause = self.policy.cause
         if cause is not None and name in RESTRICTED:
-            why = sentence(cause, self.server.credentials, self.server.uri)
+            why = account_sentence(cause, self.server.credentials, self.server.uri)
             detail = printable(f"{detail}; {why}", LONGEST_SENTENCE)
         return SessionError(Failure(kind, detail, name, answered=True))
 

@@ -17,9 +17,9 @@ from ldaphealth.ldap.password_policy import (
     REFUSED,
     REQUEST,
     PolicyAnswer,
+    account_sentence,
     grace_sentence,
     policy_answer,
-    sentence,
 )
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
@@ -60,7 +60,7 @@ def simple_bind(server: Server, accounts: Accounts, exchange: BindExchange) -> P
         raise SessionError(failure)
     if answer.grace_logins is not None:
         what = grace_sentence(answer.grace_logins, server.credentials, server.uri)
-        accounts.keep(server, _refused_failure(f"{what}; no bind uses them up"))
+        accounts.keep(server, _refused_failure(what))
     return answer
 
 
@@ -76,7 +76,9 @@ def refused_bind(server: Server, result: Result, answer: PolicyAnswer) -> Failur
     if cause is None and result.code_name == INVALID_CREDENTIALS:
         cause = REFUSED
     if cause is not None:
-        return _refused_failure(f"{sentence(cause, server.credentials, server.uri)}; {said}")
+        return _refused_failure(
+            f"{account_sentence(cause, server.credentials, server.uri)}; {said}"
+        )
     detail = printable(f"{said}, as {server.credentials.dn}", LONGEST_SENTENCE)
     return Failure(FailureKind.BIND, detail, result.code_name, answered=True)
 
