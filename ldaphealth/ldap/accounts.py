@@ -17,7 +17,6 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, Secret, Server
 from ldaphealth.text.duration import duration
@@ -30,6 +29,7 @@ MOST_WAIT_SECONDS = 1.0
 WAIT_PART = 0.5  # of the time until the deadline
 KEPT_SECONDS = 3600.0  # between two binds that use up grace logins
 
+Seconds = float  # on a clock of the caller that never steps
 Key = tuple[str, str, Secret | None]  # cluster, DN, password
 
 
@@ -47,13 +47,13 @@ class Refusal(Struct, frozen=True, kw_only=True):
     """
 
     server: str
-    at: MonotonicSeconds
-    retry_at: MonotonicSeconds
+    at: Seconds
+    retry_at: Seconds
     failure: Failure
     times: int = 1
     holds_everywhere: bool = False
 
-    def failure_at(self, server: Server, now: MonotonicSeconds) -> Failure:
+    def failure_at(self, server: Server, now: Seconds) -> Failure:
         """Return the failure of a session with a server that is not tried now."""
         _, _, name = self.server.partition("/")
         where = "" if self.server == server.id else f" by {name}"
@@ -64,6 +64,16 @@ class Refusal(Struct, frozen=True, kw_only=True):
         return replace(self.failure, detail=f"{detail}: {self.failure.detail}")
 
 
+class AccountState(Struct, frozen=True):
+    """What is known of a password: when a server accepted it last, and the refusals."""
+
+    accepted_at: float | None = None
+    refusals: tuple[Refusal, ...] = ()
+
+
+UNKNOWN = AccountState()
+
+
 class Account:
     """One password of one account in one cluster. Times are those of the caller's clock.
 
@@ -71,15 +81,20 @@ class Account:
     wrong. A refusal that is not in doubt is the problem of its server.
     """
 
-    def __init__(self, retry_after_seconds: float) -> None:
+    def __init__(self, retry_after_seconds: float, known: AccountState = UNKNOWN) -> None:
         self.retry_after_seconds = retry_after_seconds
-        self._used_at: MonotonicSeconds = 0.0
-        self._accepted_at: MonotonicSeconds | None = None
-        self._refusals: dict[str, Refusal] = {}
-        self._trying: dict[str, MonotonicSeconds] = {}
+        self._used_at: Seconds = 0.0
+        self._accepted_at = known.accepted_at
+        self._refusals = {each.server: each for each in known.refusals}
+        self._trying: dict[str, Seconds] = {}
         self._untried: set[str] = set()  # servers that have wanted to bind, without a result yet
 
-    def turn(self, server: str, now: MonotonicSeconds, *, may_wait: bool = True) -> Turn | Refusal:
+    @property
+    def state(self) -> AccountState:
+        """Return what is known."""
+        return AccountState(self._accepted_at, tuple(self._refusals.values()))
+
+    def turn(self, server: str, now: Seconds, *, may_wait: bool = True) -> Turn | Refusal:
         """Return what a session with the server does now; a Refusal: it must not bind."""
         self._used_at = now
         own, doubted = self._refusals.get(server), self._doubted()
@@ -100,7 +115,7 @@ class Account:
             due += self.retry_after_seconds  # one that has not refused yet is tried first
         return latest if now < due or self._is_tried(now) else Turn.TRY
 
-    def began(self, server: str, now: MonotonicSeconds) -> None:
+    def began(self, server: str, now: Seconds) -> None:
         """Note that a bind is in progress."""
         self._trying[server] = now
 
@@ -109,14 +124,12 @@ class Account:
         self._trying.pop(server, None)
         self._untried.discard(server)
 
-    def accepted(self, server: str, now: MonotonicSeconds) -> None:
+    def accepted(self, server: str, now: Seconds) -> None:
         """Note that the server accepted the password."""
         self._accepted_at = now
         self._refusals.pop(server, None)
 
-    def refused(
-        self, server: str, now: MonotonicSeconds, failure: Failure, *, is_guessed: bool
-    ) -> None:
+    def refused(self, server: str, now: Seconds, failure: Failure, *, is_guessed: bool) -> None:
         """Note that the server refused it. `is_guessed`: the next attempt may lock the account."""
         own, doubted = self._refusals.get(server), self._doubted()
         before = [each.times for each in doubted] if own or len(doubted) >= OPINIONS else []
@@ -127,18 +140,18 @@ class Account:
             server=server, at=now, retry_at=retry_at, failure=failure, times=times
         )
 
-    def keep(self, server: str, now: MonotonicSeconds, failure: Failure) -> None:
+    def keep(self, server: str, now: Seconds, failure: Failure) -> None:
         """Note that each bind, at any server, uses up what the operator may need."""
         retry_at = now + KEPT_SECONDS
         self._refusals[server] = Refusal(
             server=server, at=now, retry_at=retry_at, failure=failure, holds_everywhere=True
         )
 
-    def is_needed(self, now: MonotonicSeconds) -> bool:
+    def is_needed(self, now: Seconds) -> bool:
         """Return whether there is a refusal to remember, and sessions still use the password."""
         return bool(self._refusals) and now - self._used_at < KEPT_SECONDS
 
-    def retry_soon(self, now: MonotonicSeconds) -> None:
+    def retry_soon(self, now: Seconds) -> None:
         """End the pauses of refusals that are `retry_after_seconds` old, soon for the others."""
         self._refusals = {
             key: replace(
@@ -151,19 +164,26 @@ class Account:
         since = self._accepted_at
         return [each for each in self._refusals.values() if since is None or each.at >= since]
 
-    def _is_paused(self, own: Refusal, now: MonotonicSeconds) -> bool:
+    def _is_paused(self, own: Refusal, now: Seconds) -> bool:
         """Return whether a server that alone refuses is not tried now; one refusal is confirmed."""
         return own.times > 1 and now < own.retry_at
 
-    def _is_tried(self, now: MonotonicSeconds) -> bool:
+    def _is_tried(self, now: Seconds) -> bool:
         return any(now - began < HANDOVER_SECONDS for began in self._trying.values())
 
 
 class Accounts:
-    """The accounts of all clusters. Threads share it."""
+    """The accounts of all clusters. Threads share it.
 
-    def __init__(self, now: Callable[[], MonotonicSeconds] = monotonic) -> None:
-        self._now = now
+    `known` returns what an earlier process knew of a password, on the clock `now`.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float] = monotonic,
+        known: Callable[[Key], AccountState] = lambda _: UNKNOWN,
+    ) -> None:
+        self._now, self._known = now, known
         self._accounts: dict[Key, Account] = {}
         self._changed = Condition()
 
@@ -218,10 +238,15 @@ class Accounts:
             for account in self._accounts.values():
                 account.retry_soon(now)
 
+    def states(self) -> dict[Key, AccountState]:
+        """Return what is known of each password that was used."""
+        with self._changed:
+            return {key: account.state for key, account in self._accounts.items()}
+
     def _account(self, server: Server) -> Account:
         key, seconds = _key(server), server.credentials.retry_after_seconds
         if key not in self._accounts:
-            self._accounts[key] = Account(seconds)
+            self._accounts[key] = Account(seconds, self._known(key))
         self._accounts[key].retry_after_seconds = seconds
         return self._accounts[key]
 
