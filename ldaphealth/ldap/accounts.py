@@ -9,8 +9,10 @@ well, no server is tried until a pause has passed, then one. All sessions of a p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import Enum
+from hashlib import blake2b
 from threading import Condition
 from time import monotonic
 
@@ -18,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import Failure, Secret, Server
+from ldaphealth.model import Failure, Server
 from ldaphealth.text.duration import duration
 
 OPINIONS = 2  # servers that refuse a password which none has accepted since: it is wrong
@@ -30,7 +32,8 @@ WAIT_PART = 0.5  # of the time until the deadline
 KEPT_SECONDS = 3600.0  # between two binds that use up grace logins
 
 Seconds = float  # on a clock of the caller that never steps
-Key = tuple[str, str, Secret | None]  # cluster, DN, password
+Key = tuple[str, str, bytes]  # cluster, DN, and a digest that tells passwords apart
+DIGEST_KEY = os.urandom(32)  # of this process
 
 
 class Turn(Enum):
@@ -175,13 +178,13 @@ class Account:
 class Accounts:
     """The accounts of all clusters. Threads share it.
 
-    `known` returns what an earlier process knew of a password, on the clock `now`.
+    `known` returns what an earlier process knew of the password for a server, on the clock `now`.
     """
 
     def __init__(
         self,
         now: Callable[[], float] = monotonic,
-        known: Callable[[Key], AccountState] = lambda _: UNKNOWN,
+        known: Callable[[Server], AccountState] = lambda _: UNKNOWN,
     ) -> None:
         self._now, self._known = now, known
         self._accounts: dict[Key, Account] = {}
@@ -238,18 +241,22 @@ class Accounts:
             for account in self._accounts.values():
                 account.retry_soon(now)
 
-    def states(self) -> dict[Key, AccountState]:
-        """Return what is known of each password that was used."""
+    def state_of(self, server: Server) -> AccountState:
+        """Return what is known of the password for a server."""
         with self._changed:
-            return {key: account.state for key, account in self._accounts.items()}
+            account = self._accounts.get(_key(server))
+            return UNKNOWN if account is None else account.state
 
     def _account(self, server: Server) -> Account:
         key, seconds = _key(server), server.credentials.retry_after_seconds
         if key not in self._accounts:
-            self._accounts[key] = Account(seconds, self._known(key))
+            self._accounts[key] = Account(seconds, self._known(server))
         self._accounts[key].retry_after_seconds = seconds
         return self._accounts[key]
 
 
 def _key(server: Server) -> Key:
-    return server.cluster, server.credentials.dn.lower(), server.credentials.password
+    """Return the key of an account, without its password: one that was replaced is not kept."""
+    dn, secret = server.credentials.dn, server.credentials.password
+    password = b"" if secret is None else secret.reveal().encode("utf-8", "surrogatepass")
+    return server.cluster, dn.lower(), blake2b(password, key=DIGEST_KEY, digest_size=16).digest()

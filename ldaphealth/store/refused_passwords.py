@@ -19,13 +19,17 @@ from ldaphealth.clocks import BootSeconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.files.private_directory import open_private
 from ldaphealth.files.regular_file import read_regular_file
-from ldaphealth.ldap.accounts import UNKNOWN, AccountState, Key
+from ldaphealth.ldap.accounts import UNKNOWN, AccountState
+from ldaphealth.model import Secret, Server
 
 NAME = "refused-passwords"
 MAX_BYTES = 1 << 20
 MOST_ACCOUNTS = 256
 SALT_BYTES = 16
 SCRYPT_COST = 1 << 12  # 10 ms, and only while there is a file
+
+
+Key = tuple[str, str, Secret | None]  # cluster, DN, password
 
 
 class RefusedPasswords(Struct, frozen=True):
@@ -56,6 +60,11 @@ class RefusedPasswords(Struct, frozen=True):
                     accounts[mark] = state
         newest = dict(list(accounts.items())[-MOST_ACCOUNTS:])
         return RefusedPasswords(self.salt, newest)
+
+
+def password_of(server: Server) -> Key:
+    """Return the password that is used at a server."""
+    return server.cluster, server.credentials.dn, server.credentials.password
 
 
 def load(directories: tuple[Path, ...], now: BootSeconds) -> RefusedPasswords:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from ldaphealth.model import BindMethod, Credentials, Finding, Secret, State
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster as CheckedCluster
 from ldaphealth.tasks.one_shot import evaluate
-from tests.slapd.running_agent import RunningAgent
+from tests.slapd.running_agent import PROGRAM, RunningAgent
 from tests.slapd.watched import watched
 
 pytestmark = pytest.mark.slapd
@@ -209,6 +211,55 @@ def test_a_session_goes_on_after_a_bind_with_the_control(policed: Cluster) -> No
     assert session.read(SUFFIX, ["o"])["o"] == ("Example",)
     session.unbind()
     assert BUILT_IN["bind"].facts() == BUILT_IN["bind"].facts()
+
+
+@pytest.fixture
+def fresh_account(policed: Cluster) -> Iterator[str]:
+    """Return the account of the tests below, of which no server has counted a wrong password."""
+    dn = dn_of("repeated")
+    policed.nodes[0].root.add(
+        dn,
+        "objectClass: applicationProcess\nobjectClass: simpleSecurityObject\n"
+        f"cn: repeated\nuserPassword: {PASSWORD}",
+    )
+    policed.wait_until_level()
+    yield dn
+    policed.nodes[0].root.delete(dn)
+
+
+def test_a_plugin_that_is_repeated_locks_no_account(
+    policed: Cluster, fresh_account: str, tmp_path: Path
+) -> None:
+    program = PROGRAM.with_name("check_ldaphealth")
+    host, _, port = policed.nodes[0].uri.removeprefix("ldap://").partition(":")
+    options = ["-H", host, "-p", port, "-b", SUFFIX, "-D", fresh_account, "-P", "wrong"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    for times in range(8):
+        done = subprocess.run(
+            [program, *options], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == State.CRITICAL.value
+        assert "bind.invalidCredentials" in done.stdout
+        assert ("not tried again for" in done.stdout) is (times > 0), done.stdout
+
+    assert failures(policed, fresh_account) == 1
+
+
+def test_keepaliveds_checks_without_an_agent_lock_no_account(
+    policed: Cluster, fresh_account: str, tmp_path: Path
+) -> None:
+    agent = RunningAgent(policed, tmp_path)
+    agent.configure()
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong")
+    wrong.chmod(0o600)
+    text = agent.config.read_text().replace(CHECK_DN, fresh_account)
+    good = str(policed.accounts.check.password_file)
+    agent.config.write_text(text.replace(good, str(wrong)))
+    for _ in range(3):
+        assert agent.script_answers() == {node.name: 0 for node in policed.nodes}
+
+    assert failures(policed, fresh_account) <= 2
 
 
 @pytest.fixture

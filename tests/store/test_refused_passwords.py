@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.ldap.accounts import UNKNOWN, AccountState, Key, Refusal
+from ldaphealth.ldap.accounts import UNKNOWN, AccountState, Refusal
 from ldaphealth.model import Failure, FailureKind, Secret
-from ldaphealth.store.refused_passwords import NAME, directory_name, load, save
+from ldaphealth.store.refused_passwords import NAME, Key, directory_name, load, save
 
 FAILURE = Failure(FailureKind.BIND, "refused", "invalidCredentials", answered=True)
 STATE = AccountState(
