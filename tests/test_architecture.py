@@ -75,9 +75,12 @@ def functions_with_the_time_of_day(path: Path) -> set[str]:
     }
 
 
+OBSERVING_THE_TIME = ("bind.py", "certificate.py", "replication.py")
+
+
 @pytest.mark.parametrize("path", DECIDING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_time_of_day_is_only_a_fact_that_checks_observe(path: Path) -> None:
-    allowed = {"", "observe"} if path.name in ("replication.py", "certificate.py") else set()
+    allowed = {"", "observe"} if path.name in OBSERVING_THE_TIME else set()
 
     assert functions_with_the_time_of_day(path) == allowed
 

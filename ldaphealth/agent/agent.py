@@ -94,7 +94,7 @@ class Agent:
         self.publishers = publishers
         self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
-        self.accounts = Accounts()
+        self.accounts = Accounts(lasts=True)
         self.probe = probe or partial(probe_server, accounts=self.accounts)
         self._clock, self._random = clock, random
         self.running = RunningClock()

@@ -23,7 +23,7 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
-from ldaphealth.store.refused_passwords import load, password_of, save
+from ldaphealth.store.refused_passwords import load_refusals, password_of, save_refusals
 from ldaphealth.store.state_file import load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
 
@@ -45,8 +45,8 @@ def evaluate_selection(
     servers = sum(len(each.servers) for each in selection.clusters)
     progress = CheckProgress(servers if probed is None else len(probed))
     directories = _directories(selection.settings) if is_repeated else ()
-    refused = load(directories, boot_seconds())
-    accounts = Accounts(boot_seconds, lambda server: refused.known(password_of(server)))
+    refused = load_refusals(directories, boot_seconds())
+    accounts = Accounts(known=lambda server: refused.known(password_of(server)))
 
     def probe(
         server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
@@ -65,7 +65,9 @@ def evaluate_selection(
             overrides=_overrides(selection.settings),
         )
     tried = [server for each in selection.clusters for server in each.servers]
-    save(directories, refused, {password_of(each): accounts.state_of(each) for each in tried})
+    save_refusals(
+        directories, refused, {password_of(each): accounts.state_of(each) for each in tried}
+    )
     verdicts = tuple(each for each in snapshot.verdicts if each.server in selection.servers)
     return replace(snapshot, verdicts=verdicts)
 

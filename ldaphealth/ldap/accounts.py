@@ -13,12 +13,13 @@ import os
 from collections.abc import Callable
 from enum import Enum
 from hashlib import blake2b
+from math import inf
 from threading import Condition
-from time import monotonic
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, Server
 from ldaphealth.text.duration import duration
@@ -29,9 +30,9 @@ MOST_DOUBLINGS = 4
 HANDOVER_SECONDS = 0.5  # then the next server is tried as well: this one may hang
 MOST_WAIT_SECONDS = 1.0
 WAIT_PART = 0.5  # of the time until the deadline
+READ_SECONDS = 3600.0  # between two reads of when the password expires
 KEPT_SECONDS = 3600.0  # between two binds that use up grace logins
 
-Seconds = float  # on a clock of the caller that never steps
 Key = tuple[str, str, bytes]  # cluster, DN, and a digest that tells passwords apart
 DIGEST_KEY = os.urandom(32)  # of this process
 
@@ -50,13 +51,13 @@ class Refusal(Struct, frozen=True, kw_only=True):
     """
 
     server: str
-    at: Seconds
-    retry_at: Seconds
+    at: BootSeconds
+    retry_at: BootSeconds
     failure: Failure
     times: int = 1
     holds_everywhere: bool = False
 
-    def failure_at(self, server: Server, now: Seconds) -> Failure:
+    def failure_at(self, server: Server, now: BootSeconds) -> Failure:
         """Return the failure of a session with a server that is not tried now."""
         _, _, name = self.server.partition("/")
         where = "" if self.server == server.id else f" by {name}"
@@ -70,7 +71,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class AccountState(Struct, frozen=True):
     """What is known of a password: when a server accepted it last, and the refusals."""
 
-    accepted_at: float | None = None
+    accepted_at: BootSeconds | None = None
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -78,7 +79,7 @@ UNKNOWN = AccountState()
 
 
 class Account:
-    """One password of one account in one cluster. Times are those of the caller's clock.
+    """One password of one account in one cluster. Times are since the boot.
 
     A refusal is in doubt while no server has accepted the password since. Then the password may be
     wrong. A refusal that is not in doubt is the problem of its server.
@@ -86,10 +87,10 @@ class Account:
 
     def __init__(self, retry_after_seconds: float, known: AccountState = UNKNOWN) -> None:
         self.retry_after_seconds = retry_after_seconds
-        self._used_at: Seconds = 0.0
+        self._used_at: BootSeconds = 0.0
         self._accepted_at = known.accepted_at
         self._refusals = {each.server: each for each in known.refusals}
-        self._trying: dict[str, Seconds] = {}
+        self._trying: dict[str, BootSeconds] = {}
         self._untried: set[str] = set()  # servers that have wanted to bind, without a result yet
 
     @property
@@ -97,7 +98,7 @@ class Account:
         """Return what is known."""
         return AccountState(self._accepted_at, tuple(self._refusals.values()))
 
-    def turn(self, server: str, now: Seconds, *, may_wait: bool = True) -> Turn | Refusal:
+    def turn(self, server: str, now: BootSeconds, *, may_wait: bool = True) -> Turn | Refusal:
         """Return what a session with the server does now; a Refusal: it must not bind."""
         self._used_at = now
         own, doubted = self._refusals.get(server), self._doubted()
@@ -118,7 +119,7 @@ class Account:
             due += self.retry_after_seconds  # one that has not refused yet is tried first
         return latest if now < due or self._is_tried(now) else Turn.TRY
 
-    def began(self, server: str, now: Seconds) -> None:
+    def began(self, server: str, now: BootSeconds) -> None:
         """Note that a bind is in progress."""
         self._trying[server] = now
 
@@ -127,12 +128,12 @@ class Account:
         self._trying.pop(server, None)
         self._untried.discard(server)
 
-    def accepted(self, server: str, now: Seconds) -> None:
+    def accepted(self, server: str, now: BootSeconds) -> None:
         """Note that the server accepted the password."""
         self._accepted_at = now
         self._refusals.pop(server, None)
 
-    def refused(self, server: str, now: Seconds, failure: Failure, *, is_guessed: bool) -> None:
+    def refused(self, server: str, now: BootSeconds, failure: Failure, *, is_guessed: bool) -> None:
         """Note that the server refused it. `is_guessed`: the next attempt may lock the account."""
         own, doubted = self._refusals.get(server), self._doubted()
         before = [each.times for each in doubted] if own or len(doubted) >= OPINIONS else []
@@ -143,18 +144,18 @@ class Account:
             server=server, at=now, retry_at=retry_at, failure=failure, times=times
         )
 
-    def keep(self, server: str, now: Seconds, failure: Failure) -> None:
+    def keep(self, server: str, now: BootSeconds, failure: Failure) -> None:
         """Note that each bind, at any server, uses up what the operator may need."""
         retry_at = now + KEPT_SECONDS
         self._refusals[server] = Refusal(
             server=server, at=now, retry_at=retry_at, failure=failure, holds_everywhere=True
         )
 
-    def is_needed(self, now: Seconds) -> bool:
+    def is_needed(self, now: BootSeconds) -> bool:
         """Return whether there is a refusal to remember, and sessions still use the password."""
         return bool(self._refusals) and now - self._used_at < KEPT_SECONDS
 
-    def retry_soon(self, now: Seconds) -> None:
+    def retry_soon(self, now: BootSeconds) -> None:
         """End the pauses of refusals that are `retry_after_seconds` old, soon for the others."""
         self._refusals = {
             key: replace(
@@ -167,26 +168,30 @@ class Account:
         since = self._accepted_at
         return [each for each in self._refusals.values() if since is None or each.at >= since]
 
-    def _is_paused(self, own: Refusal, now: Seconds) -> bool:
+    def _is_paused(self, own: Refusal, now: BootSeconds) -> bool:
         """Return whether a server that alone refuses is not tried now; one refusal is confirmed."""
         return own.times > 1 and now < own.retry_at
 
-    def _is_tried(self, now: Seconds) -> bool:
+    def _is_tried(self, now: BootSeconds) -> bool:
         return any(now - began < HANDOVER_SECONDS for began in self._trying.values())
 
 
 class Accounts:
     """The accounts of all clusters. Threads share it.
 
-    `known` returns what an earlier process knew of the password for a server, on the clock `now`.
+    `known` returns what an earlier process of this boot knew of the password for a server.
+    `lasts`: this process runs for hours, so what it seldom reads is worth a request.
     """
 
     def __init__(
         self,
-        now: Callable[[], float] = monotonic,
+        now: Callable[[], BootSeconds] = boot_seconds,
         known: Callable[[Server], AccountState] = lambda _: UNKNOWN,
+        *,
+        lasts: bool = False,
     ) -> None:
-        self._now, self._known = now, known
+        self._now, self._known, self._lasts = now, known, lasts
+        self._expiries: dict[str, tuple[BootSeconds, EpochSeconds | None]] = {}
         self._accounts: dict[Key, Account] = {}
         self._changed = Condition()
 
@@ -231,10 +236,24 @@ class Accounts:
         with self._changed:
             self._account(server).keep(server.id, self._now(), failure)
 
+    def expiry(
+        self, server: Server, read: Callable[[], EpochSeconds | None]
+    ) -> EpochSeconds | None:
+        """Return when the password expires, read once an hour; None if this process is short."""
+        if not self._lasts:
+            return None
+        name = f"{server.id} {server.credentials.dn}"
+        read_at, expires = self._expiries.get(name, (-inf, None))
+        if self._now() - read_at >= READ_SECONDS:
+            expires = read()
+            self._expiries[name] = self._now(), expires
+        return expires
+
     def reload(self) -> None:
         """Try refused passwords again soon, and forget what is not used any more."""
         with self._changed:
             now = self._now()
+            self._expiries = {}  # the password may be another one
             self._accounts = {
                 key: account for key, account in self._accounts.items() if account.is_needed(now)
             }

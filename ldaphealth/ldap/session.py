@@ -75,7 +75,7 @@ class Session:
     ) -> None:
         self.server = server
         self.policy = NOTHING
-        self._accounts = accounts or Accounts()
+        self.accounts = accounts or Accounts()
         self.deadline = deadline
         self.timings: dict[str, float] = {}
         self.totals: dict[str, float] = {}
@@ -127,10 +127,10 @@ class Session:
         if self.server.credentials.method is not BindMethod.SIMPLE:
             self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
             return NOTHING
-        refused = self._accounts.begin(self.server, self.deadline)
+        refused = self.accounts.begin(self.server, self.deadline)
         try:
             if refused is None:
-                self.policy = simple_bind(self.server, self._accounts, self._bind_exchange(request))
+                self.policy = simple_bind(self.server, self.accounts, self._bind_exchange(request))
                 return self.policy
             self._request_root_dse()
         except SessionError:

@@ -67,14 +67,14 @@ def password_of(server: Server) -> Key:
     return server.cluster, server.credentials.dn, server.credentials.password
 
 
-def load(directories: tuple[Path, ...], now: BootSeconds) -> RefusedPasswords:
+def load_refusals(directories: tuple[Path, ...], now: BootSeconds) -> RefusedPasswords:
     """Return the content of the first file; nothing without one, or if others could change it.
 
     What is of another boot is left out.
     """
     for above in directories:
         with contextlib.suppress(OSError, DecodeError):
-            if not (above / directory_name() / NAME).exists():
+            if not (above / private_name() / NAME).exists():
                 continue
             content = read_regular_file(_directory(above) / NAME, MAX_BYTES)
             found = json.decode(content, type=RefusedPasswords)
@@ -82,7 +82,7 @@ def load(directories: tuple[Path, ...], now: BootSeconds) -> RefusedPasswords:
     return RefusedPasswords(os.urandom(SALT_BYTES))
 
 
-def save(
+def save_refusals(
     directories: tuple[Path, ...], before: RefusedPasswords, states: Mapping[Key, AccountState]
 ) -> None:
     """Write the file into the first directory that can be used; remove it if nothing is refused.
@@ -102,13 +102,13 @@ def save(
             return
 
 
-def directory_name() -> str:
+def private_name() -> str:
     """Return the name of this user's directory."""
     return f"ldaphealth.{os.geteuid()}"
 
 
 def _directory(above: Path) -> Path:
-    return open_private(above, directory_name())
+    return open_private(above, private_name())
 
 
 def _of_this_boot(

@@ -22,7 +22,7 @@ from tests.checks.seen import (
     view,
 )
 
-DAY_SECONDS = 86400
+NOW, DAY_SECONDS = 1_800_000_000.0, 86400
 SETTINGS = Params()
 IN_TIME: Opinion = ("ok", OK, SOFT)
 
@@ -32,7 +32,10 @@ def case(facts: Mapping[str, object], *expected: Opinion, params: Params = SETTI
 
 
 def expires(days: float) -> dict[str, object]:
-    return {"expires_seconds": int(days * DAY_SECONDS)}
+    return {
+        "expires_epoch_seconds": NOW + days * DAY_SECONDS,
+        "observed_epoch_seconds": NOW,
+    }
 
 
 CASES = {

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from demo.cluster import Cluster
 from demo.node import DATABASE
 from demo.tree import CHECK_DN, CHECK_PASSWORD, SERVICES, SUFFIX
-from ldaphealth.checks import BUILT_IN
+from ldaphealth.checks import bind
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.accounts import Accounts
@@ -202,6 +202,36 @@ def test_while_no_password_is_tried_a_frozen_server_is_still_found(policed: Clus
     assert not found[-1].failure.answered
 
 
+def test_the_agent_reads_once_an_hour_when_a_password_expires(policed: Cluster) -> None:
+    root, policy = policed.nodes[0].root, f"cn=aged,{POLICIES}"
+    root.add(
+        policy,
+        "objectClass: device\nobjectClass: pwdPolicy\npwdAttribute: userPassword\n"
+        f"cn: aged\npwdMaxAge: {12 * DAY_SECONDS}",  # without pwdExpireWarning
+    )
+    root.modify(CHECK_DN, f"replace: pwdPolicySubentry\npwdPolicySubentry: {policy}")
+    good = CHECK_PASSWORD + " and well"
+    root.modify(CHECK_DN, f"replace: userPassword\nuserPassword: {good}")
+    (server,) = site_of(policed, CHECK_DN, good, servers=1).servers
+    found, searches = [], []
+    accounts = Accounts(lasts=True)
+    for _ in range(2):
+        session = Session(server, Deadline.after(5.0), accounts=accounts)
+        session.connect()
+        found.append(bind.observe(session, bind.Params()))
+        searches.append(session.counts.get("search", 0))
+        session.unbind()
+    root.modify(CHECK_DN, "delete: pwdPolicySubentry")
+    root.modify(CHECK_DN, f"replace: userPassword\nuserPassword: {CHECK_PASSWORD}")
+
+    assert searches == [2, 0]
+    for facts in found:
+        assert facts.expires_epoch_seconds is not None
+        assert facts.observed_epoch_seconds is not None
+        left = facts.expires_epoch_seconds - facts.observed_epoch_seconds
+        assert 11.9 < left / DAY_SECONDS <= 12
+
+
 def test_a_session_goes_on_after_a_bind_with_the_control(policed: Cluster) -> None:
     (server,) = site_of(policed, CHECK_DN, CHECK_PASSWORD, servers=1).servers
     session = Session(server, Deadline.after(5.0))
@@ -210,7 +240,6 @@ def test_a_session_goes_on_after_a_bind_with_the_control(policed: Cluster) -> No
 
     assert session.read(SUFFIX, ["o"])["o"] == ("Example",)
     session.unbind()
-    assert BUILT_IN["bind"].facts() == BUILT_IN["bind"].facts()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from ldaphealth.ldap.accounts import UNKNOWN, AccountState, Refusal
 from ldaphealth.model import Failure, FailureKind, Secret
-from ldaphealth.store.refused_passwords import NAME, Key, directory_name, load, save
+from ldaphealth.store.refused_passwords import NAME, Key, load_refusals, private_name, save_refusals
 
 FAILURE = Failure(FailureKind.BIND, "refused", "invalidCredentials", answered=True)
 STATE = AccountState(
@@ -19,17 +19,17 @@ NOW = 120.0
 
 
 def remember(directory: Path, states: dict[Key, AccountState]) -> None:
-    save((directory,), load((directory,), NOW), states)
+    save_refusals((directory,), load_refusals((directory,), NOW), states)
 
 
 def file_in(directory: Path) -> Path:
-    return directory / directory_name() / NAME
+    return directory / private_name() / NAME
 
 
 def test_what_was_refused_is_known_to_the_next_process(tmp_path: Path) -> None:
     remember(tmp_path, {KEY: STATE})
 
-    assert load((tmp_path,), NOW).known(KEY) == STATE
+    assert load_refusals((tmp_path,), NOW).known(KEY) == STATE
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_was_refused_is_known_to_the_next_process(tmp_path: Path) -> None:
 def test_nothing_is_known_of_another_password(tmp_path: Path, other: Key) -> None:
     remember(tmp_path, {KEY: STATE})
 
-    assert load((tmp_path,), NOW).known(other) == UNKNOWN
+    assert load_refusals((tmp_path,), NOW).known(other) == UNKNOWN
 
 
 def test_the_file_has_no_password_and_only_its_owner_reads_it(tmp_path: Path) -> None:
@@ -71,13 +71,13 @@ def test_other_accounts_stay_in_the_file(tmp_path: Path) -> None:
     remember(tmp_path, {other: STATE})
     remember(tmp_path, {other: AccountState(110.0)})
 
-    assert load((tmp_path,), NOW).known(KEY) == STATE
+    assert load_refusals((tmp_path,), NOW).known(KEY) == STATE
 
 
 def test_what_is_of_another_boot_is_not_known(tmp_path: Path) -> None:
     remember(tmp_path, {KEY: STATE})
 
-    assert load((tmp_path,), 20.0).known(KEY) == UNKNOWN
+    assert load_refusals((tmp_path,), 20.0).known(KEY) == UNKNOWN
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"salt": 3}', b"[]", b"\xff" * 100])
@@ -85,23 +85,23 @@ def test_a_damaged_file_is_no_file(tmp_path: Path, content: bytes) -> None:
     remember(tmp_path, {KEY: STATE})
     file_in(tmp_path).write_bytes(content)
 
-    assert load((tmp_path,), NOW).known(KEY) == UNKNOWN
+    assert load_refusals((tmp_path,), NOW).known(KEY) == UNKNOWN
     remember(tmp_path, {KEY: STATE})
-    assert load((tmp_path,), NOW).known(KEY) == STATE
+    assert load_refusals((tmp_path,), NOW).known(KEY) == STATE
 
 
 def test_a_directory_that_others_may_use_is_not_used(tmp_path: Path) -> None:
     remember(tmp_path, {KEY: STATE})
     file_in(tmp_path).parent.chmod(0o777)
 
-    assert load((tmp_path,), NOW).known(KEY) == UNKNOWN
+    assert load_refusals((tmp_path,), NOW).known(KEY) == UNKNOWN
 
 
 def test_the_first_directory_that_can_be_used_is_used(tmp_path: Path) -> None:
-    save((tmp_path / "missing", tmp_path), load((), NOW), {KEY: STATE})
+    save_refusals((tmp_path / "missing", tmp_path), load_refusals((), NOW), {KEY: STATE})
 
-    assert load((tmp_path / "missing", tmp_path), NOW).known(KEY) == STATE
+    assert load_refusals((tmp_path / "missing", tmp_path), NOW).known(KEY) == STATE
 
 
 def test_without_a_directory_nothing_is_remembered() -> None:
-    save((), load((), NOW), {KEY: STATE})
+    save_refusals((), load_refusals((), NOW), {KEY: STATE})
