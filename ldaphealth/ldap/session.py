@@ -127,8 +127,8 @@ class Session:
         if self.server.credentials.method is not BindMethod.SIMPLE:
             self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
             return NOTHING
-        refused = self.accounts.begin(self.server, self.deadline)
         try:
+            refused = self.accounts.begin(self.server, self.deadline)
             if refused is None:
                 self.policy = simple_bind(self.server, self.accounts, self._bind_exchange(request))
                 return self.policy

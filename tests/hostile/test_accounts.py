@@ -6,6 +6,7 @@ Other servers dislike the control that each bind has, or answer with one that is
 from __future__ import annotations
 
 import socket
+from time import sleep
 
 import pytest
 
@@ -14,8 +15,9 @@ from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap import ber
 from ldaphealth.ldap.accounts import Accounts
-from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.password_policy import EXPIRED_OID, EXPIRING_OID, POLICY_OID
+from ldaphealth.ldap.session import Session
 from ldaphealth.model import BindMethod, Credentials, FailureKind, Finding, Secret, Server, Trust
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster, ConfiguredCheck
@@ -170,3 +172,17 @@ def test_a_server_that_says_nothing_of_the_root_dse_is_found_while_no_password_i
             kinds.append(seen[-1].failure.kind)
 
     assert kinds == [FailureKind.BIND, FailureKind.BIND, FailureKind.TIMEOUT]
+
+
+def test_a_session_whose_deadline_passes_before_its_bind_is_of_no_further_use() -> None:
+    with listening(silent) as port:
+        uri = f"ldap://127.0.0.1:{port}"
+        server = Server(cluster="c", name="s", uri=uri, credentials=CREDENTIALS)
+        session = Session(server, Deadline.after(0.2))
+        session.connect()
+        sleep(0.3)
+        with pytest.raises(SessionError) as caught:
+            session.bind()
+
+    assert caught.value.failure.kind is FailureKind.TIMEOUT
+    assert not session.alive

@@ -23,6 +23,7 @@ from ldaphealth.ldap.session import Session
 from ldaphealth.model import BindMethod, Credentials, Finding, Secret, State
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster as CheckedCluster
+from ldaphealth.tasks.csn_watch import CSNWatch
 from ldaphealth.tasks.one_shot import evaluate
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 from tests.slapd.watched import watched
@@ -287,6 +288,17 @@ def test_keepaliveds_checks_without_an_agent_lock_no_account(
     agent.config.write_text(text.replace(good, str(wrong)))
     for _ in range(3):
         assert agent.script_answers() == {node.name: 0 for node in policed.nodes}
+
+    assert failures(policed, fresh_account) <= 2
+
+
+def test_a_watch_of_csns_with_a_wrong_password_locks_no_account(
+    policed: Cluster, fresh_account: str
+) -> None:
+    site = site_of(policed, fresh_account, "wrong")
+    watch = CSNWatch(replace(site, checks=watched(policed).checks))
+    for _ in range(5):
+        watch.probe()
 
     assert failures(policed, fresh_account) <= 2
 
