@@ -64,7 +64,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
         ago, left = duration(now - self.at), duration(max(1.0, self.retry_at - now))
         detail = f"not tried again for {left}, as it was refused{where} {ago} ago"
         if self.holds_everywhere:
-            detail = f"not tried again for {left}, to use up nothing"
+            detail = f"not tried again for {left}, to use up no grace login"
         return replace(self.failure, detail=f"{detail}: {self.failure.detail}")
 
 
