@@ -99,7 +99,31 @@ class BindSettings(Struct, frozen=True):
     dn: Annotated[str, Meta(description="the DN to bind as, with method `simple`")] = ""
 
 
-class Credentials(BindSettings, frozen=True):
+class PasswordSource(BindSettings, frozen=True, kw_only=True):
+    """Where the password of a simple bind comes from: a file, or an environment variable."""
+
+    password_file: Annotated[
+        str,
+        Meta(
+            description="a file that only its owner can read (chmod 0600); one line end is "
+            "removed, the rest is sent unchanged, as by `ldapsearch -y`"
+        ),
+    ] = ""
+    password_env: Annotated[
+        str, Meta(description="an environment variable with the password, instead of a file")
+    ] = ""
+    retry_after_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=86400,
+            description="the agent binds again this long after a server refused the password, then "
+            "after twice as long, up to 16 times, so that it locks no account (docs/verdicts.md)",
+        ),
+    ] = 60.0
+
+
+class Credentials(PasswordSource, frozen=True):
     """The identity with which the agent binds to a server."""
 
     password: Secret | None = None

@@ -124,9 +124,37 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         code="invalidCredentials",
         checks=("bind",),
         trusts=(Trust.EXPECTATION,),
-        means="the server refused the name or the password of the account",
-        remedy="`ldapwhoami -x -H URI -D DN -y FILE` on this host; then the password file, and "
-        "whether the account is locked or expired",
+        means="the server refused the account or its password, or its password is not tried now, "
+        "so that no account is locked. If the server says that it is locked, expired or disabled, "
+        "so does the sentence; then this is the code whatever the result code is",
+        remedy="the sentence names the account, the password file and the next step; "
+        "`ldapwhoami -x -e ppolicy -H URI -D DN -y FILE` shows what the server says",
+    ),
+    ReasonCode(
+        code="must_change",
+        checks=("bind",),
+        trusts=(Trust.INFORMATIVE,),
+        means="the password was reset, and the account can do nothing before it is changed: what "
+        "follows the bind fails",
+        remedy="change it as the account itself (`ldappasswd -x -H URI -D DN -W -S`) and write it "
+        "to the password file, or delete `pwdReset` of the entry",
+    ),
+    ReasonCode(
+        code="grace_logins",
+        checks=("bind",),
+        states=WARNING,
+        trusts=(Trust.INFORMATIVE,),
+        means="the password has expired, and the server still accepts a few binds with it. Each "
+        "bind uses one, so the agent binds once an hour only",
+        remedy="set another password, also in the password file, and reload the agent",
+    ),
+    ReasonCode(
+        code="password_expires",
+        checks=("bind",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="the password expires within `password_days_left`; the server says so",
+        remedy="set another password, also in the password file, and reload the agent",
     ),
     ReasonCode(
         code="inappropriateAuthentication",

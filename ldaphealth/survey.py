@@ -21,6 +21,9 @@ P = TypeVar("P", bound=Struct)  # the settings of the survey
 K = TypeVar("K")  # what a run passes to the next run
 
 
+Opening = Callable[["Server", "Deadline", int | None], "Session"]  # with a byte budget
+
+
 class StoppedError(Exception):
     """Raised when a survey must end: the agent stops, or a reload changed the cluster."""
 
@@ -40,7 +43,7 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     deadline: Deadline
     kept: K | None
     returned: frozenset[str] = frozenset()
-    open_session: Callable[[Server, Deadline, int | None], Session]
+    open_session: Opening
     wait: Callable[[float], bool]
 
     def open(

@@ -82,7 +82,15 @@ SECTIONS = (
     ),
     ("Operations of the agent's sessions", ("ldaphealth_operation_",)),
     ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
-    ("slapd", ("ldaphealth_slapd_", "ldaphealth_certificate_", "ldaphealth_client_")),
+    (
+        "slapd",
+        (
+            "ldaphealth_slapd_",
+            "ldaphealth_certificate_",
+            "ldaphealth_client_",
+            "ldaphealth_password_",
+        ),
+    ),
     ("Operations of clients", ("ldaphealth_traffic_",)),
     ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
     ("Probes on demand", ("probe_",)),

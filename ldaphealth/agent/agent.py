@@ -26,6 +26,8 @@ from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
+from ldaphealth.ldap.accounts import Accounts
+from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.publishers.publication import BaselineChange, Publication, Publisher, VerdictChange
 from ldaphealth.rounds.probe import probe_server
@@ -84,7 +86,7 @@ class Agent:
         publishers: Sequence[Publisher],
         *,
         memories: Mapping[str, Memory] | None = None,
-        probe: Probe = probe_server,
+        probe: Probe | None = None,
         clock: Callable[[], BootSeconds] = boot_seconds,
         random: Callable[[], float] = random_share,
     ) -> None:
@@ -92,12 +94,19 @@ class Agent:
         self.publishers = publishers
         self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
-        self._probe, self._clock, self._random = probe, clock, random
+        self.accounts = Accounts(lasts=True)
+        self.probe = probe or partial(probe_server, accounts=self.accounts)
+        self._clock, self._random = clock, random
         self.running = RunningClock()
         self._lateness_log = LatenessLog()
         self._mailbox: SimpleQueue[Message] = SimpleQueue()
         self.bulkheads = Bulkheads(settings.agent.threads)
-        self._survey_runner = SurveyRunner(self._mailbox.put, random, self.running.now)
+        self._survey_runner = SurveyRunner(
+            self._mailbox.put,
+            random,
+            self.running.now,
+            partial(open_session, accounts=self.accounts),
+        )
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, BootSeconds] = {}
         known = memories or {}
@@ -175,6 +184,7 @@ class Agent:
         before = {server: target for server, (_, target) in self._servers.items()}
         published = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
         self.settings = settings
+        self.accounts.reload()
         self.pools = {
             name: self.pools.get(name) or Pool(cluster, Memory())
             for name, cluster in settings.clusters.items()
@@ -249,7 +259,7 @@ class Agent:
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
         )
-        run = partial(run_round, plan, self._probe, self.bulkheads.second, now=self.running.now)
+        run = partial(run_round, plan, self.probe, self.bulkheads.second, now=self.running.now)
         self.bulkheads.submit(partial(self._run_round, server, run), hung=server_id in pool.hung)
 
     def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:

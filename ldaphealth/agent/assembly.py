@@ -274,6 +274,7 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
         health=lambda: health_of(agent, daemon.history, daemon.version),
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
+        probe=agent.probe,
     )
     try:
         web = WebServer(source, options)

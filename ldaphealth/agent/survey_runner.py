@@ -22,7 +22,7 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.settings import Cluster, ConfiguredCheck
-from ldaphealth.survey import StoppedError, SurveyContext, SurveyFacts, SurveyResult
+from ldaphealth.survey import Opening, StoppedError, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.printable import printable
 from ldaphealth.workers import Workers
 
@@ -80,8 +80,9 @@ class SurveyRunner:
         deliver: Callable[[SurveyEnded], None],
         random: Callable[[], float],
         now: Callable[[], RunningSeconds] = monotonic,
+        opening: Opening = open_session,
     ) -> None:
-        self._deliver, self._now = deliver, now
+        self._deliver, self._now, self._opening = deliver, now, opening
         self._threads = Workers("survey", MOST_SURVEYS)
         self._planned: dict[str, tuple[Cluster, ConfiguredCheck]] = {}
         self._schedule = Schedule({}, 0.0, random)
@@ -189,7 +190,7 @@ class SurveyRunner:
         """Run one survey, in one of the threads. A message reports its end, in any case."""
         seen: tuple[AnyObservation, ...] = ()
         try:
-            surveyed = _survey(run, kept)
+            surveyed = _survey(run, kept, self._opening)
             seen, kept = _observations(run, surveyed), surveyed.kept
         except StoppedError:
             pass
@@ -213,7 +214,7 @@ def _has_changed(
     )
 
 
-def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
+def _survey(run: SurveyRun, kept: Any, opening: Opening) -> SurveyResult[Any, Any]:
     check = run.planned.check
     if check.survey is None:
         raise TypeError(f"check {check.name} is not a survey")
@@ -223,7 +224,7 @@ def _survey(run: SurveyRun, kept: Any) -> SurveyResult[Any, Any]:
         deadline=run.deadline,
         kept=kept,
         returned=run.returned,
-        open_session=open_session,
+        open_session=opening,
         wait=run.stop.wait,
     )
     result: object = check.survey(context)

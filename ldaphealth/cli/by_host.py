@@ -90,9 +90,11 @@ def _credentials(options: HostOptions) -> Credentials:
     """Return the credentials. The password is that of a file, of -P, or of the environment."""
     if options.password_file or not options.bind_dn:
         return credentials_of(options.bind_dn, options.password_file)
-    password = options.password or os.environ.get(PASSWORD_VARIABLE, "")
+    variable = "" if options.password else PASSWORD_VARIABLE
+    password = options.password or os.environ.get(variable, "")
     if not password:
         raise click.UsageError(
             f"-D needs a password: --password-file FILE, or {PASSWORD_VARIABLE} in the environment"
         )
-    return Credentials(BindMethod.SIMPLE, options.bind_dn, Secret(password))
+    secret = Secret(password)
+    return Credentials(BindMethod.SIMPLE, options.bind_dn, secret, password_env=variable)

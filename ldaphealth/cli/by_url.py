@@ -83,7 +83,7 @@ def credentials_of(bind_dn: str, password_file: Path | None) -> Credentials:
         secret = read_secret(password_file)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    return Credentials(BindMethod.SIMPLE, bind_dn, secret)
+    return Credentials(BindMethod.SIMPLE, bind_dn, secret, password_file=str(password_file))
 
 
 def _endpoint(uri: str, *, start_tls: bool) -> Endpoint:

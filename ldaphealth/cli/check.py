@@ -160,7 +160,8 @@ def _output(arguments: CheckArguments, selection: Selection, sink: Sink) -> Sink
         return check_shared(selection, arguments.config_file, dynamic=arguments.dynamic)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    return sink.render(evaluate_selection(selection, sink.effects), _sink_options(arguments))
+    snapshot = evaluate_selection(selection, sink.effects, is_repeated=sink.is_repeated)
+    return sink.render(snapshot, _sink_options(arguments))
 
 
 def _sink_options(arguments: CheckArguments) -> SinkOptions:

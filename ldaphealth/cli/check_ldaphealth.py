@@ -139,7 +139,7 @@ def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
     selection = _selection(arguments, options)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    return evaluate_selection(selection, frozenset(CheckEffect))
+    return evaluate_selection(selection, frozenset(CheckEffect), is_repeated=True)
 
 
 def _selection(arguments: PluginArguments, options: HostOptions) -> Selection:

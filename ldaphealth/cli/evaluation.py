@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import gettempdir
 
 import click
 from msgspec.structs import replace
@@ -16,10 +18,12 @@ from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.selection import Selection
 from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
+from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
+from ldaphealth.store.refused_passwords import load_refusals, password_of, save_refusals
 from ldaphealth.store.state_file import load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
 
@@ -28,22 +32,28 @@ def evaluate_selection(
     selection: Selection,
     effects: frozenset[CheckEffect],
     probed: frozenset[str] | None = None,
+    *,
+    is_repeated: bool = False,
 ) -> Snapshot:
     """Check the clusters, and return the verdicts on the selected servers.
 
     `probed` are the IDs of the servers to probe, by default all of the clusters. Nothing is known
-    of the others.
+    of the others. `is_repeated`: the processes before and after this one, which a program starts
+    again and again, share what is known of refused passwords.
     """
     gc.freeze()  # loaded modules stay until this short process ends: the collector can skip them
     servers = sum(len(each.servers) for each in selection.clusters)
     progress = CheckProgress(servers if probed is None else len(probed))
+    directories = _directories(selection.settings) if is_repeated else ()
+    refused = load_refusals(directories, boot_seconds())
+    accounts = Accounts(known=lambda server: refused.known(password_of(server)))
 
     def probe(
         server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
     ) -> list[AnyObservation]:
         if probed is not None and server.id not in probed:
             return []
-        observations = probe_server(server, tuple(checks), deadline)
+        observations = probe_server(server, tuple(checks), deadline, accounts)
         progress.note(server.id)
         return observations
 
@@ -54,8 +64,20 @@ def evaluate_selection(
             probe=probe,
             overrides=_overrides(selection.settings),
         )
+    tried = [server for each in selection.clusters for server in each.servers]
+    save_refusals(
+        directories, refused, {password_of(each): accounts.state_of(each) for each in tried}
+    )
     verdicts = tuple(each for each in snapshot.verdicts if each.server in selection.servers)
     return replace(snapshot, verdicts=verdicts)
+
+
+def _directories(settings: Settings | None) -> tuple[Path, ...]:
+    """Return where refused passwords are remembered: the directories of the agent, or /tmp."""
+    temporary = Path(gettempdir())
+    if settings is None:
+        return (temporary,)
+    return settings.agent.runtime_directory, settings.agent.state_directory, temporary
 
 
 def _overrides(settings: Settings | None) -> Mapping[str, Memory]:

@@ -95,7 +95,8 @@ def _evaluate(selection: Selection, probed: frozenset[str] | None = None) -> Sna
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3, not needed to wait
 
     clusters = [with_time_left(each) for each in selection.clusters]
-    return evaluate_selection(replace(selection, clusters=clusters), SINK.effects, probed)
+    selection = replace(selection, clusters=clusters)
+    return evaluate_selection(selection, SINK.effects, probed, is_repeated=SINK.is_repeated)
 
 
 def _only(snapshot: Snapshot, server: str) -> Snapshot:

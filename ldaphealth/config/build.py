@@ -25,6 +25,7 @@ from ldaphealth.ldap.endpoint import is_other_file, parse_uri
 from ldaphealth.model import (
     BindMethod,
     Credentials,
+    PasswordSource,
     Server,
     ServerSettings,
     SettingMistakes,
@@ -81,7 +82,7 @@ def _credentials(path: str, entry: CredentialsEntry, problems: Problems) -> Cred
     except ValueError as error:
         problems.add(f"{path}.{key}", str(error))
         return Credentials()
-    return Credentials(method=method, dn=entry.dn, password=secret)
+    return Credentials(password=secret, **_inherited(PasswordSource, entry))
 
 
 def _floor(path: str, entry: ClusterEntry, problems: Problems) -> int:

@@ -14,9 +14,9 @@ from msgspec import Meta, Struct, field
 from ldaphealth.ldap.names import DN, check_bind_name, parse_dn
 from ldaphealth.model import (
     BindMethod,
-    BindSettings,
     CheckEffect,
     Method,
+    PasswordSource,
     ServerSettings,
     SettingMistakes,
     Tls,
@@ -46,20 +46,10 @@ def wrong_name(check: Callable[[str], object], name: str) -> str:
     return ""
 
 
-class CredentialsEntry(BindSettings, frozen=True):
+class CredentialsEntry(PasswordSource, frozen=True):
     """How ldaphealth authenticates to a server."""
 
     method: Method = BindMethod.SIMPLE
-    password_file: Annotated[
-        str,
-        about(
-            "a file that only its owner can read (chmod 0600); one line end is removed, the rest "
-            "is sent unchanged, as by `ldapsearch -y`"
-        ),
-    ] = ""
-    password_env: Annotated[
-        str, about("an environment variable with the password, instead of a file")
-    ] = ""
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key with what is wrong, "" for the mapping as a whole."""

@@ -13,13 +13,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.ldap import ber, codec
+from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Response, Result, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
+from ldaphealth.ldap.password_policy import (
+    LONGEST_SENTENCE,
+    NOTHING,
+    PolicyAnswer,
+    account_sentence,
+)
 from ldaphealth.ldap.resolver import resolve
+from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
-from ldaphealth.model import Failure, FailureKind, Server
+from ldaphealth.model import BindMethod, Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
@@ -34,6 +42,7 @@ UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 COUNTED_ENTRY_BYTES = 1024  # its DN, and 20 octets
 
 BETWEEN = (codec.ENTRY, codec.REFERENCE, codec.INTERMEDIATE)  # before the end of a search
+RESTRICTED = ("insufficientAccessRights", "unwillingToPerform", "constraintViolation")
 LARGEST_MESSAGE_ID = 2**15 - 1  # two octets, RFC 4511 4.1.1.1; then they begin again
 
 T = TypeVar("T")
@@ -57,13 +66,20 @@ class Session:
     Every method raises SessionError and nothing else. If `alive` is False after a failure, no
     operation can follow: it would raise the same failure. `timings` has the seconds of each step
     since it was last cleared, `totals` those since the session began, and `counts` the number of
-    operations answered.
+    operations answered. `policy` is what the server said of the account when it bound. `accounts`
+    limits how often a password is tried that was refused; without it this session tries once.
     """
 
     def __init__(
-        self, server: Server, deadline: Deadline, budget_bytes: int = BUDGET_BYTES
+        self,
+        server: Server,
+        deadline: Deadline,
+        budget_bytes: int = BUDGET_BYTES,
+        accounts: Accounts | None = None,
     ) -> None:
         self.server = server
+        self.policy = NOTHING
+        self.accounts = accounts or Accounts()
         self.deadline = deadline
         self.timings: dict[str, float] = {}
         self.totals: dict[str, float] = {}
@@ -107,14 +123,41 @@ class Session:
             name = self.server.server_name or endpoint.host
             self._timed("tls", lambda: transport.start_tls(tls, name))
 
-    def bind(self) -> None:
-        """Authenticate with the server's credentials (RFC 4513)."""
+    def bind(self) -> PolicyAnswer:
+        """Authenticate with the server's credentials (RFC 4513), and return what it says of them.
+
+        A password that was refused is not tried again at once (accounts.py). Then the root DSE is
+        read without a bind, so that a server that gives no LDAP service is still found.
+        """
         try:
             request = self._request(codec.bind_request, self.server.credentials)
         except SessionError as error:
             self._end(error.failure)  # else the checks that follow run as anonymous, and fail
             raise
-        self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
+        if self.server.credentials.method is not BindMethod.SIMPLE:
+            self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
+            return NOTHING
+        try:
+            refused = self.accounts.begin(self.server, self.deadline)
+            if refused is None:
+                self.policy = simple_bind(self.server, self.accounts, self._bind_exchange(request))
+                return self.policy
+            self._request_root_dse()
+        except SessionError as error:
+            self._end(error.failure)
+            raise
+        self._end(refused)
+        raise SessionError(refused)
+
+    def _bind_exchange(self, request: bytes) -> BindExchange:
+        return lambda controls: self._exchange("bind", request, codec.BIND, controls=controls)
+
+    def _request_root_dse(self) -> None:
+        """Have the server answer a search; SessionError without LDAP service."""
+        request = self._request(codec.search_request, "", "base", ANY, (NO_ATTRIBUTES,), 0)
+        result, _ = self._exchange("search", request, codec.DONE, lambda _: None)
+        if result.code_name in ("busy", "unavailable"):
+            raise self._refused(FailureKind.RESULT, "search of the root DSE", result)
 
     def search(
         self,
@@ -137,7 +180,7 @@ class Session:
         result, _ = self._exchange("search", request, codec.DONE, _appending_to(entries))
         full = result.code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
         if result.code != codec.SUCCESS and not full:
-            raise _refused(FailureKind.RESULT, f"search below {base!r}", result)
+            raise self._refused(FailureKind.RESULT, f"search below {base!r}", result)
         if len(attributes) == 1 and is_attribute(attributes[0]):
             name = attributes[0].lower()
             return tuple((dn, found.all_as(name)) for dn, found in entries)
@@ -171,7 +214,7 @@ class Session:
         is_limit = result.code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
         limited = counted > 0 and is_limit
         if result.code != codec.SUCCESS and not limited:
-            raise _refused(FailureKind.RESULT, f"search below {base!r}", result)
+            raise self._refused(FailureKind.RESULT, f"search below {base!r}", result)
         return Count(counted, limited, limited_by_server=limited and counted < size_limit)
 
     def search_once(
@@ -220,7 +263,7 @@ class Session:
             if entries:
                 yield tuple(entries)
             if result.code != codec.SUCCESS:
-                raise _refused(FailureKind.RESULT, f"search below {base!r}", result)
+                raise self._refused(FailureKind.RESULT, f"search below {base!r}", result)
             cookie = self._decoded(codec.cookie, returned)
             if not cookie:
                 return
@@ -274,7 +317,7 @@ class Session:
         request = self._request(codec.compare_request, dn, attribute, value)
         result, _ = self._exchange("compare", request, codec.COMPARE)
         if result.code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
-            raise _refused(FailureKind.RESULT, f"compare on {dn!r}", result)
+            raise self._refused(FailureKind.RESULT, f"compare on {dn!r}", result)
         return result.code == codec.COMPARE_TRUE
 
     def replace(self, dn: str, attribute: str, value: str) -> None:
@@ -419,11 +462,21 @@ class Session:
         """
         result, returned = self._exchange(operation, request, final, controls=controls)
         if result.code != codec.SUCCESS:
-            refused = _refused(kind, operation, result)
+            refused = self._refused(kind, operation, result)
             if fatal:
                 self._end(refused.failure)
             raise refused
         return returned
+
+    def _refused(self, kind: FailureKind, doing: str, result: Result) -> SessionError:
+        """Return the error for a result code, with the server's message in printable form."""
+        name, message = result.code_name, result.message
+        detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
+        cause = self.policy.cause
+        if cause is not None and name in RESTRICTED:
+            why = account_sentence(cause, self.server.credentials, self.server.uri)
+            detail = printable(f"{detail}; {why}", LONGEST_SENTENCE)
+        return SessionError(Failure(kind, detail, name, answered=True))
 
     def _decoded(self, decode: Callable[[Controls], T], controls: Controls) -> T:
         """Decode a control of a response; a malformed one ends the session."""
@@ -434,9 +487,14 @@ class Session:
             raise
 
 
-def open_session(server: Server, deadline: Deadline, budget_bytes: int | None = None) -> Session:
+def open_session(
+    server: Server,
+    deadline: Deadline,
+    budget_bytes: int | None = None,
+    accounts: Accounts | None = None,
+) -> Session:
     """Return a session that is connected and bound; with SessionError nothing remains open."""
-    session = Session(server, deadline, budget_bytes or BUDGET_BYTES)
+    session = Session(server, deadline, budget_bytes or BUDGET_BYTES, accounts)
     try:
         session.connect()
         session.bind()
@@ -465,13 +523,6 @@ def _decoded(decode: Callable[[U], T], received: U) -> T:
     except ValueError as error:
         detail = f"what the server sent is not LDAP: {printable(str(error))}"
         raise SessionError(Failure(FailureKind.PROTOCOL, detail)) from error
-
-
-def _refused(kind: FailureKind, doing: str, result: Result) -> SessionError:
-    """Return the error for a result code, with the server's message in printable form."""
-    name, message = result.code_name, result.message
-    detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
-    return SessionError(Failure(kind, detail, name, answered=True))
 
 
 def _disconnected(response: Response) -> SessionError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ldaphealth.checks import certificate, entry_count, monitor, resources
+from ldaphealth.checks import bind, certificate, entry_count, monitor, resources
 from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
@@ -195,6 +195,13 @@ def client_certificate_expiry(known: LiveServer) -> Iterator[Series]:
     facts: certificate.Facts | None = facts_of(known, "certificate")
     if facts is not None and facts.client_expires_epoch_seconds is not None:
         yield (), facts.client_expires_epoch_seconds
+
+
+def password_expiry(known: LiveServer) -> Iterator[Series]:
+    """Yield when the password of the account expires, in seconds since the epoch."""
+    facts: bind.Facts | None = facts_of(known, "bind")
+    if facts is not None and facts.expires_epoch_seconds is not None:
+        yield (), facts.expires_epoch_seconds
 
 
 def facts_of(known: LiveServer, check: str) -> Any:

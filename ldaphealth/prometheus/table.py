@@ -232,6 +232,13 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         read=readings.client_certificate_expiry,
         labels=SERVER,
     ),
+    Family(
+        name="ldaphealth_password_expiry_timestamp_seconds",
+        kind=GAUGE,
+        help="When the password of the account that checks use expires, if the server says so.",
+        read=readings.password_expiry,
+        labels=SERVER,
+    ),
 )
 
 # Of a server, whether or not its verdict is valid.

@@ -50,7 +50,7 @@ class OtherSession:
         deadline = self._own.deadline
         earlier = replace(deadline, at=deadline.at - RESERVED_PART * deadline.seconds)
         try:
-            session = open_session(server, earlier)
+            session = open_session(server, earlier, accounts=self._own.accounts)
         except SessionError as error:
             self._refused[credentials] = error
             if error.failure.kind is FailureKind.BIND:

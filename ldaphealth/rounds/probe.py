@@ -12,6 +12,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
@@ -23,15 +24,20 @@ log = logging.getLogger(__name__)
 
 
 def probe_server(
-    server: Server, checks: Sequence[ConfiguredCheck], deadline: Deadline
+    server: Server,
+    checks: Sequence[ConfiguredCheck],
+    deadline: Deadline,
+    accounts: Accounts | None = None,
 ) -> list[AnyObservation]:
     """Run the checks in order until the session ends, and return their observations.
+
+    `accounts` limits how often a password is tried that was refused; probes of a process share it.
 
     If the session failed, the last observation has the failure. There are no observations of the
     checks that were not reached. Checks with credentials of their own run on another session, whose
     failure ends only that (other_session.py).
     """
-    session = Session(server, deadline)
+    session = Session(server, deadline, accounts=accounts)
     other = OtherSession(session)
     observations: list[AnyObservation] = []
     try:

@@ -37,12 +37,14 @@ class Sink(Struct, frozen=True):
 
     Checks with other effects than `effects` cannot change the output. `error_line` is the format of
     the line that is printed on standard output when there is no snapshot. If it is empty, nothing
-    is printed, because any output could be taken for a result.
+    is printed, because any output could be taken for a result. `is_repeated`: a program starts the
+    check again and again, so that processes remember refused passwords together.
     """
 
     module: str
     effects: frozenset[CheckEffect] = frozenset(CheckEffect)
     error_line: str = ""
+    is_repeated: bool = False
 
     def render(self, snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
         """Format the snapshot."""
@@ -54,10 +56,12 @@ SINKS: Mapping[str, Sink] = {
     "text": Sink("ldaphealth.sinks.text"),
     "json": Sink("ldaphealth.sinks.json_document"),
     "keepalived": Sink(
-        "ldaphealth.sinks.keepalived", frozenset({CheckEffect.OUT, CheckEffect.WEIGHT})
+        "ldaphealth.sinks.keepalived",
+        frozenset({CheckEffect.OUT, CheckEffect.WEIGHT}),
+        is_repeated=True,
     ),
-    "nagios": Sink("ldaphealth.sinks.nagios", error_line="LDAP UNKNOWN - {}"),
-    "checkmk": Sink("ldaphealth.sinks.checkmk", error_line="3 LDAP - {}"),
+    "nagios": Sink("ldaphealth.sinks.nagios", error_line="LDAP UNKNOWN - {}", is_repeated=True),
+    "checkmk": Sink("ldaphealth.sinks.checkmk", error_line="3 LDAP - {}", is_repeated=True),
     "jsonl": Sink("ldaphealth.sinks.json_lines"),
 }
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ from ldaphealth.content.resume_file import (
 )
 from ldaphealth.content.slices import Cursor
 from ldaphealth.content.values import NO_VALUES, ValueSelection
+from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.settings import Cluster
@@ -57,7 +59,7 @@ class ContentDiff:
             cursor=Cursor(SLICE_ENTRIES), most=options.most
         )
         access = ReaderAccess(
-            opening=open_session,
+            opening=partial(open_session, accounts=Accounts()),
             deadline_seconds=cluster.deadline_seconds,
             deadline=Deadline.after,
             pause=self._pause,

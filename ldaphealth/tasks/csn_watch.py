@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import vector, vector_read
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.csn import ATTRIBUTE, CSN, CSNError, Standing, VectorRead, assess
+from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.rounds.probe import probe_server
@@ -34,10 +36,10 @@ KINDS = ("behind", "isolated", "split")
 class CSNWatch:
     """The reads of a cluster since the watch began."""
 
-    def __init__(self, cluster: Cluster, probe: Probe = probe_server) -> None:
+    def __init__(self, cluster: Cluster, probe: Probe | None = None) -> None:
         checks = tuple(each for each in cluster.checks if each.check.name in CHECKS)
         self.cluster = replace(cluster, servers=cluster.data_servers, checks=checks)
-        self._probe = probe
+        self._probe = probe or partial(probe_server, accounts=Accounts())
         params = (each.params for each in checks if isinstance(each.params, Params))
         self._params = next(params, Params())
         self._terms = self._params.terms(

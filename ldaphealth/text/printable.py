@@ -8,7 +8,7 @@ from __future__ import annotations
 ELLIPSIS = "…"
 
 
-def printable(text: str, limit: int = 200) -> str:
+def printable(text: str, limit: int = 400) -> str:
     r"""Return one line of at most `limit` characters without control characters.
 
     Control characters, line ends, bidirectional overrides and lone surrogates become escapes

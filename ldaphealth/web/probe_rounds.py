@@ -21,7 +21,6 @@ from ldaphealth.guard import Memory
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.live.live_state import FIRST_CHECK, LiveServer
 from ldaphealth.model import AnyObservation, FailureKind, Server, Snapshot
-from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.tasks.one_shot import Probe, evaluate_cluster
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
@@ -74,8 +73,8 @@ class _ClusterProbes:
 class ProbeRounds:
     """The rounds of all clusters. It is used by one event loop."""
 
-    def __init__(self, source: Source, probe: Probe = probe_server) -> None:
-        self._source, self._probe = source, probe
+    def __init__(self, source: Source, probe: Probe | None = None) -> None:
+        self._source, self._probe = source, probe or source.probe
         self._clusters: dict[str, _ClusterProbes] = {}
         self._rounds = AnswerThreads(MOST_ROUNDS)
         self._threads = Workers("probe", MOST_PROBES)

@@ -15,6 +15,8 @@ from ldaphealth.live.broken_floor import BrokenFloor, broken_floors
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server, Verdict
+from ldaphealth.rounds.probe import probe_server
+from ldaphealth.rounds.round import Probe
 from ldaphealth.settings import Cluster, Settings
 from ldaphealth.text.suggestion import suggestion
 
@@ -41,6 +43,7 @@ class Source(Struct, frozen=True, kw_only=True):
     overrides: Callable[[], Mapping[str, Override]]
     ticked_at: Callable[[], BootSeconds]  # when the agent's main loop ran last
     now: Callable[[], BootSeconds] = boot_seconds
+    probe: Probe = probe_server  # that of the agent, which limits how often it binds
     listens: Mapping[str, str] = {}  # set by the web server; a reload changes none
 
     def cluster(self, name: str) -> Cluster:

@@ -19,6 +19,7 @@ from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import CheckEffect, Finding, State
 from ldaphealth.reason_codes import REASON_CODES, RESULT_CODE, ReasonCode
 from tests.checks import (
+    test_bind,
     test_certificate,
     test_compare,
     test_consumer,
@@ -55,6 +56,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_resources.CASES,
     test_entry_count.CASES,
     test_certificate.CASES,
+    test_bind.CASES,
     test_propagation.CASES,
     test_session.CASES,
     test_traffic.CASES,

@@ -132,6 +132,7 @@ def series() -> Samples:
         ("ldaphealth_slapd_readers_ratio", {"suffix": "dc=example,dc=com"}, 0.1),
         ("ldaphealth_certificate_expiry_timestamp_seconds", {}, 1.8e9),
         ("ldaphealth_client_certificate_expiry_timestamp_seconds", {}, 1.7e9),
+        ("ldaphealth_password_expiry_timestamp_seconds", {}, 1.9e9),
         ("ldaphealth_server_rounds_total", {}, 1),
         ("ldaphealth_server_failed_rounds_total", {}, 0),
         (OPERATION + "_count", {"operation": "search"}, 7),

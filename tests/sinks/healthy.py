@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from ldaphealth.checks import certificate, counters, entry_count, monitor, resources
+from ldaphealth.checks import bind, certificate, counters, entry_count, monitor, resources
 from ldaphealth.checks.links import Facts, Link
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState, LiveView
@@ -80,6 +80,7 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
         "certificate": certificate.Facts(
             "verified", expires_epoch_seconds=1.8e9, client_expires_epoch_seconds=1.7e9
         ),
+        "bind": bind.Facts(expires_epoch_seconds=1.9e9, observed_epoch_seconds=1.8e9),
         "consumer": Facts(nodes - 1, shown),
     }
     for place, (check, timings) in enumerate(TIMINGS.items()):

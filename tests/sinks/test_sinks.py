@@ -68,7 +68,7 @@ def strings(value: object) -> Iterator[str]:
 def assert_harmless_json(document: object) -> None:
     found = list(strings(document))
     assert found
-    assert [each for each in found if not each.isprintable() or len(each) > 200] == []
+    assert [each for each in found if not each.isprintable() or len(each) > 400] == []
 
 
 def is_json(answer: str) -> None:

@@ -21,7 +21,7 @@ def test_a_password_that_most_servers_refuse_removes_none(cluster: Cluster) -> N
     with Recorded(cluster, CHECKS) as seen:
         for node in cluster.nodes[:3]:
             node.refuse_password()
-        wait.until(lambda: len(seen.wrong()) == 3, 5.0, "the password is accepted")
+        wait.until(lambda: len(seen.wrong()) >= 3, 5.0, "the password is accepted")
         wait.until(lambda: not seen.out(), 5.0, "a server is out")
         before = len(seen.decided)  # the first to refuse it was alone for a moment
         sleep(ROUNDS_SECONDS)
