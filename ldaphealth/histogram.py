@@ -48,6 +48,11 @@ def upper_bound(bucket: int) -> float:
     return bound
 
 
+def bucket_ending_at(bound: float) -> int:
+    """Return the bucket that ends at a number, which may have been rounded."""
+    return round(log2(max(bound, LEAST)) * BUCKETS_PER_OCTAVE) - 1
+
+
 def histogram_of(numbers: Iterable[float]) -> Histogram:
     """Return the histogram of numbers that are not negative."""
     found = [*numbers]
