@@ -71,7 +71,7 @@ def learn_workload(sources: Iterable[str], wanted: LearnOptions, form: str) -> i
         raise click.ClickException(f"{wanted.output}: {error.strerror}") from error
     print_workload(workload, form)
     if form == "text":
-        click.echo(f"\nwrote {wanted.output}; review it, then: ldaphealth workload show FILE")
+        click.echo(f"\nwrote {wanted.output} for review; after changes: ldaphealth workload show {wanted.output}")
     return 0
 
 

@@ -15,7 +15,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-PAGED_RESULTS = "1.2.840.113556.1.4.319"  # RFC 2696
+from ldaphealth.ldap.codec import PAGED_RESULTS_OID
+
 LONGEST_NUMBERS = 48  # bytes from `conn=` to ` op=`
 _SLAPD_SEARCH = re.compile(
     rb'base="(?P<base>.*)" scope=(?P<scope>[0-3]) deref=(?P<deref>[0-3]) filter="(?P<filter>.*)"'
@@ -169,7 +170,7 @@ def _result(key: bytes, rest: bytes) -> LogLine | None:
         int(found["code"]),
         int(found["entries"] or 0),
         float(seconds) if seconds and seconds.count(b".") < 2 else None,  # noqa: PLR2004
-        (PAGED_RESULTS,) if notes and b"P" in notes else (),
+        (PAGED_RESULTS_OID,) if notes and b"P" in notes else (),
     )
 
 

@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from demo import ports
 from demo.client import Client, Credentials, LdapError
-from demo.programs import find, slapd_for
-from demo.running_program import RunningProgram
-from demo.slapd_conf import MODULES, SCHEMA
+from demo.logging_slapd import PASSWORD, ROOT, SUFFIX, LoggingSlapd
 from ldaphealth.cli.commands import cli
 from ldaphealth.config.workload_file import load_workload
 from ldaphealth.ldap.deadline import Deadline
@@ -24,57 +21,7 @@ from ldaphealth.workload.shape import Workload
 
 pytestmark = pytest.mark.slapd
 
-SUFFIX = "dc=example,dc=org"
-ROOT, PASSWORD = f"cn=root,{SUFFIX}", "passw0rd-of-root"
-PEOPLE = 50
 START_SECONDS = 15.0
-CONF = f"""\
-include {SCHEMA}/core.schema
-include {SCHEMA}/cosine.schema
-include {SCHEMA}/inetorgperson.schema
-modulepath {MODULES}
-moduleload back_mdb
-moduleload accesslog
-database mdb
-suffix cn=accesslog
-rootdn {ROOT}
-directory {{directory}}/log-db
-database mdb
-suffix {SUFFIX}
-rootdn {ROOT}
-rootpw {PASSWORD}
-directory {{directory}}/db
-overlay accesslog
-logdb cn=accesslog
-logops all
-"""
-CONTAINERS = f"""\
-dn: {SUFFIX}
-objectClass: domain
-dc: example
-
-dn: ou=people,{SUFFIX}
-objectClass: organizationalUnit
-ou: people
-
-dn: ou=groups,{SUFFIX}
-objectClass: organizationalUnit
-ou: groups
-"""
-PERSON = """
-dn: uid={0}-u1d,ou=people,{1}
-objectClass: inetOrgPerson
-uid: {0}-u1d
-cn: {0}-Näme
-sn: {0}-surname
-mail: {0}@m4il.example
-userPassword: {0}-passw0rd
-
-dn: cn={0}-team,ou=groups,{1}
-objectClass: groupOfNames
-cn: {0}-team
-member: uid={0}-u1d,ou=people,{1}
-"""
 VALUES = (
     *("u1d", "Näme", "n\\c3\\a4me", "n\\C3\\A4me", "surname", "m4il", "passw0rd"),
     *("team", "wr1tten"),
@@ -113,47 +60,17 @@ def written(client: Client, directory: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, Path]]:
-    """Yield a server after its load: its URL, its log, and a file with the password."""
-    directory = tmp_path_factory.mktemp("slapd")
-    for name in ("db", "log-db"):
-        (directory / name).mkdir()
-    conf, password = directory / "slapd.conf", directory / "password"
-    conf.write_text(CONF.format(directory=directory))
-    password.touch(0o600)
-    password.write_text(PASSWORD)
-    reservation = ports.reserve(1, ("127.0.0.1",))
-    url = f"ldap://127.0.0.1:{reservation.ports[0]}"
-    people = "".join(PERSON.format(f"p{number}", SUFFIX) for number in range(PEOPLE))
-    binary, log = slapd_for(directory), directory / "log"
-    load = RunningProgram((str(binary), "-T", "add", "-q", "-f", str(conf), "-b", SUFFIX), log)
-    (directory / "ldif").write_text(CONTAINERS + people, encoding="utf-8")
-    load.command = (*load.command, "-l", str(directory / "ldif"))
-    with load:
-        load.wait_until(load.has_ended, START_SECONDS, "slapadd does not end")
-    files = (find("prlimit"), "--nofile=1024:1024")
-    command = (*files, binary, "-d", "stats", "-f", conf, "-h", url)
-    slapd = RunningProgram(tuple(map(str, command)), log)
-    client = Client(url, Credentials(ROOT, password))
-    with slapd:
-        slapd.wait_until(lambda: answers(client), START_SECONDS, "slapd does not answer")
+def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoggingSlapd]:
+    """Yield a server after its load."""
+    with LoggingSlapd(tmp_path_factory.mktemp("slapd")) as slapd:
         credentials = ServerCredentials(BindMethod.SIMPLE, ROOT, Secret(PASSWORD))
-        server = Server(cluster="c", name="s", uri=url, credentials=credentials)
-        for number in range(PEOPLE):
+        server = Server(cluster="c", name="s", uri=slapd.url, credentials=credentials)
+        for number in range(slapd.people):
             session = open_session(server, Deadline.after(START_SECONDS))
             loaded(session, number)
             session.unbind()
-        written(client, directory)
-        yield url, log, password
-    reservation.release()
-
-
-def answers(client: Client) -> bool:
-    try:
-        client.who_am_i()
-    except LdapError:
-        return False
-    return True
+        written(slapd.client, slapd.directory)
+        yield slapd
 
 
 def learn(*arguments: str | Path, output: Path) -> tuple[str, Workload]:
@@ -172,7 +89,7 @@ TRUTH = {
 }
 
 
-def check(text: str, workload: Workload) -> None:
+def check(text: str, workload: Workload, people: int) -> None:
     """Check what must hold of a workload, wherever it was learnt."""
     assert [value for value in VALUES if value in text] == []
     assert {shape.operation for shape in workload.shapes} == {"search", "compare"}
@@ -186,54 +103,56 @@ def check(text: str, workload: Workload) -> None:
     assert workload.left_out["modify"] >= 1
     assert workload.left_out["delete"] == workload.left_out["add"] == 1
     assert workload.left_out["modrdn"] == 1
-    assert workload.left_out["bind"] >= PEOPLE
+    assert workload.left_out["bind"] >= people
 
 
 def test_the_statistics_log_shows_the_shapes_and_no_value(
-    site: tuple[str, Path, Path], tmp_path: Path
+    slapd: LoggingSlapd, tmp_path: Path
 ) -> None:
-    _, log, _ = site
-    raw = log.read_text()
-    text, workload = learn(log, output=tmp_path / "workload.yaml")
+    raw = slapd.log.read_text()
+    text, workload = learn(slapd.log, output=tmp_path / "workload.yaml")
 
     assert all(value in raw for value in ("u1d", "m4il", "wr1tten"))
-    check(text, workload)
+    check(text, workload, slapd.people)
     assert workload.left_out["extended"] >= 2
     for shape in workload.shapes:
         assert sum(shape.seconds.values()) == shape.count
         assert 0 < shape.times.quantile(0.5) < 1
 
 
-def test_accesslog_shows_the_same_shapes_and_no_value(
-    site: tuple[str, Path, Path], tmp_path: Path
-) -> None:
-    url, log, password = site
-    account = ("--bind-dn", ROOT, "--password-file", password)
-    text, workload = learn(url, *account, output=tmp_path / "accesslog.yaml")
-    _, from_log = learn(log, output=tmp_path / "log.yaml")
+def test_accesslog_shows_the_same_shapes_and_no_value(slapd: LoggingSlapd, tmp_path: Path) -> None:
+    account = ("--bind-dn", ROOT, "--password-file", slapd.password_file)
+    text, workload = learn(slapd.url, *account, output=tmp_path / "accesslog.yaml")
+    _, from_log = learn(slapd.log, output=tmp_path / "log.yaml")
 
-    check(text, workload)
+    check(text, workload, slapd.people)
     assert {shape.filter: shape.results for shape in workload.shapes} == {
         shape.filter: shape.results for shape in from_log.shapes
     }
 
 
 def test_accesslog_is_read_up_to_a_number_of_operations(
-    site: tuple[str, Path, Path], tmp_path: Path
+    slapd: LoggingSlapd, tmp_path: Path
 ) -> None:
-    url, _, password = site
-    account = ("--bind-dn", ROOT, "--password-file", password)
-    _, workload = learn(url, *account, "--entries", "140", output=tmp_path / "w.yaml")
+    account = ("--bind-dn", ROOT, "--password-file", slapd.password_file)
+    _, workload = learn(slapd.url, *account, "--entries", "140", output=tmp_path / "w.yaml")
 
     others = workload.left_out["bind"] + workload.left_out["unbind"]
     assert workload.operations + others == 140
 
 
-def test_an_account_without_rights_is_named(site: tuple[str, Path, Path], tmp_path: Path) -> None:
-    url, _, _ = site
-    words = ["workload", "learn", url, "--log-base", "cn=none", "--output", str(tmp_path / "w")]
+def test_an_account_without_rights_is_named(slapd: LoggingSlapd, tmp_path: Path) -> None:
+    words = [
+        "workload",
+        "learn",
+        slapd.url,
+        "--log-base",
+        "cn=none",
+        "--output",
+        str(tmp_path / "w"),
+    ]
     done = CliRunner().invoke(cli, words)
 
     assert done.exit_code == 1
-    assert url in done.output
+    assert slapd.url in done.output
     assert "noSuchObject" in done.output

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ldaphealth.ldap.codec import PAGED_RESULTS_OID
 from ldaphealth.workload.log_line import (
-    PAGED_RESULTS,
     AttributesLine,
     CompareLine,
     CountedLine,
@@ -94,7 +94,7 @@ SAID: dict[bytes, LogLine | None] = {
         ResultLine(KEY, 0, 24, 0.001690742)
     ),
     b" RESULT err=0 tag=101 nentries=2 etime=0 notes=U,P": ResultLine(
-        KEY, 0, 2, 0.0, (PAGED_RESULTS,)
+        KEY, 0, 2, 0.0, (PAGED_RESULTS_OID,)
     ),
     b' MOD dn="uid=anna,dc=example,dc=org", authzid="cn=x"': CountedLine(KEY, "modify"),
     b' EXT oid="1.3.6.1.4.1.4203.1.11.1" name="passwd_modify_extop"': CountedLine(KEY, "extended"),
