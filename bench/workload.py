@@ -79,9 +79,9 @@ def main() -> None:
             truth = load(slapd.url, operations)
             print(f"slapd served {operations:,} operations in {time.monotonic() - began:.0f} s")
         log, output = slapd.log, directory / "workload.yaml"
-        seconds, mebibytes = learn(log, output)
+        seconds, cpu_seconds, mebibytes = learn(log, output)
         print(f"log                    {log.stat().st_size / 2**20:9.0f} MiB")
-        print(f"learnt in              {seconds:9.1f} s")
+        print(f"learnt in              {seconds:9.1f} s, {cpu_seconds:.1f} s of CPU")
         print(f"largest memory         {mebibytes:9.0f} MiB")
         print(f"largest error of share {100 * worst_share(load_workload(output), truth):9.3f} %")
         leaked = len(set(VALUES.findall(output.read_bytes())))
@@ -145,18 +145,20 @@ def message_end(buffer: bytes, at: int) -> int | None:
     return at + head + length if len(buffer) >= at + head + length else None
 
 
-def learn(log: Path, output: Path) -> tuple[float, float]:
-    """Run the command; return its seconds, and its largest memory in MiB."""
+def learn(log: Path, output: Path) -> tuple[float, float, float]:
+    """Run the command; return its seconds, those of CPU, and its largest memory in MiB."""
     command = (sys.executable, "-m", "ldaphealth", "workload", "learn", log, "--output", output)
-    began, most = time.monotonic(), 0
+    began, most, cpu_seconds = time.monotonic(), 0, 0.0
     with subprocess.Popen(command) as program:
         process = psutil.Process(program.pid)
         while program.poll() is None:
-            most = max(most, process.memory_info().rss)
+            with process.oneshot():
+                most = max(most, process.memory_info().rss)
+                cpu_seconds = sum(process.cpu_times()[:2])
             time.sleep(0.02)
     if program.returncode:
         raise SystemExit(program.returncode)
-    return time.monotonic() - began, most / 2**20
+    return time.monotonic() - began, cpu_seconds, most / 2**20
 
 
 def worst_share(workload: Workload, truth: Counter[str]) -> float:

@@ -22,7 +22,7 @@ def workload_command() -> None:
 
 
 @workload_command.command("learn")
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),

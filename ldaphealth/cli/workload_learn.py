@@ -71,7 +71,8 @@ def learn_workload(sources: Iterable[str], wanted: LearnOptions, form: str) -> i
         raise click.ClickException(f"{wanted.output}: {error.strerror}") from error
     print_workload(workload, form)
     if form == "text":
-        click.echo(f"\nwrote {wanted.output} for review; after changes: ldaphealth workload show {wanted.output}")
+        click.echo(f"\nwrote {wanted.output} for review; this shows and checks it again:")
+        click.echo(f"ldaphealth workload show {wanted.output}")
     return 0
 
 

@@ -8,11 +8,14 @@ that has anything else, such as one that was cut off, has no template.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from itertools import pairwise
 
 from ldaphealth.ldap.names import ATTRIBUTE_TYPE
 from ldaphealth.ldap.search_filter import encode
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9._-]+)\}")
+_VALUES = re.compile(r"(?<==)(\*?(?:\{[A-Za-z0-9._-]+\}\*?)+)(?=\))")  # of one item
 MOST_ITEMS = 4  # of the same template in a row; more are rounded up to a power of two
 _ITEM = re.compile(rb"\((\??)([A-Za-z0-9;.:_-]*)([~<>]?=)([^()]*)\)")
 _DESCRIPTION = re.compile(
@@ -93,9 +96,29 @@ def placeholders(template: str) -> tuple[str, ...]:
     return (*dict.fromkeys(PLACEHOLDER.findall(template)),)
 
 
-def filled(template: str, values: dict[str, str]) -> str:
-    """Return the filter with these values, escaped as in RFC 4515; `x` where there is none."""
-    return PLACEHOLDER.sub(lambda found: _escaped(values.get(found[1], "x")), template)
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """Return the filter with these values, escaped as in RFC 4515; `x` where there is none.
+
+    In substrings a value is cut into parts, so that it matches: `{cn}*{cn}` becomes `An*na`.
+    """
+
+    def item(found: re.Match[str]) -> str:
+        pieces = found[1].split("*")
+        value = values.get(PLACEHOLDER.findall(found[1])[0], "x")
+        parts = _cut(value, len(pieces))
+        if not all(part for piece, part in zip(pieces, parts, strict=True) if piece):
+            return _escaped(value)
+        return "*".join(
+            _escaped(part) if piece else "" for piece, part in zip(pieces, parts, strict=True)
+        )
+
+    return _VALUES.sub(item, template)
+
+
+def _cut(value: str, count: int) -> list[str]:
+    """Return the parts of a value, of nearly the same length."""
+    ends = [round(len(value) * number / count) for number in range(count + 1)]
+    return [value[start:end] for start, end in pairwise(ends)]
 
 
 def _escaped(value: str) -> str:

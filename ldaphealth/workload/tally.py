@@ -27,15 +27,14 @@ class ShapeKey(NamedTuple):
 class Tally(Struct, kw_only=True):
     """Operations of one shape: how many, with which results, entries and times.
 
-    `times` are counted in the buckets of `histogram.py`; `without_time` have none in the log.
-    `entries` are counted below upper bounds: 0, 1, 2, 4, 8 and so on.
+    `times` are counted in the buckets of `histogram.py`, as far as the log has them, `entries`
+    below upper bounds: 0, 1, 2, 4, 8 and so on.
     """
 
     count: int = 0
     results: dict[int, int] = field(default_factory=dict)
     entries: dict[int, int] = field(default_factory=dict)
     times: dict[int, int] = field(default_factory=dict)
-    without_time: int = 0
     values: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
 
     def add(self, code: int, entries: int, seconds: float | None) -> None:
@@ -44,16 +43,13 @@ class Tally(Struct, kw_only=True):
         self.results[code] = self.results.get(code, 0) + 1
         bound = entries_bound(entries)
         self.entries[bound] = self.entries.get(bound, 0) + 1
-        if seconds is None:
-            self.without_time += 1
-        else:
+        if seconds is not None:
             bucket = bucket_of(seconds)
             self.times[bucket] = self.times.get(bucket, 0) + 1
 
     def merge(self, other: Tally) -> None:
         """Add the counts of another one."""
         self.count += other.count
-        self.without_time += other.without_time
         for own, others in (
             (self.results, other.results),
             (self.entries, other.entries),

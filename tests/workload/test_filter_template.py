@@ -107,5 +107,22 @@ def test_values_are_escaped_when_a_template_is_filled() -> None:
 
     assert placeholders(template) == ("cn", "uid-2")
     assert filled(template, {"cn": "a(b)*\\", "uid-2": "u"}) == (
-        r"(&(cn=a\28b\29\2a\5c)(uid=u)(sn=a\28b\29\2a\5c*))"
+        r"(&(cn=a\28b\29\2a\5c)(uid=u)(sn=a\28b*))"
     )
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "filter_text"),
+    [
+        ("(cn={cn}*)", "Anna", "(cn=An*)"),
+        ("(cn=*{cn})", "Anna", "(cn=*na)"),
+        ("(cn={cn}*{cn})", "Anna", "(cn=An*na)"),
+        ("(cn=*{cn}*)", "Annabel", "(cn=*nab*)"),
+        ("(cn={cn}*{cn})", "A", "(cn=A)"),
+        ("(cn={cn}*)", "", "(cn=)"),
+    ],
+)
+def test_a_value_is_cut_for_substrings_that_match_it(
+    template: str, value: str, filter_text: str
+) -> None:
+    assert filled(template, {"cn": value}) == filter_text
