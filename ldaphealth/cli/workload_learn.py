@@ -15,6 +15,7 @@ from msgspec import Struct
 from ldaphealth.cli.by_url import url_selection
 from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.cli.workload_show import print_workload
+from ldaphealth.config.yaml_file import MAX_BYTES
 from ldaphealth.files import atomic_file
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.workload.accesslog import read_accesslog
@@ -28,7 +29,7 @@ STANDARD_INPUT = "-"
 URLS = ("ldap://", "ldaps://", "ldapi://")
 NOTHING = (
     "no operation was found; a log of slapd has them with `loglevel stats`, and cn=accesslog with "
-    "`logops reads`"
+    "`logops reads`, for an account that may read it"
 )
 RARE = "no shape has {at_least} operations; {operations} were read (--at-least)"
 
@@ -65,8 +66,13 @@ def learn_workload(sources: Iterable[str], wanted: LearnOptions, form: str) -> i
         hint = "move it away, or name another file with --output"
         raise click.UsageError(f"{wanted.output} exists; {hint}")
     workload = _learnt(_read_all([*dict.fromkeys(sources)], wanted), wanted)
+    content = workload_text(workload).encode()
+    if len(content) > MAX_BYTES:
+        raise click.ClickException(
+            f"the file would have {len(content):,} bytes: use a lower --most"
+        )
     try:
-        atomic_file.write(wanted.output, workload_text(workload).encode(), 0o600)
+        atomic_file.write(wanted.output, content, 0o600)
     except OSError as error:
         raise click.ClickException(f"{wanted.output}: {error.strerror}") from error
     print_workload(workload, form)

@@ -24,7 +24,7 @@ _DESCRIPTION = re.compile(
 _CLASS = re.compile(ATTRIBUTE_TYPE.encode())
 _OBJECT_CLASS = (b"objectclass", b"2.5.4.0")
 _KNOWN_ITEM = (
-    rb"\(\??(?i:objectclass|2\.5\.4\.0)="
+    rb"\((?i:objectclass|2\.5\.4\.0)="
     + ATTRIBUTE_TYPE.encode()
     + rb"\)|\(\??[A-Za-z0-9;.:_-]+[~<>]?=(?:\*|\*?(?:\{[A-Za-z0-9._-]+\}\*?)+)\)"
 )
@@ -51,7 +51,8 @@ def filter_template(logged: bytes, values: list[tuple[bytes, bytes]] | None = No
         if described is None:
             return _COMPUTED.get(found[0], found[0])
         kind = described["type"]
-        if comparison == b"=" and kind.lower() in _OBJECT_CLASS and _CLASS.fullmatch(value):
+        is_class = not mark and comparison == b"=" and kind.lower() in _OBJECT_CLASS
+        if is_class and _CLASS.fullmatch(value):
             return found[0]
         if values is not None and b"*" not in value:
             values.append((kind, _ESCAPED.sub(lambda each: bytes.fromhex(each[1].decode()), value)))

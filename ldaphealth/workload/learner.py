@@ -28,12 +28,12 @@ from ldaphealth.workload.log_line import (
     UnreadableLine,
     parse_log_line,
 )
+from ldaphealth.workload.shape import LONGEST_DN, LONGEST_FILTER, LONGEST_LIST
 from ldaphealth.workload.tally import ShapeKey, Tally
 
 MOST_OPEN = 20_000  # operations without a result yet; the oldest is given up
 MOST_SHAPES = 2000  # at this number the rarer half is summed
 DN_OF_BASE = b"dn"  # the key of whole bases among the values that are kept
-LONGEST_LIST = 200  # requested attributes
 _REQUESTED = re.compile(rf"[*+]|1\.1|@?{ATTRIBUTE}".encode())
 
 RARE = "of rare shapes"
@@ -152,7 +152,7 @@ class Learner:
             raise ValueError(UNREADABLE)
         return ShapeKey(
             "search",
-            self._bases.template(begun.base),
+            self._base(begun.base),
             begun.scope,
             begun.deref,
             template,
@@ -163,14 +163,20 @@ class Learner:
     def _compare_key(self, begun: CompareLine) -> ShapeKey:
         if not _REQUESTED.fullmatch(begun.attribute):
             raise ValueError(UNREADABLE)
-        return ShapeKey("compare", self._bases.template(begun.dn), 0, 0, begun.attribute, (), ())
+        return ShapeKey("compare", self._base(begun.dn), 0, 0, begun.attribute, (), ())
+
+    def _base(self, logged: bytes) -> str:
+        if len(logged) > LONGEST_DN:
+            raise ValueError(UNREADABLE)
+        return self._bases.template(logged)
 
     def _is_template(self, template: bytes) -> bool:
         known = self._templates.get(template)
         if known is None:
             if len(self._templates) >= MOST_SHAPES:
                 self._templates.clear()
-            known = self._templates[template] = is_template(template)
+            known = len(template) <= LONGEST_FILTER and is_template(template)
+            self._templates[template] = known
         return known
 
     def _sum_rare(self) -> None:

@@ -20,6 +20,7 @@ from ldaphealth.workload.shape import (
 )
 from ldaphealth.workload.tally import ShapeKey, Tally
 
+LONGEST_WORD = 40  # of an attribute in a name
 DIGITS = 4  # of the digest in the name of a shape
 
 
@@ -62,9 +63,9 @@ class _Sources:
         """Return the name of a source: the one that is wanted, or that with a number."""
         found = self._names.get(source)
         if found is None:
-            number, found = 2, wanted
+            number, found = 2, wanted[:LONGEST_WORD]
             while found in self.by_name:
-                number, found = number + 1, f"{wanted}-{number}"
+                number, found = number + 1, f"{wanted[:LONGEST_WORD]}-{number}"
             self.by_name[found], self._names[source] = source, found
         return found
 
@@ -126,7 +127,7 @@ def _text(value: bytes) -> str:
 
 def _name(key: ShapeKey, names: set[str]) -> str:
     """Return a name that is the same whenever the same shape is learnt."""
-    attribute = first_attribute(key.filter.decode())
+    attribute = first_attribute(key.filter.decode())[:LONGEST_WORD]
     digest = hashlib.sha256(repr(key).encode()).hexdigest()
     for digits in range(DIGITS, len(digest)):
         name = f"{key.operation}-{attribute}-{digest[:digits]}"

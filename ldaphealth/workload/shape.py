@@ -18,6 +18,8 @@ from ldaphealth.model import SettingMistakes
 from ldaphealth.workload.base_template import ANY, split_dn
 from ldaphealth.workload.filter_template import PLACEHOLDER, filled, placeholders
 
+LONGEST_DN, LONGEST_FILTER = 1024, 4096  # characters of a template
+LONGEST_LIST = 200  # requested attributes
 FORM: Final = 1  # of the file
 SearchScope: TypeAlias = Literal["base", "one", "sub", "subordinate"]
 Dereference: TypeAlias = Literal["never", "searching", "finding", "always"]
@@ -46,7 +48,7 @@ class ValueSource(Struct, frozen=True, kw_only=True):
     dn: Annotated[
         str,
         Meta(
-            max_length=4096,
+            max_length=LONGEST_DN,
             description="the DNs of entries of that form; a * stands for the value of an RDN",
         ),
     ] = ""
@@ -73,12 +75,13 @@ class OperationShape(Struct, frozen=True, kw_only=True):
 
     name: Name
     operation: Literal["search", "compare"]
-    base: Annotated[str, Meta(max_length=4096, description="a DN, or one {name}")]
+    base: Annotated[str, Meta(max_length=LONGEST_DN, description="a DN, or one {name}")]
     scope: SearchScope = "base"
     deref: Dereference = "never"
-    filter: Annotated[str, Meta(max_length=8192, description="of a search")] = ""
+    filter: Annotated[str, Meta(max_length=LONGEST_FILTER, description="of a search")] = ""
     attributes: Annotated[
-        tuple[str, ...], Meta(max_length=200, description="requested by a search; none: all")
+        tuple[str, ...],
+        Meta(max_length=LONGEST_LIST, description="requested by a search; none: all"),
     ] = ()
     attribute: Annotated[AttributeName, Meta(description="of a compare")] = AttributeName("")
     value: Annotated[str, Meta(max_length=4096, description="of a compare")] = ""

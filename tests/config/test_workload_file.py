@@ -98,7 +98,7 @@ WRONG = {  # what is replaced by what, and the mistake from its line on
     "a key of a write": ("value:", "new_value:", "22: shapes.2.new_value: unknown key"),
     "another scope": ("scope: sub", "scope: all", "10: shapes.1.scope: must be one of base"),
     "no filter": ('filter: "(uid={uid})"', 'filter: ""', "11: shapes.1.filter: is missing in"),
-    "a wrong filter": ("(uid={uid})", "(uid={uid}", "11: shapes.1.filter: '(uid=x' is not a"),
+    "a wrong filter": ("(uid={uid})", "(uid={uid}", "11: shapes.1.filter: '(uid={uid}' is"),
     "a wrong base": ('base: "dc=example,dc=org"\n', "base: x\n", "9: shapes.1.base: 'x' is not"),
     "half a base": ('"{person}"', '"{person},dc=o"', "20: shapes.2.base: is either a DN or one"),
     "an unknown source": ("(uid={uid})", "(uid={u})", "7: shapes.1: names {u}, which is not in"),

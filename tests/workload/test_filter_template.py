@@ -29,6 +29,7 @@ TEMPLATES = {
     b"(2.5.4.3=x)": b"(2.5.4.3={2.5.4.3})",
     b"(objectClass=inetOrgPerson)": b"(objectClass=inetOrgPerson)",
     b"(objectClass=not a class)": b"(objectClass={objectClass})",
+    b"(?objectClass=noClass)": b"(?objectClass={objectClass})",
     b"(member=uid=a,ou=people)": b"(member={member})",
     b"(&(objectClass=person)(|(uid=a)(!(mail=b))))": (
         b"(&(objectClass=person)(|(uid={uid})(!(mail={mail}))))"
