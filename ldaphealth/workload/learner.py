@@ -33,6 +33,10 @@ from ldaphealth.workload.tally import ShapeKey, Tally
 
 MOST_OPEN = 20_000  # operations without a result yet; the oldest is given up
 MOST_SHAPES = 2000  # at this number the rarer half is summed
+PASSWORDS = frozenset(  # attributes whose values are never kept
+    {b"authpassword", b"krbprincipalkey", b"sambalmpassword", b"sambantpassword", b"unicodepwd"}
+    | {b"userpassword"}
+)
 DN_OF_BASE = b"dn"  # the key of whole bases among the values that are kept
 _REQUESTED = re.compile(rf"[*+]|1\.1|@?{ATTRIBUTE}".encode())
 
@@ -63,7 +67,7 @@ class Learner:
             AttributesLine: self._request,
             ResultLine: self._end,
             CountedLine: lambda line: self._leave_out(line.kind),
-            UnreadableLine: lambda _: self._leave_out(UNREADABLE),
+            UnreadableLine: self._unreadable,
         }
 
     def read(self, line: bytes) -> None:
@@ -97,14 +101,21 @@ class Learner:
 
     def _begin(self, line: SearchLine | CompareLine) -> None:
         if line.key in self._open:  # the server was started again, and counts anew
-            del self._open[line.key]
-            self._leave_out(UNFINISHED)
+            self._give_up(line.key)
         elif len(self._open) >= MOST_OPEN:
-            oldest = next(iter(self._open))
-            del self._open[oldest]
-            self._requested.pop(oldest, None)
-            self._leave_out(UNFINISHED)
+            self._give_up(next(iter(self._open)))
         self._open[line.key] = line
+
+    def _give_up(self, key: bytes) -> None:
+        """Count an operation whose result will not be found."""
+        del self._open[key]
+        self._requested.pop(key, None)
+        self._leave_out(UNFINISHED)
+
+    def _unreadable(self, line: UnreadableLine) -> None:
+        if line.key in self._open:
+            self._give_up(line.key)
+        self._leave_out(UNREADABLE)
 
     def _request(self, line: AttributesLine) -> None:
         if line.key in self._open:  # a long list has several lines
@@ -134,7 +145,8 @@ class Learner:
         if values is not None:
             dn = begun.base if isinstance(begun, SearchLine) else begun.dn
             for attribute, value in (*values, (DN_OF_BASE, dn)):
-                tally.add_value(attribute, value)
+                if attribute.lower() not in PASSWORDS:
+                    tally.add_value(attribute, value)
 
     def _search_key(
         self,

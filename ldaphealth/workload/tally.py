@@ -10,6 +10,7 @@ from ldaphealth.histogram import bucket_of
 
 LARGEST_COUNT = 1 << 20  # of entries; more are counted here
 MOST_VALUES = 50  # of one attribute, if values are kept
+LONGEST_VALUE = 512  # bytes
 
 
 class ShapeKey(NamedTuple):
@@ -62,7 +63,9 @@ class Tally(Struct, kw_only=True):
                 self.add_value(attribute, value, count)
 
     def add_value(self, attribute: bytes, value: bytes, count: int = 1) -> None:
-        """Count a value of a client, of the first ones that were seen."""
+        """Count a value of a client, of the first ones that were seen, unless it is long."""
+        if len(value) > LONGEST_VALUE:
+            return
         known = self.values.setdefault(attribute, {})
         if value in known or len(known) < MOST_VALUES:
             known[value] = known.get(value, 0) + count

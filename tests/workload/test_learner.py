@@ -183,6 +183,14 @@ def test_writes_and_binds_are_counted_and_in_no_shape() -> None:
             module.UNFINISHED,
             id="the server was started again",
         ),
+        pytest.param(
+            [
+                *operation(1, 1, *search(SUFFIX, "(b=x)", "stale"))[:-1],
+                *operation(1, 1, *search(SUFFIX, "(a=x)")),
+            ],
+            module.UNFINISHED,
+            id="the attributes of a search before do not remain",
+        ),
         pytest.param(['conn=1 op=1 SRCH base="dc=o'], module.UNREADABLE, id="cut off"),
         pytest.param(operation(1, 1, *search("x", "(b=x)")), module.UNREADABLE, id="no DN"),
         pytest.param(
@@ -317,6 +325,26 @@ def test_values_are_in_the_file_if_they_are_wanted() -> None:
     drawn = workload.sources[workload.shapes[-1].base.strip("{}")]
     assert drawn.values
     assert all(len(each.values) <= 50 for each in workload.sources.values())
+
+
+def test_passwords_are_never_kept() -> None:
+    workload = learnt(lines_of([search(SUFFIX, "(userPassword=s3cret)")]), keep_values=True)
+
+    assert "s3cret" not in workload_text(workload)
+
+
+def test_a_line_that_was_cut_off_ends_the_operation_of_that_number_before() -> None:
+    stale = operation(1, 1, *search(SUFFIX, "(b=x)"))
+    workload = learnt(
+        [
+            *operation(2, 1, *search(SUFFIX, "(a=x)")),
+            stale[0],
+            'conn=1 op=1 SRCH base="dc=o',
+            stale[-1],
+        ]
+    )
+
+    assert workload.left_out == {module.UNFINISHED: 1, module.UNREADABLE: 1}
 
 
 def test_the_same_shape_has_the_same_name_in_every_log() -> None:
