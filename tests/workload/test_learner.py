@@ -3,61 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
 
 import pytest
 
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.workload import learner as module
-from ldaphealth.workload.file_text import workload_text
 from ldaphealth.workload.learner import MOST_OPEN, MOST_SHAPES, Learner
-from ldaphealth.workload.learnt import NothingLearntError, learnt_workload
-from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
-
-FIRST_CONNECTION = 1000
-SUFFIX = "dc=example,dc=org"
-
-
-def operation(connection: int, number: int, request: str, result: str) -> list[str]:
-    """Return the lines of one operation; `request` has several, separated by line feeds."""
-    begins = f"conn={connection} op={number} "
-    return [begins + each for each in (*request.split("\n"), result)]
-
-
-def search(
-    base: str,
-    where: str,
-    *attributes: str,
-    scope: int = 2,
-    seconds: float = 0.001,
-    entries: int = 1,
-) -> tuple[str, str]:
-    request = f'SRCH base="{base}" scope={scope} deref=0 filter="{where}"'
-    if attributes:
-        request += f"\nSRCH attr={' '.join(attributes)}"
-    times = f"qtime=0.000008 etime={seconds:.6f}"
-    return request, f"SEARCH RESULT tag=101 err=0 {times} nentries={entries} text="
-
-
-def lines_of(operations: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Yield the lines of operations, each on a connection of its own."""
-    for number, (request, result) in enumerate(operations, FIRST_CONNECTION):
-        yield from operation(number, 1, request, result)
-
-
-def learnt(
-    lines: Iterable[str], *, at_least: int = 1, most: int = 100, keep_values: bool = False
-) -> Workload:
-    learner = Learner(keep_values=keep_values)
-    for line in lines:
-        learner.read(line.encode())
-    learner.finish()
-    return learnt_workload(learner, at_least, most)
-
-
-def only(workload: Workload) -> OperationShape:
-    (shape,) = workload.shapes
-    return shape
+from ldaphealth.workload.learnt import NothingLearntError
+from ldaphealth.workload.shape import ValueSource
+from tests.workload.logs import SUFFIX, learnt, lines_of, only, operation, search
 
 
 def test_searches_that_differ_in_values_have_one_shape() -> None:
@@ -276,61 +230,6 @@ def test_a_frequent_shape_that_begins_late_is_found() -> None:
 def test_without_operations_nothing_is_learnt() -> None:
     with pytest.raises(NothingLearntError):
         learnt(["slapd starting"])
-
-
-def secrets(kind: str, count: int) -> list[str]:
-    return [f"{kind}-s3cret-{number}" for number in range(count)]
-
-
-def log_with_secrets() -> tuple[list[str], list[str]]:
-    """Return a log in which every value is a secret, and the secrets."""
-    names = secrets("uid", 40)
-    operations = [
-        each
-        for name in names
-        for refused, _ in [search(SUFFIX, f"(uid={name})")]
-        for each in (
-            search(f"uid={name},ou=people,{SUFFIX}", "(objectClass=*)", scope=0),
-            search(f"cn={name},ou=groups,{SUFFIX}", f"(member=uid={name},{SUFFIX})"),
-            search(f"ou=people,{SUFFIX}", f"(|(mail={name}@example.net)(cn={name}*))", "cn"),
-            search(f"ou={name},{SUFFIX}", f"(!(sn>={name}))"),
-            search(f"o={name}+ou=x,{SUFFIX}", f"(cn:caseExactMatch:={name})"),
-            search(SUFFIX, f"(objectClass={name} {name})"),
-            search(SUFFIX, f"({name}=x)", name),
-            search(SUFFIX, f"(?{name}=x)"),
-            (f'CMP dn="uid={name},{SUFFIX}" attr="mail"', "RESULT tag=111 err=6 text="),
-            (f'MOD dn="uid={name},{SUFFIX}"', f"RESULT tag=103 err=53 text={name}"),
-            (f'BIND dn="uid={name},{SUFFIX}" method=128', f"RESULT tag=97 err=49 text={name}"),
-            (refused, f"SEARCH RESULT tag=101 err=4 nentries=0 text={name}"),
-        )
-    ]
-    return [*lines_of(operations)], names
-
-
-def test_the_file_has_none_of_the_values_in_the_log() -> None:
-    log, names = log_with_secrets()
-    text = workload_text(learnt(log, at_least=10))
-
-    assert [name for name in names if name in text] == []
-    assert text.count("- name:") == 8
-    assert all(name in "\n".join(log) for name in names)
-
-
-def test_values_are_in_the_file_if_they_are_wanted() -> None:
-    log, names = log_with_secrets()
-    workload = learnt(log, at_least=10, keep_values=True)
-    text = workload_text(workload)
-
-    assert [name for name in names if name not in text] == []
-    drawn = workload.sources[workload.shapes[-1].base.strip("{}")]
-    assert drawn.values
-    assert all(len(each.values) <= 50 for each in workload.sources.values())
-
-
-def test_passwords_are_never_kept() -> None:
-    workload = learnt(lines_of([search(SUFFIX, "(userPassword=s3cret)")]), keep_values=True)
-
-    assert "s3cret" not in workload_text(workload)
 
 
 def test_a_line_that_was_cut_off_ends_the_operation_of_that_number_before() -> None:
