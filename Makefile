@@ -5,7 +5,7 @@ MINUTES ?= 30
 SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -40,6 +40,9 @@ bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a
 
 bench-content: venv packages  ## Measure comparing 200,000 entries on four servers
 	$(BIN)/python -m bench.content
+
+bench-workload: venv packages  ## Measure learning from a log of a million operations (five minutes)
+	$(BIN)/python -m bench.workload
 
 bench-faults: venv packages  ## Inject faults, compare what four checkers find, write docs/evidence.md (about 20 minutes)
 	$(BIN)/python -m bench.faults --write docs/evidence.md

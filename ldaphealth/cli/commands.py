@@ -32,6 +32,7 @@ COMMANDS = {  # the module and the function of each command
     "canary": "ldaphealth.cli.canary:canary_command",
     "csn": "ldaphealth.cli.csn:csn_command",
     "content": "ldaphealth.cli.content:content_command",
+    "workload": "ldaphealth.cli.workload:workload_command",
 }
 
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from msgspec import Struct
@@ -18,7 +18,9 @@ try:  # libyaml, ten times as fast; the wheels of PyYAML have it
 except ImportError:
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
 
-from ldaphealth.config.mistakes import ConfigError
+from ldaphealth.config.mistakes import ConfigError, join
+
+T = TypeVar("T")
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50  # of nested mappings and lists; a valid file has at most 8
@@ -91,6 +93,19 @@ _Loader.add_constructor(f"{TAGS}float", _number)
 
 def read_yaml(path: Path) -> object:
     """Return the content of the file; ConfigError if it cannot be read or is not YAML."""
+    return _parsed(path, lambda content: yaml.load(content, Loader=_Loader))  # noqa: S506  safe
+
+
+def line_numbers(path: Path) -> dict[str, int]:
+    """Return the line of each key and list item, by its place as in mistakes.py; "" is the file.
+
+    ConfigError as in `read_yaml`.
+    """
+    node = _parsed(path, lambda content: yaml.compose(content, Loader=Parser))
+    return dict(_places(node, "")) if node else {}
+
+
+def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -100,13 +115,25 @@ def read_yaml(path: Path) -> object:
         raise ConfigError([f"it is larger than {MAX_BYTES} bytes"])
     try:
         _check_safety(content)
-        return yaml.load(content, Loader=_Loader)  # noqa: S506  a subclass of SafeLoader
+        return parse(content)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ConfigError([f"{where}{error.problem or 'not YAML'}"]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(["it is not YAML"]) from error
+
+
+def _places(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = join(path, key.value)
+            yield from _places(value, place)
+            yield place, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value, 1):
+            yield from _places(value, join(path, number))
 
 
 def _check_safety(content: bytes) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds, epoch_seconds
-from ldaphealth.live.histogram import Histogram, histogram_of, merged
+from ldaphealth.histogram import Histogram, histogram_of, merged
 from ldaphealth.live.recent_times import LastHour, added
 from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from ldaphealth.clocks import MonotonicSeconds
-from ldaphealth.live.histogram import Histogram, histogram_of, merged
+from ldaphealth.histogram import Histogram, histogram_of, merged
 
 KEPT_MINUTES = 60
 MINUTE_SECONDS = 60

@@ -15,8 +15,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from ldaphealth.clocks import BootSeconds
+from ldaphealth.histogram import BUCKETS_PER_OCTAVE, Histogram
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.histogram import BUCKETS_PER_OCTAVE, Histogram
 from ldaphealth.live.live_state import LiveView
 from ldaphealth.prometheus.family import Exponents, Family, Probed, S, ScrapedServer
 from ldaphealth.prometheus.table import AGENT, ALWAYS, ANSWER, PROBE, PROBED_SERVER, VERDICT

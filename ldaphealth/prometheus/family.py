@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.live.histogram import Histogram
+from ldaphealth.histogram import Histogram
 from ldaphealth.live.live_state import LiveServer
 
 S = TypeVar("S")

@@ -22,7 +22,7 @@ import msgspec
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
 from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.files.set_aside import set_aside
-from ldaphealth.live.histogram import Histogram, histogram_of, merged
+from ldaphealth.histogram import Histogram, histogram_of, merged
 from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
 from ldaphealth.sinks.json_document import rfc3339, verdict_document

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.live.histogram import Histogram, merged
+from ldaphealth.histogram import Histogram, merged
 
 SCHEMA_VERSION = 1
 SCHEMA = """

@@ -22,12 +22,14 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.links import _link
 from ldaphealth.checks.monitor_access import number
 from ldaphealth.config import ConfigError, load
+from ldaphealth.config.workload_file import load_workload
 from ldaphealth.content.resume_file import ComparedContents, load_progress
 from ldaphealth.control.requests import MAX_SECONDS
 from ldaphealth.csn.value import CSNError, parse
 from ldaphealth.csn.vector import parse_vector
 from ldaphealth.ldap import codec
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.search_filter import encode
 from ldaphealth.ldap.session import Session
 from ldaphealth.ldap.transport import Transport, frame_bytes
 from ldaphealth.model import Failure, FailureKind, Server
@@ -37,6 +39,11 @@ from ldaphealth.store.kept_observations import load_kept
 from ldaphealth.store.override_files import read_override_files
 from ldaphealth.store.state_file import load_state
 from ldaphealth.web.web_config_file import read_web_config_file
+from ldaphealth.workload.draw import by_hand, draw
+from ldaphealth.workload.file_text import workload_text
+from ldaphealth.workload.learner import Learner
+from ldaphealth.workload.learnt import NothingLearntError, learnt_workload
+from ldaphealth.workload.log_file import LogFileError, chunks_of_lines
 
 SCRIPT = Path(__file__).parents[2] / "keepalived" / "ldaphealth-check"
 LINK = (
@@ -195,6 +202,32 @@ def resume(path: Path) -> None:
         load_progress(path, ComparedContents({"c/s": "ldap://x"}, "dc=x"))
 
 
+def log(path: Path) -> None:
+    """Learn from the input as a log; what is learnt is a valid file, which says the same."""
+    for keep_values in (False, True):
+        learner = Learner(keep_values=keep_values)
+        with path.open("rb") as file, contextlib.suppress(LogFileError):
+            for lines in chunks_of_lines(file):
+                for line in lines:
+                    learner.read(line)
+        learner.finish()
+        with contextlib.suppress(NothingLearntError):
+            learnt = learnt_workload(learner, at_least=1, most_shapes=100)
+            written = path.with_name("workload")
+            written.write_text(workload_text(learnt), encoding="utf-8")
+            assert load_workload(written) == learnt
+
+
+def workload(path: Path) -> None:
+    with contextlib.suppress(ConfigError):
+        found = load_workload(path)
+        values = {name: [*each.values, "x"] for name, each in found.sources.items()}
+        for operation in draw(found, values, "seed", 20):
+            assert operation.shape.operation in {"search", "compare"}
+            assert operation.shape.operation == "compare" or encode(operation.filter)
+            assert by_hand(operation, "ldap://x")
+
+
 def script(path: Path) -> None:
     """Let keepalived's script read the verdict; what it refuses, the program would have to say."""
     verdict = path.parent / "run" / "verdicts" / "c" / "s"
@@ -228,4 +261,6 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "state": with_file(state),
     "kept": with_file(kept),
     "resume": with_file(resume),
+    "log": with_file(log),
+    "workload": with_file(workload),
 }

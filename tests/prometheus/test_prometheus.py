@@ -22,7 +22,7 @@ from ldaphealth.checks import monitor, resources
 from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.checks.links import Link
 from ldaphealth.guard.rules import RULES
-from ldaphealth.live.histogram import histogram_of
+from ldaphealth.histogram import histogram_of
 from ldaphealth.live.live_state import LiveServer, LiveView
 from ldaphealth.model import (
     AnyObservation,

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from demo import wait
 from ldaphealth.cli.operate import _verdict_lines
-from ldaphealth.live.histogram import histogram_of
+from ldaphealth.histogram import histogram_of
 from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
 from ldaphealth.store.history import (

@@ -12,7 +12,7 @@ from random import Random
 import msgspec
 import pytest
 
-from ldaphealth.live.histogram import Histogram
+from ldaphealth.histogram import Histogram
 from ldaphealth.store.history import MINUTE_SECONDS, HistoryDatabase
 
 BYTES = 1 << 20

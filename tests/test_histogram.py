@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.live.histogram import LEAST, Histogram, histogram_of, merged
+from ldaphealth.histogram import LEAST, Histogram, histogram_of, merged
 
 seconds = st.floats(0, 1e6)
 numbers = st.lists(seconds, max_size=50)

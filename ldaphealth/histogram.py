@@ -33,9 +33,24 @@ class Histogram(Struct, frozen=True, kw_only=True):
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= wanted:
-                upper: float = 2.0 ** ((bucket + 1) / BUCKETS_PER_OCTAVE)
-                return min(max(upper, self.least), self.most)
+                return min(max(upper_bound(bucket), self.least), self.most)
         return self.most
+
+
+def bucket_of(number: float) -> int:
+    """Return the bucket of a number that is not negative."""
+    return floor(log2(max(number, LEAST)) * BUCKETS_PER_OCTAVE)
+
+
+def upper_bound(bucket: int) -> float:
+    """Return the number at which a bucket ends."""
+    bound: float = 2.0 ** ((bucket + 1) / BUCKETS_PER_OCTAVE)
+    return bound
+
+
+def bucket_ending_at(bound: float) -> int:
+    """Return the bucket that ends at a number, which may have been rounded."""
+    return round(log2(max(bound, LEAST)) * BUCKETS_PER_OCTAVE) - 1
 
 
 def histogram_of(numbers: Iterable[float]) -> Histogram:
@@ -43,7 +58,7 @@ def histogram_of(numbers: Iterable[float]) -> Histogram:
     found = [*numbers]
     buckets: dict[int, int] = {}
     for number in found:
-        bucket = floor(log2(max(number, LEAST)) * BUCKETS_PER_OCTAVE)
+        bucket = bucket_of(number)
         buckets[bucket] = buckets.get(bucket, 0) + 1
     return Histogram(
         count=len(found),

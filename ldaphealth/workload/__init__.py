@@ -1,0 +1,1 @@
+"""The workload of clients: shapes of operations, learnt from logs, without the clients' values."""
