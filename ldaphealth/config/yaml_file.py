@@ -57,6 +57,21 @@ class LeadingZero(Struct, frozen=True):
 class _Loader(Parser):
     """`1:30` is not 90, `no` is not false, `010` is not 8, and a duplicate key is a mistake."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value; ConfigError with its line if an explicit tag is of another type.
+
+        The constructors of PyYAML raise whatever comes, such as KeyError for `!!bool maybe`.
+        """
+        try:
+            return super().construct_object(node, deep=deep)
+        except (yaml.YAMLError, ConfigError, RecursionError):
+            raise
+        except Exception as error:
+            line, tag = node.start_mark.line + 1, node.tag.replace(TAGS, "!!")
+            raise ConfigError(
+                [f"line {line}: the value is no {tag}; put a text into quotes"]
+            ) from error
+
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in forms if tag not in PLAIN_SCALARS]
