@@ -138,7 +138,9 @@ class Account:
         own, doubted = self._refusals.get(server), self._doubted()
         before = [each.times for each in doubted] if own or len(doubted) >= OPINIONS else []
         times = 1 + max([*before, own.times if own else 0])
-        doublings = min(times - 1, MOST_DOUBLINGS) if is_guessed else 0
+        # The attempt that confirms what a server alone refuses makes the pause no longer.
+        is_alone = own is not None and all(each.server == server for each in doubted)
+        doublings = min(times - 1 - is_alone, MOST_DOUBLINGS) if is_guessed else 0
         retry_at = now + self.retry_after_seconds * 2**doublings
         self._refusals[server] = Refusal(
             server=server, at=now, retry_at=retry_at, failure=failure, times=times
