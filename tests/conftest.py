@@ -45,6 +45,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show how much random input was tried: the workers of pytest-xdist print nothing."""
+    if not config.getoption("--fuzz-minutes"):
+        return
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{report.nodeid}: {value} {name}")
+
+
 @pytest.fixture(scope="session")
 def running_cluster() -> Iterator[Cluster]:
     """Return a cluster that nobody heals; for fixtures with a wider scope than a test."""

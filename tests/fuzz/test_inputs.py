@@ -69,11 +69,12 @@ def test_random_input_is_taken_or_refused_as_documented(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     ends_at = monotonic() + request.config.getoption("--fuzz-minutes") * 60 / len(TARGETS)
-    before_kib, number = peak_kib(), 0
+    before_kib, number, batch = peak_kib(), 0, SLOW.get(name, BATCH)
     feed_random(name, SLOW.get(name, EXAMPLES), number)
     while monotonic() < ends_at:
         number += 1
-        feed_random(name, SLOW.get(name, BATCH), number)
+        feed_random(name, batch, number)
+    request.node.user_properties.append(("random inputs", number * batch))
 
     assert peak_kib() - before_kib < MOST_KIB
 
