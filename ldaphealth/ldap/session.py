@@ -328,6 +328,7 @@ class Session:
         """
         request = self._request(codec.who_am_i_request)
         result, _ = self._exchange("whoami", request, codec.EXTENDED)
+        self.counts["extended"] = self.counts.get("extended", 0) + 1
         if result.code != codec.SUCCESS:
             raise self._refused(FailureKind.RESULT, "who am I (RFC 4532)", result)
         return result.value.decode("utf-8", "replace")
