@@ -376,7 +376,7 @@ def test_a_hang_of_ours_ends_with_an_answer_too(
     script = (
         f"import sys, time\nfrom ldaphealth.cli import check_ldaphealth as plugin, {module}\n"
         f"sys.argv = ['check_ldaphealth', '-t', '1', *{arguments}]\n"
-        f"{module}.{function} = lambda *_: time.sleep(20)\nplugin.main()"
+        f"{module}.{function} = lambda *_, **__: time.sleep(20)\nplugin.main()"
     )
     with Stopwatch() as watch:
         done = subprocess.run(
