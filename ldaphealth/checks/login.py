@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532 2
 OF_DN = "dn:"  # an authzId that is a DN, RFC 4513 5.2.1.8
+LONGEST_DN = 300  # characters of one that is shown
 MOST_FOUND = 2  # entries: there must not be a second one
 FIND, BIND = "find", "bind"  # steps with thresholds of their own
 NO_SUCH_OBJECT = "noSuchObject"
@@ -118,7 +119,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `found` is the number of entries, 2 for more; `dn` is the one. `configured_dn` is the `dn` of
     the credentials if that is another entry. `identity` is the authzId of the second session if it
-    is not the user. `unreadable` are attributes that the user could not read.
+    is not the user. `unreadable` are attributes that the user could not read. Texts are safe to
+    print.
     """
 
     found: int
@@ -139,7 +141,7 @@ def observe_as(session: Session, login: Login, params: Params) -> Facts:
         return Facts(found=len(found))
     dn = found[0][0]
     if login.dn and not is_same_dn(dn, login.dn):
-        return Facts(found=1, dn=dn, configured_dn=login.dn)
+        return Facts(found=1, dn=printable(dn, LONGEST_DN), configured_dn=login.dn)
     is_asked = WHO_AM_I in session.root_dse().get("supportedExtension", ())
     session.timings.pop("search", None)  # other checks need the root DSE as well
     with login.session(dn) as second:
@@ -151,14 +153,12 @@ def observe_as(session: Session, login: Login, params: Params) -> Facts:
 
 def _as_user(second: Session, dn: str, params: Params, *, is_asked: bool) -> Facts:
     account = observe_account(second, params.password_policy)
+    facts = Facts(found=1, dn=printable(dn, LONGEST_DN), account=account)
     if account.must_change:  # the server refuses all that follows
-        return Facts(found=1, dn=dn, account=account)
-    identity = second.who_am_i() if is_asked else None
-    facts = Facts(
-        found=1,
-        dn=dn,
-        account=account,
-        identity=None if identity is None or _is_identity_of(dn, identity) else identity,
+        return facts
+    facts = replace(
+        facts,
+        identity=_other_identity(second.who_am_i(), dn) if is_asked else None,
         unreadable=_unreadable(second, dn, params.attributes),
         membership=_membership(second, params.member_value or dn, params),
     )
@@ -166,11 +166,16 @@ def _as_user(second: Session, dn: str, params: Params, *, is_asked: bool) -> Fac
     return facts
 
 
-def _is_identity_of(dn: str, identity: str) -> bool:
-    """Return whether an authzId may be that of the user; a name of a user cannot be compared."""
+def _other_identity(identity: str, dn: str) -> str | None:
+    """Return an authzId that is not that of the user, None if it may be.
+
+    The name of a user, `u:`, cannot be compared with a DN (RFC 4513 5.2.1.8).
+    """
     if identity.startswith(OF_DN):
-        return is_same_dn(identity.removeprefix(OF_DN), dn)
-    return bool(identity)
+        is_other = not is_same_dn(identity.removeprefix(OF_DN), dn)
+    else:
+        is_other = not identity
+    return printable(identity, LONGEST_DN) if is_other else None
 
 
 def _unreadable(second: Session, dn: str, attributes: Sequence[str]) -> tuple[str, ...]:
