@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ldaphealth.checks.login import CHECK, Params, judge
+from ldaphealth.checks.login import CHECK, Params, _other_identity, judge
 from ldaphealth.ldap.names import DN, AttributeName, is_same_dn
 from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import BindMethod, CheckEffect, Credentials, Finding, Secret
@@ -198,3 +198,18 @@ def test_dns_are_the_same_whatever_their_case_spaces_and_escapes(
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], what: str) -> None:
     with pytest.raises(ValueError, match=what):
         replace(PARAMS, **settings)
+
+
+@pytest.mark.parametrize(
+    ("identity", "other"),
+    [
+        (f"dn:{USER}", None),
+        ("dn:UID=monitor,OU=people,DC=X", None),
+        ("u:EXAMPLE\\monitor", None),
+        ("", ""),
+        ("dn:", "dn:"),
+        ("dn:cn=x\x1b", r"dn:cn=x\x1b"),
+    ],
+)
+def test_an_identity_is_compared_as_far_as_it_can_be(identity: str, other: str | None) -> None:
+    assert _other_identity(identity, USER) == other
