@@ -95,7 +95,8 @@ def judge_account(
     expires, observed = facts.expires_epoch_seconds, facts.observed_epoch_seconds
     if expires is not None and observed is not None:
         days = (expires - observed) / DAY_SECONDS
-        state, metric = days_left.state(days), days_left.metric("password_days_left", days)
+        state = days_left.state(days)
+        metric = days_left.metric(f"{view.check}_password_days_left", days)
         when = f"in {duration(expires - observed)}" if days >= 0 else "now"
         if state is State.OK:
             yield view.finding(state, "ok", f"the password expires {when}", (metric,))

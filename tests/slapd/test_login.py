@@ -93,6 +93,16 @@ def test_a_server_on_which_users_cannot_do_it_goes_out_and_no_other(
     assert seen.ever_out() == {"ldap2"}
 
 
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_server_comes_back_when_users_see_the_group_again(site: Cluster, every: int) -> None:
+    with Recorded(site, ("search",), named=[replace(LOGIN, every=every)]) as seen:
+        site.nodes[1].forbid(f'to dn.exact="{GROUP}" by * none')
+        seen.until_out({"ldap2"}, 10.0)
+        site.nodes[1].root.modify(DATABASE, "delete: olcAccess\nolcAccess: {0}")
+        site.nodes[1].forbid(f'to dn.exact="cn=none,{SERVICES}" by * break')  # undone by heal
+        seen.until_out(set(), 5.0)
+
+
 def test_a_server_on_which_two_users_have_the_name_goes_out(site: Cluster) -> None:
     two = replace(PARAMS, filter=Filter("(|(uid=user1)(uid=user2))"))
     for node in site.nodes:
