@@ -29,6 +29,7 @@ from ldaphealth.text.printable import printable
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
+ANY = "(objectClass=*)"
 WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532 2
 OF_DN = "dn:"  # an authzId that is a DN, RFC 4513 5.2.1.8
 LONGEST_DN = 300  # characters of one that is shown
@@ -142,13 +143,19 @@ def observe_as(session: Session, login: Login, params: Params) -> Facts:
     dn = found[0][0]
     if login.dn and not is_same_dn(dn, login.dn):
         return Facts(found=1, dn=printable(dn, LONGEST_DN), configured_dn=login.dn)
-    is_asked = WHO_AM_I in session.root_dse().get("supportedExtension", ())
-    session.timings.pop("search", None)  # other checks need the root DSE as well
+    is_asked = _supports_who_am_i(session)
+    session.timings.pop("search", None)  # of that read, which applications do not do
     with login.session(dn) as second:
         try:
             return _as_user(second, dn, params, is_asked=is_asked)
         finally:
             session.timings |= second.timings
+
+
+def _supports_who_am_i(session: Session) -> bool:
+    """Return whether the root DSE names the operation; it is read once in a session."""
+    found = session.search_once("", "base", ANY, ("supportedExtension",))
+    return any(WHO_AM_I in entry.get("supportedExtension", ()) for _, entry in found)
 
 
 def _as_user(second: Session, dn: str, params: Params, *, is_asked: bool) -> Facts:

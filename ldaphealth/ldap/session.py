@@ -32,7 +32,7 @@ from ldaphealth.text.printable import printable
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
 ANY = "(objectClass=*)"
-ROOT_DSE = ("monitorContext", "supportedControl", "supportedExtension")
+ROOT_DSE = ("monitorContext", "supportedControl")
 # The header of a connection that is for the receiver itself, as health checks are: the signature,
 # version 2 and the command LOCAL, no address family, no addresses (2.2 of
 # https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt).

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import text
 from msgspec.structs import replace
 
 from ldaphealth.checks.login import CHECK, Params, _other_identity, judge
@@ -186,6 +189,14 @@ def test_dns_are_the_same_whatever_their_case_spaces_and_escapes(
     one: str, other: str, is_same: bool
 ) -> None:
     assert is_same_dn(one, other) is is_same
+
+
+@given(text(min_size=1, max_size=20))
+def test_a_dn_is_the_same_however_its_value_is_escaped(value: str) -> None:
+    escaped = re.sub(r'([\\",+;<>=# ])', r"\\\1", value)
+    in_hex = "".join(f"\\{octet:02x}" for octet in value.encode())
+
+    assert is_same_dn(f"cn={escaped},dc=x", f"CN = {in_hex.upper()} , DC=X")
 
 
 @pytest.mark.parametrize(
