@@ -13,19 +13,30 @@ from msgspec.structs import replace
 
 from bench.cpu import CHECK_LDAP, process_seconds, table
 from demo.cluster import Cluster
-from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
+from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SERVICES, SUFFIX
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.canary import canary_dn, canary_entry
+from ldaphealth.checks.login import Params as LoginParams
 from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck
 
 PAIRS = 100
+LOGIN = Credentials(BindMethod.SIMPLE, "", Secret(CHECK_PASSWORD))
 PARAMS = {
+    "login": LoginParams(
+        base=DN(SERVICES),
+        filter=Filter("(cn=ldaphealth)"),
+        attributes=(AttributeName("cn"),),
+        group=DN(CHECK_DN),
+        member_attribute=AttributeName("cn"),
+        member_value="ldaphealth",
+    ),
     "search": SearchParams(base=PEOPLE, filter=Filter("(objectClass=organizationalUnit)")),
     "write": WriteParams(container=CANARIES, agent="bench"),
 }
@@ -46,7 +57,7 @@ def main() -> None:
         peer = [CHECK_LDAP, "-H", "127.0.0.1", "-p", port, "-b", PEOPLE, "-3"]
         peer += ["-D", CHECK_DN, "-P", CHECK_PASSWORD]
         steps: dict[str, list[float]] = {}
-        in_rounds = (name for name, check in BUILT_IN.items() if check.observe is not None)
+        in_rounds = (name for name, check in BUILT_IN.items() if check.is_in_rounds)
         plan = [_timed(name, steps) for name in in_rounds if name != "compare"]
         measured: dict[str, list[float]] = {"one round of all checks": [], "check_ldap": []}
         for _ in range(PAIRS):
@@ -65,22 +76,22 @@ def main() -> None:
 
 def _timed(name: str, steps: dict[str, list[float]]) -> ConfiguredCheck:
     check = BUILT_IN[name]
-    observe = check.observe
+    observe: Any = check.observe or check.observe_as
     assert observe is not None, f"{name} is not run in rounds"
     spent = steps.setdefault(name, [])
 
-    def timed(session: Any, params: Any) -> Any:
+    def timed(*arguments: Any) -> Any:
         started = process_time()
         try:
-            return observe(session, params)
+            return observe(*arguments)
         finally:
             spent.append(process_time() - started)
 
     params = PARAMS[name] if name in PARAMS else check.params()
+    if check.observe is not None:
+        return ConfiguredCheck(replace(check, observe=timed), params, check.effect)
     return ConfiguredCheck(
-        replace(check, observe=timed),
-        params,
-        check.effect,
+        replace(check, observe_as=timed), params, check.effect, credentials=LOGIN
     )
 
 

@@ -136,6 +136,12 @@ class Node(Slapd):
         # The last fault is undone first, so this rule is the first one again by then.
         self._undo.callback(self.root.modify, DATABASE, "delete: olcAccess\nolcAccess: {0}")
 
+    def permit(self) -> None:
+        """Put a rule without effect in place of the latest `forbid`; `heal` removes that one."""
+        self.root.modify(DATABASE, "delete: olcAccess\nolcAccess: {0}")
+        without_effect = f'to dn.exact="cn=none,{SUFFIX}" by * break'
+        self.root.modify(DATABASE, f"add: olcAccess\nolcAccess: {{0}}{without_effect}")
+
     def hide_base(self, dn: str) -> None:
         """Answer noSuchObject to searches at or below `dn`, by an access rule.
 

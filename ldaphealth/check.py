@@ -7,6 +7,7 @@ check in a cluster.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from msgspec import Struct
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,
+    Credentials,
     F,
     Finding,
     Metric,
@@ -58,6 +60,24 @@ class CheckSettings(Protocol):
     @property
     def own_params(self) -> Mapping[str, Any]:
         """Return those of the servers that have settings of their own, by server ID."""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Return its credentials, None if it uses those of the server."""
+
+
+class Login(Protocol):
+    """How a check logs in with its credentials, beside the session with the server."""
+
+    @property
+    def dn(self) -> str:
+        """Return the DN of the credentials, "" if they are for whichever DN the check finds."""
+
+    def session(self, dn: str) -> AbstractContextManager[Session]:
+        """Return a second session, bound as that DN with the password of the credentials.
+
+        It ends with the context. Its SessionErrors state nothing about the LDAP service in general.
+        """
 
 
 class _Observed(Struct, Generic[F], frozen=True):
@@ -179,9 +199,11 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `bound_because` says why it belongs to each session with the server. Both are phrases for the
     message about a setting that is refused, such as "every session has this step".
 
-    A check has one of `observe`, `survey` and `summarize`. A survey watches several servers for a
-    longer time (ldaphealth/survey.py). It is not part of a round, only the agent runs it, and its
-    `params` also have `interval_seconds` and `deadline_seconds`.
+    A check has one of `observe`, `observe_as`, `survey` and `summarize`.
+    `observe_as(session, login, params)` is `observe` of a check that tries a login with its
+    `credentials`, which it needs. It runs once in a round: no confirmation repeats it. A survey
+    watches several servers for a longer time (ldaphealth/survey.py). It is not part of a round,
+    only the agent runs it, and its `params` also have `interval_seconds` and `deadline_seconds`.
 
     `summarize(seen, params)` makes the facts of a whole probe, also of one that failed, from the
     observations of its checks with the effect `out`, without I/O. None: there are no facts. Only
@@ -193,6 +215,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     facts: type[F]
     judge: Callable[[View[F], P], Iterable[Finding]]
     observe: Callable[[Session, P], F] | None = None
+    observe_as: Callable[[Session, Login, P], F] | None = None
     survey: Callable[[SurveyContext[P, Any]], SurveyResult[F, Any]] | None = None
     summarize: Callable[[Sequence[AnyObservation], P], F | None] | None = None
     effect: CheckEffect = CheckEffect.WATCH
@@ -207,9 +230,15 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     bound_because: str = ""
 
     def __post_init__(self) -> None:
-        sources = (self.observe, self.survey, self.summarize)
+        sources = (self.observe, self.observe_as, self.survey, self.summarize)
         if sum(each is not None for each in sources) != 1:
-            raise TypeError(f"check {self.name} needs one of observe, survey and summarize")
+            needs = "one of observe, observe_as, survey and summarize"
+            raise TypeError(f"check {self.name} needs {needs}")
+
+    @property
+    def is_in_rounds(self) -> bool:
+        """Return whether it is run in sessions of rounds."""
+        return self.observe is not None or self.observe_as is not None
 
     @property
     def why_single(self) -> str:

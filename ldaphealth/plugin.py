@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Meta, Struct, field
 
-from ldaphealth.check import Check, CheckedCluster, ObservationsByServer, View
+from ldaphealth.check import Check, CheckedCluster, Login, ObservationsByServer, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.names import DN, AttributeName
@@ -46,6 +46,7 @@ __all__ = [
     "FailureKind",
     "Filter",
     "Finding",
+    "Login",
     "Meta",
     "Metric",
     "Observation",

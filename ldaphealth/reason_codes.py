@@ -11,7 +11,7 @@ from ldaphealth.model import State, Trust
 
 OK, WARNING, CRITICAL, UNKNOWN = ((state,) for state in State)
 BOTH = (State.WARNING, State.CRITICAL)
-SESSION = ("connect", "bind", "search", "compare", "write", "unbind")
+SESSION = ("connect", "bind", "search", "compare", "write", "login", "unbind")
 
 
 class ReasonCode(Struct, frozen=True, kw_only=True):
@@ -122,7 +122,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     # Result codes of LDAP.
     ReasonCode(
         code="invalidCredentials",
-        checks=("bind",),
+        checks=("bind", "login"),
         trusts=(Trust.EXPECTATION,),
         means="the server refused the account or its password, or its password is not tried now, "
         "so that no account is locked. If the server says that it is locked, expired or disabled, "
@@ -132,7 +132,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="must_change",
-        checks=("bind",),
+        checks=("bind", "login"),
         trusts=(Trust.INFORMATIVE,),
         means="the password was reset, and the account can do nothing before it is changed: what "
         "follows the bind fails",
@@ -141,7 +141,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="grace_logins",
-        checks=("bind",),
+        checks=("bind", "login"),
         states=WARNING,
         trusts=(Trust.INFORMATIVE,),
         means="the password has expired, and the server still accepts a few binds with it. Each "
@@ -150,7 +150,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="password_expires",
-        checks=("bind",),
+        checks=("bind", "login"),
         states=BOTH,
         trusts=(Trust.INFORMATIVE,),
         means="the password expires within `password_days_left`; the server says so",
@@ -293,6 +293,67 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         trusts=(Trust.EXPECTATION,),
         means="the entry does not hold the value",
         remedy="read the entry on this and on another server",
+    ),
+    # Logins.
+    ReasonCode(
+        code="no_user",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the filter finds no user on the session of the server: the entry is missing, or the "
+        "account of the server has no right to search for it",
+        remedy="`ldapsearch -b BASE FILTER 1.1` as that account and as the administrator, on this "
+        "and on another server",
+    ),
+    ReasonCode(
+        code="several_users",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the filter finds more than one entry, as two users with one name; applications "
+        "refuse such a login",
+        remedy="`ldapsearch -b BASE FILTER 1.1` lists them; delete one, or narrow `filter` or "
+        "`base`",
+    ),
+    ReasonCode(
+        code="other_user",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the filter finds another entry than the `dn` of the credentials; its password was "
+        "not tried",
+        remedy="correct `filter`, or `dn` of the credentials; without `dn` they are for whichever "
+        "entry the filter finds",
+    ),
+    ReasonCode(
+        code="identity",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the bind as the user succeeded, and the server takes the session for another "
+        "identity (RFC 4532)",
+        remedy="`ldapwhoami -x -H URI -D DN -y FILE`; then the overlays of the server that map "
+        "DNs (slapo-rwm(5)), and what is between",
+    ),
+    ReasonCode(
+        code="unreadable",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the user cannot read one of `attributes` of the own entry",
+        remedy="`ldapsearch -D DN -y FILE -s base -b DN` as the user and as the administrator: if "
+        "only the latter finds it, give users the right to read it",
+    ),
+    ReasonCode(
+        code="no_member",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the user does not find to be a member of `group`",
+        remedy="`ldapcompare -D DN -y FILE GROUP member:DN` as the user and as the administrator: "
+        "if both are false, add the user to the group; else give users the right to compare",
+    ),
+    ReasonCode(
+        code="no_group",
+        checks=("login",),
+        trusts=(Trust.EXPECTATION,),
+        means="the user does not find `group`: it is missing, or users have no right to see it",
+        remedy="`ldapsearch -s base -b GROUP 1.1` as the user and as the administrator, on this "
+        "and on another server",
     ),
     # Writes.
     ReasonCode(

@@ -54,7 +54,7 @@ class ConfiguredCheck(CheckUse, frozen=True):
     @property
     def is_occasional(self) -> bool:
         """Return whether some sessions with the servers of the cluster do not have it."""
-        return self.every > 1 or bool(self.servers)
+        return self.every > 1 or bool(self.servers) or self.check.observe_as is not None
 
     def params_of(self, server: Server) -> Any:
         """Return the settings of the check on a server."""
@@ -67,8 +67,15 @@ class ConfiguredCheck(CheckUse, frozen=True):
         return server.role is not Role.BALANCER or not self.check.of_one_server
 
     def credentials_on(self, server: Server) -> Credentials | None:
-        """Return the credentials of its own session with a server; None: the server's session."""
-        if self.credentials is None or self.credentials == server.credentials:
+        """Return the credentials of its own session with a server; None: the server's session.
+
+        A check that logs in begins on the session of the server.
+        """
+        if (
+            self.check.observe_as is not None
+            or self.credentials is None
+            or self.credentials == server.credentials
+        ):
             return None
         return self.credentials
 
@@ -187,7 +194,7 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
-        return tuple(planned for planned in self.checks if planned.check.observe is not None)
+        return tuple(planned for planned in self.checks if planned.check.is_in_rounds)
 
     @property
     def data_servers(self) -> tuple[Server, ...]:

@@ -34,7 +34,7 @@ BY_CONTRACT = {
 }
 MOST_BY_PLACE = 5  # fields of a Struct
 OBSERVES_THE_TIME = {
-    "bind.py": "observe",
+    "account.py": "observe_account",
     "replication.py": "observe",
     "certificate.py": "observe",
     "counters.py": "observe",

@@ -42,6 +42,7 @@ BUILT_IN = CheckTable(
         "search": "ldaphealth.checks.search",
         "compare": "ldaphealth.checks.compare",
         "write": "ldaphealth.checks.write",
+        "login": "ldaphealth.checks.login",
         "replication": "ldaphealth.checks.replication",
         "consumer": "ldaphealth.checks.consumer",
         # after replication, which reads contextCSN before this reads the numbers
@@ -65,7 +66,7 @@ BUILT_IN = CheckTable(
 # Off until a cluster names them: most have required settings. `counters` costs more than it tells
 # where no metrics are read.
 OFF_WITHOUT_SETTINGS = frozenset(
-    {"compare", "write", "counters", "content", "propagation", "traffic"}
+    {"compare", "write", "login", "counters", "content", "propagation", "traffic"}
 )
 
 LAST = "monitor"  # checks of other packages run before it

@@ -18,12 +18,12 @@ from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.selection import Selection
 from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
-from ldaphealth.ldap.accounts import Accounts
+from ldaphealth.ldap.accounts import Accounts, AccountState
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
-from ldaphealth.store.refused_passwords import load_refusals, password_of, save_refusals
+from ldaphealth.store.refused_passwords import Key, load_refusals, password_of, save_refusals
 from ldaphealth.store.state_file import load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
 
@@ -46,7 +46,13 @@ def evaluate_selection(
     progress = CheckProgress(servers if probed is None else len(probed))
     directories = _directories(selection.settings) if is_repeated else ()
     refused = load_refusals(directories, boot_seconds())
-    accounts = Accounts(known=lambda server: refused.known(password_of(server)))
+    tried: dict[Key, Server] = {}
+
+    def known(server: Server) -> AccountState:
+        tried[password_of(server)] = server
+        return refused.known(password_of(server))
+
+    accounts = Accounts(known=known)
 
     def probe(
         server: Server, checks: Iterable[ConfiguredCheck], deadline: Deadline
@@ -64,9 +70,8 @@ def evaluate_selection(
             probe=probe,
             overrides=_overrides(selection.settings),
         )
-    tried = [server for each in selection.clusters for server in each.servers]
     save_refusals(
-        directories, refused, {password_of(each): accounts.state_of(each) for each in tried}
+        directories, refused, {key: accounts.state_of(server) for key, server in tried.items()}
     )
     verdicts = tuple(each for each in snapshot.verdicts if each.server in selection.servers)
     return replace(snapshot, verdicts=verdicts)

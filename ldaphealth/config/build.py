@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck
 from ldaphealth.config.impossible import impossible_thresholds
+from ldaphealth.config.login_credentials import check_uses
 from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.named_checks import Finder, Known, named_checks, remembering
 from ldaphealth.config.own_settings import with_own_params
@@ -59,6 +60,7 @@ def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluste
             **_inherited(ClusterSettings, each),
         )
         _validate(path, cluster, problems)
+    check_uses(file, built, problems)
     return built
 
 

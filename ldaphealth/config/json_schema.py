@@ -82,6 +82,8 @@ def _settings(
         "description": about.partition("\n")[0],
         "properties": properties,
     }
+    if check.observe_as is not None:
+        described["required"] = [*described["required"], "credentials"]
     return {"anyOf": [described, {"enum": ["off", False, True, None]}]}
 
 

@@ -173,6 +173,8 @@ def _mistakes(
     for key in given:
         if why := why_refused(kind, key):
             yield key, f"the check {kind.name} cannot have it: {why}"
+    if kind.observe_as and not use.credentials:
+        yield "credentials", "is missing: the password with which the check logs in"
     if use.credentials and use.credentials not in known.credentials:
         hint = suggestion(use.credentials, known.credentials)
         yield "credentials", f"{use.credentials!r} is not under credentials{hint}"

@@ -57,9 +57,7 @@ class CredentialsEntry(PasswordSource, frozen=True):
             if self.dn or self.password_file or self.password_env:
                 yield "", f"method {self.method} takes no dn and no password"
             return
-        if not self.dn:
-            yield "dn", "is missing; method simple needs a DN"
-        elif what := wrong_name(check_bind_name, self.dn):
+        if what := wrong_name(check_bind_name, self.dn) if self.dn else "":
             yield "dn", what
         if bool(self.password_file) == bool(self.password_env):
             yield "", "needs one of password_file and password_env"
@@ -89,7 +87,8 @@ class CheckEntry(Struct, frozen=True, kw_only=True):
         str,
         about(
             "a name under `credentials`: it runs on a second session with this account; empty: on "
-            "that of the server"
+            "that of the server. For `login`, which needs it, the password of the user: without "
+            "`dn`, or with that of the user"
         ),
     ] = ""
 

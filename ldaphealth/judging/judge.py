@@ -98,7 +98,7 @@ def _view(
     """Return the view of a server, without those on which the check is not run."""
     servers = cluster.servers_of(configured)
     view = recent.view(server, configured.name, one_shot=one_shot, servers=servers)
-    if configured.own_params:
+    if configured.own_params or configured.credentials:
         view = replace(view, configured=configured)
     if len(servers) == len(cluster.servers):
         return view

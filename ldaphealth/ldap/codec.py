@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 from unicodedata import category
 
@@ -36,6 +36,7 @@ finally:
     gc.enable()
 
 START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
+WHO_AM_I_OID = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532 2
 POST_READ_OID = "1.3.6.1.1.13.2"  # RFC 4527 3.2
 PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
 MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
@@ -47,6 +48,7 @@ BIND, ENTRY, DONE, MODIFY, ADD, COMPARE = 1, 4, 5, 7, 9, 15
 REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
 RESPONSE, OF_RESPONSES = 0x60, 0xE0  # the class and form of their identifier octets, X.690 8.1.2
 CONTROLS, REFERRAL = 0xA0, 0xA3  # [0] of LDAPMessage, [3] of LDAPResult
+RESPONSE_VALUE = 0x8B  # [11] of ExtendedResponse, RFC 4511 4.12
 UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
 MOST_ATTRIBUTES = 10_000  # of an entry: an entry of 1 MiB could have 170,000
 
@@ -111,10 +113,14 @@ class Response(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """The resultCode and the diagnostic message of an LDAPResult (RFC 4511 4.1.9)."""
+    """The resultCode and the diagnostic message of an LDAPResult (RFC 4511 4.1.9).
+
+    `value` is the responseValue of an extended response (4.12), empty if there is none.
+    """
 
     code: int
     message: str
+    value: bytes = b""
 
     @property
     def code_name(self) -> str:
@@ -150,11 +156,14 @@ def result(payload: bytes) -> Result:
     """Decode an LDAPResult (RFC 4511 4.1.9), and what some responses have after it."""
     code, matched_dn, message, *more = ber.elements(payload)
     ber.octets(payload, matched_dn)
+    value = b""
     for field in more:
         if field[0] == REFERRAL:
             _check_uris(payload, ber.inner(payload, field, REFERRAL))
+        elif field[0] == RESPONSE_VALUE:
+            value = payload[field[1] : field[2]]
     text = ber.octets(payload, message).decode("utf-8", "replace")
-    return Result(ber.decode_integer(payload, code, ber.ENUMERATED), text)
+    return Result(ber.decode_integer(payload, code, ber.ENUMERATED), text, value)
 
 
 def check_reference(payload: bytes) -> None:
@@ -299,6 +308,12 @@ def post_read(attributes: tuple[str, ...]) -> bytes:
 def add_request(dn: str, attributes: Mapping[str, Sequence[str]]) -> bytes:
     """Encode an add."""
     return _encode(add_operation(dn, {k: list(v) for k, v in attributes.items()}, auto_encode=True))
+
+
+@cache
+def who_am_i_request() -> bytes:
+    """Encode the request for the own identity (RFC 4532)."""
+    return _encode(extended_operation(WHO_AM_I_OID))
 
 
 def start_tls_request() -> bytes:

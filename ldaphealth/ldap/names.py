@@ -22,6 +22,10 @@ _VALUE = (
 )
 _PAIR = rf"\s*{ATTRIBUTE}\s*=\s*{_VALUE}\s*"
 _DN = re.compile(rf"{_PAIR}(?:[+,;]{_PAIR})*")
+_NEXT_PAIR = re.compile(
+    rf'\s*({ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|(?:[^\\",;+]|\\.)*?)\s*([+,;]|\Z)', re.DOTALL
+)
+_ESCAPE = re.compile(rb"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _ATTRIBUTE = re.compile(ATTRIBUTE)
 # Active Directory also binds by user@domain and DOMAIN\user, MS-ADTS 5.1.1.1.1.
 _ACCOUNT = re.compile(r"[^=,\s@\\]+(?:@|\\)[^=,\s@\\]+")
@@ -36,6 +40,42 @@ def parse_dn(text: str) -> DN:
     if text and not _DN.fullmatch(text):
         raise ValueError(f"{text!r} is not a DN (RFC 4514), such as ou=people,dc=example,dc=com")
     return DN(text)
+
+
+def is_same_dn(one: str, other: str) -> bool:
+    """Return whether two texts are the same DN: case, spaces and escapes do not count.
+
+    That is caseIgnoreMatch (RFC 4517 4.2.11) for all attributes, as those of names have it. A text
+    that is not a DN is the same as none.
+    """
+    first, second = _pairs_by_rdn(one), _pairs_by_rdn(other)
+    return first is not None and first == second
+
+
+def _pairs_by_rdn(text: str) -> tuple[frozenset[tuple[str, str]], ...] | None:
+    """Return the types and values of each RDN in a form that can be compared; None if no DN."""
+    rdns: list[frozenset[tuple[str, str]]] = []
+    pairs: set[tuple[str, str]] = set()
+    at = 0
+    while at < len(text):
+        found = _NEXT_PAIR.match(text, at)
+        if found is None:
+            return None
+        pairs.add((found[1].lower(), _comparable(found[2])))
+        if found[3] != "+":
+            rdns.append(frozenset(pairs))
+            pairs = set()
+        at = found.end()
+    return (*rdns,)
+
+
+def _comparable(value: str) -> str:
+    """Return the value of a DN without escapes, in one case, with single spaces."""
+    inner = value[1:-1] if value.startswith('"') else value
+    octets = _ESCAPE.sub(
+        lambda found: bytes.fromhex(found[1].decode()) if found[1] else found[2], inner.encode()
+    )
+    return " ".join(octets.decode("utf-8", "replace").casefold().split())
 
 
 def parse_attribute_name(text: str) -> AttributeName:

@@ -66,8 +66,9 @@ class Session:
     Every method raises SessionError and nothing else. If `alive` is False after a failure, no
     operation can follow: it would raise the same failure. `timings` has the seconds of each step
     since it was last cleared, `totals` those since the session began, and `counts` the number of
-    operations answered. `policy` is what the server said of the account when it bound. `accounts`
-    limits how often a password is tried that was refused; without it this session tries once.
+    operations answered, and of unbinds sent. `policy` is what the server said of the account when
+    it bound. `accounts` limits how often a password is tried that was refused; without it this
+    session tries once.
     """
 
     def __init__(
@@ -320,6 +321,18 @@ class Session:
             raise self._refused(FailureKind.RESULT, f"compare on {dn!r}", result)
         return result.code == codec.COMPARE_TRUE
 
+    def who_am_i(self) -> str:
+        """Return the identity that the server has for this session, an authzId (RFC 4532 2.2).
+
+        It is "" for an anonymous one, else `dn:` and a DN, or `u:` and the name of a user.
+        """
+        request = self._request(codec.who_am_i_request)
+        result, _ = self._exchange("whoami", request, codec.EXTENDED)
+        self.counts["extended"] = self.counts.get("extended", 0) + 1
+        if result.code != codec.SUCCESS:
+            raise self._refused(FailureKind.RESULT, "who am I (RFC 4532)", result)
+        return result.value.decode("utf-8", "replace")
+
     def replace(self, dn: str, attribute: str, value: str) -> None:
         """Replace all values of the attribute by this one."""
         request = self._request(codec.modify_request, dn, attribute, value)
@@ -355,6 +368,7 @@ class Session:
         transport = self._connected()
         try:
             self._timed("unbind", lambda: transport.send(self._envelope(UNBIND), "unbind"))
+            self.counts["unbind"] = self.counts.get("unbind", 0) + 1
         finally:
             self.close()
 

@@ -6,7 +6,8 @@ LDAP service: the session of the server has just shown that it does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from msgspec.structs import replace
 
@@ -65,18 +66,45 @@ class OtherSession:
         session, self._session = self._session, None
         if session is None:
             return
-        counts = dict(session.counts)
         if session.alive:
             try:
                 session.unbind()
-                counts["unbind"] = 1
             except SessionError:
                 session.close()
-        self._count(counts)
+        self._count(session.counts)
 
     def _count(self, counts: Mapping[str, int]) -> None:
         for operation, count in counts.items():
             self._own.counts[operation] = self._own.counts.get(operation, 0) + count
+
+
+class OtherLogin:
+    """The login of a check with its credentials, as a DN that it finds (`check.Login`).
+
+    After it failed it is not tried again in the same probe.
+    """
+
+    def __init__(self, other: OtherSession, credentials: Credentials) -> None:
+        self._other, self._credentials = other, credentials
+
+    @property
+    def dn(self) -> str:
+        """Return the DN of the credentials, "" for any."""
+        return self._credentials.dn
+
+    @contextmanager
+    def session(self, dn: str) -> Iterator[Session]:
+        """Open a second session, bound as that DN, and close it at the end."""
+        self._other.close()  # one that other checks have used proves nothing about a bind
+        try:
+            session = self._other.session_as(replace(self._credentials, dn=dn))
+            session.timings = dict(session.totals)
+            yield session
+        except SessionError as error:
+            error.failure = never_hard(error.failure)
+            raise
+        finally:
+            self._other.close()
 
 
 def never_hard(failure: Failure) -> Failure:

@@ -16,7 +16,7 @@ from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
-from ldaphealth.rounds.other_session import OtherSession, never_hard
+from ldaphealth.rounds.other_session import OtherLogin, OtherSession, never_hard
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.text.printable import printable
 
@@ -58,7 +58,7 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
     credentials = configured.credentials_on(own.server)
     try:
         session = other.session_as(credentials)
-        facts = _facts(session, configured)
+        facts = _facts(session, other, configured)
     except SessionError as error:
         failure = error.failure if credentials is None else never_hard(error.failure)
     except Exception as error:  # an error in a check states nothing about the server
@@ -77,17 +77,25 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
     )
 
 
-def _facts(session: Session, configured: ConfiguredCheck) -> Struct:
-    """Return the facts of the check; TypeError if it is a survey, or returns anything else."""
+def _facts(session: Session, other: OtherSession, configured: ConfiguredCheck) -> Struct:
+    """Return the facts of the check; TypeError if its observe returns anything else."""
     check, totals = configured.check, session.totals
-    if check.observe is None:
-        raise TypeError(f"{check.name} is a survey and cannot run in a round")
     if configured.is_occasional:  # totals are compared with those of sessions without it
         session.totals = dict(totals)
     try:
-        facts: object = check.observe(session, configured.params_of(session.server))
+        facts = _observed(session, other, configured)
     finally:
         session.totals = totals
     if not isinstance(facts, check.facts) or not isinstance(facts, Struct):
         raise TypeError(f"observe returned {type(facts).__name__}, not the facts of {check.name}")
     return facts
+
+
+def _observed(session: Session, other: OtherSession, configured: ConfiguredCheck) -> object:
+    """Return what the check returns; TypeError if it cannot run in a round."""
+    check, params = configured.check, configured.params_of(session.server)
+    if check.observe is not None:
+        return check.observe(session, params)
+    if check.observe_as is None or configured.credentials is None:
+        raise TypeError(f"{check.name} cannot run in a round: it is a survey, or lacks credentials")
+    return check.observe_as(session, OtherLogin(other, configured.credentials), params)

@@ -46,17 +46,21 @@ class RoundPlan(Struct, frozen=True):
     confirm_seconds: float
     known: frozenset[FailedCheck] = frozenset()
 
-    def without_refused(self, seen: Iterable[AnyObservation]) -> RoundPlan:
+    def confirming(self, seen: Sequence[AnyObservation]) -> RoundPlan:
         """Return the plan of another probe: an account that was refused is not tried again.
 
-        That is for the accounts of checks: without that of the server there is no session.
+        That is for the accounts of checks: without that of the server there is no session. A login
+        that was tried is not tried again, whatever its result.
         """
         refused = {
             each.check
             for each in seen
             if each.failure is not None and each.failure.kind is FailureKind.BIND
         }
-        return self._without({each.credentials for each in self.checks if each.name in refused})
+        tried = {each.check for each in seen}
+        plan = self._without({each.credentials for each in self.checks if each.name in refused})
+        left = (each for each in plan.checks if not (each.check.observe_as and each.name in tried))
+        return replace(plan, checks=tuple(left))
 
     def without_accounts(self) -> RoundPlan:
         """Return the plan of a parallel probe: accounts of checks are not tried twice at a time."""
@@ -181,7 +185,7 @@ def _confirmations(
 
     def probe_again() -> Observations:
         began.append(monotonic())
-        checks = round_.without_refused([*first, *seen]).checks
+        checks = round_.confirming([*first, *seen]).checks
         latest = probe(round_.server, checks, deadline)
         seen.extend(latest)
         return latest

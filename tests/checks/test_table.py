@@ -30,7 +30,7 @@ def test_the_other_names_are_of_checks_that_there_are() -> None:
 
 
 def test_every_check_of_a_session_stands_between_bind_and_unbind() -> None:
-    order = [name for name, check in BUILT_IN.items() if check.observe is not None]
+    order = [name for name, check in BUILT_IN.items() if check.is_in_rounds]
 
     assert (order[:2], order[-1]) == (["connect", "bind"], "unbind")
     assert order[order.index(LAST) + 1 :] == ["latency", "unbind"], (
@@ -59,6 +59,7 @@ def test_a_cluster_may_have_several_checks_of_these_kinds() -> None:
     assert {name for name, check in BUILT_IN.items() if not check.why_single} == {
         "search",
         "compare",
+        "login",
     }
 
 
@@ -67,6 +68,7 @@ def test_these_may_run_in_some_rounds_and_with_an_account_of_their_own() -> None
         "search",
         "compare",
         "write",
+        "login",
     }
 
 

@@ -202,8 +202,8 @@ MISTAKES = {
         f"{PLACE}.time: is reserved; choose another one: {RULE}",
     ),
     "a step of the session": wrong(
-        "{login: {check: bind}}",
-        f"{PLACE}.login.check: a cluster has one check bind, under its own name: {STEP}",
+        "{entry: {check: bind}}",
+        f"{PLACE}.entry.check: a cluster has one check bind, under its own name: {STEP}",
     ),
     "a check that writes": wrong(
         "{other: {check: write, container: ou=x}}",

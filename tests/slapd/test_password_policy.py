@@ -12,8 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from demo.cluster import Cluster
-from demo.node import DATABASE
-from demo.tree import CHECK_DN, CHECK_PASSWORD, SERVICES, SUFFIX
+from demo.tree import CHECK_DN, CHECK_PASSWORD, SUFFIX
 from ldaphealth.checks import bind
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
@@ -25,54 +24,29 @@ from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster as CheckedCluster
 from ldaphealth.tasks.csn_watch import CSNWatch
 from ldaphealth.tasks.one_shot import evaluate
+from tests.slapd.policies import (
+    DAY_SECONDS,
+    PASSWORD,
+    POLICIES,
+    cluster_with_policies,
+    dn_of,
+    failures,
+    is_locked,
+)
 from tests.slapd.running_agent import PROGRAM, RunningAgent
 from tests.slapd.watched import watched
 
 pytestmark = pytest.mark.slapd
 
-POLICIES = f"ou=policies,{SUFFIX}"
-OVERLAY = f"""\
-objectClass: olcOverlayConfig
-objectClass: olcPPolicyConfig
-olcOverlay: ppolicy
-olcPPolicyDefault: cn=default,{POLICIES}
-olcPPolicyUseLockout: TRUE"""
-DAY_SECONDS = 86400
-POLICY = {
-    "default": "pwdLockout: TRUE\npwdMaxFailure: 5",
-    "expires": f"pwdMaxAge: {10 * DAY_SECONDS}\npwdExpireWarning: {20 * DAY_SECONDS}",
-    "grace": "pwdMaxAge: 1\npwdGraceAuthnLimit: 3",
-    "expired": "pwdMaxAge: 1",
-    "reset": "pwdMustChange: TRUE",
-}
-PASSWORD, FILE = "only for tests", "/etc/ldaphealth/password"
+FILE = "/etc/ldaphealth/password"
 CHECKS = ("connect", "bind", "search", "unbind")
 
 
 @pytest.fixture(scope="module")
 def policed() -> Iterator[Cluster]:
     """Return four nodes with password policies, and an account for each of them."""
-    with Cluster(size=4) as cluster:
-        for node in cluster.nodes:
-            node.root.modify("cn=module{0},cn=config", "add: olcModuleLoad\nolcModuleLoad: ppolicy")
-            node.root.add(f"olcOverlay=ppolicy,{DATABASE}", OVERLAY)
-        root = cluster.nodes[0].root
-        root.add(POLICIES, "objectClass: organizationalUnit\nou: policies")
-        for name, lines in POLICY.items():
-            kind = "objectClass: device\nobjectClass: pwdPolicy\npwdAttribute: userPassword"
-            root.add(f"cn={name},{POLICIES}", f"{kind}\ncn: {name}\n{lines}")
-            root.add(
-                dn_of(name),
-                "objectClass: applicationProcess\nobjectClass: simpleSecurityObject\n"
-                f"cn: {name}\npwdPolicySubentry: cn={name},{POLICIES}\nuserPassword: {PASSWORD}",
-            )
-        time.sleep(2.0)  # longer than pwdMaxAge of those that expire
-        cluster.wait_until_level()
+    with cluster_with_policies() as cluster:
         yield cluster
-
-
-def dn_of(name: str) -> str:
-    return f"cn={name},{SERVICES}"
 
 
 def site_of(
@@ -97,11 +71,6 @@ def findings(site: CheckedCluster) -> list[Finding]:
 def of_bind(site: CheckedCluster) -> list[Finding]:
     """Return what the bind shows; these accounts may not read the entries of the search."""
     return [each for each in findings(site) if each.check == "bind"]
-
-
-def failures(cluster: Cluster, dn: str) -> int:
-    """Return how many binds with a wrong password the server with the most has counted."""
-    return max(len(node.root.read(dn, "pwdFailureTime")) for node in cluster.nodes)
 
 
 def names_account_and_file(finding: Finding, dn: str) -> bool:
@@ -331,7 +300,7 @@ def test_a_wrong_password_after_a_reload_locks_no_account(
     time.sleep(55.0)
 
     assert failures(policed, CHECK_DN) <= 2
-    assert not any(node.root.read(CHECK_DN, "pwdAccountLockedTime") for node in policed.nodes)
+    assert not is_locked(policed, CHECK_DN)
     for verdict in agent.status()["verdicts"]:
         assert verdict["in_service"], verdict
         (reason,) = [each for each in verdict["reasons"] if each["code"].startswith("bind.")]
