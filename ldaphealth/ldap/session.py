@@ -24,6 +24,7 @@ from ldaphealth.ldap.password_policy import (
     PolicyAnswer,
     account_sentence,
 )
+from ldaphealth.ldap.read_only import ReadOnlySession
 from ldaphealth.ldap.resolver import resolve
 from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
@@ -319,6 +320,10 @@ class Session:
         if result.code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
             raise self._refused(FailureKind.RESULT, f"compare on {dn!r}", result)
         return result.code == codec.COMPARE_TRUE
+
+    def read_only(self) -> ReadOnlySession:
+        """Return a view of the session that can send searches and compares only."""
+        return ReadOnlySession(self._request, self._exchange, self.deadline.now)
 
     def replace(self, dn: str, attribute: str, value: str) -> None:
         """Replace all values of the attribute by this one."""

@@ -52,6 +52,7 @@ def test_these_checks_are_left_out_behind_a_balancer() -> None:
         "content",
         "propagation",
         "traffic",
+        "workload",
     }
 
 
@@ -59,6 +60,7 @@ def test_a_cluster_may_have_several_checks_of_these_kinds() -> None:
     assert {name for name, check in BUILT_IN.items() if not check.why_single} == {
         "search",
         "compare",
+        "workload",
     }
 
 

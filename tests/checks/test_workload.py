@@ -1,0 +1,277 @@
+"""What operations of a workload show of a server: other answers, other times, or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from ldaphealth.checks.workload import Done, Facts, Params
+from ldaphealth.ldap.names import AttributeName
+from ldaphealth.model import AnyObservation, Basis
+from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
+from ldaphealth.workload.workload_file import WorkloadFile
+from tests.checks.seen import (
+    CRITICAL,
+    FINE,
+    OK,
+    OURS,
+    SOFT,
+    TOLD,
+    UNKNOWN,
+    WARNING,
+    Case,
+    Opinion,
+    judged,
+    opinions,
+    saw,
+    view,
+)
+
+SEARCH = OperationShape(
+    name="search-uid",
+    operation="search",
+    base="dc=x",
+    scope="sub",
+    filter="(uid={uid})",
+    count=100,
+    share=0.5,
+    results={0: 99, 51: 1},
+    entries={0: 1, 1: 99},
+    seconds={0.001: 100},
+)
+COMPARE = OperationShape(
+    name="compare-sn",
+    operation="compare",
+    base="uid=a,dc=x",
+    attribute=AttributeName("sn"),
+    value="{sn}",
+    count=100,
+    share=0.5,
+    results={5: 50, 6: 50},
+)
+WORKLOAD = Workload(
+    form=1,
+    operations=200,
+    sources={"uid": ValueSource(values=("a",)), "sn": ValueSource(values=("a",))},
+    shapes=(SEARCH, COMPARE),
+)
+FILE = WorkloadFile(Path("/workload.yaml")).with_content(WORKLOAD)
+PARAMS = Params(file=FILE, min_operations=4)
+SUCCESS, NO_SUCH_OBJECT, BUSY, DENIED = (
+    (0, "success"),
+    (32, "noSuchObject"),
+    (51, "busy"),
+    (50, "insufficientAccessRights"),
+)
+TRUE, FALSE, TIMEOUT = (6, "compareTrue"), (5, "compareFalse"), (-1, "timeout")
+Came = tuple[tuple[int, str], int, float]  # the result, the entries, the seconds
+WELL: Came = (SUCCESS, 1, 0.001)
+NONE: Came = (SUCCESS, 0, 0.001)
+
+
+def drew(
+    *came: Came, of: str = "s0", shape: str = "search-uid", file: str = FILE.digest, at: float = 0.0
+) -> tuple[AnyObservation, ...]:
+    """Return draws of one operation each, of which these came out."""
+    return tuple(
+        saw(
+            "workload",
+            Facts(
+                file=file,
+                draw=str(number),
+                done=(
+                    Done(
+                        number=0,
+                        shape=shape,
+                        code=result[0],
+                        name=result[1],
+                        entries=entries,
+                        seconds=seconds,
+                    ),
+                ),
+            ),
+            of=of,
+            at=at + number,
+        )
+        for number, (result, entries, seconds) in enumerate(came)
+    )
+
+
+def case(*seen: tuple[AnyObservation, ...], expected: tuple[Opinion, ...], **params: Any) -> Case:
+    observations = (each for of in seen for each in of)
+    return Case(view(*observations), replace(PARAMS, **params), expected)
+
+
+def others(*came: Came, servers: int = 3, **more: Any) -> tuple[AnyObservation, ...]:
+    return tuple(
+        each for number in range(1, servers + 1) for each in drew(*came, of=f"s{number}", **more)
+    )
+
+
+TEN = [WELL] * 10
+SLOW: Came = (SUCCESS, 1, 0.1)
+COLLECTING = ("collecting", OK, SOFT)
+CASES = {
+    "all is well": case(drew(*TEN), others(*TEN), expected=(FINE,)),
+    "a server alone": case(drew(*TEN), expected=(FINE,)),
+    "too few of the shape": case(drew(*TEN[:3]), others(*TEN), expected=(COLLECTING,)),
+    "nothing drawn yet": case((saw("workload", Facts(file="")),), expected=(COLLECTING,)),
+    "no session": case(
+        (saw("workload", Facts(file="", not_done="no connection")),),
+        expected=(("not_done", UNKNOWN, OURS),),
+    ),
+    "busy twice": case(
+        drew(*TEN[2:], *[(BUSY, 0, 0.001)] * 2),
+        others(*TEN),
+        expected=(("results", WARNING, SOFT),),
+    ),
+    "busy once": case(drew(*TEN[1:], (BUSY, 0, 0.001)), others(*TEN), expected=(FINE,)),
+    "busy often": case(
+        drew(*[(BUSY, 0, 0.001)] * 10), others(*TEN), expected=(("results", CRITICAL, SOFT),)
+    ),
+    "no answer in time": case(
+        drew(*TEN[4:], *[(TIMEOUT, 0, 1.0)] * 4),
+        others(*TEN),
+        expected=(("results", CRITICAL, SOFT),),
+    ),
+    "busy everywhere, as in the log": case(
+        drew(*[(BUSY, 0, 0.001)] * 10), others(*[(BUSY, 0, 0.001)] * 10), expected=(FINE,)
+    ),
+    "denied everywhere, as in no log": case(
+        drew(*[(DENIED, 0, 0.001)] * 10),
+        others(*[(DENIED, 0, 0.001)] * 10),
+        expected=(("unlike_learnt", WARNING, TOLD),),
+    ),
+    "of two servers one is as in the log": case(
+        drew(*[(DENIED, 0, 0.001)] * 10),
+        others(*TEN, servers=1),
+        expected=(("results", CRITICAL, SOFT),),
+    ),
+    "of two servers this is as in the log": case(
+        drew(*TEN), others(*[(DENIED, 0, 0.001)] * 10, servers=1), expected=(FINE,)
+    ),
+    "of two servers both are as in the log": case(
+        drew(*[(TRUE, 0, 0.001)] * 10, shape="compare-sn"),
+        others(*[(FALSE, 0, 0.001)] * 10, servers=1, shape="compare-sn"),
+        expected=(FINE,),
+    ),
+    "another compare than at the others": case(
+        drew(*[(TRUE, 0, 0.001)] * 10, shape="compare-sn"),
+        others(*[(FALSE, 0, 0.001)] * 10, shape="compare-sn"),
+        expected=(("results", CRITICAL, SOFT),),
+    ),
+    "40 % of the entries are gone": case(
+        drew(*[WELL] * 6, *[NONE] * 4), others(*TEN), expected=(("entries", CRITICAL, SOFT),)
+    ),
+    "some entries are gone": case(
+        drew(*[WELL] * 17, *[NONE] * 3), others(*TEN * 2), expected=(("entries", WARNING, SOFT),)
+    ),
+    "a change on its way": case(drew(*[WELL] * 8, *[NONE] * 2), others(*TEN), expected=(FINE,)),
+    "more entries than at the others": case(
+        drew(*TEN),
+        others(*[WELL] * 6, *[NONE] * 4),
+        expected=(("entries", CRITICAL, SOFT),),
+    ),
+    "of two servers one has fewer entries": case(
+        drew(*[WELL] * 6, *[NONE] * 4),
+        others(*TEN, servers=1),
+        expected=(("entries", CRITICAL, TOLD),),
+    ),
+    "no entries anywhere, as in no log": case(
+        drew(*[NONE] * 10),
+        others(*[NONE] * 10),
+        expected=(("unlike_learnt", WARNING, TOLD),),
+    ),
+    "slow": case(
+        drew(*[(SUCCESS, 1, 3.0)] * 10),
+        others(*[(SUCCESS, 1, 3.0)] * 10),
+        expected=(("slow", CRITICAL, SOFT), ("slower_than_learnt", WARNING, TOLD)),
+    ),
+    "one slow operation": case(drew(*TEN[1:], SLOW), others(*TEN), expected=(FINE,)),
+    "slower than the others": case(
+        drew(*[(SUCCESS, 1, 0.02)] * 10),
+        others(*TEN),
+        expected=(("slower_than_pool", WARNING, SOFT),),
+    ),
+    "slow as the others": case(
+        drew(*[(SUCCESS, 1, 0.03)] * 10), others(*[(SUCCESS, 1, 0.03)] * 10), expected=(FINE,)
+    ),
+    "quick, whatever the others are": case(
+        drew(*[(SUCCESS, 1, 0.002)] * 10),
+        others(*[(SUCCESS, 1, 0.0001)] * 10),
+        expected=(FINE,),
+    ),
+    "with another file": case(
+        (*drew(*[NONE] * 10, file="old"), *drew(*TEN[:4], at=10)),
+        others(*TEN),
+        expected=(FINE,),
+    ),
+    "before the window": case(
+        (*drew(*[NONE] * 10), *drew(*TEN, at=1000)), others(*TEN), expected=(FINE,)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_opinions(name: str) -> None:
+    row = CASES[name]
+
+    assert opinions(judged(row.view, row.params)) == row.expected
+
+
+def test_the_finding_names_the_shape_and_what_came() -> None:
+    row = CASES["40 % of the entries are gone"]
+    (finding,) = judged(row.view, row.params)
+
+    assert finding.summary == (
+        "40% of 10 operations of the shape search-uid (search 'dc=x' sub (uid={uid})) came out "
+        "otherwise than at most servers, such as 0 entries in place of 1; `ldaphealth explain "
+        "c/s0` has the operation to repeat by hand"
+    )
+    assert finding.basis is Basis.WINDOW
+    assert {(each.name, each.label): each.value for each in finding.metrics} == {
+        ("workload_shape_operations", "search-uid"): 10,
+        ("workload_shape_seconds", "search-uid"): 0.001,
+        ("workload_shape_different_ratio", "search-uid"): 0.4,
+    }
+
+
+ANSWERS = st.lists(
+    st.tuples(
+        st.sampled_from([SUCCESS, NO_SUCH_OBJECT, BUSY, TIMEOUT]),
+        st.integers(0, 3),
+        st.floats(0, 10),
+    ),
+    max_size=20,
+)
+
+
+@given(ANSWERS, ANSWERS, ANSWERS)
+def test_servers_that_answer_alike_are_not_told_apart(
+    own: list[Came], other: list[Came], third: list[Came]
+) -> None:
+    seen = view(
+        *drew(*own),
+        *drew(*own, of="s1"),
+        *drew(*other, of="s2"),
+        *drew(*third, of="s3"),
+        saw("workload", Facts(file=FILE.digest)),
+    )
+    alike = view(
+        *drew(*own),
+        *drew(*own, of="s1"),
+        *drew(*own, of="s2"),
+        saw("workload", Facts(file=FILE.digest)),
+    )
+
+    assert judged(seen, PARAMS)
+    assert not {each.code for each in judged(alike, PARAMS)} & {
+        "results",
+        "entries",
+        "slower_than_pool",
+    }
