@@ -192,6 +192,8 @@ def _done(session: Session, params: Params, operations: Sequence[DrawnOperation]
         try:
             outcome = _do(reads, operation, params.size_limit)
         except SessionError as error:
+            if error.failure.is_local:  # it cannot be encoded, at any server
+                continue
             seconds, kind = now() - began, error.failure.kind
             # One that was begun late says nothing of the server.
             if kind is not FailureKind.TIMEOUT or seconds >= params.most_seconds / 2:

@@ -13,6 +13,7 @@ from ldaphealth.ldap.codec import OctetsEntry, Scope
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import NO_ATTRIBUTES, parse_dn
 from ldaphealth.ldap.session import Session
+from ldaphealth.model import is_in_context
 from ldaphealth.workload.base_template import ANY, constant_part, split_dn
 from ldaphealth.workload.learner import PASSWORDS
 from ldaphealth.workload.shape import ValueSource, Workload
@@ -66,13 +67,16 @@ class _Search(Struct, frozen=True):
 
 
 def _search_for(source: ValueSource, suffix: str) -> _Search:
+    """Return the search; a base above the suffix, which no database holds, becomes the suffix."""
     if source.attribute:
-        where = f"({source.attribute}=*)"
-        return _Search(source.base or suffix, "sub", where, source.attribute)
+        base = suffix if is_in_context(suffix, source.base) else source.base
+        return _Search(base, "sub", f"({source.attribute}=*)", source.attribute)
     form, below = split_dn(source.dn), constant_part(source.dn)
     where = f"({form[0].partition('=')[0]}=*)"
     is_direct = len(form) == 1 + len(split_dn(below))
-    return _Search(below or suffix, "one" if is_direct else "sub", where, NO_ATTRIBUTES)
+    base = suffix if is_in_context(suffix, below) else below
+    scope: Scope = "one" if is_direct and base == below else "sub"
+    return _Search(base, scope, where, NO_ATTRIBUTES)
 
 
 def _read(session: Session, source: ValueSource, most: int) -> tuple[str, ...]:
