@@ -9,14 +9,14 @@ a part of its entries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.workload_shapes import Operations, Opinion, ShapeSeen, opinions_on
+from ldaphealth.checks.workload_others import Done
+from ldaphealth.checks.workload_shapes import Opinion, ShapeSeen, opinions_on
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
 from ldaphealth.model import Basis, Finding, Metric, Observation, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # only the agent loads it, in workload_survey.py
     from ldaphealth.checks.workload_survey import Kept
 
 VALUES_SECONDS = 10.0  # to read values, which is seldom
-MOST_COMPARED = 8  # servers
 MOST_METRICS = 20  # shapes
 
 
@@ -122,21 +121,6 @@ class Params(Struct, frozen=True, kw_only=True):
         return {each.name: each for each in content.shapes} if content else {}
 
 
-class Done(Struct, frozen=True, kw_only=True):
-    """One operation of a draw, by its number in it: its shape, and what came of it.
-
-    `code` is the result code and `name` its name (RFC 4511 4.1.9). Without a result they are -1
-    and the kind of the failure, such as timeout.
-    """
-
-    number: int
-    shape: str
-    code: int
-    name: str
-    entries: int = 0
-    seconds: float = 0.0
-
-
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one server answered to the operations of one draw.
 
@@ -169,11 +153,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield view.finding(State.UNKNOWN, "not_done", summary, trust=Trust.LOCAL)
         return
     own = _operations(view.own, facts.file, params)
-    others = [
-        _operations(seen, facts.file, params)
-        for seen in islice(view.others.values(), MOST_COMPARED)
-    ]
-    seen = [*_shapes_seen(own, others, params)]
+    seen = [*_shapes_seen(own, params)]
     metrics = _metrics(view.check, seen, params)
     if not seen:
         summary = f"{len(own)} operations in the window, too few of each shape to judge"
@@ -190,28 +170,28 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", summary, metrics)
 
 
-def _operations(seen: Sequence[Observation[Facts]], file: str, params: Params) -> Operations:
-    """Return what was done in the newest window, by draw and number."""
-    since = seen[-1].ended_at - params.window_seconds if seen else 0.0
-    return {
-        (facts.draw, done.number): done
+def _operations(
+    seen: Sequence[Observation[Facts]], file: str, params: Params
+) -> list[tuple[str, Done]]:
+    """Return what was done in the newest window, with the names of the draws."""
+    since = seen[-1].ended_at - params.window_seconds
+    return [
+        (facts.draw, done)
         for each in seen
         if each.ended_at >= since and (facts := each.facts) is not None and facts.file == file
         for done in facts.done
-    }
+    ]
 
 
-def _shapes_seen(
-    own: Operations, others: Sequence[Operations], params: Params
-) -> Iterator[ShapeSeen]:
+def _shapes_seen(own: Iterable[tuple[str, Done]], params: Params) -> Iterator[ShapeSeen]:
     """Yield the shapes with enough operations, the most frequent first."""
-    keys: dict[str, list[tuple[str, int]]] = {}
-    for key, done in own.items():
-        keys.setdefault(done.shape, []).append(key)
+    by_shape: dict[str, list[tuple[str, Done]]] = {}
+    for draw, done in own:
+        by_shape.setdefault(done.shape, []).append((draw, done))
     shapes = params.shapes
-    for name, of in sorted(keys.items(), key=lambda item: -len(item[1])):
+    for name, of in sorted(by_shape.items(), key=lambda item: -len(item[1])):
         if len(of) >= params.min_operations and name in shapes:
-            yield ShapeSeen(shape=shapes[name], own={key: own[key] for key in of}, others=others)
+            yield ShapeSeen(shapes[name], of)
 
 
 def _worst(opinions: Iterable[Opinion]) -> Iterator[Opinion]:
@@ -239,12 +219,12 @@ def _metrics(check: str, seen: Sequence[ShapeSeen], params: Params) -> tuple[Met
         metric
         for shape in seen[:MOST_METRICS]
         for metric in (
-            Metric(f"{check}_shape_operations", len(shape.own), label=shape.shape.name),
+            Metric(f"{check}_shape_operations", len(shape.done), label=shape.shape.name),
             params.seconds.metric(
                 f"{check}_shape_seconds", shape.own_seconds(params.quantile), shape.shape.name
             ),
             params.different_ratio.metric(
-                f"{check}_shape_different_ratio", shape.different_ratio(), shape.shape.name
+                f"{check}_shape_different_ratio", shape.different_ratio, shape.shape.name
             ),
         )
     )

@@ -16,7 +16,8 @@ from concurrent.futures import wait
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.checks.workload import VALUES_SECONDS, Done, Facts, Params
+from ldaphealth.checks.workload import VALUES_SECONDS, Facts, Params
+from ldaphealth.checks.workload_others import Done, beside_others
 from ldaphealth.clocks import EpochSeconds, RunningSeconds, epoch_seconds
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import NO_ATTRIBUTES
@@ -157,9 +158,11 @@ def _at_all(
     left = context.deadline.at - context.deadline.now()
     wait(answers.values(), max(0.0, left) + GRACE_SECONDS)
     late = Answered(not_done="no thread was free in time, or the server did not answer")
-    return {
+    ended = {
         server: answer.result() if answer.done() else late for server, answer in answers.items()
     }
+    done = beside_others({server: each.done for server, each in ended.items()})
+    return {server: Answered(done[server], each.not_done) for server, each in ended.items()}
 
 
 def _at_one(context: Context, server: Server, operations: Sequence[DrawnOperation]) -> Answered:
