@@ -19,7 +19,7 @@ class AtOthers(Struct, frozen=True, kw_only=True):
 
     `code`, `name` and `entries` are what more than half of all servers got, the one beside which
     this stands included. Without such a majority they are what another server got (`is_majority`,
-    `is_majority_of_entries`). Entries are compared where both searches ended with success, else None.
+    `is_majority_of_entries`). Entries are of searches that ended with success, here too; else None.
     `seconds` is the median of the times.
     """
 
