@@ -25,6 +25,7 @@ from ldaphealth.ldap.read_only import Outcome, ReadOnlySession
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import FailureKind, Server
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
+from ldaphealth.text.printable import printable
 from ldaphealth.workers import Workers
 from ldaphealth.workload.draw import DrawnOperation, by_hand, draw, drawable
 from ldaphealth.workload.shape import OperationShape, Workload
@@ -37,6 +38,7 @@ MOST_THREADS = 16
 READ_FROM = 2  # servers: one of them may lack entries
 RETRY_SECONDS = 30.0  # after no values could be read
 SHOWN_SHAPES = 16  # with an operation to repeat by hand
+LONGEST_COMMAND = 4096  # characters
 GRACE_SECONDS = 0.5  # after the deadline of a session, for its thread to report
 
 
@@ -49,7 +51,9 @@ class ByHand:
         self._operation, self._server = operation, server
 
     def __str__(self) -> str:
-        return by_hand(self._operation, self._server.uri, self._server.credentials.dn)
+        server = self._server
+        command = by_hand(self._operation, server.uri, server.credentials.dn)
+        return printable(command, LONGEST_COMMAND)
 
     def __repr__(self) -> str:
         return "ByHand(...)"

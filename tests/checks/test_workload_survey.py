@@ -228,6 +228,14 @@ def test_the_operation_to_repeat_is_a_text_only_when_it_is_shown() -> None:
     assert shown.startswith("ldapsearch -x -H ldap://127.0.0.1 -b dc=x -s sub '(uid=")
 
 
+def test_what_is_shown_of_a_value_is_safe_to_print() -> None:
+    values = {each.name: ("an\x1b[2Jna\nx",) for each in SERVERS}
+    facts = drawn(Directory(values)).found["c/s0"].facts
+    shown = msgspec.to_builtins(facts, enc_hook=str)["by_hand"]["search-uid"]
+
+    assert shown.isprintable()
+
+
 def test_a_file_that_was_not_read_is_an_error_of_the_program() -> None:
     with pytest.raises(ValueError, match="was not read"):
         drawn(Directory(VALUES), replace(PARAMS, file=WorkloadFile(Path("/w.yaml"))))

@@ -236,6 +236,7 @@ def test_an_operation_can_be_repeated_by_hand(site: Site) -> None:
 
     assert command.startswith(f"ldapsearch -x -D {CHECK_DN} -W -H ldap://{HOST}:")
     assert "(uid=" in command
+    assert "workload search-uid: ldapsearch -x -D" in site.run("explain", "c/emptied")
 
 
 def test_no_value_is_in_findings_files_and_logs(site: Site) -> None:
