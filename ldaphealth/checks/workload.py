@@ -67,7 +67,7 @@ class Params(Struct, frozen=True, kw_only=True):
     ] = 120.0
     min_operations: Annotated[
         int, Meta(ge=1, le=1000, description="fewer operations of a shape in it are not judged")
-    ] = 5
+    ] = 10
     different_ratio: Annotated[
         Thresholds,
         Meta(

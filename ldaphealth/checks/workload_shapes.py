@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RARE = 0.01  # a result code with a smaller share in the log was not usual there
 FEWEST_DRAWS = 3  # with another number of entries: a change may have been on its way
+CHANCE = 7.0  # the square of the deviations that a surplus must have: 1 % of chance is as large
 FEWEST_RESULTS = 2  # of another kind than at the other servers
 
 
@@ -49,10 +50,39 @@ class _Differences:
         self.draws.append(draw)
         self._came[came, usual] += 1
 
+    def net_of(self, opposite: _Differences) -> _Differences:
+        """Return what is left of these after as many opposite ones cancelled them."""
+        left = _Differences()
+        left.draws, left._came = self.draws[len(opposite.draws) :], self._came
+        return left
+
     @property
     def most_frequent(self) -> tuple[str, str]:
         """Return what came most often, and in place of what; there must be one."""
         return self._came.most_common(1)[0][0]
+
+
+class _EntryDifferences:
+    """Searches that found fewer entries than at the other servers, and those that found more."""
+
+    def __init__(self) -> None:
+        self._fewer, self._more = _Differences(), _Differences()
+
+    def add(self, draw: str, came: int, usual: int) -> None:
+        """Add one search."""
+        (self._fewer if came < usual else self._more).add(draw, str(came), str(usual))
+
+    @property
+    def net(self) -> _Differences:
+        """Return the more frequent ones without as many of the others, none if that is chance.
+
+        Additions and deletions that are on their way to a server cancel each other. As in a sign
+        test, the surplus must be larger than that of as many tosses of a coin.
+        """
+        frequent, rare = sorted((self._fewer, self._more), key=lambda each: -len(each.draws))
+        total = len(frequent.draws) + len(rare.draws)
+        surplus = len(frequent.draws) - len(rare.draws)
+        return frequent.net_of(rare) if surplus**2 >= CHANCE * total else _Differences()
 
 
 class ShapeSeen:
@@ -60,7 +90,8 @@ class ShapeSeen:
 
     def __init__(self, shape: OperationShape, done: Sequence[tuple[str, Done]]) -> None:
         self.shape, self.done = shape, [each for _, each in done]
-        results, entries, undecided = _Differences(), _Differences(), _Differences()
+        results = _Differences()
+        decided, undecided = _EntryDifferences(), _EntryDifferences()
         for draw, each in done:
             others = each.others
             if others is None:
@@ -69,10 +100,10 @@ class ShapeSeen:
                 if others.is_majority or self._is_only_other_learnt(each, others):
                     results.add(draw, each.name, others.name)
             elif others.entries is not None and each.entries != others.entries:
-                kind = entries if others.is_majority_of_entries else undecided
-                kind.add(draw, str(each.entries), str(others.entries))
-        self.other_results, self.other_entries = results, entries
-        self.undecided_entries = undecided
+                kind = decided if others.is_majority_of_entries else undecided
+                kind.add(draw, each.entries, others.entries)
+        self.other_results, self.other_entries = results, decided.net
+        self.undecided_entries = undecided.net
 
     @property
     def different_ratio(self) -> float:
@@ -92,11 +123,15 @@ class ShapeSeen:
         return _quantile(times, quantile) if 2 * len(times) >= len(self.done) else None
 
     def unlike_learnt(self) -> tuple[float, str]:
-        """Return the share of operations whose result the log rarely had, beyond that there."""
-        rare = Counter(each.name for each in self.done if not self._is_learnt(each.code))
+        """Return the share of operations whose result the log rarely had, beyond that there.
+
+        Those that came out otherwise at the other servers are judged by that alone.
+        """
+        alike = [each for each in self.done if not _is_otherwise(each)]
+        rare = Counter(each.name for each in alike if not self._is_learnt(each.code))
         if rare:
-            return rare.total() / len(self.done), rare.most_common(1)[0][0]
-        found = [each.entries for each in self.done if each.code == SUCCESS]
+            return rare.total() / len(alike), rare.most_common(1)[0][0]
+        found = [each.entries for each in alike if each.code == SUCCESS]
         # Values of several sources are of different entries, and need not match together.
         if len(self.shape.sources) > 1 or not self.shape.entries or not found:
             return 0.0, ""
@@ -200,6 +235,13 @@ def _unlike_learnt(seen: ShapeSeen, params: Params) -> Iterator[Opinion]:
             extent=share,
             summary=summary,
         )
+
+
+def _is_otherwise(done: Done) -> bool:
+    others = done.others
+    if others is None:
+        return False
+    return done.code != others.code or others.entries not in (None, done.entries)
 
 
 def _shown(shape: OperationShape) -> str:

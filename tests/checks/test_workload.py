@@ -72,6 +72,7 @@ SUCCESS, NO_SUCH_OBJECT, BUSY, DENIED = (
 TRUE, FALSE, TIMEOUT = (6, "compareTrue"), (5, "compareFalse"), (-1, "timeout")
 Came = tuple[tuple[int, str], int, float]  # the result, the entries, the seconds
 WELL: Came = (SUCCESS, 1, 0.001)
+TWO: Came = (SUCCESS, 2, 0.001)
 NONE: Came = (SUCCESS, 0, 0.001)
 
 
@@ -176,20 +177,28 @@ CASES = {
         expected=(("results", CRITICAL, SOFT),),
     ),
     "40 % of the entries are gone": case(
-        drew(*[WELL] * 6, *[NONE] * 4), others(*TEN), expected=(("entries", CRITICAL, SOFT),)
+        drew(*[WELL] * 12, *[NONE] * 8), others(*TEN * 2), expected=(("entries", CRITICAL, SOFT),)
     ),
     "some entries are gone": case(
-        drew(*[WELL] * 17, *[NONE] * 3), others(*TEN * 2), expected=(("entries", WARNING, SOFT),)
+        drew(*[WELL] * 43, *[NONE] * 7), others(*TEN * 5), expected=(("entries", WARNING, SOFT),)
     ),
-    "a change on its way": case(drew(*[WELL] * 8, *[NONE] * 2), others(*TEN), expected=(FINE,)),
+    "changes on their way": case(drew(*[WELL] * 4, *[NONE] * 6), others(*TEN), expected=(FINE,)),
+    "changes on their way to a server all the time": case(
+        drew(*[WELL, NONE, TWO] * 10), others(*[WELL] * 30), expected=(FINE,)
+    ),
+    "entries are gone, and changes are on their way": case(
+        drew(*[NONE, NONE, NONE, NONE, TWO] * 6),
+        others(*[WELL] * 30),
+        expected=(("entries", CRITICAL, SOFT),),
+    ),
     "more entries than at the others": case(
-        drew(*TEN),
-        others(*[WELL] * 6, *[NONE] * 4),
+        drew(*TEN * 2),
+        others(*[WELL] * 12, *[NONE] * 8),
         expected=(("entries", CRITICAL, SOFT),),
     ),
     "of two servers one has fewer entries": case(
-        drew(*[WELL] * 6, *[NONE] * 4),
-        others(*TEN, servers=1),
+        drew(*[WELL] * 12, *[NONE] * 8),
+        others(*TEN * 2, servers=1),
         expected=(("entries", CRITICAL, TOLD),),
     ),
     "no entries anywhere, as in no log": case(
@@ -239,13 +248,13 @@ def test_the_finding_names_the_shape_and_what_came() -> None:
     (finding,) = judged(row.view, row.params)
 
     assert finding.summary == (
-        "40% of 10 operations of the shape search-uid (search 'dc=x' sub (uid={uid})) came out "
+        "40% of 20 operations of the shape search-uid (search 'dc=x' sub (uid={uid})) came out "
         "otherwise than at most servers, such as 0 entries in place of 1; `ldaphealth explain "
         "c/s0` has the operation to repeat by hand"
     )
     assert finding.basis is Basis.WINDOW
     assert {(each.name, each.label): each.value for each in finding.metrics} == {
-        ("workload_shape_operations", "search-uid"): 10,
+        ("workload_shape_operations", "search-uid"): 20,
         ("workload_shape_seconds", "search-uid"): 0.001,
         ("workload_shape_different_ratio", "search-uid"): 0.4,
     }

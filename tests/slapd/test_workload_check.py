@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,10 +16,13 @@ from typing import Any
 import pytest
 
 from demo import ports, tree, wait
+from demo.cluster import Cluster
 from demo.programs import slapd_for
 from demo.running_program import RunningProgram
 from demo.slapd import Slapd
 from demo.tree import CHECK_DN, CHECK_PASSWORD, PEOPLE, ROOT_DN, SUFFIX
+from tests.slapd.running_agent import RunningAgent
+from tests.slapd.test_entry_count import adding_and_deleting
 
 pytestmark = pytest.mark.slapd
 
@@ -237,6 +241,40 @@ def test_an_operation_can_be_repeated_by_hand(site: Site) -> None:
     assert command.startswith(f"ldapsearch -x -D {CHECK_DN} -W -H ldap://{HOST}:")
     assert "(uid=" in command
     assert "workload search-uid: ldapsearch -x -D" in site.run("explain", "c/emptied")
+
+
+STEADY = f"""\
+form: 1
+operations: 30
+sources: {{uid: {{attribute: uid, base: "{PEOPLE}"}}}}
+shapes:
+  - {{name: search-uid, operation: search, base: "{SUFFIX}", scope: sub, filter: "(uid={{uid}})",
+     count: 20, share: 0.67, results: {{0: 20}}, entries: {{1: 20}}}}
+  - {{name: search-all, operation: search, base: "{PEOPLE}", scope: sub, filter: "(objectClass=*)",
+     count: 10, share: 0.33, results: {{0: 10}}, entries: {{64: 10}}}}
+"""
+WATCHED_SECONDS = 15.0
+
+
+def test_servers_whose_entries_come_and_go_are_not_said_to_have_lost_some(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "workload.yaml").write_text(STEADY)
+    check = f"workload: {{file: {tmp_path}/workload.yaml, operations: 8, interval_seconds: 0.5}}"
+    found: dict[str, set[str]] = {}
+    with (
+        RunningAgent(cluster, tmp_path, more_checks=check) as agent,
+        adding_and_deleting(*cluster.nodes),
+    ):
+        until = time.monotonic() + WATCHED_SECONDS
+        while time.monotonic() < until:
+            for verdict in agent.status()["verdicts"]:
+                codes = {
+                    each["code"] for each in verdict["findings"] if each["check"] == "workload"
+                }
+                found.setdefault(verdict["server"], set()).update(codes)
+
+    assert not {code for codes in found.values() for code in codes} & {"entries", "results"}, found
 
 
 def test_no_value_is_in_findings_files_and_logs(site: Site) -> None:
