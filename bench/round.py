@@ -32,7 +32,6 @@ from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.survey import SurveyContext
 from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
-from ldaphealth.workload.workload_file import WorkloadFile
 
 PAIRS = 100
 PARAMS = {
@@ -96,7 +95,7 @@ class Draw:
         )
         source = ValueSource(attribute=AttributeName("uid"), base=PEOPLE)
         workload = Workload(form=1, operations=1, sources={"uid": source}, shapes=(shape,))
-        file = WorkloadFile(Path("/workload.yaml"), workload)
+        file = workload.in_file(Path("/workload.yaml"))
         self._context = SurveyContext[WorkloadParams, Kept](
             servers=(server,),
             params=WorkloadParams(file=file),

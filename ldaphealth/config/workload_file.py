@@ -48,7 +48,7 @@ def _with_workloads(cluster: Cluster, mistakes: list[str]) -> Cluster:
         file = getattr(check.params, "file", None)
         if isinstance(check.params, Struct) and isinstance(file, WorkloadFile):
             try:
-                read = file.with_content(load_workload(file.path))
+                read = load_workload(file.path).in_file(file.path)
                 check = replace(check, params=replace(check.params, file=read))  # noqa: PLW2901
             except ConfigError as error:
                 place = f"clusters.{cluster.name}.checks.{check.name}.file"

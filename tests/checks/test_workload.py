@@ -15,7 +15,6 @@ from ldaphealth.checks.workload_others import Done, beside_others
 from ldaphealth.ldap.names import AttributeName
 from ldaphealth.model import AnyObservation, Basis
 from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
-from ldaphealth.workload.workload_file import WorkloadFile
 from tests.checks.seen import (
     CRITICAL,
     FINE,
@@ -61,7 +60,7 @@ WORKLOAD = Workload(
     sources={"uid": ValueSource(values=("a",)), "sn": ValueSource(values=("a",))},
     shapes=(SEARCH, COMPARE),
 )
-FILE = WorkloadFile(Path("/workload.yaml")).with_content(WORKLOAD)
+FILE = WORKLOAD.in_file(Path("/workload.yaml"))
 PARAMS = Params(file=FILE, min_operations=4)
 SUCCESS, NO_SUCH_OBJECT, BUSY, DENIED = (
     (0, "success"),

@@ -42,7 +42,7 @@ WORKLOAD = Workload(
     },
     shapes=(SHAPE, OTHER),
 )
-PARAMS = Params(file=WorkloadFile(Path("/w.yaml")).with_content(WORKLOAD), operations=8)
+PARAMS = Params(file=WORKLOAD.in_file(Path("/w.yaml")), operations=8)
 SERVERS = cluster(servers=4).servers
 FAILED = SessionError(Failure(FailureKind.CONNECT, "no connection"))
 

@@ -18,7 +18,6 @@ from ldaphealth.ldap.read_only import ReadOnlySession
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
 from ldaphealth.survey import SurveyContext
-from ldaphealth.workload.workload_file import WorkloadFile
 from tests.hostile.servers import Behaviour, listening, message, result
 from tests.workload.logs import SUFFIX, learnt, lines_of, search
 
@@ -78,7 +77,7 @@ def test_no_kind_of_write_in_a_log_leaves_as_a_request() -> None:
             for name, each in workload.sources.items()
         },
     )
-    file = WorkloadFile(Path("/w.yaml")).with_content(workload)
+    file = workload.in_file(Path("/w.yaml"))
     received: Counter[int] = Counter()
     account = Credentials(BindMethod.SIMPLE, "cn=a", Secret("p"))
     kept = None

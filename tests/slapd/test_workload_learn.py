@@ -21,7 +21,6 @@ from ldaphealth.model import BindMethod, Secret, Server
 from ldaphealth.model import Credentials as ServerCredentials
 from ldaphealth.survey import SurveyContext
 from ldaphealth.workload.shape import Workload
-from ldaphealth.workload.workload_file import WorkloadFile
 
 pytestmark = pytest.mark.slapd
 
@@ -166,7 +165,7 @@ def test_what_was_learnt_is_done_again_with_values_of_the_directory(
     slapd: LoggingSlapd, tmp_path: Path
 ) -> None:
     _, workload = learn(slapd.log, output=tmp_path / "again.yaml")
-    file = WorkloadFile(tmp_path / "again.yaml", workload)
+    file = workload.in_file(tmp_path / "again.yaml")
     credentials = ServerCredentials(BindMethod.SIMPLE, ROOT, Secret(PASSWORD))
     server = Server(cluster="c", name="s", uri=slapd.url, suffix=SUFFIX, credentials=credentials)
     found = do_one_draw(
