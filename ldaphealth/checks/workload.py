@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # only the agent loads it, in workload_survey.py
     from ldaphealth.checks.workload_survey import Kept
 
 VALUES_SECONDS = 10.0  # to read values, which is seldom
+AGAIN_SECONDS = 1.0  # to a second read of searches that found another number of entries
 MOST_METRICS = 20  # shapes
 
 
@@ -112,7 +113,7 @@ class Params(Struct, frozen=True, kw_only=True):
     @property
     def deadline_seconds(self) -> float:
         """Return the hard deadline of one survey."""
-        return self.most_seconds + VALUES_SECONDS
+        return VALUES_SECONDS + 2 * self.most_seconds + AGAIN_SECONDS
 
     @property
     def shapes(self) -> Mapping[str, OperationShape]:

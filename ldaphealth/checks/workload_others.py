@@ -59,6 +59,26 @@ def beside_others(answers: Mapping[str, Sequence[Done]]) -> Mapping[str, tuple[D
     }
 
 
+def has_other_entries(done: Done) -> bool:
+    """Return whether the number of entries is another one than at the others, by one read."""
+    return done.others is not None and done.others.entries not in (None, done.entries)
+
+
+def confirmed(first: Done, again: Mapping[int, Done]) -> Done:
+    """Return an operation whose number of entries is compared only if it was the same again.
+
+    `again` has a second read by number. What was on its way has arrived by then.
+    """
+    others = first.others
+    if others is None or not has_other_entries(first):
+        return first
+    second = again.get(first.number)
+    found = (second.entries, second.others.entries) if second and second.others else None
+    if found == (first.entries, others.entries):
+        return first
+    return replace(first, others=replace(others, entries=None))
+
+
 def _beside(own: Done, everywhere: Sequence[Done]) -> Done:
     others = [each for each in everywhere if each is not own]
     if not others:

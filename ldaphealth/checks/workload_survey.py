@@ -16,8 +16,8 @@ from concurrent.futures import wait
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.checks.workload import VALUES_SECONDS, Facts, Params
-from ldaphealth.checks.workload_others import Done, beside_others
+from ldaphealth.checks.workload import AGAIN_SECONDS, VALUES_SECONDS, Facts, Params
+from ldaphealth.checks.workload_others import Done, beside_others, confirmed, has_other_entries
 from ldaphealth.clocks import EpochSeconds, RunningSeconds, epoch_seconds
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import NO_ATTRIBUTES
@@ -77,6 +77,7 @@ class Answered(Struct, frozen=True):
 
 
 Context = SurveyContext[Params, Kept]
+Numbered = Sequence[tuple[int, DrawnOperation]]  # by their numbers in the draw
 
 
 def do_one_draw(
@@ -152,9 +153,28 @@ def _refresh(context: Context, kept: Kept, workload: Workload) -> None:
 def _at_all(
     context: Context, threads: Workers, operations: Sequence[DrawnOperation]
 ) -> Mapping[str, Answered]:
-    """Do the operations at all servers, as many at a time as there are threads."""
+    """Do the operations at all servers; those with another number of entries are done again."""
     if not operations:
         return {server.id: Answered() for server in context.servers}
+    numbered = [*enumerate(operations)]
+    ended = _at_once(context, threads, numbered)
+    doubtful = {
+        done.number for each in ended.values() for done in each.done if has_other_entries(done)
+    }
+    if not doubtful:
+        return ended
+    context.pause(AGAIN_SECONDS)
+    again = _at_once(context, threads, [each for each in numbered if each[0] in doubtful])
+    return {server: _confirmed(each, again[server]) for server, each in ended.items()}
+
+
+def _confirmed(first: Answered, again: Answered) -> Answered:
+    by_number = {each.number: each for each in again.done}
+    return replace(first, done=tuple(confirmed(each, by_number) for each in first.done))
+
+
+def _at_once(context: Context, threads: Workers, operations: Numbered) -> Mapping[str, Answered]:
+    """Do the operations at all servers, as many at a time as there are threads."""
     answers = {
         server.id: threads.submit(_at_one, context, server, operations)
         for server in context.servers
@@ -169,7 +189,7 @@ def _at_all(
     return {server: Answered(done[server], each.not_done) for server, each in ended.items()}
 
 
-def _at_one(context: Context, server: Server, operations: Sequence[DrawnOperation]) -> Answered:
+def _at_one(context: Context, server: Server, operations: Numbered) -> Answered:
     """Do the operations at one server, until the time is over or the session ends."""
     params = context.params
     try:
@@ -187,9 +207,9 @@ def _at_one(context: Context, server: Server, operations: Sequence[DrawnOperatio
     return Answered(done)
 
 
-def _done(session: Session, params: Params, operations: Sequence[DrawnOperation]) -> Iterator[Done]:
+def _done(session: Session, params: Params, operations: Numbered) -> Iterator[Done]:
     reads, now = session.read_only(), session.deadline.now
-    for number, operation in enumerate(operations):
+    for number, operation in operations:
         if not session.server.holds(operation.base):
             continue
         began = now()

@@ -12,6 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.checks.workload import Facts, Params
+from ldaphealth.checks.workload_others import (
+    Done,
+    beside_others,
+    confirmed,
+    has_other_entries,
+)
 from ldaphealth.checks.workload_survey import Kept, do_one_draw
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.read_only import Outcome
@@ -234,6 +240,23 @@ def test_what_is_shown_of_a_value_is_safe_to_print() -> None:
     shown = msgspec.to_builtins(facts, enc_hook=str)["by_hand"]["search-uid"]
 
     assert shown.isprintable()
+
+
+def test_entries_that_differ_count_if_a_second_read_finds_the_same() -> None:
+    def read(own: int, other: int) -> Done:
+        answers = {
+            server: [Done(number=0, shape="a", code=0, name="success", entries=entries)]
+            for server, entries in (("s0", own), ("s1", other), ("s2", other))
+        }
+        return beside_others(answers)["s0"][0]
+
+    missing = read(0, 1)
+
+    assert has_other_entries(missing)
+    assert confirmed(missing, {0: missing}) == missing
+    for again in ({}, {0: read(1, 1)}, {0: read(0, 0)}, {0: read(1, 2)}):
+        assert not has_other_entries(confirmed(missing, again))
+    assert confirmed(read(1, 1), {}) == read(1, 1)
 
 
 def test_a_file_that_was_not_read_is_an_error_of_the_program() -> None:
