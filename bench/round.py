@@ -1,11 +1,14 @@
 """CPU of one in-process round of the checks against one process of check_ldap.
 
+Also of one draw of the check `workload` at the server: a session with four operations.
+
 `make bench` runs it; the second table has the share of each step.
 """
 
 from __future__ import annotations
 
 import statistics
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -18,13 +21,18 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.canary import canary_dn, canary_entry
 from ldaphealth.checks.login import Params as LoginParams
 from ldaphealth.checks.search import Params as SearchParams
+from ldaphealth.checks.workload import Params as WorkloadParams
+from ldaphealth.checks.workload_survey import Kept, do_one_draw
 from ldaphealth.checks.write import Params as WriteParams
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter
+from ldaphealth.ldap.session import open_session
 from ldaphealth.model import BindMethod, Credentials, Secret, Server
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.survey import SurveyContext
+from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
 
 PAIRS = 100
 LOGIN = Credentials(BindMethod.SIMPLE, "", Secret(CHECK_PASSWORD))
@@ -59,8 +67,14 @@ def main() -> None:
         steps: dict[str, list[float]] = {}
         in_rounds = (name for name, check in BUILT_IN.items() if check.is_in_rounds)
         plan = [_timed(name, steps) for name in in_rounds if name != "compare"]
-        measured: dict[str, list[float]] = {"one round of all checks": [], "check_ldap": []}
+        draw = Draw(server)
+        measured: dict[str, list[float]] = {
+            "one round of all checks": [],
+            "one draw of four operations": [],
+            "check_ldap": [],
+        }
         for _ in range(PAIRS):
+            measured["one draw of four operations"].append(draw.seconds())
             started = process_time()
             seen = probe_server(server, plan, Deadline.after(5.0))
             measured["one round of all checks"].append(process_time() - started)
@@ -72,6 +86,47 @@ def main() -> None:
     for name, seconds in steps.items():
         median = statistics.median(seconds)
         print(f"  {name:20} {median * 1e3:6.2f} ms {median / whole:6.0%}")
+
+
+class Draw:
+    """Draws of the check `workload`, each another one."""
+
+    def __init__(self, server: Server) -> None:
+        shape = OperationShape(
+            name="search-uid",
+            operation="search",
+            base=PEOPLE,
+            scope="sub",
+            filter="(&(objectClass=inetOrgPerson)(uid={uid}))",
+            attributes=("cn", "sn"),
+            count=1,
+            share=1.0,
+            results={0: 1},
+        )
+        source = ValueSource(attribute=AttributeName("uid"), base=PEOPLE)
+        workload = Workload(form=1, operations=1, sources={"uid": source}, shapes=(shape,))
+        file = workload.in_file(Path("/workload.yaml"))
+        self._context = SurveyContext[WorkloadParams, Kept](
+            servers=(server,),
+            params=WorkloadParams(file=file),
+            deadline=Deadline.after(3600.0),
+            kept=None,
+            open_session=open_session,
+            wait=lambda _: False,
+        )
+        self._number = 0
+        self.seconds()  # reads the values
+
+    def seconds(self) -> float:
+        """Do one draw; return its seconds of CPU."""
+        self._number += 1
+        started = process_time()
+        drawn = do_one_draw(self._context, lambda: 5.0 * self._number)
+        spent = process_time() - started
+        self._context = replace(self._context, kept=drawn.kept)
+        (found,) = drawn.found.values()
+        assert [each.entries for each in found.facts.done] == [1] * 4, found
+        return spent
 
 
 def _timed(name: str, steps: dict[str, list[float]]) -> ConfiguredCheck:

@@ -203,7 +203,8 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `observe_as(session, login, params)` is `observe` of a check that tries a login with its
     `credentials`, which it needs. It runs once in a round: no confirmation repeats it. A survey
     watches several servers for a longer time (ldaphealth/survey.py). It is not part of a round,
-    only the agent runs it, and its `params` also have `interval_seconds` and `deadline_seconds`.
+    only the agent runs it, and its `params` also have `interval_seconds` and `deadline_seconds`. It
+    may have other credentials.
 
     `summarize(seen, params)` makes the facts of a whole probe, also of one that failed, from the
     observations of its checks with the effect `out`, without I/O. None: there are no facts. Only
@@ -249,7 +250,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     def why_bound(self) -> str:
         """Return why it runs in each session with a server, and in no other; "" if it need not."""
         if self.survey is not None:
-            return "a survey has its own sessions and its own interval_seconds"
+            return "a survey has its own interval_seconds"
         if self.summarize is not None:
             return "it judges whole probes"
         return self.bound_because

@@ -238,17 +238,18 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ReasonCode(
         code="slow",
         states=BOTH,
-        checks=(*SESSION, "latency", "propagation"),
-        means="an operation took longer than its threshold; of `latency`, a quantile of the times "
-        "in a window; of `propagation`, the way of a change to this server",
+        checks=(*SESSION, "latency", "propagation", "workload"),
+        means="an operation took longer than its threshold; of `latency` and `workload`, a "
+        "quantile of the times in a window; of `propagation`, the way of a change to this server",
         remedy="on the server: load, disk, missing indexes; `ldaphealth explain SERVER` has the "
         "times. If they are normal here, raise the threshold",
     ),
     ReasonCode(
         code="slower_than_pool",
-        checks=("latency", "session"),
+        checks=("latency", "session", "workload"),
         states=BOTH,
-        means="far slower than the other servers, over a window; of `session` CRITICAL if it lasts",
+        means="far slower than the other servers, over a window, of `workload` in operations of "
+        "one shape; of `session` CRITICAL if it lasts",
         remedy="compare load, disk and indexes with the other servers",
     ),
     ReasonCode(
@@ -263,12 +264,15 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="entries",
-        checks=("search",),
+        checks=("search", "workload"),
         states=BOTH,
-        trusts=(Trust.EXPECTATION,),
-        means="the search found too few or too many entries",
+        trusts=(Trust.EXPECTATION, Trust.SOFT, Trust.INFORMATIVE),
+        means="the search found too few or too many entries; of `workload`, searches of one shape "
+        "find another number than at most other servers, in several draws (only reported while "
+        "there is no majority)",
         remedy="compare with another server: `ldaphealth content diff CLUSTER`. If the number is "
-        "right, change `entries`; an empty server must be loaded again before it serves",
+        "right, change `entries`; an empty server must be loaded again before it serves. Of "
+        "`workload`, also compare access rules",
     ),
     ReasonCode(
         code="value",
@@ -611,6 +615,41 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         remedy="the sentence has the cause: the right to read `base`, `index reqStart eq` in its "
         "database, or no session",
     ),
+    # Operations of clients, done again.
+    ReasonCode(
+        code="results",
+        checks=("workload",),
+        states=BOTH,
+        means="operations of one shape get another result code than at most other servers",
+        remedy="repeat the operation by hand at both servers: `ldaphealth explain SERVER` has it. "
+        "RFC 4511 A.2 has the meaning of the code; compare access rules, limits and load",
+    ),
+    ReasonCode(
+        code="slower_than_learnt",
+        checks=("workload",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="operations of one shape take many times as long as in the log of clients",
+        remedy="compare load, disk and indexes with those at that time; if it stays, learn again",
+    ),
+    ReasonCode(
+        code="unlike_learnt",
+        checks=("workload",),
+        states=BOTH,
+        trusts=(Trust.INFORMATIVE,),
+        means="operations of one shape often get a result code that was rare in the log of "
+        "clients, or no entry where those of clients got one",
+        remedy="the account of the agent may lack rights that the clients have. Else the directory "
+        "has changed: learn again",
+    ),
+    ReasonCode(
+        code="not_done",
+        checks=("workload",),
+        states=UNKNOWN,
+        trusts=(Trust.LOCAL,),
+        means="no operation of the workload could be done",
+        remedy="the sentence has the cause: no session, or no right to read the sources of values",
+    ),
     # Certificates.
     ReasonCode(
         code="expires",
@@ -666,7 +705,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="collecting",
-        checks=("monitor", "latency", "propagation", "entry_count"),
+        checks=("monitor", "latency", "propagation", "entry_count", "workload"),
         states=OK,
         trusts=(),
         means="not enough was observed yet",

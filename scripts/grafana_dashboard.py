@@ -91,7 +91,7 @@ SECTIONS = (
             "ldaphealth_password_",
         ),
     ),
-    ("Operations of clients", ("ldaphealth_traffic_",)),
+    ("Operations of clients", ("ldaphealth_traffic_", "ldaphealth_workload_")),
     ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
     ("Probes on demand", ("probe_",)),
 )

@@ -39,6 +39,7 @@ OBSERVES_THE_TIME = {
     "certificate.py": "observe",
     "counters.py": "observe",
     "traffic_survey.py": "_server_clock",
+    "workload_survey.py": "do_one_draw",
 }
 CLOCKS_OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "now", "today", "utcnow"}
 

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.agent.schedule import Schedule
 from ldaphealth.clocks import BootSeconds, RunningSeconds
@@ -219,7 +220,7 @@ def _survey(run: SurveyRun, kept: Any, opening: Opening) -> SurveyResult[Any, An
     if check.survey is None:
         raise TypeError(f"check {check.name} is not a survey")
     context = SurveyContext(
-        servers=run.servers,
+        servers=tuple(_as_account(run.planned, server) for server in run.servers),
         params=run.planned.params,
         deadline=run.deadline,
         kept=kept,
@@ -236,6 +237,12 @@ def _survey(run: SurveyRun, kept: Any, opening: Opening) -> SurveyResult[Any, An
     if wrong:
         raise TypeError(f"{type(wrong[0]).__name__} is not the type of the facts of {check.name}")
     return result
+
+
+def _as_account(planned: ConfiguredCheck, server: Server) -> Server:
+    """Return a server with the credentials of the survey, if it has some of its own."""
+    credentials = planned.credentials_on(server)
+    return server if credentials is None else replace(server, credentials=credentials)
 
 
 def _observations(run: SurveyRun, result: SurveyResult[Any, Any]) -> tuple[AnyObservation, ...]:

@@ -60,13 +60,14 @@ BUILT_IN = CheckTable(
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",
         "traffic": "ldaphealth.checks.traffic",
+        "workload": "ldaphealth.checks.workload",
     }
 )
 
 # Off until a cluster names them: most have required settings. `counters` costs more than it tells
 # where no metrics are read.
 OFF_WITHOUT_SETTINGS = frozenset(
-    {"compare", "write", "login", "counters", "content", "propagation", "traffic"}
+    {"compare", "write", "login", "counters", "content", "propagation", "traffic", "workload"}
 )
 
 LAST = "monitor"  # checks of other packages run before it

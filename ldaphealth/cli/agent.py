@@ -31,9 +31,9 @@ def agent_command(config_file: Path, debug: bool) -> None:
                  wrong; stop if the terminal that started the agent is closed
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.agent import assembly, reload
-    from ldaphealth.cli.targets import read_config
+    from ldaphealth.cli.targets import read_agent_config
 
-    file = reload.SettingsFile(config_file, read_config)
+    file = reload.SettingsFile(config_file, read_agent_config)
     try:
         assembly.run_agent(_configure_log(config_file, debug=debug), file)
     except assembly.StartError as error:
@@ -43,8 +43,8 @@ def agent_command(config_file: Path, debug: bool) -> None:
 def _configure_log(config_file: Path, *, debug: bool) -> Settings:
     """Log as the configuration says; return it."""
     from ldaphealth.agent import log_format
-    from ldaphealth.cli.targets import load_config
+    from ldaphealth.cli.targets import load_config, read_agent_config
 
-    settings = load_config(config_file)
+    settings = load_config(config_file, read_agent_config)
     log_format.configure(settings.agent.log_format, logging.DEBUG if debug else logging.INFO)
     return settings

@@ -14,9 +14,10 @@ import click
 
 from ldaphealth.checks.certificate import DAY_SECONDS, Params, expiry_text
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.targets import load_config
+from ldaphealth.cli.targets import load_config, read_agent_config
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
+from ldaphealth.config.workload_file import with_workloads
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.model import State
 from ldaphealth.settings import ConfiguredCheck, Settings
@@ -24,7 +25,7 @@ from ldaphealth.settings import ConfiguredCheck, Settings
 
 def check_file(file: Path) -> None:
     """Print the clusters of a file; raise a click exception that lists its mistakes."""
-    settings = load_config(file)
+    settings = load_config(file, read_agent_config)
     if wrong := _wrong_files(settings):
         raise click.ClickException(wrong)
     for warning in _warnings(settings):
@@ -40,7 +41,7 @@ def check_file_as_json(file: Path) -> None:
     warnings: list[str] = []
     clusters: dict[str, object] = {}
     try:
-        settings = load(file)
+        settings = with_workloads(load(file))
         for cluster in settings.clusters.values():
             clusters[cluster.name] = {
                 "servers": [server.name for server in cluster.servers],

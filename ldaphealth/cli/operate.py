@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -308,12 +308,26 @@ def explanation_lines(document: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {finding['state']:9} {code}: {finding['summary']} ({finding['trust']})")
     return [
         *lines,
+        *_by_hand_lines(document["seen"]),
         "",
         "GUARD",
         *_guarded_lines(document),
         "",
         *_verdict_lines(document["verdict"]),
     ]
+
+
+def _by_hand_lines(seen: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the newest operations of workloads as commands, by check and shape."""
+    commands = {
+        f"{each['check']} {shape}": command
+        for each in seen
+        for shape, command in each["facts"].get("by_hand", {}).items()
+    }
+    if not commands:
+        return []
+    lines = (f"  {name}: {command}" for name, command in sorted(commands.items()))
+    return ["", "OPERATIONS to repeat by hand", *lines]
 
 
 def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
@@ -348,7 +362,8 @@ def _share_lines(past: GuardedDocument) -> list[str]:
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in facts.items())[:120]
+    shown = (f"{name} {value}" for name, value in facts.items() if name != "by_hand")
+    return ", ".join(shown)[:120]
 
 
 def _service_text(verdict: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ The commands with a `CLUSTER[/SERVER]` call `select`. Every mistake is raised as
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -27,10 +27,21 @@ def read_config(path: Path) -> Settings:
         raise ConfigError([f"{path}: {problem}{hint}" for problem in error.problems]) from error
 
 
-def load_config(path: Path) -> Settings:
+def read_agent_config(path: Path) -> Settings:
+    """Return the settings with the files that only the agent reads; ConfigError as above."""
+    from ldaphealth.config.workload_file import with_workloads
+
+    settings = read_config(path)
+    try:
+        return with_workloads(settings)
+    except ConfigError as error:
+        raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from error
+
+
+def load_config(path: Path, read: Callable[[Path], Settings] = read_config) -> Settings:
     """Return the settings; raise a click exception that lists every problem of the file."""
     try:
-        return read_config(path)
+        return read(path)
     except ConfigError as error:
         raise click.ClickException("\n".join(error.problems)) from error
 

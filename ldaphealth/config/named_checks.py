@@ -190,6 +190,8 @@ def _mistakes(
 
 def why_refused(kind: AnyCheck, key: str) -> str:
     """Return why a check of that kind cannot have a setting that others have, "" if it can."""
+    if key == "credentials" and kind.survey is not None:  # it has sessions of its own
+        return kind.bound_because
     if key in ("every", "credentials") or (key in ("only", "except") and kind.name in SESSION):
         return kind.why_bound
     return ""

@@ -17,6 +17,7 @@ from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 from ldaphealth.ldap.names import DN, AttributeName, parse_attribute_name, parse_dn
 from ldaphealth.ldap.search_filter import Filter, parse_filter
+from ldaphealth.workload.workload_file import WorkloadFile
 
 
 class TextForm(Struct, frozen=True, kw_only=True):
@@ -91,6 +92,12 @@ TEXT_FORMS: Mapping[Any, TextForm] = {
     ),
     Endpoint: TextForm(
         written_as=(str,), expected="a text", parse=parse_listen, schema={"type": "string"}
+    ),
+    WorkloadFile: TextForm(
+        written_as=(str,),
+        expected="a text",
+        parse=lambda text: WorkloadFile(absolute_path(text)),
+        schema={"type": "string"},
     ),
     Path: TextForm(
         written_as=(str,), expected="a text", parse=absolute_path, schema={"type": "string"}

@@ -42,7 +42,7 @@ PAGED_RESULTS_OID = "1.2.840.113556.1.4.319"  # RFC 2696 2
 MANAGE_DSA_IT_OID = "2.16.840.1.113730.3.4.2"  # RFC 3296 3
 SUCCESS, COMPARE_FALSE, COMPARE_TRUE = 0, 5, 6
 SIZE_LIMIT_EXCEEDED, ADMIN_LIMIT_EXCEEDED = 4, 11
-SEARCH = 0x63  # identifier octet of the request
+SEARCH, COMPARE_REQUEST = 0x63, 0x6E  # identifier octets of requests
 # Tags of responses, [APPLICATION n] in RFC 4511
 BIND, ENTRY, DONE, MODIFY, ADD, COMPARE = 1, 4, 5, 7, 9, 15
 REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
@@ -52,8 +52,11 @@ RESPONSE_VALUE = 0x8B  # [11] of ExtendedResponse, RFC 4511 4.12
 UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
 MOST_ATTRIBUTES = 10_000  # of an entry: an entry of 1 MiB could have 170,000
 
-Scope = Literal["base", "one", "sub"]
-_SCOPES = {"base": 0, "one": 1, "sub": 2}  # RFC 4511 4.5.1.2
+Scope = Literal["base", "one", "sub", "subordinate"]
+# RFC 4511 4.5.1.2; the last one is of draft-sermersheim-ldap-subordinate-scope
+_SCOPES = {"base": 0, "one": 1, "sub": 2, "subordinate": 3}
+Dereference = Literal["never", "searching", "finding", "always"]
+_DEREFERENCES = {"never": 0, "searching": 1, "finding": 2, "always": 3}  # RFC 4511 4.5.1.3
 
 
 class Attributes(Mapping[str, tuple[str, ...]]):
@@ -260,11 +263,23 @@ def bind_request(credentials: Credentials) -> bytes:
 def search_request(
     base: str, scope: Scope, filter_text: str, attributes: tuple[str, ...], size_limit: int
 ) -> bytes:
-    """Encode a search (RFC 4511 4.5.1); aliases are not dereferenced.
+    """Encode a search that is sent again and again; aliases are not dereferenced."""
+    return encode_search(base, scope, filter_text, attributes, size_limit)
+
+
+def encode_search(  # noqa: PLR0913, PLR0917  those of a search
+    base: str,
+    scope: Scope,
+    filter_text: str,
+    attributes: tuple[str, ...],
+    size_limit: int,
+    dereference: Dereference = "never",
+) -> bytes:
+    """Encode a search (RFC 4511 4.5.1).
 
     Without ldap3, which changes spaces in a filter, and refuses `(&)`.
     """
-    scope_and_deref = bytes((0x0A, 1, _SCOPES[scope], 0x0A, 1, 0))
+    scope_and_deref = bytes((0x0A, 1, _SCOPES[scope], 0x0A, 1, _DEREFERENCES[dereference]))
     no_time_limit, types_only = ber.integer(0), b"\x01\x01\x00"
     fields = (
         ber.octet_string(base),
@@ -289,7 +304,12 @@ def page_controls(page_size: int, cookie: bytes) -> bytes:
 
 @lru_cache(maxsize=1024)
 def compare_request(dn: str, attribute: str, value: str) -> bytes:
-    """Encode a compare."""
+    """Encode a compare that is sent again and again."""
+    return encode_compare(dn, attribute, value)
+
+
+def encode_compare(dn: str, attribute: str, value: str) -> bytes:
+    """Encode a compare (RFC 4511 4.10)."""
     return _encode(compare_operation(dn, attribute, value, auto_encode=True))
 
 

@@ -24,6 +24,7 @@ from ldaphealth.ldap.password_policy import (
     PolicyAnswer,
     account_sentence,
 )
+from ldaphealth.ldap.read_only import ReadOnlySession
 from ldaphealth.ldap.resolver import resolve
 from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
@@ -332,6 +333,10 @@ class Session:
         if result.code != codec.SUCCESS:
             raise self._refused(FailureKind.RESULT, "who am I (RFC 4532)", result)
         return result.value.decode("utf-8", "replace")
+
+    def read_only(self) -> ReadOnlySession:
+        """Return a view of the session that can send searches and compares only."""
+        return ReadOnlySession(self._request, self._exchange, self.deadline.now)
 
     def replace(self, dn: str, attribute: str, value: str) -> None:
         """Replace all values of the attribute by this one."""

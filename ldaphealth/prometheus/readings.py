@@ -84,6 +84,18 @@ def measured(check: str, name: str) -> Reading:
     return read
 
 
+def of_shapes(name: str) -> Reading:
+    """Return a reading of a metric by check and shape, of each check of the kind `workload`."""
+
+    def read(known: LiveServer) -> Iterator[Series]:
+        for finding in known.verdict.findings:
+            for metric in finding.metrics:
+                if metric.name == f"{finding.check}_{name}":
+                    yield (finding.check, metric.label), float(metric.value)
+
+    return read
+
+
 def single(check: str, name: str) -> Reading:
     """Return a reading of the one metric of this name of a check's findings."""
     read_labelled = measured(check, name)

@@ -219,6 +219,28 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "code"),
     ),
     Family(
+        name="ldaphealth_workload_operations",
+        kind=GAUGE,
+        help="Operations of a shape in the newest window (kind of check `workload`).",
+        read=readings.of_shapes("shape_operations"),
+        labels=(*SERVER, "check", "shape"),
+    ),
+    Family(
+        name="ldaphealth_workload_seconds",
+        kind=GAUGE,
+        help="The quantile of the times of a shape that its check judges.",
+        read=readings.of_shapes("shape_seconds"),
+        labels=(*SERVER, "check", "shape"),
+    ),
+    Family(
+        name="ldaphealth_workload_different_ratio",
+        kind=GAUGE,
+        help="The share of the operations of a shape with another result code or number of entries "
+        "than at most servers.",
+        read=readings.of_shapes("shape_different_ratio"),
+        labels=(*SERVER, "check", "shape"),
+    ),
+    Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the certificate that the server presented expires.",

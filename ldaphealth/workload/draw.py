@@ -47,15 +47,19 @@ def drawable(workload: Workload, values: Mapping[str, Sequence[str]]) -> tuple[O
     )
 
 
-def by_hand(operation: DrawnOperation, uri: str) -> str:
-    """Return the command line that repeats it: ldapsearch(1) or ldapcompare(1)."""
+def by_hand(operation: DrawnOperation, uri: str, account: str = "") -> str:
+    """Return the command line that repeats it: ldapsearch(1) or ldapcompare(1).
+
+    With an account, a DN, it asks for the password.
+    """
     shape = operation.shape
+    bind = ["-x", *(["-D", account, "-W"] if account else []), "-H", uri]
     if shape.operation == "compare":
         assertion = f"{shape.attribute}:{operation.value}"
-        return shlex.join(["ldapcompare", "-x", "-H", uri, operation.base, assertion])
+        return shlex.join(["ldapcompare", *bind, operation.base, assertion])
     scope = "children" if shape.scope == "subordinate" else shape.scope
     places = {"searching": "search", "finding": "find"}
-    words = ["ldapsearch", "-x", "-H", uri, "-b", operation.base, "-s", scope]
+    words = ["ldapsearch", *bind, "-b", operation.base, "-s", scope]
     if shape.deref != "never":
         words += ["-a", places.get(shape.deref, shape.deref)]
     return shlex.join([*words, operation.filter, *shape.attributes])

@@ -6,10 +6,12 @@ but searches and compares can be described.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 from ldaphealth.histogram import Histogram, bucket_ending_at
 from ldaphealth.ldap.names import DN, NO_ATTRIBUTES, AttributeName, is_attribute, parse_dn
@@ -17,6 +19,7 @@ from ldaphealth.ldap.search_filter import encode
 from ldaphealth.model import SettingMistakes
 from ldaphealth.workload.base_template import ANY, split_dn
 from ldaphealth.workload.filter_template import PLACEHOLDER, filled, placeholders
+from ldaphealth.workload.workload_file import WorkloadFile
 
 LONGEST_DN, LONGEST_FILTER = 1024, 4096  # characters of a template
 LONGEST_LIST = 200  # requested attributes
@@ -162,6 +165,11 @@ class Workload(Struct, frozen=True, kw_only=True):
     ] = {}
     sources: Annotated[Mapping[Name, ValueSource], Meta(max_length=1000)] = {}
     shapes: Annotated[tuple[OperationShape, ...], Meta(min_length=1, max_length=500)]
+
+    def in_file(self, path: Path) -> WorkloadFile:
+        """Return it as the content of a file."""
+        digest = hashlib.sha256(json.encode(self)).hexdigest()
+        return WorkloadFile(path, self, digest)
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each source that is named and missing, and each name that is there twice."""

@@ -19,7 +19,7 @@ from ldaphealth.agent.survey_runner import (
     SurveyRunner,
 )
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import AnyObservation, FailureKind, Role
+from ldaphealth.model import AnyObservation, BindMethod, Credentials, FailureKind, Role
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from tests.agent.surveys import NAME, Facts, Params, surveying, then
 
@@ -419,3 +419,21 @@ def test_a_cluster_of_balancers_has_no_survey_of_single_servers() -> None:
     base.at(1.0)
 
     assert base.is_quiet()
+
+
+def test_a_survey_with_credentials_of_its_own_uses_them_on_all_servers() -> None:
+    accounts: list[str] = []
+
+    def survey(site: SurveyContext[Any, Any]) -> SurveyResult[Facts, Any]:
+        accounts.extend(server.credentials.dn for server in site.servers)
+        return FINE
+
+    base = Base(survey)
+    (connect, planned) = base.cluster.checks
+    account = Credentials(BindMethod.SIMPLE, "cn=application")
+    own = replace(base.cluster, checks=(connect, replace(planned, credentials=account)))
+    base.runner.plan([own], 0.0)
+    base.at(0.0)
+
+    assert [each.server for each in base.seen()] == ["c/s0", "c/s1"]
+    assert accounts == ["cn=application"] * 2

@@ -36,6 +36,7 @@ from tests.checks import (
     test_search,
     test_session,
     test_traffic,
+    test_workload,
     test_write,
 )
 from tests.checks.seen import Case, cluster, judged, planned, saw
@@ -62,6 +63,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_propagation.CASES,
     test_session.CASES,
     test_traffic.CASES,
+    test_workload.CASES,
 )
 ROWS = {row.code: row for row in REASON_CODES}
 

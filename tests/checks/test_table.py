@@ -52,6 +52,7 @@ def test_these_checks_are_left_out_behind_a_balancer() -> None:
         "content",
         "propagation",
         "traffic",
+        "workload",
     }
 
 
@@ -60,6 +61,7 @@ def test_a_cluster_may_have_several_checks_of_these_kinds() -> None:
         "search",
         "compare",
         "login",
+        "workload",
     }
 
 

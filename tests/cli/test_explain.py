@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.cli.operate import _share_lines, _verdict_lines
+from ldaphealth.cli.operate import _by_hand_lines, _share_lines, _verdict_lines
 from ldaphealth.control.explanation import GuardedDocument
 
 
@@ -42,3 +42,18 @@ def test_the_service_state_has_the_same_text_as_in_other_commands(
     }
 
     assert _verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]
+
+
+def test_operations_of_a_workload_are_shown_as_commands() -> None:
+    seen = [
+        {"check": "connect", "facts": {}},
+        {"check": "staff", "facts": {"by_hand": {"b": "ldapcompare ...", "a": "ldapsearch ..."}}},
+    ]
+
+    assert _by_hand_lines(seen) == [
+        "",
+        "OPERATIONS to repeat by hand",
+        "  staff a: ldapsearch ...",
+        "  staff b: ldapcompare ...",
+    ]
+    assert _by_hand_lines(seen[:1]) == []

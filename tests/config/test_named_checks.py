@@ -110,6 +110,14 @@ def test_checks_with_an_account_follow_one_another_just_before_the_counters(tmp_
     assert found[found.index("pots") :][:5] == ["pots", "a", "c", "b", "monitor"]
 
 
+def test_a_survey_may_have_an_account_of_its_own(tmp_path: Path) -> None:
+    cluster = loaded(tmp_path, "{traffic: {base: cn=accesslog, credentials: web}}")
+    (traffic,) = cluster.surveys
+
+    assert traffic.credentials is not None
+    assert traffic.credentials.dn == "cn=web"
+
+
 def test_the_account_of_the_server_needs_no_second_session(tmp_path: Path) -> None:
     checks = "{a: {check: search, credentials: web}, b: {check: search, credentials: probe}}"
     cluster = loaded(tmp_path, checks)
@@ -220,8 +228,8 @@ MISTAKES = {
     ),
     "a survey in some rounds": wrong(
         "{content: {cover_hours: 24, every: 2}}",
-        f"{PLACE}.content.every: the check content cannot have it: a survey has its own sessions "
-        "and its own interval_seconds",
+        f"{PLACE}.content.every: the check content cannot have it: a survey has its own "
+        "interval_seconds",
     ),
     "counters with another account": wrong(
         "{monitor: {credentials: web}}",

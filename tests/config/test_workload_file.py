@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from ldaphealth.cli.commands import cli
+from ldaphealth.config import load as load_config
 from ldaphealth.config.mistakes import ConfigError
-from ldaphealth.config.workload_file import load_workload
+from ldaphealth.config.workload_file import load_workload, with_workloads
 from ldaphealth.workload.file_text import workload_text
 from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
 
@@ -140,3 +143,65 @@ def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
 )
 def test_what_is_no_workload_is_refused(text: str, mistake: str, tmp_path: Path) -> None:
     assert mistakes(text, tmp_path)[0].startswith(mistake)
+
+
+CONFIG = """\
+clusters:
+  c:
+    servers: {{a: "ldap://a", b: "ldap://b"}}
+    checks:
+      workload: {{file: "{file}"}}
+      staff: {{check: workload, file: "{file}", operations: 2, only: [a]}}
+"""
+
+
+def configured(tmp_path: Path, text: str) -> Path:
+    """Return a configuration whose two checks name a workload with that text."""
+    (tmp_path / "workload.yaml").write_text(text)
+    path = tmp_path / "ldaphealth.yaml"
+    path.write_text(CONFIG.format(file=tmp_path / "workload.yaml"))
+    return path
+
+
+def test_the_files_that_checks_name_are_read(tmp_path: Path) -> None:
+    settings = load_config(configured(tmp_path, TEXT))
+    checks = {each.name: each for each in with_workloads(settings).clusters["c"].checks}
+
+    assert settings.clusters["c"].checks[-1].params.file.content is None, "a one-shot check"
+    assert [*checks["workload"].params.shapes] == ["search-uid-1", "compare-uid-2"]
+    assert checks["staff"].params.file.digest == checks["workload"].params.file.digest != ""
+
+
+def test_another_content_of_the_same_file_is_another_setting(tmp_path: Path) -> None:
+    path = configured(tmp_path, TEXT)
+    before = with_workloads(load_config(path))
+    configured(tmp_path, TEXT.replace("count: 3", "count: 4"))
+
+    assert with_workloads(load_config(path)) != before
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_config_check_shows_the_mistakes_in_a_workload_with_their_lines(
+    tmp_path: Path, form: str
+) -> None:
+    path = configured(tmp_path, TEXT.replace("operation: search", "operation: modify"))
+    words = ["config", "check", str(path), "--format", form]
+    done = CliRunner().invoke(cli, words)
+
+    assert done.exit_code != 0
+    line = f"{tmp_path}/workload.yaml: line 8: shapes.1.operation: must be one of search, compare"
+    assert f"clusters.c.checks.workload.file: {line}" in done.output
+    assert f"clusters.c.checks.staff.file: {line}" in done.output
+
+
+def test_a_file_that_is_missing_or_relative_is_a_mistake(tmp_path: Path) -> None:
+    path = configured(tmp_path, TEXT)
+    (tmp_path / "workload.yaml").unlink()
+    with pytest.raises(ConfigError) as raised:
+        with_workloads(load_config(path))
+    assert "cannot read it: No such file or directory" in raised.value.problems[0]
+
+    path.write_text(CONFIG.format(file="workload.yaml"))
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+    assert raised.value.problems[0] == ("clusters.c.checks.workload.file: must be an absolute path")

@@ -270,7 +270,13 @@ def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
         Metric("traffic_failed_ratio", 0.02, label="busy"),
     )
     traffic = replace(arrived, check="traffic", metrics=of_clients)
-    shown = view(replace(broken, findings=(*broken.findings, arrived, split, traffic)))
+    of_shapes = (
+        Metric("staff_shape_operations", 24.0, label="search-uid"),
+        Metric("staff_shape_seconds", 0.01, label="search-uid"),
+        Metric("staff_shape_different_ratio", 0.4, label="search-uid"),
+    )
+    staff = replace(arrived, check="staff", metrics=of_shapes)
+    shown = view(replace(broken, findings=(*broken.findings, arrived, split, traffic, staff)))
     known = shown.clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
     shown = LiveView({"example": {"example/ldap1": replace(known, times=times)}})

@@ -11,12 +11,15 @@ from click.testing import CliRunner
 
 from demo.client import Client, Credentials, LdapError
 from demo.logging_slapd import PASSWORD, ROOT, SUFFIX, LoggingSlapd
+from ldaphealth.checks.workload import Params
+from ldaphealth.checks.workload_survey import do_one_draw
 from ldaphealth.cli.commands import cli
 from ldaphealth.config.workload_file import load_workload
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import Session, open_session
 from ldaphealth.model import BindMethod, Secret, Server
 from ldaphealth.model import Credentials as ServerCredentials
+from ldaphealth.survey import SurveyContext
 from ldaphealth.workload.shape import Workload
 
 pytestmark = pytest.mark.slapd
@@ -156,3 +159,31 @@ def test_an_account_without_rights_is_named(slapd: LoggingSlapd, tmp_path: Path)
     assert done.exit_code == 1
     assert slapd.url in done.output
     assert "noSuchObject" in done.output
+
+
+def test_what_was_learnt_is_done_again_with_values_of_the_directory(
+    slapd: LoggingSlapd, tmp_path: Path
+) -> None:
+    _, workload = learn(slapd.log, output=tmp_path / "again.yaml")
+    file = workload.in_file(tmp_path / "again.yaml")
+    credentials = ServerCredentials(BindMethod.SIMPLE, ROOT, Secret(PASSWORD))
+    server = Server(cluster="c", name="s", uri=slapd.url, suffix=SUFFIX, credentials=credentials)
+    found = do_one_draw(
+        SurveyContext(
+            servers=(server,),
+            params=Params(file=file, operations=100, most_seconds=20.0),
+            deadline=Deadline.after(30.0),
+            kept=None,
+            open_session=open_session,
+            wait=lambda _: False,
+        ),
+        lambda: 0.0,
+    ).found["c/s"]
+    done = found.facts.done
+
+    assert found.facts.without_values == 0.0
+    assert len(done) == 100
+    assert {each.name for each in done} <= {"success", "compareTrue", "compareFalse"}
+    of_one_value = {shape.name for shape in workload.shapes if len(shape.sources) == 1}
+    searches = [each for each in done if each.shape in of_one_value and "search" in each.shape]
+    assert {each.entries > 0 for each in searches} == {True}
