@@ -58,5 +58,5 @@ class ControlSocket:
             log.error(message, extra={"path": str(self._path), "error": str(error)})  # noqa: TRY400
             return
         before, self._server = self._server, server
-        before.close()
         log.warning("the control socket was removed; it is back", extra={"path": str(self._path)})
+        before.close()

@@ -219,7 +219,8 @@ def test_a_runtime_directory_that_is_gone_comes_back_with_all_that_is_in_it(
     wait.until(lambda: agent.run("status").returncode == 0, 10.0, agent.log())
     wait.until(lambda: agent.script_answers() == ALL_IN, 10.0, agent.log())
 
-    assert "the control socket was removed; it is back" in agent.log()
+    said = "the control socket was removed; it is back"  # it answers a moment before
+    wait.until(lambda: said in agent.log(), 10.0, agent.log())
     assert agent.run("drain", "c/ldap1", "--for", "1h", "--reason", "x").returncode == 0
     second = agent.run("agent")
     assert f"another agent uses {run}" in second.stderr
