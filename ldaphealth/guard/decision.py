@@ -84,12 +84,13 @@ def _readings(
 def _effects(cluster: Cluster) -> list[Mapping[str, CheckEffect]]:
     """Return the effects of the checks that are run on each server, in the order of the servers."""
     every = {each.name: each.effect for each in cluster.checks}
-    of_any = {each.name: each.effect for each in cluster.checks if not each.check.of_one_server}
-    limited = [each for each in cluster.checks if each.servers]
-    return [
-        _without(of_any if server.role is Role.BALANCER else every, limited, server)
-        for server in cluster.servers
+    has_balancer = any(each.role is Role.BALANCER for each in cluster.servers)
+    limited = [
+        each
+        for each in cluster.checks
+        if each.servers or (has_balancer and each.check.of_one_server)
     ]
+    return [_without(every, limited, server) for server in cluster.servers]
 
 
 def _without(
