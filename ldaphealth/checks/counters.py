@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import (
+    ANY,
     BASE,
     MonitorAccess,
     no_monitor_finding,
@@ -129,7 +130,6 @@ ATTRIBUTES = (
     "namingContexts",
     "readOnly",
 )
-ANY = "(objectClass=*)"
 START, CLOCK = "cn=start,cn=time", "cn=current,cn=time"
 GENERALIZED_TIME = "%Y%m%d%H%M%SZ"  # RFC 4517 3.3.13, as slapd writes it
 MOST_DATABASES, MOST_OVERLAYS = 64, 32

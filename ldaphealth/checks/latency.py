@@ -7,12 +7,12 @@ window is judged: one slow operation changes nothing, a server that stays slow l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.judging.quantile import median, quantile
 from ldaphealth.judging.thresholds import (
     NOT_NEGATIVE,
     SECONDS_OF_A_ROUND,
@@ -101,8 +101,6 @@ def _judge_one(
 
 
 def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) -> float | None:
-    from statistics import median  # noqa: PLC0415  rare, and slow to load
-
     others = [
         each
         for seen in view.others.values()
@@ -112,10 +110,8 @@ def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) 
 
 
 def _quantile(seen: Sequence[Observation[Facts]], operation: str, params: Params) -> float | None:
-    times = sorted(_times(seen, operation, params))
-    if len(times) < params.min_operations:
-        return None
-    return times[max(0, ceil(params.quantile * len(times)) - 1)]
+    times = _times(seen, operation, params)
+    return None if len(times) < params.min_operations else quantile(times, params.quantile)
 
 
 def _times(seen: Sequence[Observation[Facts]], operation: str, params: Params) -> list[float]:

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
+from ldaphealth.judging.quantile import median
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds
 from ldaphealth.model import Finding, Observation, State, Trust
 
@@ -160,7 +161,7 @@ def _judge_in_flight(view: View[Facts], limits: Thresholds) -> Iterator[Finding]
     own = _staying(view.own)
     others = [each for seen in view.others.values() if (each := _staying(seen)) is not None]
     for kind, count in sorted((own or {}).items()):
-        usual = _median([each.get(kind, 0) for each in others])
+        usual = median([each.get(kind, 0) for each in others]) if others else 0.0
         state = limits.state(max(0, count - usual))
         if state is not State.OK:
             metric = limits.metric("requests_in_flight", count, kind)
@@ -179,12 +180,6 @@ def _staying(seen: Sequence[Observation[Facts]]) -> Mapping[str, int] | None:
     if len(reads) < LASTING:
         return None
     return {kind: min(each.get(kind, 0) for each in reads) for kind in reads[-1]}
-
-
-def _median(counts: Sequence[int]) -> float:
-    """Return the median, 0 of nothing."""
-    middle = sorted(counts)[(len(counts) - 1) // 2 : len(counts) // 2 + 1]
-    return sum(middle) / len(middle) if middle else 0.0
 
 
 def _judge_rates(

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from ldaphealth.check import Check, View
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.judging.judge import code, trust
+from ldaphealth.judging.quantile import median
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.model import (
     AnyObservation,
@@ -274,8 +275,6 @@ def _pace(view: View[Facts], params: Params) -> Iterator[Finding]:
     usual = [slowest for each in _others(view) if (slowest := _slowest(each, since)) is not None]
     if not usual:
         return
-    from statistics import median  # noqa: PLC0415  rare, and slow to load
-
     limit = max(params.slow_seconds, params.slow_ratio * median(usual))
     slow = list(takewhile(lambda each: _is_slower(each, limit), reversed(view.own)))
     if not slow:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.judging.quantile import median
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, Observation, State, Trust
@@ -125,13 +126,13 @@ class ComparedTraffic(Struct, frozen=True):
 
     def failed_ratio(self, code: str) -> float:
         """Return the median share of operations with that result code."""
-        return _median([_failed(each)[code] / _operations(each) for each in self.traffic])
+        return median([_failed(each)[code] / _operations(each) for each in self.traffic])
 
     def mean_seconds(self, kind: str, least: int) -> float | None:
         """Return the median of the mean times, None if there were nowhere enough of the kind."""
         counted = [each.get(kind, NONE) for each in self.traffic]
         means = [each.seconds / each.operations for each in counted if each.operations >= least]
-        return _median(means) if means else None
+        return median(means) if means else None
 
 
 NONE = Counted()
@@ -268,11 +269,6 @@ def _metrics(own: Traffic) -> Iterator[Metric]:
             yield Metric("traffic_mean_seconds", each.seconds / each.operations, label=kind)
     for code, count in _failed(own).most_common(MOST_CODES):
         yield Metric("traffic_failed_ratio", count / total, label=code)
-
-
-def _median(values: Sequence[float]) -> float:
-    middle = sorted(values)[(len(values) - 1) // 2 : len(values) // 2 + 1]
-    return sum(middle) / len(middle)
 
 
 CHECK = Check(

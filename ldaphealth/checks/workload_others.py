@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.judging.quantile import quantile
+
 SUCCESS = 0
 
 
@@ -95,7 +97,7 @@ def _beside(own: Done, everywhere: Sequence[Done]) -> Done:
             is_majority=is_majority,
             entries=entries,
             is_majority_of_entries=is_majority_of_entries,
-            seconds=sorted(each.seconds for each in others)[(len(others) - 1) // 2],
+            seconds=quantile([each.seconds for each in others], 0.5),
         ),
     )
 

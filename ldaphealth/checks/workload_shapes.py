@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import ceil
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from ldaphealth.checks.workload_others import SUCCESS, AtOthers, Done
+from ldaphealth.judging.quantile import quantile
 from ldaphealth.model import State, Trust
 from ldaphealth.workload.shape import OperationShape
 
@@ -110,17 +110,17 @@ class ShapeSeen:
         """Return the share of operations with another result or number of entries."""
         return (len(self.other_results.draws) + len(self.other_entries.draws)) / len(self.done)
 
-    def own_seconds(self, quantile: float) -> float:
+    def own_seconds(self, share: float) -> float:
         """Return the quantile of the times at the server."""
-        return _quantile([each.seconds for each in self.done], quantile)
+        return quantile([each.seconds for each in self.done], share)
 
-    def pool_seconds(self, quantile: float) -> float | None:
+    def pool_seconds(self, share: float) -> float | None:
         """Return the quantile of the median times of the others, None if there are few.
 
         They are of the same operations.
         """
         times = [each.others.seconds for each in self.done if each.others is not None]
-        return _quantile(times, quantile) if 2 * len(times) >= len(self.done) else None
+        return quantile(times, share) if 2 * len(times) >= len(self.done) else None
 
     def unlike_learnt(self) -> tuple[float, str]:
         """Return the share of operations whose result the log rarely had, beyond that there.
@@ -251,7 +251,3 @@ def _shown(shape: OperationShape) -> str:
     else:
         what = f"search {shape.base!r} {shape.scope} {shape.filter}"
     return f"the shape {shape.name} ({what})"
-
-
-def _quantile(numbers: Sequence[float], share: float) -> float:
-    return sorted(numbers)[max(0, ceil(share * len(numbers)) - 1)]
