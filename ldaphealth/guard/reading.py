@@ -114,7 +114,12 @@ class Reading(Struct, frozen=True, kw_only=True):
         if self.share is not None:
             past = _leaning(past, self.share)
         if self.is_hard:
-            known = (past.silent_since, self.round.silent_since, self.round.began)
+            known = (
+                past.silent_since,
+                past.unanswered_since,
+                self.round.silent_since,
+                self.round.began,
+            )
             past = replace(past, silent_since=next(each for each in known if each is not None))
         else:
             at = self.round.ended if self.round.answered is None else self.round.answered
@@ -123,6 +128,7 @@ class Reading(Struct, frozen=True, kw_only=True):
                 answered=at,
                 answers=(*past.answers, at)[-MOST_ANSWERS:],
                 silent_since=None,
+                unanswered_since=self.round.silent_since,
                 contradicted_at=None,
             )
         return self._counted(past)

@@ -125,14 +125,14 @@ def last_probe(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
 def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     """Return when the first of the latest probes in a row without LDAP service began.
 
-    None if the last probe of the round had LDAP service. A probe that got answers and then ran into
-    the deadline counts from the check that was not answered: the server was well before.
+    None if the last probe of the round had LDAP service until its end. A probe that got answers and
+    then ran into the deadline counts from the check that was not answered: the server was well
+    before.
     """
     began = None
     for probe in reversed(probes(seen)):
         if not _is_hard(probe):
-            is_late = began is not None and _timed_out(probe)
-            return probe[-1].started_at if is_late else began
+            return probe[-1].started_at if _timed_out(probe) else began
         began = probe[0].started_at
     return began
 

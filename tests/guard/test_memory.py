@@ -205,6 +205,25 @@ def test_a_round_that_ran_into_its_deadline_shows_no_answer_at_its_end() -> None
     assert all(each.in_service for each in story.verdicts.values())
 
 
+@pytest.mark.parametrize(("others_answered", "expected"), [(True, "out"), (False, "in by blind")])
+def test_a_silence_that_began_in_the_middle_of_a_round_has_been_probed_once(
+    *, others_answered: bool, expected: str
+) -> None:
+    story = Story().all(GOOD)
+    frozen = story.now + 0.1
+    story.now += 5.0
+    story.seen["c/s1"] = findings("c/s1", SOFT)
+    late = RoundPeriod(frozen - 0.1, story.now, silent_since=frozen, answered=frozen)
+    answered = dict.fromkeys(("c/s0", "c/s2"), RoundPeriod(frozen + 2.0, frozen + 2.1))
+    story.decide({"c/s1": late} | (answered if others_answered else {}))
+
+    story.now += 5.5
+    story.seen["c/s1"] = findings("c/s1", HARD)
+    story.decide({"c/s1": RoundPeriod(story.now - 5.0, story.now)})
+
+    assert story.of("s1") == expected
+
+
 @pytest.mark.parametrize("silent_rounds", [1, 2, 8])
 def test_the_first_late_answer_after_a_lost_network_removes_none(silent_rounds: int) -> None:
     story = Story().all(GOOD)

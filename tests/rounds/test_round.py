@@ -375,7 +375,8 @@ def test_a_round_knows_when_its_last_probe_began(
         pytest.param([NO_ENTRY, REFUSED, REFUSED], 1.0, id="it answered at first"),
         pytest.param([REFUSED, None, REFUSED], 2.0, id="well between"),
         pytest.param([replace(SILENT, answered=True), SILENT], 0.3, id="it ended in the middle"),
-        pytest.param([replace(SILENT, answered=True)], None, id="slow"),
+        pytest.param([replace(SILENT, answered=True)], 0.3, id="it ended in the middle, once"),
+        pytest.param([REFUSED, NO_ENTRY], None, id="well again, with another failure"),
     ],
 )
 def test_a_silence_begins_with_the_first_probe_without_an_answer(
