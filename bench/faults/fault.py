@@ -27,6 +27,7 @@ class Fault:
 
     - `out`: the servers that must go out, because clients do not get from them what they get from
       the others. All others must stay, but for those in `open`, for which either is right.
+    - `later_seconds`: for how long the injection has run when the fault of one of those begins.
     - `shows`: what a control probe must see at a server before the fault is undone; at servers that
       are not named it must see a healthy one.
     - `caught_by` names the setting that finds a fault that is missed, and its price.
@@ -41,6 +42,7 @@ class Fault:
     shows: Mapping[int, Evidence] = field(default_factory=dict)
     out: tuple[int, ...] = ()
     open: tuple[int, ...] = ()
+    later_seconds: Mapping[int, float] = field(default_factory=dict)
     prepare: Step = lambda _: None
     undo: Step = Site.heal
     hold_seconds: float = HOLD_SECONDS

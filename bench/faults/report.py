@@ -26,8 +26,8 @@ that can break connections, and taken out again. Four checkers probe it side by 
 
 A control probe with ldapsearch or ldapmodify, through the same proxies, sees each fault before it counts, and sees the
 other servers healthy. *Must go* are servers from which clients do not get what they get from the others; all others must
-stay until long after the fault was undone. Seconds to detect count from the beginning of the injection, seconds to recover
-from the beginning of the undoing. *Emptied* is the time with no server in service.
+stay until long after the fault was undone. Seconds to detect count from the beginning of the fault of each server, seconds to
+recover from the beginning of the undoing. *Emptied* is the time with no server in service.
 """  # noqa: E501
 
 
@@ -64,7 +64,8 @@ class Run:
 
     def score(self, fault: Fault, checker: str) -> Score:
         """Return what a checker made of a fault."""
-        return score(self.trials[fault.name], checker, fault.out, fault.open)
+        trial = self.trials[fault.name]
+        return score(trial, checker, fault.out, fault.open, fault.later_seconds)
 
     def total(self, checker: str, kinds: Iterable[Kind] = tuple(Kind)) -> Total:
         """Sum up a checker over the faults of these kinds."""

@@ -13,6 +13,7 @@ from demo.node import Node
 from demo.tree import SUFFIX
 
 UNWILLING, NO_SUCH_OBJECT, INVALID_CREDENTIALS = 53, 32, 49
+AWAY_SECONDS = 4.0
 
 
 FLOOR = (
@@ -23,7 +24,7 @@ FLOOR = (
 
 def _one_stays_away(site: Site) -> None:
     site.drop(*ALL)
-    time.sleep(4)
+    time.sleep(AWAY_SECONDS)
     site.restore_network(1, 2, 3)
 
 
@@ -127,6 +128,7 @@ ROWS = (
         undone="all answer",
         shows=dict.fromkeys(ALL, evidence.DEAD),
         out=(4,),
+        later_seconds={4: AWAY_SECONDS},
         hold_seconds=22,
     ),
     Fault(

@@ -13,6 +13,7 @@ HTTP = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
 HUGE = b"\x30\x84\x7f\xff\xff\xff\x02\x01\x01"  # a message of two gigabytes begins
 BIND_ANSWER_BYTES = 14  # the success of a bind: what comes then is cut
 BUSY, UNAVAILABLE = 51, 52
+LATER_SECONDS = 4.0
 
 
 def _flap(site: Site) -> None:
@@ -112,11 +113,14 @@ PROCESS = (
         kind=Kind.FAULT,
         injected="one slapd is killed, another one 4 s later",
         inject=in_order(
-            lambda site: site.kill(2), lambda _: time.sleep(4), lambda site: site.kill(3)
+            lambda site: site.kill(2),
+            lambda _: time.sleep(LATER_SECONDS),
+            lambda site: site.kill(3),
         ),
         undone="both are started",
         shows={2: evidence.BREAKS, 3: evidence.BREAKS},
         out=(2, 3),
+        later_seconds={3: LATER_SECONDS},
         hold_seconds=18,
     ),
     Fault(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 SERVERS = (1, 2, 3, 4)
+NO_SERVERS: Mapping[int, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Trial:
 class Score:
     """What one checker made of one trial.
 
-    Seconds to detect count from the beginning of the injection, seconds to recover from the
-    beginning of the undoing; a server that was not found, or did not come back, has none.
+    Seconds to detect count from the beginning of the fault of that server, seconds to recover from
+    the beginning of the undoing; a server that was not found, or did not come back, has none.
     """
 
     found: tuple[int, ...] = ()
@@ -86,9 +87,16 @@ class Total:
         return self.kept / self.must_stay if self.must_stay else None
 
 
-def score(trial: Trial, checker: str, out: Sequence[int], undecided: Sequence[int] = ()) -> Score:
+def score(
+    trial: Trial,
+    checker: str,
+    out: Sequence[int],
+    undecided: Sequence[int] = (),
+    later_seconds: Mapping[int, float] = NO_SERVERS,
+) -> Score:
     """Compare what a checker did in a trial with the truth.
 
+    `later_seconds` are those after the beginning of the trial when the fault of a server began.
     A server is found if it was taken out while the fault was in. One that had to stay was removed
     falsely if it was out at any time until the end, also after the fault was undone.
     """
@@ -107,7 +115,9 @@ def score(trial: Trial, checker: str, out: Sequence[int], undecided: Sequence[in
         missed=tuple(each for each in out if each not in found),
         kept=tuple(each for each in must_stay if each not in falsely),
         removed_falsely=tuple(falsely),
-        detect_seconds=tuple(at - trial.began for at in found.values()),
+        detect_seconds=tuple(
+            max(0.0, at - trial.began - later_seconds.get(each, 0.0)) for each, at in found.items()
+        ),
         recover_seconds=tuple(
             max(0.0, at - trial.undone) for at in back.values() if at is not None
         ),

@@ -36,6 +36,7 @@ from ldaphealth.rounds.round import (
     RoundPlan,
     last_answer,
     last_probe,
+    lost_at,
     run_round,
     silent_since,
 )
@@ -280,7 +281,7 @@ class Agent:
         def on_boot_clock(at: MonotonicSeconds | None) -> BootSeconds | None:
             return None if at is None else max(began, ended - (monotonic_ended - at))
 
-        moments = (last_probe(seen), silent_since(seen), last_answer(seen))
+        moments = (last_probe(seen), silent_since(seen), last_answer(seen), lost_at(seen))
         return RoundPeriod(began, ended, *map(on_boot_clock, moments))
 
     def _wait(self, wake: BootSeconds) -> bool:

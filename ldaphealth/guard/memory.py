@@ -22,6 +22,8 @@ class RoundPeriod(Struct, frozen=True):
     A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the
     last one, and `silent_since` that of its silence, also where answers came before; None: it began
     with the round. `answered` is when the server last answered in it; None: at its end.
+    `lost_at` is when the latest of its probes without LDAP service began, if the last probe had it
+    again.
     """
 
     began: BootSeconds
@@ -29,6 +31,7 @@ class RoundPeriod(Struct, frozen=True):
     last_began: BootSeconds | None = None
     silent_since: BootSeconds | None = None
     answered: BootSeconds | None = None
+    lost_at: BootSeconds | None = None
 
 
 class ServerMemory(Struct, frozen=True, kw_only=True):
@@ -42,8 +45,10 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     probe. `answered` is its latest answer in a round with LDAP service, 0 if none; `answers` has
     that and a few before it. `silent_since` is the beginning of the first of the latest probes in a
     row without LDAP service, and `contradicted_at` when another server was first known to answer
-    after that. `unanswered_since`: the latest round had LDAP service, and since then no answer until
-    its end. `failing` names the checks that took it out, or are about to.
+    after that. `unanswered_since`: the latest round had LDAP service, and since then no answer
+    until its end. `lost_at` is when its latest probe without LDAP service began after which another
+    one of the same round had it again. `failing` names the checks that took it out, or are about
+    to.
 
     `share` is the accepted share of its weight. `leaning` counts the latest rounds in a row that
     all call for a larger share, or all for a smaller one. `leaning_to` is the one of these shares
@@ -65,6 +70,7 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
     silent_since: BootSeconds | None = None
     unanswered_since: BootSeconds | None = None
     contradicted_at: BootSeconds | None = None
+    lost_at: BootSeconds | None = None
     failing: tuple[str, ...] = ()
     share: Share = 1.0
     leaning: int = 0

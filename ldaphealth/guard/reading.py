@@ -123,8 +123,10 @@ class Reading(Struct, frozen=True, kw_only=True):
             past = replace(past, silent_since=next(each for each in known if each is not None))
         else:
             at = self.round.ended if self.round.answered is None else self.round.answered
+            lost_at = self.round.lost_at if past.silent_since is None else None
             past = replace(
                 past,
+                lost_at=past.lost_at if lost_at is None else lost_at,
                 answered=at,
                 answers=(*past.answers, at)[-MOST_ANSWERS:],
                 silent_since=None,

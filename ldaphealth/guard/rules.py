@@ -65,7 +65,8 @@ def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading
 
     A server without any service is kept in until another server answered between two of its failed
     probes: after the first one began, and before the last one. An answer before or after them does
-    not show that the network of this host was well.
+    not show that the network of this host was well. Nor does an answer of servers most of which
+    have lost a connection as well: then a silence has to last.
     """
     if len(readings) < 2:  # noqa: PLR2004
         return readings
@@ -170,7 +171,7 @@ def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[R
     past, settle = reading.past, context.cluster.settle
     if past is None or not past.in_service or past.silent_since is None:
         return reading
-    if is_proven_silent(past):
+    if is_proven_silent(past) and not _others_lose(context, reading, readings):
         return reading
     all_fail = all(each.is_hard or each.learned_nothing for each in readings)
     waits = all_fail and settle.when_all_fail is WhenAllFail.HOLD
@@ -178,6 +179,21 @@ def _held_if_silent(context: RuleContext, reading: Reading, readings: Sequence[R
     if not waits and context.now - since >= settle.believe_seconds:
         return reading
     return replace(reading, held=True, held_by=context.rule)
+
+
+def _others_lose(context: RuleContext, reading: Reading, readings: Sequence[Reading]) -> bool:
+    """Return whether most of the others that answer have lost a connection lately.
+
+    A network that loses a third of all connections gives one server after the other a few failed
+    probes in a row.
+    """
+    others = [each.past for each in readings if _answers(each) and each is not reading]
+    since = context.now - context.cluster.settle.believe_seconds
+    losing = sum(
+        past is not None and past.in_service and past.lost_at is not None and past.lost_at >= since
+        for past in others
+    )
+    return 2 * losing > len(others)
 
 
 def settle(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:

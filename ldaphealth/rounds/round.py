@@ -137,6 +137,17 @@ def silent_since(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     return began
 
 
+def lost_at(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
+    """Return when the latest probe without LDAP service began, of a round that ended with it.
+
+    None for another round: each of its probes had LDAP service, or the last one had none.
+    """
+    of_round = probes(seen)
+    if not of_round or _is_hard(of_round[-1]):
+        return None
+    return next((each[0].started_at for each in reversed(of_round) if _is_hard(each)), None)
+
+
 def last_answer(seen: Sequence[AnyObservation]) -> MonotonicSeconds | None:
     """Return when the server last answered in a round that ran into its deadline.
 

@@ -19,7 +19,7 @@ from ldaphealth.agent.schedule import Schedule
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.guard import Memory, Override, RoundPeriod
 from ldaphealth.model import AnyObservation, Failure, FailureKind, OverrideAction
-from ldaphealth.rounds.round import failed_checks, last_probe, silent_since
+from ldaphealth.rounds.round import failed_checks, last_probe, lost_at, silent_since
 from ldaphealth.settings import Cluster
 from tests.checks.seen import cluster, planned, saw
 
@@ -184,7 +184,13 @@ class Site:
         seen = self._probe(server, began)
         if failed_checks(seen) - known:
             seen = [*seen, *self._probe(server, began + CONFIRM_SECONDS)]
-        period = RoundPeriod(began, seen[-1].ended_at, last_probe(seen), silent_since(seen))
+        period = RoundPeriod(
+            began,
+            seen[-1].ended_at,
+            last_probe(seen),
+            silent_since(seen),
+            lost_at=lost_at(seen),
+        )
         self.pool.add_round(server, seen, period)
         self.rounds += 1
 

@@ -121,6 +121,14 @@ def test_a_trial_is_compared_with_the_truth(
     assert score(trial(*changes), "checker", must_go, undecided) == expected
 
 
+def test_a_fault_that_begins_later_is_detected_from_then_on() -> None:
+    changes = trial(*out(103, 2), *out(106, 3))
+
+    found = score(changes, "checker", (2, 3), later_seconds={3: 4.0})
+
+    assert found.detect_seconds == (3, 2)
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -224,6 +224,39 @@ def test_a_silence_that_began_in_the_middle_of_a_round_has_been_probed_once(
     assert story.of("s1") == expected
 
 
+@pytest.mark.parametrize(
+    ("losing", "expected"), [((), "out"), (("s0",), "out"), (("s0", "s2"), "in by blind")]
+)
+def test_a_silence_has_to_last_where_most_others_lose_connections(
+    losing: Sequence[str], expected: str
+) -> None:
+    story = Story().all(GOOD)
+    for name in losing:
+        story.now += 1.0
+        story.seen[f"c/{name}"] = findings(f"c/{name}", GOOD)
+        story.decide(
+            {f"c/{name}": RoundPeriod(story.now - 0.5, story.now, lost_at=story.now - 0.5)}
+        )
+
+    story.round({"s1": HARD, "s0": GOOD, "s2": GOOD, "s3": GOOD})
+    assert story.of("s1") == expected
+
+    story.round({"s1": HARD} | OTHERS_GOOD, SETTLE.believe_seconds)
+    assert story.of("s1") == "out"
+
+
+def test_an_outage_of_the_network_is_no_loss_of_connections() -> None:
+    """The round in which a server answers again ends well, but the rounds before did not."""
+    story = Story().all(GOOD).all(HARD)
+    back = RoundPeriod(story.now + 0.5, story.now + 1.0, lost_at=story.now + 0.5)
+    story.now += 1.0
+    for name in OTHERS_GOOD:
+        story.seen[f"c/{name}"] = findings(f"c/{name}", GOOD)
+    story.decide(dict.fromkeys((f"c/{name}" for name in OTHERS_GOOD), back))
+
+    assert story.round({"s1": HARD} | OTHERS_GOOD).of("s1") == "out"
+
+
 @pytest.mark.parametrize("silent_rounds", [1, 2, 8])
 def test_the_first_late_answer_after_a_lost_network_removes_none(silent_rounds: int) -> None:
     story = Story().all(GOOD)

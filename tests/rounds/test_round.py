@@ -21,6 +21,7 @@ from ldaphealth.rounds.round import (
     failed_checks,
     last_answer,
     last_probe,
+    lost_at,
     run_round,
     silent_since,
 )
@@ -395,6 +396,33 @@ def test_a_silence_begins_with_the_first_probe_without_an_answer(
     ]
 
     assert silent_since(seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("probes", "expected"),
+    [
+        pytest.param([], None, id="nothing was observed"),
+        pytest.param([None], None, id="well"),
+        pytest.param([REFUSED, REFUSED], None, id="confirmed"),
+        pytest.param([REFUSED, REFUSED, None], 1.0, id="well again"),
+        pytest.param([NO_ENTRY, None], None, id="it had LDAP service"),
+    ],
+)
+def test_a_round_that_ends_well_knows_when_it_lost_a_connection(
+    probes: list[Failure | None], expected: float | None
+) -> None:
+    seen: list[AnyObservation] = [
+        Observation(
+            server="c/s",
+            check="connect",
+            started_at=float(at),
+            duration_seconds=0.1,
+            failure=failure,
+        )
+        for at, failure in enumerate(probes)
+    ]
+
+    assert lost_at(seen) == expected
 
 
 def test_the_last_answer_of_a_round_that_ran_into_its_deadline() -> None:
