@@ -3,7 +3,7 @@
 It finds a server on which users cannot log in, while the account of the agent can.
 
 The user is found on the session of the server. A second session binds with the password of the
-`credentials`, asks "Who am I?" (RFC 4532) if the server supports it, reads `attributes` and
+`credentials`, asks "Who am I?" (RFC 4532) if the server knows it, reads `attributes` and
 compares `group`. The password is tried once in a round, and after a refusal not before
 `retry_after_seconds` of the credentials (ldap/accounts.py).
 """
@@ -29,8 +29,6 @@ from ldaphealth.text.printable import printable
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-ANY = "(objectClass=*)"
-WHO_AM_I = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532 2
 OF_DN = "dn:"  # an authzId that is a DN, RFC 4513 5.2.1.8
 LONGEST_DN = 300  # characters of one that is shown
 MOST_FOUND = 2  # entries: there must not be a second one
@@ -143,29 +141,21 @@ def observe_as(session: Session, login: Login, params: Params) -> Facts:
     dn = found[0][0]
     if login.dn and not is_same_dn(dn, login.dn):
         return Facts(found=1, dn=printable(dn, LONGEST_DN), configured_dn=login.dn)
-    is_asked = _supports_who_am_i(session)
-    session.timings.pop("search", None)  # of that read, which applications do not do
     with login.session(dn) as second:
         try:
-            return _as_user(second, dn, params, is_asked=is_asked)
+            return _as_user(second, dn, params)
         finally:
             session.timings |= second.timings
 
 
-def _supports_who_am_i(session: Session) -> bool:
-    """Return whether the root DSE names the operation; it is read once in a session."""
-    found = session.search_once("", "base", ANY, ("supportedExtension",))
-    return any(WHO_AM_I in entry.get("supportedExtension", ()) for _, entry in found)
-
-
-def _as_user(second: Session, dn: str, params: Params, *, is_asked: bool) -> Facts:
+def _as_user(second: Session, dn: str, params: Params) -> Facts:
     account = observe_account(second, params.password_policy)
     facts = Facts(found=1, dn=printable(dn, LONGEST_DN), account=account)
     if account.must_change:  # the server refuses all that follows
         return facts
     facts = replace(
         facts,
-        identity=_other_identity(second.who_am_i(), dn) if is_asked else None,
+        identity=_other_identity(second.who_am_i(), dn),
         unreadable=_unreadable(second, dn, params.attributes),
         membership=_membership(second, params.member_value or dn, params),
     )
@@ -173,11 +163,13 @@ def _as_user(second: Session, dn: str, params: Params, *, is_asked: bool) -> Fac
     return facts
 
 
-def _other_identity(identity: str, dn: str) -> str | None:
+def _other_identity(identity: str | None, dn: str) -> str | None:
     """Return an authzId that is not that of the user, None if it may be.
 
     The name of a user, `u:`, cannot be compared with a DN (RFC 4513 5.2.1.8).
     """
+    if identity is None:
+        return None
     if identity.startswith(OF_DN):
         is_other = not is_same_dn(identity.removeprefix(OF_DN), dn)
     else:

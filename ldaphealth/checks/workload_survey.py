@@ -60,10 +60,14 @@ class ByHand:
 
 
 class Kept(Struct, kw_only=True):
-    """What the next run needs: the values, when they are due again, and the newest operations."""
+    """What the next run needs: the values, when they are due again, and the newest operations.
+
+    `values_digest` identifies the values: two agents that read the same ones draw alike.
+    """
 
     threads: Workers
     values: Values = {}
+    values_digest: str = ""
     due_at: RunningSeconds = 0.0
     reads: int = 0
     newest: Mapping[str, DrawnOperation] = {}  # by shape
@@ -98,7 +102,7 @@ def do_one_draw(
     answers = _at_all(context, kept.threads, operations)
     common = Facts(
         file=file.digest,
-        draw=f"{number} {_digest(kept.values)}",
+        draw=f"{number} {kept.values_digest}",
         without_values=_without_values(file.content, kept.values),
         not_done="" if operations else _why_none(file.content),
     )
@@ -145,7 +149,8 @@ def _refresh(context: Context, kept: Kept, workload: Workload) -> None:
     values = united(read, context.params.most_values)
     is_complete = bool(read) and (not sources or any(values.values()))
     if is_complete:
-        kept.values, kept.reads = values, kept.reads + 1
+        kept.values, kept.values_digest = values, _digest(values)
+        kept.reads += 1
     seconds = context.params.refresh_seconds if is_complete else RETRY_SECONDS
     kept.due_at = context.deadline.now() + seconds
 

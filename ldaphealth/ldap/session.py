@@ -322,14 +322,17 @@ class Session:
             raise self._refused(FailureKind.RESULT, f"compare on {dn!r}", result)
         return result.code == codec.COMPARE_TRUE
 
-    def who_am_i(self) -> str:
+    def who_am_i(self) -> str | None:
         """Return the identity that the server has for this session, an authzId (RFC 4532 2.2).
 
-        It is "" for an anonymous one, else `dn:` and a DN, or `u:` and the name of a user.
+        It is "" for an anonymous one, else `dn:` and a DN, or `u:` and the name of a user. None:
+        the server does not know the operation (RFC 4511 4.12).
         """
         request = self._request(codec.who_am_i_request)
         result, _ = self._exchange("whoami", request, codec.EXTENDED)
         self.counts["extended"] = self.counts.get("extended", 0) + 1
+        if result.code == codec.PROTOCOL_ERROR:
+            return None
         if result.code != codec.SUCCESS:
             raise self._refused(FailureKind.RESULT, "who am I (RFC 4532)", result)
         return result.value.decode("utf-8", "replace")

@@ -134,6 +134,20 @@ def test_a_referral_as_the_answer_to_start_tls_is_a_referral() -> None:
     assert found[:2] == (FailureKind.RESULT, "referral")
 
 
+def test_a_server_that_does_not_know_who_am_i_has_told_no_identity() -> None:
+    bound, unknown = message(1, result(1, 0)), message(2, result(24, 2))
+    with servers.listening(answering(bound, unknown)) as port:
+        server = Server(cluster="c", name="s", uri=f"ldap://127.0.0.1:{port}")
+        session = Session(server, Deadline.after(2.0))
+        try:
+            connect_and_bind(session)
+
+            assert session.who_am_i() is None
+            assert session.alive
+        finally:
+            session.close()
+
+
 def test_a_notice_of_disconnection_without_a_number_is_one() -> None:
     notice = message(0, servers.odd_result(24, b"\x30\x00"))
     with servers.listening(answering(notice)) as port:
