@@ -132,7 +132,13 @@ class Credentials(PasswordSource, frozen=True):
 class Tls(Struct, frozen=True, kw_only=True):
     """The settings of TLS. Certificates and host names are verified by default."""
 
-    start_tls: Annotated[bool, Meta(description="start TLS on `ldap://` before the bind")] = False
+    start_tls: Annotated[
+        bool | None,
+        Meta(
+            description="start TLS on `ldap://` before the bind; `false` also states that a "
+            "password in the clear is wanted, and there is no warning of it"
+        ),
+    ] = None
     ca_file: Annotated[
         str, Meta(description="trusted authorities, in PEM; empty: those of the system")
     ] = ""

@@ -281,8 +281,14 @@ class Agent:
         def on_boot_clock(at: MonotonicSeconds | None) -> BootSeconds | None:
             return None if at is None else max(began, ended - (monotonic_ended - at))
 
-        moments = (last_probe(seen), silent_since(seen), last_answer(seen), lost_at(seen))
-        return RoundPeriod(began, ended, *map(on_boot_clock, moments))
+        return RoundPeriod(
+            began=began,
+            ended=ended,
+            last_began=on_boot_clock(last_probe(seen)),
+            silent_since=on_boot_clock(silent_since(seen)),
+            answered=on_boot_clock(last_answer(seen)),
+            lost_at=on_boot_clock(lost_at(seen)),
+        )
 
     def _wait(self, wake: BootSeconds) -> bool:
         """Wait for messages until `wake` and handle all of them. Return False to stop."""

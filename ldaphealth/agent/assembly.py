@@ -25,7 +25,7 @@ from ldaphealth.agent.directories import (
     own_tree,
 )
 from ldaphealth.agent.log_format import write_counts
-from ldaphealth.agent.reload import SettingsFile, reload_settings
+from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.control.control_socket import ControlSocket
@@ -288,6 +288,7 @@ def _run(daemon: Daemon) -> None:
     agent = daemon.agent
     servers = sum(len(each.servers) for each in agent.settings.clusters.values())
     log.info("started", extra={"servers": servers, "pid": os.getpid()})
+    log_warnings(agent.settings)
     service_manager.notify(service_manager.READY)
     agent.run(heartbeat=_heartbeat)
     service_manager.notify(service_manager.STOPPING)

@@ -12,6 +12,7 @@ from pathlib import Path
 from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
 from ldaphealth.config import ConfigError
+from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,12 @@ class SettingsFile:
         if self.path.is_fifo() or self.path.is_char_device():
             raise ConfigError([f"{self.path}: is a FIFO or a device, not a regular file"])
         return self._read(self.path)
+
+
+def log_warnings(settings: Settings) -> None:
+    """Log what works and is not safe, at a start and after a reload."""
+    for line in passwords_in_clear(settings):
+        log.warning("not safe", extra={"warning": line})
 
 
 def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], None]) -> None:
@@ -62,3 +69,4 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
             log.warning("changes of `agent` need a restart")
         agent.reconfigure(settings)
         log.info("reloaded", extra={"path": str(file.path)})
+        log_warnings(settings)

@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.cli import BAD_INPUT
-from ldaphealth.cli.host_options import HostOptions
+from ldaphealth.cli.host_options import HostOptions, as_check_ldap
 from ldaphealth.cli.options import CONFIG_FILE
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.private_memory import keep_memory_private
@@ -103,7 +103,8 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     for name in IGNORED:
         del values[name]
-    options = HostOptions(**{name: values.pop(name) for name in HostOptions.__struct_fields__})
+    given = {name: values.pop(name) for name in HostOptions.__struct_fields__}
+    options = as_check_ldap(HostOptions(**given), sys.argv[0])
     arguments = PluginArguments(**values)
     config_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
     _refuse_contradictions(arguments, options, config_named=config_named)

@@ -17,6 +17,7 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.targets import load_config, read_agent_config
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
+from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.config.workload_file import with_workloads
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.model import State
@@ -63,7 +64,11 @@ def _shown(configured: ConfiguredCheck) -> str:
 
 
 def _warnings(settings: Settings) -> Iterator[str]:
-    """Yield a sentence for each client certificate that has expired, or will in three weeks."""
+    """Yield a sentence for each password that goes in the clear, and each certificate that expires.
+
+    That is a client certificate that has expired, or will in three weeks.
+    """
+    yield from passwords_in_clear(settings)
     servers = [each for cluster in settings.clusters.values() for each in cluster.servers]
     for tls in dict.fromkeys(each.tls for each in servers if each.tls.certificate_file):
         expires = client_tls(tls).certificate_expires

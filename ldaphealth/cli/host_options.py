@@ -7,8 +7,12 @@ from urllib.parse import quote
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.ldap.endpoint import DEFAULT_PORTS, Endpoint, parse_uri
 
 ANY = "(objectClass=*)"
+START_TLS_PROGRAM = "check_ldaps"
 
 
 class HostOptions(Struct, frozen=True, kw_only=True):
@@ -52,3 +56,51 @@ class HostOptions(Struct, frozen=True, kw_only=True):
         port = "" if self.port is None else f":{self.port}"
         scheme = ("pldap" if self.proxy_protocol else "ldap") + ("s" if self.ssl else "")
         return f"{scheme}://{host}{port}"
+
+
+def as_check_ldap(options: HostOptions, program: str) -> HostOptions:
+    """Return the options with what -H and the name of the program imply.
+
+    -H may be an LDAP URL, or a host and port. As in check_ldap, port 636 implies LDAPS, and a
+    program that is called `check_ldaps` starts TLS; so no password goes to them in the clear.
+    """
+    if not options.host:
+        return options
+    options = _with_parts_of_host(options)
+    if options.ssl or options.starttls or options.host.startswith("/"):
+        return options
+    if options.port == DEFAULT_PORTS["ldaps"]:
+        return replace(options, ssl=True)
+    return replace(options, starttls=START_TLS_PROGRAM in Path(program).name)
+
+
+def _with_parts_of_host(options: HostOptions) -> HostOptions:
+    """Return the options with the scheme and the port of -H; click.UsageError if they differ."""
+    if "://" not in options.host:
+        host, _, port = options.host.rpartition(":")
+        is_address = ":" in host and not (host.startswith("[") and host.endswith("]"))
+        if not (port.isascii() and port.isdigit()) or is_address or options.host.startswith("/"):
+            return options
+        endpoint = _parsed(f"ldap://{options.host}")
+    else:
+        endpoint = _parsed(options.host)
+        if options.ssl and not endpoint.is_tls:
+            raise click.UsageError(f"-S is LDAPS, and -H is {options.host}")
+    if endpoint.is_socket:
+        return replace(options, host=endpoint.host)
+    if options.port not in (None, endpoint.port):
+        raise click.UsageError(f"-p {options.port} and -H {options.host} are different ports")
+    return replace(
+        options,
+        host=endpoint.host,
+        port=endpoint.port,
+        ssl=options.ssl or endpoint.is_tls,
+        proxy_protocol=options.proxy_protocol or endpoint.has_proxy_protocol,
+    )
+
+
+def _parsed(uri: str) -> Endpoint:
+    try:
+        return parse_uri(uri)
+    except ValueError as error:
+        raise click.UsageError(f"-H: {error}") from error

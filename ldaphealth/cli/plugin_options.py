@@ -82,14 +82,15 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         "host",
         default="",
         metavar="ADDRESS",
-        help="Check this server: a host name, IP address, or the absolute path of a Unix socket.",
+        help="Check this server: a host name, IP address, HOST:PORT, LDAP URL, or the path "
+        "of a Unix socket.",
     ),
     click.option(
         "-p",
         "--port",
         type=PortNumber(1, 65535),
         metavar="PORT",
-        help="Port of the server.  [default: 389, with -S 636]",
+        help="Port of the server; 636 implies -S.  [default: 389, with -S 636]",
     ),
     click.option("-S", "--ssl", is_flag=True, help="Use LDAPS."),
     click.option("-T", "--starttls", is_flag=True, help="Use StartTLS before the bind."),

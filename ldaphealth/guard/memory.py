@@ -16,7 +16,7 @@ from ldaphealth.model import OverrideAction
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-class RoundPeriod(Struct, frozen=True):
+class RoundPeriod(Struct, frozen=True, kw_only=True):
     """When one round of a server began and ended.
 
     A round has more than one probe if a failure is confirmed: `last_began` is the beginning of the

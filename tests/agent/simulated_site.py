@@ -185,10 +185,10 @@ class Site:
         if failed_checks(seen) - known:
             seen = [*seen, *self._probe(server, began + CONFIRM_SECONDS)]
         period = RoundPeriod(
-            began,
-            seen[-1].ended_at,
-            last_probe(seen),
-            silent_since(seen),
+            began=began,
+            ended=seen[-1].ended_at,
+            last_began=last_probe(seen),
+            silent_since=silent_since(seen),
             lost_at=lost_at(seen),
         )
         self.pool.add_round(server, seen, period)

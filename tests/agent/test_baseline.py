@@ -53,7 +53,7 @@ def rounds(pool: Pool, shown: Mapping[str, Shown], *at: float) -> Pool:
             else:
                 facts = {ATTRIBUTE: {"": tuple(values)}}
                 seen.append(saw("replication", facts, of=name, at=moment))
-            pool.add_round(f"c/{name}", seen, RoundPeriod(moment, moment))
+            pool.add_round(f"c/{name}", seen, RoundPeriod(began=moment, ended=moment))
         pool.decide(moment)
     return pool
 
@@ -217,7 +217,7 @@ def test_each_naming_context_has_its_own_baseline() -> None:
         for name, (a, b) in shown.items():
             facts = {ATTRIBUTE: {"dc=a": tuple(a), "dc=b": tuple(b)}}
             seen = [saw("connect", of=name, at=at), saw("replication", facts, of=name, at=at)]
-            pool.add_round(f"c/{name}", seen, RoundPeriod(at, at))
+            pool.add_round(f"c/{name}", seen, RoundPeriod(began=at, ended=at))
         pool.decide(at)
 
     round_at(0.0, dict.fromkeys(NAMES, (NEW, NEW)))

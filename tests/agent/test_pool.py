@@ -29,7 +29,7 @@ def test_a_check_that_cannot_compare_its_reads_ends_nothing(
     pool = Pool(cluster(wrong), Memory())
     with caplog.at_level(logging.ERROR):
         for at in range(200):
-            pool.add_round("c/s0", [saw("connect", at=float(at))], RoundPeriod(at, at))
+            pool.add_round("c/s0", [saw("connect", at=float(at))], RoundPeriod(began=at, ended=at))
 
     assert pool.decide(200.0)[1] == {"c/s0"}
     assert len(pool.recent.of_check("connect")["c/s0"]) <= 128
@@ -48,7 +48,9 @@ def test_a_survey_that_lands_is_judged_alone_and_the_other_opinions_stay() -> No
     asked = surveying(then(SurveyResult({})))
     pool = Pool(replace(asked, checks=(noting, *asked.surveys)), Memory())
     for name in ("c/s0", "c/s1"):
-        pool.add_round(name, [replace(saw("connect"), server=name)], RoundPeriod(0.0, 0.0))
+        pool.add_round(
+            name, [replace(saw("connect"), server=name)], RoundPeriod(began=0.0, ended=0.0)
+        )
     pool.decide(1.0)
     for bad in (True, False, True):
         pool.add_survey([saw(NAME, Facts(bad=bad))])

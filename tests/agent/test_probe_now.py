@@ -53,7 +53,7 @@ def land(pool: Pool, name: str, failure: Failure | None, now: float) -> list[str
             failure=failure,
         )
     ]
-    pool.add_round(f"c/{name}", seen, RoundPeriod(now, now + 0.01))
+    pool.add_round(f"c/{name}", seen, RoundPeriod(began=now, ended=now + 0.01))
     pool.decide(now + 0.01)
     return pool.servers_to_probe_now()
 

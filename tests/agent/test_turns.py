@@ -52,7 +52,7 @@ class Rounds:
         ]
         if refused:
             seen = [saw("connect", failure=REFUSED, at=self.at)]
-        self.pool.add_round(server.id, seen, RoundPeriod(self.at, self.at + 0.1))
+        self.pool.add_round(server.id, seen, RoundPeriod(began=self.at, ended=self.at + 0.1))
         self.pool.decide(self.at + 0.1)
         self.due.append(names)
         return "staff" in names
@@ -170,7 +170,7 @@ def test_a_result_that_should_have_been_replaced_long_ago_is_not_believed() -> N
     rounds.at += 1000.0
     server = rounds.pool.cluster.servers[0]
     seen: Sequence[AnyObservation] = [saw("connect", at=rounds.at), saw("unbind", at=rounds.at)]
-    rounds.pool.add_round(server.id, seen, RoundPeriod(rounds.at, rounds.at))
+    rounds.pool.add_round(server.id, seen, RoundPeriod(began=rounds.at, ended=rounds.at))
     rounds.pool.decide(rounds.at)
 
     checks = {each.check for each in rounds.pool.verdicts["c/s0"].findings}

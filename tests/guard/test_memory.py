@@ -107,8 +107,8 @@ class Story:
     def period(self, state: str) -> RoundPeriod:
         """Return when a round was that ends now; a failure is confirmed after others answered."""
         if state == HARD:
-            return RoundPeriod(self.now - 0.3, self.now, self.now - 0.1)
-        return RoundPeriod(self.now - 0.3, self.now - 0.2)
+            return RoundPeriod(began=self.now - 0.3, ended=self.now, last_began=self.now - 0.1)
+        return RoundPeriod(began=self.now - 0.3, ended=self.now - 0.2)
 
     def all(self, state: str, after: float = 1.0) -> Story:
         """Add one round of every server, all alike."""
@@ -196,9 +196,9 @@ def test_a_round_that_ran_into_its_deadline_shows_no_answer_at_its_end() -> None
     for name in ("s0", "s1", "s2"):
         story.seen[f"c/{name}"] = findings(f"c/{name}", HARD)
     story.seen["c/s3"] = findings("c/s3", SOFT)
-    silent = RoundPeriod(frozen + 0.5, story.now, frozen + 3.0)
+    silent = RoundPeriod(began=frozen + 0.5, ended=story.now, last_began=frozen + 3.0)
     story.decide(dict.fromkeys(("c/s0", "c/s1", "c/s2"), silent))
-    story.decide({"c/s3": RoundPeriod(frozen - 0.1, story.now, answered=frozen)})
+    story.decide({"c/s3": RoundPeriod(began=frozen - 0.1, ended=story.now, answered=frozen)})
 
     story.all(HARD, after=5.0)
 
@@ -213,13 +213,13 @@ def test_a_silence_that_began_in_the_middle_of_a_round_has_been_probed_once(
     frozen = story.now + 0.1
     story.now += 5.0
     story.seen["c/s1"] = findings("c/s1", SOFT)
-    late = RoundPeriod(frozen - 0.1, story.now, silent_since=frozen, answered=frozen)
-    answered = dict.fromkeys(("c/s0", "c/s2"), RoundPeriod(frozen + 2.0, frozen + 2.1))
+    late = RoundPeriod(began=frozen - 0.1, ended=story.now, silent_since=frozen, answered=frozen)
+    answered = dict.fromkeys(("c/s0", "c/s2"), RoundPeriod(began=frozen + 2.0, ended=frozen + 2.1))
     story.decide({"c/s1": late} | (answered if others_answered else {}))
 
     story.now += 5.5
     story.seen["c/s1"] = findings("c/s1", HARD)
-    story.decide({"c/s1": RoundPeriod(story.now - 5.0, story.now)})
+    story.decide({"c/s1": RoundPeriod(began=story.now - 5.0, ended=story.now)})
 
     assert story.of("s1") == expected
 
@@ -235,7 +235,11 @@ def test_a_silence_has_to_last_where_most_others_lose_connections(
         story.now += 1.0
         story.seen[f"c/{name}"] = findings(f"c/{name}", GOOD)
         story.decide(
-            {f"c/{name}": RoundPeriod(story.now - 0.5, story.now, lost_at=story.now - 0.5)}
+            {
+                f"c/{name}": RoundPeriod(
+                    began=story.now - 0.5, ended=story.now, lost_at=story.now - 0.5
+                )
+            }
         )
 
     story.round({"s1": HARD, "s0": GOOD, "s2": GOOD, "s3": GOOD})
@@ -248,7 +252,7 @@ def test_a_silence_has_to_last_where_most_others_lose_connections(
 def test_an_outage_of_the_network_is_no_loss_of_connections() -> None:
     """The round in which a server answers again ends well, but the rounds before did not."""
     story = Story().all(GOOD).all(HARD)
-    back = RoundPeriod(story.now + 0.5, story.now + 1.0, lost_at=story.now + 0.5)
+    back = RoundPeriod(began=story.now + 0.5, ended=story.now + 1.0, lost_at=story.now + 0.5)
     story.now += 1.0
     for name in OTHERS_GOOD:
         story.seen[f"c/{name}"] = findings(f"c/{name}", GOOD)
@@ -533,7 +537,7 @@ def test_an_answer_during_a_long_round_counts_although_others_followed() -> None
         story.round({"s2": GOOD, "s3": GOOD})
     story.seen["c/s1"] = findings("c/s1", HARD)
     now = story.now
-    story.decide({"c/s1": RoundPeriod(now - 3.5, now, now - 1.0)})
+    story.decide({"c/s1": RoundPeriod(began=now - 3.5, ended=now, last_began=now - 1.0)})
 
     assert story.of("s1") == "out"
 

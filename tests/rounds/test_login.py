@@ -48,8 +48,8 @@ def test_the_user_is_found_on_the_session_of_the_server_and_logs_in_on_another()
 
     assert failures(seen) == {}
     assert fake.requests == [
-        ["bind own", "search own", "search own", "search own", "unbind own"],
-        ["bind x", "search x", "unbind x"],
+        ["bind own", "search own", "search own", "unbind own"],
+        ["bind x", "extended x", "search x", "unbind x"],
     ]
 
 

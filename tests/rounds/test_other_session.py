@@ -32,8 +32,8 @@ from tests.checks.seen import planned
 from tests.hostile.servers import entry, listening, message, result, silent
 from tests.lateness import repeated_when_late
 
-BIND, SEARCH = 0x60, 0x63  # tags of requests (RFC 4511)
-SUCCESS, INVALID_CREDENTIALS, BUSY = 0, 49, 51
+BIND, SEARCH, EXTENDED = 0x60, 0x63, 0x77  # tags of requests (RFC 4511)
+SUCCESS, PROTOCOL_ERROR, INVALID_CREDENTIALS, BUSY = 0, 2, 49, 51
 OWN, WEB, MAIL = (
     Credentials(BindMethod.SIMPLE, f"cn={name}", Secret("x")) for name in ("own", "web", "mail")
 )
@@ -53,7 +53,7 @@ def checks(*named: ConfiguredCheck) -> tuple[ConfiguredCheck, ...]:
 
 
 class FakeServer:
-    """Answers binds and searches, and notes the requests of each connection.
+    """Answers binds and searches, knows no extended operation, and notes all requests.
 
     `to` has, by a part of the DN of the bind, what a connection gets in place of success: the
     result code of the bind, that of each search, or another way to behave.
@@ -96,6 +96,9 @@ class FakeServer:
                 done = self.searches.get(account, SUCCESS)
                 found = message(message_id, entry()) if done == SUCCESS else b""
                 peer.sendall(found + message(message_id, result(5, done)))
+            elif tag == EXTENDED:
+                requests.append(f"extended {account}")
+                peer.sendall(message(message_id, result(24, PROTOCOL_ERROR)))
             else:
                 requests.append(f"unbind {account}")
 

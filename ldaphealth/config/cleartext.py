@@ -1,0 +1,40 @@
+"""Passwords that go to servers in the clear although the configuration does not state that wish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.model import BindMethod, Credentials, Server
+from ldaphealth.settings import Cluster, Settings
+
+MOST_NAMES = 5  # of servers in a sentence
+REMEDY = (
+    "set `tls: {start_tls: true}`, or an ldaps:// URI; `start_tls: false` states that it is wanted"
+)
+
+
+def passwords_in_clear(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each cluster with servers that get a password in the clear.
+
+    That is a simple bind without TLS to another host (RFC 4513 6.3.3). Whoever can read the network
+    between can log in with it.
+    """
+    for cluster in settings.clusters.values():
+        names = [each.name for each in cluster.servers if _gets_password_in_clear(cluster, each)]
+        if names:
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            shown = ", ".join(names[:MOST_NAMES]) + more
+            yield f"{cluster.name}: a password goes to {shown} in the clear: {REMEDY}"
+
+
+def _gets_password_in_clear(cluster: Cluster, server: Server) -> bool:
+    endpoint = parse_uri(server.uri)
+    if endpoint.is_tls or endpoint.is_loopback or server.tls.start_tls is not None:
+        return False
+    accounts = [each.credentials for each in cluster.checks if each.runs_on(server)]
+    return any(map(_has_password, (server.credentials, *accounts)))
+
+
+def _has_password(credentials: Credentials | None) -> bool:
+    return credentials is not None and credentials.method is BindMethod.SIMPLE
