@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ldaphealth.cli.options import complete, config_option
+from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
     from ldaphealth.generate.kinds import Kind
@@ -57,6 +58,15 @@ class Kinds(click.Group):
         from ldaphealth.generate.kinds import KINDS
 
         return [each.name for each in KINDS]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; click.UsageError names the one that was probably meant."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            raise click.UsageError(f"No such kind {args[0]!r}{suggestion(args[0], known)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Make the command of one kind."""

@@ -35,7 +35,7 @@ def generate(
         settings=settings,
         clusters=clusters,
         config_file=config_file.absolute(),
-        program=_program(),
+        program=program_started_as(sys.argv[0]),
         virtual_addresses=_virtual_addresses(clusters, given.get(VIRTUAL, ())),
         interface=_interface(given.get("interface", "")),
         addresses=_addresses(clusters) if VIRTUAL in kind.needs else {},
@@ -88,10 +88,10 @@ def _interface(name: str) -> str:
     return name
 
 
-def _program() -> Path:
-    """Return the path of this program, if it was started by it."""
-    started = shutil.which(sys.argv[0]) if Path(sys.argv[0]).name == "ldaphealth" else None
-    return Path(started).absolute() if started else DEFAULT_PROGRAM
+def program_started_as(name: str) -> Path:
+    """Return the path of the program that was started by this name, the usual one if it is none."""
+    found = shutil.which(name) if Path(name).name == DEFAULT_PROGRAM.name else None
+    return Path(found).absolute() if found else DEFAULT_PROGRAM
 
 
 def _addresses(clusters: Iterable[Cluster]) -> dict[str, tuple[str, ...]]:

@@ -74,7 +74,7 @@ def _listen(site: Site, cluster: Cluster, scheme: str, members: Sequence[Target]
     suffix = "-tls" if scheme == "ldaps" else ""
     yield f"\nlisten {cluster.name}{suffix}\n"
     address = site.virtual_address(cluster)
-    if not address and len(site.settings.clusters) > 1:
+    if not address and len(site.clusters) > 1:
         yield "    # SET THIS: the address of this cluster (--virtual-address).\n"
         address = site.placeholder(cluster, 4)
     shown = f"[{address}]" if ":" in address else address

@@ -5,6 +5,7 @@ keepalived/README.md and the examples beside it have the reason for each setting
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ldaphealth.generate.site import (
@@ -20,6 +21,9 @@ from ldaphealth.model import Role, Server
 from ldaphealth.settings import AgentSettings
 
 SCRIPTS = "/usr/local/libexec"
+# Where ldaphealth-check finds the program by itself.
+PROGRAM_DIRECTORIES = ("/opt/ldaphealth/bin", "/usr/local/bin", "/usr/bin", "/bin")
+PLAIN_PATH = re.compile(r"[\w./+:@,=-]+", re.ASCII)
 SCRIPT_LIMIT_SECONDS = 8  # LDAPHEALTH_SECONDS of ldaphealth-check if it is not set
 LONGEST_LIMIT_SECONDS = 300
 GRACE_SECONDS = 3  # of that limit, for the start of the program
@@ -117,7 +121,10 @@ FILE_CHECK = """\
 
 
 def keepalived(site: Site) -> str:
-    """Return keepalived.conf: with FILE_CHECK if `track_files` is set, else with MISC_CHECK."""
+    """Return keepalived.conf: with FILE_CHECK if `track_files` is set, else with MISC_CHECK.
+
+    ValueError: the directory of the files for FILE_CHECK cannot stand in it.
+    """
     found = [virtual_services(site, each) for each in site.clusters]
     services = [each for of_cluster, _ in found for each in of_cluster]
     left_out = [line for _, lines in found for line in lines]
@@ -152,10 +159,12 @@ def _environment(site: Site) -> Iterator[str]:
         ("LDAPHEALTH_SECONDS", _limit_seconds(site), SCRIPT_LIMIT_SECONDS),
     )
     different = [f"{name}={value}" for name, value, default in table if value != default]
+    if str(site.program.parent) not in PROGRAM_DIRECTORIES:
+        different.append(f"LDAPHEALTH={site.program}")
     if different:
         yield "The scripts need these settings; on Debian in `systemctl edit keepalived`:"
         yield "  [Service]"
-        yield from (f'  Environment="{each}"' for each in different)
+        yield from (f'  Environment="{each.replace("%", "%%")}"' for each in different)
 
 
 def _limit_seconds(site: Site) -> int:
@@ -185,6 +194,9 @@ def _track_files(site: Site, services: Sequence[VirtualService]) -> Iterator[str
     """Yield the files for FILE_CHECK; their directory must exist when keepalived starts."""
     if not site.settings.agent.track_files:
         return
+    directory = str(site.settings.agent.track_directory)
+    if not PLAIN_PATH.fullmatch(directory):
+        raise ValueError(f"{directory!r} cannot stand in keepalived.conf: use another path")
     yield "\n# `track_files` is set. Start the agent first: without the files a server stays in.\n"
     for service in services:
         for each in service.servers:
@@ -192,7 +204,7 @@ def _track_files(site: Site, services: Sequence[VirtualService]) -> Iterator[str
                 yield TRACK_FILE.format(
                     server=each.server.id,
                     suffix=suffix,
-                    directory=site.settings.agent.track_directory,
+                    directory=directory,
                     weight=weight,
                 ).lstrip("\n")
 

@@ -81,10 +81,15 @@ def _access(http: HttpSettings | None) -> Iterator[str]:
             yield CLIENT_CERTIFICATE
     if http.token_file:
         yield "    authorization:\n"
-        yield f"      # SET THIS: a copy of {http.token_file} that Prometheus may read.\n"
+        yield from _copy_of(http.token_file)
         yield "      credentials_file: /etc/prometheus/ldaphealth-token\n"
     elif http.user:
         yield "    basic_auth:\n"
         yield f"      username: {json.dumps(http.user)}\n"
-        yield f"      # SET THIS: a copy of {http.password_file} that Prometheus may read.\n"
+        yield from _copy_of(http.password_file)
         yield "      password_file: /etc/prometheus/ldaphealth-password\n"
+
+
+def _copy_of(file: str) -> Iterator[str]:
+    about = f"SET THIS: a copy of {file} that Prometheus may read."
+    yield "\n".join(comments([about], "      ")) + "\n"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ldaphealth.cli.generated_file import program_started_as
 from ldaphealth.generate.kinds import KINDS
+from ldaphealth.generate.site import DEFAULT_PROGRAM
 from tests.cli.test_main import run
 from tests.generate.sites import ODD, USUAL
 
@@ -93,6 +95,32 @@ def test_a_host_name_is_looked_up(tmp_path: Path) -> None:
 
     assert status == 0
     assert "# c/a is left out: 127.0.0.1 is this host itself." in out
+
+
+def test_a_mistyped_kind_is_named() -> None:
+    status, out, err = run("generate", "keepalive")
+
+    assert (status, out) == (3, "")
+    assert "No such kind 'keepalive'; did you mean keepalived?" in err
+
+
+def test_the_program_is_the_one_that_was_started(tmp_path: Path) -> None:
+    program = tmp_path / "ldaphealth"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+
+    assert program_started_as(str(program)) == program
+    assert program_started_as(str(tmp_path / "missing" / "ldaphealth")) == DEFAULT_PROGRAM
+    assert program_started_as(str(tmp_path / "__main__.py")) == DEFAULT_PROGRAM
+
+
+def test_what_is_wrong_with_a_path_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "it's.yaml"
+    path.write_text(USUAL)
+    status, out, err = run("generate", "systemd", "--config", str(path))
+
+    assert (status, out, err.count("\n")) == (3, "", 1)
+    assert "cannot stand in a unit of systemd: use another path" in err
 
 
 def test_the_copies_of_the_examples_are_up_to_date() -> None:

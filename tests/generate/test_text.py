@@ -77,8 +77,9 @@ def test_the_document_has_every_kind() -> None:
             "keepalived",
             ODD,
             {},
-            'Environment="LDAPHEALTH_VERDICTS=/run/ldap health/$x;100%/verdicts',
+            'Environment="LDAPHEALTH_VERDICTS=/run/ldap health/$x;100%%/verdicts',
         ),
+        ("keepalived", USUAL, {"program": Path("/x/ldaphealth")}, '"LDAPHEALTH=/x/ldaphealth"'),
         ("keepalived", TRACKED, {}, "file /run/ldaphealth/track/example/ldap2.fault\n"),
         ("haproxy", LEAST, {}, "# SET THIS: the agent does not answer HAProxy yet."),
         ("haproxy", LEAST, SIX, "    bind [2001:db8::9]:389\n"),
@@ -130,6 +131,13 @@ def test_the_files_with_secrets_are_named_each_once(tmp_path: Path) -> None:
     assert f"-pass word%%:{tmp_path}/pass word%%\n" in text
     assert "#LoadCredential=etc-h.key:/etc/h.key\n" in text
     assert [name for name, each in TEXTS.items() if "secret" in each(found).split()] == []
+
+
+def test_files_that_keepalived_cannot_name_are_refused(tmp_path: Path) -> None:
+    odd = TRACKED.replace("track_files", 'runtime_directory: "/run/a $b", track_files')
+
+    with pytest.raises(ValueError, match=r"'/run/a \$b/track' cannot stand in keepalived.conf"):
+        TEXTS["keepalived"](site(tmp_path, odd))
 
 
 @pytest.mark.parametrize("path", ["/run/a'b", '/run/a"b', "/run/a\\b", "/run/a:b", "/run/a\nb"])
