@@ -71,7 +71,7 @@ def _cluster(site: Site, cluster: Cluster) -> Iterator[str]:
 
 
 def _listen(site: Site, cluster: Cluster, scheme: str, members: Sequence[Target]) -> Iterator[str]:
-    suffix = "-tls" if scheme == "ldaps" else ""
+    suffix = ":ldaps" if scheme == "ldaps" else ""
     yield f"\nlisten {cluster.name}{suffix}\n"
     address = site.virtual_address(cluster)
     if not address and len(site.clusters) > 1:
