@@ -103,6 +103,7 @@ docs: venv  ## Generate the references and the dashboard from the schema and the
 	$(BIN)/python scripts/metrics_reference.py
 	$(BIN)/python scripts/reason_codes_reference.py
 	$(BIN)/python scripts/grafana_dashboard.py
+	$(BIN)/python scripts/generate_templates.py
 
 format: venv  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .

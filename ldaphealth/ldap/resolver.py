@@ -1,4 +1,4 @@
-"""The addresses of a host, under the deadline of a session. session.py is the only caller.
+"""The addresses of a host, under a deadline. session.py and cli/generated_file.py call it.
 
 getaddrinfo(3) has no timeout: it takes 40 s if no name server answers. So it runs in a thread, at
 most once at a time for each host. The sessions that need the same host share its result.
