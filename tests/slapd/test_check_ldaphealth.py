@@ -107,6 +107,18 @@ def test_ldaps_start_tls_and_a_unix_socket(cluster: Cluster) -> None:
     assert run(PLUGIN, "-H", socket, *base)[0] == 0
 
 
+def test_a_link_named_check_ldaps_starts_tls_as_the_other_program_does(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    link = tmp_path / "check_ldaps"
+    link.symlink_to(PLUGIN)
+    command = [*address(cluster), *AS, "-b", SUFFIX]
+
+    for program in (CHECK_LDAP.with_name("check_ldaps"), link):
+        assert run(program, *command, LDAPTLS_CACERT=str(cluster.ca_file))[0] == 0
+        assert run(program, *command)[0] == 2  # the authority is not known
+
+
 def test_the_password_may_be_in_a_file_or_in_the_environment(cluster: Cluster) -> None:
     who = [*address(cluster), "-b", SUFFIX, "-D", CHECK_DN]
     file = ["--password-file", str(cluster.accounts.check.password_file)]
