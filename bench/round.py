@@ -1,13 +1,14 @@
 """CPU of one in-process round of the checks against one process of check_ldap.
 
-Also of one draw of the check `workload` at the server: a session with four operations.
-
-`make bench` runs it; the second table has the share of each step.
+Also of a round with what clients do more: a login, three more searches, and one draw of the check
+`workload` at the server, a session with four operations. `make bench` runs it; the second table has
+the share of each step.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -35,6 +36,8 @@ from ldaphealth.survey import SurveyContext
 from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
 
 PAIRS = 100
+ROUND, DRAW = "one round of the checks", "one draw of four operations"
+MORE = "with a login, three searches and that draw"
 LOGIN = Credentials(BindMethod.SIMPLE, "", Secret(CHECK_PASSWORD))
 PARAMS = {
     "login": LoginParams(
@@ -66,26 +69,36 @@ def main() -> None:
         peer += ["-D", CHECK_DN, "-P", CHECK_PASSWORD]
         steps: dict[str, list[float]] = {}
         in_rounds = (name for name, check in BUILT_IN.items() if check.is_in_rounds)
-        plan = [_timed(name, steps) for name in in_rounds if name != "compare"]
+        plan = [_timed(name, steps) for name in in_rounds if name not in {"compare", "login"}]
+        searches = [replace(_timed("search", {}), alias=f"search{n}") for n in range(3)]
+        more = [*plan[:-1], _timed("login", steps), *searches, plan[-1]]  # unbind is the last
         draw = Draw(server)
-        measured: dict[str, list[float]] = {
-            "one round of all checks": [],
-            "one draw of four operations": [],
-            "check_ldap": [],
-        }
+        measured: dict[str, list[float]] = {name: [] for name in (ROUND, DRAW, MORE, "check_ldap")}
         for _ in range(PAIRS):
-            measured["one draw of four operations"].append(draw.seconds())
-            started = process_time()
-            seen = probe_server(server, plan, Deadline.after(5.0))
-            measured["one round of all checks"].append(process_time() - started)
-            failures = [each.failure for each in seen if each.failure]
-            assert not failures, failures
+            measured[ROUND].append(_round_seconds(server, plan))
+            measured[DRAW].append(draw.seconds())
+            measured[MORE].append(_round_seconds(server, more) + measured[DRAW][-1])
             measured["check_ldap"].append(process_seconds(peer))
     table(measured, "check_ldap")
+    ratio = _median_ratio(measured[MORE], measured[ROUND])
+    print(f"{ROUND} {MORE}: {ratio:.2f} times as much")
     whole = sum(statistics.median(each) for each in steps.values())
     for name, seconds in steps.items():
         median = statistics.median(seconds)
         print(f"  {name:20} {median * 1e3:6.2f} ms {median / whole:6.0%}")
+
+
+def _round_seconds(server: Server, plan: Sequence[ConfiguredCheck]) -> float:
+    started = process_time()
+    seen = probe_server(server, plan, Deadline.after(5.0))
+    spent = process_time() - started
+    failures = [each.failure for each in seen if each.failure]
+    assert not failures, failures
+    return spent
+
+
+def _median_ratio(these: Sequence[float], those: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(these, those, strict=True))
 
 
 class Draw:
