@@ -8,9 +8,16 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ldaphealth.model import State, Trust
+from ldaphealth.text.result_words import is_result_code
 
 OK, WARNING, CRITICAL, UNKNOWN = ((state,) for state in State)
 BOTH = (State.WARNING, State.CRITICAL)
+REMOVES = {
+    Trust.HARD: "hard",
+    Trust.SOFT: "soft",
+    Trust.EXPECTATION: "expectation",
+    Trust.INFORMATIVE: "no",
+}
 SESSION = ("connect", "bind", "search", "compare", "write", "login", "unbind")
 
 
@@ -27,6 +34,13 @@ class ReasonCode(Struct, frozen=True, kw_only=True):
     trusts: tuple[Trust, ...] = (Trust.SOFT,)
     means: str
     remedy: str
+
+    @property
+    def removes(self) -> str:
+        """Return how it may remove a server: the trusts in words, or `no`."""
+        if State.CRITICAL not in self.states:
+            return "no"
+        return ", ".join(REMOVES[each] for each in self.trusts if each is not Trust.LOCAL)
 
 
 REASON_CODES: tuple[ReasonCode, ...] = (
@@ -727,3 +741,20 @@ RESULT_CODE = ReasonCode(
     means="the result code of the operation; `resultCode` and its number if the RFC has no name",
     remedy="RFC 4511 A.2 has the meaning, the server's log the cause",
 )
+
+ROWS = {row.code: row for row in REASON_CODES}
+
+
+def row_of(code: str) -> ReasonCode | None:
+    """Return the row of a code such as `timeout` or, with any check before it, `bind.timeout`.
+
+    None: it is a code of a check of another package, or not a code.
+    """
+    own = code.rpartition(".")[2]
+    return ROWS.get(own) or (RESULT_CODE if is_result_code(own) else None)
+
+
+def remedy_of(code: str) -> str:
+    """Return what to do about a code, as `row_of` takes it; empty if no row has it."""
+    row = row_of(code)
+    return row.remedy if row else ""
