@@ -61,7 +61,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the server closed or reset the connection during an operation",
         remedy="read the server's log for a crash or a limit on connections, and that of a "
         "firewall or balancer between. A port that expects the PROXY protocol closes each "
-        "connection without it, and any other port each with it: `proxy_protocol`",
+        "connection without it, and any other port each with it: `proxy_protocol`. A port of "
+        "LDAPS closes one without TLS: `ldaps://`",
     ),
     ReasonCode(
         code="timeout",
@@ -94,7 +95,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the TLS handshake broke without an alert. UNKNOWN if a file of `tls` cannot be "
         "loaded",
         remedy="`openssl s_client -connect HOST:636` shows the handshake (for StartTLS: port 389 "
-        "and `-starttls ldap`); `ldaphealth config check` reads the files",
+        "and `-starttls ldap`); `ldaphealth config check` reads the files. A port "
+        "without TLS breaks it, too: `ldap://` with `start_tls`",
     ),
     ReasonCode(
         code="tls_refused",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# They follow "refused ...: ": what the server says, and the likely cause.
+# What the server says, and the likely cause.
 RESULT_WORDS: Mapping[str, str] = {
     "operationsError": "it was not in a state to do this",
     "protocolError": "it does not understand the request",
@@ -70,5 +70,5 @@ def is_result_code(code: str) -> bool:
 
 
 def result_words(name: str) -> str:
-    """Return what a server says with this result code: words, with the code in parentheses."""
-    return f"{RESULT_WORDS.get(name, UNKNOWN_WORDS)} ({name})"
+    """Return what a server says with the result code of this name, without the name."""
+    return RESULT_WORDS.get(name, UNKNOWN_WORDS)
