@@ -77,6 +77,7 @@ def test_every_result_code_of_ldap_has_a_remedy(name: str) -> None:
 
 def test_a_code_of_another_package_has_none() -> None:
     assert remedy_of("theirs.broken") == ""
+    assert row_of("bind.123") is None
     assert row_of("resultCode4097") is RESULT_CODE
 
 

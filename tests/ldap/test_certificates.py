@@ -168,7 +168,9 @@ def test_start_tls_never_falls_back_to_clear_text(node_without_tls: Node, trusti
     failure = refusal(node_without_tls.uri, CHECK, tls)
 
     assert (failure.kind, failure.result_code) == (FailureKind.RESULT, "protocolError")
-    assert failure.detail.startswith("StartTLS failed: it does not understand the request (")
+    assert failure.detail.startswith(
+        "StartTLS failed: the server does not understand the request ("
+    )
     assert not failure.is_local
 
 

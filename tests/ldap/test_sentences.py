@@ -35,8 +35,8 @@ CLOSED = "the server closed the connection during the bind as anonymous"
             ANONYMOUS,
             Result(53, "operation restricted"),
             (
-                "the modification of cn=c,dc=example as anonymous failed: its settings forbid it, "
-                "or its database is read-only (unwillingToPerform: operation restricted)"
+                "the modification of cn=c,dc=example as anonymous failed: the server's settings "
+                "forbid it, or its database is read-only (unwillingToPerform: operation restricted)"
             ),
         ),
         (
@@ -53,7 +53,7 @@ CLOSED = "the server closed the connection during the bind as anonymous"
             CHECK,
             Result(2, "unsupported\nextended"),
             (
-                "StartTLS failed: it does not understand the request "
+                "StartTLS failed: the server does not understand the request "
                 "(protocolError: unsupported\\nextended)"
             ),
         ),
