@@ -8,9 +8,16 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ldaphealth.model import State, Trust
+from ldaphealth.text.result_words import is_result_code
 
 OK, WARNING, CRITICAL, UNKNOWN = ((state,) for state in State)
 BOTH = (State.WARNING, State.CRITICAL)
+REMOVES = {
+    Trust.HARD: "hard",
+    Trust.SOFT: "soft",
+    Trust.EXPECTATION: "expectation",
+    Trust.INFORMATIVE: "no",
+}
 SESSION = ("connect", "bind", "search", "compare", "write", "login", "unbind")
 
 
@@ -27,6 +34,13 @@ class ReasonCode(Struct, frozen=True, kw_only=True):
     trusts: tuple[Trust, ...] = (Trust.SOFT,)
     means: str
     remedy: str
+
+    @property
+    def removes(self) -> str:
+        """Return how it may remove a server: the trusts in words, or `no`."""
+        if State.CRITICAL not in self.states:
+            return "no"
+        return ", ".join(REMOVES[each] for each in self.trusts if each is not Trust.LOCAL)
 
 
 REASON_CODES: tuple[ReasonCode, ...] = (
@@ -47,7 +61,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the server closed or reset the connection during an operation",
         remedy="read the server's log for a crash or a limit on connections, and that of a "
         "firewall or balancer between. A port that expects the PROXY protocol closes each "
-        "connection without it, and any other port each with it: `proxy_protocol`",
+        "connection without it, and any other port each with it: `proxy_protocol`. A port of "
+        "LDAPS closes one without TLS: `ldaps://`",
     ),
     ReasonCode(
         code="timeout",
@@ -80,7 +95,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the TLS handshake broke without an alert. UNKNOWN if a file of `tls` cannot be "
         "loaded",
         remedy="`openssl s_client -connect HOST:636` shows the handshake (for StartTLS: port 389 "
-        "and `-starttls ldap`); `ldaphealth config check` reads the files",
+        "and `-starttls ldap`); `ldaphealth config check` reads the files. A port "
+        "without TLS breaks it, too: `ldap://` with `start_tls`",
     ),
     ReasonCode(
         code="tls_refused",
@@ -727,3 +743,20 @@ RESULT_CODE = ReasonCode(
     means="the result code of the operation; `resultCode` and its number if the RFC has no name",
     remedy="RFC 4511 A.2 has the meaning, the server's log the cause",
 )
+
+ROWS = {row.code: row for row in REASON_CODES}
+
+
+def row_of(code: str) -> ReasonCode | None:
+    """Return the row of a code such as `timeout` or, with any check before it, `bind.timeout`.
+
+    None: it is a code of a check of another package, or not a code.
+    """
+    own = code.rpartition(".")[2]
+    return ROWS.get(own) or (RESULT_CODE if is_result_code(own) else None)
+
+
+def remedy_of(code: str) -> str:
+    """Return what to do about a code, as `row_of` takes it; empty if no row has it."""
+    row = row_of(code)
+    return row.remedy if row else ""

@@ -10,16 +10,9 @@ from pathlib import Path
 
 from written_document import below_mark, write_or_check
 
-from ldaphealth.model import State, Trust
 from ldaphealth.reason_codes import REASON_CODES, RESULT_CODE, ReasonCode
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "verdicts.md"
-REMOVES = {
-    Trust.HARD: "hard",
-    Trust.SOFT: "soft",
-    Trust.EXPECTATION: "expectation",
-    Trust.INFORMATIVE: "no",
-}
 
 
 def reference() -> str:
@@ -37,17 +30,11 @@ def _line(reason: ReasonCode) -> str:
         code,
         ", ".join(reason.checks) or "all",
         ", ".join(each.name for each in reason.states),
-        _removes(reason),
+        reason.removes,
         reason.means,
         reason.remedy,
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _removes(reason: ReasonCode) -> str:
-    if State.CRITICAL not in reason.states:
-        return "no"
-    return ", ".join(REMOVES[each] for each in reason.trusts if each is not Trust.LOCAL)
 
 
 if __name__ == "__main__":

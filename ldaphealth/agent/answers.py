@@ -31,7 +31,8 @@ from ldaphealth.control.requests import (
 from ldaphealth.guard import Override, ServerMemory
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import AnyObservation, Server, Snapshot
+from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State
+from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, snapshot_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError, baseline_document
@@ -169,7 +170,7 @@ class Answers:
                 *map(_observation_document, pool.latest.get(server.id, ())),
                 *map(_observation_document, pool.surveyed.get(server.id, {}).values()),
             ],
-            "judged": [finding_document(finding) for finding in verdict.findings],
+            "judged": [_judged_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
@@ -231,6 +232,12 @@ def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds)
         settle=settle,
         held_by=held_by,
     )
+
+
+def _judged_document(finding: Finding) -> dict[str, object]:
+    """Return a finding with what to do about it, which is empty if it is OK."""
+    remedy = "" if finding.state is State.OK else remedy_of(finding.code)
+    return finding_document(finding) | {"remedy": remedy}
 
 
 def _observation_document(observation: AnyObservation) -> dict[str, Any]:

@@ -22,6 +22,7 @@ COMMANDS = {  # the module and the function of each command
     "agent": "ldaphealth.cli.agent:agent_command",
     "status": "ldaphealth.cli.operate:status_command",
     "explain": "ldaphealth.cli.operate:explain_command",
+    "reasons": "ldaphealth.cli.reasons:reasons_command",
     "history": "ldaphealth.cli.operate:history_command",
     "drain": "ldaphealth.cli.operate:drain_command",
     "undrain": "ldaphealth.cli.operate:undrain_command",

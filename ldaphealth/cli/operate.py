@@ -127,8 +127,8 @@ def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> N
 def explain_command(server: str, at: str | None, socket: Path, form: str) -> None:
     """Show why a server is in or out of service.
 
-    It prints the observations of the latest round, the findings, the state of the guard, and the
-    verdict. With --at it prints the verdict only.
+    It prints the observations of the latest round, the findings and what to do about them, the
+    state of the guard, and the verdict. With --at it prints the verdict and what to do only.
 
     \b
     Examples:
@@ -144,7 +144,8 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
             hint = f"`ldaphealth history {server}` lists its verdicts"
             raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
         document = changes[0]
-        lines = [f"since {document['at']}", *_verdict_lines(document["verdict"])]
+        verdict = document["verdict"]
+        lines = [f"since {document['at']}", *_verdict_lines(verdict, has_remedies=True)]
     click.echo(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
 
 
@@ -306,6 +307,7 @@ def explanation_lines(document: Mapping[str, Any]) -> list[str]:
     for finding in document["judged"]:
         code = f"{finding['check']}.{finding['code']}"
         lines.append(f"  {finding['state']:9} {code}: {finding['summary']} ({finding['trust']})")
+        lines += _remedy_lines(code, finding["state"])
     return [
         *lines,
         *_by_hand_lines(document["seen"]),
@@ -315,6 +317,14 @@ def explanation_lines(document: Mapping[str, Any]) -> list[str]:
         "",
         *_verdict_lines(document["verdict"]),
     ]
+
+
+def _remedy_lines(code: str, state: str) -> list[str]:
+    """Return what to do about a finding or reason that is not OK; nothing if that is not known."""
+    from ldaphealth.reason_codes import remedy_of
+
+    remedy = "" if state == "OK" else remedy_of(code)
+    return [f"            what to do: {remedy}"] if remedy else []
 
 
 def _by_hand_lines(seen: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -372,14 +382,19 @@ def _service_text(verdict: Mapping[str, Any]) -> str:
     return "draining" if verdict["draining"] else "OUT of service"
 
 
-def _verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
+def _verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> list[str]:
+    """Return a verdict and its reasons, with what to do about each if no findings are above."""
     held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
     head = (
         f"VERDICT  {verdict['server']} {_service_text(verdict)}, weight {verdict['weight']}{held}"
     )
     reasons = [
-        f"  {reason['state']:9} {reason['code']}: {reason['summary']}"
+        line
         for reason in verdict["reasons"]
+        for line in (
+            f"  {reason['state']:9} {reason['code']}: {reason['summary']}",
+            *(_remedy_lines(reason["code"], reason["state"]) if has_remedies else ()),
+        )
     ]
     return [head, *reasons]
 

@@ -201,7 +201,7 @@ class Accounts:
         """Return why the session must not bind now. None: it binds, and calls `end`."""
         with self._changed:
             account = self._account(server)
-            until = self._now() + min(MOST_WAIT_SECONDS, WAIT_PART * deadline.left("bind"))
+            until = self._now() + min(MOST_WAIT_SECONDS, WAIT_PART * deadline.left("the bind"))
             while True:
                 now = self._now()
                 turn = account.turn(server.id, now, may_wait=now < until)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from ldaphealth.clocks import RunningSeconds
 from ldaphealth.model import Failure, FailureKind
+from ldaphealth.text.printable import printable
 
 
 class SessionError(Exception):
@@ -43,6 +44,6 @@ class Deadline(Struct, frozen=True):
         return left
 
     def passed(self, doing: str) -> SessionError:
-        """Return the error for a passed deadline; `doing` is what was waited for."""
-        detail = f"no answer within {self.seconds:g} s: {doing}"
+        """Return the error for a passed deadline; `doing` is what was requested."""
+        detail = printable(f"no answer within {self.seconds:g} s to {doing}")
         return SessionError(Failure(FailureKind.TIMEOUT, detail))

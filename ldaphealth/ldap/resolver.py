@@ -65,8 +65,8 @@ def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
         lookup = _lookups.start(endpoint)
     except RuntimeError as error:
         raise _failed(f"cannot resolve {endpoint.host} on this host: {error}") from error
-    if not wait([lookup], deadline.left(f"resolving {endpoint.host}")).done:
-        raise _failed(f"no answer within {deadline.seconds:g} s: resolving {endpoint.host}")
+    if not wait([lookup], deadline.left(f"the look-up of {endpoint.host}")).done:
+        raise _failed(f"no answer within {deadline.seconds:g} s to the look-up of {endpoint.host}")
     answer = lookup.result()
     if isinstance(answer, OSError):
         raise _failed(f"cannot resolve {endpoint.host}: {answer.strerror}") from answer

@@ -26,10 +26,12 @@ from ldaphealth.ldap.password_policy import (
 )
 from ldaphealth.ldap.read_only import ReadOnlySession
 from ldaphealth.ldap.resolver import resolve
+from ldaphealth.ldap.sentences import START_TLS, bind_by, on, refused_sentence, wrong_port
 from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
 from ldaphealth.model import BindMethod, Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
+from ldaphealth.text.result_words import result_words
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
 ANY = "(objectClass=*)"
@@ -113,13 +115,15 @@ class Session:
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
         transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
         if self.server.proxy_protocol or endpoint.has_proxy_protocol:
-            self._timed("connect", lambda: transport.send(PROXY_LOCAL, "PROXY protocol header"))
+            self._timed(
+                "connect", lambda: transport.send(PROXY_LOCAL, "the header of the PROXY protocol")
+            )
         self._message_id, self._ended_by = 0, None
         tls = self.server.tls
         if tls.start_tls:
             request = codec.start_tls_request()
             self._expect_success(
-                FailureKind.RESULT, "start_tls", request, codec.EXTENDED, fatal=True
+                FailureKind.RESULT, "start_tls", request, codec.EXTENDED, START_TLS, fatal=True
             )
         if tls.start_tls or endpoint.is_tls:
             name = self.server.server_name or endpoint.host
@@ -137,7 +141,8 @@ class Session:
             self._end(error.failure)  # else the checks that follow run as anonymous, and fail
             raise
         if self.server.credentials.method is not BindMethod.SIMPLE:
-            self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, fatal=True)
+            what = bind_by(self.server.credentials)
+            self._expect_success(FailureKind.BIND, "bind", request, codec.BIND, what, fatal=True)
             return NOTHING
         try:
             refused = self.accounts.begin(self.server, self.deadline)
@@ -152,14 +157,17 @@ class Session:
         raise SessionError(refused)
 
     def _bind_exchange(self, request: bytes) -> BindExchange:
-        return lambda controls: self._exchange("bind", request, codec.BIND, controls=controls)
+        what = bind_by(self.server.credentials)
+        return lambda controls: self._exchange(
+            "bind", request, codec.BIND, controls=controls, what=what
+        )
 
     def _request_root_dse(self) -> None:
         """Have the server answer a search; SessionError without LDAP service."""
         request = self._request(codec.search_request, "", "base", ANY, (NO_ATTRIBUTES,), 0)
         result, _ = self._exchange("search", request, codec.DONE, lambda _: None)
         if result.code_name in ("busy", "unavailable"):
-            raise self._refused(FailureKind.RESULT, "search of the root DSE", result)
+            raise self._refused(FailureKind.RESULT, "the search of the root DSE", result)
 
     def search(
         self,
@@ -179,10 +187,11 @@ class Session:
             codec.search_request, base, scope, filter_text, (*attributes,), size_limit
         )
         entries: list[tuple[str, Attributes]] = []
-        result, _ = self._exchange("search", request, codec.DONE, _appending_to(entries))
+        what = on("search below", base)
+        result, _ = self._exchange("search", request, codec.DONE, _appending_to(entries), what=what)
         full = result.code == codec.SIZE_LIMIT_EXCEEDED and 0 < size_limit <= len(entries)
         if result.code != codec.SUCCESS and not full:
-            raise self._refused(FailureKind.RESULT, f"search below {base!r}", result)
+            raise self._refused(FailureKind.RESULT, what, result)
         if len(attributes) == 1 and is_attribute(attributes[0]):
             name = attributes[0].lower()
             return tuple((dn, found.all_as(name)) for dn, found in entries)
@@ -198,7 +207,7 @@ class Session:
         request = self._request(
             codec.search_request, base, scope, filter_text, (NO_ATTRIBUTES,), size_limit
         )
-        counted = 0
+        counted, what = 0, on("search below", base)
 
         def count_entry(_: OctetsEntry) -> None:
             nonlocal counted
@@ -206,7 +215,7 @@ class Session:
 
         try:
             with self._connected().extra_bytes(size_limit * COUNTED_ENTRY_BYTES):
-                result, _ = self._exchange("search", request, codec.DONE, count_entry)
+                result, _ = self._exchange("search", request, codec.DONE, count_entry, what=what)
         except SessionError as error:
             if error.failure.kind is not FailureKind.TOO_LARGE or not 0 < counted <= size_limit:
                 raise
@@ -216,7 +225,7 @@ class Session:
         is_limit = result.code in (codec.SIZE_LIMIT_EXCEEDED, codec.ADMIN_LIMIT_EXCEEDED)
         limited = counted > 0 and is_limit
         if result.code != codec.SUCCESS and not limited:
-            raise self._refused(FailureKind.RESULT, f"search below {base!r}", result)
+            raise self._refused(FailureKind.RESULT, what, result)
         return Count(counted, limited, limited_by_server=limited and counted < size_limit)
 
     def search_once(
@@ -253,7 +262,7 @@ class Session:
         SessionError with sizeLimitExceeded follows the entries that were sent.
         """
         request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
-        cookie, empty = b"", 0
+        cookie, empty, what = b"", 0, on("search below", base)
         while empty < MOST_EMPTY_PAGES:
             entries: list[T] = []
             controls = self._request(codec.page_controls, page_size, cookie)
@@ -261,11 +270,11 @@ class Session:
             def keep(entry: OctetsEntry, entries: list[T] = entries) -> None:
                 entries.append(reduced(entry))
 
-            result, returned = self._exchange("search", request, codec.DONE, keep, controls)
+            result, returned = self._exchange("search", request, codec.DONE, keep, controls, what)
             if entries:
                 yield tuple(entries)
             if result.code != codec.SUCCESS:
-                raise self._refused(FailureKind.RESULT, f"search below {base!r}", result)
+                raise self._refused(FailureKind.RESULT, what, result)
             cookie = self._decoded(codec.cookie, returned)
             if not cookie:
                 return
@@ -317,9 +326,10 @@ class Session:
     def compare(self, dn: str, attribute: str, value: str) -> bool:
         """Return whether the entry holds the value (RFC 4511 4.10)."""
         request = self._request(codec.compare_request, dn, attribute, value)
-        result, _ = self._exchange("compare", request, codec.COMPARE)
+        what = on("compare on", dn)
+        result, _ = self._exchange("compare", request, codec.COMPARE, what=what)
         if result.code not in (codec.COMPARE_TRUE, codec.COMPARE_FALSE):
-            raise self._refused(FailureKind.RESULT, f"compare on {dn!r}", result)
+            raise self._refused(FailureKind.RESULT, what, result)
         return result.code == codec.COMPARE_TRUE
 
     def who_am_i(self) -> str | None:
@@ -329,12 +339,13 @@ class Session:
         the server does not know the operation (RFC 4511 4.12).
         """
         request = self._request(codec.who_am_i_request)
-        result, _ = self._exchange("whoami", request, codec.EXTENDED)
+        what = "the operation Who am I? (RFC 4532)"
+        result, _ = self._exchange("whoami", request, codec.EXTENDED, what=what)
         self.counts["extended"] = self.counts.get("extended", 0) + 1
         if result.code == codec.PROTOCOL_ERROR:
             return None
         if result.code != codec.SUCCESS:
-            raise self._refused(FailureKind.RESULT, "who am I (RFC 4532)", result)
+            raise self._refused(FailureKind.RESULT, what, result)
         return result.value.decode("utf-8", "replace")
 
     def read_only(self) -> ReadOnlySession:
@@ -344,7 +355,8 @@ class Session:
     def replace(self, dn: str, attribute: str, value: str) -> None:
         """Replace all values of the attribute by this one."""
         request = self._request(codec.modify_request, dn, attribute, value)
-        self._expect_success(FailureKind.RESULT, "modify", request, codec.MODIFY)
+        what = on("modification of", dn)
+        self._expect_success(FailureKind.RESULT, "modify", request, codec.MODIFY, what)
 
     def replace_and_read(
         self, dn: str, attribute: str, value: str, wanted: Sequence[str]
@@ -357,7 +369,12 @@ class Session:
         request = self._request(codec.modify_request, dn, attribute, value)
         control = self._request(codec.post_read, (*wanted,))
         returned = self._expect_success(
-            FailureKind.RESULT, "modify", request, codec.MODIFY, controls=control
+            FailureKind.RESULT,
+            "modify",
+            request,
+            codec.MODIFY,
+            on("modification of", dn),
+            controls=control,
         )
         found = self._decoded(codec.post_read_entry, returned)
         return self.read(dn, wanted) if found is None else found[1]
@@ -365,7 +382,8 @@ class Session:
     def add(self, dn: str, attributes: Mapping[str, Sequence[str]]) -> None:
         """Add an entry."""
         request = self._request(codec.add_request, dn, attributes)
-        self._expect_success(FailureKind.RESULT, "add", request, codec.ADD)
+        what = on("addition of", dn)
+        self._expect_success(FailureKind.RESULT, "add", request, codec.ADD, what)
 
     def certificate(self) -> Certificate | None:
         """Return the certificate of the TLS handshake; None without TLS."""
@@ -402,13 +420,23 @@ class Session:
         try:
             return run()
         except SessionError as error:
-            error.failure = replace(error.failure, answered=self._has_answer)
+            error.failure = replace(
+                error.failure,
+                detail=error.failure.detail + self._port_hint(error.failure),
+                answered=self._has_answer,
+            )
             self._end(error.failure)
             raise
         finally:
             spent = max(0.0, self.deadline.now() - started)
             for times in (self.timings, self.totals):
                 times[operation] = times.get(operation, 0.0) + spent
+
+    def _port_hint(self, failure: Failure) -> str:
+        """Return the end of a sentence on a server that has sent no LDAP, by its port."""
+        if self._has_answer or self._transport is None:
+            return ""
+        return wrong_port(parse_uri(self.server.uri), failure)
 
     def _request(self, encode: Callable[..., bytes], *arguments: Any) -> bytes:
         """Encode a request; if it cannot be encoded, the settings are wrong."""
@@ -425,24 +453,26 @@ class Session:
         body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
         return ber.element(ber.SEQUENCE, body)
 
-    def _exchange(
+    def _exchange(  # noqa: PLR0913, PLR0917  all of one operation
         self,
         operation: str,
         request: bytes,
         final: int,
         receive_entry: Callable[[OctetsEntry], None] | None = None,
         controls: bytes = b"",
+        what: str = "",
     ) -> tuple[Result, Controls]:
         """Send one request; return the result and the controls of its final response.
 
+        `operation` is its name in the timings, `what` are the words for it in a sentence.
         `receive_entry` gets each SearchResultEntry; only a search has them.
         """
-        transport = self._connected()
+        transport, doing = self._connected(), what or f"the {operation}"
 
         def run() -> tuple[Result, Controls]:
-            transport.send(self._envelope(request, controls), operation)
+            transport.send(self._envelope(request, controls), doing)
             while True:
-                response = self._response(transport.receive(operation))
+                response = self._response(transport.receive(doing))
                 if response.tag == final:
                     return _decoded(codec.result, response.payload), response.controls
                 if receive_entry is None or response.tag not in BETWEEN:
@@ -474,6 +504,7 @@ class Session:
         operation: str,
         request: bytes,
         final: int,
+        what: str,
         *,
         fatal: bool = False,
         controls: bytes = b"",
@@ -482,18 +513,18 @@ class Session:
 
         `fatal`: without success the session is closed.
         """
-        result, returned = self._exchange(operation, request, final, controls=controls)
+        result, returned = self._exchange(operation, request, final, controls=controls, what=what)
         if result.code != codec.SUCCESS:
-            refused = self._refused(kind, operation, result)
+            refused = self._refused(kind, what, result)
             if fatal:
                 self._end(refused.failure)
             raise refused
         return returned
 
-    def _refused(self, kind: FailureKind, doing: str, result: Result) -> SessionError:
+    def _refused(self, kind: FailureKind, what: str, result: Result) -> SessionError:
         """Return the error for a result code, with the server's message in printable form."""
-        name, message = result.code_name, result.message
-        detail = printable(f"{doing}: {name}" + (f" ({message})" if message else ""))
+        name = result.code_name
+        detail = printable(refused_sentence(what, self.server.credentials, result))
         cause = self.policy.cause
         if cause is not None and name in RESTRICTED:
             why = account_sentence(cause, self.server.credentials, self.server.uri)
@@ -553,5 +584,6 @@ def _disconnected(response: Response) -> SessionError:
         name = codec.result(response.payload).code_name
     except ValueError:
         name = ""
-    detail = f"the server closed the session: {name or 'no reason given'}"
+    why = f"{result_words(name)} ({name})" if name else "no reason given"
+    detail = f"the server closed the session: {why}"
     return SessionError(Failure(FailureKind.CONNECT, detail, name))

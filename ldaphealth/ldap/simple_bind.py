@@ -21,11 +21,11 @@ from ldaphealth.ldap.password_policy import (
     grace_sentence,
     policy_answer,
 )
+from ldaphealth.ldap.sentences import bind_by, code_and_message, refused_sentence
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
 INVALID_CREDENTIALS = "invalidCredentials"
-LONGEST_MESSAGE = 120  # of the server's message in a sentence
 # What a server may answer that does not ignore a control it does not know, as it should.
 DISLIKES_CONTROL = ("protocolError", "unavailableCriticalExtension")
 
@@ -70,16 +70,15 @@ def refused_bind(server: Server, result: Result, answer: PolicyAnswer) -> Failur
     Whatever the server says of the account, it counts as invalidCredentials: the servers of a
     cluster that refuse one account refuse it for one reason, and may word it differently.
     """
-    message = printable(result.message, LONGEST_MESSAGE)
-    said = f"bind: {result.code_name}" + (f" ({message})" if message else "")
     cause = answer.cause
     if cause is None and result.code_name == INVALID_CREDENTIALS:
         cause = REFUSED
     if cause is not None:
         return _refused_failure(
-            f"{account_sentence(cause, server.credentials, server.uri)}; {said}"
+            f"{account_sentence(cause, server.credentials, server.uri)} {code_and_message(result)}"
         )
-    detail = printable(f"{said}, as {server.credentials.dn}", LONGEST_SENTENCE)
+    sentence = refused_sentence(bind_by(server.credentials), server.credentials, result)
+    detail = printable(sentence, LONGEST_SENTENCE)
     return Failure(FailureKind.BIND, detail, result.code_name, answered=True)
 
 

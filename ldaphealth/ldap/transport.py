@@ -69,16 +69,16 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
     for position, (family, address) in enumerate(addresses):
         where = address if isinstance(address, str) else f"{address[0]} port {address[1]}"
         try:
-            left = deadline.left(f"connecting to {where}")
+            left = deadline.left(f"the connection to {where}")
         except SessionError as passed:
             raise last or passed from None
         share = replace(deadline, at=deadline.now() + left / (len(addresses) - position))
         try:
-            return _connect(family, address, share, f"connecting to {where}")
+            return _connect(family, address, share, f"the connection to {where}")
         except SessionError as error:
             last = error
         except TimeoutError:
-            last = deadline.passed(f"connecting to {where}")
+            last = deadline.passed(f"the connection to {where}")
         except OSError as error:
             failed = _connect_error(where, error, is_socket=family == socket.AF_UNIX)
             if last is None or not failed.failure.is_local:
@@ -183,7 +183,7 @@ class Transport:
         if self._buffer:  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
             raise _protocol("the server sent data in the clear before the TLS handshake")
         client = client_tls(tls)
-        doing = f"TLS handshake with {name}"
+        doing = f"the TLS handshake with {name}"
         try:
             connection = client.context.wrap_bio(
                 self._from_server, self._to_server, server_hostname=name
@@ -234,7 +234,7 @@ class Transport:
             chunk = self._io(lambda: self._read(most, doing), doing)  # noqa: B023  called now
             if not chunk:
                 raise self._broken(
-                    FailureKind.CONNECT, f"the server closed the connection: {doing}", None
+                    FailureKind.CONNECT, _broke("the server closed the connection", doing), None
                 )
             self.budget_bytes -= len(chunk)
             self._buffer += chunk
@@ -305,7 +305,7 @@ class Transport:
         except TimeoutError:
             raise self.deadline.passed(doing) from None
         except OSError as error:
-            detail = f"the connection broke: {doing}: {_reason(error)}"
+            detail = f"{_broke('the connection broke', doing)}: {_reason(error)}"
             raise self._broken(FailureKind.CONNECT, detail, error) from error
 
     def _broken(self, kind: FailureKind, detail: str, error: OSError | None) -> SessionError:
@@ -328,7 +328,7 @@ class Transport:
     def _waiting_error(self) -> ssl.SSLError | None:
         """Return the error of TLS in what the server sent before it closed the connection."""
         try:
-            while self._read(CHUNK_BYTES, "reading why the connection broke"):
+            while self._read(CHUNK_BYTES, "the last message"):
                 pass
         except ssl.SSLError as error:
             return error
@@ -362,6 +362,11 @@ def frame_bytes(buffer: bytes | bytearray) -> int | None:
     if len(buffer) < 2 + octets:
         return None
     return 2 + octets + int.from_bytes(buffer[2 : 2 + octets], "big")
+
+
+def _broke(how: str, doing: str) -> str:
+    """Return that the connection ended, and during what; a DN in it may be hostile."""
+    return printable(f"{how} during {doing}")
 
 
 def _protocol(detail: str) -> SessionError:

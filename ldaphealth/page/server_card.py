@@ -16,6 +16,7 @@ from ldaphealth.live.live_state import LiveServer
 from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot
+from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks.summary import explained_code, remark
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
@@ -39,13 +40,15 @@ class CardOverride(Struct, frozen=True):
 class CardRow(Struct, frozen=True):
     """A reason, or the finding of one check: `state` is ok, warning, critical or unknown.
 
-    `remark` is the effect of a reason that does not remove its server, or "".
+    `remark` is the effect of a reason that does not remove its server, or "". `remedy` is what to
+    do about a reason, or "".
     """
 
     name: str
     state: str
     sentence: str
     remark: str = ""
+    remedy: str = ""
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -113,6 +116,7 @@ def _reason_rows(verdict: Verdict) -> tuple[CardRow, ...]:
             each.state.name.lower(),
             printable(each.summary),
             remark(verdict, each),
+            remedy_of(each.code),
         )
         for each in verdict.reasons[:MOST_ROWS]
     )

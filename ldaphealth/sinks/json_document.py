@@ -15,6 +15,7 @@ from msgspec import ValidationError, convert
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
+from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.printable import printable
 
@@ -120,6 +121,7 @@ def _reason(reason: Reason) -> dict[str, object]:
         "state": reason.state.name,
         "effect": reason.effect.value,
         "removes": reason.removes,
+        "remedy": remedy_of(reason.code),
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a hint with the most similar known name, or with all names if none is similar.
+
+    `otherwise` stands in place of all names, where they are too many.
 
     It is the end of a message, such as `; did you mean ldap1?`, or empty if no name is known.
     """
@@ -16,4 +18,6 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(name, known, 1)
     if found:
         return f"; did you mean {found[0]}?"
+    if otherwise:
+        return f"; {otherwise}"
     return f"; there are {', '.join(known)}" if known else ""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.cli.operate import _by_hand_lines, _share_lines, _verdict_lines
+from ldaphealth.cli.operate import (
+    _by_hand_lines,
+    _remedy_lines,
+    _share_lines,
+    _verdict_lines,
+)
 from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.reason_codes import ROWS
 
 
 @pytest.mark.parametrize(
@@ -57,3 +63,35 @@ def test_operations_of_a_workload_are_shown_as_commands() -> None:
         "  staff b: ldapcompare ...",
     ]
     assert _by_hand_lines(seen[:1]) == []
+
+
+@pytest.mark.parametrize("code", ["bind.timeout", "staff.entries"])
+def test_what_to_do_is_below_a_finding(code: str) -> None:
+    remedy = ROWS[code.partition(".")[2]].remedy
+
+    assert _remedy_lines(code, "CRITICAL") == [f"            what to do: {remedy}"]
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [("bind.ok", "OK"), ("monitor.idle", "OK"), ("theirs.broken", "CRITICAL")]
+)
+def test_nothing_is_below_what_is_well_or_of_another_package(code: str, state: str) -> None:
+    assert _remedy_lines(code, state) == []
+
+
+def test_a_verdict_of_the_past_has_what_to_do_below_each_reason() -> None:
+    reason = {"state": "CRITICAL", "code": "bind.timeout", "summary": "no answer"}
+    verdict = {
+        "server": "c/a",
+        "in_service": True,
+        "draining": False,
+        "weight": 7,
+        "held_by": "",
+        "reasons": [reason],
+    }
+
+    assert len(_verdict_lines(verdict)) == 2
+    assert _verdict_lines(verdict, has_remedies=True)[1:] == [
+        "  CRITICAL  bind.timeout: no answer",
+        f"            what to do: {ROWS['timeout'].remedy}",
+    ]

@@ -168,7 +168,9 @@ def test_start_tls_never_falls_back_to_clear_text(node_without_tls: Node, trusti
     failure = refusal(node_without_tls.uri, CHECK, tls)
 
     assert (failure.kind, failure.result_code) == (FailureKind.RESULT, "protocolError")
-    assert "start_tls" in failure.detail
+    assert failure.detail.startswith(
+        "StartTLS failed: the server does not understand the request ("
+    )
     assert not failure.is_local
 
 
@@ -176,6 +178,7 @@ def test_ldaps_to_a_port_that_speaks_ldap_fails(node: Node, trusting: Tls) -> No
     failure = refusal(node.uri.replace("ldap:", "ldaps:"), CHECK, trusting)
 
     assert failure.kind in {FailureKind.TLS, FailureKind.CONNECT}
+    assert "write ldap:// in the URI, with StartTLS" in failure.detail
 
 
 def test_ldap_to_a_port_that_speaks_ldaps_fails(node: Node) -> None:

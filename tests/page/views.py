@@ -35,7 +35,7 @@ ROUND_SECONDS = 20.0
 HOUR_SECONDS = 3_600.0
 HOLDS_SECONDS = 16.0
 CHECKS = {"connect": 0.0004, "bind": 0.0011, "search": 0.0017, "write": 0.0042}
-TIMEOUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s: bind")
+TIMEOUT = Failure(FailureKind.TIMEOUT, "no answer within 5 s to the bind as cn=check")
 SLOW_SINCE_SECONDS = 900.0  # before the end, on the one that is slow
 
 HEALTH = convert(
@@ -112,7 +112,7 @@ def silent(server: str) -> Verdict:
         check="bind",
         state=State.CRITICAL,
         code="timeout",
-        summary="no answer within 5 s: bind",
+        summary="no answer within 5 s to the bind as cn=check",
         metrics=(),
         trust=Trust.HARD,
     )

@@ -274,6 +274,10 @@ def test_explain_tells_what_was_seen_judged_and_guarded(agent: RunningAgent) -> 
     document = json.loads(agent.run("explain", "c/ldap2", "--format", "json").stdout)
 
     assert "write.unwillingToPerform" in text
+    assert "what to do: on the server: `olcReadOnly`" in text
+    remedies = {each["check"]: each["remedy"] for each in document["judged"]}
+    assert remedies["connect"] == ""
+    assert "olcReadOnly" in remedies["write"]
     assert "OUT of service" in text
     assert document["seen"][0]["check"] == "connect"
 
