@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -101,7 +102,9 @@ def proxied(
     found = Proxied(cluster, directory, *reserved.ports)
     schemes = {"pldap": found.proxied, "pldaps": found.proxied_tls, "ldap": found.plain}
     urls = tuple(f"{scheme}://{HOST}:{port}" for scheme, port in schemes.items())
-    slapd = Slapd(slapd_for(cluster.directory), cluster.directory / "proxied", urls)
+    # A new directory: a worker may set the fixture up again, for a test of another one.
+    own = Path(tempfile.mkdtemp(prefix="proxied-", dir=cluster.directory))
+    slapd = Slapd(slapd_for(cluster.directory), own, urls)
     assert cluster.authority
     files = cluster.authority.issue("proxied", (HOST,))
     conf = SLAPD.format(
