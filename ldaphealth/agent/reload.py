@@ -38,7 +38,7 @@ class SettingsFile:
 
 def log_warnings(settings: Settings) -> None:
     """Log what works and is not safe, at a start and after a reload."""
-    for line in passwords_in_clear(settings):
+    for line in passwords_in_clear(settings.clusters.values()):
         log.warning("not safe", extra={"warning": line})
 
 

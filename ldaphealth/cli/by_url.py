@@ -54,7 +54,7 @@ def _servers(uris: Iterable[str], options: UrlOptions) -> tuple[Server, ...]:
     except ValueError as error:
         raise click.UsageError(f"--base: {error}") from error
     credentials = credentials_of(options.bind_dn, options.password_file)
-    tls = Tls(start_tls=options.start_tls, ca_file=options.ca_file)
+    tls = Tls(start_tls=options.start_tls or None, ca_file=options.ca_file)
     servers: dict[str, Server] = {}
     for uri in uris:
         endpoint = _endpoint(uri, start_tls=options.start_tls)

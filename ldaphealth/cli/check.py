@@ -25,6 +25,7 @@ from ldaphealth.text.ascii_line import ascii_line
 if TYPE_CHECKING:
     from ldaphealth.cli.selection import Selection
 
+CLEAR_TEXT_REMEDY = "add --start-tls, or write ldaps:// in the URL"
 GRACE_SECONDS = 2.0
 
 
@@ -120,6 +121,8 @@ def check_command(**given: Any) -> None:
       ldaphealth check --base dc=example,dc=com ldap://ldap1 ldap://ldap2
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     arguments, selection = _parse(given)
+    if arguments.of_urls.bind_dn:
+        _warn_of_clear_text(selection)
     _check_and_print(arguments, selection)
 
 
@@ -138,6 +141,14 @@ def _parse(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
         click.echo(_error_line(sink, error.format_message()))
         sys.exit(BAD_INPUT)
     return arguments, selection
+
+
+def _warn_of_clear_text(selection: Selection) -> None:
+    """Warn on standard error if the password of the options goes to a server in the clear."""
+    from ldaphealth.config.cleartext import passwords_in_clear
+
+    for warning in passwords_in_clear(selection.clusters, CLEAR_TEXT_REMEDY):
+        click.echo(f"ldaphealth: warning: {warning}", err=True)
 
 
 def _check_and_print(arguments: CheckArguments, selection: Selection) -> NoReturn:

@@ -68,7 +68,7 @@ def _warnings(settings: Settings) -> Iterator[str]:
 
     That is a client certificate that has expired, or will in three weeks.
     """
-    yield from passwords_in_clear(settings)
+    yield from passwords_in_clear(settings.clusters.values())
     servers = [each for cluster in settings.clusters.values() for each in cluster.servers]
     for tls in dict.fromkeys(each.tls for each in servers if each.tls.certificate_file):
         expires = client_tls(tls).certificate_expires

@@ -14,8 +14,7 @@ import click
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.options import complete, config_option, format_option
-from ldaphealth.csn import CSN, CSNError
-from ldaphealth.csn import parse as parse_csn
+from ldaphealth.csn import CSN, CSNError, find_all
 from ldaphealth.text.duration import duration
 
 NEWER = """\
@@ -47,14 +46,16 @@ def csn_command() -> None:
 def csn_parse_command(values: tuple[str, ...], form: str) -> None:
     """Print the parts of each CSN.
 
-    These are the time and its age, the count, the server ID and the modification number.
+    These are the time and its age, the count, the server ID and the modification number. A VALUE
+    may be a line of LDIF, a sync cookie or a line of a log: all CSNs in it are printed.
 
     \b
-    Example:
+    Examples:
       ldaphealth csn parse '20261123101500.123456Z#000000#001#000000'
+      ldaphealth csn parse "$(ldapsearch -LLL ... contextCSN)"
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     now = datetime.now(UTC)
-    positions = [read_csn(value) for value in values]
+    positions = [position for value in values for position in read_csns(value)]
     if form == "json":
         click.echo(json.dumps([describe(position, now) for position in positions], indent=2))
     else:
@@ -118,12 +119,20 @@ def csn_watch_command(
     sys.exit(watch_csns(cluster, config_file, every, count, form))
 
 
-def read_csn(text: str) -> CSN:
-    """Parse a CSN of the command line; raise BadCSN, with the right form, if it is not one."""
+def read_csns(text: str) -> list[CSN]:
+    """Return the CSNs in an argument; raise BadCSN, with the right form, if there is none."""
     try:
-        return parse_csn(text)
+        return find_all(text)
     except CSNError as error:
         raise BadCSN(str(error)) from error
+
+
+def read_csn(text: str) -> CSN:
+    """Return the only CSN in an argument; raise BadCSN if there is none, or more than one."""
+    first, *others = read_csns(text)
+    if others:
+        raise BadCSN(f"{1 + len(others)} CSNs in one argument; give the one to compare")
+    return first
 
 
 def describe(position: CSN, now: datetime) -> dict[str, object]:

@@ -34,13 +34,30 @@ format_option = click.option(
     help="Output format.",
 )
 
+
+def default_socket() -> Path:
+    """Return the socket of the agent that has the configuration of $LDAPHEALTH_CONFIG.
+
+    The usual one if the variable is not set, or the file cannot be read.
+    """
+    path = os.environ.get("LDAPHEALTH_CONFIG")
+    if not path:
+        return SOCKET
+    from ldaphealth.config import ConfigError, load_agent
+
+    try:
+        return load_agent(Path(path)).socket_path
+    except ConfigError:
+        return SOCKET
+
+
 socket_option = click.option(
     "--socket",
     type=click.Path(path_type=Path, readable=False),
     envvar="LDAPHEALTH_SOCKET",
     show_envvar=True,
-    default=SOCKET,
-    show_default=True,
+    default=default_socket,
+    show_default=f"that of $LDAPHEALTH_CONFIG, else {SOCKET}",
     metavar="PATH",
     help="Socket of the agent.",
 )

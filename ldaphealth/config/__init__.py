@@ -16,9 +16,9 @@ from ldaphealth.config.mistakes import ConfigError, Problems
 from ldaphealth.config.named_checks import Finder
 from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read_yaml
-from ldaphealth.settings import Settings
+from ldaphealth.settings import AgentSettings, Settings
 
-__all__ = ["ConfigError", "load"]
+__all__ = ["ConfigError", "load", "load_agent"]
 
 
 def load(path: Path, finder: Finder = find) -> Settings:
@@ -27,10 +27,23 @@ def load(path: Path, finder: Finder = find) -> Settings:
     `finder` returns a check by its name.
     """
     problems = Problems()
-    file: File | UnsetType = fill_struct(File, read_yaml(path), "", problems)
-    if not isinstance(file, File):
-        raise ConfigError(problems.lines)
+    file = _read_file(path, problems)
     clusters = build.clusters(file, finder, problems)
     if problems.lines:
         raise ConfigError(problems.lines)
     return Settings(clusters, file.agent)
+
+
+def load_agent(path: Path) -> AgentSettings:
+    """Return the settings of the agent in a configuration file; ConfigError if it cannot be read.
+
+    No other file is read, so it works for those who may not read the passwords.
+    """
+    return _read_file(path, Problems()).agent
+
+
+def _read_file(path: Path, problems: Problems) -> File:
+    file: File | UnsetType = fill_struct(File, read_yaml(path), "", problems)
+    if not isinstance(file, File):
+        raise ConfigError(problems.lines)
+    return file

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Credentials, Server
-from ldaphealth.settings import Cluster, Settings
+from ldaphealth.settings import Cluster
 
 MOST_NAMES = 5  # of servers in a sentence
 REMEDY = (
@@ -14,18 +14,18 @@ REMEDY = (
 )
 
 
-def passwords_in_clear(settings: Settings) -> Iterator[str]:
+def passwords_in_clear(clusters: Iterable[Cluster], remedy: str = REMEDY) -> Iterator[str]:
     """Yield a sentence for each cluster with servers that get a password in the clear.
 
     That is a simple bind without TLS to another host (RFC 4513 6.3.3). Whoever can read the network
     between can log in with it.
     """
-    for cluster in settings.clusters.values():
+    for cluster in clusters:
         names = [each.name for each in cluster.servers if _gets_password_in_clear(cluster, each)]
         if names:
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
             shown = ", ".join(names[:MOST_NAMES]) + more
-            yield f"{cluster.name}: a password goes to {shown} in the clear: {REMEDY}"
+            yield f"{cluster.name}: a password goes to {shown} in the clear: {remedy}"
 
 
 def _gets_password_in_clear(cluster: Cluster, server: Server) -> bool:

@@ -13,7 +13,7 @@ from ldaphealth.csn.behind import (
 from ldaphealth.csn.counted import counted, newest_positions
 from ldaphealth.csn.essential import essential
 from ldaphealth.csn.regressed import Regression, never_shown, regressed
-from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, parse
+from ldaphealth.csn.value import CSN, MAX_SHOWN, CSNError, find_all, parse
 from ldaphealth.csn.vector import ATTRIBUTE, MOST_SERVER_IDS, Vector, lacks, parse_vector
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "cluster_regressions",
     "counted",
     "essential",
+    "find_all",
     "lacks",
     "never_shown",
     "newest_positions",

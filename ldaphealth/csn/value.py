@@ -13,6 +13,7 @@ _FORM = re.compile(
     r"([0-9]{14})(?:\.([0-9]{6}))?Z#([0-9a-fA-F]{6})#([0-9a-fA-F]{2,3})#([0-9a-fA-F]{6})",
     re.ASCII,
 )
+_WITHIN = re.compile(rf"(?<![0-9a-zA-Z]){_FORM.pattern}(?![0-9a-zA-Z])", re.ASCII)
 
 
 class CSNError(ValueError):
@@ -46,13 +47,28 @@ def parse(text: str) -> CSN:
     match = _FORM.fullmatch(text)
     if match is None:
         raise _csn_error(text)
+    return _from_parts(match)
+
+
+def find_all(text: str) -> list[CSN]:
+    """Return the CSNs within a text, such as a line of LDIF, a sync cookie or a line of a log.
+
+    CSNError if there is none, or one with a date that does not exist.
+    """
+    found = [_from_parts(match) for match in _WITHIN.finditer(text)]
+    if not found:
+        raise _csn_error(text)
+    return found
+
+
+def _from_parts(match: re.Match[str]) -> CSN:
     stamp, fraction, count, sid, mod = match.groups()
     date = (int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8]))
     clock = (int(stamp[8:10]), int(stamp[10:12]), int(stamp[12:14]), int(fraction or 0))
     try:
         time = datetime(*date, *clock, tzinfo=UTC)
     except ValueError as error:  # the 30th of February
-        raise _csn_error(text) from error
+        raise _csn_error(match.group()) from error
     return CSN(time, int(count, 16), int(sid, 16), int(mod, 16))
 
 

@@ -136,3 +136,31 @@ def test_the_command_loads_no_library_of_other_commands() -> None:
 
     assert "ldaphealth.csn" in loaded
     assert not {"ldap3", "pydantic", "rich", "prometheus_client", "yaml"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"contextCSN: {A}",
+        f"entryCSN: {A}\r\n",
+        f"csn={A}",
+        f'"{A}"',
+        f"{A} ",
+        f"dn: dc=example,dc=com\ncontextCSN: {A}\n",
+    ],
+)
+def test_a_csn_is_found_in_what_is_pasted(text: str) -> None:
+    parsed, compared = run("parse", text, "--format", "json"), run("compare", text, A_DAY_LATER)
+
+    assert [each["normalized"] for each in json.loads(parsed.stdout)] == [A]
+    assert compared.exit_code == 0
+
+
+def test_all_csns_of_a_cookie_are_printed_and_not_compared() -> None:
+    cookie = f"rid=001,sid=002,csn={A};{OF_ANOTHER_SERVER_ID}"
+
+    parsed = json.loads(run("parse", cookie, "--format", "json").stdout)
+    assert [each["normalized"] for each in parsed] == [A, OF_ANOTHER_SERVER_ID]
+    refused = run("compare", cookie, A)
+    assert refused.exit_code != 0
+    assert "2 CSNs in one argument" in refused.output

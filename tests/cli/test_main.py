@@ -312,3 +312,40 @@ def test_a_person_who_waits_sees_how_far_it_is() -> None:
 
     assert "0 of 1 servers answered" in shown
     assert b"answered" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_warned"),
+    [
+        pytest.param(["ldap://127.1.2.3:1"], False, id="this host"),
+        pytest.param(["ldap://192.0.2.1:1"], True, id="another host"),
+        pytest.param(["ldap://192.0.2.1:1", "--start-tls"], False, id="StartTLS"),
+        pytest.param(["ldaps://192.0.2.1:1"], False, id="LDAPS"),
+    ],
+)
+def test_a_password_that_goes_in_the_clear_is_warned_of(
+    tmp_path: Path, arguments: list[str], *, is_warned: bool
+) -> None:
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text("secret")
+    account = ("--bind-dn", "cn=x", "--password-file", str(password))
+
+    _, _, err = run("check", *arguments, *account, "--deadline", "0.3")
+
+    assert ("in the clear: add --start-tls" in err) is is_warned
+
+
+def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "ldaphealth.yaml"
+    # Its password cannot be read, which is not needed to find the socket.
+    file.write_text(
+        f"agent: {{runtime_directory: {tmp_path}/run}}\n"
+        "credentials: {probe: {dn: cn=x, password_file: /none}}\n"
+        "clusters: {c: {credentials: probe, servers: {s: ldap://127.0.0.1}}}\n"
+    )
+
+    status, _, err = run("status", LDAPHEALTH_CONFIG=str(file))
+    assert (status, f"there is no {tmp_path}/run/agent.sock" in err) == (3, True)
+    status, _, err = run("status", LDAPHEALTH_CONFIG=str(tmp_path / "none"))
+    assert (status, "there is no /run/ldaphealth/agent.sock" in err) == (3, True)

@@ -12,6 +12,7 @@ from ldaphealth.csn import (
     CSN,
     MOST_SERVER_IDS,
     CSNError,
+    find_all,
     parse,
     parse_vector,
 )
@@ -71,3 +72,25 @@ def test_a_vector_is_bounded_because_all_servers_are_compared_by_all_of_it() -> 
     assert len(parse_vector(values[:MOST_SERVER_IDS])) == MOST_SERVER_IDS
     with pytest.raises(CSNError, match="more than 128 values of contextCSN"):
         parse_vector(values)
+
+
+@given(
+    st.lists(CSNS, min_size=1, max_size=5), st.sampled_from(["; ", ",csn=", "\n", " \r\n", "' '"])
+)
+def test_all_csns_in_a_text_are_found(csns: list[CSN], between: str) -> None:
+    assert find_all(f"contextCSN: {between.join(map(str, csns))}\n") == csns
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("contextCSN: ", id="no value"),
+        pytest.param("120261123101500.123456Z#000000#001#000000", id="a digit before"),
+        pytest.param("20261123101500.123456Z#000000#001#0000000", id="a digit after"),
+        pytest.param("csn=20260230101500.123456Z#000000#001#000000", id="no such date"),
+    ],
+)
+def test_a_text_without_a_csn_is_an_error(text: str) -> None:
+    with pytest.raises(CSNError, match="is not a CSN"):
+        find_all(text)
