@@ -28,7 +28,7 @@ INTERFACE_CHARACTERS = 15  # IFNAMSIZ without the final NUL, netdevice(7)
 def generate(
     kind: Kind, config_file: Path, output: Path | None, *, force: bool, given: Mapping[str, Any]
 ) -> None:
-    """Print or write one file; a click exception says what is wrong."""
+    """Print or write one file; click.ClickException for wrong input."""
     settings = load_config(config_file)
     clusters = _chosen(settings, given.get("clusters", ()), config_file)
     site = Site(

@@ -17,8 +17,8 @@ REMEDY = (
 def passwords_in_clear(clusters: Iterable[Cluster], remedy: str = REMEDY) -> Iterator[str]:
     """Yield a sentence for each cluster with servers that get a password in the clear.
 
-    That is a simple bind without TLS to another host (RFC 4513 6.3.3). Whoever can read the network
-    between can log in with it.
+    That is a simple bind without TLS to another host (RFC 4513 6.3.3). A person who reads the
+    network traffic can then log in with it.
     """
     for cluster in clusters:
         names = [each.name for each in cluster.servers if _gets_password_in_clear(cluster, each)]

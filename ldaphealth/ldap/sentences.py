@@ -6,28 +6,33 @@ Pure. session.py and simple_bind.py make failures of them.
 from __future__ import annotations
 
 from ldaphealth.ldap.codec import Result
-from ldaphealth.ldap.endpoint import Endpoint
+from ldaphealth.ldap.endpoint import DEFAULT_PORTS, Endpoint
 from ldaphealth.model import BindMethod, Credentials, Failure, FailureKind
 from ldaphealth.text.printable import printable
 from ldaphealth.text.result_words import result_words
 
 LONGEST_DN = 100  # characters of a DN in a sentence
 LONGEST_MESSAGE = 120  # of the server's message
-LDAP_PORT, LDAPS_PORT = 389, 636
 START_TLS = "StartTLS"
 OTHER_PORT = {  # by whether the URI is ldaps://: the port of the other kind, and the next step
-    False: (LDAPS_PORT, "port 636 is that of LDAPS: write ldaps:// in the URI, without StartTLS"),
-    True: (LDAP_PORT, "port 389 is that of LDAP: write ldap:// in the URI, with StartTLS"),
+    False: (
+        DEFAULT_PORTS["ldaps"],
+        "port 636 is that of LDAPS: write ldaps:// in the URI, without StartTLS",
+    ),
+    True: (
+        DEFAULT_PORTS["ldap"],
+        "port 389 is that of LDAP: write ldap:// in the URI, with StartTLS",
+    ),
 }
 NO_TLS = "the port may be one without TLS: then write ldap:// in the URI, with StartTLS"
-# What OpenSSL says of a peer that closes the connection, or answers with LDAP.
+# The messages of OpenSSL for a peer that closes the connection, or answers with LDAP.
 NOT_TLS = ("unexpected eof while reading", "wrong version number")
-# The peer did not speak what it was spoken to.
+# Failures of a peer that does not speak the expected protocol.
 BROKEN = (FailureKind.CONNECT, FailureKind.PROTOCOL, FailureKind.TLS)
 
 
 def account_of(credentials: Credentials) -> str:
-    """Return who asks: the DN, `anonymous`, or the mechanism that takes the client's identity."""
+    """Return the account: the DN, `anonymous`, or the mechanism that has the client's identity."""
     if credentials.method is BindMethod.SIMPLE:
         return printable(credentials.dn, LONGEST_DN)
     return "SASL EXTERNAL" if credentials.method is BindMethod.EXTERNAL else "anonymous"

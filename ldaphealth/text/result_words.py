@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What the server says, and the likely cause.
+# The meaning, or the likely cause.
 RESULT_WORDS: Mapping[str, str] = {
     "operationsError": "the server was not in a state to do this",
     "protocolError": "the server does not understand the request",
@@ -72,5 +72,5 @@ def is_result_code(code: str) -> bool:
 
 
 def result_words(name: str) -> str:
-    """Return what a server says with the result code of this name, without the name."""
+    """Return the meaning of the result code with this name, without the name."""
     return RESULT_WORDS.get(name, UNKNOWN_WORDS)
