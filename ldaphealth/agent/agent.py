@@ -20,6 +20,7 @@ from time import monotonic
 from msgspec import Struct
 
 from ldaphealth.agent.bulkhead import Bulkheads
+from ldaphealth.agent.free_memory import FreeMemory
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
@@ -108,6 +109,7 @@ class Agent:
             self.running.now,
             partial(open_session, accounts=self.accounts),
         )
+        self._free_memory = FreeMemory(self.started_at)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, BootSeconds] = {}
         known = memories or {}
@@ -163,6 +165,7 @@ class Agent:
             if any(override.until <= now for override in pool.memory.overrides.values()):
                 self.decide(pool)
         self._survey_runner.start_due(now)
+        self._free_memory.return_if_due(now)
         next_at = min(self._schedule.next_at(), self._survey_runner.next_at())
         return min(next_at, now + MAX_SLEEP_SECONDS)
 

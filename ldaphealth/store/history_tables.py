@@ -44,6 +44,7 @@ DAY_SECONDS = 86400
 SEEN_SECONDS = 3600.0  # a day in which the agent ran for less does not count
 BUSY_SECONDS = 1.0
 PAGE_BYTES = 4096
+CACHE_KIB = 256  # of pages; SQLite's default of 2 MiB (PRAGMA cache_size) fills within an hour
 FULL_PART = 10  # a full file loses a tenth of its oldest rows at a time
 SPARE_PAGES = 16  # for the inner pages of tables and indexes
 ROW_BYTES = 100  # of a row and its entries in indexes, beside the document
@@ -62,6 +63,7 @@ def open_history(path: Path, max_bytes: int) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute(f"PRAGMA max_page_count = {max_bytes // PAGE_BYTES}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
