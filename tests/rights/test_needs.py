@@ -185,18 +185,19 @@ def test_an_aci_names_no_attribute_that_389_does_not_know(tmp_path: Path) -> Non
     checks = 'search: {filter: "(uid=u)", scope: one}, write: {container: "ou=c,dc=x"}'
     cluster = configured(tmp_path, checks)
     found = acis_for([*needed(cluster, "search"), *needed(cluster, "replication")])
-    of_search = [each for each in found if "targetfilter" in each]
+    of_search = [each for each in found if 'target="ldap:///dc=x"' in each]
 
-    assert of_search == [
+    below = "(&(uid=u)(!(entrydn=dc=x)))"
+    assert of_search[:2] == [
         (
-            '(target="ldap:///dc=x")(targetscope="onelevel")(targetattr="objectClass")'
-            '(targetfilter="(uid=u)")(version 3.0; acl "ldaphealth: read"; '
+            '(target="ldap:///dc=x")(targetattr="objectClass")(targetfilter="(entrydn=dc=x)")'
+            '(version 3.0; acl "ldaphealth: read"; '
             f'allow (read, search, compare) userdn="ldap:///{DN}";)'
         ),
         (
-            '(target="ldap:///dc=x")(targetscope="onelevel")(targetattr="uid")'
-            '(targetfilter="(uid=u)")(version 3.0; acl "ldaphealth: search"; '
-            f'allow (search, compare) userdn="ldap:///{DN}";)'
+            f'(target="ldap:///dc=x")(targetattr="objectClass")(targetfilter="{below}")'
+            '(version 3.0; acl "ldaphealth: read"; '
+            f'allow (read, search, compare) userdn="ldap:///{DN}";)'
         ),
     ]
     assert not any("contextCSN" in each or "pwd" in each for each in found)
