@@ -158,6 +158,15 @@ def test_the_rules_of_one_check(case: str, tmp_path: Path) -> None:
     assert rules_for(needed(configured(tmp_path, checks), name), schemas) == [*expected]
 
 
+def test_without_a_suffix_there_is_no_rule_for_the_root_dse(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text('clusters: {c: {servers: {a: "ldap://192.0.2.1"}}}')
+    cluster = load_without_files(path).clusters["c"]
+    found = [rule for each in cluster.checks for rule in rules_for(rights(cluster, each))]
+
+    assert not [each for each in found if 'dn.base=""' in each or ',"' in each]
+
+
 def test_every_built_in_check_is_in_the_table() -> None:
     assert {*NEEDS} == {*BUILT_IN}
 
