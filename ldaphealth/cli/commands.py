@@ -30,6 +30,7 @@ COMMANDS = {  # the module and the function of each command
     "force-out": "ldaphealth.cli.operate:force_out_command",
     "baseline": "ldaphealth.cli.operate:baseline_command",
     "config": "ldaphealth.cli.config:config_command",
+    "setup": "ldaphealth.cli.setup:setup_command",
     "canary": "ldaphealth.cli.canary:canary_command",
     "csn": "ldaphealth.cli.csn:csn_command",
     "content": "ldaphealth.cli.content:content_command",

@@ -18,7 +18,7 @@ from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read_yaml
 from ldaphealth.settings import AgentSettings, Settings
 
-__all__ = ["ConfigError", "load", "load_agent"]
+__all__ = ["ConfigError", "load", "load_agent", "load_without_files"]
 
 
 def load(path: Path, finder: Finder = find) -> Settings:
@@ -26,9 +26,22 @@ def load(path: Path, finder: Finder = find) -> Settings:
 
     `finder` returns a check by its name.
     """
+    return _load(path, finder, build.OtherFiles())
+
+
+def load_without_files(path: Path) -> Settings:
+    """Return the settings without passwords; else as `load`.
+
+    The files of passwords and of TLS are not read, and need not exist.
+    """
+    others = build.OtherFiles(password=lambda _: None, check_tls=lambda *_: None)
+    return _load(path, find, others)
+
+
+def _load(path: Path, finder: Finder, others: build.OtherFiles) -> Settings:
     problems = Problems()
     file = _read_file(path, problems)
-    clusters = build.clusters(file, finder, problems)
+    clusters = build.clusters(file, finder, problems, others)
     if problems.lines:
         raise ConfigError(problems.lines)
     return Settings(clusters, file.agent)
