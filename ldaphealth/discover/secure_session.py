@@ -1,0 +1,103 @@
+"""A session with the encryption that works: StartTLS or LDAPS first, and in the clear last.
+
+A password is sent in the clear only to this host, or if that was permitted (RFC 4513 6.3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ldaphealth.ldap.accounts import Accounts
+from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.endpoint import DEFAULT_PORTS, Endpoint, parse_uri
+from ldaphealth.ldap.session import Session, open_session
+from ldaphealth.model import BindMethod, Credentials, FailureKind, Server, Tls
+
+# After these the server has been reached, and another kind of encryption may work.
+NO_TLS = frozenset(
+    {FailureKind.RESULT, FailureKind.TLS, FailureKind.TLS_REFUSED, FailureKind.CERTIFICATE}
+)
+REMEDY = (
+    "the password is not sent in the clear: give the authority of its certificate with --ca-file, "
+    "or permit that with --cleartext"
+)
+LDAPS_PART = 0.4  # of the time that is left; a firewall may drop packets to the other port
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """With which account and which encryption servers are read.
+
+    `start_tls`: nothing but StartTLS on ldap:// will do. `cleartext`: a password may go in the
+    clear where TLS does not work.
+    """
+
+    cluster: str
+    credentials: Credentials = Credentials()
+    ca_file: str = ""
+    start_tls: bool = False
+    cleartext: bool = False
+
+
+class Opened(Struct, frozen=True):
+    """An open session, its server with the URI and the TLS that worked, and why not a better one.
+
+    `no_tls` is empty with TLS.
+    """
+
+    session: Session
+    server: Server
+    no_tls: str = ""
+
+
+def open_securely(uri: str, access: Access, deadline: Deadline, accounts: Accounts) -> Opened:
+    """Open the best session that a server offers; SessionError with the reason of the first try."""
+    reasons: list[SessionError] = []
+    for server in _attempts(uri, access):
+        limit = deadline
+        if reasons and server.uri != uri:
+            limit = Deadline.after(LDAPS_PART * deadline.left("LDAPS"), deadline.now)
+        try:
+            session = open_session(server, limit, accounts=accounts)
+        except SessionError as error:
+            first = not reasons
+            if error.failure.kind not in NO_TLS and (first or server.uri == uri):
+                raise
+            reasons.append(error)
+            continue
+        no_tls = "" if _has_tls(server) or not reasons else reasons[0].failure.detail
+        return Opened(session, server, no_tls)
+    failure = reasons[0].failure
+    if not (access.start_tls or parse_uri(uri).is_tls):
+        failure = replace(failure, detail=f"{failure.detail}; {REMEDY}")
+    raise SessionError(failure)
+
+
+def _attempts(uri: str, access: Access) -> Iterator[Server]:
+    endpoint = parse_uri(uri)
+    tls = Tls(ca_file=access.ca_file)
+    plain = Server(
+        cluster=access.cluster, name=str(endpoint), uri=uri, credentials=access.credentials, tls=tls
+    )
+    if endpoint.is_tls or endpoint.is_socket:
+        yield plain
+        return
+    yield replace(plain, tls=replace(tls, start_tls=True))
+    if access.start_tls:
+        return
+    if endpoint.port == DEFAULT_PORTS["ldap"] and endpoint.scheme == "ldap":
+        yield replace(plain, uri=f"ldaps://{_host(endpoint)}")
+    has_password = access.credentials.method is BindMethod.SIMPLE
+    if not has_password or endpoint.is_loopback or access.cleartext:
+        wanted = False if has_password and not endpoint.is_loopback else None
+        yield replace(plain, tls=Tls(start_tls=wanted))
+
+
+def _host(endpoint: Endpoint) -> str:
+    return f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+
+
+def _has_tls(server: Server) -> bool:
+    return bool(server.tls.start_tls) or parse_uri(server.uri).is_tls
