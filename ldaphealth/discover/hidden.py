@@ -11,7 +11,9 @@ from ldaphealth.discover.servers import Found
 from ldaphealth.model import BindMethod, Credentials
 from ldaphealth.text.result_words import RESULT_WORDS
 
-CONFIG_ATTRIBUTES = "olcServerID,olcSuffix,olcMultiProvider,olcMirrorMode,olcUpdateRef,entryUUID"
+CONFIG_ATTRIBUTES = (
+    "objectClass,entryUUID,olcServerID,olcSuffix,olcMultiProvider,olcMirrorMode,olcUpdateRef"
+)
 
 NO_SYNCREPL = (
     "olcSyncrepl is not in this list, because it has the password of replication: since OpenLDAP "

@@ -27,6 +27,7 @@ WARNING_TIMES, CRITICAL_TIMES = 5, 20
 SESSIONS = 60  # of one server, if they take less than the time for it
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.1, 1.0
 MOST_THREADS = 64
+LEAST_SECONDS = 1e-9  # what a clock can show
 RULE = (
     f"warning: {WARNING_TIMES} times the {SHARE} quantile of the slowest server, critical: "
     f"{CRITICAL_TIMES} times; at least the default of the check"
@@ -129,7 +130,7 @@ def normal_time(measured: Measured, checks: Iterable[str]) -> NormalTime | None:
 
 def rounded_up(seconds: float) -> float:
     """Return the next number with at most two digits."""
-    if seconds <= 0:
+    if seconds < LEAST_SECONDS:
         return 0.0
     digits = 1 - floor(log10(seconds))
     size = 10.0**digits

@@ -90,47 +90,31 @@ def _uris(server: FoundServer) -> Iterable[str]:
 def _role(
     server: FoundServer, place: int, base: str, links: Links, names: Sequence[str]
 ) -> FoundRole:
-    facts = server.facts
-    monitored = facts.monitor.links_of(base)
-    polled = max((each.poll_interval_seconds for each in monitored), default=0.0)
-    database = facts.config.database_of(base)
-    if database is not None:
-        intervals = [each.poll_interval_seconds for each in database.links]
-        polls = bool(intervals) and all(intervals)  # a link that lasts brings changes at once
-        if not database.links and not database.unreadable_links:
-            return FoundRole(evidence="cn=config has no olcSyncrepl")
-        many = database.is_multi_provider
-        return FoundRole(
-            role=Role.PROVIDER if many else Role.CONSUMER,
-            evidence=f"cn=config has olcSyncrepl {'and' if many else 'without'} olcMultiProvider",
-            poll_interval_seconds=max(intervals) if polls else 0.0,
-            polls_by="type=refreshOnly in olcSyncrepl" if polls else "",
-        )
-    found = _role_by_monitor(server, place, base, links, names)
-    if not polled:
-        return found
-    return FoundRole(
-        role=found.role,
-        evidence=found.evidence,
-        is_known=found.is_known,
-        poll_interval_seconds=float(round(polled)),
-        polls_by="the times of its polls in cn=Monitor",
-    )
-
-
-def _role_by_monitor(
-    server: FoundServer, place: int, base: str, links: Links, names: Sequence[str]
-) -> FoundRole:
-    """Return the first role of the table that something shows."""
-    database = server.facts.monitor.database_of(base)
+    """Return the first role of the table that something shows, and how often it polls."""
+    config = server.facts.config.database_of(base)
+    monitor = server.facts.monitor.database_of(base)
     providers, receivers = links.receives_from[place], links.receivers(place)
     from_them = _listed(sorted(names[each] for each in providers))
     to_them = _listed(sorted(names[each] for each in receivers))
-    is_shadow = database.is_shadow if database else None
+    has_syncrepl = config is not None and bool(config.links or config.unreadable_links)
+    is_shadow = monitor.is_shadow if monitor else None
+    is_multi = config.is_multi_provider if config else None
     consumer, provider = Role.CONSUMER, Role.PROVIDER
+    copies = "olcSyncrepl" if has_syncrepl else "cn=Monitor shows that it copies"
     table: tuple[tuple[object, Role | None, str], ...] = (
-        (is_shadow is False, provider, "cn=Monitor shows that it copies from no other server"),
-        (database and database.has_update_ref, consumer, "cn=Monitor has its monitorUpdateRef"),
+        (is_multi, provider, "cn=config has olcMultiProvider TRUE"),
+        (
+            is_shadow is False and not has_syncrepl,
+            provider,
+            "cn=Monitor shows that it copies from no other server",
+        ),
+        (config and config.has_update_ref, consumer, "cn=config has its olcUpdateRef"),
+        (monitor and monitor.has_update_ref, consumer, "cn=Monitor has its monitorUpdateRef"),
+        (
+            is_multi is False and (has_syncrepl or is_shadow),
+            consumer,
+            f"{copies}, and cn=config has olcMultiProvider FALSE",
+        ),
         (
             links.is_in_cycle(place),
             provider,
@@ -143,11 +127,32 @@ def _role_by_monitor(
         ),
         (receivers and not providers, provider, f"{INFERRED}{to_them} receives from it"),
         (receivers, None, "it receives from others, and others from it, but nothing comes back"),
-        (is_shadow, None, "cn=Monitor shows that it copies, but not from where"),
+        (has_syncrepl or is_shadow, None, f"{copies}, but not whether it takes writes"),
         (True, None, "nothing that the account can read shows it"),
     )
     role, evidence = next((role, evidence) for holds, role, evidence in table if holds)
-    return FoundRole(role=role or provider, evidence=evidence, is_known=role is not None)
+    seconds, polls_by = _polls(server, base)
+    return FoundRole(
+        role=role or provider,
+        evidence=evidence,
+        is_known=role is not None,
+        poll_interval_seconds=seconds,
+        polls_by=polls_by,
+    )
+
+
+def _polls(server: FoundServer, base: str) -> tuple[float, str]:
+    """Return the seconds between two polls, and what shows that; 0 if a link lasts."""
+    config = server.facts.config.database_of(base)
+    if config and config.links:
+        intervals = [each.poll_interval_seconds for each in config.links]
+        is_polling = all(intervals)  # a link that lasts brings all changes at once
+        return (max(intervals), "type=refreshOnly in olcSyncrepl") if is_polling else (0.0, "")
+    links = server.facts.monitor.links_of(base)
+    if links and all(each.poll_interval_seconds for each in links):
+        longest = max(each.poll_interval_seconds for each in links)
+        return float(round(longest)), "the times of its polls in cn=Monitor"
+    return 0.0, ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -55,7 +55,7 @@ class Opened(Struct, frozen=True):
 def open_securely(uri: str, access: Access, deadline: Deadline, accounts: Accounts) -> Opened:
     """Open the best session that a server offers; SessionError with the reason of the first try."""
     reasons: list[SessionError] = []
-    for server in _attempts(uri, access):
+    for server in attempts(uri, access):
         limit = deadline
         if reasons and server.uri != uri:
             limit = Deadline.after(LDAPS_PART * deadline.left("LDAPS"), deadline.now)
@@ -75,7 +75,8 @@ def open_securely(uri: str, access: Access, deadline: Deadline, accounts: Accoun
     raise SessionError(failure)
 
 
-def _attempts(uri: str, access: Access) -> Iterator[Server]:
+def attempts(uri: str, access: Access) -> Iterator[Server]:
+    """Yield the server with each kind of encryption that is permitted, the best first. Pure."""
     endpoint = parse_uri(uri)
     tls = Tls(ca_file=access.ca_file)
     plain = Server(

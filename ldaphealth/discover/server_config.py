@@ -34,12 +34,15 @@ LONGEST = 256
 
 
 class Database(Struct, frozen=True, kw_only=True):
-    """One database. `is_multi_provider`: it takes writes although it has links."""
+    """One database. `is_multi_provider`: it takes writes although it has links; None: not shown.
+
+    `links` are empty as well if the account may not read olcSyncrepl.
+    """
 
     suffixes: tuple[str, ...]
     links: tuple[Syncrepl, ...] = ()
     unreadable_links: int = 0
-    is_multi_provider: bool = False
+    is_multi_provider: bool | None = None
     has_update_ref: bool = False
 
 
@@ -89,7 +92,7 @@ def _databases(found: Sequence[Entry]) -> Iterator[Database]:
             suffixes=tuple(printable(each, LONGEST) for each in suffixes[:MOST_LINKS]),
             links=(*links,),
             unreadable_links=len(values) - len(links),
-            is_multi_provider="TRUE" in flags,
+            is_multi_provider="TRUE" in flags if flags else None,
             has_update_ref=bool(entry.get("olcUpdateRef", ())),
         )
 
