@@ -17,8 +17,8 @@ from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.config import ConfigError
 from ldaphealth.discover.discovery import Discovery, NothingFoundError, Stage, Wanted, discover
 from ldaphealth.discover.document import discovery_document
-from ldaphealth.discover.secure_session import Access
-from ldaphealth.files import atomic_file
+from ldaphealth.discover.secure_session import ServerAccess
+from ldaphealth.discover.syncrepl import provider_uri
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.names import parse_dn
 from ldaphealth.model import Credentials
@@ -97,12 +97,13 @@ def _print(discovery: Discovery, output: Path | None, form: str) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    _check_output(output)
     try:
-        atomic_file.write(output, text.encode(), 0o640)
+        with output.open("x", encoding="utf-8") as file:  # never one that exists meanwhile
+            file.write(text)
     except OSError as error:
         raise click.ClickException(f"cannot write {output}: {error.strerror}") from error
-    click.echo(f"wrote {output}; next: ldaphealth config check {output}", err=True)
+    following = "" if form == "json" else f"; next: ldaphealth config check {output}"
+    click.echo(f"wrote {output}{following}", err=True)
 
 
 def _check_output(output: Path | None) -> None:
@@ -122,17 +123,17 @@ def _uris(uris: Iterable[str], of_urls: UrlOptions) -> tuple[str, ...]:
             raise click.UsageError(str(error)) from error
         if endpoint.is_tls and of_urls.start_tls:
             raise click.UsageError(f"--start-tls is for ldap://, not for {endpoint.scheme}://")
-    return tuple(dict.fromkeys(each.rstrip("/") for each in uris))
+    return tuple(dict.fromkeys(provider_uri(each) or each for each in uris))
 
 
-def _access(cluster: str, of_urls: UrlOptions, *, cleartext: bool) -> Access:
+def _access(cluster: str, of_urls: UrlOptions, *, cleartext: bool) -> ServerAccess:
     if of_urls.start_tls and cleartext:
         raise click.UsageError("--start-tls and --cleartext exclude each other")
     if of_urls.ca_file and not Path(of_urls.ca_file).is_file():
         raise click.UsageError(f"--ca-file {of_urls.ca_file}: no such file")
     file = of_urls.password_file
     credentials: Credentials = credentials_of(of_urls.bind_dn, file.absolute() if file else None)
-    return Access(
+    return ServerAccess(
         cluster=cluster,
         credentials=credentials,
         ca_file=str(Path(of_urls.ca_file).absolute()) if of_urls.ca_file else "",

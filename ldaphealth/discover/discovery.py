@@ -8,12 +8,13 @@ from time import monotonic
 
 from msgspec import Struct
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.discover.configuration_text import configuration_text
 from ldaphealth.discover.draft import DEFAULT_CLUSTER, Draft, domain_of, main_contexts, make_draft
 from ldaphealth.discover.hidden import Hidden, find_hidden
-from ldaphealth.discover.measured_times import Measured, measure
+from ldaphealth.discover.measured_times import MeasuredTimes, measure
 from ldaphealth.discover.roles import FoundRole, find_roles
-from ldaphealth.discover.secure_session import Access
+from ldaphealth.discover.secure_session import ServerAccess
 from ldaphealth.discover.server_facts import ServerFacts, read_server
 from ldaphealth.discover.servers import Found, Named, find_servers
 from ldaphealth.discover.srv import DnsAnswer, domains_of, srv_records
@@ -40,7 +41,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """What to discover. `domain` is "" for that of the naming context; times are seconds."""
 
     uris: tuple[str, ...]
-    access: Access
+    access: ServerAccess
     base: str = ""
     domain: str = ""
     uses_dns: bool = True
@@ -57,7 +58,7 @@ class Discovery(Struct, frozen=True, kw_only=True):
     dns: tuple[DnsAnswer, ...]
     hidden: tuple[Hidden, ...]
     draft: Draft
-    measured: Measured | None
+    measured: MeasuredTimes | None
     text: str
 
 
@@ -69,8 +70,8 @@ class Stage(Struct):
     """What is done now, for a progress bar. `ends_at` is 0 where the end is not known."""
 
     name: str = "finding servers"
-    began_at: float = 0.0
-    ends_at: float = 0.0
+    began_at: MonotonicSeconds = 0.0
+    ends_at: MonotonicSeconds = 0.0
 
 
 def discover(wanted: Wanted, stage: Stage, stop: Event) -> Discovery:

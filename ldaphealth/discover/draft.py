@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ldaphealth.checks import BUILT_IN, OFF_WITHOUT_SETTINGS
 from ldaphealth.discover.roles import FoundRole
-from ldaphealth.discover.secure_session import Access
+from ldaphealth.discover.secure_session import ServerAccess
 from ldaphealth.discover.server_facts import ServerFacts
 from ldaphealth.discover.servers import FoundServer
 from ldaphealth.ldap.endpoint import parse_uri
@@ -129,7 +129,7 @@ def make_draft(
     servers: Sequence[FoundServer],
     roles: Sequence[FoundRole],
     contexts: Sequence[str],
-    access: Access,
+    access: ServerAccess,
 ) -> Draft:
     """Return the configuration without measured thresholds; the first context is the suffix."""
     facts = [each.facts for each in servers]

@@ -13,6 +13,7 @@ from time import monotonic
 from msgspec import Struct
 
 from ldaphealth.checks import SESSION
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.judging.quantile import quantile
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.ldap.accounts import Accounts
@@ -34,7 +35,7 @@ RULE = (
 )
 
 
-class Measured(Struct, kw_only=True):
+class MeasuredTimes(Struct, kw_only=True):
     """The seconds of each check by server, and the sessions that failed. Threads add to it.
 
     A dictionary has the numbers of one server by check, which one thread writes.
@@ -76,11 +77,11 @@ def measure(
     seconds: float,
     accounts: Accounts,
     stop: Event,
-    now: Callable[[], float] = monotonic,
-) -> Measured:
+    now: Callable[[], MonotonicSeconds] = monotonic,
+) -> MeasuredTimes:
     """Open sessions with all servers for so many seconds, or until `stop` is set."""
     names = [each.name for each in cluster.servers]
-    measured = Measured(
+    measured = MeasuredTimes(
         seconds={name: {} for name in names},
         sessions=dict.fromkeys(names, 0),
         failures={name: [] for name in names},
@@ -110,7 +111,7 @@ def measure(
     return measured
 
 
-def normal_time(measured: Measured, checks: Iterable[str]) -> NormalTime | None:
+def normal_time(measured: MeasuredTimes, checks: Iterable[str]) -> NormalTime | None:
     """Return the normal time of these checks, None if none of them was measured."""
     wanted = [*checks]
     by_server: Mapping[str, list[float]] = {

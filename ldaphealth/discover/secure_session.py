@@ -24,10 +24,11 @@ REMEDY = (
     "the password is not sent in the clear: give the authority of its certificate with --ca-file, "
     "or permit that with --cleartext"
 )
+BUDGET_BYTES = 4 << 20  # a session of discovery reads more than one of a check
 LDAPS_PART = 0.4  # of the time that is left; a firewall may drop packets to the other port
 
 
-class Access(Struct, frozen=True, kw_only=True):
+class ServerAccess(Struct, frozen=True, kw_only=True):
     """With which account and which encryption servers are read.
 
     `start_tls`: nothing but StartTLS on ldap:// will do. `cleartext`: a password may go in the
@@ -52,7 +53,7 @@ class Opened(Struct, frozen=True):
     no_tls: str = ""
 
 
-def open_securely(uri: str, access: Access, deadline: Deadline, accounts: Accounts) -> Opened:
+def open_securely(uri: str, access: ServerAccess, deadline: Deadline, accounts: Accounts) -> Opened:
     """Open the best session that a server offers; SessionError with the reason of the first try."""
     reasons: list[SessionError] = []
     for server in attempts(uri, access):
@@ -60,7 +61,7 @@ def open_securely(uri: str, access: Access, deadline: Deadline, accounts: Accoun
         if reasons and server.uri != uri:
             limit = Deadline.after(LDAPS_PART * deadline.left("LDAPS"), deadline.now)
         try:
-            session = open_session(server, limit, accounts=accounts)
+            session = open_session(server, limit, BUDGET_BYTES, accounts)
         except SessionError as error:
             first = not reasons
             if error.failure.kind not in NO_TLS and (first or server.uri == uri):
@@ -75,7 +76,7 @@ def open_securely(uri: str, access: Access, deadline: Deadline, accounts: Accoun
     raise SessionError(failure)
 
 
-def attempts(uri: str, access: Access) -> Iterator[Server]:
+def attempts(uri: str, access: ServerAccess) -> Iterator[Server]:
     """Yield the server with each kind of encryption that is permitted, the best first. Pure."""
     endpoint = parse_uri(uri)
     tls = Tls(ca_file=access.ca_file)

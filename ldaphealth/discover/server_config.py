@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.codec import Entry
     from ldaphealth.ldap.session import Session
 
-Access = Literal["read", "denied", "none"]  # none: the server shows no such context
+ContextAccess = Literal["read", "denied", "none"]  # none: the server shows no such context
 
 DATABASES = "(|(objectClass=olcGlobal)(olcSuffix=*))"
 ATTRIBUTES = (
@@ -33,7 +33,7 @@ MOST_DATABASES, MOST_LINKS, MOST_SERVER_IDS = 64, 64, 64
 LONGEST = 256
 
 
-class Database(Struct, frozen=True, kw_only=True):
+class ConfiguredDatabase(Struct, frozen=True, kw_only=True):
     """One database. `is_multi_provider`: it takes writes although it has links; None: not shown.
 
     `links` are empty as well if the account may not read olcSyncrepl.
@@ -49,13 +49,13 @@ class Database(Struct, frozen=True, kw_only=True):
 class ServerConfig(Struct, frozen=True, kw_only=True):
     """What cn=config shows; `refused_by` is the name of the result code without access."""
 
-    access: Access
+    access: ContextAccess
     refused_by: str = ""
     entry_uuid: str = ""
     server_ids: tuple[str, ...] = ()
-    databases: tuple[Database, ...] = ()
+    databases: tuple[ConfiguredDatabase, ...] = ()
 
-    def database_of(self, base: str) -> Database | None:
+    def database_of(self, base: str) -> ConfiguredDatabase | None:
         """Return the database of a naming context."""
         wanted = comparable_dn(base)
         return next((d for d in self.databases if wanted in map(comparable_dn, d.suffixes)), None)
@@ -80,7 +80,7 @@ def read_server_config(session: Session, root_dse: RootDse) -> ServerConfig:
     )
 
 
-def _databases(found: Sequence[Entry]) -> Iterator[Database]:
+def _databases(found: Sequence[Entry]) -> Iterator[ConfiguredDatabase]:
     for _, entry in found:
         suffixes = entry.get("olcSuffix", ())
         if not suffixes:
@@ -88,7 +88,7 @@ def _databases(found: Sequence[Entry]) -> Iterator[Database]:
         values = entry.get("olcSyncrepl", ())[:MOST_LINKS]
         links = [*_links(values)]
         flags = (*entry.get("olcMultiProvider", ()), *entry.get("olcMirrorMode", ()))
-        yield Database(
+        yield ConfiguredDatabase(
             suffixes=tuple(printable(each, LONGEST) for each in suffixes[:MOST_LINKS]),
             links=(*links,),
             unreadable_links=len(values) - len(links),

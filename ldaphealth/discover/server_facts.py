@@ -10,7 +10,7 @@ from ldaphealth.content.context_csn import read_context_csn
 from ldaphealth.csn import MOST_SERVER_IDS
 from ldaphealth.discover.attempt import attempt
 from ldaphealth.discover.root_dse import RootDse, read_root_dse
-from ldaphealth.discover.secure_session import Access, open_securely
+from ldaphealth.discover.secure_session import ServerAccess, open_securely
 from ldaphealth.discover.server_config import ServerConfig, read_server_config
 from ldaphealth.discover.server_monitor import ServerMonitor, read_server_monitor
 from ldaphealth.ldap.accounts import Accounts
@@ -66,7 +66,7 @@ class ServerFacts(Struct, frozen=True, kw_only=True):
 
 
 def read_server(
-    uri: str, access: Access, seconds: float, accounts: Accounts, base: str = ""
+    uri: str, access: ServerAccess, seconds: float, accounts: Accounts, base: str = ""
 ) -> ServerFacts:
     """Return what a server shows within so many seconds; SessionError.
 

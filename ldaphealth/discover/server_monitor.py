@@ -11,7 +11,7 @@ from msgspec import Struct
 from ldaphealth.checks.links import Link, read_links
 from ldaphealth.discover.attempt import attempt
 from ldaphealth.discover.root_dse import RootDse, is_usable_dn
-from ldaphealth.discover.server_config import Access
+from ldaphealth.discover.server_config import ContextAccess
 from ldaphealth.discover.syncrepl import MOST_PROVIDERS, provider_uri
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.model import FailureKind, comparable_dn
@@ -63,7 +63,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
 class ServerMonitor(Struct, frozen=True, kw_only=True):
     """What cn=Monitor shows; `refused_by` is the name of the result code without access."""
 
-    access: Access
+    access: ContextAccess
     refused_by: str = ""
     version: str = ""
     started: str = ""

@@ -13,6 +13,7 @@ from time import monotonic
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.discover.server_facts import ServerFacts
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.endpoint import parse_uri
@@ -67,7 +68,7 @@ def find_servers(
     read: Read,
     also: MoreNamed,
     most_seconds: float,
-    now: Callable[[], float] = monotonic,
+    now: Callable[[], MonotonicSeconds] = monotonic,
 ) -> Found:
     """Read the servers, and those that they name, until there are no more or the time is over.
 

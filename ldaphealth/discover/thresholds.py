@@ -7,7 +7,7 @@ from typing import Any
 
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.discover.draft import OFF, Draft, search_names
-from ldaphealth.discover.measured_times import RULE, Measured, NormalTime, normal_time
+from ldaphealth.discover.measured_times import RULE, MeasuredTimes, NormalTime, normal_time
 from ldaphealth.text.duration import brief
 
 # The setting by the name of a check; `latency` judges binds and searches.
@@ -20,7 +20,7 @@ DEFAULT_DEADLINE_SECONDS = 5.0
 MOST_FAILURES = 3  # that are quoted of one server
 
 
-def add_thresholds(draft: Draft, measured: Measured) -> None:
+def add_thresholds(draft: Draft, measured: MeasuredTimes) -> None:
     """Set `seconds` of each check that was measured, and comment on sessions that failed."""
     searches = [*search_names(draft.checks)]
     wanted = {name: (name,) for name in (*STEPS, *searches)} | {LATENCY: ("bind", *searches)}
@@ -44,7 +44,7 @@ def add_thresholds(draft: Draft, measured: Measured) -> None:
             draft.comments.setdefault(place, []).append(text)
 
 
-def rule_lines(seconds: float, measured: Measured) -> list[str]:
+def rule_lines(seconds: float, measured: MeasuredTimes) -> list[str]:
     """Return how the thresholds were made, for the head of the file."""
     sessions = sum(measured.sessions.values())
     return [f"Thresholds: {sessions} sessions in {seconds:g} s. {RULE}."]

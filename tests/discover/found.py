@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ldaphealth.discover.root_dse import RootDse
-from ldaphealth.discover.server_config import Database, ServerConfig
+from ldaphealth.discover.server_config import ConfiguredDatabase, ServerConfig
 from ldaphealth.discover.server_facts import Context, ServerFacts
 from ldaphealth.discover.server_monitor import MonitoredDatabase, MonitoredLink, ServerMonitor
 from ldaphealth.discover.servers import FoundServer
@@ -39,7 +39,9 @@ def facts(  # noqa: PLR0913  what a server shows
 
 
 def config(*links: Syncrepl, is_multi_provider: bool | None = False) -> ServerConfig:
-    database = Database(suffixes=(BASE,), links=links, is_multi_provider=is_multi_provider)
+    database = ConfiguredDatabase(
+        suffixes=(BASE,), links=links, is_multi_provider=is_multi_provider
+    )
     return ServerConfig(access="read", databases=(database,))
 
 

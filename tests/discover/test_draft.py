@@ -15,7 +15,7 @@ from ldaphealth.discover.draft import (
 )
 from ldaphealth.discover.hidden import CONFIG_ATTRIBUTES, find_hidden
 from ldaphealth.discover.roles import FoundRole
-from ldaphealth.discover.secure_session import Access
+from ldaphealth.discover.secure_session import ServerAccess
 from ldaphealth.discover.server_facts import Context
 from ldaphealth.discover.servers import Found, FoundServer
 from ldaphealth.discover.trial import load_draft
@@ -28,7 +28,7 @@ OTHER = "dc=other"
 
 def drafted(*servers: FoundServer, roles: tuple[FoundRole, ...] = ()) -> Draft:
     contexts = main_contexts([each.facts for each in servers])
-    access = Access(cluster="c")
+    access = ServerAccess(cluster="c")
     return make_draft("c", servers, roles or (KNOWN,) * len(servers), contexts, access)
 
 

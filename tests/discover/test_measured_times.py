@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.discover.draft import Draft
-from ldaphealth.discover.measured_times import Measured, NormalTime, normal_time, rounded_up
+from ldaphealth.discover.measured_times import MeasuredTimes, NormalTime, normal_time, rounded_up
 from ldaphealth.discover.thresholds import add_thresholds
 from ldaphealth.discover.trial import load_draft
 from ldaphealth.judging.thresholds import at_most
@@ -15,8 +15,8 @@ from ldaphealth.judging.thresholds import at_most
 DEFAULT = at_most(0.5, 2)
 
 
-def measured(**seconds: list[float]) -> Measured:
-    return Measured(
+def measured(**seconds: list[float]) -> MeasuredTimes:
+    return MeasuredTimes(
         seconds={server: {"search": times} for server, times in seconds.items()},
         sessions={server: len(times) for server, times in seconds.items()},
         failures={server: [] for server in seconds},

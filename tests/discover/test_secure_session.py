@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.discover.secure_session import Access, attempts, open_securely
+from ldaphealth.discover.secure_session import ServerAccess, attempts, open_securely
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.model import BindMethod, Credentials, Secret
@@ -15,28 +15,28 @@ FAR, HERE = "ldap://ldap1.example.com", "ldap://127.0.0.1:1389"
 START_TLS, CLEAR, WANTED_CLEAR = (FAR, True), (FAR, None), (FAR, False)
 LDAPS = ("ldaps://ldap1.example.com", None)
 CASES = {
-    "anonymous": (FAR, Access(cluster="c"), [START_TLS, LDAPS, CLEAR]),
-    "a password": (FAR, Access(cluster="c", credentials=PASSWORD), [START_TLS, LDAPS]),
+    "anonymous": (FAR, ServerAccess(cluster="c"), [START_TLS, LDAPS, CLEAR]),
+    "a password": (FAR, ServerAccess(cluster="c", credentials=PASSWORD), [START_TLS, LDAPS]),
     "a password that may go in the clear": (
         FAR,
-        Access(cluster="c", credentials=PASSWORD, cleartext=True),
+        ServerAccess(cluster="c", credentials=PASSWORD, cleartext=True),
         [START_TLS, LDAPS, WANTED_CLEAR],
     ),
     "a password on this host": (
         HERE,
-        Access(cluster="c", credentials=PASSWORD),
+        ServerAccess(cluster="c", credentials=PASSWORD),
         [(HERE, True), (HERE, None)],
     ),
-    "nothing but StartTLS": (FAR, Access(cluster="c", start_tls=True), [START_TLS]),
+    "nothing but StartTLS": (FAR, ServerAccess(cluster="c", start_tls=True), [START_TLS]),
     "another port has no LDAPS beside it": (
         f"{FAR}:1389",
-        Access(cluster="c", credentials=PASSWORD),
+        ServerAccess(cluster="c", credentials=PASSWORD),
         [(f"{FAR}:1389", True)],
     ),
-    "ldaps": (LDAPS[0], Access(cluster="c", credentials=PASSWORD, cleartext=True), [LDAPS]),
+    "ldaps": (LDAPS[0], ServerAccess(cluster="c", credentials=PASSWORD, cleartext=True), [LDAPS]),
     "IPv6": (
         "ldap://[2001:db8::1]",
-        Access(cluster="c", credentials=PASSWORD),
+        ServerAccess(cluster="c", credentials=PASSWORD),
         [("ldap://[2001:db8::1]", True), ("ldaps://[2001:db8::1]", None)],
     ),
 }
@@ -59,7 +59,7 @@ def test_the_kinds_of_encryption_in_order(case: str) -> None:
 )
 def test_no_password_without_tls(behave: object) -> None:
     """127.1 is not known to be this host before it is looked up."""
-    access = Access(cluster="c", credentials=PASSWORD)
+    access = ServerAccess(cluster="c", credentials=PASSWORD)
     with listening(behave) as port, pytest.raises(SessionError) as caught:  # type: ignore[arg-type]
         open_securely(f"ldap://127.1:{port}", access, Deadline.after(1.0), Accounts())
 
