@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ldaphealth.checks import SESSION, find
@@ -19,6 +19,8 @@ from ldaphealth.tasks.one_shot import evaluate_cluster
 
 MOST_THREADS = 64
 UNSEEN = frozenset({"no_access", "no_csn"})  # codes of findings on what cannot be read
+NOT_APPLICABLE = "not_applicable"  # and on what a server does not have
+LEFT_OUT = UNSEEN | {NOT_APPLICABLE}
 
 
 def load_draft(draft: Draft) -> Cluster:
@@ -37,28 +39,32 @@ def try_checks(cluster: Cluster) -> tuple[Verdict, ...]:
         return evaluate_cluster(cluster, Memory(), pool)
 
 
-def note_findings(draft: Draft, verdicts: Iterable[Verdict]) -> None:
+def note_findings(draft: Draft, verdicts: Sequence[Verdict]) -> None:
     """Turn off what cannot be read, with the reason, and comment on what is not OK."""
     by_check: dict[str, dict[str, Finding]] = defaultdict(dict)
-    count = 0
     for verdict in verdicts:
-        count += 1
         for each in verdict.findings:
-            if each.state is not State.OK:
+            if each.state is not State.OK or each.code == NOT_APPLICABLE:
                 by_check[each.check][verdict.server.partition("/")[2]] = each
     for check, findings in by_check.items():
-        unseen = [name for name, each in findings.items() if each.code in UNSEEN]
-        if unseen and check not in SESSION:
-            _leave_out(draft, check, unseen, is_everywhere=len(unseen) == count)
-        _comment(draft, check, {n: each for n, each in findings.items() if n not in unseen})
+        if check not in SESSION:
+            _leave_out(draft, check, findings, len(verdicts))
+        _comment(
+            draft, check, {n: each for n, each in findings.items() if each.code not in LEFT_OUT}
+        )
 
 
-def _leave_out(draft: Draft, check: str, names: list[str], *, is_everywhere: bool) -> None:
-    if is_everywhere:
+def _leave_out(draft: Draft, check: str, findings: Mapping[str, Finding], servers: int) -> None:
+    """Turn a check off that shows nothing on any server, and leave out those that hide it."""
+    hiding = [name for name, each in findings.items() if each.code in UNSEEN]
+    useless = [each for each in findings.values() if each.code in LEFT_OUT]
+    if len(useless) == servers:
         draft.checks[check] = OFF
-        draft.comment_on_check(check, "no server shows what it reads, see below")
-    elif "only" not in draft.checks.get(check, {}):
-        draft.set_check(check, {"except": names})
+        draft.comment_on_check(
+            check, "no server shows what it reads, see below" if hiding else useless[0].summary
+        )
+    elif hiding and "only" not in (draft.checks.get(check) or {}):
+        draft.set_check(check, {"except": hiding})
         draft.comment_on_check(check, "except servers that do not show what it reads, see below")
 
 

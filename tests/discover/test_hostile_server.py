@@ -98,4 +98,4 @@ def test_no_text_of_a_server_leaves_its_line(form: str, tmp_path: Path) -> None:
         path.write_text(out)
         (cluster,) = load(path).clusters.values()
         assert [each.suffix for each in cluster.servers] == ["dc=good"]
-        assert "ldap://127.0.0.1:9: olcSyncrepl of" in out
+        assert "# ldap://127.0.0.1:9: olcSyncrepl of" in out

@@ -244,3 +244,21 @@ def test_no_write_reaches_a_server(tmp_path: Path) -> None:
     assert WRITES.findall(log) == []
     names = {*re.findall(r"conn=\d+ op=\d+ ([A-Z]+)\b", log)}
     assert names <= {"BIND", "SRCH", "SEARCH", "RESULT", "UNBIND", "EXT", "STARTTLS", "WHOAMI"}
+
+
+def test_a_slapd_without_monitor_and_replication(tmp_path: Path) -> None:
+    """It has a slapd.conf, no TLS and no cn=Monitor: what does not apply is off, the rest works."""
+    path = tmp_path / "a.yaml"
+    with LoggingSlapd(tmp_path, people=2) as slapd:
+        run(
+            *("discover", slapd.url, "--no-dns", "--measure", "0", "--output", path),
+            *("--bind-dn", ROOT, "--password-file", slapd.password_file),
+        )
+        run("config", "check", path)
+        run("check", "--config", path)
+
+    text = path.read_text()
+    assert f"cn=Monitor on {slapd.url}: the root DSE has no monitorContext" in text
+    for check in ("certificate", "replication", "consumer", "entry_count", "monitor"):
+        assert f"      {check}: off\n" in text
+    assert "cn=accesslog" not in text
