@@ -64,7 +64,7 @@ class Draft(Struct, kw_only=True):
 def _place(check: tuple[str, Any], kinds: Sequence[str]) -> int:
     name, settings = check
     kind = settings.get("check", name) if isinstance(settings, dict) else name
-    return kinds.index(kind)
+    return kinds.index(kind if kind in kinds else "search")
 
 
 def domain_of(base: str) -> str:

@@ -99,3 +99,20 @@ def test_no_text_of_a_server_leaves_its_line(form: str, tmp_path: Path) -> None:
         (cluster,) = load(path).clusters.values()
         assert [each.suffix for each in cluster.servers] == ["dc=good"]
         assert "# ldap://127.0.0.1:9: olcSyncrepl of" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "suffix"), [([], ""), (["--base", "dc=good"], "dc=good")], ids=["nothing", "--base"]
+)
+def test_a_server_that_hides_its_root_dse(options: list[str], suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    with listening(serving({"": {"objectClass": ["top"]}, "dc=good": GOOD})) as port:
+        status, out, err = run(
+            *("discover", f"ldap://127.0.0.1:{port}", "--no-dns", "--measure", "1s"), *options
+        )
+
+    assert status == 0, err
+    path.write_text(out)
+    (cluster,) = load(path).clusters.values()
+    assert cluster.servers[0].suffix == suffix
+    assert ("the root DSE shows none" in out) is not bool(options)
