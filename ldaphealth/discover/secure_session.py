@@ -5,7 +5,7 @@ A password is sent in the clear only to this host, or if that was permitted (RFC
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from ldaphealth.model import BindMethod, Credentials, FailureKind, Server, Tls
 NO_TLS = frozenset(
     {FailureKind.RESULT, FailureKind.TLS, FailureKind.TLS_REFUSED, FailureKind.CERTIFICATE}
 )
+NO_PORT = frozenset({FailureKind.CONNECT, FailureKind.TIMEOUT})  # nothing listens for LDAPS
 REMEDY = (
     "the password is not sent in the clear: give the authority of its certificate with --ca-file, "
     "or permit that with --cleartext"
@@ -54,7 +55,7 @@ class Opened(Struct, frozen=True):
 
 
 def open_securely(uri: str, access: ServerAccess, deadline: Deadline, accounts: Accounts) -> Opened:
-    """Open the best session that a server offers; SessionError with the reason of the first try."""
+    """Open the best session that a server offers; SessionError with the reason of each try."""
     reasons: list[SessionError] = []
     for server in attempts(uri, access):
         limit = deadline
@@ -63,17 +64,15 @@ def open_securely(uri: str, access: ServerAccess, deadline: Deadline, accounts: 
         try:
             session = open_session(server, limit, BUDGET_BYTES, accounts)
         except SessionError as error:
-            first = not reasons
-            if error.failure.kind not in NO_TLS and (first or server.uri == uri):
+            permitted = NO_TLS if server.uri == uri else NO_TLS | NO_PORT
+            if error.failure.kind not in permitted:
                 raise
             reasons.append(error)
             continue
-        no_tls = "" if _has_tls(server) or not reasons else reasons[0].failure.detail
+        no_tls = "" if _has_tls(server) or not reasons else _all(reasons)
         return Opened(session, server, no_tls)
-    failure = reasons[0].failure
-    if not (access.start_tls or parse_uri(uri).is_tls):
-        failure = replace(failure, detail=f"{failure.detail}; {REMEDY}")
-    raise SessionError(failure)
+    remedy = "" if access.start_tls or parse_uri(uri).is_tls else f"; {REMEDY}"
+    raise SessionError(replace(reasons[0].failure, detail=f"{_all(reasons)}{remedy}"))
 
 
 def attempts(uri: str, access: ServerAccess) -> Iterator[Server]:
@@ -99,6 +98,12 @@ def attempts(uri: str, access: ServerAccess) -> Iterator[Server]:
 
 def _host(endpoint: Endpoint) -> str:
     return f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+
+
+def _all(reasons: Sequence[SessionError]) -> str:
+    """Return why each attempt failed; those after the first are LDAPS."""
+    first, *others = [each.failure.detail for each in reasons]
+    return "; ".join([first, *(f"LDAPS: {each}" for each in others)])
 
 
 def _has_tls(server: Server) -> bool:
