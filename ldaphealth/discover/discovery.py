@@ -28,6 +28,7 @@ HEAD = (
     "A configuration of ldaphealth, found by `ldaphealth discover` from {started}.",
     "Read it before you use it: a line below says what each server shows, and where that is from.",
 )
+NOT_MEASURED = "Thresholds: nothing was measured (--measure 0), so they are the defaults."
 NOT_WRITTEN = Hidden(
     what="the checks write, propagation and content",
     why="they need entries of their own, or more reads, and are for you to decide on",
@@ -96,16 +97,7 @@ def discover(wanted: Wanted, stage: Stage, stop: Event) -> Discovery:
     hidden = [*find_hidden(found, contexts, wanted.access.credentials), *dns.hidden(), NOT_WRITTEN]
     stage.name = "trying the checks"
     note_findings(draft, try_checks(load_draft(draft)))
-    measured = None
-    head = [each.format(started=", ".join(wanted.uris)) for each in HEAD]
-    if wanted.measure_seconds:
-        stage.began_at, stage.name = monotonic(), "measuring normal times"
-        stage.ends_at = stage.began_at + wanted.measure_seconds
-        measured = measure(load_draft(draft), wanted.measure_seconds, accounts, stop)
-        add_thresholds(draft, measured)
-        head += rule_lines(wanted.measure_seconds, measured)
-    else:
-        head.append("Thresholds: nothing was measured (--measure 0), so they are the defaults.")
+    measured = _measured(wanted, draft, accounts, stage, stop)
     draft.sort_checks()
     load_draft(draft)
     return Discovery(
@@ -116,14 +108,35 @@ def discover(wanted: Wanted, stage: Stage, stop: Event) -> Discovery:
         hidden=(*hidden,),
         draft=draft,
         measured=measured,
-        text=configuration_text(draft, head, hidden),
+        text=configuration_text(draft, _head(wanted, measured), hidden),
     )
+
+
+def _measured(
+    wanted: Wanted, draft: Draft, accounts: Accounts, stage: Stage, stop: Event
+) -> MeasuredTimes | None:
+    """Measure, and add the thresholds to the draft; None if that is not wanted."""
+    if not wanted.measure_seconds:
+        return None
+    stage.began_at, stage.name = monotonic(), "measuring normal times"
+    stage.ends_at = stage.began_at + wanted.measure_seconds
+    measured = measure(load_draft(draft), wanted.measure_seconds, accounts, stop)
+    add_thresholds(draft, measured)
+    return measured
+
+
+def _head(wanted: Wanted, measured: MeasuredTimes | None) -> list[str]:
+    """Return the comments at the head of the file."""
+    head = [each.format(started=", ".join(wanted.uris)) for each in HEAD]
+    if measured is None:
+        return [*head, NOT_MEASURED]
+    return [*head, *rule_lines(wanted.measure_seconds, measured)]
 
 
 def _cluster_name(wanted: Wanted, contexts: Sequence[str]) -> str:
     """Return the name that was given, else the first label of the domain of the data."""
     domain = domain_of(contexts[0]) if contexts else ""
-    return wanted.access.cluster or domain.partition(".")[0] or DEFAULT_CLUSTER
+    return wanted.access.cluster or domain.partition(".")[0].strip("-") or DEFAULT_CLUSTER
 
 
 class _Dns:

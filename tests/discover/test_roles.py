@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Sequence[FoundServer], Sequence[tuple[Role, bool, float]]
         [(Role.PROVIDER, False, 0)],
     ),
     "nothing can be read": ([server(A), server(B)], [(Role.PROVIDER, False, 0)] * 2),
-    "a copy of nobody that is known": (
+    "a copy of a server that was not found": (
         [server(A, monitor=monitor("ldap://gone", is_shadow=True))],
         [(Role.PROVIDER, False, 0)],
     ),

@@ -1,4 +1,4 @@
-"""Values of olcSyncrepl, as slapd writes them and as nobody should."""
+"""Values of olcSyncrepl, as slapd writes them, and what it never writes."""
 
 from __future__ import annotations
 
