@@ -262,3 +262,19 @@ def test_a_slapd_without_monitor_and_replication(tmp_path: Path) -> None:
     for check in ("certificate", "replication", "consumer", "entry_count", "monitor"):
         assert f"      {check}: off\n" in text
     assert "cn=accesslog" not in text
+
+
+def test_thresholds_are_above_what_is_normal_on_the_slowest_server(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    node = cluster.nodes[1]
+    node.slow_searches(0.2)
+
+    found = written(cluster, tmp_path / "a.yaml", "--measure", "3s")
+
+    limits = {each.name: each.params for each in found.checks}["search"].seconds
+    assert limits.warning.end >= 5 * 0.2
+    assert limits.critical.end >= 20 * 0.2
+    assert found.deadline_seconds > limits.critical.end
+    slowest = next(each.name for each in found.servers if each.uri == node.uri)
+    assert re.search(rf"quantile of {slowest}, the slowest", (tmp_path / "a.yaml").read_text())
