@@ -11,6 +11,7 @@ import pytest
 # The first version without a vulnerability that is publicly known.
 SAFE = {
     "click": ("8.3.3", "CVE-2026-7246"),
+    "dnspython": ("2.6.1", "CVE-2023-29483"),
     "h11": ("0.16", "CVE-2025-43859"),
     "jinja2": ("3.1.6", "CVE-2024-56201, CVE-2024-56326, CVE-2025-27516"),
     "pyasn1": (

@@ -35,6 +35,7 @@ COMMANDS = {  # the module and the function of each command
     "csn": "ldaphealth.cli.csn:csn_command",
     "content": "ldaphealth.cli.content:content_command",
     "workload": "ldaphealth.cli.workload:workload_command",
+    "discover": "ldaphealth.cli.discover:discover_command",
     "generate": "ldaphealth.cli.generate:generate_command",
 }
 

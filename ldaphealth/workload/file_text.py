@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import to_builtins
 
+from ldaphealth.text.yaml_text import flow, flow_mapping, scalar
 from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 HEAD = """\
 # Operations of clients, learnt from a log by `ldaphealth workload learn` (docs/workload.md).
 # Only searches and compares can stand here. {name} is a value of a source, drawn when it is used.
@@ -38,10 +34,10 @@ def _lines(workload: Workload) -> Iterator[str]:
     yield f"form: {workload.form}"
     yield f"operations: {workload.operations}"
     yield "left_out:" if workload.left_out else "left_out: {}"
-    yield from (f"  {_scalar(reason)}: {count}" for reason, count in workload.left_out.items())
+    yield from (f"  {scalar(reason)}: {count}" for reason, count in workload.left_out.items())
     yield SOURCES.rstrip("\n")
     yield "sources:" if workload.sources else "sources: {}"
-    yield from (f"  {_scalar(name)}: {_source(each)}" for name, each in workload.sources.items())
+    yield from (f"  {scalar(name)}: {_source(each)}" for name, each in workload.sources.items())
     yield SHAPES.rstrip("\n")
     yield "shapes:"
     for shape in workload.shapes:
@@ -51,7 +47,7 @@ def _lines(workload: Workload) -> Iterator[str]:
 
 
 def _source(source: ValueSource) -> str:
-    return _flow(_without_defaults(source, ValueSource()).items())
+    return flow_mapping(_without_defaults(source, ValueSource()).items())
 
 
 def _shape(shape: OperationShape) -> Iterator[str]:
@@ -60,11 +56,11 @@ def _shape(shape: OperationShape) -> Iterator[str]:
         if key in optional and not value:
             continue
         if isinstance(value, dict):
-            yield f"{key}: {_flow(value.items())}"
+            yield f"{key}: {flow_mapping(value.items())}"
         elif isinstance(value, list | tuple):
-            yield f"{key}: {_list(value)}"
+            yield f"{key}: {flow(value)}"
         else:
-            yield f"{key}: {_scalar(value)}"
+            yield f"{key}: {scalar(value)}"
 
 
 def _without_defaults(source: ValueSource, default: ValueSource) -> Mapping[str, Any]:
@@ -73,27 +69,3 @@ def _without_defaults(source: ValueSource, default: ValueSource) -> Mapping[str,
         for key, value in to_builtins(source).items()
         if value != to_builtins(default)[key] or (key == "base" and source.attribute)
     }
-
-
-def _flow(items: Iterable[tuple[Any, Any]]) -> str:
-    pairs = (
-        f"{_scalar(key)}: {_list(value) if isinstance(value, list | tuple) else _scalar(value)}"
-        for key, value in items
-    )
-    return f"{{{', '.join(pairs)}}}"
-
-
-def _list(values: Iterable[Any]) -> str:
-    return f"[{', '.join(map(_scalar, values))}]"
-
-
-def _scalar(value: Any) -> str:
-    """Return a number, or a text, in double quotes unless it is a plain word."""
-    if isinstance(value, float):
-        return f"{value:.9f}".rstrip("0").removesuffix(".") or "0"
-    if not isinstance(value, str):
-        return str(value)
-    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    quoted = json.dumps(value, ensure_ascii=False)
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
