@@ -112,6 +112,7 @@ build/sphinx/ready: locks/docs.txt
 
 # a dead link, a missing anchor and a page that docs/index.md does not list are errors
 site: build/sphinx/ready  ## Build the documentation as a site in build/site; a dead link is an error
+	rm -rf build/site build/site-pages
 	build/sphinx/bin/sphinx-build --quiet --nitpicky --fail-on-warning -c docs/site -d build/site-pages . build/site
 	@echo 'build/site/index.html is the documentation'
 
