@@ -78,6 +78,14 @@ def test_every_command_has_the_options_that_are_shown(command: str) -> None:
     assert [f for f in formats if not choices or f not in re.split(r"[|\s]+", choices[1])] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_command_that_is_shown_exists(page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.findall(r"^ {4,}(?:\$ )?ldaphealth ([a-z-]+)", text, re.MULTILINE)
+
+    assert set(shown) - set(COMMANDS) == set()
+
+
 @pytest.mark.parametrize("command", plugin_commands())
 def test_every_command_of_the_plugin_has_the_options_that_are_shown(command: str) -> None:
     known = {name for each in check_ldaphealth_command.params for name in each.opts}
