@@ -5,7 +5,7 @@ MINUTES ?= 30
 SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs site format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -53,7 +53,7 @@ e2e: venv packages  ## Test with keepalived and IPVS in User-Mode Linux
 	@./scripts/install-packages user-mode-linux iproute2
 	$(BIN)/pytest tests/e2e
 
-check: venv  ## Format, lint, direction of imports, types, tests
+check: venv site  ## Format, lint, direction of imports, types, tests, links of the documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --no-cache
@@ -90,7 +90,7 @@ build/audit/ready: locks/audit.txt
 
 # --strict: a package that the database does not know is an error, not a note
 audit: build/audit/ready  ## Look for known vulnerabilities of the locked versions (SERVICE=osv for the other database)
-	for lock in runtime build dev audit; do \
+	for lock in runtime build dev audit docs; do \
 	    build/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
 	        --vulnerability-service $(SERVICE) -r locks/$$lock.txt || exit 1; done
 
@@ -105,6 +105,17 @@ docs: venv  ## Generate the references and the dashboard from the schema and the
 	$(BIN)/python scripts/grafana_dashboard.py
 	$(BIN)/python scripts/generate_templates.py
 
+build/sphinx/ready: locks/docs.txt
+	$(PYTHON) -m venv build/sphinx
+	build/sphinx/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/docs.txt
+	@touch $@
+
+# a dead link, a missing anchor and a page that docs/index.md does not list are errors
+site: build/sphinx/ready  ## Build the documentation as a site in build/site; a dead link is an error
+	rm -rf build/site build/site-pages
+	build/sphinx/bin/sphinx-build --quiet --nitpicky --fail-on-warning -c docs/site -d build/site-pages . build/site
+	@echo 'build/site/index.html is the documentation'
+
 format: venv  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
@@ -116,6 +127,7 @@ lock:  ## Update the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml --group dev -o locks/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q --group audit -o locks/audit.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes -q --group docs -o locks/docs.txt
 	printf 'hatchling\n' | uv pip compile --universal --python-version 3.11 --generate-hashes -q -c locks/dev.txt - -o locks/build.txt
 
 clean:  ## Remove generated files

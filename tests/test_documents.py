@@ -10,23 +10,27 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import CliRunner
 
+from ldaphealth.cli.check_ldaphealth import check_ldaphealth_command
 from ldaphealth.cli.commands import COMMANDS, cli
-from ldaphealth.config import load
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ldaphealth"
 PLACEHOLDER = "tests/checks/test_NAME.py"
 PAGES = sorted(
     path.relative_to(ROOT)
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("keepalived/*.md")]
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("keepalived/*.md")]
 )
 NAME = re.compile(r"[a-z-]+")
 GROUPS = ("config", "canary", "csn", "content", "workload", "generate")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 NAMES = "|".join(sorted(COMMANDS, key=len, reverse=True))
 COMMAND = re.compile(rf"(?:^|[`/ ])ldaphealth ((?:{NAMES})\b[^`\n|]*)", re.MULTILINE)
+PLUGIN = re.compile(r"(?:^|[`/ ])check_ldaphealth( -[^`\n|]*)", re.MULTILINE)
+OPTION = re.compile(r"(?<= )--?[A-Za-z][a-z-]*")
+CONFIGURED = re.compile(r"/etc/ldaphealth/([\w.-]+)")
 
 
 def documents() -> Iterator[tuple[str, str]]:
@@ -35,6 +39,10 @@ def documents() -> Iterator[tuple[str, str]]:
 
 def commands() -> list[str]:
     return sorted({found.strip() for _, text in documents() for found in COMMAND.findall(text)})
+
+
+def plugin_commands() -> list[str]:
+    return sorted({found for _, text in documents() for found in PLUGIN.findall(text)})
 
 
 def yaml_blocks() -> list[str]:
@@ -70,19 +78,76 @@ def test_every_command_has_the_options_that_are_shown(command: str) -> None:
     assert [f for f in formats if not choices or f not in re.split(r"[|\s]+", choices[1])] == []
 
 
-@pytest.mark.parametrize("block", yaml_blocks())
-def test_every_configuration_loads(block: str, tmp_path: Path) -> None:
-    password = tmp_path / "password"
-    password.write_text("secret")
-    password.chmod(0o600)
-    path = tmp_path / "ldaphealth.yaml"
-    path.write_text(
-        re.sub(r"password_file: [^\s}]+", f"password_file: {password}", block).replace(
-            ", ca_file: /etc/ldaphealth/ca.pem", ""
-        )
-    )
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_command_that_is_shown_exists(page: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.findall(r"^ {4,}(?:\$ )?ldaphealth ([a-z-]+)", text, re.MULTILINE)
 
-    assert load(path).clusters
+    assert set(shown) - set(COMMANDS) == set()
+
+
+@pytest.mark.parametrize("command", plugin_commands())
+def test_every_command_of_the_plugin_has_the_options_that_are_shown(command: str) -> None:
+    known = {name for each in check_ldaphealth_command.params for name in each.opts}
+    without_texts = re.sub(r"'[^']*'", "TEXT", command.split("#", maxsplit=1)[0])
+
+    assert set(OPTION.findall(without_texts)) - known == set()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with ca.pem, a certificate with its key in all other names of files."""
+    directory = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(directory / "ca.pem"))
+    both = authority.issue_cert("ldaphealth").private_key_and_cert_chain_pem
+    for name in ("client.pem", "client.key", "http.pem"):
+        both.write_to_path(str(directory / name))
+    return directory
+
+
+@pytest.mark.parametrize("block", yaml_blocks())
+def test_every_configuration_is_accepted(
+    block: str, tmp_path: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `ldaphealth config check`, with files in place of those below /etc/ldaphealth."""
+    for name in CONFIGURED.findall(block):
+        made = certificates / name
+        (tmp_path / name).write_bytes(made.read_bytes() if made.exists() else b"secret")
+        (tmp_path / name).chmod(0o600)
+    path = tmp_path / "ldaphealth.yaml"
+    path.write_text(block.replace("/etc/ldaphealth/", f"{tmp_path}/"))
+    monkeypatch.setenv("LDAP_PASSWORD", "secret")
+
+    checked = CliRunner().invoke(cli, ["config", "check", str(path)])
+
+    assert checked.exit_code == 0, checked.output
+
+
+def test_the_numbers_of_sensitivity_are_those_that_were_measured() -> None:
+    """The rows of the explanation have the percentages of the totals in evidence.md."""
+    percent = re.compile(r"\d+\.\d%")
+    explained = (ROOT / "docs" / "explanation" / "sensitivity.md").read_text(encoding="utf-8")
+    evidence = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    totals = evidence.partition("\n## Totals")[2].partition("\n## ")[0]
+    shown = [percent.findall(line) for line in explained.splitlines() if line.startswith("| ")]
+
+    assert [each for each in shown if each] == [
+        found for line in totals.splitlines() if (found := percent.findall(line))
+    ]
+
+
+def test_the_site_lists_every_page_once() -> None:
+    """In a toctree of docs/index.md; `make site` fails otherwise."""
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL))
+    lines = [line for line in blocks.splitlines() if line and not line.startswith(":")]
+    listed = [re.sub(r".*<(.+)>", r"\1", line) for line in lines]
+    pages = {page.with_suffix("") for page in PAGES} - {Path("docs/index")}
+
+    assert sorted(Path("docs", name) if name[0] != "/" else Path(name[1:]) for name in listed) == (
+        sorted(pages)
+    )
 
 
 def test_the_reference_of_the_configuration_is_up_to_date() -> None:
