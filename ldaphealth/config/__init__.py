@@ -26,7 +26,7 @@ def load(path: Path, finder: Finder = find) -> Settings:
 
     `finder` returns a check by its name.
     """
-    return _load(path, finder, build.OtherFiles())
+    return _load(path, finder, build.READ_FILES)
 
 
 def load_without_files(path: Path) -> Settings:

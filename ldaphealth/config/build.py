@@ -66,11 +66,14 @@ class OtherFiles(Struct, frozen=True):
     check_tls: Callable[[str, Tls, Problems], None] = _check_tls
 
 
+READ_FILES = OtherFiles()
+
+
 def clusters(
     file: File,
     finder: Finder,
     problems: Problems,
-    others: OtherFiles,
+    others: OtherFiles = READ_FILES,
 ) -> dict[str, Cluster]:
     """Return the clusters by name. They must not be used if there are problems."""
     known = {
