@@ -20,6 +20,7 @@ from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
 from ldaphealth.ldap.accounts import Accounts, AccountState
 from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.other_protocol import with_other_protocol
 from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
@@ -60,6 +61,7 @@ def evaluate_selection(
         if probed is not None and server.id not in probed:
             return []
         observations = probe_server(server, tuple(checks), deadline, accounts)
+        observations = with_other_protocol(server, observations, deadline)
         progress.note(server.id)
         return observations
 
