@@ -17,8 +17,8 @@ from ldaphealth.check import Check, View
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
-from ldaphealth.text.counted import counted
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -106,7 +106,7 @@ def _client_expires(view: View[Facts], params: Params, days: float) -> Iterable[
 
 def expiry_text(days: float) -> str:
     """Return when a certificate expires in so many days, negative for days ago."""
-    shown = counted(round(abs(days)), "day")
+    shown = quantity(round(abs(days)), "day")
     return f"expires in {shown}" if days >= 0 else f"expired {shown} ago"
 
 

@@ -29,6 +29,7 @@ from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.duration import duration
+from ldaphealth.text.quantity import quantity
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # in parallel; of more servers, others are watched in the next survey
@@ -225,8 +226,8 @@ def _as_writer(server: str, tokens: Sequence[Facts]) -> Iterator[Judged]:
             arrived = len(_arrived(token))
             who = "none" if not arrived else f"only {arrived}"
             summary = (
-                f"{who} of {arrived + len(_lost(token))} servers received the token written here "
-                f"within {token.lost_seconds:g} s"
+                f"{who} of {quantity(arrived + len(_lost(token)), 'server')} received the token "
+                f"written here within {token.lost_seconds:g} s"
             )
             yield State.CRITICAL, "isolated", summary, Trust.SOFT
 

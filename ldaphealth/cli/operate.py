@@ -31,6 +31,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.model import OverrideAction
+from ldaphealth.text.quantity import plural_of, quantity
 
 if TYPE_CHECKING:
     from ldaphealth.control.explanation import GuardedDocument
@@ -347,7 +348,8 @@ def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
     past = guarded_of(document)
     settle = past.settle
     rounds = (
-        f"  {past.good_rounds} good rounds in a row (a server that is out needs {settle.rise}), "
+        f"  {quantity(past.good_rounds, 'good round')} in a row "
+        f"(a server that is out needs {settle.rise}), "
         f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
         f"{settle.fall_soft} with a soft failure)"
     )
@@ -357,7 +359,7 @@ def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
         rounds,
         *(waits if failing and not past.in_service else []),
         *_share_lines(past),
-        f"  went out {past.went_out_lately} times recently",
+        f"  went out {quantity(past.went_out_lately, 'time')} recently",
         f"  held by {past.held_by}" if past.held_by else "  no rule holds it",
     ]
 
@@ -367,7 +369,8 @@ def _share_lines(past: GuardedDocument) -> list[str]:
     share, leaning = past.weight_share, past.leaning_rounds
     if share == 1.0 and not leaning:
         return []
-    calls = f"; {leaning} rounds in a row call for {past.leaning_to_share:.0%}"
+    verb = plural_of(leaning, "calls", "call")
+    calls = f"; {quantity(leaning, 'round')} in a row {verb} for {past.leaning_to_share:.0%}"
     return [f"  has {share:.0%} of its weight{calls if leaning else ''}"]
 
 

@@ -22,6 +22,7 @@ from ldaphealth.config.text_form import TEXT_FORMS, TextForm
 from ldaphealth.config.yaml_file import LeadingZero
 from ldaphealth.model import SettingMistakes
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 from ldaphealth.text.suggestion import suggestion
 
 TYPE_TEXTS = {
@@ -172,9 +173,9 @@ def _wrong_length(kind: Any, length: int) -> str:
         if least == 1 and not length:
             return "is empty"
         if length < least:
-            return f"must have at least {least} values, not {length}"
+            return f"must have at least {quantity(least, 'value')}, not {length}"
         if most is not None and length > most:
-            return f"must have at most {most} value{'s' * (most != 1)}, not {length}"
+            return f"must have at most {quantity(most, 'value')}, not {length}"
     return ""
 
 

@@ -8,6 +8,7 @@ never does.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Sequence
 
@@ -78,8 +79,6 @@ def _client_hello() -> bytes:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     outgoing = ssl.MemoryBIO()
-    try:
+    with contextlib.suppress(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), outgoing).do_handshake()
-    except ssl.SSLWantReadError:
-        pass
     return outgoing.read()

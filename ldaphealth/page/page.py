@@ -38,6 +38,7 @@ from ldaphealth.page.server_card import (
 from ldaphealth.sinks.summary import problems
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import plural_of, quantity
 
 TEMPLATES = Path(__file__).parent / "templates"
 STALE_REASON = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
@@ -171,7 +172,9 @@ def current_problems(health: AgentHealth) -> Sequence[str]:
         late = duration(health.loop_age_seconds)
         found.append(f"The agent's main loop has not run for {late}: this page is out of date.")
     if health.waiting:
-        found.append(f"{health.waiting} rounds wait for one of {health.threads} threads.")
+        waiting, threads = quantity(health.waiting, "round"), quantity(health.threads, "thread")
+        verb = plural_of(health.waiting, "waits", "wait")
+        found.append(f"{waiting} {verb} for one of {threads}.")
     return found
 
 
@@ -199,6 +202,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["quantity"] = quantity
     return environment.get_template("page.html")
 
 

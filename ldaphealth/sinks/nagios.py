@@ -22,6 +22,7 @@ from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.sinks.summary import nagios_state, names, problems, sentence, summary
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.number import decimal
+from ldaphealth.text.quantity import quantity
 
 # Nagios Core reads 4096 bytes (MAX_PLUGIN_OUTPUT_LENGTH), line ends included.
 MAX_BYTES = 4000
@@ -75,12 +76,14 @@ def plugin_output(snapshot: Snapshot, options: SinkOptions, extras: PluginExtras
     perfdata = _fitting(items, PERFDATA_BYTES)
     first = _status_line(snapshot, state, extras) + (f" | {' '.join(perfdata)}" if perfdata else "")
     left_out = len(items) - len(perfdata)
-    note = [f"{left_out} perfdata items left out: no room"] if left_out else []
+    note = [f"{quantity(left_out, 'perfdata item')} left out: no room"] if left_out else []
     notes = [_escaped(each, LINE_CHARACTERS) for each in extras.notes]
     details = _finding_lines(snapshot) if options.verbose else ()
     lines = [*note, *notes, *_server_lines(snapshot, extras.state_of), *details]
     shown = _fitting(lines, MAX_BYTES - len(first) - MORE_BYTES)
-    more = [f"... {len(lines) - len(shown)} more lines"] if len(shown) < len(lines) else []
+    more = (
+        [f"... {quantity(len(lines) - len(shown), 'more line')}"] if len(shown) < len(lines) else []
+    )
     return SinkOutput("\n".join([first, *shown, *more]), state.value)
 
 

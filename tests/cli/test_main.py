@@ -310,7 +310,7 @@ def test_a_person_who_waits_sees_how_far_it_is() -> None:
     shown = os.read(ours, 65536).decode()
     os.close(ours)
 
-    assert "0 of 1 servers answered" in shown
+    assert "0 of 1 server answered" in shown
     assert b"answered" not in done.stdout
 
 

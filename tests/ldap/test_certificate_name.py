@@ -34,7 +34,7 @@ def test_the_names_of_a_certificate(found: dict[str, Any], names: tuple[str, ...
     assert certificate_names(found) == names
 
 
-@pytest.mark.parametrize("value", ["#1, \\ \"x\" <y>; +z ", " both ", "plain", " "])
+@pytest.mark.parametrize("value", ['#1, \\ "x" <y>; +z ', " both ", "plain", " "])
 def test_the_subject_is_as_openssl_writes_it(value: str, tmp_path: Path) -> None:
     """openssl-namedisplay-options(1): rfc2253 is the form of RFC 4514."""
     parts = [(NameOID.COUNTRY_NAME, "DE"), (NameOID.ORGANIZATION_NAME, value)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ldaphealth.text.number import decimal
 
 
-def counted(number: float, noun: str, plural: str = "") -> str:
+def quantity(number: float, noun: str, plural: str = "") -> str:
     """Return such as `1 server` or `2 servers`; `plural` if it is not the noun with an s."""
     return f"{decimal(number)} {plural_of(number, noun, plural)}"
 
