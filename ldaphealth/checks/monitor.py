@@ -20,6 +20,7 @@ from ldaphealth.judging.quantile import median
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds
 from ldaphealth.model import Finding, Observation, State, Trust
 from ldaphealth.text.quantity import plural_of, quantity
+from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -69,7 +70,9 @@ class Rate(Struct, frozen=True):
 def _refuse_unknown(names: set[str]) -> None:
     unknown = names - OPERATIONS
     if unknown:
-        raise ValueError(f"{min(unknown)!r} is not an operation; there are {sorted(OPERATIONS)}")
+        raise ValueError(
+            f"{min(unknown)!r} is not an operation{suggestion(min(unknown), sorted(OPERATIONS))}"
+        )
 
 
 class Params(Struct, frozen=True):

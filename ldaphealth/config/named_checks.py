@@ -20,7 +20,7 @@ from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import CheckEntry
 from ldaphealth.model import Credentials, SettingMistakes
 from ldaphealth.settings import ConfiguredCheck
-from ldaphealth.text.suggestion import suggestion
+from ldaphealth.text.suggestion import did_you_mean, suggestion
 
 Finder = Callable[[str], AnyCheck]
 
@@ -128,7 +128,10 @@ def _kind(
         own = finder(name)
     except LookupError as error:
         if given is None:
-            hint = f"; `{KIND}: KIND` names the kind of a check with a name of your choice"
+            likely = did_you_mean(name, BUILT_IN)
+            hint = (
+                likely or f"; `{KIND}: KIND` names the kind of a check with a name of your choice"
+            )
             problems.add(path, f"{error.args[0]}{hint}")
             return None
     else:
@@ -152,7 +155,7 @@ def _other_kind(given: object, path: str, finder: Finder, problems: Problems) ->
     try:
         kind = finder(given)
     except LookupError as error:
-        problems.add(path, f"{error.args[0]}{suggestion(given, BUILT_IN)}")
+        problems.add(path, f"{error.args[0]}{did_you_mean(given, BUILT_IN)}")
         return None
     if why := kind.why_single:
         problems.add(path, f"a cluster has one check {given}, under its own name: {why}")

@@ -19,6 +19,7 @@ except ImportError:
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
 
 from ldaphealth.config.mistakes import ConfigError, join
+from ldaphealth.config.yaml_words import OTHER, yaml_mistake
 
 T = TypeVar("T")
 
@@ -131,12 +132,10 @@ def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
         _check_safety(content)
         return parse(content)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError([f"{where}{error.problem or 'not YAML'}"]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(["it is not YAML"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([yaml_mistake(error, content)]) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([OTHER]) from error
 
 
 def _places(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,81 @@
+"""Mistakes in YAML in plain words: where, what is wrong, and what was expected.
+
+The messages of libyaml, and of PyYAML without it, name the inner states of a parser.
+"""
+
+from __future__ import annotations
+
+import yaml
+from yaml.reader import ReaderError
+
+QUOTED = 'put a text with special characters into "quotes"'
+# By a part of the message of libyaml or PyYAML: what is wrong, and whether the mistake is where the
+# parser was reading from (a key, a quote) in place of where it stopped.
+WORDS: tuple[tuple[str, str, bool], ...] = (
+    ("find expected ':'", "a `key: value` was expected: a colon and a space are missing", True),
+    (
+        "mapping values are not allowed",
+        f"a second colon in a line, or too many spaces before a key; {QUOTED}",
+        False,
+    ),
+    ("unexpected end of stream", "the quote that begins here is not closed", True),
+    ("expected ',' or '}'", "a comma or the closing } was expected", False),
+    ("expected ',' or ']'", "a comma or the closing ] was expected", False),
+    (
+        "expected key",
+        "a key was expected in the column of the keys above: check the spaces before it",
+        False,
+    ),
+    ("expected <block end>", "the spaces before it differ from those of the lines above", False),
+    ("expected '-'", "an item that begins with a dash was expected, in the column above", False),
+    ("block sequence entries are not allowed", "a list cannot begin in the line of its key", False),
+    ("sequence entries are not allowed", "a list cannot begin in the line of its key", False),
+    ("unknown escape character", "an unknown escape in double quotes: use 'single quotes'", False),
+    ("hexdecimal", "an incomplete escape in double quotes: use 'single quotes'", False),
+    ("hexadecimal", "an incomplete escape in double quotes: use 'single quotes'", False),
+    ("expected node content", "a value was expected", False),
+    ("expected the node content", "a value was expected", False),
+    ("document start", "nothing may follow the content of the file here", False),
+    ("another document", "the file must have one document: remove the line ---", False),
+    ("single document", "the file must have one document: remove the line ---", False),
+    (
+        "could not determine a constructor",
+        f"a tag that begins with ! is not known; {QUOTED}",
+        False,
+    ),
+    ("tag", f"a tag that begins with ! is not known; {QUOTED}", False),
+    ("anchor", "anchors (&) and aliases (*) are not supported; repeat the values", False),
+    ("alias", "anchors (&) and aliases (*) are not supported; repeat the values", False),
+    ("directive", f"a line must not begin with %; {QUOTED}", False),
+)
+TAB = "a tab stands before it: use spaces"
+ODD = "{!r} cannot begin a value or a key; " + QUOTED
+OTHER = "this is not YAML"
+
+
+def yaml_mistake(error: yaml.YAMLError, content: bytes) -> str:
+    """Return the sentence for an error of the parser, with line and column where it has them."""
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        return _marked(error, mark, content)
+    if isinstance(error, ReaderError):
+        before = content[: int(error.position)]
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        return f"line {line}, column {column}: an octet that UTF-8 or YAML does not permit"
+    return OTHER
+
+
+def _marked(error: yaml.MarkedYAMLError, mark: yaml.Mark, content: bytes) -> str:
+    problem, words = error.problem or "", OTHER
+    for part, meaning, is_at_start in WORDS:
+        if part in problem:
+            words = meaning
+            mark = (is_at_start and error.context_mark) or mark
+            break
+    else:
+        line = content.decode("utf-8", "replace").splitlines()[mark.line : mark.line + 1]
+        begins = "".join(line)[mark.column : mark.column + 1]
+        if "tab" in problem.split() or begins == "\t":
+            words = TAB
+        elif "cannot start any token" in problem and begins:
+            words = ODD.format(begins)
+    return f"line {mark.line + 1}, column {mark.column + 1}: {words}"
