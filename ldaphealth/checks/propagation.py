@@ -14,7 +14,15 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.canary import Purpose, canary_dn, canary_mark, check_names, this_agent
+from ldaphealth.checks.canary import (
+    ABOUT_OBJECT_CLASS,
+    OBJECT_CLASS,
+    Purpose,
+    canary_dn,
+    canary_mark,
+    check_names,
+    this_agent,
+)
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.checks.standing_findings import sides_text
 from ldaphealth.checks.token import (
@@ -42,6 +50,9 @@ class Params(Struct, frozen=True, kw_only=True):
 
     container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
+    object_class: Annotated[str | tuple[str, ...], Meta(description=ABOUT_OBJECT_CLASS)] = (
+        OBJECT_CLASS
+    )
     base: Annotated[
         DN, Meta(description="the naming context, which has contextCSN; empty: the suffix")
     ] = DN("")
@@ -57,7 +68,7 @@ class Params(Struct, frozen=True, kw_only=True):
     ] = at_most(2, 5)
 
     def __post_init__(self) -> None:
-        check_names(self.container, self.agent)
+        check_names(self.container, self.agent, self.object_class)
 
     @property
     def deadline_seconds(self) -> float:

@@ -28,9 +28,12 @@ def _entries(cluster: Cluster, config_file: Path) -> Entries:
     entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
     for purpose in get_args(Purpose):
         if purpose in params:
-            container, agent = params[purpose].container, params[purpose].agent or this_agent()
+            own = params[purpose]
+            container, agent = own.container, own.agent or this_agent()
             entries |= {
-                canary_dn(container, agent, server, purpose): canary_entry(agent, server, purpose)
+                canary_dn(container, agent, server, purpose): canary_entry(
+                    agent, server, purpose, own.object_class
+                )
                 for server in cluster.data_servers
                 if purpose == "write" or server.role is Role.PROVIDER
             }

@@ -196,7 +196,7 @@ def _converted(kind: Any, value: object, path: str, problems: Problems) -> Any:
     try:
         return convert(value, kind)
     except ValidationError as error:
-        likely = did_you_mean(str(value), _choices(kind))
+        likely = did_you_mean(value, _choices(kind)) if isinstance(value, str) else ""
         problems.add(path, f"{_expected(kind, str(error))}{_actual(value)}{likely}")
         return UNSET
 

@@ -27,6 +27,7 @@ Finder = Callable[[str], AnyCheck]
 OFF = ("off", False)
 ON = (None, True)  # a check without settings
 KIND = "check"  # the key that names the kind
+LIKELY = 0.75  # ratio of two names; less may be a name of the user's choice
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # These stand for other things than a check in reason codes and in the output of the plugin.
 RESERVED = frozenset({"agent", "time"})
@@ -128,7 +129,7 @@ def _kind(
         own = finder(name)
     except LookupError as error:
         if given is None:
-            likely = did_you_mean(name, BUILT_IN)
+            likely = did_you_mean(name, BUILT_IN, LIKELY)
             hint = (
                 likely or f"; `{KIND}: KIND` names the kind of a check with a name of your choice"
             )

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 from msgspec import Struct
+from yaml.reader import ReaderError
 
 try:  # libyaml, ten times as fast; the wheels of PyYAML have it
     from yaml import CSafeLoader as Parser
@@ -19,7 +20,7 @@ except ImportError:
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
 
 from ldaphealth.config.mistakes import ConfigError, join
-from ldaphealth.config.yaml_words import OTHER, yaml_mistake
+from ldaphealth.config.yaml_words import OTHER, in_words, not_text
 
 T = TypeVar("T")
 
@@ -136,6 +137,15 @@ def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
         raise ConfigError([yaml_mistake(error, content)]) from error
     except (ValueError, RecursionError) as error:
         raise ConfigError([OTHER]) from error
+
+
+def yaml_mistake(error: yaml.YAMLError, content: bytes) -> str:
+    """Return the sentence for an error of the parser, with line and column where it has them."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return in_words(error.problem or "", error.problem_mark, error.context_mark, content)
+    if isinstance(error, ReaderError):
+        return not_text(content, int(error.position))
+    return OTHER
 
 
 def _places(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:

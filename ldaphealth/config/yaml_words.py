@@ -5,8 +5,7 @@ The messages of libyaml, and of PyYAML without it, name the inner states of a pa
 
 from __future__ import annotations
 
-import yaml
-from yaml.reader import ReaderError
+from typing import Protocol
 
 QUOTED = 'put a text with special characters into "quotes"'
 # By a part of the message of libyaml or PyYAML: what is wrong, and whether the mistake is where the
@@ -53,29 +52,37 @@ ODD = "{!r} cannot begin a value or a key; " + QUOTED
 OTHER = "this is not YAML"
 
 
-def yaml_mistake(error: yaml.YAMLError, content: bytes) -> str:
-    """Return the sentence for an error of the parser, with line and column where it has them."""
-    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
-        return _marked(error, mark, content)
-    if isinstance(error, ReaderError):
-        before = content[: int(error.position)]
-        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
-        return f"line {line}, column {column}: an octet that UTF-8 or YAML does not permit"
-    return OTHER
+class Place(Protocol):
+    """A place in the file, counted from 0, as a `yaml.Mark`."""
+
+    line: int
+    column: int
 
 
-def _marked(error: yaml.MarkedYAMLError, mark: yaml.Mark, content: bytes) -> str:
-    problem, words = error.problem or "", OTHER
+def in_words(problem: str, at: Place, begun_at: Place | None, content: bytes) -> str:
+    """Return the sentence for a problem that a parser names, with the line and the column.
+
+    The parser stopped `at` that place; what it was reading began at `begun_at`.
+    """
     for part, meaning, is_at_start in WORDS:
         if part in problem:
-            words = meaning
-            mark = (is_at_start and error.context_mark) or mark
-            break
-    else:
-        line = content.decode("utf-8", "replace").splitlines()[mark.line : mark.line + 1]
-        begins = "".join(line)[mark.column : mark.column + 1]
-        if "tab" in problem.split() or begins == "\t":
-            words = TAB
-        elif "cannot start any token" in problem and begins:
-            words = ODD.format(begins)
-    return f"line {mark.line + 1}, column {mark.column + 1}: {words}"
+            return placed((is_at_start and begun_at) or at, meaning)
+    line = content.decode("utf-8", "replace").splitlines()[at.line : at.line + 1]
+    begins = "".join(line)[at.column : at.column + 1]
+    if "tab" in problem.split() or begins == "\t":
+        return placed(at, TAB)
+    if "cannot start any token" in problem and begins:
+        return placed(at, ODD.format(begins))
+    return placed(at, OTHER)
+
+
+def placed(at: Place, words: str) -> str:
+    """Return the words after the place."""
+    return f"line {at.line + 1}, column {at.column + 1}: {words}"
+
+
+def not_text(content: bytes, position: int) -> str:
+    """Return the sentence for an octet, at that position, which cannot be read at all."""
+    before = content[:position]
+    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    return f"line {line}, column {column}: an octet that UTF-8 or YAML does not permit"

@@ -26,7 +26,10 @@ RIGHT = {
     "CHECKS": "monitor: off",
 }
 METHODS = "credentials.probe.method: must be one of anonymous, simple, external, not "
-CHECKS = "clusters.c.checks."
+C = "clusters.c."
+SCOPE = f"{C}checks.search.scope"
+VERSIONS = "TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3"
+ROLES = "provider, consumer, balancer"
 
 
 @pytest.mark.parametrize(
@@ -43,20 +46,17 @@ CHECKS = "clusters.c.checks."
         (
             "TLS",
             "min_version: TLSv9, certificate_file: /none",
-            "clusters.c.tls.min_version: must be one of TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3, not "
-            "'TLSv9'; did you mean TLSv1.3?",
+            f"{C}tls.min_version: must be one of {VERSIONS}, not 'TLSv9'; did you mean TLSv1.3?",
         ),
         (
             "ROLE",
             "provdier",
-            "clusters.c.servers.a.role: must be one of provider, consumer, balancer, not "
-            "'provdier'; did you mean provider?",
+            f"{C}servers.a.role: must be one of {ROLES}, not 'provdier'; did you mean provider?",
         ),
         (
             "CHECKS",
             "search: {scope: subtree, effect: watch}",
-            f"{CHECKS}search.scope: must be one of base, one, sub, not 'subtree'; did you mean "
-            "sub?",
+            f"{SCOPE}: must be one of base, one, sub, not 'subtree'; did you mean sub?",
         ),
     ],
 )

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from ldaphealth.config.mistakes import ConfigError
-from ldaphealth.config.yaml_file import read_yaml
-from ldaphealth.config.yaml_words import yaml_mistake
+from ldaphealth.config.yaml_file import read_yaml, yaml_mistake
 
 MISTAKES = {
     "a: 1\nb\nc: 2\n": "line 2, column 1: a `key: value` was expected",
