@@ -87,9 +87,10 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
     Exit status, and the state after LDAP in the first line:
       0 OK        in service, no problem
       1 WARNING   slower than -w, a check of the configuration warns, or drained by an operator
-      2 CRITICAL  out of service, slower than -c, no answer in time, or a name that does not resolve
-      3 UNKNOWN   bad arguments, a local failure, no answer from the agent, a stale verdict;
-                  also for --help and --version
+      2 CRITICAL  out of service, slower than -c, no answer in time, or a host of the
+                  configuration that does not resolve
+      3 UNKNOWN   bad arguments, a host of -H that does not resolve, a local failure, no answer
+                  from the agent, a stale verdict; also for --help and --version
 
     Ranges are those of the plugin guidelines: 2 is "at most 2", 1: "at least 1", @1:5 "not 1 to 5".
 
@@ -140,7 +141,9 @@ def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
     selection = _selection(arguments, options)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    return evaluate_selection(selection, frozenset(CheckEffect), is_repeated=True)
+    return evaluate_selection(
+        selection, frozenset(CheckEffect), is_repeated=True, refuse_unresolved=True
+    )
 
 
 def _selection(arguments: PluginArguments, options: HostOptions) -> Selection:
