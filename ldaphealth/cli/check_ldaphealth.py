@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.host_options import HostOptions, as_check_ldap
 from ldaphealth.cli.options import CONFIG_FILE
+from ldaphealth.cli.output_error import is_of_output, report_output_error
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.private_memory import keep_memory_private
 from ldaphealth.cli.process_age import age_seconds
@@ -206,6 +207,9 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         status = BAD_INPUT
+    except OSError as error:
+        report_output_error(error, PROGRAM)
+        status = BAD_INPUT
     os._exit(status)  # as in commands.py: a normal exit takes longer
 
 
@@ -221,9 +225,15 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         return _unknown("interrupted")
     except Exception as error:
-        traceback.print_exc()
-        return _unknown(f"this is a defect, report it: {type(error).__name__}: {error}")
+        if isinstance(error, OSError) and is_of_output(error):
+            raise
+        return _defect(error)
     return status if isinstance(status, int) else 0
+
+
+def _defect(error: Exception) -> int:
+    traceback.print_exception(error)
+    return _unknown(f"this is a defect, report it: {type(error).__name__}: {error}")
 
 
 def _unknown(why: str, hint: str = "") -> int:

@@ -88,7 +88,10 @@ SECTIONS = (
         ),
     ),
     ("Operations of clients", ("ldaphealth_traffic_", "ldaphealth_workload_")),
-    ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
+    (
+        "Agents",
+        ("ldaphealth_agent_", "ldaphealth_config_", "ldaphealth_build_", "ldaphealth_series_"),
+    ),
     ("Probes on demand", ("probe_",)),
 )
 

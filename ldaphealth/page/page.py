@@ -175,6 +175,8 @@ def current_problems(health: AgentHealth) -> Sequence[str]:
         waiting, threads = quantity(health.waiting, "round"), quantity(health.threads, "thread")
         verb = plural_of(health.waiting, "waits", "wait")
         found.append(f"{waiting} {verb} for one of {threads}.")
+    if health.reload_failure:
+        found.append(f"{health.reload_failure}.")
     return found
 
 

@@ -60,7 +60,9 @@ def render_status(document: Mapping[str, Any]) -> Group:
     floors = [
         Text(printable(each["summary"]), "bold red") for each in document.get("below_floor", ())
     ]
-    return Group(rows, "", count, *floors, Text(about_agent), *last)
+    failed = agent.get("reload_failure")
+    config = [Text(printable(failed, 400), "bold yellow")] if failed else []
+    return Group(rows, "", count, *floors, *config, Text(about_agent), *last)
 
 
 def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:

@@ -358,3 +358,35 @@ def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Pa
     assert (status, f"there is no {tmp_path}/run/agent.sock" in err) == (3, True)
     status, _, err = run("status", LDAPHEALTH_CONFIG=str(tmp_path / "none"))
     assert (status, "there is no /run/ldaphealth/agent.sock" in err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["config", "schema"],
+        ["reasons", "--format", "json"],
+        ["csn", "parse", CSN_A],
+        ["check", "ldap://127.0.0.1:1"],
+        ["check", "ldap://127.0.0.1:1", "--format", "json"],
+        ["check", "ldap://127.0.0.1:1", "--format", "nagios"],
+    ],
+)
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ldaphealth", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr == "ldaphealth: cannot write the output: No space left on device\n"
+
+
+def test_the_file_may_be_an_option(config: str) -> None:
+    assert run("config", "check", "--config", config) == run("config", "check", config)
+    assert run("config", "check", config, "--config", "/other")[0] == 3
