@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +30,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.model import OverrideAction
+from ldaphealth.text.moment import moment
 from ldaphealth.text.quantity import plural_of, quantity
 
 if TYPE_CHECKING:
@@ -191,8 +191,7 @@ def _change_line(change: Mapping[str, Any]) -> str:
 
 def _set_override(request: OverrideRequest, socket: Path) -> None:
     query_agent(socket, request)
-    end = time.localtime(epoch_seconds() + request.seconds)
-    until = time.strftime("%Y-%m-%d %H:%M:%S", end)
+    until = moment(epoch_seconds() + request.seconds)
     click.echo(
         f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
     )
@@ -404,8 +403,8 @@ def _verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) ->
 
 def _epoch(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text).astimezone().timestamp()
+        at = datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a time, such as 2026-11-23T03:12") from error
     # `history` prints whole milliseconds: include the change at this one.
-    return moment + MILLISECOND
+    return at + MILLISECOND

@@ -37,6 +37,7 @@ from ldaphealth.page.server_card import (
 )
 from ldaphealth.sinks.summary import problems
 from ldaphealth.text.duration import duration
+from ldaphealth.text.moment import moment
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of, quantity
 
@@ -315,4 +316,4 @@ def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:
 
 
 def _rfc3339(epoch_seconds: EpochSeconds) -> str:
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(epoch_seconds)
