@@ -14,9 +14,12 @@ from ldaphealth.agent.agent import Agent
 from ldaphealth.config import ConfigError
 from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.settings import Settings
+from ldaphealth.text.printable import printable
 
 log = logging.getLogger(__name__)
 
+FAILED = "The last reload failed, and the configuration from before is in use"
+LONGEST_SENTENCE = 400
 KEPT = "the old configuration is kept"
 
 
@@ -52,7 +55,10 @@ def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], N
     try:
         _reconfigure(agent, file)
         reload_web()
-    except Exception:
+    except Exception as error:
+        agent.reload_failure = printable(
+            f"{FAILED}: {type(error).__name__}: {error}", LONGEST_SENTENCE
+        )
         log.exception(KEPT)
     service_manager.notify(service_manager.READY)
 
@@ -63,6 +69,7 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
     except ConfigError as error:
         for line in "\n".join(error.problems).splitlines():
             log.error(KEPT, extra={"error": line})  # noqa: TRY400
+        agent.reload_failure = printable(f"{FAILED}: {error.problems[0]}", LONGEST_SENTENCE)
         log.info("not reloaded", extra={"problems": len(error.problems)})
     else:
         if settings.agent != agent.settings.agent:

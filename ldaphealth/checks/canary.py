@@ -12,20 +12,35 @@ import socket
 from collections.abc import Mapping
 from typing import Literal
 
+from ldaphealth.ldap.names import is_attribute
 from ldaphealth.model import Server
 
 TOKEN_ATTRIBUTE = "description"  # noqa: S105  the only attribute that is changed
 MARK_ATTRIBUTE = "ou"
+OBJECT_CLASS = "applicationProcess"  # RFC 4519 3.3
+ABOUT_OBJECT_CLASS = (
+    f"the object class of the canaries, or a list of several; it must permit `cn`, "
+    f"`{MARK_ATTRIBUTE}` and `{TOKEN_ATTRIBUTE}`, as `device` and `organizationalRole` do, and "
+    "`contact` in Active Directory, where `applicationProcess` may not be added"
+)
 Purpose = Literal["write", "propagation"]
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-def check_names(container: str, agent: str) -> None:
+def check_names(container: str, agent: str, object_class: str | tuple[str, ...]) -> None:
     """Raise ValueError if these settings give no DN of a canary."""
     if not container:
         raise ValueError("container is empty; it is the DN of an entry that exists")
+    for name in classes(object_class) or ("",):
+        if not is_attribute(name):  # the same syntax, RFC 4512 4.1.1
+            raise ValueError(f"object_class: {name!r} is not the name of a class, such as device")
     if agent and not NAME.fullmatch(agent):
         raise ValueError("agent must consist of letters, digits, dots, dashes and underscores")
+
+
+def classes(object_class: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the object classes of a setting, which may be one."""
+    return (object_class,) if isinstance(object_class, str) else object_class
 
 
 def this_agent() -> str:
@@ -44,11 +59,14 @@ def canary_mark(agent: str, server: Server, purpose: Purpose = "write") -> str:
 
 
 def canary_entry(
-    agent: str, server: Server, purpose: Purpose = "write"
+    agent: str,
+    server: Server,
+    purpose: Purpose = "write",
+    object_class: str | tuple[str, ...] = OBJECT_CLASS,
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return the attributes of a canary; applicationProcess is in RFC 4519 3.3."""
+    """Return the attributes of a canary."""
     return {
-        "objectClass": ("applicationProcess",),
+        "objectClass": classes(object_class),
         "cn": (_cn(agent, server, purpose),),
         MARK_ATTRIBUTE: (canary_mark(agent, server, purpose),),
         TOKEN_ATTRIBUTE: ("nothing written yet",),

@@ -18,6 +18,7 @@ from ldaphealth.clocks import epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -105,7 +106,8 @@ def _client_expires(view: View[Facts], params: Params, days: float) -> Iterable[
 
 def expiry_text(days: float) -> str:
     """Return when a certificate expires in so many days, negative for days ago."""
-    return f"expires in {days:.0f} days" if days >= 0 else f"expired {-days:.0f} days ago"
+    shown = quantity(round(abs(days)), "day")
+    return f"expires in {shown}" if days >= 0 else f"expired {shown} ago"
 
 
 CHECK = Check(

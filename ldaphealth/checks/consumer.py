@@ -32,6 +32,7 @@ from ldaphealth.checks.links import PERSIST, Facts, Link, read_links
 from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
 from ldaphealth.model import Finding, Metric, State
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -111,7 +112,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
 def _count(links: Sequence[Link]) -> str:
     connected = sum(link.connected for link in links)
     waiting = sum(link.is_waiting for link in links)
-    text = f"{connected} of {len(links)} replication links connected"
+    text = f"{connected} of {quantity(len(links), 'replication link')} connected"
     return text + (f", {waiting} waiting for the next poll" if waiting else "")
 
 
@@ -196,7 +197,7 @@ def _refresh_loop(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.reconnects
     count, seconds = _reconnects(link_view.reads), link_view.reads[-1][0] - link_view.reads[0][0]
     summary = (
-        f"reconnected to {link.name} {count} times within {seconds:.0f} s: "
+        f"reconnected to {link.name} {quantity(count, 'time')} within {seconds:.0f} s: "
         "the connection breaks, or the refresh is repeated"
     )
     metric = limits.metric("reconnects", count, link.name)

@@ -47,6 +47,7 @@ from ldaphealth.model import (
     consumers,
 )
 from ldaphealth.text.duration import duration
+from ldaphealth.text.quantity import quantity
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -151,24 +152,24 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
 
 def _judged(view: View[Facts], params: Params, base: str) -> Finding:
     where = f" in {base}" if params.bases else ""
-    own = view.facts.entries.get(base)
-    if own is None:
+    number = view.facts.entries.get(base)
+    if number is None:
         summary = f"the server shows no number of entries{where}: only MDB databases have one"
         return view.finding(State.OK, "not_applicable", summary)
-    metrics = (Metric("entries", own, label=base if params.bases else ""),)
-    newest = _newest(view, base)
+    metrics = (Metric("entries", number, label=base if params.bases else ""),)
+    own, newest = _entries(number), _newest(view, base)
     if len(newest) < FEWEST:
-        summary = f"{own} entries{where}, and no other server to compare with"
+        summary = f"{own}{where}, and no other server to compare with"
         return view.finding(State.OK, "not_applicable", summary, metrics)
     period = _quiet_period(view, params, base)
     compared = {} if period is None else _compared(view, params, base, period)
     if period and view.server.id in compared and len(compared) >= FEWEST:
         return _compare(view, compared, where, _age(view, period), metrics)
     if len({*newest.values()}) == 1:
-        summary = f"{own} entries{where}, like the other servers"
+        summary = f"{own}{where}, like the other servers"
         return view.finding(State.OK, "ok", summary, metrics)
     summary = (
-        f"{own} entries{where}: not compared yet, because entries were added or deleted, or "
+        f"{own}{where}: not compared yet, because entries were added or deleted, or "
         "changes are on their way"
     )
     return view.finding(State.OK, "collecting", summary, metrics)
@@ -246,10 +247,11 @@ def _compare(
     age: str,
     metrics: tuple[Metric, ...],
 ) -> Finding:
-    own = entries[view.server.id]
+    number = entries[view.server.id]
+    own = _entries(number)
     ((usual, count),) = Counter(entries.values()).most_common(1)
     if count == len(entries):
-        summary = f"{own} entries{where}, like {len(entries) - 1} other servers{age}"
+        summary = f"{own}{where}, like {quantity(len(entries) - 1, 'other server')}{age}"
         return view.finding(State.OK, "ok", summary, metrics)
     hint = (
         f"although all have received the same changes{age}: `ldaphealth content diff "
@@ -257,13 +259,17 @@ def _compare(
     )
     if 2 * count <= len(entries):
         others = ", ".join(_others(view.server.id, entries))
-        summary = f"{own} entries{where}, but {others}, {hint}"
+        summary = f"{own}{where}, but {others}, {hint}"
         return view.finding(State.CRITICAL, "differs", summary, metrics, Trust.INFORMATIVE)
-    if own == usual:
-        summary = f"{own} entries{where}, like most servers{age}"
+    if number == usual:
+        summary = f"{own}{where}, like most servers{age}"
         return view.finding(State.OK, "ok", summary, metrics)
-    summary = f"{own} entries{where}, but {usual} on most servers, {hint}"
+    summary = f"{own}{where}, but {usual} on most servers, {hint}"
     return view.finding(State.CRITICAL, "differs", summary, metrics)
+
+
+def _entries(number: int) -> str:
+    return quantity(number, "entry", "entries")
 
 
 def _others(own: str, entries: Mapping[str, int]) -> Iterator[str]:

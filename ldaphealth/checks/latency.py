@@ -21,6 +21,7 @@ from ldaphealth.judging.thresholds import (
     at_most,
 )
 from ldaphealth.model import CheckEffect, Finding, State
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         seconds = _quantile(view.own, operation, params)
         if seconds is None:
             count = len(_times(view.own, operation, params))
-            summary = f"{operation}: {count} times in the window, too few to judge"
+            summary = f"{operation}: {quantity(count, 'time')} in the window, too few to judge"
             yield view.finding(State.OK, "collecting", summary)
         else:
             yield from _judge_one(view, params, operation, seconds)

@@ -19,6 +19,8 @@ from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, 
 from ldaphealth.judging.quantile import median
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds
 from ldaphealth.model import Finding, Observation, State, Trust
+from ldaphealth.text.quantity import plural_of, quantity
+from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -68,7 +70,9 @@ class Rate(Struct, frozen=True):
 def _refuse_unknown(names: set[str]) -> None:
     unknown = names - OPERATIONS
     if unknown:
-        raise ValueError(f"{min(unknown)!r} is not an operation; there are {sorted(OPERATIONS)}")
+        raise ValueError(
+            f"{min(unknown)!r} is not an operation{suggestion(min(unknown), sorted(OPERATIONS))}"
+        )
 
 
 class Params(Struct, frozen=True):
@@ -165,7 +169,9 @@ def _judge_in_flight(view: View[Facts], limits: Thresholds) -> Iterator[Finding]
         state = limits.state(max(0, count - usual))
         if state is not State.OK:
             metric = limits.metric("requests_in_flight", count, kind)
-            summary = f"at least {count} {kind} requests were in flight in {LASTING} reads in a row"
+            requests = quantity(count, f"{kind} request")
+            verb = plural_of(count, "was", "were")
+            summary = f"at least {requests} {verb} in flight in {LASTING} reads in a row"
             beside = f", {usual:g} at the median of the other servers" if others else ""
             yield view.finding(state, "stuck", summary + beside, (metric,), Trust.INFORMATIVE)
 
@@ -227,7 +233,9 @@ def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:
 def _judge_ratio(view: View[Facts], ratio: Ratio, of: int, to: int) -> Finding:
     name = f"{ratio.of}_to_{ratio.to}_ratio"
     if to < max(1, ratio.min_operations):
-        return view.finding(State.OK, "idle", f"only {to} {ratio.to} operations: {name} not judged")
+        return view.finding(
+            State.OK, "idle", f"only {quantity(to, f'{ratio.to} operation')}: {name} not judged"
+        )
     value = of / to
     state = ratio.ratio.state(value)
     code = "ok" if state is State.OK else "ratio"

@@ -14,7 +14,15 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.canary import Purpose, canary_dn, canary_mark, check_names, this_agent
+from ldaphealth.checks.canary import (
+    ABOUT_OBJECT_CLASS,
+    OBJECT_CLASS,
+    Purpose,
+    canary_dn,
+    canary_mark,
+    check_names,
+    this_agent,
+)
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.checks.standing_findings import sides_text
 from ldaphealth.checks.token import (
@@ -29,6 +37,7 @@ from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, Role, Server, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.duration import duration
+from ldaphealth.text.quantity import quantity
 
 PURPOSE: Purpose = "propagation"
 MOST_READERS = 64  # in parallel; of more servers, others are watched in the next survey
@@ -41,6 +50,9 @@ class Params(Struct, frozen=True, kw_only=True):
 
     container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
+    object_class: Annotated[str | tuple[str, ...], Meta(description=ABOUT_OBJECT_CLASS)] = (
+        OBJECT_CLASS
+    )
     base: Annotated[
         DN, Meta(description="the naming context, which has contextCSN; empty: the suffix")
     ] = DN("")
@@ -56,7 +68,7 @@ class Params(Struct, frozen=True, kw_only=True):
     ] = at_most(2, 5)
 
     def __post_init__(self) -> None:
-        check_names(self.container, self.agent)
+        check_names(self.container, self.agent, self.object_class)
 
     @property
     def deadline_seconds(self) -> float:
@@ -225,8 +237,8 @@ def _as_writer(server: str, tokens: Sequence[Facts]) -> Iterator[Judged]:
             arrived = len(_arrived(token))
             who = "none" if not arrived else f"only {arrived}"
             summary = (
-                f"{who} of {arrived + len(_lost(token))} servers received the token written here "
-                f"within {token.lost_seconds:g} s"
+                f"{who} of {quantity(arrived + len(_lost(token)), 'server')} received the token "
+                f"written here within {token.lost_seconds:g} s"
             )
             yield State.CRITICAL, "isolated", summary, Trust.SOFT
 

@@ -22,6 +22,7 @@ from ldaphealth.checks.monitor_access import (
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
 from ldaphealth.model import Finding, State
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -170,7 +171,8 @@ def _pending(view: View[Facts], limits: Thresholds) -> Iterator[Finding]:
     if pending:
         lasting = min(pending) if len(pending) == LASTING else 0
         metric = limits.metric("pending_operations", pending[-1])
-        summary = f"at least {lasting} operations waited for a thread in {LASTING} reads in a row"
+        operations = quantity(lasting, "operation")
+        summary = f"at least {operations} waited for a thread in {LASTING} reads in a row"
         yield view.finding(limits.state(lasting), "threads", summary, (metric,))
 
 

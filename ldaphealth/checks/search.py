@@ -16,6 +16,7 @@ from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Range, Thresholds,
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter, assertion, both
 from ldaphealth.model import CheckEffect, Finding, Metric, State, Trust
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
@@ -87,7 +88,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the number of entries, the value, and the time."""
     facts = view.facts
     metrics = (params.entries.metric(f"{view.check}_entries", facts.entries),)
-    counted = f"{facts.entries} entries{' or more' * facts.limited}"
+    counted = quantity(facts.entries, "entry", "entries") + " or more" * facts.limited
     state = _state(params.entries, facts)
     no_value = params.attribute and not facts.matching
     if state is State.UNKNOWN:

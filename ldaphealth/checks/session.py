@@ -33,6 +33,7 @@ from ldaphealth.model import (
     Trust,
 )
 from ldaphealth.text.duration import duration
+from ldaphealth.text.quantity import quantity
 
 FAILURES_TO_WARN = 2
 LEAST_PROBES = 24  # in a window: with a long interval it reaches further back than its seconds
@@ -259,7 +260,7 @@ def _basis(window: _Window, state: State, is_alike: bool | None) -> Basis:
 
 def _counted(window: _Window) -> str:
     if not window.codes:
-        return f"none of the newest {window.probes} probes failed"
+        return f"none of the newest {quantity(window.probes, 'probe')} failed"
     listed = ", ".join(f"{number} {each}" for each, number in Counter(window.codes).most_common(3))
     return (
         f"failed at {len(window.codes)} times in the newest {window.probes} probes ({listed}); "

@@ -22,6 +22,7 @@ from ldaphealth.csn import (
 )
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Metric, State, Trust
+from ldaphealth.text.moment import utc_text
 
 MOST_NAMES = 8  # of servers on one side of a split
 FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # the arguments of View.finding
@@ -234,7 +235,7 @@ def future_findings(
 
 
 def _time(position: CSN) -> str:
-    return f"{position.time.replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
+    return utc_text(position.time)
 
 
 def _sids(sids: Iterable[int]) -> str:

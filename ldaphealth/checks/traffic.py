@@ -24,6 +24,7 @@ from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import Finding, Metric, Observation, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.clocks import EpochSeconds
@@ -147,7 +148,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     own = _recent(view.own, params)
     total = _operations(own)
     if total < params.min_operations:
-        summary = f"{total} operations of clients in the log, too few to judge"
+        summary = f"{quantity(total, 'operation')} of clients in the log, too few to judge"
         yield view.finding(State.OK, "idle", summary)
         return
     references = _references(view, params)
@@ -158,7 +159,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     yield from found
     if not found:
         failed = sum(_failed(own).values())
-        summary = f"{total} operations of clients, {failed / total:.1%} of them failed"
+        summary = f"{quantity(total, 'operation')} of clients, {failed / total:.1%} of them failed"
         yield view.finding(State.OK, "ok", summary, _metrics(own))
 
 
@@ -191,7 +192,7 @@ def _failing(
             if state is not State.OK:
                 what = "were abandoned" if code == ABANDONED else f"got {code}"
                 summary = (
-                    f"{share:.1%} of {total} operations of clients {what}, "
+                    f"{share:.1%} of {quantity(total, 'operation')} of clients {what}, "
                     f"{usual:.1%} {reference.of}"
                 )
                 yield view.finding(state, "failing", summary, _metrics(own), reference.trust)
@@ -202,10 +203,10 @@ def _slower(
     view: View[Facts], params: Params, own: Traffic, references: Sequence[ComparedTraffic]
 ) -> Iterator[Finding]:
     """Yield a finding for each kind of operation that takes longer than usual."""
-    for kind, counted in sorted(own.items()):
-        if counted.operations < params.min_operations:
+    for kind, done in sorted(own.items()):
+        if done.operations < params.min_operations:
             continue
-        mean = counted.seconds / counted.operations
+        mean = done.seconds / done.operations
         for reference in references:
             usual = reference.mean_seconds(kind, params.min_operations)
             if usual is None:
@@ -213,8 +214,8 @@ def _slower(
             state = params.to_others.state(mean / max(usual, params.quick_seconds))
             if state is not State.OK:
                 summary = (
-                    f"{counted.operations} {kind} operations of clients took {mean:.3f} s on "
-                    f"average, {usual:.3f} s {reference.of}"
+                    f"{quantity(done.operations, f'{kind} operation')} of clients took "
+                    f"{mean:.3f} s on average, {usual:.3f} s {reference.of}"
                 )
                 yield view.finding(state, "slower", summary, _metrics(own), reference.trust)
                 break

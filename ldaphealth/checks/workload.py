@@ -20,6 +20,7 @@ from ldaphealth.checks.workload_shapes import Opinion, ShapeSeen, opinions_on
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
 from ldaphealth.model import Basis, Finding, Metric, Observation, State, Trust
 from ldaphealth.survey import SurveyContext, SurveyResult
+from ldaphealth.text.quantity import quantity
 from ldaphealth.workload.shape import OperationShape
 from ldaphealth.workload.workload_file import WorkloadFile
 
@@ -157,7 +158,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     seen = [*_shapes_seen(own, params)]
     metrics = _metrics(view.check, seen, params)
     if not seen:
-        summary = f"{len(own)} operations in the window, too few of each shape to judge"
+        summary = f"{quantity(len(own), 'operation')} in the window, too few of each shape to judge"
         yield view.finding(State.OK, "collecting", summary, metrics)
         return
     found = [*_worst(each for shape in seen for each in opinions_on(shape, params))]
@@ -165,7 +166,8 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield _finding(view, opinion, metrics)
         metrics = ()  # each stands in one finding
     if not found:
-        summary = f"{len(own)} operations of {len(seen)} shapes, as at the other servers"
+        operations, shapes = quantity(len(own), "operation"), quantity(len(seen), "shape")
+        summary = f"{operations} of {shapes}, as at the other servers"
         if facts.without_values:
             summary += f"; {facts.without_values:.0%} of the workload has no values to draw"
         yield view.finding(State.OK, "ok", summary, metrics)

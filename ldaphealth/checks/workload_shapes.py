@@ -16,6 +16,7 @@ from msgspec import Struct
 from ldaphealth.checks.workload_others import SUCCESS, AtOthers, Done
 from ldaphealth.judging.quantile import quantile
 from ldaphealth.model import State, Trust
+from ldaphealth.text.quantity import plural_of, quantity
 from ldaphealth.workload.shape import OperationShape
 
 if TYPE_CHECKING:
@@ -168,21 +169,22 @@ def _different(
     if state is State.OK or len({*differences.draws}) < least:
         return
     came, usual = differences.most_frequent
-    unit = " entries" if is_entries else ""
+    unit = f" {plural_of(int(came), 'entry', 'entries')}" if is_entries else ""
     where = "at most servers" if trust is Trust.SOFT else "at another server"
     summary = (
-        f"{share:.0%} of {len(seen.done)} operations of {_shown(seen.shape)} came out otherwise "
+        f"{share:.0%} of {_done(seen)} came out otherwise "
         f"than {where}, such as {came}{unit} in place of {usual}"
     )
     yield Opinion(code=code, state=state, trust=trust, extent=share, summary=summary)
 
 
+def _done(seen: ShapeSeen) -> str:
+    return f"{quantity(len(seen.done), 'operation')} of {_shown(seen.shape)}"
+
+
 def _slow(seen: ShapeSeen, params: Params) -> Iterator[Opinion]:
     seconds = seen.own_seconds(params.quantile)
-    took = (
-        f"{params.quantile:.0%} of {len(seen.done)} operations of {_shown(seen.shape)} took up to "
-        f"{seconds:.3f} s"
-    )
+    took = f"{params.quantile:.0%} of {_done(seen)} took up to {seconds:.3f} s"
     state = params.seconds.state(seconds)
     if state is not State.OK:
         yield Opinion(code="slow", state=state, trust=Trust.SOFT, extent=seconds, summary=took)
@@ -224,10 +226,7 @@ def _unlike_learnt(seen: ShapeSeen, params: Params) -> Iterator[Opinion]:
     share, what = seen.unlike_learnt()
     state = params.unlike_learnt_ratio.state(share)
     if state is not State.OK:
-        summary = (
-            f"{share:.0%} more of {len(seen.done)} operations of {_shown(seen.shape)} than in the "
-            f"log got {what}"
-        )
+        summary = f"{share:.0%} more of {_done(seen)} than in the log got {what}"
         yield Opinion(
             code="unlike_learnt",
             state=state,

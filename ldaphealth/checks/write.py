@@ -22,6 +22,8 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.canary import (
+    ABOUT_OBJECT_CLASS,
+    OBJECT_CLASS,
     TOKEN_ATTRIBUTE,
     canary_dn,
     canary_mark,
@@ -68,6 +70,9 @@ class Params(Struct, frozen=True):
 
     container: Annotated[DN, Meta(description="the entry below which the canaries are")]
     agent: Annotated[str, Meta(description="this agent's name; empty: the host's")] = ""
+    object_class: Annotated[str | tuple[str, ...], Meta(description=ABOUT_OBJECT_CLASS)] = (
+        OBJECT_CLASS
+    )
     seconds: Annotated[
         Thresholds, Meta(description="the time of the whole round trip", extra=SECONDS_OF_A_ROUND)
     ] = at_most(0.5, 2.0)
@@ -80,7 +85,7 @@ class Params(Struct, frozen=True):
     ] = False
 
     def __post_init__(self) -> None:
-        check_names(self.container, self.agent)
+        check_names(self.container, self.agent, self.object_class)
 
 
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from ldaphealth.checks.canary import Purpose, canary_dn, canary_entry, this_agen
 from ldaphealth.cli.targets import select
 from ldaphealth.model import Role
 from ldaphealth.settings import Cluster
+from ldaphealth.text.ldif import ldif_entry
 
 Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
 
@@ -37,10 +38,12 @@ def entries_of(cluster: Cluster, agent: str = "") -> Entries:
     entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
     for purpose in get_args(Purpose):
         if purpose in params:
-            container = params[purpose].container
-            name = agent or params[purpose].agent or this_agent()
+            own = params[purpose]
+            name = agent or own.agent or this_agent()
             entries |= {
-                canary_dn(container, name, server, purpose): canary_entry(name, server, purpose)
+                canary_dn(own.container, name, server, purpose): canary_entry(
+                    name, server, purpose, own.object_class
+                )
                 for server in cluster.data_servers
                 if purpose == "write" or server.role is Role.PROVIDER
             }
@@ -50,7 +53,4 @@ def entries_of(cluster: Cluster, agent: str = "") -> Entries:
 def entries_as_ldif(entries: Entries) -> Iterator[str]:
     """Yield the lines of the entries as LDIF (RFC 2849)."""
     for dn, attributes in entries.items():
-        yield f"dn: {dn}"
-        for attribute, values in attributes.items():
-            yield from (f"{attribute}: {value}" for value in values)
-        yield ""
+        yield from ldif_entry(dn, attributes)

@@ -108,7 +108,8 @@ def check_command(**given: Any) -> None:
     same data.
 
     \b
-    Exit status: 0 every server is in service, 1 at least one is out, 3 bad input, 4 too late.
+    Exit status: 0 every server is in service, 1 at least one is out, 3 bad input or a host of a
+    URL that does not resolve, 4 too late.
       --format nagios      0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
       --format checkmk     as above; Checkmk reads the state from each line
       --format keepalived  for MISC_CHECK and exactly one server: 0 in service, 1 out;
@@ -120,26 +121,26 @@ def check_command(**given: Any) -> None:
       ldaphealth check example/ldap1 --format keepalived
       ldaphealth check --base dc=example,dc=com ldap://ldap1 ldap://ldap2
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    arguments, selection = _parse(given)
-    if arguments.of_urls.bind_dn:
-        _warn_of_clear_text(selection)
-    _check_and_print(arguments, selection)
-
-
-def _parse(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
-    """Return the arguments and the selection. On bad input, exit as the output format requires."""
+    sink = SINKS[given["sink"]]
     try:
-        of_urls = UrlOptions(**{name: given.pop(name) for name in UrlOptions.__struct_fields__})
-        arguments = CheckArguments(of_urls=of_urls, **given)
-        selection = arguments.selection()
-        if arguments.sink == "keepalived" and len(selection.servers) != 1:
-            raise click.UsageError("--format keepalived needs exactly one server")
-    except click.ClickException as error:
-        sink = SINKS[given["sink"]]
+        arguments, selection = _parse(given)
+        if arguments.of_urls.bind_dn:
+            _warn_of_clear_text(selection)
+        _check_and_print(arguments, selection)
+    except click.ClickException as error:  # bad input: exit as the output format requires
         if not sink.error_line:
             raise
         click.echo(_error_line(sink, error.format_message()))
         sys.exit(BAD_INPUT)
+
+
+def _parse(given: dict[str, Any]) -> tuple[CheckArguments, Selection]:
+    """Return the arguments and the selection; click.ClickException for bad input."""
+    of_urls = UrlOptions(**{name: given.pop(name) for name in UrlOptions.__struct_fields__})
+    arguments = CheckArguments(of_urls=of_urls, **given)
+    selection = arguments.selection()
+    if arguments.sink == "keepalived" and len(selection.servers) != 1:
+        raise click.UsageError("--format keepalived needs exactly one server")
     return arguments, selection
 
 
@@ -171,7 +172,9 @@ def _output(arguments: CheckArguments, selection: Selection, sink: Sink) -> Sink
         return check_shared(selection, arguments.config_file, dynamic=arguments.dynamic)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    snapshot = evaluate_selection(selection, sink.effects, is_repeated=sink.is_repeated)
+    snapshot = evaluate_selection(
+        selection, sink.effects, is_repeated=sink.is_repeated, refuse_unresolved=True
+    )
     return sink.render(snapshot, _sink_options(arguments))
 
 

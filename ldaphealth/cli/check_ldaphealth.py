@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.host_options import HostOptions, as_check_ldap
 from ldaphealth.cli.options import CONFIG_FILE
+from ldaphealth.cli.output_error import is_of_output, report_output_error
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.private_memory import keep_memory_private
 from ldaphealth.cli.process_age import age_seconds
@@ -87,9 +88,10 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
     Exit status, and the state after LDAP in the first line:
       0 OK        in service, no problem
       1 WARNING   slower than -w, a check of the configuration warns, or drained by an operator
-      2 CRITICAL  out of service, slower than -c, no answer in time, or a name that does not resolve
-      3 UNKNOWN   bad arguments, a local failure, no answer from the agent, a stale verdict;
-                  also for --help and --version
+      2 CRITICAL  out of service, slower than -c, no answer in time, or a host of the
+                  configuration that does not resolve
+      3 UNKNOWN   bad arguments, a host of -H that does not resolve, a local failure, no answer
+                  from the agent, a stale verdict; also for --help and --version
 
     Ranges are those of the plugin guidelines: 2 is "at most 2", 1: "at least 1", @1:5 "not 1 to 5".
 
@@ -140,7 +142,9 @@ def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
     selection = _selection(arguments, options)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    return evaluate_selection(selection, frozenset(CheckEffect), is_repeated=True)
+    return evaluate_selection(
+        selection, frozenset(CheckEffect), is_repeated=True, refuse_unresolved=True
+    )
 
 
 def _selection(arguments: PluginArguments, options: HostOptions) -> Selection:
@@ -203,6 +207,9 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         status = BAD_INPUT
+    except OSError as error:
+        report_output_error(error, PROGRAM)
+        status = BAD_INPUT
     os._exit(status)  # as in commands.py: a normal exit takes longer
 
 
@@ -218,9 +225,15 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         return _unknown("interrupted")
     except Exception as error:
-        traceback.print_exc()
-        return _unknown(f"this is a defect, report it: {type(error).__name__}: {error}")
+        if isinstance(error, OSError) and is_of_output(error):
+            raise
+        return _defect(error)
     return status if isinstance(status, int) else 0
+
+
+def _defect(error: Exception) -> int:
+    traceback.print_exception(error)
+    return _unknown(f"this is a defect, report it: {type(error).__name__}: {error}")
 
 
 def _unknown(why: str, hint: str = "") -> int:

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.output_error import report_output_error
 from ldaphealth.cli.private_memory import keep_memory_private
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
@@ -78,12 +79,15 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):  # a character that the locale lacks is not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    status = _run()
     try:
+        status = _run()
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:  # the reader has exited, such as `head`
-        status = status or PIPE
+        status = PIPE
+    except OSError as error:
+        report_output_error(error, "ldaphealth")
+        status = BAD_INPUT
     # A normal exit of the interpreter takes 15 ms more, a tenth of a check.
     os._exit(status)
 

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from ldaphealth.cli.options import CONFIG_FILE, format_option
+from ldaphealth.cli.options import config_option, format_option
 
 
 @click.group("config")
@@ -16,11 +17,13 @@ def config_command() -> None:
 
 
 @config_command.command("check")
-@click.argument(
-    "file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG", default=CONFIG_FILE
-)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@config_option
 @format_option
-def config_check_command(file: Path, form: str) -> None:
+@click.pass_context
+def config_check_command(
+    ctx: click.Context, file: Path | None, config_file: Path, form: str
+) -> None:
     """Check FILE and list all its mistakes.
 
     Each mistake is listed with its place in the file. If there is none, the clusters are listed
@@ -28,10 +31,15 @@ def config_check_command(file: Path, form: str) -> None:
 
     \b
     Exit status: 0 no mistake, 3 at least one.
-    Without FILE: $LDAPHEALTH_CONFIG, or /etc/ldaphealth/ldaphealth.yaml.
+    FILE may also be given as --config FILE.
+    Without it: $LDAPHEALTH_CONFIG, or /etc/ldaphealth/ldaphealth.yaml.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.config_check import check_file, check_file_as_json
 
+    is_option = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
+    if file and is_option and file != config_file:
+        raise click.UsageError("give FILE or --config, not both")
+    file = file or config_file
     if form == "json":
         check_file_as_json(file)
     else:

@@ -22,6 +22,7 @@ from ldaphealth.config.workload_file import with_workloads
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.model import State
 from ldaphealth.settings import ConfiguredCheck, Settings
+from ldaphealth.text.quantity import quantity
 
 
 def check_file(file: Path) -> None:
@@ -33,7 +34,9 @@ def check_file(file: Path) -> None:
         click.echo(f"{file}: warning: {warning}", err=True)
     for cluster in settings.clusters.values():
         checks = ", ".join(map(_shown, cluster.checks))
-        click.echo(f"{file}: cluster {cluster.name}: {len(cluster.servers)} servers; {checks}")
+        click.echo(
+            f"{file}: cluster {cluster.name}: {quantity(len(cluster.servers), 'server')}; {checks}"
+        )
 
 
 def check_file_as_json(file: Path) -> None:

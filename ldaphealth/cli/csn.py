@@ -16,6 +16,7 @@ from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.options import complete, config_option, format_option
 from ldaphealth.csn import CSN, CSNError, find_all
 from ldaphealth.text.duration import duration
+from ldaphealth.text.moment import utc_text
 
 NEWER = """\
 {newer}
@@ -139,7 +140,7 @@ def describe(position: CSN, now: datetime) -> dict[str, object]:
     """Return the parts of a CSN. Its age is by the clock of this host, negative in the future."""
     return {
         "normalized": str(position),
-        "time": position.time.isoformat(timespec="microseconds"),
+        "time": utc_text(position.time, "microseconds"),
         "age_seconds": (now - position.time).total_seconds(),
         "count": position.count,
         "sid": position.sid,
@@ -156,7 +157,7 @@ def description_text(position: CSN, now: datetime) -> str:
     return "\n".join(
         (
             f"CSN       {position}",
-            f"time      {position.time.isoformat(timespec='microseconds')} ({age})",
+            f"time      {utc_text(position.time, 'microseconds')} ({age})",
             f"count     {position.count}",
             f"server ID {position.sid:03x} hexadecimal, {position.sid} decimal",
             f"mod       {position.mod}",

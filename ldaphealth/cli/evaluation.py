@@ -20,7 +20,8 @@ from ldaphealth.clocks import boot_seconds
 from ldaphealth.guard import Memory
 from ldaphealth.ldap.accounts import Accounts, AccountState
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.model import AnyObservation, CheckEffect, Server, Snapshot
+from ldaphealth.ldap.other_protocol import with_other_protocol
+from ldaphealth.model import AnyObservation, CheckEffect, FailureKind, Server, Snapshot, Verdict
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import ConfiguredCheck, Settings
 from ldaphealth.store.refused_passwords import Key, load_refusals, password_of, save_refusals
@@ -34,8 +35,12 @@ def evaluate_selection(
     probed: frozenset[str] | None = None,
     *,
     is_repeated: bool = False,
+    refuse_unresolved: bool = False,
 ) -> Snapshot:
     """Check the clusters, and return the verdicts on the selected servers.
+
+    With `refuse_unresolved`, click.ClickException if a host of the command line does not resolve:
+    most likely it is mistyped. One of a configuration is a failure of this host, as any other.
 
     `probed` are the IDs of the servers to probe, by default all of the clusters. Nothing is known
     of the others. `is_repeated`: the processes before and after this one, which a program starts
@@ -60,6 +65,7 @@ def evaluate_selection(
         if probed is not None and server.id not in probed:
             return []
         observations = probe_server(server, tuple(checks), deadline, accounts)
+        observations = with_other_protocol(server, observations, deadline)
         progress.note(server.id)
         return observations
 
@@ -74,7 +80,16 @@ def evaluate_selection(
         directories, refused, {key: accounts.state_of(server) for key, server in tried.items()}
     )
     verdicts = tuple(each for each in snapshot.verdicts if each.server in selection.servers)
+    if refuse_unresolved and selection.settings is None:
+        _refuse_unresolved(verdicts)
     return replace(snapshot, verdicts=verdicts)
+
+
+def _refuse_unresolved(verdicts: Iterable[Verdict]) -> None:
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    wrong = [each.summary for each in findings if each.code == FailureKind.RESOLVE]
+    if wrong:
+        raise click.ClickException("; ".join(dict.fromkeys(wrong)))
 
 
 def _directories(settings: Settings | None) -> tuple[Path, ...]:

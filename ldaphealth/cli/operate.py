@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +30,8 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.model import OverrideAction
+from ldaphealth.text.moment import moment
+from ldaphealth.text.quantity import plural_of, quantity
 
 if TYPE_CHECKING:
     from ldaphealth.control.explanation import GuardedDocument
@@ -190,8 +191,7 @@ def _change_line(change: Mapping[str, Any]) -> str:
 
 def _set_override(request: OverrideRequest, socket: Path) -> None:
     query_agent(socket, request)
-    end = time.localtime(epoch_seconds() + request.seconds)
-    until = time.strftime("%Y-%m-%d %H:%M:%S", end)
+    until = moment(epoch_seconds() + request.seconds)
     click.echo(
         f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
     )
@@ -347,7 +347,8 @@ def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
     past = guarded_of(document)
     settle = past.settle
     rounds = (
-        f"  {past.good_rounds} good rounds in a row (a server that is out needs {settle.rise}), "
+        f"  {quantity(past.good_rounds, 'good round')} in a row "
+        f"(a server that is out needs {settle.rise}), "
         f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
         f"{settle.fall_soft} with a soft failure)"
     )
@@ -357,7 +358,7 @@ def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
         rounds,
         *(waits if failing and not past.in_service else []),
         *_share_lines(past),
-        f"  went out {past.went_out_lately} times recently",
+        f"  went out {quantity(past.went_out_lately, 'time')} recently",
         f"  held by {past.held_by}" if past.held_by else "  no rule holds it",
     ]
 
@@ -367,7 +368,8 @@ def _share_lines(past: GuardedDocument) -> list[str]:
     share, leaning = past.weight_share, past.leaning_rounds
     if share == 1.0 and not leaning:
         return []
-    calls = f"; {leaning} rounds in a row call for {past.leaning_to_share:.0%}"
+    verb = plural_of(leaning, "calls", "call")
+    calls = f"; {quantity(leaning, 'round')} in a row {verb} for {past.leaning_to_share:.0%}"
     return [f"  has {share:.0%} of its weight{calls if leaning else ''}"]
 
 
@@ -401,8 +403,8 @@ def _verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) ->
 
 def _epoch(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text).astimezone().timestamp()
+        at = datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a time, such as 2026-11-23T03:12") from error
     # `history` prints whole milliseconds: include the change at this one.
-    return moment + MILLISECOND
+    return at + MILLISECOND

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Protocol
 
+from ldaphealth.text.quantity import quantity
+
 DELAY_SECONDS = 1.0  # before the line is shown
 
 
@@ -38,7 +40,9 @@ class CheckProgress:
     def __rich__(self) -> str:
         """Return the line; called each time it is drawn."""
         seconds = monotonic() - self._started
-        return f"{len(self._answered)} of {self.servers} servers answered, {seconds:.0f} s"
+        return (
+            f"{len(self._answered)} of {quantity(self.servers, 'server')} answered, {seconds:.0f} s"
+        )
 
 
 @contextmanager

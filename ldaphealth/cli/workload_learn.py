@@ -18,6 +18,7 @@ from ldaphealth.cli.workload_show import print_workload
 from ldaphealth.config.yaml_file import MAX_BYTES
 from ldaphealth.files import atomic_file
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.text.quantity import quantity
 from ldaphealth.workload.accesslog import read_accesslog
 from ldaphealth.workload.file_text import workload_text
 from ldaphealth.workload.learner import Learner
@@ -31,7 +32,7 @@ NOTHING = (
     "no operation was found; a log of slapd has them with `loglevel stats`, and cn=accesslog with "
     "`logops reads`, for an account that may read it"
 )
-RARE = "no shape has {at_least} operations; {operations} were read (--at-least)"
+RARE = "no shape has {at_least}; the sources have {operations} (--at-least)"
 
 
 class LearnOptions(Struct, frozen=True, kw_only=True):
@@ -87,7 +88,7 @@ def _learnt(learner: Learner, wanted: LearnOptions) -> Workload:
         return learnt_workload(learner, wanted.at_least, wanted.most)
     except NothingLearntError as error:
         reads = sum(tally.count for tally in learner.shapes.values())
-        rare = RARE.format(at_least=wanted.at_least, operations=reads)
+        rare = RARE.format(at_least=quantity(wanted.at_least, "operation"), operations=reads)
         raise click.ClickException(rare if reads else NOTHING) from error
 
 

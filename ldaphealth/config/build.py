@@ -113,6 +113,8 @@ def _credentials(
     others: OtherFiles,
 ) -> Credentials:
     method = entry.method
+    if problems.has_at(path):
+        return Credentials()
     if method is not BindMethod.SIMPLE:
         return Credentials(method=method)
     if bool(entry.password_file) == bool(entry.password_env):
@@ -156,12 +158,13 @@ def _validate(path: str, cluster: Cluster, problems: Problems) -> None:
         if configured.params is UNSET:
             continue
         place = f"checks.{configured.name}"
+        if problems.has_at(f"{path}.{place}"):
+            continue  # a default may stand in the place of a wrong value
         scope = cluster
         if configured.servers:
             scope = replace(cluster, servers=cluster.servers_of(configured))
         if not scope.servers:
-            if not problems.has_at(f"{path}.{place}"):
-                problems.add(f"{path}.{place}", NOWHERE)
+            problems.add(f"{path}.{place}", NOWHERE)
             continue
         usual = [*_mistakes(configured.check, scope, configured.params)]
         problems.add_each(f"{path}.{place}", usual)

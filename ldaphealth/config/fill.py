@@ -22,7 +22,8 @@ from ldaphealth.config.text_form import TEXT_FORMS, TextForm
 from ldaphealth.config.yaml_file import LeadingZero
 from ldaphealth.model import SettingMistakes
 from ldaphealth.text.printable import printable
-from ldaphealth.text.suggestion import suggestion
+from ldaphealth.text.quantity import quantity
+from ldaphealth.text.suggestion import did_you_mean, suggestion
 
 TYPE_TEXTS = {
     "int": "a whole number",
@@ -83,15 +84,16 @@ def fill_struct(
     """Return a Struct built from a mapping. Keys in `beside` are ignored and are no mistake.
 
     After a mistake the Struct has the valid values only, so that later steps can find more
-    mistakes. The result is UNSET if a required key is missing or wrong.
+    mistakes; the combination of its values is not checked then, because a default stands in the
+    place of the wrong one. The result is UNSET if a required key is missing or wrong.
     """
     if not isinstance(value, dict):
         problems.add(path, f"must be a mapping of keys to values{_actual(value)}")
         return UNSET
     known = _fields(kind)
-    for key in value:
-        if key not in known and key not in beside:
-            problems.add(join(path, key), f"unknown key{_key_hint(str(key), [*beside, *known])}")
+    unknown = [key for key in value if key not in known and key not in beside]
+    for key in unknown:
+        problems.add(join(path, key), f"unknown key{_key_hint(str(key), [*beside, *known])}")
     right: dict[str, Any] = {}
     for key, each in known.items():
         if key in value:
@@ -101,7 +103,8 @@ def fill_struct(
             problems.add(join(path, key), "is missing")
     if any(each.required and each.name not in right for each in known.values()):
         return UNSET
-    return build_struct(kind, right, path, problems)
+    is_whole = not unknown and len(right) == sum(key in known for key in value)
+    return build_struct(kind, right, path, problems if is_whole else Problems())
 
 
 def fill_some(
@@ -172,9 +175,9 @@ def _wrong_length(kind: Any, length: int) -> str:
         if least == 1 and not length:
             return "is empty"
         if length < least:
-            return f"must have at least {least} values, not {length}"
+            return f"must have at least {quantity(least, 'value')}, not {length}"
         if most is not None and length > most:
-            return f"must have at most {most} value{'s' * (most != 1)}, not {length}"
+            return f"must have at most {quantity(most, 'value')}, not {length}"
     return ""
 
 
@@ -193,7 +196,8 @@ def _converted(kind: Any, value: object, path: str, problems: Problems) -> Any:
     try:
         return convert(value, kind)
     except ValidationError as error:
-        problems.add(path, f"{_expected(kind, str(error))}{_actual(value)}")
+        likely = did_you_mean(value, _choices(kind)) if isinstance(value, str) else ""
+        problems.add(path, f"{_expected(kind, str(error))}{_actual(value)}{likely}")
         return UNSET
 
 
@@ -224,7 +228,7 @@ def _choices(kind: Any) -> list[str]:
             found += [str(each) for each in get_args(member)]
         elif isinstance(member, type) and issubclass(member, Enum):
             found += [str(each.value) for each in member]
-    return found
+    return [each for each in found if each]  # "" is the default, which needs no word
 
 
 def _actual(value: object) -> str:

@@ -22,6 +22,8 @@ def check_uses(file: File, built: Mapping[str, Cluster], problems: Problems) -> 
     of_logins = {name for name, is_login in uses if is_login}
     of_others = {name for name, is_login in uses if not is_login}
     for name, each in file.credentials.items():
+        if problems.has_at(f"credentials.{name}"):
+            continue
         is_needed = name in of_others or name not in of_logins
         if each.method is BindMethod.SIMPLE and not each.dn and is_needed:
             problems.add(f"credentials.{name}.dn", MISSING)

@@ -20,13 +20,14 @@ from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.shape import CheckEntry
 from ldaphealth.model import Credentials, SettingMistakes
 from ldaphealth.settings import ConfiguredCheck
-from ldaphealth.text.suggestion import suggestion
+from ldaphealth.text.suggestion import did_you_mean, suggestion
 
 Finder = Callable[[str], AnyCheck]
 
 OFF = ("off", False)
 ON = (None, True)  # a check without settings
 KIND = "check"  # the key that names the kind
+LIKELY = 0.75  # ratio of two names; less may be a name of the user's choice
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # These stand for other things than a check in reason codes and in the output of the plugin.
 RESERVED = frozenset({"agent", "time"})
@@ -128,7 +129,10 @@ def _kind(
         own = finder(name)
     except LookupError as error:
         if given is None:
-            hint = f"; `{KIND}: KIND` names the kind of a check with a name of your choice"
+            likely = did_you_mean(name, BUILT_IN, LIKELY)
+            hint = (
+                likely or f"; `{KIND}: KIND` names the kind of a check with a name of your choice"
+            )
             problems.add(path, f"{error.args[0]}{hint}")
             return None
     else:
@@ -152,7 +156,7 @@ def _other_kind(given: object, path: str, finder: Finder, problems: Problems) ->
     try:
         kind = finder(given)
     except LookupError as error:
-        problems.add(path, f"{error.args[0]}{suggestion(given, BUILT_IN)}")
+        problems.add(path, f"{error.args[0]}{did_you_mean(given, BUILT_IN)}")
         return None
     if why := kind.why_single:
         problems.add(path, f"a cluster has one check {given}, under its own name: {why}")

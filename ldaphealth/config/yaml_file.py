@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 from msgspec import Struct
+from yaml.reader import ReaderError
 
 try:  # libyaml, ten times as fast; the wheels of PyYAML have it
     from yaml import CSafeLoader as Parser
@@ -19,6 +20,7 @@ except ImportError:
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
 
 from ldaphealth.config.mistakes import ConfigError, join
+from ldaphealth.config.yaml_words import OTHER, in_words, not_text
 
 T = TypeVar("T")
 
@@ -131,12 +133,19 @@ def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
     try:
         _check_safety(content)
         return parse(content)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError([f"{where}{error.problem or 'not YAML'}"]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(["it is not YAML"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([yaml_mistake(error, content)]) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([OTHER]) from error
+
+
+def yaml_mistake(error: yaml.YAMLError, content: bytes) -> str:
+    """Return the sentence for an error of the parser, with line and column where it has them."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return in_words(error.problem or "", error.problem_mark, error.context_mark, content)
+    if isinstance(error, ReaderError):
+        return not_text(content, int(error.position))
+    return OTHER
 
 
 def _places(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:

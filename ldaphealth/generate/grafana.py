@@ -15,7 +15,11 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 UNITS = {"seconds": "s", "bytes": "bytes", "ratio": "percentunit", "": "short"}
 COLUMNS, WIDTH, HEIGHT = 24, 8, 7  # of Grafana's grid
 RATE = "[$__rate_interval]"
-SERVERS = 'cluster=~"$cluster", server=~"$server"'
+JOB = 'job=~"$job"'
+SERVERS = f'{JOB}, cluster=~"$cluster", server=~"$server"'
+# Words of metrics' names that are written otherwise in a title; a unit is on the axis.
+WORDS = {"csn": "CSN", "tls": "TLS", "ldap": "LDAP", "ssf": "SSF"}
+UNIT_ENDS = ("_seconds", "_bytes", "_ratio", "_info")
 
 
 class Panel(Struct, frozen=True, kw_only=True):
@@ -88,7 +92,10 @@ SECTIONS = (
         ),
     ),
     ("Operations of clients", ("ldaphealth_traffic_", "ldaphealth_workload_")),
-    ("Agents", ("ldaphealth_agent_", "ldaphealth_build_", "ldaphealth_series_")),
+    (
+        "Agents",
+        ("ldaphealth_agent_", "ldaphealth_config_", "ldaphealth_build_", "ldaphealth_series_"),
+    ),
     ("Probes on demand", ("probe_",)),
 )
 
@@ -129,8 +136,12 @@ def _variables() -> Iterator[dict[str, Any]]:
         "query": "prometheus",
     }
     for name, query in (
-        ("cluster", "label_values(ldaphealth_server_verdict_valid, cluster)"),
-        ("server", 'label_values(ldaphealth_server_verdict_valid{cluster=~"$cluster"}, server)'),
+        ("job", "label_values(ldaphealth_server_verdict_valid, job)"),
+        ("cluster", f"label_values(ldaphealth_server_verdict_valid{{{JOB}}}, cluster)"),
+        (
+            "server",
+            f'label_values(ldaphealth_server_verdict_valid{{{JOB}, cluster=~"$cluster"}}, server)',
+        ),
     ):
         yield {
             "name": name,
@@ -150,22 +161,26 @@ def _variables() -> Iterator[dict[str, Any]]:
 
 def _panel(family: Family[Any]) -> Panel:
     of_server = "server" in family.labels
-    selector = f"{{{SERVERS}}}" if of_server else ""
+    agent = "" if family.name.startswith("probe_") else f"{{{JOB}}}"  # probes are another job
+    selector = f"{{{SERVERS}}}" if of_server else agent
     own = [each for each in family.labels if each not in ("cluster", "server")]
     names = ["{{cluster}}/{{server}}"] if of_server else ["{{instance}}"]
     legend = " ".join([*names, *(f"{{{{{each}}}}}" for each in own)])
-    title = family.name.removeprefix("ldaphealth_").removesuffix("_total").replace("_", " ")
+    title = _title(family.name) + (" share" if family.unit == "ratio" else "")
     if family.kind is MetricType.HISTOGRAM:
         title += ", mean"
         expression = (
             f"rate({family.name}_sum{selector}{RATE}) / rate({family.name}_count{selector}{RATE})"
         )
     elif family.kind is MetricType.COUNTER:
-        title += " per second"
+        title += f", {family.unit} per second" if family.unit else " per second"
         expression = f"rate({family.name}{selector}{RATE})"
-    elif family.name.endswith("_timestamp_seconds"):
-        title = title.removesuffix(" timestamp seconds") + " in"
+    elif family.name.endswith("_expiry_timestamp_seconds"):
+        title += " in"
         expression = f"{family.name}{selector} - time()"
+    elif family.name.endswith("_timestamp_seconds"):
+        title += ", time since"
+        expression = f"time() - {family.name}{selector}"
     else:
         expression = family.name + selector
     return Panel(
@@ -175,6 +190,16 @@ def _panel(family: Family[Any]) -> Panel:
         unit=UNITS[family.unit],
         about=family.help,
     )
+
+
+def _title(name: str) -> str:
+    """Return the name of a metric as people read it, without its unit."""
+    plain = name.removeprefix("ldaphealth_").removesuffix("_total")
+    for end in UNIT_ENDS:
+        plain = plain.removesuffix(end)
+    words = [WORDS.get(each, each) for each in plain.removesuffix("_timestamp").split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
 
 
 def _placed(sections: Iterable[tuple[str, tuple[Panel, ...]]]) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ldaphealth.ldap import ber
 from ldaphealth.model import Credentials
+from ldaphealth.text.quantity import plural_of
 
 POLICY_OID = "1.3.6.1.4.1.42.2.27.8.5.1"  # draft-behera-ldap-password-policy-11, 6.1 and 6.2
 EXPIRED_OID = "2.16.840.1.113730.3.4.4"  # draft-vchu-ldap-pwd-policy-00, 3
@@ -233,7 +234,7 @@ def grace_sentence(logins: int | None, credentials: Credentials, uri: str) -> st
 
     `logins` is how many more times, None if the server does not say.
     """
-    left = f"{logins or 'no'} grace login{'s' if logins != 1 else ''} left"
+    left = f"{logins or 'no'} {plural_of(logins or 0, 'grace login')} left"
     still = "the server still accepts it" if logins is None else left
     return _phrase(f"{{password}} has expired, {still}; {NEW_PASSWORD}", credentials, uri)
 

@@ -12,6 +12,7 @@ from typing import NewType
 
 from ldaphealth.ldap import ber
 from ldaphealth.ldap.names import ATTRIBUTE, ATTRIBUTE_TYPE
+from ldaphealth.text.quantity import quantity
 
 MAX_DEPTH = 100  # of nested filters; each level is a call here and in the server
 OPERATORS = {"&": 0xA0, "|": 0xA1, "!": 0xA2}
@@ -96,7 +97,7 @@ def _filter(text: str, start: int, depth: int) -> tuple[bytes, int]:
         parts.append(part)
         at = _after_spaces(text, at)
     if operator == "!" and len(parts) != 1:
-        raise ValueError(f"! is followed by {len(parts)} filters; it takes one")
+        raise ValueError(f"! is followed by {quantity(len(parts), 'filter')}; it takes one")
     return ber.element(OPERATORS[operator], b"".join(parts)), _after(text, at, ")")
 
 

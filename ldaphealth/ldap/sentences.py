@@ -25,6 +25,10 @@ OTHER_PORT = {  # by whether the URI is ldaps://: the port of the other kind, an
     ),
 }
 NO_TLS = "the port may be one without TLS: then write ldap:// in the URI, with StartTLS"
+# What one more connection to the port has shown (other_protocol.py).
+SPEAKS_LDAPS = "this port speaks LDAPS: write ldaps:// in the URI, without StartTLS"
+SPEAKS_PLAIN = "this port speaks LDAP without TLS: write ldap:// in the URI, with StartTLS"
+REMEDY = "in the URI"  # in each of these sentences
 # The messages of OpenSSL for a peer that closes the connection, or answers with LDAP.
 NOT_TLS = ("unexpected eof while reading", "wrong version number")
 # Failures of a peer that does not speak the expected protocol.

@@ -19,9 +19,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.clocks import EpochSeconds
+from ldaphealth.ldap.certificate_name import certificate_names
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import is_other_file
 from ldaphealth.ldap.resolver import Address
+from ldaphealth.ldap.sentences import SPEAKS_LDAPS
 from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
 from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
@@ -130,7 +132,7 @@ def _raise_error(number: int) -> None:
 
 
 class Certificate(Struct, frozen=True):
-    """The certificate of a server: its host names and addresses, and when it expires.
+    """The certificate of a server: its names (certificate_name.py), and when it expires.
 
     OpenSSL only returns these for a verified certificate; else they are empty and None.
     `client_expires_epoch_seconds`: when the client certificate expires, or the first of its chain;
@@ -210,10 +212,9 @@ class Transport:
         if self._tls is None:
             return None
         found = self._tls.getpeercert() or {}
-        names = tuple(str(name[-1]) for name in found.get("subjectAltName", ()))
         end = found.get("notAfter")
         expires = float(ssl.cert_time_to_seconds(str(end))) if end else None
-        return Certificate(names, expires, self._client_expires)
+        return Certificate(certificate_names(found), expires, self._client_expires)
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""
@@ -347,7 +348,7 @@ def frame_bytes(buffer: bytes | bytearray) -> int | None:
     SessionError if it is not LDAP, without a wait for the rest until the deadline.
     """
     if buffer.startswith(TLS_ALERT):
-        detail = "the server answers with a TLS alert: this port speaks LDAPS, so write ldaps://"
+        detail = f"the server answered with a TLS alert: {SPEAKS_LDAPS}"
         raise SessionError(Failure(FailureKind.TLS_REFUSED, detail))
     if buffer and buffer[0] != SEQUENCE:
         raise _protocol("what the server sent is not LDAP")

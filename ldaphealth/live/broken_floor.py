@@ -14,6 +14,7 @@ from ldaphealth.guard import rule_named
 from ldaphealth.model import Trust, Verdict
 from ldaphealth.settings import Cluster
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 MOST_NAMES = 8
 NAME_CHARACTERS = 64
@@ -40,16 +41,16 @@ def broken_floors(
         out = [each for each in known if not each.in_service]
         if len(cluster.servers) - len(out) < cluster.min_in_service:
             in_service = len(known) - len(out)
-            counted = (
+            sentence = (
                 f"{printable(cluster.name, NAME_CHARACTERS)}: {in_service} of "
-                f"{len(cluster.servers)} servers in service, fewer than min_in_service "
+                f"{quantity(len(cluster.servers), 'server')} in service, fewer than min_in_service "
                 f"({cluster.min_in_service})"
             )
             yield BrokenFloor(
                 cluster=cluster.name,
                 in_service=in_service,
                 min_in_service=cluster.min_in_service,
-                summary="; ".join([counted, *_causes(out)]),
+                summary="; ".join([sentence, *_causes(out)]),
             )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ldaphealth.clocks import EpochSeconds
+
 LATE_SECONDS = 10.0  # the main loop runs every second or two; a slow disk may delay it
 
 
@@ -29,3 +31,5 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     late: int  # times that the agent did not run when it should have
     late_seconds: float  # in which it did not; the deadlines of rounds moved meanwhile
     loop_age_seconds: float  # since the last tick; more than a few seconds: the agent hangs
+    reload_failure: str = ""  # a sentence on the last reload; "" after one that succeeded
+    config_read_epoch_seconds: EpochSeconds = 0.0  # when the configuration in use was read

@@ -13,6 +13,7 @@ from msgspec import Struct
 from ldaphealth.model import Finding, State, Verdict
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 MOST_SERVER_IDS = 64
 LABEL_CHARACTERS = 8
@@ -43,13 +44,13 @@ class Matrix(Struct, frozen=True):
     @property
     def summary(self) -> str:
         """Return the table in one sentence."""
-        servers = len(self.rows)
+        servers = quantity(len(self.rows), "server")
         wrong = [
-            f"{self.counts[code]} of {servers} servers {phrase}"
+            f"{self.counts[code]} of {servers} {phrase}"
             for code, phrase in PHRASES.items()
             if code in self.counts
         ]
-        return "; ".join(wrong) or f"no change is known to be missing on {servers} servers"
+        return "; ".join(wrong) or f"no change is known to be missing on {servers}"
 
 
 # By code of a finding that is not OK. A server is counted as behind as soon as it lacks something.

@@ -37,7 +37,9 @@ from ldaphealth.page.server_card import (
 )
 from ldaphealth.sinks.summary import problems
 from ldaphealth.text.duration import duration
+from ldaphealth.text.moment import moment
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import plural_of, quantity
 
 TEMPLATES = Path(__file__).parent / "templates"
 STALE_REASON = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
@@ -171,7 +173,11 @@ def current_problems(health: AgentHealth) -> Sequence[str]:
         late = duration(health.loop_age_seconds)
         found.append(f"The agent's main loop has not run for {late}: this page is out of date.")
     if health.waiting:
-        found.append(f"{health.waiting} rounds wait for one of {health.threads} threads.")
+        waiting, threads = quantity(health.waiting, "round"), quantity(health.threads, "thread")
+        verb = plural_of(health.waiting, "waits", "wait")
+        found.append(f"{waiting} {verb} for one of {threads}.")
+    if health.reload_failure:
+        found.append(f"{health.reload_failure}.")
     return found
 
 
@@ -199,6 +205,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["quantity"] = quantity
     return environment.get_template("page.html")
 
 
@@ -309,4 +316,4 @@ def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:
 
 
 def _rfc3339(epoch_seconds: EpochSeconds) -> str:
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(epoch_seconds)

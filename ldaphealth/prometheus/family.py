@@ -15,11 +15,12 @@ S = TypeVar("S")
 # The values of a family's labels, in their order, and the measured value.
 Series = tuple[tuple[str, ...], float | Histogram]
 
-# Upper bounds of a histogram as powers of two, by default 1 ms to 1 s. Never change them: recorded
+# Upper bounds of a histogram as powers of two, by default 1 ms to 4 s, beyond the
+# critical thresholds of a step. Never change them: recorded
 # histograms with other bounds cannot be added to these. Each bound adds a line to a scrape for
 # every operation of every server.
 Exponents = tuple[int, ...]
-EXPONENTS: Exponents = (-10, -8, -6, -4, -2, 0)
+EXPONENTS: Exponents = (-10, -8, -6, -4, -2, 0, 2)
 
 UNITS = ("seconds", "bytes", "ratio")
 SERVER = ("cluster", "server")  # the labels of every metric of a server

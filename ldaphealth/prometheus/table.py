@@ -376,6 +376,19 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         read=lambda health: one(health.loop_age_seconds),
     ),
     Family(
+        name="ldaphealth_config_last_reload_successful",
+        kind=GAUGE,
+        help="1 if the newest configuration is in use; 0 if the last reload failed, and the one "
+        "from before is.",
+        read=lambda health: one(not health.reload_failure),
+    ),
+    Family(
+        name="ldaphealth_config_last_reload_success_timestamp_seconds",
+        kind=GAUGE,
+        help="When the configuration in use was read, in seconds since the epoch.",
+        read=lambda health: one(health.config_read_epoch_seconds),
+    ),
+    Family(
         name="ldaphealth_agent_late_total",
         kind=COUNTER,
         help=f"How often the agent did not run when it should have {SINCE}: it was stopped, or got "

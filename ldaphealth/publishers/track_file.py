@@ -16,6 +16,7 @@ from ldaphealth.model import Trust, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.server_files import ServerFiles
 from ldaphealth.publishers.verdict_file import MAGIC
+from ldaphealth.text.quantity import plural_of, quantity
 
 # The weight of a real_server in keepalived.conf; the files have the difference. 0 breaks quorum.
 CONFIGURED_WEIGHT = 100
@@ -63,7 +64,9 @@ class BalancerFile:
         self._known[decided.cluster] = (in_cluster, until)
         now = self._clock()  # a cluster that a reload removed is not renewed
         answering = sum(number for number, valid_until in self._known.values() if valid_until > now)
-        message = f"{MAGIC} {answering} servers answer"
+        message = (
+            f"{MAGIC} {quantity(answering, 'server')} {plural_of(answering, 'answers', 'answer')}"
+        )
         write(self._path, f"{int(not answering)} {int(until)} {message}\n".encode())
 
     def close(self) -> None:

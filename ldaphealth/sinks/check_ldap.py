@@ -26,6 +26,7 @@ from ldaphealth.model import (
 from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.sinks.nagios import PluginExtras, plugin_output
 from ldaphealth.sinks.summary import STALE, nagios_state, names
+from ldaphealth.text.quantity import quantity
 
 # The steps that check_ldap measures; an unbind has no response (RFC 4511 4.3).
 STEPS = ("connect_seconds", "bind_seconds", "search_seconds")
@@ -191,7 +192,7 @@ def _summary(shown: Snapshot, times: Mapping[str, float], counted: float | None)
     if seconds is None:
         return verdict.reasons[0].summary if verdict.reasons else ""
     if counted is not None:
-        return f"found {counted:.0f} entries in {seconds:.3f} seconds"
+        return f"found {quantity(counted, 'entry', 'entries')} in {seconds:.3f} seconds"
     return f"{seconds:.3f} seconds response time"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite, nan
 from typing import Any
 
@@ -17,6 +17,7 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
+from ldaphealth.text.moment import moment
 from ldaphealth.text.printable import printable
 
 VERSION = 1  # changes when a key changes its meaning or is removed, not when one is added
@@ -94,8 +95,7 @@ def _metric_values(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def rfc3339(epoch_seconds: EpochSeconds) -> str:
     """Return a time in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return moment(epoch_seconds, "milliseconds")
 
 
 def verdict_document(verdict: Verdict) -> dict[str, object]:

@@ -8,7 +8,7 @@ UNKNOWN above CRITICAL.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import isfinite
 from zlib import crc32
@@ -22,6 +22,7 @@ from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.sinks.summary import nagios_state, names, problems, sentence, summary
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.number import decimal
+from ldaphealth.text.quantity import quantity
 
 # Nagios Core reads 4096 bytes (MAX_PLUGIN_OUTPUT_LENGTH), line ends included.
 MAX_BYTES = 4000
@@ -30,9 +31,10 @@ MORE_BYTES = 32  # reserved for the line that counts the omitted lines
 LINE_CHARACTERS = 300
 STATUS_CHARACTERS = 79  # "less than 80", without perfdata
 SUMMARY_CHARACTERS = 20  # minimum for a summary of the plugin
-UNIQUE_CHARACTERS = 19  # the guidelines' length of an RRD name
-WORD_CHARACTERS = 10  # of a server's name in a label, so that the metric is within those 19
-LABEL_CHARACTERS = 60
+# How many names of servers a problem has, and how long they may be; the first form that fits.
+NAME_FORMS = ((8, 64), (1, 64), (1, 20), (0, 12))
+WORD_CHARACTERS = 40  # of a server's name in a label, and of what distinguishes metrics
+LABEL_CHARACTERS = 100
 RANGE_CHARACTERS = 64
 
 UNITS = {"_seconds": "s", "_bytes": "B"}
@@ -73,28 +75,34 @@ def plugin_output(snapshot: Snapshot, options: SinkOptions, extras: PluginExtras
     before = [_performance(label, metric, "0") for label, metric in extras.first.items()]
     items = [str(each) for each in (*before, *performances(snapshot, extras.first))]
     perfdata = _fitting(items, PERFDATA_BYTES)
-    first = _status_line(snapshot, state, extras) + (f" | {' '.join(perfdata)}" if perfdata else "")
+    status, count = _status_line(snapshot, state, extras)
+    first = status + (f" | {' '.join(perfdata)}" if perfdata else "")
     left_out = len(items) - len(perfdata)
-    note = [f"{left_out} perfdata items left out: no room"] if left_out else []
+    note = [f"{quantity(left_out, 'perfdata item')} left out: no room"] if left_out else []
     notes = [_escaped(each, LINE_CHARACTERS) for each in extras.notes]
     details = _finding_lines(snapshot) if options.verbose else ()
-    lines = [*note, *notes, *_server_lines(snapshot, extras.state_of), *details]
+    lines = [
+        *filter(None, [count]),
+        *note,
+        *notes,
+        *_server_lines(snapshot, extras.state_of),
+        *details,
+    ]
     shown = _fitting(lines, MAX_BYTES - len(first) - MORE_BYTES)
-    more = [f"... {len(lines) - len(shown)} more lines"] if len(shown) < len(lines) else []
+    more = (
+        [f"... {quantity(len(lines) - len(shown), 'more line')}"] if len(shown) < len(lines) else []
+    )
     return SinkOutput("\n".join([first, *shown, *more]), state.value)
 
 
-def performances(snapshot: Snapshot, taken: Iterable[str] = ()) -> Iterator[Performance]:
+def performances(snapshot: Snapshot, taken: Collection[str] = ()) -> Iterator[Performance]:
     """Yield perfdata, metrics with thresholds first: if there are too many, the others are cut.
 
-    The label is `server [label] metric`; its first 19 characters are unique.
+    The label is `server [label] metric`, as docs/nagios.md says.
     """
-    prefixes = {label[:UNIQUE_CHARACTERS] for label in taken}
     for label, metric in sorted(_labelled(snapshot).items(), key=lambda each: _rank(each[1])):
-        unique = label if label[:UNIQUE_CHARACTERS] not in prefixes else f"{_digest(label)} {label}"
-        if unique[:UNIQUE_CHARACTERS] not in prefixes:
-            prefixes.add(unique[:UNIQUE_CHARACTERS])
-            yield _performance(unique, metric)
+        if label not in taken:
+            yield _performance(label, metric)
 
 
 def _labelled(snapshot: Snapshot) -> Mapping[str, Metric]:
@@ -126,7 +134,10 @@ def _label(server: str, metric: Metric) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= WORD_CHARACTERS else f"{name[:5]}~{_digest(name)}"
+    """Return a name of a server or a metric; one that is too long is told from others by a sum."""
+    if len(name) <= WORD_CHARACTERS:
+        return name
+    return f"{name[: WORD_CHARACTERS - 5]}~{_digest(name)}"
 
 
 def _digest(text: str) -> str:
@@ -149,30 +160,36 @@ def _range(text: str) -> str:
         return ""
 
 
-def _status_line(snapshot: Snapshot, state: State, extras: PluginExtras) -> str:
+def _status_line(snapshot: Snapshot, state: State, extras: PluginExtras) -> tuple[str, str]:
+    """Return the first line without perfdata, and how many are in service if that has no room."""
     head = f"LDAP {state.name} - "
     if not snapshot.verdicts:
-        return f"{head}no server was checked"
-    tail = _plugin_summary(snapshot, head, extras.summary) or summary(snapshot)
-    room = STATUS_CHARACTERS - len(head) - len(tail) - len("; ")
-    problem = _problem_line(snapshot, room)
-    return f"{head}{problem}; {tail}" if problem else head + tail
+        return f"{head}no server was checked", ""
+    tail = summary(snapshot)
+    room = STATUS_CHARACTERS - len(head)
+    listed = _problem_texts(snapshot, room, len(tail) if not extras.summary else SUMMARY_CHARACTERS)
+    if extras.summary:
+        tail = _escaped(extras.summary, max(room - len(listed) - len("; "), SUMMARY_CHARACTERS))
+    whole = "; ".join(filter(None, (listed, tail)))
+    return (head + whole, "") if len(whole) <= room else (head + ascii_line(listed, room), tail)
 
 
-def _plugin_summary(snapshot: Snapshot, head: str, text: str) -> str:
-    """Return the summary, cut to the room that the problems leave."""
-    listed = _escaped("; ".join(problems(snapshot)), LINE_CHARACTERS)
-    room = STATUS_CHARACTERS - len(head) - len(listed) - len("; ")
-    return _escaped(text, max(room, SUMMARY_CHARACTERS))
+def _problem_texts(snapshot: Snapshot, room: int, tail_characters: int) -> str:
+    """Return the problems; the code of the first one is always within the room.
 
-
-def _problem_line(snapshot: Snapshot, room: int) -> str:
-    """Return the problems in `room` characters, with fewer names of servers if necessary."""
-    for most_names in (8, 1):
-        text = _escaped("; ".join(problems(snapshot, most_names)), LINE_CHARACTERS)
-        if len(text) <= room:
-            return text
-    return ascii_line(text, room)
+    If there is no other way, further problems are cut, names of servers, and last the end of the
+    line, which has `tail_characters`.
+    """
+    beside = room - tail_characters - len("; ")
+    forms = [problems(snapshot, *form) for form in NAME_FORMS]
+    texts = [_escaped("; ".join(each), LINE_CHARACTERS) for each in forms]
+    first = [_escaped("".join(each[:1]), LINE_CHARACTERS) for each in forms]
+    if whole := [text for text in texts if len(text) <= beside]:
+        return whole[0]
+    for text, one in zip(texts, first, strict=True):
+        if len(one) + len("; ...") <= beside:
+            return ascii_line(text, beside)
+    return next((one for one in first if len(one) <= room), ascii_line(first[-1], room))
 
 
 def _server_lines(snapshot: Snapshot, state_of: Callable[[Verdict], State]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
@@ -94,12 +95,15 @@ def _lowers_weight(verdict: Verdict, reason: Reason) -> bool:
     return reason.effect is CheckEffect.WEIGHT and is_trusted
 
 
-def problems(snapshot: Snapshot, most_names: int = 8) -> list[str]:
+def problems(
+    snapshot: Snapshot, most_names: int = 8, name_characters: int = NAME_CHARACTERS
+) -> list[str]:
     """Return phrases on the servers that are out, held or not OK, the worst first.
 
     Servers with the same problem share a phrase: `ldap2, ldap3 and 1 more out: bind.timeout`.
+    Longer names than `name_characters` are cut. Several have none if `most_names` is 0.
     """
-    shown = names(snapshot)
+    shown = {id_: printable(name, name_characters) for id_, name in names(snapshot).items()}
     alike: dict[str, list[str]] = {}
     for verdict in sorted(snapshot.verdicts, key=lambda v: (v.in_service, -v.state.severity)):
         if problem := _problem(verdict):
@@ -108,8 +112,10 @@ def problems(snapshot: Snapshot, most_names: int = 8) -> list[str]:
 
 
 def _listed(servers: Sequence[str], most: int) -> str:
-    rest = len(servers) - most
-    return ", ".join(servers[:most]) + (f" and {rest} more" if rest > 0 else "")
+    if not most and len(servers) > 1:
+        return quantity(len(servers), "server")
+    rest = len(servers) - max(most, 1)
+    return ", ".join(servers[: max(most, 1)]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _problem(verdict: Verdict) -> str:

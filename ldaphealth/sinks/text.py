@@ -18,6 +18,7 @@ from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.sinks.summary import names, problems, remark, summary
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import plural_of
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
 NARROW = 90  # columns; with fewer, less than a third of the line would be left for the reasons
@@ -52,7 +53,8 @@ def _summary(snapshot: Snapshot) -> Text:
     if not snapshot.verdicts:
         return Text("no server was checked")
     all_in = all(verdict.in_service for verdict in snapshot.verdicts)
-    how_many = summary(snapshot).replace(" in service", " servers in service")
+    servers = plural_of(len(snapshot.verdicts), "server")
+    how_many = summary(snapshot).replace(" in service", f" {servers} in service")
     counted = Text(how_many, "bold green" if all_in else "bold red")
     return Text("; ").join([counted, *map(Text, problems(snapshot))])
 

@@ -15,6 +15,7 @@ import msgspec
 
 from ldaphealth.files.atomic_file import write
 from ldaphealth.files.regular_file import read_regular_file
+from ldaphealth.text.quantity import quantity
 
 MAX_BYTES = 16 << 20
 MAX_DAMAGED = 1000  # records; a file with more is none of this program
@@ -127,7 +128,7 @@ def _problem(
     if head is None:
         return "the first line is damaged"
     if damaged:
-        return f"{len(damaged)} of {found + len(damaged)} records are damaged: {damaged[0]}"
+        return f"{len(damaged)} of {quantity(found + len(damaged), 'record')} damaged: {damaged[0]}"
     if found != head.records:
-        return f"{found} of {head.records} records are there"
+        return f"{found} of {quantity(head.records, 'record')} found"
     return ""

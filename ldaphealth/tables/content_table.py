@@ -13,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import plural_of, quantity
 
 LACKS_MANY = 100
 SHOWN_DIGITS = 8  # of a digest
 HINT = (
-    "{server} lacks {count:,} entries that others have: they are lost, or the account may not "
-    "read them there"
+    "{server} lacks {count:,} {entries} that others have: lost, or the account has no right "
+    "to read them there"
 )
 
 
@@ -70,17 +71,23 @@ def _summary(report: Mapping[str, Any]) -> Iterator[Text]:
             why = printable(each["not_compared"])
             yield Text(f"{_short(each['server'])} was not compared: {why}", "bold yellow")
         if each["lacking"] >= LACKS_MANY:
-            hint = HINT.format(server=_short(each["server"]), count=each["lacking"])
+            hint = HINT.format(
+                server=_short(each["server"]),
+                count=each["lacking"],
+                entries=_entries(each["lacking"]),
+            )
             yield Text(hint, "yellow")
     yield from _values(report["values"])
     if report["unsettled"]:
-        text = f"{report['unsettled']:,} entries kept changing and could not be compared"
+        count = report["unsettled"]
+        text = f"{count:,} {_entries(count)} kept changing and could not be compared"
         yield Text(text, "yellow")
     more = report["different"] - len(report["differences"])
     if more > 0:
         yield Text(f"and {more:,} more, which are not listed (--most)", "yellow")
     entries = max((each["entries"] for each in compared), default=0)
-    where = f"{entries:,} entries on {len(compared)} of {len(report['servers'])} servers"
+    servers = quantity(len(report["servers"]), "server")
+    where = f"{entries:,} {_entries(entries)} on {len(compared)} of {servers}"
     duration = f"compared in {report['duration_seconds']:.0f} s"
     different = report["different"]
     if different:
@@ -88,6 +95,10 @@ def _summary(report: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"{different:,} {verb}; {where} {duration}", "bold red")
     elif len(compared) > 1:
         yield Text(f"no difference; {where} {duration}", "bold green")
+
+
+def _entries(count: int) -> str:
+    return plural_of(count, "entry", "entries")
 
 
 def _values(values: Mapping[str, Any] | None) -> Iterator[Text]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
 
@@ -47,17 +48,21 @@ def render_status(document: Mapping[str, Any]) -> Group:
     agent = document["agent"]
     about_agent = (
         f"agent {agent['version']}, up {duration(agent['up_seconds'])}, "
-        f"{agent['servers']} servers, {agent['rounds']} rounds, {agent['overruns']} late, "
-        f"{agent['busy']} of {agent['threads']} threads busy, {agent['waiting']} probes waiting"
+        f"{quantity(agent['servers'], 'server')}, {quantity(agent['rounds'], 'round')}, "
+        f"{agent['overruns']} late, "
+        f"{agent['busy']} of {quantity(agent['threads'], 'thread')} busy, "
+        f"{quantity(agent['waiting'], 'probe')} waiting"
     )
     listens = document.get("listens", {})
     where = ", ".join(f"{address} ({service})" for service, address in listens.items())
     last = [Text(printable(f"listens on {where}"))] if where else []
-    count = Text(f"{in_service} of {total} servers in service", style)
+    count = Text(f"{in_service} of {quantity(total, 'server')} in service", style)
     floors = [
         Text(printable(each["summary"]), "bold red") for each in document.get("below_floor", ())
     ]
-    return Group(rows, "", count, *floors, Text(about_agent), *last)
+    failed = agent.get("reload_failure")
+    config = [Text(printable(failed, 400), "bold yellow")] if failed else []
+    return Group(rows, "", count, *floors, *config, Text(about_agent), *last)
 
 
 def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:

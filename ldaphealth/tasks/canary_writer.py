@@ -20,6 +20,18 @@ from ldaphealth.settings import Cluster
 Entry = Mapping[str, tuple[str, ...]]
 NO_ENTRY = "noSuchObject"
 REFUSED = "invalidCredentials"
+# What servers answer to an object class that they do not know, or that no client may add.
+REFUSED_CLASS = (
+    "invalidAttributeSyntax",
+    "objectClassViolation",
+    "objectClassModsProhibited",
+    "undefinedAttributeType",
+    "unwillingToPerform",
+)
+OTHER_CLASS = (
+    "if it is for the object class, set `object_class` of the check to another one, such as device "
+    "(Active Directory: contact)"
+)
 
 
 class CanaryResult(Struct, frozen=True):
@@ -74,6 +86,8 @@ def _add(session: Session, server: Server, dn: str, entry: Entry) -> CanaryResul
         detail = error.failure.detail
         if error.failure.result_code == NO_ENTRY:
             detail = f"{detail}; the container {dn.partition(',')[2]} must be created first"
+        elif error.failure.result_code in REFUSED_CLASS and not is_copy(error.failure):
+            detail = f"{detail}; {OTHER_CLASS}"
         elif is_copy(error.failure):
             detail = f"{server.id}: {COPY}"
         return CanaryResult(dn, is_there=False, outcome=detail)

@@ -90,8 +90,7 @@ def test_all_went_back_and_what_they_show_is_accepted_after_agreement() -> None:
             cluster="c",
             check="replication",
             accepted_by="agreement",
-            summary="server ID 001 went back from 2026-01-01 00:00:20 UTC to "
-            "2026-01-01 00:00:10 UTC",
+            summary="server ID 001 went back from 2026-01-01T00:00:20Z to 2026-01-01T00:00:10Z",
             replaced={"": {"001": {"had": NEW[0], "has": OLD[0]}}},
         ),
     )

@@ -907,7 +907,7 @@ def test_a_server_id_that_it_once_showed_was_not_never_received() -> None:
     assert sentences(*seen) == [
         "has not received changes of server ID 002 for 99.0 s; most others have",
         (
-            "lacks changes that it had: server ID 002 went from 2026-01-01 00:00:00 UTC to "
+            "lacks changes that it had: server ID 002 went from 2026-01-01T00:00:00Z to "
             f"nothing; {POSSIBLE_CAUSES}"
         ),
     ]
@@ -920,8 +920,8 @@ def test_a_regress_is_told_from_when_to_when() -> None:
         (
             "lacks changes that it had and that no server that can be read has "
             "(`ldaphealth baseline c` accepts it): server ID 001 went back from "
-            "2026-01-01 00:01:40 UTC to "
-            f"2026-01-01 00:00:00 UTC; server ID 002 went back from {was} to {now}; "
+            "2026-01-01T00:01:40Z to "
+            f"2026-01-01T00:00:00Z; server ID 002 went back from {was} to {now}; "
             f"{POSSIBLE_CAUSES}"
         )
     ]
@@ -932,7 +932,7 @@ def test_a_change_of_the_future_is_told_with_its_date_and_the_ranges() -> None:
     [finding] = judged(seen, Params())
 
     assert finding.summary == (
-        "has a change of server ID 001, 002 that is dated 2026-01-01 00:11:40 UTC, 700 s in the "
+        "has a change of server ID 001, 002 that is dated 2026-01-01T00:11:40Z, 700 s in the "
         "future: the clock of the server that made it is wrong, or the clock of this host"
     )
     assert finding.metrics == (

@@ -108,7 +108,7 @@ def test_a_warning_of_the_number_does_not_hide_that_the_value_is_missing() -> No
 @pytest.mark.parametrize(
     ("params", "entries", "summary"),
     [
-        pytest.param(COUNTED, 1, "the search found 1 entries, expected 2:20", id="critical"),
+        pytest.param(COUNTED, 1, "the search found 1 entry, expected 2:20", id="critical"),
         pytest.param(COUNTED, 3, "the search found 3 entries, expected 5:10", id="warning"),
         pytest.param(
             HELD, 1, "no entry has cn: Root, or there is no right to search for it", id="value"

@@ -70,8 +70,8 @@ def test_a_flood_of_signals_makes_few_reloads_and_ends_nothing(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"clusters: [", "node content", id="not YAML"),
-        pytest.param(b"\x00" * 4096, "not YAML", id="zeros"),
+        pytest.param(b"clusters: [", "a value was expected", id="not YAML"),
+        pytest.param(b"\x00" * 4096, "an octet that UTF-8", id="zeros"),
         pytest.param(None, "is a FIFO", id="a FIFO"),
         pytest.param(b"clusters: {}", "clusters", id="no clusters"),
     ],

@@ -136,13 +136,14 @@ def test_an_empty_word_is_a_macro_that_is_not_set() -> None:
     assert "127.0.0.1 port 389" in out or "cannot connect" in out
 
 
-def test_a_dead_server_and_a_name_that_is_none_are_critical() -> None:
+def test_a_dead_server_is_critical_and_a_name_that_is_none_is_bad_input() -> None:
     dead, out, _ = run(*HOST)
     nowhere, words, _ = run("-H", "ldap.invalid", "-b", BASE)
 
-    assert (dead, nowhere) == (2, 2)
+    assert (dead, nowhere) == (2, 3)
     assert out.startswith("LDAP CRITICAL - 127.0.0.1 out: connect.connect; cannot connect to ")
-    assert words.startswith("LDAP CRITICAL - ldap.invalid: connect.resolve; ")
+    assert words.startswith("LDAP UNKNOWN - cannot resolve ldap.invalid: ")
+    assert words.count("\n") == 1
 
 
 def test_a_cluster_of_the_configuration_is_looked_at(tmp_path: Path) -> None:

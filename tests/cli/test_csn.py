@@ -37,7 +37,7 @@ def run(*arguments: str) -> Result:
 def test_a_csn_tells_when_how_long_ago_and_of_whom(now: datetime, age: str) -> None:
     assert description_text(parse(A), now).splitlines() == [
         f"CSN       {A}",
-        f"time      2026-11-23T10:15:00.123456+00:00 ({age})",
+        f"time      2026-11-23T10:15:00.123456Z ({age})",
         "count     10",
         "server ID 01f hexadecimal, 31 decimal",
         "mod       2",
@@ -69,7 +69,7 @@ def test_parse_as_json_is_a_list_of_objects() -> None:
     assert first.pop("age_seconds") - second.pop("age_seconds") == pytest.approx(86_400.000001)
     assert first == {
         "normalized": A,
-        "time": "2026-11-23T10:15:00.123456+00:00",
+        "time": "2026-11-23T10:15:00.123456Z",
         "count": 10,
         "sid": 31,
         "sid_hex": "01f",

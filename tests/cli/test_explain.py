@@ -20,7 +20,7 @@ from ldaphealth.reason_codes import ROWS
         (1.0, 0, 1.0, []),
         (1.0, 2, 0.5, ["  has 100% of its weight; 2 rounds in a row call for 50%"]),
         (0.25, 0, 0.25, ["  has 25% of its weight"]),
-        (0.5, 1, 1.0, ["  has 50% of its weight; 1 rounds in a row call for 100%"]),
+        (0.5, 1, 1.0, ["  has 50% of its weight; 1 round in a row calls for 100%"]),
     ],
 )
 def test_a_weight_that_is_not_full_or_changes_soon_is_shown(

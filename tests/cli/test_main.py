@@ -54,6 +54,9 @@ def config(tmp_path: Path) -> str:
         (["check", "ldap://h", "--bind-dn", "cn=x"], "must be given together"),
         (["check", "ldap://h", "--deadline", "0"], "not in the range"),
         (["check", "ldap://h", "ldap://i", "--format", "keepalived"], "exactly one"),
+        (["check", "ldap://h.invalid"], "cannot resolve h.invalid: "),
+        (["check", "ldap://127.0.0.1:1", "ldap://h.invalid"], "cannot resolve h.invalid: "),
+        (["workload", "learn", "ldap://h.invalid"], "cannot resolve h.invalid: "),
         (["csn", "parse", "x"], "is not a CSN"),
         (["check", "--config", "/nonexistent"], "give its path with --config"),
         (["statsu"], "No such command 'statsu'; did you mean status?"),
@@ -272,12 +275,18 @@ def test_a_locale_without_a_character_is_no_error(config: str) -> None:
 @pytest.mark.parametrize(
     ("sink", "expected"), [("text", 0), ("json", 0), ("nagios", 3), ("keepalived", 0)]
 )
-def test_every_sink_can_print_in_a_locale_without_the_character(sink: str, expected: int) -> None:
-    arguments = ("check", "ldap://\u0142.invalid", "--deadline", "5", "--verbose", "--format", sink)
+def test_every_sink_can_print_in_a_locale_without_the_character(
+    sink: str, expected: int, tmp_path: Path
+) -> None:
+    (file := tmp_path / "one.yaml").write_text(
+        "clusters: {c: {servers: {a: 'ldap://\u0142.invalid'}}}", encoding="utf-8"
+    )
+    arguments = ("check", "--config", str(file), "--verbose", "--format", sink)
 
     status, out, err = run(*arguments, PYTHONIOENCODING="latin-1")
 
-    assert (status, r"\u0142.invalid" in out, err) == (expected, True, "")
+    is_named = sink != "keepalived"  # its line has no sentence
+    assert (status, r"\u0142.invalid" in out, err) == (expected, is_named, "")
 
 
 def test_a_reader_who_went_away_is_no_error() -> None:
@@ -310,7 +319,7 @@ def test_a_person_who_waits_sees_how_far_it_is() -> None:
     shown = os.read(ours, 65536).decode()
     os.close(ours)
 
-    assert "0 of 1 servers answered" in shown
+    assert "0 of 1 server answered" in shown
     assert b"answered" not in done.stdout
 
 
@@ -349,3 +358,35 @@ def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Pa
     assert (status, f"there is no {tmp_path}/run/agent.sock" in err) == (3, True)
     status, _, err = run("status", LDAPHEALTH_CONFIG=str(tmp_path / "none"))
     assert (status, "there is no /run/ldaphealth/agent.sock" in err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["config", "schema"],
+        ["reasons", "--format", "json"],
+        ["csn", "parse", CSN_A],
+        ["check", "ldap://127.0.0.1:1"],
+        ["check", "ldap://127.0.0.1:1", "--format", "json"],
+        ["check", "ldap://127.0.0.1:1", "--format", "nagios"],
+    ],
+)
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ldaphealth", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr == "ldaphealth: cannot write the output: No space left on device\n"
+
+
+def test_the_file_may_be_an_option(config: str) -> None:
+    assert run("config", "check", "--config", config) == run("config", "check", config)
+    assert run("config", "check", config, "--config", "/other")[0] == 3

@@ -90,7 +90,7 @@ def test_a_server_that_lacks_what_it_had_is_in_the_summary() -> None:
     found = matrix([found_as("regressed", "c/a", *lag("001", 0.0, 0.0))])
 
     assert found is not None
-    assert found.summary == "1 of 1 servers lack changes that they had"
+    assert found.summary == "1 of 1 server lack changes that they had"
 
 
 def test_a_server_that_could_not_be_compared_is_not_known() -> None:

@@ -40,7 +40,14 @@ SLOW_SINCE_SECONDS = 900.0  # before the end, on the one that is slow
 
 HEALTH = convert(
     dict.fromkeys(AgentHealth.__struct_fields__, 0)
-    | {"version": "0.1.0", "up_seconds": 273_300.0, "servers": 6, "rounds": 81_422, "in_flight": 4},
+    | {
+        "reload_failure": "",
+        "version": "0.1.0",
+        "up_seconds": 273_300.0,
+        "servers": 6,
+        "rounds": 81_422,
+        "in_flight": 4,
+    },
     AgentHealth,
 )
 AILING = replace(HEALTH, overruns=12, publish_errors=3, history_errors=1, history_lost=2)

@@ -152,3 +152,14 @@ def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
 
     assert len(cells) == len(set(cells))
     assert len({each["id"] for each in panels}) == len(panels)
+
+
+def test_panels_have_a_job_and_titles_for_people() -> None:
+    drawn = json.loads(DASHBOARD.read_text())["panels"]
+    panels = [each for each in drawn if "targets" in each]
+    titles = [each["title"] for each in panels]
+
+    assert len(set(titles)) == len(titles)
+    assert not [each for each in titles if "_" in each or each.endswith((" seconds", " bytes"))]
+    for expression in (each["targets"][0]["expr"] for each in panels):
+        assert "probe_" in expression or 'job=~"$job"' in expression

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 from prometheus_client.metrics_core import Metric as Parsed
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
-from ldaphealth.checks import monitor, resources
+from ldaphealth.checks import BUILT_IN, monitor, resources
 from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.checks.links import Link
 from ldaphealth.guard.rules import RULES
 from ldaphealth.histogram import histogram_of
+from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.live.live_state import LiveServer, LiveView
 from ldaphealth.model import (
     AnyObservation,
@@ -504,3 +505,16 @@ def test_the_library_is_loaded_only_where_it_is_used() -> None:
     )
 
     assert "prometheus_client" not in done.stdout.split()
+
+
+@pytest.mark.parametrize("name", ["connect", "bind", "search", "compare", "write", "login"])
+def test_the_buckets_reach_the_critical_thresholds(name: str) -> None:
+    critical = [
+        each.default.critical.end
+        for each in fields(BUILT_IN[name].params)
+        if isinstance(each.default, Thresholds) and each.name.endswith("seconds")
+        if each.default.critical
+    ]
+
+    assert critical
+    assert max(critical) <= 2.0 ** EXPONENTS[-1]

@@ -13,6 +13,7 @@ import pytest
 from demo.client import Credentials
 from demo.cluster import Cluster
 from demo.tree import CANARIES, CHECK_DN, SUFFIX
+from ldaphealth.config import ConfigError, load
 
 pytestmark = pytest.mark.slapd
 
@@ -29,14 +30,17 @@ def config(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
             cluster.nodes[0].root.delete(f"cn={AGENT} c/{node.name},{CANARIES}")
 
 
-def write(path: Path, cluster: Cluster, container: str) -> None:
+def write(
+    path: Path, cluster: Cluster, container: str, object_class: str = "applicationProcess"
+) -> None:
     servers = ", ".join(f"{node.name}: '{node.uri}'" for node in cluster.nodes)
     password_file = cluster.accounts.check.password_file
     path.write_text(
         f"credentials: {{probe: {{dn: '{CHECK_DN}', password_file: {password_file}}}}}\n"
         f"clusters:\n  c:\n    suffix: {SUFFIX}\n    credentials: probe\n"
         f"    servers: {{{servers}}}\n"
-        f"    checks: {{write: {{container: '{container}', agent: {AGENT}}}}}\n"
+        f"    checks: {{write: {{container: '{container}', agent: {AGENT}, "
+        f"object_class: {object_class}}}}}\n"
     )
 
 
@@ -132,3 +136,48 @@ def test_a_missing_container_is_told(cluster: Cluster, config: Path) -> None:
 
     assert status == 1
     assert all(f"the container ou=nowhere,{SUFFIX} must be created first" in o for o in outcomes)
+
+
+@pytest.mark.parametrize(
+    "object_class", ["device", "organizationalRole", "[device, extensibleObject]"]
+)
+def test_another_object_class_is_added_and_written_to(
+    object_class: str, cluster: Cluster, config: Path
+) -> None:
+    write(config, cluster, CANARIES, object_class)
+    added = apply(config)
+    dn = f"cn={AGENT} c/ldap1,{CANARIES}"
+
+    assert added == (0, ["added on c/ldap1"] * 4)
+    assert cluster.nodes[0].root.read(dn, "objectClass") == tuple(
+        object_class.strip("[]").split(", ")
+    )
+    command = [sys.executable, "-m", "ldaphealth", "check", "c/ldap1", "--config", str(config)]
+    done = subprocess.run(
+        [*command, "--format", "json"], capture_output=True, text=True, timeout=60, check=False
+    )
+    (verdict,) = json.loads(done.stdout)["verdicts"]
+    found = [each for each in verdict["findings"] if each["check"] == "write"]
+    assert [each["state"] for each in found] == ["OK"], found
+
+
+@pytest.mark.parametrize("object_class", ["unknownClass", "person"])
+def test_a_class_that_may_not_be_added_is_named(
+    object_class: str, cluster: Cluster, config: Path
+) -> None:
+    write(config, cluster, CANARIES, object_class)
+
+    status, outcomes = apply(config)
+
+    assert status == 1
+    assert all("set `object_class` of the check to another one" in each for each in outcomes)
+
+
+@pytest.mark.parametrize("object_class", ["''", "[]", "'a b'", "[device, 1.2..3]"])
+def test_what_is_no_name_of_a_class_is_a_mistake(
+    object_class: str, cluster: Cluster, config: Path
+) -> None:
+    write(config, cluster, CANARIES, object_class)
+
+    with pytest.raises(ConfigError, match="is not the name of a class"):
+        load(config)

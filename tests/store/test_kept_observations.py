@@ -240,7 +240,7 @@ def test_of_a_file_that_is_cut_off_the_other_servers_are_used(pool: Pool, path: 
 
     kept = load_kept(path, lambda: NOW)
 
-    assert "1 of 4 records are damaged" in kept.problem
+    assert "1 of 4 records damaged" in kept.problem
     assert len({each.server for each in kept.of(FOUR)}) == 3
 
 

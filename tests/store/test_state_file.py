@@ -249,7 +249,7 @@ def test_one_damaged_record_costs_no_other(path: Path) -> None:
         assert len(main.servers) == (2 if number == 1 else 1)
         # The file for keepalived's script has it, too.
         assert [each.action for each in main.overrides.values()] == ["drain"]
-        assert "1 of 3 records are damaged" in loaded.problem
+        assert "1 of 3 records damaged" in loaded.problem
 
 
 def test_a_record_that_is_missing_is_noticed(path: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_record_that_is_missing_is_noticed(path: Path) -> None:
     whole = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(whole[:-1]))
 
-    assert load_state(path, NOW).problem == f"{path}: 2 of 3 records are there"
+    assert load_state(path, NOW).problem == f"{path}: 2 of 3 records found"
 
 
 def test_without_a_header_overrides_end_at_their_time_of_day(path: Path) -> None:

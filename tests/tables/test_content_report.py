@@ -85,7 +85,7 @@ def test_the_table_tells_two_entries_of_one_name_apart() -> None:
         ({"different": 12}, "and 12 more, which are not listed (--most)"),
         (
             {"lacking": {"c/d": 100}},
-            HINT.format(server="d", count=100),
+            HINT.format(server="d", count=100, entries="entries"),
         ),
     ],
     ids=["well", "unsettled", "left out", "more", "hint"],
