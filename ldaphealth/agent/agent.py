@@ -29,7 +29,13 @@ from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Server
-from ldaphealth.publishers.publication import BaselineChange, Publication, Publisher, VerdictChange
+from ldaphealth.publishers.publication import (
+    BaselineChange,
+    Publication,
+    Publisher,
+    VerdictChange,
+    ended_override_document,
+)
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import (
     Probe,
@@ -41,6 +47,8 @@ from ldaphealth.rounds.round import (
     silent_since,
 )
 from ldaphealth.settings import Settings
+from ldaphealth.sinks.json_document import override_document
+from ldaphealth.text.override_words import ended_override_words, override_words
 
 log = logging.getLogger(__name__)
 
@@ -392,6 +400,15 @@ def _log_change(change: VerdictChange) -> None:
             "weight": verdict.weight,
             "state": verdict.state.name,
             "held_by": verdict.held_by,
+            **_override_words(change),
             "reasons": ",".join(reason.code for reason in verdict.reasons),
         },
     )
+
+
+def _override_words(change: VerdictChange) -> dict[str, str]:
+    """Return who ordered what, why and until when, also of an override that has ended."""
+    if change.after.override is not None:
+        return {"override": override_words(override_document(change.after.override))}
+    ended = ended_override_document(change)
+    return {} if ended is None else {"override_ended": ended_override_words(ended)}

@@ -34,8 +34,9 @@ from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
-from ldaphealth.sinks.json_document import finding_document, snapshot_document
+from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
 from ldaphealth.store.history import HistoryDatabase, HistoryError, baseline_document
+from ldaphealth.text.override_words import override_words
 from ldaphealth.text.suggestion import suggestion
 
 log = logging.getLogger(__name__)
@@ -93,13 +94,18 @@ class Answers:
 
     def set_override(self, request: OverrideRequest) -> dict[str, Any]:
         """Set an override on one server."""
-        until = boot_seconds() + request.seconds
-        override = Override(request.action, until, request.reason)
-        return self._change_override(request.server, override, force=request.force)
+        override = Override(
+            request.action,
+            boot_seconds() + request.seconds,
+            request.reason,
+            request.by,
+            epoch_seconds() + request.seconds,
+        )
+        return self._change_override(request, override, force=request.force)
 
     def remove_override(self, request: RemoveOverrideRequest) -> dict[str, Any]:
         """Remove the override on one server."""
-        return self._change_override(request.server, None)
+        return self._change_override(request, None)
 
     def accept_baseline(self, request: BaselineRequest) -> dict[str, Any]:
         """Accept at once that the servers of a cluster went back to an older state."""
@@ -111,16 +117,19 @@ class Answers:
         return document
 
     def _change_override(
-        self, server: str, override: Override | None, *, force: bool = True
+        self,
+        request: OverrideRequest | RemoveOverrideRequest,
+        override: Override | None,
+        *,
+        force: bool = True,
     ) -> dict[str, Any]:
-        document = self._in_agent(lambda: self._override(server, override, force=force))
+        document = self._in_agent(lambda: self._override(request, override, force=force))
         log.info(
             "override set" if override else "override removed",
             extra={
-                "server": server,
-                "will": override.action if override else "",
-                "seconds": round(override.until - boot_seconds()) if override else 0,
-                "reason": override.reason if override else "",
+                "server": request.server,
+                "by": request.by,
+                "override": override_words(override_document(override.note)) if override else "",
             },
         )
         try:
@@ -175,15 +184,21 @@ class Answers:
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
-    def _override(self, name: str, override: Override | None, *, force: bool) -> dict[str, Any]:
-        pool, server = self._find(name)
+    def _override(
+        self,
+        request: OverrideRequest | RemoveOverrideRequest,
+        override: Override | None,
+        *,
+        force: bool,
+    ) -> dict[str, Any]:
+        pool, server = self._find(request.server)
         if override and override.action != "in" and not force and pool.is_last(server.id):
             raise RequestRefused(
                 f"{server.id} is the last server in service of its cluster; --force does it anyway"
             )
         if override is None and server.id not in pool.memory.overrides:
             raise RequestRefused(f"there is no override on {server.id}")
-        pool.override(server.id, override)
+        pool.override(server.id, override, request.by)
         self._agent.decide(pool)
         verdict = pool.verdicts.get(server.id)
         return {"server": server.id, "in_service": verdict.in_service if verdict else None}

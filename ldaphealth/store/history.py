@@ -24,7 +24,12 @@ from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.files.set_aside import set_aside
 from ldaphealth.histogram import Histogram, histogram_of, merged
 from ldaphealth.model import AnyObservation, Verdict
-from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
+from ldaphealth.publishers.publication import (
+    BaselineChange,
+    Publication,
+    VerdictChange,
+    ended_override_document,
+)
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 from ldaphealth.store import history_tables
 from ldaphealth.store.history_tables import BUSY_SECONDS, DAY_SECONDS, MinuteKey
@@ -309,5 +314,6 @@ def _document(epoch: EpochSeconds, change: VerdictChange | BaselineChange) -> di
         "at": rfc3339(epoch),
         "was_in_service": before.in_service if before else None,
         "lasted_seconds": before.lasted_seconds if before else None,
+        "override_ended": ended_override_document(change),
         "verdict": verdict_document(change.after),
     }

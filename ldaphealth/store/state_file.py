@@ -127,7 +127,11 @@ def load_state(path: Path, now: BootSeconds) -> LoadedState:
             servers.setdefault(each.cluster, {})[each.server] = each.memory
         if each.override is not None:
             until = _until(each.override, each.until_epoch, loaded.header, now)
-            override = msgspec.structs.replace(each.override, until=until)
+            override = msgspec.structs.replace(
+                each.override,
+                until=until,
+                until_epoch=each.override.until_epoch or each.until_epoch or None,
+            )
             overrides.setdefault(each.cluster, {})[each.server] = override
     if loaded.problem:
         for name, beside in _read_beside(path, now).items():
