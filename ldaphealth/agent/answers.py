@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.status import health_of, overrides_of
-from ldaphealth.clocks import BootSeconds, boot_seconds, epoch_seconds
+from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
     BaselineRequest,
@@ -28,14 +29,15 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
-from ldaphealth.guard import Override, ServerMemory
+from ldaphealth.guard import Override, ServerMemory, holding
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State
+from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
-from ldaphealth.store.history import HistoryDatabase, HistoryError, baseline_document
+from ldaphealth.store.history import HistoryDatabase, baseline_document
+from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.suggestion import suggestion
 
@@ -176,11 +178,15 @@ class Answers:
             "server": server.id,
             "uri": server.uri,
             "seen": [
-                *map(_observation_document, pool.latest.get(server.id, ())),
-                *map(_observation_document, pool.surveyed.get(server.id, {}).values()),
+                _observation_document(each, monotonic())
+                for each in (
+                    *pool.latest.get(server.id, ()),
+                    *pool.surveyed.get(server.id, {}).values(),
+                )
             ],
             "judged": [_judged_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
+            "held": _held_document(pool, verdict, past),
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
@@ -255,10 +261,26 @@ def _judged_document(finding: Finding) -> dict[str, object]:
     return finding_document(finding) | {"remedy": remedy}
 
 
-def _observation_document(observation: AnyObservation) -> dict[str, Any]:
+def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str, Any] | None:
+    """Return the rule that holds the server, why, until when, and the override if it is that."""
+    override = pool.memory.overrides.get(verdict.server)
+    held = holding(verdict, past, override, pool.cluster, boot_seconds())
+    if held is None:
+        return None
+    note = verdict.override
+    return {
+        "rule": held.rule,
+        "why": held.why,
+        "until": held.until,
+        "override": override_document(note) if note else None,
+    }
+
+
+def _observation_document(observation: AnyObservation, now: MonotonicSeconds) -> dict[str, Any]:
     failure = observation.failure
     return {
         "check": observation.check,
+        "age_seconds": max(0.0, now - observation.ended_at),
         "duration_seconds": observation.duration_seconds,
         "timings": dict(observation.timings),
         "facts": msgspec.to_builtins(observation.facts, enc_hook=str) if observation.facts else {},

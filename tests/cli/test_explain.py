@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.cli.operate import (
+from ldaphealth.reason_codes import ROWS
+from ldaphealth.tables.explanation import (
     _by_hand_lines,
     _remedy_lines,
     _share_lines,
-    _verdict_lines,
+    verdict_lines,
 )
-from ldaphealth.control.explanation import GuardedDocument
-from ldaphealth.reason_codes import ROWS
 
 
 @pytest.mark.parametrize(
@@ -20,13 +19,17 @@ from ldaphealth.reason_codes import ROWS
         (1.0, 0, 1.0, []),
         (1.0, 2, 0.5, ["  has 100% of its weight; 2 rounds in a row call for 50%"]),
         (0.25, 0, 0.25, ["  has 25% of its weight"]),
-        (0.5, 1, 1.0, ["  has 50% of its weight; 1 rounds in a row call for 100%"]),
+        (0.5, 1, 1.0, ["  has 50% of its weight; 1 round in a row calls for 100%"]),
     ],
 )
 def test_a_weight_that_is_not_full_or_changes_soon_is_shown(
     share: float, leaning: int, leaning_to: float, lines: list[str]
 ) -> None:
-    past = GuardedDocument(weight_share=share, leaning_rounds=leaning, leaning_to_share=leaning_to)
+    past = {
+        "weight_share": share,
+        "leaning_rounds": leaning,
+        "leaning_to_share": leaning_to,
+    }
 
     assert _share_lines(past) == lines
 
@@ -47,7 +50,7 @@ def test_the_service_state_has_the_same_text_as_in_other_commands(
         "reasons": [],
     }
 
-    assert _verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]
+    assert verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]
 
 
 def test_operations_of_a_workload_are_shown_as_commands() -> None:
@@ -90,8 +93,8 @@ def test_a_verdict_of_the_past_has_what_to_do_below_each_reason() -> None:
         "reasons": [reason],
     }
 
-    assert len(_verdict_lines(verdict)) == 2
-    assert _verdict_lines(verdict, has_remedies=True)[1:] == [
+    assert len(verdict_lines(verdict)) == 2
+    assert verdict_lines(verdict, has_remedies=True)[1:] == [
         "  CRITICAL  bind.timeout: no answer",
         f"            what to do: {ROWS['timeout'].remedy}",
     ]
