@@ -16,6 +16,7 @@ import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.roles import role_of
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.explanation import GuardedDocument
@@ -165,7 +166,15 @@ class Answers:
         valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
         floors = broken_floors(agent.settings.clusters.values(), valid)
         whole = status_document(verdicts, overrides_of(agent), health, boot_seconds(), floors)
-        return whole | {"valid_seconds": valid_seconds, "listens": self._listens}
+        return whole | {
+            "valid_seconds": valid_seconds,
+            "listens": self._listens,
+            "roles": {
+                server.id: role_of(server, pool.latest.get(server.id, ())).value
+                for pool in agent.pools.values()
+                for server in pool.cluster.servers
+            },
+        }
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)

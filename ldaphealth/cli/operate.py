@@ -57,7 +57,7 @@ class DurationText(click.ParamType[float]):
         """Return seconds."""
         text = str(value)
         if text.isdecimal():
-            self.fail(f"{text} has no unit: {text}s, {text}m, {text}h or {text}d", param, ctx)
+            self.fail(f"{text} has no unit; write {text}s, {text}m, {text}h or {text}d", param, ctx)
         match = DURATION.fullmatch(text) if text else None
         seconds = sum(
             int(number or 0) * unit
@@ -91,8 +91,9 @@ class ReasonText(click.ParamType[str]):
 def status_command(socket: Path, form: str, watch: bool) -> None:
     """Show the verdicts of the running agent.
 
-    It also shows the rule or override that holds a verdict, the state of the agent, and the TCP
-    addresses where it listens.
+    The worst server is the first. Below it stands the rule or override that holds it, and what is
+    not OK. LAG is for how long it is known to lack changes, or to be isolated or split. Then comes
+    the state of the agent, and in the last line what is wrong.
 
     \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
