@@ -257,7 +257,7 @@ class Agent:
 
     def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
-            self.counters.overruns += counts
+            self._note_left_out(server_id, counts=counts)
             return
         pool, server = self._servers[server_id]
         self._in_flight.add(server_id)
@@ -270,6 +270,21 @@ class Agent:
         )
         run = partial(run_round, plan, self.probe, self.bulkheads.second, now=self.running.now)
         self.bulkheads.submit(partial(self._run_round, server, run), hung=server_id in pool.hung)
+
+    def _note_left_out(self, server_id: str, *, counts: bool) -> None:
+        """Count and log a round that is left out, once a minute for each server."""
+        if not counts:
+            return
+        self.counters.overruns += 1
+        pool, _ = self._servers[server_id]
+        cause = "the server does not answer" if server_id in pool.hung else "the server is slow"
+        extra = {
+            "server": server_id,
+            "error": f"the round before has not ended: {cause}, or all threads are busy",
+            "interval_seconds": pool.cluster.interval_seconds,
+            "deadline_seconds": pool.cluster.deadline_seconds,
+        }
+        log.warning("round left out", extra=extra)
 
     def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
         """Run one round in a thread of a bulkhead. A message reports its end, in any case."""
