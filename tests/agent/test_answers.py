@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -208,3 +209,22 @@ def test_a_baseline_that_cannot_be_accepted_is_refused_with_the_reason(
     stage.stop()
 
     assert answer.error == error
+
+
+def test_a_round_that_is_left_out_is_counted_and_logged_with_its_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = Stage(tmp_path, LONG_SECONDS).agent
+    agent._in_flight.add("c/a")
+
+    with caplog.at_level(logging.WARNING):
+        agent._start("c/a")
+        agent.pools["c"].hung.add("c/a")
+        agent._start("c/a")
+        agent._start("c/a", counts=False)
+
+    left_out = [each for each in caplog.records if each.getMessage() == "round left out"]
+    assert [vars(each)["server"] for each in left_out] == ["c/a", "c/a"]
+    assert "is slow" in vars(left_out[0])["error"]
+    assert "does not answer" in vars(left_out[1])["error"]
+    assert agent.counters.overruns == 2
