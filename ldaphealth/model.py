@@ -441,7 +441,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     draining: bool = False
     lasted_seconds: float = 0.0
     plain: bool = True
-    override: OverrideNote | None = None
+    override: OverrideNote | None = field(name="override_in_force", default=None)
 
 
 class Snapshot(Struct, frozen=True):

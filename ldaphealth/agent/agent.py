@@ -424,6 +424,6 @@ def _log_change(change: VerdictChange) -> None:
 def _override_words(change: VerdictChange) -> dict[str, str]:
     """Return who ordered what, why and until when, also of an override that has ended."""
     if change.after.override is not None:
-        return {"override": override_words(override_document(change.after.override))}
+        return {"override_in_force": override_words(override_document(change.after.override))}
     ended = ended_override_document(change)
     return {} if ended is None else {"override_ended": ended_override_words(ended)}

@@ -132,7 +132,9 @@ class Answers:
             extra={
                 "server": request.server,
                 "by": request.by,
-                "override": override_words(override_document(override.note)) if override else "",
+                "override_in_force": override_words(override_document(override.note))
+                if override
+                else "",
             },
         )
         try:
@@ -281,7 +283,7 @@ def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str
         "rule": held.rule,
         "why": held.why,
         "until": held.until,
-        "override": override_document(note) if note else None,
+        "override_in_force": override_document(note) if note else None,
     }
 
 

@@ -138,7 +138,7 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
       ldaphealth explain example/ldap2
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.tables.explanation import explanation_lines, past_lines, wrapped
+    from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
 
     if at is None:
         document = query_agent(socket, ExplainRequest(server))
@@ -188,7 +188,7 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
 
 def _change_line(change: Mapping[str, Any]) -> str:
     """Return one change of a verdict, or one new baseline of a cluster."""
-    from ldaphealth.tables.explanation import service_text
+    from ldaphealth.control.explanation_lines import service_text
 
     if baseline := change.get("baseline"):
         kind, subject = "baseline", baseline["cluster"]
@@ -204,11 +204,11 @@ def _change_text(verdict: Mapping[str, Any], ended: Mapping[str, Any] | None) ->
     """Return the rule, the override in force or just ended, and the codes of the reasons."""
     from ldaphealth.text.override_words import ended_override_words, override_words
 
-    override = verdict.get("override")  # a history of before has none
+    override = verdict.get("override_in_force")  # a history of before has none
     order = f" ({override_words(override)})" if override else ""
     held = f"held by {verdict['held_by']}{order}" if verdict["held_by"] else ""
     codes = " ".join(reason["code"] for reason in verdict["reasons"])
-    end = f"override {ended_override_words(ended)}" if ended else ""
+    end = ended_override_words(ended) if ended else ""
     return "; ".join(filter(None, (held, end, codes)))
 
 

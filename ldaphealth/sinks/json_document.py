@@ -79,14 +79,14 @@ def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
         for each in document["reasons"]
     ]
     plain = not any(each["removes"] for each in reasons)
-    override = override_note(found) if (found := document.get("override")) else None
+    override = override_note(found) if (found := document.get("override_in_force")) else None
     return (
         {"plain": plain}
         | _with_state(document)
         | {
             "findings": findings,
             "reasons": reasons,
-            "override": override,
+            "override_in_force": override,
         }
     )
 
@@ -128,7 +128,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "lasted_seconds": verdict.lasted_seconds,
         "held_by": printable(verdict.held_by),
         "plain": verdict.plain,
-        "override": override_document(verdict.override) if verdict.override else None,
+        "override_in_force": override_document(verdict.override) if verdict.override else None,
         "reasons": [_reason(reason) for reason in verdict.reasons],
         "findings": [finding_document(finding) for finding in verdict.findings],
     }

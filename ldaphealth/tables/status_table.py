@@ -81,7 +81,7 @@ def _next_step(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> list[Text]
 def _rank(verdict: Mapping[str, Any], is_fresh: bool) -> tuple[int, int]:
     """Return a sort key, the worst first: a server that went out is as bad as CRITICAL."""
     state = SEVERITY[verdict["state"] if is_fresh else "UNKNOWN"]
-    went_out = is_fresh and not verdict["in_service"] and not verdict.get("override")
+    went_out = is_fresh and not verdict["in_service"] and not verdict.get("override_in_force")
     return -max(state, SEVERITY["CRITICAL"] if went_out else 0), -state
 
 
@@ -132,7 +132,7 @@ def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
     held, order = printable(verdict["held_by"]), overrides.get(verdict["server"])
     if not held:
         return
-    override = verdict.get("override")
+    override = verdict.get("override_in_force")
     if order is None or override is None:
         yield Text(f"held by {held}", "bold")
     else:

@@ -16,7 +16,7 @@ ORDERS = {"drain": "drained", "in": "forced in", "out": "forced out"}
 def override_words(override: Mapping[str, Any]) -> str:
     """Return one line: `drained by alice until 2026-11-27T05:00:00Z: new kernel`."""
     by = f" by {printable(override['by'])}" if override["by"] else ""
-    until = f" until {whole_seconds(override['until'])}" if override["until"] else ""
+    until = f" until {without_fraction(override['until'])}" if override["until"] else ""
     reason = f": {printable(override['reason'])}" if override["reason"] else ""
     return f"{ORDERS[override['action']]}{by}{until}{reason}"
 
@@ -24,11 +24,11 @@ def override_words(override: Mapping[str, Any]) -> str:
 def ended_override_words(override: Mapping[str, Any]) -> str:
     """Return an override that has ended, and who took it back, if somebody did."""
     back = override["taken_back_by"]
-    end = f"taken back by {printable(back)}" if back else "ended"
+    end = f"override taken back by {printable(back)}" if back else "override ended"
     return f"{end}: {override_words(override)}"
 
 
-def whole_seconds(moment: str) -> str:
+def without_fraction(moment: str) -> str:
     """Return a time of RFC 3339 without the fraction of a second."""
     head, point, fraction = moment.partition(".")
     return head + fraction.lstrip("0123456789") if point else moment

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.reason_codes import ROWS
-from ldaphealth.tables.explanation import (
+from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.control.explanation_lines import (
     _by_hand_lines,
     _remedy_lines,
     _share_lines,
     verdict_lines,
 )
+from ldaphealth.reason_codes import ROWS
 
 
 @pytest.mark.parametrize(
@@ -25,11 +26,7 @@ from ldaphealth.tables.explanation import (
 def test_a_weight_that_is_not_full_or_changes_soon_is_shown(
     share: float, leaning: int, leaning_to: float, lines: list[str]
 ) -> None:
-    past = {
-        "weight_share": share,
-        "leaning_rounds": leaning,
-        "leaning_to_share": leaning_to,
-    }
+    past = GuardedDocument(weight_share=share, leaning_rounds=leaning, leaning_to_share=leaning_to)
 
     assert _share_lines(past) == lines
 

@@ -25,7 +25,7 @@ def run(
     inherited = {key: each for key, each in os.environ.items() if not key.startswith("LDAPHEALTH")}
     return subprocess.run(
         [sys.executable, "-m", "ldaphealth", *arguments],
-        env=inherited | config | more,
+        env={**inherited, **config, **more},
         capture_output=True,
         text=True,
         timeout=30,

@@ -18,6 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from demo import wait
+from ldaphealth.control.explanation_lines import past_lines
 from ldaphealth.histogram import histogram_of
 from ldaphealth.model import AnyObservation, Observation, OverrideNote, Verdict
 from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
@@ -29,7 +30,6 @@ from ldaphealth.store.history import (
 )
 from ldaphealth.store.history_reading import HistoryError, read_changes
 from ldaphealth.store.history_tables import DAY_SECONDS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION
-from ldaphealth.tables.explanation import past_lines
 from tests import lateness
 from tests.files.limits import files_no_larger_than, umask
 from tests.sinks.snapshots import serving, silent
@@ -187,7 +187,7 @@ def test_a_change_that_an_older_version_stored_is_still_shown(disk: Disk) -> Non
     assert comes_true(lambda: stored(journal) == [SERVER])
     disk.sql(
         "UPDATE change SET document = CAST(json_remove(CAST(document AS TEXT), "
-        "'$.verdict.plain', '$.verdict.reasons[0].removes', '$.verdict.override', "
+        "'$.verdict.plain', '$.verdict.reasons[0].removes', '$.verdict.override_in_force', "
         "'$.override_ended') AS BLOB)"
     )
 
@@ -212,7 +212,7 @@ def test_an_override_is_kept_also_after_it_was_taken_back(disk: Disk) -> None:
     after, during = journal.changes(SERVER, 2, None)
     words = "drained by alice until 2027-01-15T08:01:00Z: new kernel"
 
-    assert f"  override: {words}" in past_lines(during)
+    assert f"  ordered: {words}" in past_lines(during)
     assert f"  override taken back by bob: {words}" in past_lines(after)
 
 

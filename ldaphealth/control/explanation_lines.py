@@ -1,6 +1,6 @@
 """Why a server is in or out of service, as lines for people: `ldaphealth explain`.
 
-The argument is the document of the agent (`control/explanation.py`), or of a change in the history.
+The argument is the document of the agent (`agent/answers.py`), or of a change in the history.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec import convert
+
+from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.fact_words import fact_lines
-from ldaphealth.text.override_words import ended_override_words, override_words, whole_seconds
+from ldaphealth.text.override_words import ended_override_words, override_words, without_fraction
 from ldaphealth.text.printable import printable
 
 BY_HAND = "by_hand"  # the fact with commands of a workload
@@ -50,11 +53,11 @@ def explanation_lines(document: Mapping[str, Any]) -> list[str]:
 def past_lines(change: Mapping[str, Any]) -> list[str]:
     """Return a verdict of the history as lines."""
     lines = [
-        f"since {whole_seconds(change['at'])}",
+        f"since {without_fraction(change['at'])}",
         *verdict_lines(change["verdict"], has_remedies=True),
     ]
     ended = change.get("override_ended")
-    return [*lines, f"  override {ended_override_words(ended)}"] if ended else lines
+    return [*lines, f"  {ended_override_words(ended)}"] if ended else lines
 
 
 def wrapped(lines: Iterable[str], columns: int) -> list[str]:
@@ -89,10 +92,13 @@ def verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> 
     """Return a verdict and its reasons, with what to do about each if no findings are shown."""
     held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
     state = f", {verdict['state']}" if "state" in verdict else ""
-    override, weight = verdict.get("override"), verdict["weight"]  # a history of before has none
+    override, weight = (
+        verdict.get("override_in_force"),
+        verdict["weight"],
+    )  # a history of before has none
     return [
         f"VERDICT  {verdict['server']} {service_text(verdict)}{state}, weight {weight}{held}",
-        *([f"  override: {override_words(override)}"] if override else []),
+        *([f"  ordered: {override_words(override)}"] if override else []),
         *(
             line
             for reason in verdict["reasons"]
@@ -133,21 +139,21 @@ def _by_hand_lines(seen: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _guard_lines(document: Mapping[str, Any]) -> list[str]:
     """Return what the guard remembers of the server, and which rule holds it until when."""
-    past = document["guarded"]
-    settle = past["settle"]
-    failing = ", ".join(past["failing_checks"])
+    past = convert(document["guarded"], GuardedDocument)
+    settle = past.settle
+    failing = ", ".join(past.failing_checks)
     waits = f"  taken out by {failing}: a good round has a result of each"
     rounds = (
-        f"  {_times(past['good_rounds'], 'good round')} in a row (a server that is out needs "
-        f"{settle['rise']}), {_times(past['bad_rounds'], 'bad one')} (it goes out after "
-        f"{settle['fall_hard']} without LDAP service, {settle['fall_soft']} with a soft failure)"
+        f"  {_times(past.good_rounds, 'good round')} in a row (a server that is out needs "
+        f"{settle.rise}), {_times(past.bad_rounds, 'bad one')} (it goes out after "
+        f"{settle.fall_hard} without LDAP service, {settle.fall_soft} with a soft failure)"
     )
-    window = duration(settle["flap_window_seconds"])
+    window = duration(settle.flap_window_seconds)
     return [
         rounds,
-        *([waits] if failing and not past["in_service"] else []),
+        *([waits] if failing and not past.in_service else []),
         *_share_lines(past),
-        f"  went out {_times(past['went_out_lately'], 'time')} in the last {window}",
+        f"  went out {_times(past.went_out_lately, 'time')} in the last {window}",
         *_held_lines(document),
     ]
 
@@ -160,20 +166,23 @@ def _held_lines(document: Mapping[str, Any]) -> list[str]:
     return [
         f"  held by {held['rule']}: {held['why']}",
         *([f"  until: {held['until']}"] if held["until"] else []),
-        *([f"  override: {override_words(held['override'])}"] if held["override"] else []),
+        *(
+            [f"  ordered: {override_words(held['override_in_force'])}"]
+            if held["override_in_force"]
+            else []
+        ),
     ]
 
 
-def _share_lines(past: Mapping[str, Any]) -> list[str]:
+def _share_lines(past: GuardedDocument) -> list[str]:
     """Return the effect of the checks on its weight; nothing if there is none."""
-    share, leaning = past["weight_share"], past["leaning_rounds"]
+    share, leaning = past.weight_share, past.leaning_rounds
     if share == 1.0 and not leaning:
         return []
     rounds = _times(leaning, "round")
     calls = f"; {rounds} in a row call{'s' if leaning == 1 else ''} for "
     return [
-        f"  has {share:.0%} of its weight"
-        + (f"{calls}{past['leaning_to_share']:.0%}" * (leaning > 0))
+        f"  has {share:.0%} of its weight" + (f"{calls}{past.leaning_to_share:.0%}" * (leaning > 0))
     ]
 
 
