@@ -127,11 +127,7 @@ def load_state(path: Path, now: BootSeconds) -> LoadedState:
             servers.setdefault(each.cluster, {})[each.server] = each.memory
         if each.override is not None:
             until = _until(each.override, each.until_epoch, loaded.header, now)
-            override = msgspec.structs.replace(
-                each.override,
-                until=until,
-                until_epoch=each.override.until_epoch or each.until_epoch or None,
-            )
+            override = msgspec.structs.replace(each.override, until=until)
             overrides.setdefault(each.cluster, {})[each.server] = override
     if loaded.problem:
         for name, beside in _read_beside(path, now).items():
