@@ -204,7 +204,7 @@ def _title(decision: Decision) -> str:
 def _logged(change: VerdictChange) -> str:
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[method-assign, assignment]
     log = logging.getLogger("ldaphealth.agent.agent")
     level = log.level
     log.addHandler(handler)
