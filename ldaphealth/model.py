@@ -402,6 +402,19 @@ class Reason(Struct, frozen=True):
     removes: bool
 
 
+class OverrideNote(Struct, frozen=True, kw_only=True):
+    """What people need to know of an override: what was ordered, by whom, why, and until when.
+
+    `by` is the name of a user, or "" if it is not known. `until_epoch` is the end in seconds since
+    the epoch, as it was when the override was set; for display only.
+    """
+
+    action: OverrideAction
+    by: str = ""
+    reason: str = ""
+    until_epoch: EpochSeconds | None = None
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """The verdict on one server, as every sink reports it.
 
@@ -409,6 +422,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     guard/rules.py that replaced the plain reading, or is "". `weight` is 0 when the server is out
     of service. `draining`: an operator took the server out; open connections may continue.
     `lasted_seconds`: for how long it has been in or out of service; 0 if that is not known.
+
+    `override` is the override in force, or None.
 
     `plain` is the result of the newest findings alone, before any rule: False if a reason removes
     the server, else True. It is True when nothing is known, because UNKNOWN removes no server. A
@@ -426,6 +441,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     draining: bool = False
     lasted_seconds: float = 0.0
     plain: bool = True
+    override: OverrideNote | None = field(name="override_in_force", default=None)
 
 
 class Snapshot(Struct, frozen=True):

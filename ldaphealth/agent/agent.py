@@ -30,7 +30,13 @@ from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Server
-from ldaphealth.publishers.publication import BaselineChange, Publication, Publisher, VerdictChange
+from ldaphealth.publishers.publication import (
+    BaselineChange,
+    Publication,
+    Publisher,
+    VerdictChange,
+    ended_override_document,
+)
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import (
     Probe,
@@ -42,6 +48,8 @@ from ldaphealth.rounds.round import (
     silent_since,
 )
 from ldaphealth.settings import Settings
+from ldaphealth.sinks.json_document import override_document
+from ldaphealth.text.override_words import ended_override_words, override_words
 
 log = logging.getLogger(__name__)
 
@@ -255,7 +263,7 @@ class Agent:
 
     def _start(self, server_id: str, *, counts: bool = True) -> None:
         if server_id in self._in_flight:  # two rounds of one server never overlap
-            self.counters.overruns += counts
+            self._note_left_out(server_id, counts=counts)
             return
         pool, server = self._servers[server_id]
         self._in_flight.add(server_id)
@@ -268,6 +276,21 @@ class Agent:
         )
         run = partial(run_round, plan, self.probe, self.bulkheads.second, now=self.running.now)
         self.bulkheads.submit(partial(self._run_round, server, run), hung=server_id in pool.hung)
+
+    def _note_left_out(self, server_id: str, *, counts: bool) -> None:
+        """Count and log a round that is left out, once a minute for each server."""
+        if not counts:
+            return
+        self.counters.overruns += 1
+        pool, _ = self._servers[server_id]
+        cause = "the server does not answer" if server_id in pool.hung else "the server is slow"
+        extra = {
+            "server": server_id,
+            "error": f"the round before has not ended: {cause}, or all threads are busy",
+            "interval_seconds": pool.cluster.interval_seconds,
+            "deadline_seconds": pool.cluster.deadline_seconds,
+        }
+        log.warning("round left out", extra=extra)
 
     def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
         """Run one round in a thread of a bulkhead. A message reports its end, in any case."""
@@ -398,6 +421,15 @@ def _log_change(change: VerdictChange) -> None:
             "weight": verdict.weight,
             "state": verdict.state.name,
             "held_by": verdict.held_by,
+            **_override_words(change),
             "reasons": ",".join(reason.code for reason in verdict.reasons),
         },
     )
+
+
+def _override_words(change: VerdictChange) -> dict[str, str]:
+    """Return who ordered what, why and until when, also of an override that has ended."""
+    if change.after.override is not None:
+        return {"override_in_force": override_words(override_document(change.after.override))}
+    ended = ended_override_document(change)
+    return {} if ended is None else {"override_ended": ended_override_words(ended)}

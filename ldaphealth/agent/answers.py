@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from time import monotonic
 from typing import Any
 
 import msgspec
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.roles import role_of
 from ldaphealth.agent.status import health_of, overrides_of
-from ldaphealth.clocks import BootSeconds, boot_seconds, epoch_seconds
+from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
     BaselineRequest,
@@ -28,14 +30,16 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
-from ldaphealth.guard import Override, ServerMemory
+from ldaphealth.guard import Override, ServerMemory, holding
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State
+from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
-from ldaphealth.sinks.json_document import finding_document, snapshot_document
-from ldaphealth.store.history import HistoryDatabase, HistoryError, baseline_document
+from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
+from ldaphealth.store.history import HistoryDatabase, baseline_document
+from ldaphealth.store.history_reading import HistoryError
+from ldaphealth.text.override_words import override_words
 from ldaphealth.text.suggestion import suggestion
 
 log = logging.getLogger(__name__)
@@ -93,13 +97,18 @@ class Answers:
 
     def set_override(self, request: OverrideRequest) -> dict[str, Any]:
         """Set an override on one server."""
-        until = boot_seconds() + request.seconds
-        override = Override(request.action, until, request.reason)
-        return self._change_override(request.server, override, force=request.force)
+        override = Override(
+            request.action,
+            boot_seconds() + request.seconds,
+            request.reason,
+            request.by,
+            epoch_seconds() + request.seconds,
+        )
+        return self._change_override(request, override, force=request.force)
 
     def remove_override(self, request: RemoveOverrideRequest) -> dict[str, Any]:
         """Remove the override on one server."""
-        return self._change_override(request.server, None)
+        return self._change_override(request, None)
 
     def accept_baseline(self, request: BaselineRequest) -> dict[str, Any]:
         """Accept at once that the servers of a cluster went back to an older state."""
@@ -111,16 +120,21 @@ class Answers:
         return document
 
     def _change_override(
-        self, server: str, override: Override | None, *, force: bool = True
+        self,
+        request: OverrideRequest | RemoveOverrideRequest,
+        override: Override | None,
+        *,
+        force: bool = True,
     ) -> dict[str, Any]:
-        document = self._in_agent(lambda: self._override(server, override, force=force))
+        document = self._in_agent(lambda: self._override(request, override, force=force))
         log.info(
             "override set" if override else "override removed",
             extra={
-                "server": server,
-                "will": override.action if override else "",
-                "seconds": round(override.until - boot_seconds()) if override else 0,
-                "reason": override.reason if override else "",
+                "server": request.server,
+                "by": request.by,
+                "override_in_force": override_words(override_document(override.note))
+                if override
+                else "",
             },
         )
         try:
@@ -154,7 +168,15 @@ class Answers:
         valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
         floors = broken_floors(agent.settings.clusters.values(), valid)
         whole = status_document(verdicts, overrides_of(agent), health, boot_seconds(), floors)
-        return whole | {"valid_seconds": valid_seconds, "listens": self._listens}
+        return whole | {
+            "valid_seconds": valid_seconds,
+            "listens": self._listens,
+            "roles": {
+                server.id: role_of(server, pool.latest.get(server.id, ())).value
+                for pool in agent.pools.values()
+                for server in pool.cluster.servers
+            },
+        }
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)
@@ -167,23 +189,33 @@ class Answers:
             "server": server.id,
             "uri": server.uri,
             "seen": [
-                *map(_observation_document, pool.latest.get(server.id, ())),
-                *map(_observation_document, pool.surveyed.get(server.id, {}).values()),
+                _observation_document(each, monotonic())
+                for each in (
+                    *pool.latest.get(server.id, ()),
+                    *pool.surveyed.get(server.id, {}).values(),
+                )
             ],
             "judged": [_judged_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
+            "held": _held_document(pool, verdict, past),
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
-    def _override(self, name: str, override: Override | None, *, force: bool) -> dict[str, Any]:
-        pool, server = self._find(name)
+    def _override(
+        self,
+        request: OverrideRequest | RemoveOverrideRequest,
+        override: Override | None,
+        *,
+        force: bool,
+    ) -> dict[str, Any]:
+        pool, server = self._find(request.server)
         if override and override.action != "in" and not force and pool.is_last(server.id):
             raise RequestRefused(
                 f"{server.id} is the last server in service of its cluster; --force does it anyway"
             )
         if override is None and server.id not in pool.memory.overrides:
             raise RequestRefused(f"there is no override on {server.id}")
-        pool.override(server.id, override)
+        pool.override(server.id, override, request.by)
         self._agent.decide(pool)
         verdict = pool.verdicts.get(server.id)
         return {"server": server.id, "in_service": verdict.in_service if verdict else None}
@@ -240,10 +272,26 @@ def _judged_document(finding: Finding) -> dict[str, object]:
     return finding_document(finding) | {"remedy": remedy}
 
 
-def _observation_document(observation: AnyObservation) -> dict[str, Any]:
+def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str, Any] | None:
+    """Return the rule that holds the server, why, until when, and the override if it is that."""
+    override = pool.memory.overrides.get(verdict.server)
+    held = holding(verdict, past, override, pool.cluster, boot_seconds())
+    if held is None:
+        return None
+    note = verdict.override
+    return {
+        "rule": held.rule,
+        "why": held.why,
+        "until": held.until,
+        "override_in_force": override_document(note) if note else None,
+    }
+
+
+def _observation_document(observation: AnyObservation, now: MonotonicSeconds) -> dict[str, Any]:
     failure = observation.failure
     return {
         "check": observation.check,
+        "age_seconds": max(0.0, now - observation.ended_at),
         "duration_seconds": observation.duration_seconds,
         "timings": dict(observation.timings),
         "facts": msgspec.to_builtins(observation.facts, enc_hook=str) if observation.facts else {},

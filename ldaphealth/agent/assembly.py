@@ -36,6 +36,7 @@ from ldaphealth.publishers.track_file import BalancerFile, TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.history_reading import FILE_NAME
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
@@ -141,7 +142,7 @@ def _assembled(settings: Settings) -> Daemon:
     """Return the agent with its publishers and its saved state. Its loop does not run yet."""
     options = settings.agent
     history = HistoryDatabase(
-        options.state_directory / "history.sqlite3",
+        options.state_directory / FILE_NAME,
         keep_days=options.history_days,
         max_bytes=options.history_megabytes << 20,
     )

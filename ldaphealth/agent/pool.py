@@ -47,6 +47,7 @@ class Pool:
         self._findings: dict[str, list[Finding]] = {}
         self._rounds: dict[str, RoundPeriod] = {}
         self._turns = Turns()
+        self._taken_back: dict[str, str] = {}  # who removed an override since the last decision
 
     def due_checks(self, server: Server) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of the next round of a server, in order."""
@@ -174,8 +175,10 @@ class Pool:
                 continue  # never probed: nothing to publish
             before = self.verdicts.get(verdict.server)
             if before is None or differs(before, verdict):
-                changes.append(VerdictChange(before, verdict))
+                by = self._taken_back.get(verdict.server, "")
+                changes.append(VerdictChange(before, verdict, by))
             self.verdicts[verdict.server] = verdict
+        self._taken_back.clear()
         return changes, fresh
 
     def servers_to_probe_now(self) -> list[str]:
@@ -252,8 +255,10 @@ class Pool:
             if each.check.select_kept is not None
         }
 
-    def override(self, server: str, override: Override | None) -> None:
-        """Set the override on a server; None removes it."""
+    def override(self, server: str, override: Override | None, by: str = "") -> None:
+        """Set the override on a server; None removes it, which `by` is the user of."""
+        if override is None:
+            self._taken_back[server] = by
         others = {key: each for key, each in self.memory.overrides.items() if key != server}
         self.memory = replace(
             self.memory, overrides=others if override is None else others | {server: override}

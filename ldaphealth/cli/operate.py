@@ -9,15 +9,16 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from ldaphealth.cli.agent_request import query_agent
 from ldaphealth.cli.options import complete, format_option, socket_option
+from ldaphealth.cli.past_changes import past_changes
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
@@ -31,12 +32,8 @@ from ldaphealth.control.requests import (
 )
 from ldaphealth.model import OverrideAction
 from ldaphealth.text.moment import moment
-from ldaphealth.text.quantity import plural_of, quantity
 
-if TYPE_CHECKING:
-    from ldaphealth.control.explanation import GuardedDocument
-
-DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 UNIT_SECONDS = (86400, 3600, 60, 1)
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
@@ -50,7 +47,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 class DurationText(click.ParamType[float]):
-    """A duration, such as `90`, `90s`, `30m`, `2h30m` or `1d`."""
+    """A duration with its unit, such as `90s`, `30m`, `2h30m` or `1d`."""
 
     name = "duration"
 
@@ -58,7 +55,10 @@ class DurationText(click.ParamType[float]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return seconds."""
-        match = DURATION.fullmatch(str(value)) if value else None
+        text = str(value)
+        if text.isdecimal():
+            self.fail(f"{text} has no unit; write {text}s, {text}m, {text}h or {text}d", param, ctx)
+        match = DURATION.fullmatch(text) if text else None
         seconds = sum(
             int(number or 0) * unit
             for number, unit in zip(match.groups() if match else (), UNIT_SECONDS, strict=False)
@@ -91,8 +91,9 @@ class ReasonText(click.ParamType[str]):
 def status_command(socket: Path, form: str, watch: bool) -> None:
     """Show the verdicts of the running agent.
 
-    It also shows the rule or override that holds a verdict, the state of the agent, and the TCP
-    addresses where it listens.
+    The worst server is the first. Below it stands the rule or override that holds it, and what is
+    not OK. LAG is for how long it is known to lack changes, or to be isolated or split. Then comes
+    the state of the agent, and in the last line what is wrong.
 
     \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
@@ -128,26 +129,33 @@ def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> N
 def explain_command(server: str, at: str | None, socket: Path, form: str) -> None:
     """Show why a server is in or out of service.
 
-    It prints the observations of the latest round, the findings and what to do about them, the
-    state of the guard, and the verdict. With --at it prints the verdict and what to do only.
+    It prints the verdict, the findings and what to do about them, which rule holds the server and
+    until when, and the newest observations with their age. With --at it prints the verdict, the
+    override and what to do.
 
     \b
     Examples:
       ldaphealth explain example/ldap2
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
+
     if at is None:
         document = query_agent(socket, ExplainRequest(server))
         lines = explanation_lines(document)
     else:
-        changes = query_agent(socket, HistoryRequest(server, 1, _epoch(at)))["changes"]
+        changes = past_changes(socket, HistoryRequest(server, 1, _epoch(at)))
         if "/" not in server or not changes:  # a cluster has a history, but no verdict
             hint = f"`ldaphealth history {server}` lists its verdicts"
             raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
         document = changes[0]
-        verdict = document["verdict"]
-        lines = [f"since {document['at']}", *_verdict_lines(verdict, has_remedies=True)]
-    click.echo(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
+        lines = past_lines(document)
+    if form == "json":
+        click.echo(json.dumps(document, indent=2))
+    elif sys.stdout.isatty():
+        click.echo("\n".join(wrapped(lines, shutil.get_terminal_size((100, 24)).columns)))
+    else:
+        click.echo("\n".join(lines))
 
 
 @click.command("history")
@@ -166,9 +174,11 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
     """List the latest changes of verdict, newest first.
 
     Without an argument, those of all servers are listed. The lists of all and of a cluster also
-    have its new baselines (`ldaphealth baseline`).
+    have its new baselines (`ldaphealth baseline`). A change by an override has the user, the end
+    and the reason, also after it was taken back. While no agent runs, the history on disk of the
+    agent of $LDAPHEALTH_CONFIG is read.
     """
-    changes = query_agent(socket, HistoryRequest(target, limit))["changes"]
+    changes = past_changes(socket, HistoryRequest(target, limit))
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
@@ -178,15 +188,28 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
 
 def _change_line(change: Mapping[str, Any]) -> str:
     """Return one change of a verdict, or one new baseline of a cluster."""
+    from ldaphealth.control.explanation_lines import service_text
+
     if baseline := change.get("baseline"):
         kind, subject = "baseline", baseline["cluster"]
         text = f"by {baseline['accepted_by']}: {baseline['summary']}"
     else:
         verdict = change["verdict"]
-        kind, subject = _service_text(verdict).partition(" ")[0], verdict["server"]
-        held = f"held by {verdict['held_by']} " if verdict["held_by"] else ""
-        text = held + " ".join(reason["code"] for reason in verdict["reasons"])
+        kind, subject = service_text(verdict).partition(" ")[0], verdict["server"]
+        text = _change_text(verdict, change.get("override_ended"))
     return f"{change['at']}  {kind:8}  {subject}  {text}".rstrip()
+
+
+def _change_text(verdict: Mapping[str, Any], ended: Mapping[str, Any] | None) -> str:
+    """Return the rule, the override in force or just ended, and the codes of the reasons."""
+    from ldaphealth.text.override_words import ended_override_words, override_words
+
+    override = verdict.get("override_in_force")  # a history of before has none
+    order = f" ({override_words(override)})" if override else ""
+    held = f"held by {verdict['held_by']}{order}" if verdict["held_by"] else ""
+    codes = " ".join(reason["code"] for reason in verdict["reasons"])
+    end = ended_override_words(ended) if ended else ""
+    return "; ".join(filter(None, (held, end, codes)))
 
 
 def _set_override(request: OverrideRequest, socket: Path) -> None:
@@ -293,112 +316,6 @@ def baseline_command(cluster: str, socket: Path, form: str) -> None:
         return
     for each in document["baselines"]:
         click.echo(f"{cluster}: new baseline of {each['check']}: {each['summary']}")
-
-
-def explanation_lines(document: Mapping[str, Any]) -> list[str]:
-    """Return an explanation as lines: observations, findings, the guard and the verdict."""
-    lines = [f"{document['server']}  {document['uri']}", "", "OBSERVATIONS of the latest round"]
-    for each in document["seen"]:
-        took = f"{each['duration_seconds'] * 1000:.1f} ms"
-        failure = each["failure"]
-        what = f"FAILED: {failure['detail']}" if failure else _facts(each["facts"])
-        lines.append(f"  {each['check']:12} {took:>11}  {what}".rstrip())
-    lines += ["", "FINDINGS"]
-    for finding in document["judged"]:
-        code = f"{finding['check']}.{finding['code']}"
-        lines.append(f"  {finding['state']:9} {code}: {finding['summary']} ({finding['trust']})")
-        lines += _remedy_lines(code, finding["state"])
-    return [
-        *lines,
-        *_by_hand_lines(document["seen"]),
-        "",
-        "GUARD",
-        *_guarded_lines(document),
-        "",
-        *_verdict_lines(document["verdict"]),
-    ]
-
-
-def _remedy_lines(code: str, state: str) -> list[str]:
-    """Return what to do about a finding or reason that is not OK; nothing if that is not known."""
-    from ldaphealth.reason_codes import remedy_of
-
-    remedy = "" if state == "OK" else remedy_of(code)
-    return [f"            what to do: {remedy}"] if remedy else []
-
-
-def _by_hand_lines(seen: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the newest operations of workloads as commands, by check and shape."""
-    commands = {
-        f"{each['check']} {shape}": command
-        for each in seen
-        for shape, command in each["facts"].get("by_hand", {}).items()
-    }
-    if not commands:
-        return []
-    lines = (f"  {name}: {command}" for name, command in sorted(commands.items()))
-    return ["", "OPERATIONS to repeat by hand", *lines]
-
-
-def _guarded_lines(document: Mapping[str, Any]) -> list[str]:
-    """Return what the guard remembers of the server, and which rule holds it."""
-    from ldaphealth.control.explanation import guarded_of  # loads the settings
-
-    past = guarded_of(document)
-    settle = past.settle
-    rounds = (
-        f"  {quantity(past.good_rounds, 'good round')} in a row "
-        f"(a server that is out needs {settle.rise}), "
-        f"{past.bad_rounds} bad ones (it goes out after {settle.fall_hard} without LDAP service, "
-        f"{settle.fall_soft} with a soft failure)"
-    )
-    failing = ", ".join(past.failing_checks)
-    waits = [f"  taken out by {failing}: a good round has a result of each"]
-    return [
-        rounds,
-        *(waits if failing and not past.in_service else []),
-        *_share_lines(past),
-        f"  went out {quantity(past.went_out_lately, 'time')} recently",
-        f"  held by {past.held_by}" if past.held_by else "  no rule holds it",
-    ]
-
-
-def _share_lines(past: GuardedDocument) -> list[str]:
-    """Return the effect of the checks on its weight; nothing if there is none."""
-    share, leaning = past.weight_share, past.leaning_rounds
-    if share == 1.0 and not leaning:
-        return []
-    verb = plural_of(leaning, "calls", "call")
-    calls = f"; {quantity(leaning, 'round')} in a row {verb} for {past.leaning_to_share:.0%}"
-    return [f"  has {share:.0%} of its weight{calls if leaning else ''}"]
-
-
-def _facts(facts: Mapping[str, Any]) -> str:
-    shown = (f"{name} {value}" for name, value in facts.items() if name != "by_hand")
-    return ", ".join(shown)[:120]
-
-
-def _service_text(verdict: Mapping[str, Any]) -> str:
-    if verdict["in_service"]:
-        return "in service"
-    return "draining" if verdict["draining"] else "OUT of service"
-
-
-def _verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> list[str]:
-    """Return a verdict and its reasons, with what to do about each if no findings are above."""
-    held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
-    head = (
-        f"VERDICT  {verdict['server']} {_service_text(verdict)}, weight {verdict['weight']}{held}"
-    )
-    reasons = [
-        line
-        for reason in verdict["reasons"]
-        for line in (
-            f"  {reason['state']:9} {reason['code']}: {reason['summary']}",
-            *(_remedy_lines(reason["code"], reason["state"]) if has_remedies else ()),
-        )
-    ]
-    return [head, *reasons]
 
 
 def _epoch(text: str) -> float:

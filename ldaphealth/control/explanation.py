@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from ldaphealth.settings import Settle
 
@@ -30,8 +27,3 @@ class GuardedDocument(Struct, frozen=True, kw_only=True):
     failing_checks: tuple[str, ...] = ()
     settle: Settle = Settle()
     held_by: str = ""
-
-
-def guarded_of(explanation: Mapping[str, Any]) -> GuardedDocument:
-    """Return the memory of the guard from the document of the response to `ExplainRequest`."""
-    return convert(explanation["guarded"], GuardedDocument)

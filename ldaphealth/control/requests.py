@@ -17,6 +17,15 @@ MAX_SECONDS = 30 * 86400  # of an override
 MAX_REASON_CHARACTERS = 200
 
 
+class OperatorRequest(Struct, frozen=True, kw_only=True):
+    """A request that changes something. `by` is set by the agent's end of the socket.
+
+    It is the user of the client (`peer_user.py`), whatever the client wrote.
+    """
+
+    by: str = ""
+
+
 class StatusRequest(Struct, frozen=True, tag="status"):
     """All verdicts, the overrides, and the health of the agent."""
 
@@ -38,7 +47,7 @@ class HistoryRequest(Struct, frozen=True, tag="history"):
     before_epoch: float | None = None
 
 
-class OverrideRequest(Struct, frozen=True, tag="say"):
+class OverrideRequest(OperatorRequest, frozen=True, tag="say"):
     """Set an override on one server; `force`: also if it takes the last one out of service."""
 
     server: str
@@ -48,13 +57,13 @@ class OverrideRequest(Struct, frozen=True, tag="say"):
     force: bool = False
 
 
-class RemoveOverrideRequest(Struct, frozen=True, tag="unsay"):
+class RemoveOverrideRequest(OperatorRequest, frozen=True, tag="unsay"):
     """Remove the override on one server."""
 
     server: str
 
 
-class BaselineRequest(Struct, frozen=True, tag="baseline"):
+class BaselineRequest(OperatorRequest, frozen=True, tag="baseline"):
     """Accept at once that the servers of a cluster went back to an older state."""
 
     cluster: str

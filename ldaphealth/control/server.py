@@ -19,7 +19,13 @@ from typing import Any
 
 import msgspec
 
-from ldaphealth.control.requests import MAX_REQUEST_BYTES, ControlRequest, ControlResponse
+from ldaphealth.control.peer_user import PeerUsers
+from ldaphealth.control.requests import (
+    MAX_REQUEST_BYTES,
+    ControlRequest,
+    ControlResponse,
+    OperatorRequest,
+)
 from ldaphealth.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -48,7 +54,7 @@ class ControlServer(socketserver.UnixStreamServer):
     ) -> None:
         self._path = path
         self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
-        self.answer = answer
+        self.answer, self.users = answer, PeerUsers()
         path.unlink(missing_ok=True)  # of an agent that was killed: this one holds the lock
         super().__init__(str(path), _Client, bind_and_activate=False)
         try:
@@ -122,6 +128,7 @@ class ControlServer(socketserver.UnixStreamServer):
         self.shutdown()
         self.server_close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.users.close()
         if self.is_current:
             self._path.unlink(missing_ok=True)
 
@@ -165,6 +172,9 @@ class _Client(socketserver.StreamRequestHandler):
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return ControlResponse(error=f"not a valid request: {error}")
         try:
+            if isinstance(request, OperatorRequest):
+                by = self.server.users.user(self.connection)
+                request = msgspec.structs.replace(request, by=by)
             return self.server.answer(request)
         except Exception:
             log.exception("a request failed", extra={"request": type(request).__name__})

@@ -7,18 +7,21 @@ memory is empty.
 from __future__ import annotations
 
 from ldaphealth.guard.decision import Decision, decide
+from ldaphealth.guard.holding import Holding, holding
 from ldaphealth.guard.memory import Memory, Override, RoundPeriod, ServerMemory
 from ldaphealth.guard.rules import RULES, Rule, is_in_doubt, rule_named
 
 __all__ = [
     "RULES",
     "Decision",
+    "Holding",
     "Memory",
     "Override",
     "RoundPeriod",
     "Rule",
     "ServerMemory",
     "decide",
+    "holding",
     "is_in_doubt",
     "rule_named",
 ]

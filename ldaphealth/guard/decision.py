@@ -55,7 +55,14 @@ def decide(
     verdicts = tuple(
         _verdict(each, servers.get(each.server.id), ramp_seconds, now) for each in readings
     )
+    if memory.overrides:
+        verdicts = tuple(_with_override(each, memory) for each in verdicts)
     return Decision(verdicts, replace(memory, servers=servers))
+
+
+def _with_override(verdict: Verdict, memory: Memory) -> Verdict:
+    override = memory.overrides.get(verdict.server)
+    return verdict if override is None else replace(verdict, override=override.note)
 
 
 def _readings(

@@ -10,8 +10,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from ldaphealth.clocks import BootSeconds
-from ldaphealth.model import OverrideAction
+from ldaphealth.clocks import BootSeconds, EpochSeconds
+from ldaphealth.model import OverrideAction, OverrideNote
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -78,11 +78,23 @@ class ServerMemory(Struct, frozen=True, kw_only=True):
 
 
 class Override(Struct, frozen=True):
-    """An operator's override on one server, in force until it expires."""
+    """An operator's override on one server, in force until it expires.
+
+    `by` is the user who set it. `until_epoch` is the end by the time of day, for display only.
+    """
 
     action: OverrideAction = field(name="will")
     until: BootSeconds
     reason: str = ""
+    by: str = ""
+    until_epoch: EpochSeconds | None = None
+
+    @property
+    def note(self) -> OverrideNote:
+        """Return what people need to know of it."""
+        return OverrideNote(
+            action=self.action, by=self.by, reason=self.reason, until_epoch=self.until_epoch
+        )
 
 
 class Memory(Struct, frozen=True):

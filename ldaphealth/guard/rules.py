@@ -14,12 +14,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds
+from ldaphealth.guard.hold_ends import (
+    Ends,
+    blind_ends,
+    ends_by_itself,
+    floor_ends,
+    min_out_seconds,
+    settle_ends,
+)
 from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading, is_proven_silent
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
 
-MOST_DOUBLINGS = 5
 SLOW_CODES = frozenset({"slow", "timeout"})  # of findings on servers that are too slow
 
 
@@ -44,7 +51,8 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     `is_operators_will`: the rule executes an order of an operator, so a server that it keeps in
     counts as good. `probes_the_others`: while the rule keeps in a server that gives no service, the
-    servers that answer are probed at once, because the rule ends when one of them answers.
+    servers that answer are probed at once, because the rule ends when one of them answers. `ends`
+    returns a sentence on what ends its hold.
     """
 
     name: str
@@ -53,6 +61,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     keeps_out: str = ""
     is_operators_will: bool = False
     probes_the_others: bool = False
+    ends: Ends = ends_by_itself
 
 
 def blind(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
@@ -241,12 +250,6 @@ def accepted_share(past: ServerMemory, settings: Settle) -> float:
     return past.leaning_to if past.leaning >= enough else past.share
 
 
-def min_out_seconds(past: ServerMemory, settings: Settle) -> float:
-    """Return how long the server must stay out: twice as long with each flap."""
-    doublings = min(max(0, len(past.fell) - 1), MOST_DOUBLINGS)
-    return float(settings.min_out_seconds * 2**doublings)
-
-
 def override(context: RuleContext, readings: Sequence[Reading]) -> Sequence[Reading]:
     """Apply the overrides of operators."""
     found = context.memory.overrides
@@ -290,12 +293,14 @@ RULES: tuple[Rule, ...] = (
         keeps_in="All servers fail alike, or no other server has answered since. The cause is more "
         "likely the agent or its settings than the server, so it stays in.",
         probes_the_others=True,
+        ends=blind_ends,
     ),
     Rule(
         name="settle",
         apply=settle,
         keeps_in="It fails, but not in enough rounds in a row yet.",
         keeps_out="It returns after enough good rounds in a row and the minimum time out.",
+        ends=settle_ends,
     ),
     Rule(
         name="override",
@@ -308,6 +313,7 @@ RULES: tuple[Rule, ...] = (
         name="floor",
         apply=floor,
         keeps_in="It should be out, but too few servers would remain. The least bad stay in.",
+        ends=floor_ends,
     ),
 )
 BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}

@@ -35,9 +35,12 @@ from ldaphealth.page.server_card import (
     card,
     side,
 )
+from ldaphealth.publishers.publication import VerdictChange, ended_override_document
+from ldaphealth.sinks.json_document import override_document
 from ldaphealth.sinks.summary import problems
 from ldaphealth.text.duration import duration
 from ldaphealth.text.moment import moment
+from ldaphealth.text.override_words import ended_override_words, override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of, quantity
 
@@ -86,8 +89,16 @@ class Section(Struct, frozen=True):
         return min((card.rank for card in self.cards), default=len(KINDS))
 
 
+class FoldedChange(Struct, frozen=True):
+    """A change of verdict, and how many before it kept its server on the same side, since when."""
+
+    dated: DatedChange
+    number: int
+    since_epoch: EpochSeconds
+
+
 class ChangeRow(Struct, frozen=True, kw_only=True):
-    """A change of verdict as text."""
+    """A change of verdict as text; `repeated` is how often, if more than once."""
 
     server: str
     at: str  # RFC 3339
@@ -96,6 +107,7 @@ class ChangeRow(Struct, frozen=True, kw_only=True):
     kind: str
     text: str
     why: str
+    repeated: str = ""
 
 
 def render(  # noqa: PLR0913  the time on both clocks
@@ -128,13 +140,14 @@ def render(  # noqa: PLR0913  the time on both clocks
         now=_clock(epoch_seconds),
         now_rfc3339=_rfc3339(epoch_seconds),
         floors=[printable(each, 400) for each in floors[:MOST_PROBLEMS]],
-        changes=[_change_row(each, epoch_seconds) for each in view.changes[:MOST_CHANGES]],
+        changes=[_change_row(each, epoch_seconds) for each in folded(view.changes)[:MOST_CHANGES]],
         links=links,
         most_plotted=MOST_PLOTTED,
         health=health,
         up=duration(health.up_seconds),
         current_problems=current_problems(health),
         counted_errors=counted_errors(health),
+        rounds_left_out=rounds_left_out(health),
         **_server_counts(sections, health.servers),
         **_problem_phrases(view, boot_seconds, epoch_seconds),
     )
@@ -143,9 +156,8 @@ def render(  # noqa: PLR0913  the time on both clocks
 def _server_counts(sections: Sequence[Section], configured: int) -> dict[str, Any]:
     """Return the template's variables on all servers of the page."""
     cards = [card for section in sections for card in section.cards]
-    out, stale = _count(cards, "out", "draining"), _count(cards, "stale")
     return {
-        "title": _title(len(cards), out, stale),
+        "title": _title(cards),
         "worst_kind": _worst_kind(cards),
         "serving": sum(section.serving for section in sections),
         "total": len(cards),
@@ -184,7 +196,6 @@ def current_problems(health: AgentHealth) -> Sequence[str]:
 def counted_errors(health: AgentHealth) -> Sequence[str]:
     """Return the errors of the agent since it started, as sentences."""
     counted = (
-        (health.overruns, "Rounds left out because the one before had not ended: {}"),
         (health.publish_errors, "Verdicts that could not be written or sent: {}"),
         (health.history_errors, "Writes to the history that failed: {}"),
         (
@@ -193,6 +204,17 @@ def counted_errors(health: AgentHealth) -> Sequence[str]:
         ),
     )
     return [sentence.format(count) for count, sentence in counted if count]
+
+
+def rounds_left_out(health: AgentHealth) -> str:
+    """Return a sentence on rounds that were left out, or "": slow servers are the usual cause."""
+    if not health.overruns:
+        return ""
+    return (
+        f"Rounds left out because the one before on the same server had not ended: "
+        f"{health.overruns}. A server that does not answer, or needs longer than interval_seconds, "
+        "has fewer rounds; the log names the servers."
+    )
 
 
 @cache
@@ -274,16 +296,52 @@ def _worst_kind(cards: Sequence[Card]) -> str:
     return KINDS[worst]
 
 
-def _title(total: int, out: int, stale: int) -> str:
-    """Return the title for the browser's tab, with the number of servers out first."""
-    parts = [f"{out} out"] if out else []
-    parts += [f"{stale} unknown"] if stale else []
-    if not total:
+def _title(cards: Sequence[Card]) -> str:
+    """Return the title for the browser's tab: what is wrong and on how many servers, worst first.
+
+    A server counts once: when it is out, or else by its state.
+    """
+    serving = [card for card in cards if card.kind not in ("out", "draining", "stale")]
+    counted = (
+        (_count(cards, "out"), "out"),
+        (sum(card.state == "critical" for card in serving), "critical"),
+        (_count(cards, "stale") + sum(card.state == "unknown" for card in serving), "unknown"),
+        (sum(card.state == "warning" for card in serving), "warning"),
+        (_count(cards, "draining"), "draining"),
+    )
+    parts = [f"{number} {what}" for number, what in counted if number]
+    if not cards:
         parts = ["no server probed yet"]
-    return f"{', '.join(parts) or f'{total} in service'} - ldaphealth"
+    return f"{', '.join(parts) or f'{len(cards)} in service'} - ldaphealth"
 
 
-def _change_row(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
+def folded(changes: Iterable[DatedChange]) -> list[FoldedChange]:
+    """Return the changes, newest first, with one for all that kept a server on the same side.
+
+    Each stands where the newest of them was. A change of side of the same server ends it.
+    """
+    rows: dict[int, FoldedChange] = {}
+    newest: dict[str, int] = {}  # the row of each server that goes on
+    for place, dated in enumerate(changes):
+        server, epoch = dated.change.after.server, dated.epoch_seconds
+        at = newest.get(server) if _is_still(dated) else None
+        if at is None:
+            rows[place] = FoldedChange(dated, 1, epoch)
+            newest.pop(server, None)
+            if _is_still(dated):
+                newest[server] = place
+        else:
+            rows[at] = FoldedChange(rows[at].dated, rows[at].number + 1, epoch)
+    return [*rows.values()]
+
+
+def _is_still(dated: DatedChange) -> bool:
+    before = dated.change.before
+    return before is not None and side(before) == side(dated.change.after)
+
+
+def _change_row(one: FoldedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
+    dated = one.dated
     before, after = dated.change.before, dated.change.after
     now, was = side(after), side(before) if before else ""
     if not was:
@@ -299,6 +357,7 @@ def _change_row(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
     ago = max(0.0, epoch_seconds - dated.epoch_seconds)
     codes = ", ".join(printable(each.code, 64) for each in after.reasons[:3])
     held = f"held by {printable(after.held_by, 64)}" if after.held_by else ""
+    since = _clock(one.since_epoch, dated=epoch_seconds - one.since_epoch >= HALF_A_DAY)
     return ChangeRow(
         server=printable(after.server, NAME_CHARACTERS),
         at=_rfc3339(dated.epoch_seconds),
@@ -306,8 +365,17 @@ def _change_row(dated: DatedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
         ago=duration(ago),
         kind=kind,
         text=text,
-        why="; ".join(filter(None, (codes, held))),
+        why="; ".join(filter(None, (codes, held, _order(dated.change)))),
+        repeated=f"({one.number} times since {since})" if one.number > 1 else "",
     )
+
+
+def _order(change: VerdictChange) -> str:
+    """Return the override in force or just ended, in words."""
+    if change.after.override is not None:
+        return override_words(override_document(change.after.override))
+    ended = ended_override_document(change)
+    return "" if ended is None else ended_override_words(ended)
 
 
 def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:

@@ -30,11 +30,12 @@ DRAINED = "Drained by an operator: no new connections; open ones continue."
 
 
 class CardOverride(Struct, frozen=True):
-    """An operator's override in force: its action, the seconds that are left, and the reason."""
+    """An operator's override in force, the seconds that are left, and who set it."""
 
     action: str
     left_seconds: float
     reason: str = ""
+    by: str = ""
 
 
 class CardRow(Struct, frozen=True):
@@ -59,6 +60,7 @@ class Card(Struct, frozen=True, kw_only=True):
     kind: str
     side: str  # in service, out, draining, no fresh verdict
     qualifier: str  # held, or a state that is not OK
+    state: str  # ok, warning, critical or unknown, of the worst finding
     held: str  # the rule, or ""
     held_sentence: str
     weight: int
@@ -94,6 +96,7 @@ def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = No
         kind=_kind(verdict, stale),
         side=STALE if stale else side(verdict),
         qualifier="" if stale else _qualifier(verdict),
+        state=verdict.state.name.lower(),
         held=printable(verdict.held_by, 64),
         held_sentence=_held(verdict, override),
         weight=verdict.weight,
@@ -173,7 +176,8 @@ def _held(verdict: Verdict, override: CardOverride | None) -> str:
 
 def _left(override: CardOverride) -> str:
     why = f": {printable(override.reason)}" if override.reason else ""
-    return f"{duration(max(0.0, override.left_seconds))} left{why}"
+    by = f", by {printable(override.by, NAME_CHARACTERS)}" if override.by else ""
+    return f"{duration(max(0.0, override.left_seconds))} left{by}{why}"
 
 
 def _brief(verdict: Verdict, hours: Mapping[str, LastHour]) -> str:

@@ -9,13 +9,18 @@ from msgspec import Struct
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.model import AnyObservation, Verdict
+from ldaphealth.sinks.json_document import override_document
 
 
 class VerdictChange(Struct, frozen=True):
-    """A verdict that differs from the one before it. `before` is None for the first verdict."""
+    """A verdict that differs from the one before it. `before` is None for the first verdict.
+
+    `taken_back_by` is the user who removed the override of `before`, or "".
+    """
 
     before: Verdict | None
     after: Verdict
+    taken_back_by: str = ""
 
 
 class BaselineChange(Struct, frozen=True, kw_only=True):
@@ -58,11 +63,29 @@ class Publisher(Protocol):
         """End. Nothing is published after this."""
 
 
+def ended_override_document(change: VerdictChange) -> dict[str, Any] | None:
+    """Return the override that ended with a change, for JSON, and who took it back; None without.
+
+    `taken_back_by` is empty if it expired, or if another one replaced it.
+    """
+    note = change.before.override if change.before else None
+    if note is None or note == change.after.override:
+        return None
+    return override_document(note) | {"taken_back_by": change.taken_back_by}
+
+
 def differs(one: Verdict, other: Verdict) -> bool:
-    """Return whether two verdicts differ in service, state, rule, draining or reason codes."""
+    """Return whether two verdicts differ in service, state, rule, override or reason codes."""
     return _compared(one) != _compared(other)
 
 
 def _compared(verdict: Verdict) -> tuple[object, ...]:
     codes = frozenset((reason.code, reason.state) for reason in verdict.reasons)
-    return verdict.in_service, verdict.state, verdict.held_by, verdict.draining, codes
+    return (
+        verdict.in_service,
+        verdict.state,
+        verdict.held_by,
+        verdict.draining,
+        verdict.override,
+        codes,
+    )

@@ -14,7 +14,17 @@ from typing import Any
 from msgspec import ValidationError, convert
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
+from ldaphealth.model import (
+    CheckEffect,
+    Finding,
+    Metric,
+    OverrideNote,
+    Reason,
+    Snapshot,
+    State,
+    Trust,
+    Verdict,
+)
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.moment import moment
@@ -70,7 +80,16 @@ def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
         for each in document["reasons"]
     ]
     plain = not any(each["removes"] for each in reasons)
-    return {"plain": plain} | _with_state(document) | {"findings": findings, "reasons": reasons}
+    override = override_note(found) if (found := document.get("override_in_force")) else None
+    return (
+        {"plain": plain}
+        | _with_state(document)
+        | {
+            "findings": findings,
+            "reasons": reasons,
+            "override_in_force": override,
+        }
+    )
 
 
 def _removes(reason: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]) -> bool:
@@ -109,9 +128,31 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "lasted_seconds": verdict.lasted_seconds,
         "held_by": printable(verdict.held_by),
         "plain": verdict.plain,
+        "override_in_force": override_document(verdict.override) if verdict.override else None,
         "reasons": [_reason(reason) for reason in verdict.reasons],
         "findings": [finding_document(finding) for finding in verdict.findings],
     }
+
+
+def override_document(note: OverrideNote) -> dict[str, Any]:
+    """Return what people need to know of an override, as in the document."""
+    return {
+        "action": note.action,
+        "by": printable(note.by),
+        "reason": printable(note.reason),
+        "until": None if note.until_epoch is None else rfc3339(note.until_epoch),
+    }
+
+
+def override_note(document: Mapping[str, Any]) -> OverrideNote:
+    """Return the override of a document; LookupError, TypeError or ValueError if it is none."""
+    until = document["until"]
+    return OverrideNote(
+        action=document["action"],
+        by=document["by"],
+        reason=document["reason"],
+        until_epoch=None if until is None else datetime.fromisoformat(until).timestamp(),
+    )
 
 
 def _reason(reason: Reason) -> dict[str, object]:

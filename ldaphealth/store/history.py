@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -24,10 +24,16 @@ from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.files.set_aside import set_aside
 from ldaphealth.histogram import Histogram, histogram_of, merged
 from ldaphealth.model import AnyObservation, Verdict
-from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
+from ldaphealth.publishers.publication import (
+    BaselineChange,
+    Publication,
+    VerdictChange,
+    ended_override_document,
+)
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 from ldaphealth.store import history_tables
-from ldaphealth.store.history_tables import BUSY_SECONDS, DAY_SECONDS, MinuteKey
+from ldaphealth.store.history_reading import HistoryError, read_changes, reading
+from ldaphealth.store.history_tables import DAY_SECONDS, MinuteKey
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +45,6 @@ STEP_SECONDS = 5.0  # a difference between the clocks that is no adjustment by N
 LONGEST_SECONDS = 120.0  # between two writes, or the agent did not run meanwhile
 MAX_WAITING = 1000  # publications; with a thousand servers a disk may hang for about a minute
 MAX_KEPT = 5000  # changes, while the file cannot be written
-
-
-class HistoryError(Exception):
-    """The history cannot be read. The message is one line with the reason."""
 
 
 class HistoryDatabase:
@@ -104,37 +106,16 @@ class HistoryDatabase:
         Each has a verdict, or a new baseline of a cluster. The newest is the one that was written
         last, also if the time of day was set back before.
         """
-        query = (
-            "SELECT document FROM change WHERE (?1 = '' OR server = ?1 OR "
-            "substr(server, 1, length(?1) + 1) = ?1 || '/') AND epoch <= ?2 "
-            "ORDER BY id DESC LIMIT ?3"
-        )
-        until = before_epoch if before_epoch is not None else inf
-        with self._reading() as connection:
-            rows = connection.execute(query, (server, until, limit)).fetchall()
-        try:
-            return [msgspec.json.decode(document) for (document,) in rows]
-        except ValueError as error:
-            raise HistoryError(f"{self._path}: {error}") from error
+        return read_changes(self._path, server, limit, before_epoch, has_writer=True)
 
     def durations(self, server: str, name: str, since_epoch: EpochSeconds) -> Histogram:
         """Return the histogram of the durations of one operation since then; HistoryError."""
         query = "SELECT spread FROM minute WHERE server = ? AND name = ? AND epoch >= ?"
-        with self._reading() as connection:
+        with reading(self._path, has_writer=True) as connection:
             rows = connection.execute(query, (server, name, since_epoch)).fetchall()
         try:
             return merged(msgspec.json.decode(each, type=Histogram) for (each,) in rows)
         except ValueError as error:
-            raise HistoryError(f"{self._path}: {error}") from error
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            refuse_other_kinds(self._path)  # to open a FIFO would wait for a writer
-            uri = f"{self._path.absolute().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as found:
-                yield found
-        except (sqlite3.Error, OSError) as error:
             raise HistoryError(f"{self._path}: {error}") from error
 
     def _write_until_close(self) -> None:
@@ -309,5 +290,6 @@ def _document(epoch: EpochSeconds, change: VerdictChange | BaselineChange) -> di
         "at": rfc3339(epoch),
         "was_in_service": before.in_service if before else None,
         "lasted_seconds": before.lasted_seconds if before else None,
+        "override_ended": ended_override_document(change),
         "verdict": verdict_document(change.after),
     }

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.text.duration import duration
 from ldaphealth.text.printable import printable
 
@@ -25,29 +25,39 @@ LEGEND = (
 
 def render_matrix(matrix: Mapping[str, Any]) -> Group:
     """Return the table and its legend, for terminal.py."""
-    rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    rows.add_column("SERVER", overflow="fold")
     has_bases = len(matrix["bases"]) > 1
-    if has_bases:
-        rows.add_column("BASE", overflow="fold")
-    for sid in matrix["server_ids"]:
-        rows.add_column(f"ID {sid}", overflow="fold")
-    rows.add_column("PHASE", overflow="fold")
-    rows.add_column("STATE", overflow="fold")
-    for each in matrix["servers"]:
-        cells = [_cell(each["positions"].get(sid)) for sid in matrix["server_ids"]]
-        failure = Text(printable(each["trouble"]), "red")
-        if each["trouble"]:
-            cells = [Text("-")] * len(cells)
-        phase = Text("-") if each["trouble"] else _phase(each["phase"])
-        rows.add_row(
-            Text(each["server"], "bold"),
-            *([Text(printable(each["base"]))] if has_bases else []),
-            *cells,
-            phase,
-            failure or _state(each),
-        )
-    return Group(rows, "", Text(LEGEND))
+    headings = (
+        "SERVER",
+        *(["BASE"] if has_bases else []),
+        *(f"ID {sid}" for sid in matrix["server_ids"]),
+        "PHASE",
+        "STATE",
+    )
+    rows = [
+        _row(each, matrix["server_ids"], has_bases=has_bases)
+        for each in sorted(matrix["servers"], key=_rank)
+    ]
+    return Group(Rows(headings, rows), "", Text(LEGEND))
+
+
+def _row(row: Mapping[str, Any], server_ids: Iterable[str], *, has_bases: bool) -> Row:
+    cells = [_cell(row["positions"].get(sid)) for sid in server_ids]
+    name = Text(row["server"], "bold")
+    base = [Text(printable(row["base"]))] if has_bases else []
+    if row["trouble"]:
+        empty = [Text("-")] * (len(cells) + 1)
+        failure = Text(printable(row["trouble"]), "red")
+        return Row((name, *base, *empty, Text("no answer", "bold red")), [failure])
+    word, details = _state(row)
+    return Row((name, *base, *cells, _phase(row["phase"]), word), details)
+
+
+def _rank(row: Mapping[str, Any]) -> int:
+    """Return a sort key: the worst first, and of equals the first of the configuration."""
+    if row["trouble"]:
+        return 0
+    state = row["state"]
+    return 1 if state not in CALM else [*CALM].index(state) + 2
 
 
 def _cell(position: Mapping[str, Any] | None) -> Text:
@@ -72,17 +82,19 @@ def _phase(phase: str) -> Text:
 
 
 CALM = {
-    "lacking": ("lacks what an isolated server or another side has", "yellow"),
-    "coming": ("a change is on its way", "yellow"),
-    "level": ("level", "green"),
+    "lacking": ("lacks changes", "yellow", "lacks what an isolated server or another side has"),
+    "coming": ("on its way", "yellow", "a change is on its way"),
+    "level": ("level", "green", ""),
 }
 
 
-def _state(row: Mapping[str, Any]) -> Text:
-    """Return the state of a server, with the server IDs and the sides of a split."""
+def _state(row: Mapping[str, Any]) -> tuple[Text, list[Text]]:
+    """Return the state of a server, and below it the server IDs and the sides of a split."""
     state = row["state"]
     if state in CALM:
-        return Text(*CALM[state])
+        word, style, sentence = CALM[state]
+        return Text(word, style), [Text(sentence)] if sentence else []
     sids = [sid for sid, each in row["positions"].items() if each[f"{state}_seconds"] > 0]
     sides = " | ".join(", ".join(side) for side in row["sides"]) if state == "split" else ""
-    return Text(f"{state} in ID {', '.join(sids)}" + (f": {sides}" if sides else ""), "bold red")
+    sentence = f"{state} in ID {', '.join(sids)}" + (f": {sides}" if sides else "")
+    return Text(state, "bold red"), [Text(sentence, "red")]

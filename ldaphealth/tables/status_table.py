@@ -1,71 +1,114 @@
 """The status of the agent as a table: the verdicts, what holds them, and the agent itself.
 
-`ldaphealth status` calls it with the document from the agent.
+`ldaphealth status` calls it with the document from the agent. The worst server is the first, and
+the last line says what is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from ldaphealth.text.duration import duration
+from ldaphealth.tables.rows import Row, Rows
+from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.override_words import override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
+from ldaphealth.text.service_line import ServerState, service_line
 
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
+SEVERITY = {"OK": 0, "WARNING": 1, "UNKNOWN": 2, "CRITICAL": 3}
+HEADINGS = ("SERVER", "STATE", "SERVICE", "FOR", "WEIGHT", "ROLE", "LAG")
+# The metrics of replication (docs/metrics.md) that are a lag, and the word for each.
+LAGS: Mapping[str, str] = {
+    "split_seconds": "split",
+    "isolated_seconds": "isolated",
+    "behind_seconds": "behind",
+}
+NOT_KNOWN = "-"
+SHORT_SECONDS = 60.0
 
 
 def render_status(document: Mapping[str, Any]) -> Group:
     """Return the table and its summary, for terminal.py."""
-    rows = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("SERVER", "VERDICT", "FOR", "WEIGHT", "HELD BY", "WHY"):
-        rows.add_column(
-            heading,
-            justify="right" if heading == "WEIGHT" else "left",
-            overflow="fold",
-            no_wrap=heading in ("VERDICT", "FOR"),
-        )
     fresh = {server for server, left in document["valid_seconds"].items() if left > 0}
-    for verdict in document["verdicts"]:
-        is_fresh = verdict["server"] in fresh
-        rows.add_row(
-            Text(verdict["server"], "bold"),
-            _side(verdict, is_fresh),
-            duration(verdict["lasted_seconds"]),
-            str(verdict["weight"]),
-            _held(verdict, document["overrides"]),
-            _why(verdict),
-        )
-    in_service = sum(
-        each["in_service"] and each["server"] in fresh for each in document["verdicts"]
-    )
-    total = len(document["verdicts"])
-    style = "bold green" if in_service == total else "bold red"
+    verdicts = sorted(document["verdicts"], key=lambda each: _rank(each, each["server"] in fresh))
+    rows = [_row(each, document, each["server"] in fresh) for each in verdicts]
     agent = document["agent"]
     about_agent = (
         f"agent {agent['version']}, up {duration(agent['up_seconds'])}, "
         f"{quantity(agent['servers'], 'server')}, {quantity(agent['rounds'], 'round')}, "
-        f"{agent['overruns']} late, "
+        f"{agent['overruns']} left out, "
         f"{agent['busy']} of {quantity(agent['threads'], 'thread')} busy, "
         f"{quantity(agent['waiting'], 'probe')} waiting"
     )
     listens = document.get("listens", {})
     where = ", ".join(f"{address} ({service})" for service, address in listens.items())
-    last = [Text(printable(f"listens on {where}"))] if where else []
-    count = Text(f"{in_service} of {quantity(total, 'server')} in service", style)
     floors = [
         Text(printable(each["summary"]), "bold red") for each in document.get("below_floor", ())
     ]
     failed = agent.get("reload_failure")
     config = [Text(printable(failed, 400), "bold yellow")] if failed else []
-    return Group(rows, "", count, *floors, *config, Text(about_agent), *last)
+    return Group(
+        Rows(HEADINGS, rows, right=frozenset({"WEIGHT"})),
+        "",
+        Text(about_agent),
+        *([Text(printable(f"listens on {where}"))] if where else []),
+        *floors,
+        *config,
+        *_next_step(verdicts, fresh),
+        _last_line(verdicts, fresh),
+    )
 
 
-def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:
+def _last_line(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> Text:
+    states = [_server_state(each, each["server"] in fresh) for each in verdicts]
+    is_fine = all(in_service and state == "OK" for in_service, state, _ in states)
+    return Text(service_line(states), "bold green" if is_fine else "bold red")
+
+
+def _server_state(verdict: Mapping[str, Any], is_fresh: bool) -> ServerState:
+    if not is_fresh:
+        return False, "UNKNOWN", [("agent.stale", "UNKNOWN")]
+    reasons = [(printable(each["code"]), each["state"]) for each in verdict["reasons"]]
+    return verdict["in_service"], verdict["state"], reasons
+
+
+def _next_step(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> list[Text]:
+    """Return the command that says what to do about the worst server, if there is something."""
+    if not verdicts or _server_state(verdicts[0], verdicts[0]["server"] in fresh)[1] == "OK":
+        return []
+    return [Text(f"what to do: ldaphealth explain {printable(verdicts[0]['server'])}")]
+
+
+def _rank(verdict: Mapping[str, Any], is_fresh: bool) -> tuple[int, int]:
+    """Return a sort key, the worst first: a server that went out is as bad as CRITICAL."""
+    state = SEVERITY[verdict["state"] if is_fresh else "UNKNOWN"]
+    went_out = is_fresh and not verdict["in_service"] and not verdict.get("override_in_force")
+    return -max(state, SEVERITY["CRITICAL"] if went_out else 0), -state
+
+
+def _row(verdict: Mapping[str, Any], document: Mapping[str, Any], is_fresh: bool) -> Row:
+    state = verdict["state"] if is_fresh else "UNKNOWN"
+    role = document.get("roles", {}).get(verdict["server"], NOT_KNOWN)
+    return Row(
+        (
+            Text(printable(verdict["server"]), "bold"),
+            Text(state, STYLES[state]),
+            _service(verdict, is_fresh),
+            Text(duration(verdict["lasted_seconds"])),
+            Text(str(verdict["weight"])),
+            Text(role),
+            _lag(verdict) if is_fresh else Text(NOT_KNOWN),
+        ),
+        [*_held(verdict, document["overrides"]), *_why(verdict)],
+    )
+
+
+def _service(verdict: Mapping[str, Any], is_fresh: bool) -> Text:
     if not is_fresh:
         return Text("no fresh verdict", "bold red")
     if verdict["in_service"]:
@@ -73,22 +116,39 @@ def _side(verdict: Mapping[str, Any], is_fresh: bool) -> Text:
     return Text("draining" if verdict["draining"] else "OUT", "bold red")
 
 
-def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Text:
-    override = overrides.get(verdict["server"])
-    if override is None:
-        return Text(printable(verdict["held_by"]), "bold")
-    left = duration(override["left_seconds"])
-    held = printable(verdict["held_by"])
-    return Text(
-        f"{held} ({override['will']}, {left} left): {printable(override['reason'])}", "bold"
-    )
+def _lag(verdict: Mapping[str, Any]) -> Text:
+    """Return the longest time for which changes are known to be missing, by any check."""
+    found = [
+        (metric["value"] or 0.0, LAGS[metric["name"]])
+        for finding in verdict["findings"]
+        for metric in finding["metrics"]
+        if metric["name"] in LAGS
+    ]
+    seconds, word = max(found, default=(-1.0, ""))
+    if seconds < 0:
+        return Text(NOT_KNOWN)
+    if seconds == 0:
+        return Text("0 s")
+    shown = brief(seconds) if seconds < SHORT_SECONDS else duration(seconds)
+    return Text(f"{word} {shown}", "bold red")
 
 
-def _why(verdict: Mapping[str, Any]) -> Text:
-    return Text("\n").join(
-        Text.assemble(
-            (printable(reason["code"]), STYLES[reason["state"]]),
+def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield the rule that holds the server; of an override who set it, why and until when."""
+    held, order = printable(verdict["held_by"]), overrides.get(verdict["server"])
+    if not held:
+        return
+    override = verdict.get("override_in_force")
+    if order is None or override is None:
+        yield Text(f"held by {held}", "bold")
+    else:
+        left = duration(order["left_seconds"])
+        yield Text(f"held by {held}, {left} left: {override_words(override)}", "bold")
+
+
+def _why(verdict: Mapping[str, Any]) -> Iterator[Text]:
+    for reason in verdict["reasons"]:
+        yield Text.assemble(
+            (f"{reason['state']} {printable(reason['code'])}", STYLES[reason["state"]]),
             f": {printable(reason['summary'])}",
         )
-        for reason in verdict["reasons"]
-    )

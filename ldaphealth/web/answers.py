@@ -37,7 +37,7 @@ def landing(source: Source, _: Request) -> Response:
     """Show the page for people on call."""
     now = source.now()
     overrides = {
-        server: CardOverride(override.action, override.until - now, override.reason)
+        server: CardOverride(override.action, override.until - now, override.reason, override.by)
         for server, override in source.overrides().items()
     }
     text = page.render(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +27,8 @@ from ldaphealth.store.history import HistoryDatabase
 
 PATIENCE_SECONDS = 0.2
 LONG_SECONDS = 10.0
-DRAIN = OverrideRequest("c/a", "drain", 3600.0, "new kernel")
+DRAIN = OverrideRequest("c/a", "drain", 3600.0, "new kernel", by="alice")
+REMOVE = RemoveOverrideRequest("c/a", by="bob")
 
 
 class Stage:
@@ -83,7 +86,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     "request_",
     [
         DRAIN,
-        RemoveOverrideRequest("c/a"),
+        REMOVE,
         StatusRequest(),
         ExplainRequest("c/a"),
         BaselineRequest("c"),
@@ -103,7 +106,7 @@ def test_what_was_answered_with_busy_is_never_done(stage: Stage, request_: objec
 
 def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, LONG_SECONDS)
-    taken_back = stage.agent.submit(lambda: stage.answers._override("c/a", None, force=False))
+    taken_back = stage.agent.submit(lambda: stage.answers._override(REMOVE, None, force=False))
     assert taken_back.cancel()
     stage.start()
 
@@ -111,6 +114,19 @@ def test_what_is_tried_again_is_done_once(tmp_path: Path) -> None:
     assert stage.answers.answer(StatusRequest()).error == ""
     assert stage.overrides == {"c/a": "drain"}
     assert stage.saved == 1
+    stage.stop()
+
+
+def test_an_override_keeps_who_set_it_why_and_until_when(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, LONG_SECONDS)
+    stage.start()
+    before = time.time()
+    assert stage.answers.answer(DRAIN).error == ""
+    note = stage.agent.pools["c"].memory.overrides["c/a"].note
+
+    assert (note.action, note.by, note.reason) == ("drain", "alice", "new kernel")
+    assert note.until_epoch is not None
+    assert before + 3600 <= note.until_epoch <= time.time() + 3600
     stage.stop()
 
 
@@ -193,3 +209,22 @@ def test_a_baseline_that_cannot_be_accepted_is_refused_with_the_reason(
     stage.stop()
 
     assert answer.error == error
+
+
+def test_a_round_that_is_left_out_is_counted_and_logged_with_its_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = Stage(tmp_path, LONG_SECONDS).agent
+    agent._in_flight.add("c/a")
+
+    with caplog.at_level(logging.WARNING):
+        agent._start("c/a")
+        agent.pools["c"].hung.add("c/a")
+        agent._start("c/a")
+        agent._start("c/a", counts=False)
+
+    left_out = [each for each in caplog.records if each.getMessage() == "round left out"]
+    assert [vars(each)["server"] for each in left_out] == ["c/a", "c/a"]
+    assert "is slow" in vars(left_out[0])["error"]
+    assert "does not answer" in vars(left_out[1])["error"]
+    assert agent.counters.overruns == 2

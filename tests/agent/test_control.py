@@ -7,6 +7,7 @@ import grp
 import json
 import logging
 import os
+import pwd
 import socket
 import stat
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.control.client import AgentError, send_request
 from ldaphealth.control.requests import (
@@ -25,6 +27,7 @@ from ldaphealth.control.requests import (
     ControlResponse,
     ExplainRequest,
     HistoryRequest,
+    OperatorRequest,
     OverrideRequest,
     RemoveOverrideRequest,
     StatusRequest,
@@ -130,7 +133,18 @@ def test_every_request_comes_through_as_it_was(
     path: Path, stub: Stub, request_: ControlRequest
 ) -> None:
     assert send_request(path, request_) == {"fine": True}
-    assert stub.asked == [request_]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    is_order = isinstance(request_, OperatorRequest)
+    assert stub.asked == [replace(request_, by=user) if is_order else request_]
+
+
+@pytest.mark.usefixtures("server")
+def test_no_client_orders_in_the_name_of_another_user(path: Path, stub: Stub) -> None:
+    send_request(path, OverrideRequest("c/s", "drain", 1.0, "because", by="somebody else"))
+
+    assert [each.by for each in stub.asked if isinstance(each, OperatorRequest)] == [
+        pwd.getpwuid(os.getuid()).pw_name
+    ]
 
 
 @pytest.mark.usefixtures("server")

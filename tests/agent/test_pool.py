@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
 from ldaphealth.check import AnyView
-from ldaphealth.guard import Memory, RoundPeriod
+from ldaphealth.guard import Memory, Override, RoundPeriod
 from ldaphealth.model import Finding, State
+from ldaphealth.publishers.publication import VerdictChange, ended_override_document
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.survey import SurveyResult
 from tests.agent.surveys import NAME, Facts, surveying, then
@@ -34,6 +35,47 @@ def test_a_check_that_cannot_compare_its_reads_ends_nothing(
     assert pool.decide(200.0)[1] == {"c/s0"}
     assert len(pool.recent.of_check("connect")["c/s0"]) <= 128
     assert "check connect cannot compare two reads" in caplog.text
+
+
+def overridden(pool: Pool, override: Override | None, by: str = "") -> list[VerdictChange]:
+    pool.override("c/s0", override, by)
+    return pool.decide(3.0)[0]
+
+
+def test_an_override_is_in_the_verdict_and_its_end_names_who_took_it_back() -> None:
+    pool = Pool(cluster(planned("connect")), Memory())
+    pool.add_round("c/s0", [saw("connect")], RoundPeriod(began=0.0, ended=0.0))
+    pool.decide(1.0)
+    drain = Override("drain", 90.0, "new kernel", "alice", 1_800_000_000.0)
+
+    (set_,) = overridden(pool, drain)
+    assert (set_.after.override, ended_override_document(set_)) == (drain.note, None)
+    (later,) = overridden(pool, replace(drain, until=99.0, reason="still at it"))
+    ended = ended_override_document(later)
+    assert ended is not None
+    assert (ended["reason"], ended["taken_back_by"]) == ("new kernel", "")
+    (removed,) = overridden(pool, None, "bob")
+    assert removed.after.override is None
+    assert ended_override_document(removed) == {
+        "action": "drain",
+        "by": "alice",
+        "reason": "still at it",
+        "until": "2027-01-15T08:00:00.000Z",
+        "taken_back_by": "bob",
+    }
+
+
+def test_an_override_that_expires_was_taken_back_by_nobody() -> None:
+    pool = Pool(cluster(planned("connect")), Memory())
+    pool.add_round("c/s0", [saw("connect")], RoundPeriod(began=0.0, ended=0.0))
+    pool.override("c/s0", Override("drain", 5.0, "new kernel", "alice"))
+    pool.decide(1.0)
+
+    (change,) = pool.decide(6.0)[0]
+    ended = ended_override_document(change)
+
+    assert ended is not None
+    assert (ended["by"], ended["taken_back_by"]) == ("alice", "")
 
 
 def test_a_survey_that_lands_is_judged_alone_and_the_other_opinions_stay() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.cli.operate import (
+from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.control.explanation_lines import (
     _by_hand_lines,
     _remedy_lines,
     _share_lines,
-    _verdict_lines,
+    verdict_lines,
 )
-from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.reason_codes import ROWS
 
 
@@ -47,7 +47,7 @@ def test_the_service_state_has_the_same_text_as_in_other_commands(
         "reasons": [],
     }
 
-    assert _verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]
+    assert verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]
 
 
 def test_operations_of_a_workload_are_shown_as_commands() -> None:
@@ -90,8 +90,8 @@ def test_a_verdict_of_the_past_has_what_to_do_below_each_reason() -> None:
         "reasons": [reason],
     }
 
-    assert len(_verdict_lines(verdict)) == 2
-    assert _verdict_lines(verdict, has_remedies=True)[1:] == [
+    assert len(verdict_lines(verdict)) == 2
+    assert verdict_lines(verdict, has_remedies=True)[1:] == [
         "  CRITICAL  bind.timeout: no answer",
         f"            what to do: {ROWS['timeout'].remedy}",
     ]

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from ldaphealth.guard.rules import RULES
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.live_state import LiveState, LiveView
+from ldaphealth.live.live_state import DatedChange, LiveState, LiveView
+from ldaphealth.model import OverrideNote, State
 from ldaphealth.page import page
 from ldaphealth.page.server_card import KINDS, CardOverride, card
 from ldaphealth.publishers.publication import Publication, VerdictChange
@@ -115,7 +116,11 @@ def test_the_worst_server_comes_first(realistic: LiveView) -> None:
 @pytest.mark.parametrize(
     ("view", "title"),
     [
-        pytest.param(views.realistic(), "2 out, 1 unknown - ldaphealth", id="some are out"),
+        pytest.param(
+            views.realistic(),
+            "1 out, 1 critical, 1 unknown, 1 warning, 1 draining - ldaphealth",
+            id="some are out",
+        ),
         pytest.param(LiveView(), "no server probed yet - ldaphealth", id="just begun"),
         pytest.param(
             LiveView({"c": {"c/a": views.known(views.fine("c/a"))}}),
@@ -291,3 +296,55 @@ def test_the_templates_are_in_the_wheel(tmp_path: Path) -> None:
     assert {f"ldaphealth/page/templates/{each.name}" for each in page.TEMPLATES.iterdir()} <= {
         *names
     }
+
+
+def test_changes_that_keep_a_server_on_its_side_are_one_row_with_a_count() -> None:
+    fine, warned = views.fine("c/a"), replace(views.fine("c/a"), state=State.WARNING)
+    other = views.fine("c/b")
+    out = replace(fine, in_service=False)
+    changes = [(None, fine), (fine, warned), (None, other), (warned, fine), (fine, warned)]
+    changes += [(warned, out), (out, warned), (warned, fine)]
+    dated = [
+        DatedChange(views.EPOCH + at, VerdictChange(before, after))
+        for at, (before, after) in enumerate(changes)
+    ]
+
+    rows = page.folded(reversed(dated))
+
+    assert [(row.dated.change.after.server, row.number) for row in rows] == [
+        ("c/a", 1),  # still in service
+        ("c/a", 1),  # out → in service
+        ("c/a", 1),  # in service → out
+        ("c/a", 3),  # still in service
+        ("c/b", 1),
+        ("c/a", 1),  # the first verdict
+    ]
+    assert rows[3].since_epoch == views.EPOCH + 1
+    text = rendered(LiveView({}, tuple(reversed(dated))))
+    assert "still in service, warning" in text
+    assert "(3 times since 02:13:21)" in text
+
+
+def test_a_frozen_server_is_no_problem_of_the_agent() -> None:
+    text = " ".join(Parsed(rendered(LiveView(), replace(views.HEALTH, overruns=12))).texts)
+
+    assert "Problems of the agent none" in text
+    assert "Rounds left out because the one before on the same server had not ended: 12." in text
+    assert "the log names the servers" in text
+
+
+def test_a_change_by_an_operator_names_the_user_the_end_and_the_reason() -> None:
+    note = OverrideNote(
+        action="drain", by="alice", reason="<new kernel>", until_epoch=views.EPOCH + 60
+    )
+    fine = views.fine("c/a")
+    drained = replace(fine, in_service=False, draining=True, override=note)
+    changes = (
+        DatedChange(views.EPOCH, VerdictChange(drained, fine, "bob")),
+        DatedChange(views.EPOCH, VerdictChange(fine, drained)),
+    )
+    text = Parsed(rendered(LiveView({}, changes))).text
+
+    words = "drained by alice until 2026-11-23T02:14:20Z: <new kernel>"
+    assert f"taken back by bob: {words}" in text
+    assert text.count(words) == 2

@@ -18,17 +18,17 @@ import pytest
 from msgspec.structs import replace
 
 from demo import wait
-from ldaphealth.cli.operate import _verdict_lines
+from ldaphealth.control.explanation_lines import past_lines
 from ldaphealth.histogram import histogram_of
-from ldaphealth.model import AnyObservation, Observation, Verdict
+from ldaphealth.model import AnyObservation, Observation, OverrideNote, Verdict
 from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
 from ldaphealth.store.history import (
     CLEAN_SECONDS,
     MAX_WAITING,
     RETRY_SECONDS,
     HistoryDatabase,
-    HistoryError,
 )
+from ldaphealth.store.history_reading import HistoryError, read_changes
 from ldaphealth.store.history_tables import DAY_SECONDS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION
 from tests import lateness
 from tests.files.limits import files_no_larger_than, umask
@@ -187,15 +187,55 @@ def test_a_change_that_an_older_version_stored_is_still_shown(disk: Disk) -> Non
     assert comes_true(lambda: stored(journal) == [SERVER])
     disk.sql(
         "UPDATE change SET document = CAST(json_remove(CAST(document AS TEXT), "
-        "'$.verdict.plain', '$.verdict.reasons[0].removes') AS BLOB)"
+        "'$.verdict.plain', '$.verdict.reasons[0].removes', '$.verdict.override_in_force', "
+        "'$.override_ended') AS BLOB)"
     )
 
     (change,) = journal.changes(SERVER, 1, None)
 
     assert "plain" not in change["verdict"]
-    head, reason = _verdict_lines(change["verdict"])
-    assert head == f"VERDICT  {SERVER} OUT of service, weight 0"
+    since, head, reason, *_ = past_lines(change)
+    assert since == "since 2027-01-15T08:00:00Z"
+    assert head == f"VERDICT  {SERVER} OUT of service, CRITICAL, weight 0"
     assert reason.startswith("  CRITICAL  bind.timeout: no answer to the bind")
+
+
+def test_an_override_is_kept_also_after_it_was_taken_back(disk: Disk) -> None:
+    note = OverrideNote(action="drain", by="alice", reason="new kernel", until_epoch=START + 60)
+    drained = replace(serving(SERVER), in_service=False, draining=True, override=note)
+    back = VerdictChange(drained, serving(SERVER), "bob")
+    journal = disk.open()
+    journal.publish(changed(drained))
+    journal.publish(replace(changed(serving(SERVER)), changes=(back,)))
+    assert comes_true(lambda: len(stored(journal)) == 2)
+
+    after, during = journal.changes(SERVER, 2, None)
+    words = "drained by alice until 2027-01-15T08:01:00Z: new kernel"
+
+    assert f"  ordered: {words}" in past_lines(during)
+    assert f"  override taken back by bob: {words}" in past_lines(after)
+
+
+@pytest.mark.parametrize("is_writing", [True, False])
+def test_the_history_is_read_without_an_agent(disk: Disk, is_writing: bool) -> None:
+    journal = disk.open()
+    journal.publish(changed(serving(SERVER)))
+    assert comes_true(lambda: stored(journal) == [SERVER])
+    if not is_writing:
+        journal.close()
+    before = sorted(path.name for path in disk.directory.iterdir())
+
+    (change,) = read_changes(disk.path, SERVER, 5, None)
+
+    assert change["verdict"]["server"] == SERVER
+    assert sorted(path.name for path in disk.directory.iterdir()) == before
+
+
+def test_a_history_that_is_not_there_is_an_error_and_none_is_made(disk: Disk) -> None:
+    with pytest.raises(HistoryError, match="no history"):
+        read_changes(disk.path, "", 5, None)
+
+    assert not disk.path.exists()
 
 
 def publishes_at_once(journal: HistoryDatabase, number: int = 100) -> bool:

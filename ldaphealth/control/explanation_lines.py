@@ -1,0 +1,203 @@
+"""Why a server is in or out of service, as lines for people: `ldaphealth explain`.
+
+The argument is the document of the agent (`agent/answers.py`), or of a change in the history.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import convert
+
+from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.reason_codes import remedy_of
+from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.fact_words import fact_lines
+from ldaphealth.text.override_words import ended_override_words, override_words, without_fraction
+from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import plural_of, quantity
+
+BY_HAND = "by_hand"  # the fact with commands of a workload
+OWN_SECTION = frozenset({BY_HAND})
+LEAST_COLUMNS = 60  # a narrower terminal wraps by itself
+# How far a finding may remove its server, by its trust (docs/verdicts.md).
+TRUSTS: Mapping[str, str] = {
+    "hard": "no LDAP service",
+    "soft": "too slow, or its data are too old",
+    "expectation": "not as configured",
+    "told": "cannot remove the server",
+    "ours": "the cause is on this host",
+}
+
+
+def explanation_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return an explanation as lines: the verdict, the findings, the guard, the observations."""
+    return [
+        f"{document['server']}  {document['uri']}",
+        "",
+        *verdict_lines(document["verdict"]),
+        "",
+        "FINDINGS",
+        *(line for finding in document["judged"] for line in _finding_lines(finding)),
+        *_by_hand_lines(document["seen"]),
+        "",
+        "GUARD",
+        *_guard_lines(document),
+        "",
+        "OBSERVATIONS",
+        *(line for each in document["seen"] for line in _observation_lines(each)),
+    ]
+
+
+def past_lines(change: Mapping[str, Any]) -> list[str]:
+    """Return a verdict of the history as lines."""
+    lines = [
+        f"since {without_fraction(change['at'])}",
+        *verdict_lines(change["verdict"], has_remedies=True),
+    ]
+    ended = change.get("override_ended")
+    return [*lines, f"  {ended_override_words(ended)}"] if ended else lines
+
+
+def wrapped(lines: Iterable[str], columns: int) -> list[str]:
+    """Return the lines for a terminal: the rest of a long one is indented below it."""
+    if columns < LEAST_COLUMNS:
+        return [*lines]
+    return [part for line in lines for part in _wrapped(line, columns)]
+
+
+def _wrapped(line: str, columns: int) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    parts = textwrap.wrap(
+        line,
+        columns,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
+    return parts or [""]
+
+
+def service_text(verdict: Mapping[str, Any]) -> str:
+    """Return in service, draining or OUT of service."""
+    if verdict["in_service"]:
+        return "in service"
+    return "draining" if verdict["draining"] else "OUT of service"
+
+
+def verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> list[str]:
+    """Return a verdict and its reasons, with what to do about each if no findings are shown."""
+    held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
+    state = f", {verdict['state']}" if "state" in verdict else ""
+    override = verdict.get("override_in_force")  # a history of before has none
+    weight = verdict["weight"]
+    return [
+        f"VERDICT  {verdict['server']} {service_text(verdict)}{state}, weight {weight}{held}",
+        *([f"  ordered: {override_words(override)}"] if override else []),
+        *(
+            line
+            for reason in verdict["reasons"]
+            for line in (
+                f"  {reason['state']:9} {reason['code']}: {reason['summary']}",
+                *(_remedy_lines(reason["code"], reason["state"]) if has_remedies else ()),
+            )
+        ),
+    ]
+
+
+def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
+    code = f"{finding['check']}.{finding['code']}"
+    is_ok = finding["state"] == "OK"
+    trust = "" if is_ok else f" ({TRUSTS.get(finding['trust'], finding['trust'])})"
+    head = f"  {finding['state']:9} {code}: {finding['summary']}{trust}"
+    return [head, *_remedy_lines(code, finding["state"])]
+
+
+def _remedy_lines(code: str, state: str) -> list[str]:
+    """Return what to do about a finding or reason that is not OK; nothing if that is not known."""
+    remedy = "" if state == "OK" else remedy_of(code)
+    return [f"            what to do: {remedy}"] if remedy else []
+
+
+def _by_hand_lines(seen: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the newest operations of workloads as commands, by check and shape."""
+    commands = {
+        f"{each['check']} {shape}": command
+        for each in seen
+        for shape, command in each["facts"].get(BY_HAND, {}).items()
+    }
+    if not commands:
+        return []
+    lines = (f"  {name}: {command}" for name, command in sorted(commands.items()))
+    return ["", "OPERATIONS to repeat by hand", *lines]
+
+
+def _guard_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return what the guard remembers of the server, and which rule holds it until when."""
+    past = convert(document["guarded"], GuardedDocument)
+    settle = past.settle
+    failing = ", ".join(past.failing_checks)
+    waits = f"  taken out by {failing}: a good round has a result of each"
+    rounds = (
+        f"  {quantity(past.good_rounds, 'good round')} in a row (a server that is out needs "
+        f"{settle.rise}), {quantity(past.bad_rounds, 'bad one')} (it goes out after "
+        f"{settle.fall_hard} without LDAP service, {settle.fall_soft} with a soft failure)"
+    )
+    window = duration(settle.flap_window_seconds)
+    return [
+        rounds,
+        *([waits] if failing and not past.in_service else []),
+        *_share_lines(past),
+        f"  went out {quantity(past.went_out_lately, 'time')} in the last {window}",
+        *_held_lines(document),
+    ]
+
+
+def _held_lines(document: Mapping[str, Any]) -> list[str]:
+    """Return the rule that holds the server, why and until when."""
+    held = document.get("held")
+    if not held:
+        return ["  no rule holds it"]
+    return [
+        f"  held by {held['rule']}: {held['why']}",
+        *([f"  until: {held['until']}"] if held["until"] else []),
+        *(
+            [f"  ordered: {override_words(held['override_in_force'])}"]
+            if held["override_in_force"]
+            else []
+        ),
+    ]
+
+
+def _share_lines(past: GuardedDocument) -> list[str]:
+    """Return the effect of the checks on its weight; nothing if there is none."""
+    share, leaning = past.weight_share, past.leaning_rounds
+    if share == 1.0 and not leaning:
+        return []
+    verb = plural_of(leaning, "calls", "call")
+    calls = f"; {quantity(leaning, 'round')} in a row {verb} for {past.leaning_to_share:.0%}"
+    return [f"  has {share:.0%} of its weight{calls if leaning else ''}"]
+
+
+def _observation_lines(seen: Mapping[str, Any]) -> Sequence[str]:
+    """Return what one check observed, when, and how long its operations took."""
+    timings = ", ".join(
+        f"{printable(name)} {brief(seconds)}" for name, seconds in seen["timings"].items()
+    )
+    head = (
+        f"  {seen['check']}: observed {_ago(seen)}took {timings or brief(seen['duration_seconds'])}"
+    )
+    failure = seen["failure"]
+    if failure:
+        return [head, f"    FAILED: {failure['detail']}"]
+    facts = {name: value for name, value in seen["facts"].items() if name not in OWN_SECTION}
+    return [head, *(f"    {line}" for line in fact_lines(facts))]
+
+
+def _ago(seen: Mapping[str, Any]) -> str:
+    age = seen.get("age_seconds")  # an agent of before does not say
+    return "" if age is None else f"{duration(age)} ago, "

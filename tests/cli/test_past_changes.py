@@ -1,0 +1,99 @@
+"""`history` and `explain --at` keep the words of operators, and work without an agent."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from demo import wait
+from tests.cli.started_agent import START_SECONDS, Started, started
+
+USER = pwd.getpwuid(os.getuid()).pw_name
+
+
+def run(
+    directory: Path, *arguments: str, more: Mapping[str, str] = {}
+) -> subprocess.CompletedProcess[str]:
+    config = {"LDAPHEALTH_CONFIG": f"{directory}/ldaphealth.yaml"}
+    inherited = {key: each for key, each in os.environ.items() if not key.startswith("LDAPHEALTH")}
+    return subprocess.run(
+        [sys.executable, "-m", "ldaphealth", *arguments],
+        env={**inherited, **config, **more},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def has_history(directory: Path, text: str) -> bool:
+    return text in run(directory, "history", "c/s").stdout
+
+
+def orders(agent: Started, directory: Path) -> None:
+    """Drain the server and take that back; both are in the history then."""
+    agent.wait_for("verdict")
+    drain = ("drain", "c/s", "--for", "2h", "--reason", "kernel 4711", "--force")
+    assert run(directory, *drain).returncode == 0
+    wait.until(lambda: has_history(directory, "held by override"), START_SECONDS, "no drain")
+    assert run(directory, "undrain", "c/s").returncode == 0
+    wait.until(lambda: has_history(directory, "taken back"), START_SECONDS, "no end")
+
+
+def test_an_override_stays_in_history_and_log_also_without_an_agent(tmp_path: Path) -> None:
+    with started(tmp_path) as agent:
+        orders(agent, tmp_path)
+        alive = run(tmp_path, "history")
+        log = agent.log
+    dead = run(tmp_path, "history")
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    past = run(tmp_path, "explain", "c/s", "--at", moment.isoformat(timespec="seconds"))
+
+    assert f"held by override (drained by {USER} until " in alive.stdout
+    assert f"override taken back by {USER}: drained by {USER} until " in alive.stdout
+    assert "kernel 4711" in alive.stdout
+    assert log.count("kernel 4711") >= 3  # set, the verdict, and the verdict after it
+    assert f"by={USER}" in log
+    assert (dead.returncode, dead.stdout) == (0, alive.stdout)
+    assert "no agent runs here" in dead.stderr
+    assert f"this is its history on disk, {tmp_path}/state/history.sqlite3" in dead.stderr
+    assert f"taken back by {USER}" in past.stdout
+    assert "this is its history on disk" in past.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "problem"),
+    [
+        (("--socket", "/nowhere/agent.sock"), {}, "has another socket"),
+        ((), {}, "no history"),
+        ((), {"LDAPHEALTH_CONFIG": "/nowhere/x.yaml"}, "in $LDAPHEALTH_CONFIG"),
+    ],
+)
+def test_without_agent_and_history_there_is_one_line_with_the_reason(
+    tmp_path: Path, arguments: tuple[str, ...], more: Mapping[str, str], problem: str
+) -> None:
+    (tmp_path / "ldaphealth.yaml").write_text(
+        f"clusters: {{c: {{servers: {{s: 'ldap://127.0.0.1:1'}}}}}}\n"
+        f"agent: {{runtime_directory: {tmp_path}/run, state_directory: {tmp_path}/state}}\n"
+    )
+
+    done = run(tmp_path, "history", *arguments, more=more)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("duration", ["2", "90", "007"])
+def test_a_duration_without_a_unit_is_refused_with_the_units(duration: str) -> None:
+    done = run(Path("/nowhere"), "drain", "c/s", "--for", duration, "--reason", "r")
+
+    assert done.returncode == 3
+    assert f"{duration} has no unit; write {duration}s, {duration}m, {duration}h" in done.stderr

@@ -1,0 +1,1 @@
+"""Texts that people read in five situations, kept as files."""

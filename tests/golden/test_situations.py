@@ -1,0 +1,37 @@
+"""The texts of five situations are as in the files beside, and each leads to a next step."""
+
+from __future__ import annotations
+
+import pytest
+
+from ldaphealth.reason_codes import remedy_of
+from tests.golden.situations import FOLDER, PROBLEMS, WIDTH, texts
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, str]:
+    return texts()
+
+
+@pytest.mark.parametrize("name", [*PROBLEMS, "dead"])
+def test_the_text_is_the_one_in_the_file(made: dict[str, str], name: str) -> None:
+    assert made[name] == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_each_situation_leads_to_what_mends_it(made: dict[str, str], name: str) -> None:
+    problem, text = PROBLEMS[name], made[name]
+    words = " ".join(text.split())
+
+    assert "what to do: ldaphealth explain c/" in text
+    remedy = remedy_of(f"{problem.check}.{problem.code}")
+    assert " ".join(remedy.split()) in words
+    status = text.partition("$ ldaphealth explain")[0].splitlines()
+    assert status[-2].startswith(("3 of 4", "4 of 4"))
+    assert f"{problem.check}.{problem.code}" in " ".join(status[-3:])
+    assert all(len(line) <= WIDTH for line in status)
+
+
+def test_a_dead_agent_is_one_line_with_the_next_step(made: dict[str, str]) -> None:
+    assert made["dead"].count("start `ldaphealth agent`") == 2
+    assert "name its configuration in $LDAPHEALTH_CONFIG" in made["dead"]
