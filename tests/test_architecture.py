@@ -62,7 +62,7 @@ def test_no_decision_asks_for_the_time_of_day(path: Path) -> None:
 
 
 def test_the_test_above_would_see_one() -> None:
-    assert "localtime" in names_used(ROOT / "cli" / "operate.py")
+    assert "now" in names_used(ROOT / "cli" / "csn.py")
 
 
 def functions_with_the_time_of_day(path: Path) -> set[str]:

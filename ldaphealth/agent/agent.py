@@ -25,7 +25,7 @@ from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
-from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
+from ldaphealth.clocks import BootSeconds, EpochSeconds, MonotonicSeconds, boot_seconds
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.session import open_session
@@ -101,8 +101,9 @@ class Agent:
         random: Callable[[], float] = random_share,
     ) -> None:
         self.settings = settings
-        self.config_read_at = epoch_seconds()
-        self.reload_failure = ""  # a sentence on the last reload, "" if it succeeded
+        # Set by the callers that read the file: when, and a sentence on a reload that failed.
+        self.config_read_epoch_seconds: EpochSeconds = 0.0
+        self.reload_failure = ""
         self.publishers = publishers
         self.counters = AgentCounters()
         self.started_at = self.ticked_at = clock()
@@ -198,7 +199,6 @@ class Agent:
         before = {server: target for server, (_, target) in self._servers.items()}
         published = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
         self.settings = settings
-        self.config_read_at, self.reload_failure = epoch_seconds(), ""
         self.accounts.reload()
         self.pools = {
             name: self.pools.get(name) or Pool(cluster, Memory())

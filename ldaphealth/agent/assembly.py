@@ -28,6 +28,7 @@ from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
 from ldaphealth.agent.status import health_of, overrides_of
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.control_socket import ControlSocket
 from ldaphealth.files.own_directory import PRIVATE, READABLE, make_directory
 from ldaphealth.live.live_state import LiveState
@@ -152,6 +153,7 @@ def _assembled(settings: Settings) -> Daemon:
         _publishers(options, history, live_state),
         memories=load_memories(state_path(options.state_directory)),
     )
+    agent.config_read_epoch_seconds = epoch_seconds()
     restore_observations(agent, kept_path(options.state_directory))
     return Daemon(
         agent=agent, history=history, live_state=live_state, version=version("ldaphealth")

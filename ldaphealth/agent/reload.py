@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
+from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError
 from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.settings import Settings
@@ -75,5 +76,6 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
         if settings.agent != agent.settings.agent:
             log.warning("changes of `agent` need a restart")
         agent.reconfigure(settings)
+        agent.config_read_epoch_seconds, agent.reload_failure = epoch_seconds(), ""
         log.info("reloaded", extra={"path": str(file.path)})
         log_warnings(settings)

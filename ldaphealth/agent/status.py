@@ -33,7 +33,7 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
         late_seconds=agent.running.lateness.seconds,
         loop_age_seconds=max(0.0, now - agent.ticked_at),
         reload_failure=agent.reload_failure,
-        config_read_epoch_seconds=agent.config_read_at,
+        config_read_epoch_seconds=agent.config_read_epoch_seconds,
     )
 
 

@@ -18,6 +18,7 @@ from ldaphealth.discover.server_facts import ServerFacts
 from ldaphealth.discover.servers import FoundServer
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Role, Tls
+from ldaphealth.text.quantity import quantity
 
 LONGEST_NAME = 64
 ACCOUNT = "probe"
@@ -244,9 +245,8 @@ def _add_replication(draft: Draft, facts: Sequence[ServerFacts], replicated: Seq
         holders = _holders(facts, base, with_csn=True)
         ids = {csn.split("#")[2] for f in holders for csn in _csns(f, base) if csn.count("#") == 3}  # noqa: PLR2004
         shown = ", ".join(sorted(ids)[:16])
-        draft.comment_on_check(
-            "replication", f"contextCSN of {base} on {len(holders)} servers, of server IDs {shown}"
-        )
+        where = f"on {quantity(len(holders), 'server')}, of server IDs {shown}"
+        draft.comment_on_check("replication", f"contextCSN of {base} {where}")
 
 
 def _csns(facts: ServerFacts, base: str) -> tuple[str, ...]:

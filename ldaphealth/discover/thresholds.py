@@ -9,6 +9,7 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.discover.draft import OFF, Draft, search_names
 from ldaphealth.discover.measured_times import RULE, MeasuredTimes, NormalTime, normal_time
 from ldaphealth.text.duration import brief
+from ldaphealth.text.quantity import quantity
 
 # The setting by the name of a check; `latency` judges binds and searches.
 STEPS = ("connect", "bind", "unbind")
@@ -47,7 +48,7 @@ def add_thresholds(draft: Draft, measured: MeasuredTimes) -> None:
 def rule_lines(seconds: float, measured: MeasuredTimes) -> list[str]:
     """Return how the thresholds were made, for the head of the file."""
     sessions = sum(measured.sessions.values())
-    return [f"Thresholds: {sessions} sessions in {seconds:g} s. {RULE}."]
+    return [f"Thresholds: {quantity(sessions, 'session')} in {seconds:g} s. {RULE}."]
 
 
 def _default(name: str) -> Any:
@@ -58,7 +59,7 @@ def _default(name: str) -> Any:
 def _shown(normal: NormalTime) -> str:
     return (
         f"measured: {brief(normal.seconds)} is the 0.99 quantile of {normal.slowest}, the slowest "
-        f"({normal.operations} times in all)"
+        f"({quantity(normal.operations, 'time')} in all)"
     )
 
 

@@ -366,7 +366,7 @@ def _change_row(one: FoldedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
         kind=kind,
         text=text,
         why="; ".join(filter(None, (codes, held, _order(dated.change)))),
-        repeated=f"({one.number} times since {since})" if one.number > 1 else "",
+        repeated=f"({quantity(one.number, 'time')} since {since})" if one.number > 1 else "",
     )
 
 

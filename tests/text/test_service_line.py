@@ -24,10 +24,10 @@ SLOW: ServerState = (True, "WARNING", [("search.slow", "WARNING")])
                 "1 warning: search.slow"
             ),
         ),
-        ([(True, "UNKNOWN", [])], "1 of 1 servers in service, 1 unknown"),
+        ([(True, "UNKNOWN", [])], "1 of 1 server in service, 1 unknown"),
         (
             [(False, "CRITICAL", [(f"c.{name}", "CRITICAL") for name in "fedcba"])],
-            "0 of 1 servers in service, 1 critical: c.a, c.b, c.c, c.d and 2 more",
+            "0 of 1 server in service, 1 critical: c.a, c.b, c.c, c.d and 2 more",
         ),
     ],
 )
