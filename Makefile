@@ -25,7 +25,8 @@ packages:  ## Install the programs that the tests use, if permitted
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium: tests/browser is skipped' >&2
 
-demo: venv packages  ## Show verdicts on a four-node cluster with real faults
+demo: venv  ## Show verdicts on a four-node cluster with real faults
+	@./scripts/install-packages slapd ldap-utils
 	$(BIN)/python -m demo
 
 bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape and the page
