@@ -21,7 +21,7 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 # dma sends mail without a daemon; without it nagios4-core would install exim
 packages:  ## Install the programs that the tests use, if permitted
-	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus systemd
+	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus systemd mandoc man-db
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium: tests/browser is skipped' >&2
 
@@ -99,12 +99,13 @@ sbom: build/audit/ready  ## Write build/sbom.json, the bill of materials of the 
 	build/audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 	    --output-format JSON --output-file build/sbom.json locks/runtime.txt
 
-docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
+docs: venv  ## Generate the references, the dashboard and the man pages from what they describe
 	$(BIN)/python scripts/configuration_reference.py
 	$(BIN)/python scripts/metrics_reference.py
 	$(BIN)/python scripts/reason_codes_reference.py
 	$(BIN)/python scripts/grafana_dashboard.py
 	$(BIN)/python scripts/generate_templates.py
+	$(BIN)/python scripts/man_pages.py
 
 format: venv  ## Format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
