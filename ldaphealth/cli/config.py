@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import CONFIG_FILE, format_option
+from ldaphealth.cli.options import CONFIG_FILE, READ_PATH, format_option
 
 
 @click.group("config")
@@ -16,9 +16,7 @@ def config_command() -> None:
 
 
 @config_command.command("check")
-@click.argument(
-    "file", type=click.Path(path_type=Path), envvar="LDAPHEALTH_CONFIG", default=CONFIG_FILE
-)
+@click.argument("file", type=READ_PATH, envvar="LDAPHEALTH_CONFIG", default=CONFIG_FILE)
 @format_option
 def config_check_command(file: Path, form: str) -> None:
     """Check FILE and list all its mistakes.
