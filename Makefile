@@ -5,7 +5,7 @@ MINUTES ?= 30
 SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs format lock clean
+.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom deb deb-test docs format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -113,6 +113,14 @@ format: venv  ## Format the code and apply automatic fixes
 
 docker-build:  ## Build both images, with a Docker engine or with buildah
 	./docker/build
+
+deb:  ## Build the Debian package of this machine's release in build/deb
+	@./scripts/install-packages build-essential debhelper dh-python dpkg-dev python3-venv
+	./scripts/build-deb
+
+deb-test:  ## Build, install, upgrade, remove and purge the package in roots of Debian 12 and 13 (ten minutes, as root)
+	@./scripts/install-packages mmdebstrap
+	./scripts/test-deb
 
 lock:  ## Update the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt
