@@ -19,7 +19,7 @@ except ImportError:
     from yaml import SafeLoader as Parser  # type: ignore[assignment]
 
 from ldaphealth.config.mistakes import ConfigError, join
-from ldaphealth.files.permission import refusal
+from ldaphealth.files.permission import refusal_cause
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError([f"cannot read it: {refusal(path, error)}"]) from error
+        raise ConfigError([f"cannot read it: {refusal_cause(path, error)}"]) from error
     if len(content) > MAX_BYTES:
         raise ConfigError([f"it is larger than {MAX_BYTES} bytes"])
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def refusal(path: Path, error: OSError, use: str = "read") -> str:
+def refusal_cause(path: Path, error: OSError, use: str = "read") -> str:
     """Return why a file could not be used so; if for lack of permission, also who may use it."""
     cause = os.strerror(error.errno) if error.errno else str(error)
     if error.errno != errno.EACCES:
