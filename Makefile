@@ -5,7 +5,7 @@ MINUTES ?= 30
 SERVICE ?= pypi
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom docs site format lock clean
+.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom deb deb-test docs site format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -21,11 +21,12 @@ venv: .venv/ready  ## Make the virtual environment from the lock file
 
 # dma sends mail without a daemon; without it nagios4-core would install exim
 packages:  ## Install the programs that the tests use, if permitted
-	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus systemd
+	@./scripts/install-packages slapd ldap-utils keepalived faketime haproxy prometheus systemd mandoc man-db
 	@./scripts/install-packages monitoring-plugins-standard icinga2-bin nagios4-core dma
 	@./scripts/install-packages chromium chromium-driver || echo 'no Chromium: tests/browser is skipped' >&2
 
-demo: venv packages  ## Show verdicts on a four-node cluster with real faults
+demo: venv  ## Show verdicts on a four-node cluster with real faults
+	@./scripts/install-packages slapd ldap-utils
 	$(BIN)/python -m demo
 
 bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape and the page
@@ -98,12 +99,13 @@ sbom: build/audit/ready  ## Write build/sbom.json, the bill of materials of the 
 	build/audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
 	    --output-format JSON --output-file build/sbom.json locks/runtime.txt
 
-docs: venv  ## Generate the references and the dashboard from the schema and the table of metrics
+docs: venv  ## Generate the references, the dashboard and the man pages from what they describe
 	$(BIN)/python scripts/configuration_reference.py
 	$(BIN)/python scripts/metrics_reference.py
 	$(BIN)/python scripts/reason_codes_reference.py
 	$(BIN)/python scripts/grafana_dashboard.py
 	$(BIN)/python scripts/generate_templates.py
+	$(BIN)/python scripts/man_pages.py
 
 build/sphinx/ready: locks/docs.txt
 	$(PYTHON) -m venv build/sphinx
@@ -122,6 +124,14 @@ format: venv  ## Format the code and apply automatic fixes
 
 docker-build:  ## Build both images, with a Docker engine or with buildah
 	./docker/build
+
+deb:  ## Build the Debian package of this machine's release in build/deb
+	@./scripts/install-packages build-essential debhelper dh-python dpkg-dev python3-venv
+	./scripts/build-deb
+
+deb-test:  ## Build, install, upgrade, remove and purge the package in roots of Debian 12 and 13 (ten minutes, as root)
+	@./scripts/install-packages mmdebstrap
+	./scripts/test-deb
 
 lock:  ## Update the lock files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes -q pyproject.toml -o locks/runtime.txt

@@ -105,8 +105,8 @@ class PasswordSource(BindSettings, frozen=True, kw_only=True):
     password_file: Annotated[
         str,
         Meta(
-            description="a file that only its owner can read (chmod 0600); one line end is "
-            "removed, the rest is sent unchanged, as by `ldapsearch -y`"
+            description="a file that only its owner can read (chmod 0600), or its group too "
+            "(0640); one line end is removed, the rest is sent unchanged, as by `ldapsearch -y`"
         ),
     ] = ""
     password_env: Annotated[

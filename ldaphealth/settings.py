@@ -261,7 +261,8 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     password_file: Annotated[
         str,
         Meta(
-            description="a file that only its owner can read (chmod 0600); one line end is removed"
+            description="a file that only its owner can read (chmod 0600), or its group too "
+            "(0640); one line end is removed"
         ),
     ] = ""
     token_file: Annotated[

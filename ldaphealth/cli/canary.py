@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import complete, config_option, format_option
+from ldaphealth.cli.options import READ_PATH, complete, config_option, format_option
 
 DEADLINE_SECONDS = 10.0  # for each provider that is tried
 
@@ -53,7 +53,7 @@ def canary_plan_command(cluster: str, config_file: Path, form: str) -> None:
 )
 @click.option(
     "--password-file",
-    type=click.Path(path_type=Path),
+    type=READ_PATH,
     metavar="FILE",
     help="File with the password of --bind-dn, readable only by its owner.",
 )

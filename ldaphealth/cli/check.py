@@ -16,7 +16,7 @@ import click
 from msgspec import Struct
 
 from ldaphealth.cli import BAD_INPUT, MISSED_DEADLINE
-from ldaphealth.cli.options import complete, config_option
+from ldaphealth.cli.options import READ_PATH, complete, config_option
 from ldaphealth.cli.process_age import LEAST_PART
 from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.sinks import SINKS, Sink, SinkOptions, SinkOutput
@@ -71,7 +71,7 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
 @click.option("--bind-dn", default="", metavar="DN", help="With a URL: bind as this DN.")
 @click.option(
     "--password-file",
-    type=click.Path(path_type=Path),
+    type=READ_PATH,
     metavar="FILE",
     help="File with the password of --bind-dn, readable only by its owner.",
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from ldaphealth.cli.options import config_option, format_option
+from ldaphealth.cli.options import READ_PATH, config_option, format_option
 
 
 @click.group("config")
@@ -17,7 +17,7 @@ def config_command() -> None:
 
 
 @config_command.command("check")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=READ_PATH, required=False)
 @config_option
 @format_option
 @click.pass_context

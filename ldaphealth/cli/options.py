@@ -12,11 +12,13 @@ import click
 
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 SOCKET = Path("/run/ldaphealth/agent.sock")
+# Of what is not readable the code that reads it says more than click: who may read it.
+READ_PATH = click.Path(path_type=Path, readable=False)
 
 config_option = click.option(
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=READ_PATH,
     envvar="LDAPHEALTH_CONFIG",
     show_envvar=True,
     default=CONFIG_FILE,
@@ -53,7 +55,7 @@ def default_socket() -> Path:
 
 socket_option = click.option(
     "--socket",
-    type=click.Path(path_type=Path, readable=False),
+    type=READ_PATH,
     envvar="LDAPHEALTH_SOCKET",
     show_envvar=True,
     default=default_socket,

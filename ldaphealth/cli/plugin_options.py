@@ -7,13 +7,12 @@ server.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ldaphealth.cli.command_line_secret import hide
-from ldaphealth.cli.options import CONFIG_FILE, complete, socket_option
+from ldaphealth.cli.options import CONFIG_FILE, READ_PATH, complete, socket_option
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.model import State
 
@@ -116,7 +115,7 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
     click.option("-D", "--bind", "bind_dn", default="", metavar="DN", help="Bind as this DN."),
     click.option(
         "--password-file",
-        type=click.Path(path_type=Path),
+        type=READ_PATH,
         metavar="FILE",
         help="File with the password of -D, readable only by its owner.",
     ),
@@ -170,7 +169,7 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
     click.option(
         "--config",
         "config_file",
-        type=click.Path(path_type=Path),
+        type=READ_PATH,
         envvar="LDAPHEALTH_CONFIG",
         show_envvar=True,
         metavar="FILE",

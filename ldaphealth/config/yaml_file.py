@@ -21,6 +21,7 @@ except ImportError:
 
 from ldaphealth.config.mistakes import ConfigError, join
 from ldaphealth.config.yaml_words import OTHER, in_words, not_text
+from ldaphealth.files.permission import refusal_cause
 
 T = TypeVar("T")
 
@@ -127,7 +128,7 @@ def _parsed(path: Path, parse: Callable[[bytes], T]) -> T:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError([f"cannot read it: {error.strerror}"]) from error
+        raise ConfigError([f"cannot read it: {refusal_cause(path, error)}"]) from error
     if len(content) > MAX_BYTES:
         raise ConfigError([f"it is larger than {MAX_BYTES} bytes"])
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ldaphealth.control.requests import MAX_ANSWER_BYTES, ControlRequest, ControlResponse
+from ldaphealth.files.permission import refusal_cause
 
 TIMEOUT_SECONDS = 10.0
 CHUNK_BYTES = 65536
@@ -35,7 +36,7 @@ def send_request(
     except ConnectionRefusedError as error:
         raise NoAgentError(f"no agent runs here: no process listens on {path}") from error
     except PermissionError as error:
-        raise AgentError(f"{path}: permission denied; the socket's group may use it") from error
+        raise AgentError(f"{path}: {refusal_cause(path, error, 'use')}") from error
     except TimeoutError as error:
         raise AgentError(f"{path}: no answer in time") from error
     except OSError as error:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ldaphealth.files.credential import passed_file
+from ldaphealth.files.permission import refusal_cause
 from ldaphealth.model import Secret
 
 MAX_BYTES = 4096
@@ -28,9 +29,14 @@ def read_secret(path: Path) -> Secret:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"{path}: cannot read the password: {error.strerror}") from error
+        raise ValueError(
+            f"{path}: cannot read the password: {refusal_cause(path, error)}"
+        ) from error
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        raise ValueError(f"{path}: others can read or change the password; chmod 0600 {path}")
+        raise ValueError(
+            f"{path}: others can read or change the password; chmod 0600 {path} "
+            "(0640 if its group may read it)"
+        )
     text = content.removesuffix(b"\n").removesuffix(b"\r")
     if not text or len(content) > MAX_BYTES:
         raise ValueError(f"{path}: no password, or more than {MAX_BYTES} bytes")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ldaphealth.generate.site import (
     DEFAULT_CONFIG,
@@ -20,7 +21,9 @@ from ldaphealth.generate.virtual_service import RealServer, VirtualService, virt
 from ldaphealth.model import Role, Server
 from ldaphealth.settings import AgentSettings
 
-SCRIPTS = "/usr/local/libexec"
+SCRIPTS = Path("/usr/local/libexec")  # by hand, as in keepalived/README.md
+PACKAGED_SCRIPTS = Path("/usr/libexec/ldaphealth")  # of the Debian package
+PACKAGED_PROGRAMS = Path("/usr/bin")
 # Where ldaphealth-check finds the program by itself.
 PROGRAM_DIRECTORIES = ("/opt/ldaphealth/bin", "/usr/local/bin", "/usr/bin", "/bin")
 PLAIN_PATH = re.compile(r"[\w./+:@,=-]+", re.ASCII)
@@ -31,12 +34,12 @@ LOG_AND_KILL_SECONDS = 4  # after that limit, until misc_timeout
 HEADING = """\
 keepalived.conf for LDAP servers that ldaphealth checks; keepalived/README.md has the reasons.
 Test it: keepalived --config-test --use-file FILE, and the scripts by hand as in that README."""
-GLOBAL = f"""
+GLOBAL = """
 global_defs {{
     # The user that runs the checks; create it first. Without this line and without a user
     # keepalived_script, keepalived drops every check and keeps all servers in.
     script_user ldaphealth
-    # The scripts in {SCRIPTS} must be writable by root alone, and all directories above.
+    # The scripts in {scripts} must be writable by root alone, and all directories above.
     # Otherwise the check is dropped, and the server stays in service unchecked.
     enable_script_security
 }}
@@ -131,7 +134,7 @@ def keepalived(site: Site) -> str:
     return "".join(
         [
             *_lines([*heading(site, "keepalived", HEADING), *comments(_environment(site))]),
-            GLOBAL,
+            GLOBAL.format(scripts=_scripts(site)),
             _vrrp(site, services) if site.interface and services else PAIR,
             *_track_files(site, services),
             *(part for each in services for part in _virtual_server(site, each)),
@@ -167,6 +170,11 @@ def _environment(site: Site) -> Iterator[str]:
         yield from (f'  Environment="{each.replace("%", "%%")}"' for each in different)
 
 
+def _scripts(site: Site) -> Path:
+    """Return the directory of the scripts, which depends on how the program was installed."""
+    return PACKAGED_SCRIPTS if site.program.parent == PACKAGED_PROGRAMS else SCRIPTS
+
+
 def _limit_seconds(site: Site) -> int:
     """Return the limit of the script: the longest deadline, and what the program itself needs."""
     longest = max((whole_seconds(each.deadline_seconds) for each in site.clusters), default=0)
@@ -187,7 +195,7 @@ def _vrrp(site: Site, services: Sequence[VirtualService]) -> str:
         if members
         for line in [f"    {name} {{", *(f"        {each}" for each in members), "    }"]
     ]
-    return VRRP.format(scripts=SCRIPTS, interface=site.interface, addresses="\n".join(shown))
+    return VRRP.format(scripts=_scripts(site), interface=site.interface, addresses="\n".join(shown))
 
 
 def _track_files(site: Site, services: Sequence[VirtualService]) -> Iterator[str]:
@@ -240,7 +248,7 @@ def _check(site: Site, server: Server) -> str:
     limit_seconds = _limit_seconds(site)
     return (FILE_CHECK if site.settings.agent.track_files else MISC_CHECK).format(
         server=server,
-        scripts=SCRIPTS,
+        scripts=_scripts(site),
         limit_seconds=limit_seconds,
         timeout_seconds=limit_seconds + LOG_AND_KILL_SECONDS,
     )

@@ -133,6 +133,23 @@ def test_the_files_with_secrets_are_named_each_once(tmp_path: Path) -> None:
     assert [name for name, each in TEXTS.items() if "secret" in each(found).split()] == []
 
 
+@pytest.mark.parametrize(
+    ("program", "scripts"),
+    [
+        ("/opt/ldaphealth/bin/ldaphealth", "/usr/local/libexec"),
+        ("/usr/local/bin/ldaphealth", "/usr/local/libexec"),
+        ("/usr/bin/ldaphealth", "/usr/libexec/ldaphealth"),  # of the Debian package
+    ],
+)
+def test_keepalived_runs_the_scripts_of_the_installation(
+    tmp_path: Path, program: str, scripts: str
+) -> None:
+    text = TEXTS["keepalived"](site(tmp_path, USUAL, program=Path(program)))
+
+    assert text.count(f'misc_path "{scripts}/ldaphealth-check --dynamic ') == 2
+    assert f"The scripts in {scripts} must be writable by root alone" in text
+
+
 def test_files_that_keepalived_cannot_name_are_refused(tmp_path: Path) -> None:
     odd = TRACKED.replace("track_files", 'runtime_directory: "/run/a $b", track_files')
 

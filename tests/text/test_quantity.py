@@ -18,7 +18,8 @@ NOUNS = (
 COUNTED = re.compile(rf"\{{[^{{}}]+\}} (?:{NOUNS})\b(?! response time)")
 # Verbs, and numbers of at least two.
 FINE = re.compile(
-    r"\{MOST\w*\}|\{\w+_TIMES\}|\{WITNESSES\}|\{window|\{seconds:\.3f\} seconds|\{count\} entries, the first"
+    r"\{MOST\w*\}|\{\w+_TIMES\}|\{WITNESSES\}|\{window|\{seconds:\.3f\} seconds"
+    r"|\{count\} entries, the first"
     r"|\{ratio:\.1f\} times|\{(?:rate\.of|operation)\} operations"
 )
 
