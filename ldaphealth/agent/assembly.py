@@ -35,7 +35,7 @@ from ldaphealth.publishers.publication import Publisher
 from ldaphealth.publishers.track_file import BalancerFile, TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
-from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.history import HistoryDatabase, history_path
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
@@ -141,7 +141,7 @@ def _assembled(settings: Settings) -> Daemon:
     """Return the agent with its publishers and its saved state. Its loop does not run yet."""
     options = settings.agent
     history = HistoryDatabase(
-        options.state_directory / "history.sqlite3",
+        history_path(options.state_directory),
         keep_days=options.history_days,
         max_bytes=options.history_megabytes << 20,
     )

@@ -45,6 +45,11 @@ class HistoryError(Exception):
     """The history cannot be read. The message is one line with the reason."""
 
 
+def history_path(state_directory: Path) -> Path:
+    """Return the path of the database."""
+    return state_directory / "history.sqlite3"
+
+
 class HistoryDatabase:
     """One SQLite file (WAL), written by one thread.
 

@@ -1,0 +1,66 @@
+"""What is wrong, how important that is, and the steps that mend it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Importance(Enum):
+    """How important a problem is; the value is the exit status that it gives."""
+
+    MEND = 1
+    BREAKS = 2
+    UNUSABLE = 3
+
+    @property
+    def words(self) -> str:
+        """Return it for people."""
+        return IMPORTANCE_WORDS[self]
+
+
+IMPORTANCE_WORDS = {
+    Importance.MEND: "should be mended",
+    Importance.BREAKS: "breaks checks",
+    Importance.UNUSABLE: "the configuration cannot be used",
+}
+
+
+class Step(Struct, frozen=True):
+    """One step that mends a problem, or that shows more of it.
+
+    A `command` is for a shell, on this host or `on` a server by its name. An `ldif` is LDIF
+    (RFC 2849) for the administrator of the server `on`, a URI. A `setting` is YAML for the
+    configuration file, or a line for the file `on`.
+    """
+
+    kind: Literal["command", "ldif", "setting"]
+    text: str
+    on: str = ""
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong. `code` is stable between releases; texts are safe to print.
+
+    `where` has the IDs of servers, or the paths of files.
+    """
+
+    importance: Importance
+    code: str
+    where: tuple[str, ...]
+    what: str
+    why: str
+    remedy: str
+    steps: tuple[Step, ...] = ()
+
+
+class Examined(Struct, frozen=True):
+    """The result of one examination: its problems, and what was examined, in a few words.
+
+    `covered` is such as `4 of 4 servers`, or why there was nothing to examine.
+    """
+
+    problems: tuple[Problem, ...]
+    covered: str

@@ -1,0 +1,161 @@
+"""The report of the doctor: as text of a certain width, as JSON, and the steps as one script.
+
+Pure. Texts of servers and of files are printable already, or made so here.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ldaphealth.doctor.examinations import Result, exit_status, problems_in_order
+from ldaphealth.doctor.problem import Importance, Problem, Step
+from ldaphealth.doctor.steps import command
+from ldaphealth.text.printable import printable
+
+LEAST_WIDTH = 40
+INDENT = " " * 8
+SHELL_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+LONGEST_TEXT = 2000
+ADMINISTRATOR = """\
+# SET THIS: how the administrator of cn=config binds to the servers.
+LDAP_ADMIN=${LDAP_ADMIN:--ZZ -x -D cn=admin,cn=config -W}"""
+HEADING = """\
+#!/bin/sh
+# What `ldaphealth doctor` found, and the commands and LDIF that mend it. Nothing of this was run.
+# Read each part before you run it: the first ones are the most important."""
+
+
+def as_text(results: Sequence[Result], width: int) -> str:
+    """Return the problems, one block each, and a line for each examination without one."""
+    problems = problems_in_order(results)
+    width = max(LEAST_WIDTH, width)
+    lines = [line for each in problems for line in [*_block(each, width), ""]]
+    for each in results:
+        if not each.examined.problems:
+            lines += _wrapped(f"{each.examination.title}: {_covered(each)}", "", "  ", width)
+    return "\n".join([*lines, "", *_wrapped(_last_line(problems), "", "", width)]).lstrip("\n")
+
+
+def _covered(result: Result) -> str:
+    covered = result.examined.covered
+    return covered if covered.startswith(("not ", "no ")) else f"{covered}: fine"
+
+
+def _last_line(problems: Sequence[Problem]) -> str:
+    if not problems:
+        return "Nothing is wrong."
+    counts = [
+        f"{sum(each.importance is level for each in problems)} {level.words}"
+        for level in sorted(Importance, key=lambda level: -level.value)
+        if any(each.importance is level for each in problems)
+    ]
+    total = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}: {', '.join(counts)}."
+    if any(each.steps for each in problems):
+        total += " `ldaphealth doctor --fix` prints the commands and LDIF that mend them."
+    return total
+
+
+def _block(problem: Problem, width: int) -> Iterator[str]:
+    where = ", ".join(printable(each, LONGEST_TEXT) for each in problem.where)
+    yield from _wrapped(
+        f"{problem.importance.words.upper()}: {problem.code}: {where}", "", "  ", width
+    )
+    for name, text in (("what", problem.what), ("why", problem.why), ("do", problem.remedy)):
+        if text:
+            shown = printable(text, LONGEST_TEXT)
+            yield from _wrapped(shown, f"  {name:<6}", INDENT, width)
+    for step in problem.steps:
+        yield from _step(step, width)
+
+
+def _step(step: Step, width: int) -> Iterator[str]:
+    if step.kind == "command":
+        place = f"on {printable(step.on)}: " if step.on else ""
+        yield from _command(f"{place}$ {step.text}", INDENT, width)
+        return
+    what = f"LDIF for {printable(step.on)}:" if step.kind == "ldif" else "in the configuration:"
+    yield INDENT + what
+    yield from (f"{INDENT}  {line}" for line in step.text.splitlines())
+
+
+def _wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _command(text: str, indent: str, width: int) -> Iterator[str]:
+    """Yield a command in lines that a shell joins; no quoted word is broken."""
+    line, begin = "", indent
+    for word in SHELL_WORD.findall(text):
+        if line and len(begin) + len(line) + len(word) + 3 > width:
+            yield f"{begin}{line} \\"
+            line, begin = "", f"{indent}    "
+        line = f"{line} {word}" if line else word
+    yield begin + line
+
+
+def as_document(results: Sequence[Result]) -> Mapping[str, Any]:
+    """Return the document for `--format json`."""
+    problems = problems_in_order(results)
+    by_problem = {id(each): it.examination for it in results for each in it.examined.problems}
+    return {
+        "exit_status": exit_status(problems),
+        "problems": [
+            {
+                "examination": by_problem[id(each)].name,
+                **msgspec.to_builtins(each),
+                "importance": each.importance.name.lower(),
+            }
+            for each in problems
+        ],
+        "examinations": [
+            {
+                "name": each.examination.name,
+                "title": each.examination.title,
+                "means": each.examination.means,
+                "covered": each.examined.covered,
+                "problems": len(each.examined.problems),
+            }
+            for each in results
+        ],
+    }
+
+
+def as_script(problems: Sequence[Problem]) -> str:
+    """Return one script with the steps of all problems; what is for other hosts is a comment."""
+    parts = [HEADING]
+    if any(step.kind == "ldif" for each in problems for step in each.steps):
+        parts.append(ADMINISTRATOR)
+    for number, problem in enumerate(problems, 1):
+        where = ", ".join(printable(each, LONGEST_TEXT) for each in problem.where)
+        told = [
+            f"{number}. {problem.importance.words}: {problem.code}: {where}",
+            printable(problem.what, LONGEST_TEXT),
+            printable(problem.remedy, LONGEST_TEXT),
+        ]
+        comments = [line for each in told if each for line in _wrapped(each, "# ", "# ", 80)]
+        steps = [line for each in problem.steps for line in _script_lines(each)]
+        parts.append("\n".join([*comments, *steps]))
+    return "\n\n".join(parts)
+
+
+def _script_lines(step: Step) -> Iterator[str]:
+    if step.kind == "command":
+        yield from [f"# on {printable(step.on)}: {step.text}"] if step.on else [step.text]
+    elif step.kind == "setting":
+        yield from (f"# in the configuration: {line}" for line in step.text.splitlines())
+    else:
+        yield f"ldapmodify $LDAP_ADMIN -H {command(step.on)} <<'LDIF'"
+        yield from step.text.splitlines()
+        yield "LDIF"
