@@ -34,7 +34,7 @@ def examine_keepalived(facts: Facts) -> Examined:
     for each in conf.checks:
         problems += _problems(each, clusters)
     checks = len(conf.checks)
-    covered = f"{checks} check{'' if checks == 1 else 's'} of {printable(conf.file)}"
+    covered = f"{checks or 'no'} check{'' if checks == 1 else 's'} of {printable(conf.file)}"
     return Examined(tuple(problems), covered)
 
 
