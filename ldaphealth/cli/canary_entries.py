@@ -19,26 +19,31 @@ Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
 def configured_entries(name: str, config_file: Path) -> tuple[Cluster, Entries]:
     """Return a cluster of the configuration, and the entries in it that this agent writes to."""
     (cluster,) = select([name], config_file, None).clusters
-    return cluster, _entries(cluster, config_file)
-
-
-def _entries(cluster: Cluster, config_file: Path) -> Entries:
-    """Return the entries by DN; raise click.UsageError if no check writes to them."""
-    params = {each.check.name: each.params for each in cluster.checks}
-    entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
-    for purpose in get_args(Purpose):
-        if purpose in params:
-            container, agent = params[purpose].container, params[purpose].agent or this_agent()
-            entries |= {
-                canary_dn(container, agent, server, purpose): canary_entry(agent, server, purpose)
-                for server in cluster.data_servers
-                if purpose == "write" or server.role is Role.PROVIDER
-            }
+    entries = entries_of(cluster)
     if not entries:
         hint = "configure one with its container: checks: {write: {container: DN}}"
         raise click.UsageError(
             f"{config_file}: cluster {cluster.name} has no check write or propagation; {hint}"
         )
+    return cluster, entries
+
+
+def entries_of(cluster: Cluster, agent: str = "") -> Entries:
+    """Return the entries by DN that an agent writes to, none if no check of the cluster writes.
+
+    `agent`: the name of another agent than that of the settings, or of this host.
+    """
+    params = {each.check.name: each.params for each in cluster.checks}
+    entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for purpose in get_args(Purpose):
+        if purpose in params:
+            container = params[purpose].container
+            name = agent or params[purpose].agent or this_agent()
+            entries |= {
+                canary_dn(container, name, server, purpose): canary_entry(name, server, purpose)
+                for server in cluster.data_servers
+                if purpose == "write" or server.role is Role.PROVIDER
+            }
     return entries
 
 

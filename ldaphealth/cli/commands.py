@@ -31,6 +31,7 @@ COMMANDS = {  # the module and the function of each command
     "baseline": "ldaphealth.cli.operate:baseline_command",
     "doctor": "ldaphealth.cli.doctor:doctor_command",
     "config": "ldaphealth.cli.config:config_command",
+    "setup": "ldaphealth.cli.setup:setup_command",
     "canary": "ldaphealth.cli.canary:canary_command",
     "csn": "ldaphealth.cli.csn:csn_command",
     "content": "ldaphealth.cli.content:content_command",

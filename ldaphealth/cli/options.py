@@ -73,7 +73,7 @@ def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     except click.ClickException:
         return []
     servers = [server.id for each in clusters.values() for server in each.servers]
-    known = [*clusters] if param.name == "cluster" else servers
+    known = [*clusters] if param.name in ("cluster", "clusters") else servers
     if param.name in ("target", "targets"):
         known = [*clusters, *servers]
     return [each for each in known if each.startswith(incomplete)]

@@ -18,20 +18,20 @@ from ldaphealth.text.suggestion import suggestion
 NO_FILE = "; write one (README.md has an example), or give its path with --config"
 
 
-def read_config(path: Path) -> Settings:
+def read_config(path: Path, loader: Callable[[Path], Settings] = load) -> Settings:
     """Return the settings; ConfigError has a line with the path of the file for each problem."""
     try:
-        return load(path)
+        return loader(path)
     except ConfigError as error:
         hint = "" if path.exists() else NO_FILE
         raise ConfigError([f"{path}: {problem}{hint}" for problem in error.problems]) from error
 
 
-def read_agent_config(path: Path) -> Settings:
+def read_agent_config(path: Path, loader: Callable[[Path], Settings] = load) -> Settings:
     """Return the settings with the files that only the agent reads; ConfigError as above."""
     from ldaphealth.config.workload_file import with_workloads
 
-    settings = read_config(path)
+    settings = read_config(path, loader)
     try:
         return with_workloads(settings)
     except ConfigError as error:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from ldaphealth.model import (
     BindMethod,
     Credentials,
     PasswordSource,
+    Secret,
     Server,
     ServerSettings,
     SettingMistakes,
@@ -39,10 +40,22 @@ SECOND_LOOK_SECONDS = 1.0
 NOWHERE = "is run on no server: this check is not run on a server with the role balancer"
 
 
-def clusters(file: File, finder: Finder, problems: Problems) -> dict[str, Cluster]:
+def configured_password(entry: CredentialsEntry) -> Secret | None:
+    """Return the password of credentials; ValueError if it cannot be read."""
+    if entry.password_env:
+        return secret_from_variable(entry.password_env, os.environ)
+    return read_secret(Path(entry.password_file))
+
+
+def clusters(
+    file: File,
+    finder: Finder,
+    problems: Problems,
+    password: Callable[[CredentialsEntry], Secret | None] = configured_password,
+) -> dict[str, Cluster]:
     """Return the clusters by name. They must not be used if there are problems."""
     known = {
-        name: _credentials(f"credentials.{name}", each, problems)
+        name: _credentials(f"credentials.{name}", each, problems, password)
         for name, each in file.credentials.items()
     }
     built: dict[str, Cluster] = {}
@@ -69,19 +82,21 @@ def _inherited(base: type[Struct], entry: Struct) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in base.__struct_fields__}
 
 
-def _credentials(path: str, entry: CredentialsEntry, problems: Problems) -> Credentials:
+def _credentials(
+    path: str,
+    entry: CredentialsEntry,
+    problems: Problems,
+    password: Callable[[CredentialsEntry], Secret | None],
+) -> Credentials:
     method = entry.method
     if method is not BindMethod.SIMPLE:
         return Credentials(method=method)
     if bool(entry.password_file) == bool(entry.password_env):
         return Credentials()
-    key = "password_env" if entry.password_env else "password_file"
     try:
-        if entry.password_env:
-            secret = secret_from_variable(entry.password_env, os.environ)
-        else:
-            secret = read_secret(Path(entry.password_file))
+        secret = password(entry)
     except ValueError as error:
+        key = "password_env" if entry.password_env else "password_file"
         problems.add(f"{path}.{key}", str(error))
         return Credentials()
     return Credentials(password=secret, **_inherited(PasswordSource, entry))

@@ -23,6 +23,7 @@ _SIMPLE = re.compile(rf"\s*({ATTRIBUTE})\s*(=|>=|<=|~=)(.*)", re.DOTALL)
 _EXTENSIBLE = re.compile(
     rf"\s*({ATTRIBUTE})?(:dn)?(?::({ATTRIBUTE_TYPE}))?:=(.*)", re.DOTALL | re.IGNORECASE
 )
+_ASSERTED = re.compile(rf"\(\s*({ATTRIBUTE_TYPE})(?:;[A-Za-z0-9_-]+)*(?=\s*(?:[:~<>]?=|:))")
 _ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2})")
 _SPECIAL = re.compile(r"[\\*()\0]")
 
@@ -47,6 +48,15 @@ def assertion(attribute: str, value: str) -> str:
 def both(first: str, second: str) -> str:
     """Return the filter for entries that match both filters."""
     return f"(&{_in_parentheses(first)}{second})"
+
+
+def attributes_of(text: str) -> tuple[str, ...]:
+    """Return the attributes that a filter names, each once, without options.
+
+    A parenthesis in a value is escaped (RFC 4515 3), so each `(` begins a filter.
+    """
+    found = _ASSERTED.findall(_in_parentheses(text))
+    return (*{name.lower(): name for name in reversed(found)}.values(),)[::-1]
 
 
 def encode(text: str) -> bytes:

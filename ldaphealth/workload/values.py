@@ -57,7 +57,7 @@ def united(every: Iterable[Values], most: int) -> Values:
     return {name: tuple(sorted(of)) for name, of in united.items()}
 
 
-class _Search(Struct, frozen=True):
+class ValueSearch(Struct, frozen=True):
     """The search for the values of one source."""
 
     base: str
@@ -66,24 +66,24 @@ class _Search(Struct, frozen=True):
     attribute: str
 
 
-def _search_for(source: ValueSource, suffix: str) -> _Search:
+def search_for(source: ValueSource, suffix: str) -> ValueSearch:
     """Return the search; a base above the suffix, which no database holds, becomes the suffix."""
     if source.attribute:
         base = suffix if is_in_context(suffix, source.base) else source.base
-        return _Search(base, "sub", f"({source.attribute}=*)", source.attribute)
+        return ValueSearch(base, "sub", f"({source.attribute}=*)", source.attribute)
     form, below = split_dn(source.dn), constant_part(source.dn)
     where = f"({form[0].partition('=')[0]}=*)"
     is_direct = len(form) == 1 + len(split_dn(below))
     base = suffix if is_in_context(suffix, below) else below
     scope: Scope = "one" if is_direct and base == below else "sub"
-    return _Search(base, scope, where, NO_ATTRIBUTES)
+    return ValueSearch(base, scope, where, NO_ATTRIBUTES)
 
 
 def _read(session: Session, source: ValueSource, most: int) -> tuple[str, ...]:
     """Return the first values; SessionError if the search fails."""
     if source.attribute.encode().lower() in PASSWORDS:
         return ()
-    search = _search_for(source, session.server.suffix)
+    search = search_for(source, session.server.suffix)
     page = next(
         session.pages(
             search.base, search.scope, search.filter, (search.attribute,), most, _reduced
