@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from ldaphealth.doctor.facts import ClusterFacts, Facts
-from ldaphealth.doctor.problem import Examined, Importance, Problem
+from ldaphealth.doctor.problem import Examined, Importance, Problem, joined
 from ldaphealth.doctor.steps import Place, steps_for
 from ldaphealth.model import Finding, Server, State
 from ldaphealth.reason_codes import row_of
@@ -80,16 +80,25 @@ def problems_of(
             what=likewise(same),
             why=row.means if row else NO_ROW,
             remedy=row.remedy if row else "",
-            steps=tuple(
-                dict.fromkeys(
-                    step
-                    for each in same
-                    for step in steps_for(
-                        Place(each, servers[each.server], cluster.cluster, facts.config_file)
-                    )
-                )
+            steps=joined(
+                step
+                for each in same
+                for step in steps_for(place_of(facts, cluster, servers[each.server], each))
             ),
         )
+
+
+def place_of(facts: Facts, cluster: ClusterFacts, server: Server, finding: Finding) -> Place:
+    """Return where a finding was made."""
+    read = cluster.reads.get(server.id)
+    return Place(
+        finding=finding,
+        server=server,
+        cluster=cluster.cluster,
+        config_file=facts.config_file,
+        is_openldap=read is None or read.is_openldap,
+        lists_canaries=read is None or bool(read.marks),
+    )
 
 
 def importance_of(finding: Finding) -> Importance:

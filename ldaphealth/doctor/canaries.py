@@ -131,5 +131,7 @@ def _problem(cluster: Cluster, code: str, what: str) -> Problem:
         why="its checks `write` and `propagation` write nothing, so that balancer does not see a "
         "server that takes no writes; two agents with one name would write to one entry",
         remedy=NEXT,
-        steps=(Step("command", f"ldaphealth canary apply {cluster.name}", "the other balancer"),),
+        steps=(
+            Step("command", f"ldaphealth canary apply {cluster.name}", ("the other balancer",)),
+        ),
     )

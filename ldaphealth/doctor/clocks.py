@@ -94,7 +94,7 @@ def _of_server(
         what=f"the clock of {name} is {_size(difference)} {side} {other} ({_certainty(reading)})",
         why=WHY,
         remedy=REMEDY,
-        steps=tuple(Step("command", each, name) for each in STEPS),
+        steps=tuple(Step("command", each, (name,)) for each in STEPS),
     )
 
 

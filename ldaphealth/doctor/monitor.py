@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ldaphealth.checks.monitor_access import monitor_rule
-from ldaphealth.doctor.by_code import by_codes, count
+from ldaphealth.checks.monitor_access import BASE, monitor_rule
+from ldaphealth.doctor.by_code import count
 from ldaphealth.doctor.facts import ClusterFacts, Facts
-from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
+from ldaphealth.doctor.problem import Examined, Importance, Problem, Step, joined
+from ldaphealth.doctor.rights import missing_rights
 from ldaphealth.model import Server
+from ldaphealth.reason_codes import ROWS
 
+NO_ACCESS = "no_access"
 CHECKS = frozenset({"monitor", "resources", "counters", "consumer", "entry_count"})
 MODULE = """\
 # Only if slapd loads back_monitor as a module, as that of Debian does.
@@ -29,9 +32,10 @@ olcAccess: {rule} by * none
 
 def examine_monitor(facts: Facts) -> Examined:
     """Return the servers of OpenLDAP without a monitor database, or with one that is hidden."""
-    problems = list(by_codes("no_access")(facts).problems)
+    problems: list[Problem] = []
     reading = total = 0
     for cluster in facts.clusters:
+        problems += _hidden(cluster)
         if not any(each.check.name in CHECKS for each in cluster.cluster.checks):
             continue
         servers = cluster.cluster.data_servers
@@ -39,6 +43,27 @@ def examine_monitor(facts: Facts) -> Examined:
         reading += sum(each.id in cluster.reads for each in servers)
         problems += _missing(cluster)
     return Examined(tuple(problems), count(reading, total))
+
+
+def _hidden(cluster: ClusterFacts) -> Iterator[Problem]:
+    """Yield one problem for all checks that may not read cn=Monitor, with the rights of all."""
+    findings = [each for each in cluster.findings if each.code == NO_ACCESS]
+    if not findings:
+        return
+    hidden = {each.server for each in findings}
+    checks = {each.check for each in findings}
+    servers = [each for each in cluster.cluster.servers if each.id in hidden]
+    row = ROWS[NO_ACCESS]
+    rights = missing_rights(cluster.cluster, checks, BASE)
+    yield Problem(
+        importance=Importance.BREAKS,
+        code=f"monitor.{NO_ACCESS}",
+        where=tuple(each.id for each in servers),
+        what=f"the account may not read cn=Monitor, so {', '.join(sorted(checks))} cannot see",
+        why=row.means,
+        remedy=row.remedy,
+        steps=tuple(Step("ldif", each, tuple(it.uri for it in servers)) for each in rights),
+    )
 
 
 def _missing(cluster: ClusterFacts) -> Iterator[Problem]:
@@ -55,8 +80,8 @@ def _missing(cluster: ClusterFacts) -> Iterator[Problem]:
         "link, no shortage of threads",
         remedy="add the database `monitor` (slapd-monitor(5)), or turn these checks off: "
         "`checks: {monitor: off}`",
-        steps=tuple(
-            Step("ldif", MODULE.format(rule=monitor_rule(each)), each.uri) for each in without
+        steps=joined(
+            Step("ldif", MODULE.format(rule=monitor_rule(each)), (each.uri,)) for each in without
         ),
     )
 

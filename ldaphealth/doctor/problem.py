@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Literal
 
 from msgspec import Struct
+
+Kind = Literal["command", "ldif", "setting"]
 
 
 class Importance(Enum):
@@ -31,14 +34,22 @@ IMPORTANCE_WORDS = {
 class Step(Struct, frozen=True):
     """One step that mends a problem, or that shows more of it.
 
-    A `command` is for a shell, on this host or `on` a server by its name. An `ldif` is LDIF
-    (RFC 2849) for the administrator of the server `on`, a URI. A `setting` is YAML for the
-    configuration file, or a line for the file `on`.
+    A `command` is for a shell, on this host or `on` servers by their names. An `ldif` is LDIF
+    (RFC 2849) for the administrator of the servers `on`, by their URIs. A `setting` is YAML for the
+    configuration file.
     """
 
-    kind: Literal["command", "ldif", "setting"]
+    kind: Kind
     text: str
-    on: str = ""
+    on: tuple[str, ...] = ()
+
+
+def joined(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps in their order, each once, with all servers that it is for."""
+    places: dict[tuple[Kind, str], dict[str, None]] = {}
+    for each in steps:
+        places.setdefault((each.kind, each.text), {}).update(dict.fromkeys(each.on))
+    return tuple(Step(kind, text, tuple(on)) for (kind, text), on in places.items())
 
 
 class Problem(Struct, frozen=True, kw_only=True):

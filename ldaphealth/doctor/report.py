@@ -14,16 +14,17 @@ import msgspec
 
 from ldaphealth.doctor.examinations import Result, exit_status, problems_in_order
 from ldaphealth.doctor.problem import Importance, Problem, Step
-from ldaphealth.doctor.steps import command
+from ldaphealth.doctor.steps import ADMINISTRATOR, command
 from ldaphealth.text.printable import printable
 
 LEAST_WIDTH = 40
 INDENT = " " * 8
 SHELL_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 LONGEST_TEXT = 2000
-ADMINISTRATOR = """\
-# SET THIS: how the administrator of cn=config binds to the servers.
+BINDS = """\
+# SET THIS: how an administrator binds, of the data or of cn=config, by what a command changes.
 LDAP_ADMIN=${LDAP_ADMIN:--ZZ -x -D cn=admin,cn=config -W}"""
+ABOUT_BINDS = f"{ADMINISTRATOR}: how an administrator binds, such as -ZZ -x -D DN -W."
 HEADING = """\
 #!/bin/sh
 # What `ldaphealth doctor` found, and the commands and LDIF that mend it. Nothing of this was run.
@@ -57,6 +58,8 @@ def _last_line(problems: Sequence[Problem]) -> str:
     total = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}: {', '.join(counts)}."
     if any(each.steps for each in problems):
         total += " `ldaphealth doctor --fix` prints the commands and LDIF that mend them."
+    if any(ADMINISTRATOR in step.text for each in problems for step in each.steps):
+        total += f" {ABOUT_BINDS}"
     return total
 
 
@@ -75,12 +78,29 @@ def _block(problem: Problem, width: int) -> Iterator[str]:
 
 def _step(step: Step, width: int) -> Iterator[str]:
     if step.kind == "command":
-        place = f"on {printable(step.on)}: " if step.on else ""
+        place = f"on {_places(step)}: " if step.on else ""
         yield from _command(f"{place}$ {step.text}", INDENT, width)
         return
-    what = f"LDIF for {printable(step.on)}:" if step.kind == "ldif" else "in the configuration:"
-    yield INDENT + what
-    yield from (f"{INDENT}  {line}" for line in step.text.splitlines())
+    what = f"LDIF for {_places(step)}:" if step.kind == "ldif" else "in the configuration:"
+    yield from _wrapped(what, INDENT, INDENT, width)
+    for line in step.text.splitlines():
+        yield from (f"{INDENT}  {part}" for part in _folded(line, width - len(INDENT) - 2))
+
+
+def _folded(line: str, width: int) -> Iterator[str]:
+    """Yield a line of LDIF in parts, as RFC 2849 folds it: each that follows begins with a space.
+
+    It is broken after a space where there is one, for people.
+    """
+    while len(line) > width:
+        at = line.rfind(" ", 2, width) + 1 or width
+        yield line[:at]
+        line = f" {line[at:]}"
+    yield line
+
+
+def _places(step: Step) -> str:
+    return printable(", ".join(step.on), LONGEST_TEXT)
 
 
 def _wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
@@ -132,11 +152,16 @@ def as_document(results: Sequence[Result]) -> Mapping[str, Any]:
     }
 
 
+def _needs_administrator(problems: Sequence[Problem]) -> bool:
+    steps = [step for each in problems for step in each.steps]
+    return any(each.kind == "ldif" or ADMINISTRATOR in each.text for each in steps)
+
+
 def as_script(problems: Sequence[Problem]) -> str:
     """Return one script with the steps of all problems; what is for other hosts is a comment."""
     parts = [HEADING]
-    if any(step.kind == "ldif" for each in problems for step in each.steps):
-        parts.append(ADMINISTRATOR)
+    if _needs_administrator(problems):
+        parts.append(BINDS)
     for number, problem in enumerate(problems, 1):
         where = ", ".join(printable(each, LONGEST_TEXT) for each in problem.where)
         told = [
@@ -152,10 +177,12 @@ def as_script(problems: Sequence[Problem]) -> str:
 
 def _script_lines(step: Step) -> Iterator[str]:
     if step.kind == "command":
-        yield from [f"# on {printable(step.on)}: {step.text}"] if step.on else [step.text]
+        yield from [f"# on {_places(step)}: {step.text}"] if step.on else [step.text]
     elif step.kind == "setting":
         yield from (f"# in the configuration: {line}" for line in step.text.splitlines())
     else:
-        yield f"ldapmodify $LDAP_ADMIN -H {command(step.on)} <<'LDIF'"
+        yield f"for uri in {command(*step.on)}; do"
+        yield f"""ldapmodify {ADMINISTRATOR} -H "$uri" <<'LDIF'"""
         yield from step.text.splitlines()
         yield "LDIF"
+        yield "done"

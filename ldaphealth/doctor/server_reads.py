@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ldaphealth.checks.canary import (
     MARK_ATTRIBUTE,
@@ -11,7 +10,7 @@ from ldaphealth.checks.canary import (
     canary_mark,
     this_agent,
 )
-from ldaphealth.checks.monitor_access import ANY, BASE
+from ldaphealth.checks.monitor_access import BASE
 from ldaphealth.checks.own_entry import read_own
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.doctor import clock
@@ -19,6 +18,7 @@ from ldaphealth.doctor.facts import ServerReads
 from ldaphealth.doctor.own_canaries import canary_params
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.names import NO_ATTRIBUTES
 from ldaphealth.ldap.session import Session, open_session
 from ldaphealth.model import Role, Server
 from ldaphealth.settings import Cluster
@@ -36,42 +36,45 @@ def read_server(cluster: Cluster, server: Server, accounts: Accounts) -> ServerR
     except SessionError:  # its rounds were in order a moment ago
         return ServerReads()
     try:
-        root = _found(session, "", "base", ("objectClass", "monitorContext"))
-        classes = {each.lower() for entry in root for each in entry.get("objectClass", ())}
+        root = _read(session, "", ("objectClass", "monitorContext"))
+        classes = {each.lower() for each in root.get("objectClass", ())}
         containers = {each.container for each in canary_params(cluster).values()}
         return ServerReads(
             is_openldap=OPENLDAP in classes,
-            has_monitor=bool(root[0].get("monitorContext")) if root else None,
+            has_monitor=bool(root.get("monitorContext")) if root else None,
             clock=_clock(session),
-            marks={each: _marks(session, each) for each in containers},
+            marks={
+                each: marks for each in containers if (marks := _marks(session, each)) is not None
+            },
             owners=_owners(session, cluster),
         )
     finally:
         session.close()
 
 
-def _found(
-    session: Session, base: str, scope: Any, names: tuple[str, ...], filter_text: str = ANY
-) -> list[Mapping[str, tuple[str, ...]]]:
-    """Return the attributes of the entries found, none after a failure."""
+def _read(session: Session, dn: str, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """Return the attributes of an entry, none after a failure."""
     try:
-        return [each for _, each in session.search(base, scope, filter_text, names, MOST_CANARIES)]
+        return session.read(dn, names)
     except SessionError:
-        return []
+        return {}
 
 
 def _clock(session: Session) -> clock.ClockReading | None:
     began = epoch_seconds()
-    found = _found(session, CLOCK, "base", ("monitorTimestamp",))
+    found = _read(session, CLOCK, ("monitorTimestamp", NO_ATTRIBUTES))
     ended = epoch_seconds()
-    shown = "".join(value for entry in found for value in entry.get("monitorTimestamp", ())[:1])
-    return clock.of_monitor(shown, began, ended)
+    return clock.of_monitor("".join(found.get("monitorTimestamp", ())), began, ended)
 
 
-def _marks(session: Session, container: str) -> tuple[str, ...]:
+def _marks(session: Session, container: str) -> tuple[str, ...] | None:
+    """Return the marks of all canaries in a container; None if the account may not list them."""
     wanted = f"({MARK_ATTRIBUTE}=*)"
-    found = _found(session, container, "one", (MARK_ATTRIBUTE,), wanted)
-    return tuple(value for entry in found for value in entry.get(MARK_ATTRIBUTE, ()))
+    try:
+        found = session.search(container, "one", wanted, (MARK_ATTRIBUTE,), MOST_CANARIES)
+    except SessionError:
+        return None
+    return tuple(value for _, entry in found for value in entry.get(MARK_ATTRIBUTE, ()))
 
 
 def _owners(session: Session, cluster: Cluster) -> Mapping[str, str]:

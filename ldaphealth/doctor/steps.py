@@ -11,32 +11,37 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ldaphealth.checks.monitor_access import monitor_rule
 from ldaphealth.doctor.problem import Step
+from ldaphealth.doctor.rights import missing_rights
 from ldaphealth.ldap.endpoint import parse_uri
-from ldaphealth.model import BindMethod, Credentials, Finding, Server, Trust
+from ldaphealth.model import BindMethod, Credentials, Finding, Role, Server, Trust
 from ldaphealth.settings import Cluster
 from ldaphealth.text.printable import printable
 
 UNIT = "ldaphealth-agent"
 LONGEST_VALUE = 1000
 LONGEST_DEADLINE_SECONDS = 300
-MONITOR_RIGHT = """\
-# SET THIS: the number; ldapsearch -LLL -b cn=config '(olcDatabase=monitor)' 1.1 shows it.
-dn: olcDatabase={{2}}monitor,cn=config
-changetype: modify
-add: olcAccess
-olcAccess: {{0}}{rule} by * break
-"""
+ADMINISTRATOR = "$LDAP_ADMIN"  # in a command: the options with which an administrator binds
 
 
-class Place(Struct, frozen=True):
-    """Where a finding was made: the server, its cluster, and the file that configures both."""
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a finding was made: the server, its cluster, and the file that configures both.
+
+    `lists_canaries`: the account may list them, so that one which is not seen is missing.
+    """
 
     finding: Finding
     server: Server
     cluster: Cluster
     config_file: Path
+    is_openldap: bool = True
+    lists_canaries: bool = True
+
+    @property
+    def writable_uri(self) -> str:
+        """Return the URI of a server of the cluster that takes writes."""
+        providers = [each for each in self.cluster.servers if each.role is Role.PROVIDER]
+        return next(iter(providers), self.server).uri
 
 
 def command(*words: str | Path) -> str:
@@ -52,15 +57,15 @@ def steps_for(place: Place) -> tuple[Step, ...]:
 
 def _unreachable(place: Place) -> Iterator[Step]:
     port = parse_uri(place.server.uri).port
-    yield Step("command", "systemctl status slapd", place.server.name)
-    yield Step("command", command("ss", "-ltnp", f"sport = :{port}"), place.server.name)
+    yield Step("command", "systemctl status slapd", (place.server.name,))
+    yield Step("command", command("ss", "-ltnp", f"sport = :{port}"), (place.server.name,))
 
 
 def _too_late(place: Place) -> Iterator[Step]:
     """Yield how to restart one that answers nothing, and more time for one that is slow."""
     if place.finding.trust is Trust.HARD:
         yield from _unreachable(place)
-        yield Step("command", "systemctl restart slapd", place.server.name)
+        yield Step("command", "systemctl restart slapd", (place.server.name,))
     else:
         longer = min(LONGEST_DEADLINE_SECONDS, 2 * place.cluster.deadline_seconds)
         yield Step("setting", f"deadline_seconds: {longer:g}")
@@ -110,8 +115,14 @@ def _new_password(place: Place) -> Iterator[Step]:
 
 
 def _canaries(place: Place) -> Iterator[Step]:
-    words = ("ldaphealth", "canary", "apply", place.cluster.name)
-    yield Step("command", command(*words, "--config", place.config_file))
+    """Yield how to add them, also if the account has no right to."""
+    name, file = place.cluster.name, ("--config", place.config_file)
+    add = command("ldaphealth", "canary", "apply", name, *file)
+    entries = command("ldaphealth", "setup", name, "--part", "entries", *file)
+    as_administrator = f"ldapadd -c {ADMINISTRATOR} -H {command(place.writable_uri)}"
+    yield Step("command", f"{add} || {entries} | {as_administrator}")
+    if not place.lists_canaries:
+        yield from _give_rights(place)
 
 
 def _search(place: Place) -> Iterator[Step]:
@@ -122,9 +133,18 @@ def _search(place: Place) -> Iterator[Step]:
     yield Step("command", command("ldapsearch", *options, "-s", "base", "-b", base, "1.1"))
 
 
-def _read_monitor(place: Place) -> Iterator[Step]:
-    ldif = MONITOR_RIGHT.format(rule=monitor_rule(place.server))
-    yield Step("ldif", ldif, place.server.uri)
+def _give_rights(place: Place) -> Iterator[Step]:
+    if not place.is_openldap:
+        words = ("ldaphealth", "setup", place.cluster.name, "--for", "389", "--part", "rules")
+        yield Step("command", command(*words, "--config", place.config_file))
+        return
+    for ldif in missing_rights(place.cluster, {place.finding.check}):
+        yield Step("ldif", ldif, (place.server.uri,))
+
+
+def _search_or_give_rights(place: Place) -> Iterator[Step]:
+    yield from _search(place)
+    yield from _give_rights(place)
 
 
 def _watch(place: Place) -> Iterator[Step]:
@@ -158,9 +178,17 @@ STEPS: Mapping[str, Callable[[Place], Iterator[Step]]] = {
     "must_change": _new_password,
     "grace_logins": _new_password,
     "password_expires": _new_password,
-    "noSuchObject": _search,
+    "noSuchObject": _search_or_give_rights,
     "no_canary": _canaries,
-    "no_access": _read_monitor,
+    "insufficientAccessRights": _give_rights,
+    "no_csn": _give_rights,
+    "value": _give_rights,
+    "limited": _give_rights,
+    "sizeLimitExceeded": _give_rights,
+    "adminLimitExceeded": _give_rights,
+    "not_searchable": _give_rights,
+    "no_log": _give_rights,
+    "not_compared": _give_rights,
     "behind": _watch,
     "isolated": _watch,
     "lost": _watch,
