@@ -16,7 +16,7 @@ from msgspec import Struct
 from ldaphealth.checks.canary import NAME
 from ldaphealth.cli.canary_entries import Entries, entries_of
 from ldaphealth.cli.targets import load_config, read_agent_config
-from ldaphealth.config import load_without_passwords
+from ldaphealth.config import load_without_files
 from ldaphealth.ldap.names import is_attribute, parse_dn
 from ldaphealth.model import BindMethod, Role, comparable_dn
 from ldaphealth.rights.aci import acis_for, as_ldif
@@ -111,7 +111,7 @@ def _check(wishes: Wishes) -> None:
 
 
 def _clusters(names: Iterable[str], config_file: Path) -> list[Cluster]:
-    read = partial(read_agent_config, loader=load_without_passwords)
+    read = partial(read_agent_config, loader=load_without_files)
     known = load_config(config_file, read).clusters
     for each in names:
         if each not in known:

@@ -5,7 +5,6 @@ The commands call `load`. It raises one `ConfigError` that lists all mistakes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import UnsetType
@@ -15,12 +14,11 @@ from ldaphealth.config import build
 from ldaphealth.config.fill import fill_struct
 from ldaphealth.config.mistakes import ConfigError, Problems
 from ldaphealth.config.named_checks import Finder
-from ldaphealth.config.shape import CredentialsEntry, File
+from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read_yaml
-from ldaphealth.model import Secret
 from ldaphealth.settings import AgentSettings, Settings
 
-__all__ = ["ConfigError", "load", "load_agent", "load_without_passwords"]
+__all__ = ["ConfigError", "load", "load_agent", "load_without_files"]
 
 
 def load(path: Path, finder: Finder = find) -> Settings:
@@ -28,20 +26,22 @@ def load(path: Path, finder: Finder = find) -> Settings:
 
     `finder` returns a check by its name.
     """
-    return _load(path, finder, build.configured_password)
+    return _load(path, finder, build.OtherFiles())
 
 
-def load_without_passwords(path: Path) -> Settings:
-    """Return the settings without the passwords, whose files need not exist; else as `load`."""
-    return _load(path, find, lambda _: None)
+def load_without_files(path: Path) -> Settings:
+    """Return the settings without passwords; else as `load`.
+
+    The files of passwords and of TLS are not read, and need not exist.
+    """
+    others = build.OtherFiles(password=lambda _: None, check_tls=lambda *_: None)
+    return _load(path, find, others)
 
 
-def _load(
-    path: Path, finder: Finder, password: Callable[[CredentialsEntry], Secret | None]
-) -> Settings:
+def _load(path: Path, finder: Finder, others: build.OtherFiles) -> Settings:
     problems = Problems()
     file = _read_file(path, problems)
-    clusters = build.clusters(file, finder, problems, password)
+    clusters = build.clusters(file, finder, problems, others)
     if problems.lines:
         raise ConfigError(problems.lines)
     return Settings(clusters, file.agent)

@@ -40,28 +40,49 @@ SECOND_LOOK_SECONDS = 1.0
 NOWHERE = "is run on no server: this check is not run on a server with the role balancer"
 
 
-def configured_password(entry: CredentialsEntry) -> Secret | None:
+def _password(entry: CredentialsEntry) -> Secret | None:
     """Return the password of credentials; ValueError if it cannot be read."""
     if entry.password_env:
         return secret_from_variable(entry.password_env, os.environ)
     return read_secret(Path(entry.password_file))
 
 
+def _check_tls(path: str, tls: Tls, problems: Problems) -> None:
+    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file or tls.ciphers):
+        return  # nothing to load; loading the CA certificates of the system takes 50 ms
+    from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
+    from ldaphealth.ldap.tls import client_tls  # noqa: PLC0415
+
+    try:
+        client_tls(tls)
+    except SessionError as error:
+        problems.add(path, error.failure.detail)
+
+
+class OtherFiles(Struct, frozen=True):
+    """What is done with the files that the configuration names: passwords, and those of TLS."""
+
+    password: Callable[[CredentialsEntry], Secret | None] = _password
+    check_tls: Callable[[str, Tls, Problems], None] = _check_tls
+
+
 def clusters(
     file: File,
     finder: Finder,
     problems: Problems,
-    password: Callable[[CredentialsEntry], Secret | None] = configured_password,
+    others: OtherFiles,
 ) -> dict[str, Cluster]:
     """Return the clusters by name. They must not be used if there are problems."""
     known = {
-        name: _credentials(f"credentials.{name}", each, problems, password)
+        name: _credentials(f"credentials.{name}", each, problems, others)
         for name, each in file.credentials.items()
     }
     built: dict[str, Cluster] = {}
     finder = remembering(finder)
     for name, each in file.clusters.items():
         path = f"clusters.{name}"
+        for place, tls in _tls_of(path, each).items():
+            others.check_tls(place, _passed(tls), problems)
         named = Known(finder, (*each.servers,), known)
         checks = named_checks(f"{path}.checks", each.checks, named, problems)
         built[name] = cluster = Cluster(
@@ -86,7 +107,7 @@ def _credentials(
     path: str,
     entry: CredentialsEntry,
     problems: Problems,
-    password: Callable[[CredentialsEntry], Secret | None],
+    others: OtherFiles,
 ) -> Credentials:
     method = entry.method
     if method is not BindMethod.SIMPLE:
@@ -94,7 +115,7 @@ def _credentials(
     if bool(entry.password_file) == bool(entry.password_env):
         return Credentials()
     try:
-        secret = password(entry)
+        secret = others.password(entry)
     except ValueError as error:
         key = "password_env" if entry.password_env else "password_file"
         problems.add(f"{path}.{key}", str(error))
@@ -166,7 +187,6 @@ def _servers(
     problems: Problems,
 ) -> tuple[Server, ...]:
     usual_tls = _passed(cluster_entry.tls)
-    _check_tls(f"{path}.tls", usual_tls, problems)
     _check_name(f"{path}.credentials", cluster_entry.credentials, known, problems)
     servers = []
     names: dict[str, str] = {}  # by URI
@@ -178,8 +198,6 @@ def _servers(
         if entry.uri in names:
             problems.add(f"{place}.uri", f"is the same as that of {names[entry.uri]}")
         names.setdefault(entry.uri, name)
-        if entry.tls:
-            _check_tls(f"{place}.tls", tls, problems)
         _check_name(f"{place}.credentials", entry.credentials, known, problems)
         servers.append(
             Server(
@@ -212,6 +230,16 @@ def _check_uri(path: str, uri: str, tls: Tls, problems: Problems) -> None:
         problems.add(path, str(error))
 
 
+def _tls_of(path: str, cluster_entry: ClusterEntry) -> dict[str, Tls]:
+    """Return the settings of TLS by their place in the file."""
+    own = {
+        f"{path}.servers.{name}.tls": each.tls
+        for name, each in cluster_entry.servers.items()
+        if not isinstance(each, str) and each.tls
+    }
+    return {f"{path}.tls": cluster_entry.tls, **own}
+
+
 def _passed(tls: Tls) -> Tls:
     """Return the settings with the files that systemd passes in place of those that they name."""
     return replace(
@@ -220,15 +248,3 @@ def _passed(tls: Tls) -> Tls:
         certificate_file=passed_file(tls.certificate_file),
         key_file=passed_file(tls.key_file),
     )
-
-
-def _check_tls(path: str, tls: Tls, problems: Problems) -> None:
-    if any(tls.find_mistakes()) or not (tls.ca_file or tls.certificate_file or tls.ciphers):
-        return  # nothing to load; loading the CA certificates of the system takes 50 ms
-    from ldaphealth.ldap.deadline import SessionError  # noqa: PLC0415  rarely needed
-    from ldaphealth.ldap.tls import client_tls  # noqa: PLC0415
-
-    try:
-        client_tls(tls)
-    except SessionError as error:
-        problems.add(path, error.failure.detail)

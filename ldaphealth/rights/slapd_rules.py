@@ -1,4 +1,4 @@
-"""AccessLevel rules and limits of OpenLDAP (slapd.access(5), slapd.conf(5), slapd-config(5))."""
+"""Access rules and limits of OpenLDAP (slapd.access(5), slapd.conf(5), slapd-config(5))."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Tests of the rights of checks, and of the rules that give them."""
