@@ -30,11 +30,11 @@ COLUMNS = 80  # unless a terminal has another width
 )
 @format_option
 def doctor_command(config_file: Path, keepalived: Path | None, form: str, *, fix: bool) -> None:
-    """Try all of a configuration once, and say what is wrong and what mends it.
+    """Say what is wrong with a site, and what mends it.
 
-    It runs the configured checks a handful of times, as the agent does, and looks at this host: the
-    agent, its files, keepalived. What is wrong is listed in the order of importance, with the
-    command or LDIF that mends it. Only canaries are written to.
+    It tries all of a configuration once: the configured checks a handful of times, as the agent
+    does, and on this host the agent, its files and keepalived. What is wrong is listed in the order
+    of importance, with the command or LDIF that mends it. Only canaries are written to.
 
     \b
     Exit status: 0 nothing is wrong, 1 something should be mended,
@@ -46,17 +46,17 @@ def doctor_command(config_file: Path, keepalived: Path | None, form: str, *, fix
       ldaphealth doctor --fix > mend.sh
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.doctor_results import results_of
-    from ldaphealth.doctor.examinations import exit_status, problems_in_order
-    from ldaphealth.doctor.report import as_document, as_script, as_text
+    from ldaphealth.doctor.examinations import problems_in_order, status_of
+    from ldaphealth.doctor.report import fix_script, report_document, report_text
 
     if fix and form == "json":
         raise click.UsageError("--fix is for the text; the JSON has the steps of each problem")
     results = results_of(config_file, keepalived)
     problems = problems_in_order(results)
     if fix:
-        click.echo(as_script(problems))
+        click.echo(fix_script(problems))
     elif form == "json":
-        click.echo(json.dumps(as_document(results), indent=2))
+        click.echo(json.dumps(report_document(results), indent=2))
     else:
-        click.echo(as_text(results, shutil.get_terminal_size((COLUMNS, 24)).columns))
-    sys.exit(exit_status(problems))
+        click.echo(report_text(results, shutil.get_terminal_size((COLUMNS, 24)).columns))
+    sys.exit(status_of(problems))

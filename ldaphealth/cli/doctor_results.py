@@ -13,7 +13,7 @@ from ldaphealth.cli.config_check import wrong_files
 from ldaphealth.cli.progress import show_progress
 from ldaphealth.cli.targets import read_agent_config
 from ldaphealth.config import ConfigError
-from ldaphealth.doctor.examinations import Examination, Result, examine
+from ldaphealth.doctor.examinations import Examination, ExaminationResult, examine
 from ldaphealth.doctor.gathering import Sources, gather
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 
@@ -38,7 +38,7 @@ class DoctorProgress:
         return f"{servers} servers tried in {len(self._sessions)} sessions, {seconds:.0f} s"
 
 
-def results_of(config_file: Path, keepalived: Path | None) -> list[Result]:
+def results_of(config_file: Path, keepalived: Path | None) -> list[ExaminationResult]:
     """Return what is found; one examination alone if the configuration cannot be used."""
     try:
         settings = read_agent_config(config_file)
@@ -56,7 +56,7 @@ def results_of(config_file: Path, keepalived: Path | None) -> list[Result]:
     return examine(facts)
 
 
-def _unusable(config_file: Path, mistakes: Iterable[str]) -> Result:
+def _unusable(config_file: Path, mistakes: Iterable[str]) -> ExaminationResult:
     """Return the mistakes of the file as problems."""
     problems = tuple(
         Problem(
@@ -71,7 +71,7 @@ def _unusable(config_file: Path, mistakes: Iterable[str]) -> Result:
         for each in mistakes
     )
     examined = Examined(problems, str(config_file))
-    return Result(CONFIGURATION, examined)
+    return ExaminationResult(CONFIGURATION, examined)
 
 
 CONFIGURATION = Examination(

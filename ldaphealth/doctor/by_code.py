@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from ldaphealth.doctor.facts import ClusterFacts, Facts
+from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, joined
 from ldaphealth.doctor.steps import Place, steps_for
 from ldaphealth.model import Finding, Server, State
@@ -19,18 +19,18 @@ NO_ROW = "a check of another package reports it; its documentation has the meani
 
 def by_codes(
     *codes: str, applies: Callable[[ClusterFacts, Server], bool] = lambda *_: True
-) -> Callable[[Facts], Examined]:
+) -> Callable[[Gathered], Examined]:
     """Return the examination of the findings with these codes, on servers to which it applies."""
     return lambda facts: _examined(facts, lambda code: code in codes, applies)
 
 
-def by_other_codes(*codes: str) -> Callable[[Facts], Examined]:
+def by_other_codes(*codes: str) -> Callable[[Gathered], Examined]:
     """Return the examination of all findings with other codes than these."""
     return lambda facts: _examined(facts, lambda code: code not in codes, lambda *_: True)
 
 
 def _examined(
-    facts: Facts,
+    facts: Gathered,
     is_wanted: Callable[[str], bool],
     applies: Callable[[ClusterFacts, Server], bool],
 ) -> Examined:
@@ -53,6 +53,8 @@ def count(examined: int, total: int) -> str:
     """Return how many servers were examined, of those that there are."""
     if not total:
         return "no server uses it"
+    if not examined:
+        return f"not examined on any of {total} servers"
     return f"{examined} of {total} server{'' if total == 1 else 's'}"
 
 
@@ -65,7 +67,7 @@ def likewise(findings: list[Finding]) -> str:
 
 
 def problems_of(
-    facts: Facts, cluster: ClusterFacts, findings: Iterable[Finding]
+    facts: Gathered, cluster: ClusterFacts, findings: Iterable[Finding]
 ) -> Iterator[Problem]:
     """Yield one problem for each code among findings on a cluster, with all its servers."""
     servers = {each.id: each for each in cluster.cluster.servers}
@@ -88,7 +90,7 @@ def problems_of(
         )
 
 
-def place_of(facts: Facts, cluster: ClusterFacts, server: Server, finding: Finding) -> Place:
+def place_of(facts: Gathered, cluster: ClusterFacts, server: Server, finding: Finding) -> Place:
     """Return where a finding was made."""
     read = cluster.reads.get(server.id)
     return Place(

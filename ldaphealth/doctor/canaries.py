@@ -10,7 +10,7 @@ from typing import Any
 from ldaphealth.checks.canary import Purpose, canary_mark, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.doctor.by_code import by_codes, count, problems_of
-from ldaphealth.doctor.facts import ClusterFacts, Facts
+from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.own_canaries import canary_params
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.model import Finding, Role, State, Trust
@@ -25,7 +25,7 @@ NEXT = (
 )
 
 
-def examine_canaries(facts: Facts) -> Examined:
+def examine_canaries(facts: Gathered) -> Examined:
     """Return canaries of this agent that are missing, or are not its own."""
     examined = by_codes(*CODES)(facts)
     problems = list(examined.problems)
@@ -55,7 +55,7 @@ def _unsurveyed(cluster: ClusterFacts) -> Iterator[Finding]:
                 )
 
 
-def examine_other_balancers(facts: Facts) -> Examined:
+def examine_other_balancers(facts: Gathered) -> Examined:
     """Return other balancers that lack canaries, by the marks in the containers."""
     problems: list[Problem] = []
     agents: set[str] = set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ldaphealth.doctor.by_code import count
 from ldaphealth.doctor.clock import ClockReading
-from ldaphealth.doctor.facts import ClusterFacts, Facts
+from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.judging.quantile import median
 from ldaphealth.model import State
@@ -21,7 +21,7 @@ REMEDY = "correct the clock, and keep it by NTP: `chronyc tracking` shows whethe
 STEPS = ("chronyc tracking", "chronyc makestep")
 
 
-def examine_clocks(facts: Facts) -> Examined:
+def examine_clocks(facts: Gathered) -> Examined:
     """Compare the clocks of all servers with that of this host, and with one another."""
     problems: list[Problem] = []
     read = total = 0
@@ -31,7 +31,7 @@ def examine_clocks(facts: Facts) -> Examined:
         read, total = read + len(known), total + len(cluster.cluster.data_servers)
         widest = max([widest, *(each.uncertainty_seconds for each in known.values())])
         problems += _problems(cluster, known)
-    certainty = f", to {brief(widest)}" if read else ""
+    certainty = f", to {brief(widest)}" if read else ": no right to read cn=Time,cn=Monitor"
     return Examined(tuple(problems), count(read, total) + certainty)
 
 

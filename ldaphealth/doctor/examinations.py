@@ -10,7 +10,7 @@ from ldaphealth.doctor.by_code import by_codes, by_other_codes
 from ldaphealth.doctor.canaries import CODES as OF_CANARIES
 from ldaphealth.doctor.canaries import examine_canaries, examine_other_balancers
 from ldaphealth.doctor.clocks import examine_clocks
-from ldaphealth.doctor.facts import ClusterFacts, Facts
+from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.keepalived import examine_keepalived
 from ldaphealth.doctor.monitor import examine_monitor
 from ldaphealth.doctor.passwords import examine_clear_text
@@ -83,11 +83,11 @@ class Examination(Struct, frozen=True, kw_only=True):
     name: str
     title: str
     importance: Importance
-    examine: Callable[[Facts], Examined]
+    examine: Callable[[Gathered], Examined]
     means: str
 
 
-class Result(Struct, frozen=True):
+class ExaminationResult(Struct, frozen=True):
     """One examination with what it found, the most important problems first."""
 
     examination: Examination
@@ -98,7 +98,7 @@ def _uses_tls(_: ClusterFacts, server: Server) -> bool:
     return parse_uri(server.uri).is_tls or bool(server.tls.start_tls)
 
 
-def _examine_others(facts: Facts) -> Examined:
+def _examine_others(facts: Gathered) -> Examined:
     """Return the findings of no other examination, and which surveys were not run."""
     examined = by_other_codes(*ELSEWHERE)(facts)
     left_out = [
@@ -218,17 +218,19 @@ EXAMINATIONS: tuple[Examination, ...] = (
 )
 
 
-def examine(facts: Facts, examinations: Sequence[Examination] = EXAMINATIONS) -> list[Result]:
+def examine(
+    facts: Gathered, examinations: Sequence[Examination] = EXAMINATIONS
+) -> list[ExaminationResult]:
     """Return the result of each examination, in the order of the table."""
-    return [Result(each, each.examine(facts)) for each in examinations]
+    return [ExaminationResult(each, each.examine(facts)) for each in examinations]
 
 
-def problems_in_order(results: Sequence[Result]) -> list[Problem]:
+def problems_in_order(results: Sequence[ExaminationResult]) -> list[Problem]:
     """Return all problems: what breaks checks first, then in the order of the table."""
     found = [problem for each in results for problem in each.examined.problems]
     return sorted(found, key=lambda each: -each.importance.value)
 
 
-def exit_status(problems: Sequence[Problem]) -> int:
+def status_of(problems: Sequence[Problem]) -> int:
     """Return that of the most important problem, 0 without one."""
     return max((each.importance.value for each in problems), default=0)

@@ -86,7 +86,7 @@ class LocalAgent(Struct, frozen=True, kw_only=True):
     holders: Mapping[str, int] = {}
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Gathered(Struct, frozen=True, kw_only=True):
     """All that was gathered. `keepalived` is None without a file; then `no_keepalived` is why."""
 
     config_file: Path

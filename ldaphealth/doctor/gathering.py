@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ldaphealth.control.client import AgentError, NoAgentError, send_request
 from ldaphealth.control.requests import StatusRequest
-from ldaphealth.doctor.facts import Facts, LocalAgent
+from ldaphealth.doctor.facts import Gathered, LocalAgent
 from ldaphealth.doctor.host_files import host_files, lock_holder
 from ldaphealth.doctor.keepalived_conf import KeepalivedConf, read_conf
 from ldaphealth.doctor.trial import try_cluster
@@ -28,7 +28,7 @@ class Sources(Struct, frozen=True, kw_only=True):
     keepalived: Path | None = None
 
 
-def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Facts:
+def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Gathered:
     """Return the facts; OSError: the keepalived.conf that was named cannot be read.
 
     `note` gets the ID of each server that has answered. Nothing but canaries is written to.
@@ -41,7 +41,7 @@ def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Fa
         tried = pool.map(
             lambda each: try_cluster(each, note, agent_runs=agent.state == "answers"), clusters
         )
-        return Facts(
+        return Gathered(
             config_file=sources.config_file,
             agent_settings=settings.agent,
             clusters=tuple(tried),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ldaphealth.doctor.facts import Facts
+from ldaphealth.doctor.facts import Gathered
 from ldaphealth.doctor.keepalived_conf import DYNAMIC, KeepalivedConf, MiscCheck
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.doctor.steps import command
@@ -24,7 +24,7 @@ KILLED_WHY = (
 )
 
 
-def examine_keepalived(facts: Facts) -> Examined:
+def examine_keepalived(facts: Gathered) -> Examined:
     """Return what is wrong with the checks that run ldaphealth-check."""
     conf = facts.keepalived
     if conf is None:

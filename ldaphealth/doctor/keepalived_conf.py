@@ -109,7 +109,7 @@ def read_conf(path: Path, read: Read = read_text) -> KeepalivedConf:
     """
     problems: list[str] = []
     lines = list(islice(_lines(path, read, problems), MOST_LINES))
-    top = parse(lines)
+    top = parse_blocks(lines)
     blocks = list(_all_blocks(top))
     checks = [check for block in blocks if (check := _misc_check(block)) is not None]
     return KeepalivedConf(
@@ -160,7 +160,7 @@ def _numbered(path: Path, text: str) -> Iterator[Line]:
         yield str(path), number, line
 
 
-def parse(lines: list[Line]) -> Block:
+def parse_blocks(lines: list[Line]) -> Block:
     """Return the outermost block of these lines; braces without a partner are skipped."""
     top = block = Block()
     depth = 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ldaphealth.checks.monitor_access import BASE, monitor_rule
 from ldaphealth.doctor.by_code import count
-from ldaphealth.doctor.facts import ClusterFacts, Facts
+from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step, joined
 from ldaphealth.doctor.rights import missing_rights
 from ldaphealth.model import Server
@@ -30,7 +30,7 @@ olcAccess: {rule} by * none
 """
 
 
-def examine_monitor(facts: Facts) -> Examined:
+def examine_monitor(facts: Gathered) -> Examined:
     """Return the servers of OpenLDAP without a monitor database, or with one that is hidden."""
     problems: list[Problem] = []
     reading = total = 0

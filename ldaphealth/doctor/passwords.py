@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.doctor.by_code import count
-from ldaphealth.doctor.facts import Facts
+from ldaphealth.doctor.facts import Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 
 
-def examine_clear_text(facts: Facts) -> Examined:
+def examine_clear_text(facts: Gathered) -> Examined:
     """Return the clusters with servers that get a password in the clear."""
     clusters = [each.cluster for each in facts.clusters]
     problems = tuple(

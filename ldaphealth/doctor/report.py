@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ldaphealth.doctor.examinations import Result, exit_status, problems_in_order
+from ldaphealth.doctor.examinations import ExaminationResult, problems_in_order, status_of
 from ldaphealth.doctor.problem import Importance, Problem, Step
 from ldaphealth.doctor.steps import ADMINISTRATOR, command
 from ldaphealth.text.printable import printable
@@ -21,6 +21,7 @@ LEAST_WIDTH = 40
 INDENT = " " * 8
 SHELL_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 LONGEST_TEXT = 2000
+MOST_NAMES = 8
 BINDS = """\
 # SET THIS: how an administrator binds, of the data or of cn=config, by what a command changes.
 LDAP_ADMIN=${LDAP_ADMIN:--ZZ -x -D cn=admin,cn=config -W}"""
@@ -31,7 +32,7 @@ HEADING = """\
 # Read each part before you run it: the first ones are the most important."""
 
 
-def as_text(results: Sequence[Result], width: int) -> str:
+def report_text(results: Sequence[ExaminationResult], width: int) -> str:
     """Return the problems, one block each, and a line for each examination without one."""
     problems = problems_in_order(results)
     width = max(LEAST_WIDTH, width)
@@ -42,7 +43,7 @@ def as_text(results: Sequence[Result], width: int) -> str:
     return "\n".join([*lines, "", *_wrapped(_last_line(problems), "", "", width)]).lstrip("\n")
 
 
-def _covered(result: Result) -> str:
+def _covered(result: ExaminationResult) -> str:
     covered = result.examined.covered
     return covered if covered.startswith(("not ", "no ")) else f"{covered}: fine"
 
@@ -64,10 +65,8 @@ def _last_line(problems: Sequence[Problem]) -> str:
 
 
 def _block(problem: Problem, width: int) -> Iterator[str]:
-    where = ", ".join(printable(each, LONGEST_TEXT) for each in problem.where)
-    yield from _wrapped(
-        f"{problem.importance.words.upper()}: {problem.code}: {where}", "", "  ", width
-    )
+    heading = f"{problem.importance.words.upper()}: {problem.code}: {_listed(problem.where)}"
+    yield from _wrapped(heading, "", "  ", width)
     for name, text in (("what", problem.what), ("why", problem.why), ("do", problem.remedy)):
         if text:
             shown = printable(text, LONGEST_TEXT)
@@ -78,10 +77,10 @@ def _block(problem: Problem, width: int) -> Iterator[str]:
 
 def _step(step: Step, width: int) -> Iterator[str]:
     if step.kind == "command":
-        place = f"on {_places(step)}: " if step.on else ""
+        place = f"on {_listed(step.on)}: " if step.on else ""
         yield from _command(f"{place}$ {step.text}", INDENT, width)
         return
-    what = f"LDIF for {_places(step)}:" if step.kind == "ldif" else "in the configuration:"
+    what = f"LDIF for {_listed(step.on)}:" if step.kind == "ldif" else "in the configuration:"
     yield from _wrapped(what, INDENT, INDENT, width)
     for line in step.text.splitlines():
         yield from (f"{INDENT}  {part}" for part in _folded(line, width - len(INDENT) - 2))
@@ -99,8 +98,11 @@ def _folded(line: str, width: int) -> Iterator[str]:
     yield line
 
 
-def _places(step: Step) -> str:
-    return printable(", ".join(step.on), LONGEST_TEXT)
+def _listed(names: Sequence[str]) -> str:
+    """Return names for people: not all if they are many; JSON has them all."""
+    more = len(names) - MOST_NAMES
+    shown = ", ".join(printable(each, LONGEST_TEXT) for each in names[:MOST_NAMES])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
@@ -125,12 +127,12 @@ def _command(text: str, indent: str, width: int) -> Iterator[str]:
     yield begin + line
 
 
-def as_document(results: Sequence[Result]) -> Mapping[str, Any]:
+def report_document(results: Sequence[ExaminationResult]) -> Mapping[str, Any]:
     """Return the document for `--format json`."""
     problems = problems_in_order(results)
     by_problem = {id(each): it.examination for it in results for each in it.examined.problems}
     return {
-        "exit_status": exit_status(problems),
+        "exit_status": status_of(problems),
         "problems": [
             {
                 "examination": by_problem[id(each)].name,
@@ -157,27 +159,26 @@ def _needs_administrator(problems: Sequence[Problem]) -> bool:
     return any(each.kind == "ldif" or ADMINISTRATOR in each.text for each in steps)
 
 
-def as_script(problems: Sequence[Problem]) -> str:
+def fix_script(problems: Sequence[Problem]) -> str:
     """Return one script with the steps of all problems; what is for other hosts is a comment."""
     parts = [HEADING]
     if _needs_administrator(problems):
         parts.append(BINDS)
     for number, problem in enumerate(problems, 1):
-        where = ", ".join(printable(each, LONGEST_TEXT) for each in problem.where)
-        told = [
-            f"{number}. {problem.importance.words}: {problem.code}: {where}",
+        comments = [
+            f"{number}. {problem.importance.words}: {problem.code}: {_listed(problem.where)}",
             printable(problem.what, LONGEST_TEXT),
             printable(problem.remedy, LONGEST_TEXT),
         ]
-        comments = [line for each in told if each for line in _wrapped(each, "# ", "# ", 80)]
+        about = [line for each in comments if each for line in _wrapped(each, "# ", "# ", 80)]
         steps = [line for each in problem.steps for line in _script_lines(each)]
-        parts.append("\n".join([*comments, *steps]))
+        parts.append("\n".join([*about, *steps]))
     return "\n\n".join(parts)
 
 
 def _script_lines(step: Step) -> Iterator[str]:
     if step.kind == "command":
-        yield from [f"# on {_places(step)}: {step.text}"] if step.on else [step.text]
+        yield from [f"# on {_listed(step.on)}: {step.text}"] if step.on else [step.text]
     elif step.kind == "setting":
         yield from (f"# in the configuration: {line}" for line in step.text.splitlines())
     else:

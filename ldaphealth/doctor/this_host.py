@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ldaphealth.doctor.facts import Facts, LocalAgent
+from ldaphealth.doctor.facts import Gathered, LocalAgent
 from ldaphealth.doctor.host_files import HostFile
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.doctor.steps import UNIT, command
 from ldaphealth.files.own_directory import WRITABLE
 
 FOR_OTHERS = 0o007
+FOR_GROUP = 0o040
 NO_AGENT_WHY = (
     "without an agent nothing is remembered from one check to the next: no drain is kept up to "
     "date, no server is compared over time, and each check of keepalived probes by itself"
@@ -22,7 +23,7 @@ START = (
 )
 
 
-def examine_agent(facts: Facts) -> Examined:
+def examine_agent(facts: Gathered) -> Examined:
     """Return why no agent answers with the verdicts of this configuration."""
     agent = facts.agent
     socket = str(facts.agent_settings.socket_path)
@@ -36,7 +37,7 @@ def examine_agent(facts: Facts) -> Examined:
     return Examined(tuple(problems), f"it answers on {socket}")
 
 
-def _no_agent(facts: Facts, socket: str) -> Problem:
+def _no_agent(facts: Gathered, socket: str) -> Problem:
     breaks = facts.agent_settings.track_files
     steps = START if facts.config_file.is_absolute() else START[:1]
     return Problem(
@@ -61,7 +62,7 @@ def _no_answer(agent: LocalAgent, socket: str) -> Problem:
     )
 
 
-def _two_agents(facts: Facts) -> Iterator[Problem]:
+def _two_agents(facts: Gathered) -> Iterator[Problem]:
     """Yield a problem if another process than the agent that answers holds a directory."""
     agent, settings = facts.agent, facts.agent_settings
     holders = agent.holders
@@ -85,7 +86,7 @@ def _two_agents(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _other_servers(facts: Facts, socket: str) -> Iterator[Problem]:
+def _other_servers(facts: Gathered, socket: str) -> Iterator[Problem]:
     wanted = {server.id for each in facts.clusters for server in each.cluster.servers}
     if wanted == facts.agent.servers:
         return
@@ -106,11 +107,13 @@ def _other_servers(facts: Facts, socket: str) -> Iterator[Problem]:
     )
 
 
-def examine_files(facts: Facts) -> Examined:
+def examine_files(facts: Gathered) -> Examined:
     """Return files that others can change or read, of the wrong owner, or set aside as damaged."""
     found = [each for each in facts.files if each.exists or each.problem]
     owner = _agent_user(found)
     problems = [problem for each in found for problem in _of_file(each, owner)]
+    if owner is not None and facts.agent.state != "answers":
+        problems += [_not_for_agent(each, owner) for each in found if _is_hidden_from(each, owner)]
     return Examined(tuple(problems), f"{len(found)} files and directories")
 
 
@@ -158,6 +161,24 @@ def _of_file(each: HostFile, agent: HostFile | None) -> Iterator[Problem]:
             "take the permission away",
             (Step("command", command("chmod", "o-rwx", path)),),
         )
+
+
+def _is_hidden_from(each: HostFile, agent: HostFile) -> bool:
+    """Return whether the user of the agent can certainly not read a password or key."""
+    is_secret = each.use in ("password", "key") and not each.problem
+    return is_secret and agent.owner not in {0, each.owner} and not each.mode & FOR_GROUP
+
+
+def _not_for_agent(each: HostFile, agent: HostFile) -> Problem:
+    return _problem(
+        "unreadable",
+        each.path,
+        f"{agent.owner_name}, the user of the agent, cannot read it: it belongs to "
+        f"{each.owner_name}, and only that user may read it",
+        "the agent does not start, unless its unit passes the file with LoadCredential=",
+        "give it to the user of the agent, or pass it (docs/agent.md)",
+        (Step("command", command("chown", agent.owner_name, each.path)),),
+    )
 
 
 def _owner(each: HostFile, agent: HostFile) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from math import ceil, log10
 from msgspec import Struct
 
 from ldaphealth.doctor.by_code import count, problems_of
-from ldaphealth.doctor.facts import ClusterFacts, Facts
+from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.doctor.steps import LONGEST_DEADLINE_SECONDS
 from ldaphealth.model import CheckEffect, Finding, State
@@ -35,7 +35,7 @@ class SlowRounds(Struct, frozen=True, kw_only=True):
     rounds: int
 
 
-def examine_thresholds(facts: Facts) -> Examined:
+def examine_thresholds(facts: Gathered) -> Examined:
     """Return the thresholds that half of the rounds or more exceed, and deadlines that are near."""
     problems: list[Problem] = []
     for cluster in facts.clusters:

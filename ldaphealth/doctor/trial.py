@@ -9,6 +9,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -105,8 +106,8 @@ def _latency(
     checks = tuple(
         replace(
             each,
-            params=replace(each.params, min_operations=ROUNDS, quantile=0.5),
-            own_params={},
+            params=_on_few_rounds(each.params),
+            own_params={key: _on_few_rounds(own) for key, own in each.own_params.items()},
         )
         for each in cluster.checks
         if each.check.name == "latency"
@@ -116,6 +117,10 @@ def _latency(
         for observation in observations:
             recent.add(observation)
     return tuple(judge(replace(cluster, checks=checks), recent, one_shot=False))
+
+
+def _on_few_rounds(params: Any) -> Any:
+    return replace(params, min_operations=ROUNDS, quantile=0.5)
 
 
 def _clocks_by_writes(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.doctor.facts import ClusterFacts, Facts, LocalAgent
+from ldaphealth.doctor.facts import ClusterFacts, Gathered, LocalAgent
 from ldaphealth.model import Finding, Server, State, Trust
 from ldaphealth.settings import AgentSettings, Cluster, ConfiguredCheck
 
@@ -27,8 +27,8 @@ def cluster_of(servers: int, checks: Sequence[str] = ("connect", "bind", "unbind
     )
 
 
-def facts_of(*clusters: ClusterFacts, agent: LocalAgent | None = None) -> Facts:
-    return Facts(
+def facts_of(*clusters: ClusterFacts, agent: LocalAgent | None = None) -> Gathered:
+    return Gathered(
         config_file=Path("/etc/ldaphealth/ldaphealth.yaml"),
         agent_settings=AgentSettings(),
         clusters=clusters,
