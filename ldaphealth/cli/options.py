@@ -65,12 +65,12 @@ socket_option = click.option(
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the clusters and servers that complete a name; none without a valid file."""
-    from ldaphealth.cli.targets import load_config
+    from ldaphealth.config import ConfigError, load_without_files
 
     path = ctx.params.get("config_file") or Path(os.environ.get("LDAPHEALTH_CONFIG", CONFIG_FILE))
     try:
-        clusters = load_config(Path(path)).clusters
-    except click.ClickException:
+        clusters = load_without_files(Path(path)).clusters
+    except ConfigError:
         return []
     servers = [server.id for each in clusters.values() for server in each.servers]
     known = [*clusters] if param.name in ("cluster", "clusters") else servers

@@ -37,7 +37,7 @@ OF_RULES = {
 As root on each server, because cn=config is not replicated unless you set that up:
   ldaphealth setup --part rules > rules.ldif
   ldapmodify -Y EXTERNAL -H ldapi:/// -f rules.ldif
-Once only: a second time adds the rules again. The names of the databases, and their rules:
+A second time is refused: `Type or value exists`. The names of the databases, and their rules:
   ldapsearch -LLL -Q -Y EXTERNAL -H ldapi:/// -b cn=config '(olcDatabase=*)' olcSuffix olcAccess""",
     SLAPD_CONF: """\
 Into slapd.conf(5) of each server: in the section of the database that is named, before its own \
@@ -122,11 +122,12 @@ def _clusters(names: Iterable[str], config_file: Path) -> list[Cluster]:
 
 
 def _plan(cluster: Cluster, wishes: Wishes) -> Plan:
-    schemas = {Schema.ANY}
     if wishes.rules == DIRECTORY_389:
-        schemas.add(Schema.DIRECTORY_389)
-    elif wishes.has_policy or uses_policy(cluster):
-        schemas.add(Schema.PPOLICY)
+        schemas = {Schema.ANY, Schema.DIRECTORY_389}
+    else:
+        schemas = {Schema.ANY, Schema.OPENLDAP}
+        if wishes.has_policy or uses_policy(cluster):
+            schemas.add(Schema.PPOLICY)
     return plan(
         cluster,
         schemas=frozenset(schemas),

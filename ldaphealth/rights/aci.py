@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from ldaphealth.ldap.search_filter import assertion, both
 from ldaphealth.rights.right import (
     ANONYMOUS,
     ENTRY,
@@ -19,7 +21,6 @@ from ldaphealth.rights.right import (
 from ldaphealth.rights.slapd_rules import EXTERNAL_DN
 from ldaphealth.text.ldif import ldif_modification
 
-SCOPES = {"base": "base", "one": "onelevel", "sub": "subtree", "subordinate": "subordinate"}
 ALLOWED = {
     AccessLevel.AUTH: "",  # a bind needs no right
     AccessLevel.COMPARE: "compare",
@@ -42,19 +43,29 @@ def acis_for(rights: Iterable[Right]) -> list[str]:
 
 
 def aci(right: Right) -> str:
-    """Return one ACI."""
+    """Return one ACI.
+
+    It has no scope: that of a target is its subtree. A right to one entry is bounded by a filter on
+    the DN of the entry (`entrydn`). One to its children is given to all entries below it.
+    """
     parts = [
-        f'(target="ldap:///{right.base}")',
-        f'(targetscope="{SCOPES[right.scope]}")',
+        f'(target="ldap:///{_in_url(right.base)}")',
         f'(targetattr="{" || ".join(right.attributes)}")',
     ]
-    if right.filter:
-        parts.append(f'(targetfilter="{right.filter}")')
+    if wanted := _filter(right):
+        parts.append(f'(targetfilter="{wanted}")')
     allowed = ALLOWED[right.access]
     return (
         f'{"".join(parts)}(version 3.0; acl "ldaphealth: {right.access.name.lower()}"; '
         f'allow ({allowed}) userdn="ldap:///{_who(right.account)}";)'
     )
+
+
+def _filter(right: Right) -> str:
+    """Return the filter for the entries of a right, "" for all in the subtree."""
+    entry = assertion("entrydn", right.base)
+    bound = {"base": entry, "sub": ""}.get(right.scope, f"(!{entry})")
+    return both(right.filter, bound) if right.filter and bound else right.filter or bound
 
 
 def as_ldif(suffix: str, acis: Iterable[str]) -> Iterator[str]:
@@ -65,7 +76,12 @@ def as_ldif(suffix: str, acis: Iterable[str]) -> Iterator[str]:
 def _who(account: str) -> str:
     if account == ANONYMOUS:
         return "anyone"
-    return EXTERNAL_DN if account == EXTERNAL else account
+    return _in_url(EXTERNAL_DN if account == EXTERNAL else account)
+
+
+def _in_url(dn: str) -> str:
+    """Return a DN as it stands in an LDAP URL (RFC 4516 2.1), within quotes."""
+    return quote(dn, safe="=,+ ")
 
 
 def _shown(right: Right) -> Right:

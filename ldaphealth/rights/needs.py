@@ -57,7 +57,8 @@ class OneServer(Struct, frozen=True, kw_only=True):
 def rights(cluster: Cluster, configured: ConfiguredCheck) -> list[Right]:
     """Return the rights that a check needs on the servers of its cluster, none if not known.
 
-    A check of another package has a kind that is not in NEEDS.
+    A check of another package has a kind that is not in NEEDS. The root DSE is left out: it is
+    readable by default, and in no database.
     """
     found = NEEDS.get(configured.check.name)
     if found is None:
@@ -67,7 +68,7 @@ def rights(cluster: Cluster, configured: ConfiguredCheck) -> list[Right]:
         for server in cluster.servers_of(configured)
         for right in found(configured.params_of(server), _one_server(server, configured))
     )
-    return [*dict.fromkeys(every)]
+    return [*dict.fromkeys(each for each in every if each.base or each.scope != "base")]
 
 
 def _one_server(server: Server, configured: ConfiguredCheck) -> OneServer:
@@ -208,7 +209,7 @@ def _login(params: Any, one: OneServer) -> Iterator[Right]:
 
 def _context_csn(account: str, *bases: str) -> Iterator[Right]:
     for base in bases:
-        for dn in (base, f"{SUBENTRY},{base}"):
+        for dn in (base, f"{SUBENTRY},{base}" if base else SUBENTRY):
             yield from found_by(account, dn, "base", attributes=(CONTEXT_CSN,))
 
 

@@ -21,6 +21,11 @@ LIMITS: Mapping[str, Callable[[Any], int | None]] = {
     "content": lambda _: None,
     "traffic": lambda _: None,
 }
+# These read contextCSN, entryCSN, cn=Monitor or cn=accesslog.
+OF_OPENLDAP = frozenset(
+    {"replication", "consumer", "entry_count", "resources", "counters", "monitor", "content"}
+    | {"traffic"}
+)
 # A check of these kinds with an account of its own tries what that account may do by the rules of
 # the site: those are not changed for it.
 AS_OTHERS = frozenset({"search", "compare", "login"})
@@ -30,6 +35,7 @@ NOTES = {
     "names to the rule with entryUUID",
     "user": "the user reads as the rules of the site let users read: nothing is added for it",
     "other": "it runs as {}, and tries what that account may do: nothing is added for it",
+    "OpenLDAP": "it reads what OpenLDAP alone has",
     "unknown": "it is of another package, which says what it needs",
     "no file": "the file of the workload was not read",
     "external": "the DN of the account is known to the server only: set --account",
@@ -56,11 +62,15 @@ class Plan(Struct, frozen=True, kw_only=True):
 def plan(cluster: Cluster, *, schemas: frozenset[Schema], with_others: bool, account: str) -> Plan:
     """Return the rights of all checks of a cluster, on servers that have these schemas.
 
+    Without Schema.OPENLDAP those of checks that work with OpenLDAP alone are left out.
     `with_others`: also those of accounts that are not for ldaphealth. `account` is the DN of
     EXTERNAL, "" if it is not known.
     """
     needed: dict[Right, list[str]] = {}
+    is_openldap = Schema.OPENLDAP in schemas
     for configured in cluster.checks:
+        if configured.check.name in OF_OPENLDAP and not is_openldap:
+            continue
         own = {account_named(each.credentials) for each in cluster.servers_of(configured)}
         is_free = with_others or configured.check.name not in AS_OTHERS
         for each in rights(cluster, configured):
@@ -77,7 +87,11 @@ def plan(cluster: Cluster, *, schemas: frozenset[Schema], with_others: bool, acc
         )
         for context, of in contexts.items()
     ]
-    return Plan(parts=(*parts,), notes=(*_notes(cluster, [*needed], with_others=with_others),))
+    notes = [*_notes(cluster, [*needed], with_others=with_others)]
+    if not is_openldap:
+        left_out = [each.name for each in cluster.checks if each.check.name in OF_OPENLDAP]
+        notes += [f"{name}: {NOTES['OpenLDAP']}" for name in left_out]
+    return Plan(parts=(*parts,), notes=(*notes,))
 
 
 def uses_policy(cluster: Cluster) -> bool:

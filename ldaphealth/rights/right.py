@@ -37,6 +37,7 @@ class Schema(StrEnum):
     """What a server must have so that it knows the attributes of a right."""
 
     ANY = ""
+    OPENLDAP = "OpenLDAP"
     PPOLICY = "slapo-ppolicy(5)"
     DIRECTORY_389 = "389 Directory Server"
 

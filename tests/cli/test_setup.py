@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -117,6 +118,23 @@ def test_another_object_class_replaces_the_one_that_is_system_only(config: Path)
 
     assert "objectClass: device" in text
     assert "applicationProcess" not in text
+
+
+def test_the_names_of_clusters_are_completed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LDAPHEALTH_CONFIG", str(config))
+    context = click.Context(setup_command)
+    (argument,) = (each for each in setup_command.params if each.name == "clusters")
+
+    assert [each.value for each in argument.shell_complete(context, "t")] == ["two"]
+
+
+def test_an_external_account_is_a_placeholder_unless_it_is_given(config: Path) -> None:
+    text = config.read_text()
+    config.write_text(text.replace("probe: {", "probe: {method: external}\n  old: {"))
+    dn = "uid=0,cn=external,cn=auth"
+
+    assert 'by dn.exact="cn=SET THIS to what' in run(config, "--part", "rules").output
+    assert f'by dn.exact="{dn}" read' in run(config, "--part", "rules", "--account", dn).output
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pyasn1.codec.ber.encoder import encode as encode_with_pyasn1
 
 from demo.node import Node
 from demo.tree import CHECK_DN, CHECK_PASSWORD, SUFFIX
-from ldaphealth.ldap.search_filter import MAX_DEPTH, assertion, both, encode
+from ldaphealth.ldap.search_filter import MAX_DEPTH, assertion, attributes_of, both, encode
 from tests.ldap.opening import CHECK, bound
 
 BAD_FILTER = 249  # exit status of ldapsearch, LDAP_FILTER_ERROR in one octet
@@ -163,3 +163,27 @@ def test_two_filters_are_combined(first: str, second: str) -> None:
     bare = first.removeprefix("(").removesuffix(")") if first.startswith("(cn") else first
 
     assert encode(both(bare, second)) == encode(f"(&{first}{second})")
+
+
+@pytest.mark.parametrize(
+    ("filter_text", "attributes"),
+    [
+        ("uid=a", ("uid",)),
+        ("(&(cn=a b)(|(CN=*)(!(sn>=c))))", ("cn", "sn")),
+        ("( & ( cn;lang-de=a ) (uid~=b)(o<=c))", ("cn", "uid", "o")),
+        ("(cn:dn:caseExactMatch:=a)", ("cn",)),
+        ("(:caseExactMatch:=a)", ()),
+        ("(2.5.4.3=\\28sn=a\\29)", ("2.5.4.3",)),
+        ("(cn=sn=a)", ("cn",)),
+        ("(&)", ()),
+    ],
+)
+def test_the_attributes_of_a_filter(filter_text: str, attributes: tuple[str, ...]) -> None:
+    assert attributes_of(filter_text) == attributes
+
+
+@given(FILTERS)
+def test_the_attributes_of_a_filter_are_sent(filter_text: str) -> None:
+    encoded = encode(filter_text)
+
+    assert all(each.encode() in encoded for each in attributes_of(filter_text))

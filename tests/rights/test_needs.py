@@ -158,6 +158,15 @@ def test_the_rules_of_one_check(case: str, tmp_path: Path) -> None:
     assert rules_for(needed(configured(tmp_path, checks), name), schemas) == [*expected]
 
 
+def test_without_a_suffix_there_is_no_rule_for_the_root_dse(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text('clusters: {c: {servers: {a: "ldap://192.0.2.1"}}}')
+    cluster = load_without_files(path).clusters["c"]
+    found = [rule for each in cluster.checks for rule in rules_for(rights(cluster, each))]
+
+    assert not [each for each in found if 'dn.base=""' in each or ',"' in each]
+
+
 def test_every_built_in_check_is_in_the_table() -> None:
     assert {*NEEDS} == {*BUILT_IN}
 
@@ -185,18 +194,19 @@ def test_an_aci_names_no_attribute_that_389_does_not_know(tmp_path: Path) -> Non
     checks = 'search: {filter: "(uid=u)", scope: one}, write: {container: "ou=c,dc=x"}'
     cluster = configured(tmp_path, checks)
     found = acis_for([*needed(cluster, "search"), *needed(cluster, "replication")])
-    of_search = [each for each in found if "targetfilter" in each]
+    of_search = [each for each in found if 'target="ldap:///dc=x"' in each]
 
-    assert of_search == [
+    below = "(&(uid=u)(!(entrydn=dc=x)))"
+    assert of_search[:2] == [
         (
-            '(target="ldap:///dc=x")(targetscope="onelevel")(targetattr="objectClass")'
-            '(targetfilter="(uid=u)")(version 3.0; acl "ldaphealth: read"; '
+            '(target="ldap:///dc=x")(targetattr="objectClass")(targetfilter="(entrydn=dc=x)")'
+            '(version 3.0; acl "ldaphealth: read"; '
             f'allow (read, search, compare) userdn="ldap:///{DN}";)'
         ),
         (
-            '(target="ldap:///dc=x")(targetscope="onelevel")(targetattr="uid")'
-            '(targetfilter="(uid=u)")(version 3.0; acl "ldaphealth: search"; '
-            f'allow (search, compare) userdn="ldap:///{DN}";)'
+            f'(target="ldap:///dc=x")(targetattr="objectClass")(targetfilter="{below}")'
+            '(version 3.0; acl "ldaphealth: read"; '
+            f'allow (read, search, compare) userdn="ldap:///{DN}";)'
         ),
     ]
     assert not any("contextCSN" in each or "pwd" in each for each in found)
