@@ -63,7 +63,7 @@ def _unusable(config_file: Path, mistakes: Iterable[str]) -> ExaminationResult:
             importance=Importance.UNUSABLE,
             code="configuration.mistake",
             where=(str(config_file),),
-            what=each,
+            what=each.removeprefix(f"{config_file}: "),
             why="no check can run with this file",
             remedy="correct it; `ldaphealth config check` lists what is wrong",
             steps=tuple(Step("command", found[1]) for found in CHMOD.finditer(each)),

@@ -67,13 +67,20 @@ def likewise(findings: list[Finding]) -> str:
 
 
 def problems_of(
-    facts: Gathered, cluster: ClusterFacts, findings: Iterable[Finding]
+    facts: Gathered, cluster: ClusterFacts, findings: Iterable[Finding], name: str = ""
 ) -> Iterator[Problem]:
-    """Yield one problem for each code among findings on a cluster, with all its servers."""
+    """Yield one problem for each code among findings on a cluster, with all its servers.
+
+    `name`: all checks with a code are one problem under this name, as those that share an entry.
+    """
     servers = {each.id: each for each in cluster.cluster.servers}
-    ordered = sorted(findings, key=lambda each: each.reason)
-    for code, group in groupby(ordered, key=lambda each: each.reason):
+
+    def code_of(finding: Finding) -> str:
+        return f"{name}.{finding.code}" if name else finding.reason
+
+    for code, group in groupby(sorted(findings, key=code_of), key=code_of):
         same = sorted(group, key=lambda each: -each.state.severity)
+        checks = frozenset(each.check for each in same)
         row = row_of(code)
         yield Problem(
             importance=max((importance_of(each) for each in same), key=lambda each: each.value),
@@ -85,12 +92,18 @@ def problems_of(
             steps=joined(
                 step
                 for each in same
-                for step in steps_for(place_of(facts, cluster, servers[each.server], each))
+                for step in steps_for(place_of(facts, cluster, servers[each.server], each, checks))
             ),
         )
 
 
-def place_of(facts: Gathered, cluster: ClusterFacts, server: Server, finding: Finding) -> Place:
+def place_of(
+    facts: Gathered,
+    cluster: ClusterFacts,
+    server: Server,
+    finding: Finding,
+    checks: frozenset[str],
+) -> Place:
     """Return where a finding was made."""
     read = cluster.reads.get(server.id)
     return Place(
@@ -98,6 +111,7 @@ def place_of(facts: Gathered, cluster: ClusterFacts, server: Server, finding: Fi
         server=server,
         cluster=cluster.cluster,
         config_file=facts.config_file,
+        checks=checks,
         is_openldap=read is None or read.is_openldap,
         lists_canaries=read is None or bool(read.marks),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ldaphealth.checks.canary import Purpose, canary_mark, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
-from ldaphealth.doctor.by_code import by_codes, count, problems_of
+from ldaphealth.doctor.by_code import count, problems_of
 from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.own_canaries import canary_params
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
@@ -27,13 +27,13 @@ NEXT = (
 
 def examine_canaries(facts: Gathered) -> Examined:
     """Return canaries of this agent that are missing, or are not its own."""
-    examined = by_codes(*CODES)(facts)
-    problems = list(examined.problems)
+    problems: list[Problem] = []
     clusters = [each for each in facts.clusters if canary_params(each.cluster)]
-    for cluster in clusters:
-        known = {each.code for each in cluster.findings if each.check == "propagation"}
-        if not known & set(CODES):
-            problems += problems_of(facts, cluster, _unsurveyed(cluster))
+    for cluster in facts.clusters:
+        seen = [each for each in cluster.findings if each.code in CODES]
+        if not any(each.check == "propagation" for each in seen):
+            seen += _unsurveyed(cluster)
+        problems += problems_of(facts, cluster, seen, "canaries")
     servers = sum(len(each.cluster.data_servers) for each in clusters)
     reached = sum(len(each.reads) for each in clusters)
     return Examined(tuple(problems), count(min(reached, servers), servers))

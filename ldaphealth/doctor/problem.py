@@ -18,16 +18,15 @@ class Importance(Enum):
     BREAKS = 2
     UNUSABLE = 3
 
-    @property
-    def words(self) -> str:
-        """Return it for people."""
-        return IMPORTANCE_WORDS[self]
+    def words(self, count: int = 1) -> str:
+        """Return what so many problems do, for people."""
+        return IMPORTANCE_WORDS[self][count != 1]
 
 
-IMPORTANCE_WORDS = {
-    Importance.MEND: "should be mended",
-    Importance.BREAKS: "breaks checks",
-    Importance.UNUSABLE: "the configuration cannot be used",
+IMPORTANCE_WORDS = {  # of one problem, and of several
+    Importance.MEND: ("should be mended", "should be mended"),
+    Importance.BREAKS: ("breaks checks", "break checks"),
+    Importance.UNUSABLE: ("makes the configuration unusable", "make the configuration unusable"),
 }
 
 

@@ -40,7 +40,8 @@ def report_text(results: Sequence[ExaminationResult], width: int) -> str:
     for each in results:
         if not each.examined.problems:
             lines += _wrapped(f"{each.examination.title}: {_covered(each)}", "", "  ", width)
-    return "\n".join([*lines, "", *_wrapped(_last_line(problems), "", "", width)]).lstrip("\n")
+    between = [""] if lines and lines[-1] else []
+    return "\n".join([*lines, *between, *_wrapped(_last_line(problems), "", "", width)])
 
 
 def _covered(result: ExaminationResult) -> str:
@@ -51,11 +52,9 @@ def _covered(result: ExaminationResult) -> str:
 def _last_line(problems: Sequence[Problem]) -> str:
     if not problems:
         return "Nothing is wrong."
-    counts = [
-        f"{sum(each.importance is level for each in problems)} {level.words}"
-        for level in sorted(Importance, key=lambda level: -level.value)
-        if any(each.importance is level for each in problems)
-    ]
+    levels = sorted(Importance, key=lambda level: -level.value)
+    found = {each: sum(it.importance is each for it in problems) for each in levels}
+    counts = [f"{count} {each.words(count)}" for each, count in found.items() if count]
     total = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}: {', '.join(counts)}."
     if any(each.steps for each in problems):
         total += " `ldaphealth doctor --fix` prints the commands and LDIF that mend them."
@@ -65,7 +64,7 @@ def _last_line(problems: Sequence[Problem]) -> str:
 
 
 def _block(problem: Problem, width: int) -> Iterator[str]:
-    heading = f"{problem.importance.words.upper()}: {problem.code}: {_listed(problem.where)}"
+    heading = f"{problem.importance.words().upper()}: {problem.code}: {_listed(problem.where)}"
     yield from _wrapped(heading, "", "  ", width)
     for name, text in (("what", problem.what), ("why", problem.why), ("do", problem.remedy)):
         if text:
@@ -89,10 +88,10 @@ def _step(step: Step, width: int) -> Iterator[str]:
 def _folded(line: str, width: int) -> Iterator[str]:
     """Yield a line of LDIF in parts, as RFC 2849 folds it: each that follows begins with a space.
 
-    It is broken after a space where there is one, for people.
+    It is broken after a space or a comma where there is one, for people.
     """
     while len(line) > width:
-        at = line.rfind(" ", 2, width) + 1 or width
+        at = max(line.rfind(each, 2, width) for each in " ,") + 1 or width
         yield line[:at]
         line = f" {line[at:]}"
     yield line
@@ -166,7 +165,7 @@ def fix_script(problems: Sequence[Problem]) -> str:
         parts.append(BINDS)
     for number, problem in enumerate(problems, 1):
         comments = [
-            f"{number}. {problem.importance.words}: {problem.code}: {_listed(problem.where)}",
+            f"{number}. {problem.importance.words()}: {problem.code}: {_listed(problem.where)}",
             printable(problem.what, LONGEST_TEXT),
             printable(problem.remedy, LONGEST_TEXT),
         ]

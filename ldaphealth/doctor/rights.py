@@ -25,7 +25,9 @@ def missing_rights(cluster: Cluster, checks: Container[str], context: str = "") 
     `context`: only that of the database with this naming context.
     """
     alone = replace(cluster, checks=tuple(each for each in cluster.checks if each.name in checks))
-    schemas = {Schema.ANY} | ({Schema.PPOLICY} if uses_policy(cluster) else set())
+    schemas = {Schema.ANY, Schema.OPENLDAP}
+    if uses_policy(cluster):
+        schemas.add(Schema.PPOLICY)
     planned = plan(alone, schemas=frozenset(schemas), with_others=False, account="")
     for part in planned.parts:
         if not context or part.context == context:
@@ -34,7 +36,7 @@ def missing_rights(cluster: Cluster, checks: Container[str], context: str = "") 
 
 def _lines(part: Part) -> Iterator[str]:
     name = NAMES[part.context == MONITOR]
-    yield f"# The database of {part.context}; SET THIS: its name, which this shows:"
-    yield f"# {LISTED}"
+    yield "# SET THIS: the name of the database, which this shows:"
+    yield f"#   {LISTED}"
     limits = [limit(account, size) for account, size in part.limits.items()]
     yield from as_config(name, rules_for(part.rights, Schema), limits)

@@ -27,13 +27,15 @@ ADMINISTRATOR = "$LDAP_ADMIN"  # in a command: the options with which an adminis
 class Place(Struct, frozen=True, kw_only=True):
     """Where a finding was made: the server, its cluster, and the file that configures both.
 
-    `lists_canaries`: the account may list them, so that one which is not seen is missing.
+    `checks` are those with the same problem. `lists_canaries`: the account may list them, so that
+    one which is not seen is missing.
     """
 
     finding: Finding
     server: Server
     cluster: Cluster
     config_file: Path
+    checks: frozenset[str]
     is_openldap: bool = True
     lists_canaries: bool = True
 
@@ -138,7 +140,7 @@ def _give_rights(place: Place) -> Iterator[Step]:
         words = ("ldaphealth", "setup", place.cluster.name, "--for", "389", "--part", "rules")
         yield Step("command", command(*words, "--config", place.config_file))
         return
-    for ldif in missing_rights(place.cluster, {place.finding.check}):
+    for ldif in missing_rights(place.cluster, place.checks):
         yield Step("ldif", ldif, (place.server.uri,))
 
 

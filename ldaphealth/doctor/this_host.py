@@ -114,7 +114,7 @@ def examine_files(facts: Gathered) -> Examined:
     problems = [problem for each in found for problem in _of_file(each, owner)]
     if owner is not None and facts.agent.state != "answers":
         problems += [_not_for_agent(each, owner) for each in found if _is_hidden_from(each, owner)]
-    return Examined(tuple(problems), f"{len(found)} files and directories")
+    return Examined(tuple(problems), f"files and directories: {len(found)}")
 
 
 def _agent_user(found: list[HostFile]) -> HostFile | None:

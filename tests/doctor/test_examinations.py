@@ -50,7 +50,7 @@ def test_what_breaks_checks_comes_first_and_then_the_order_of_the_table() -> Non
         "connect.certificate",
         "bind.invalidCredentials",
         "search.noSuchObject",
-        "write.no_canary",
+        "canaries.no_canary",
         "replication.behind",
         "bind.password_expires",
         "certificate.expires",

@@ -118,7 +118,7 @@ def test_the_rights_that_are_missing_are_those_of_the_ldif(strict: Cluster, tmp_
 
     assert only(found) == {
         "search.noSuchObject",
-        "write.no_canary",
+        "canaries.no_canary",
         "replication.noSuchObject",
         "monitor.no_access",
     }
@@ -182,7 +182,7 @@ def test_a_password_that_expired_is_named_and_no_account_is_locked(tmp_path: Pat
 def test_missing_canaries_are_made_by_the_command(cluster: Cluster, tmp_path: Path) -> None:
     config = configure(tmp_path, cluster, checks=(SEARCH, WRITE))
     found = doctor(config)
-    (command,) = found.steps("write.no_canary")
+    (command,) = found.steps("canaries.no_canary")
     path = f"{PROGRAM.parent}:{os.environ['PATH']}"
     try:
         subprocess.run(
@@ -194,8 +194,8 @@ def test_missing_canaries_are_made_by_the_command(cluster: Cluster, tmp_path: Pa
         for node in cluster.nodes:
             cluster.nodes[0].root.delete(f"cn=doctor c/{node.name},{CANARIES}")
 
-    assert (found.exit_status, found.where("write.no_canary")) == (2, ALL)
-    assert found.steps("write.no_canary", "ldif") == []
+    assert (found.exit_status, found.where("canaries.no_canary")) == (2, ALL)
+    assert found.steps("canaries.no_canary", "ldif") == []
     assert only(after) == set()
     assert "ms" in after.covered["clocks"]  # by the entryCSN of the writes
 
@@ -206,7 +206,7 @@ def test_missing_canaries_of_propagation_are_found(cluster: Cluster, tmp_path: P
 
     found = doctor(configure(tmp_path, cluster, checks=(WRITE, propagation)))
 
-    assert only(found) == {"propagation.no_canary"}
+    assert only(found) == {"canaries.no_canary"}
     assert found.exit_status == 2
 
 
