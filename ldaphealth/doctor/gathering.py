@@ -17,6 +17,7 @@ from ldaphealth.doctor.trial import try_cluster
 from ldaphealth.settings import AgentSettings, Settings
 
 KEEPALIVED = Path("/etc/keepalived/keepalived.conf")
+MOST_AT_ONCE = 8  # clusters
 ANSWER_SECONDS = 5.0  # of the control socket
 
 
@@ -37,7 +38,7 @@ def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Ga
     conf, no_conf = _keepalived(sources.keepalived)
     agent = local_agent(settings.agent)
     clusters = [*settings.clusters.values()]
-    with ThreadPoolExecutor(max(1, len(clusters)), "cluster") as pool:
+    with ThreadPoolExecutor(max(1, min(MOST_AT_ONCE, len(clusters))), "cluster") as pool:
         tried = pool.map(
             lambda each: try_cluster(each, note, agent_runs=agent.state == "answers"), clusters
         )

@@ -63,15 +63,15 @@ def _no_answer(agent: LocalAgent, socket: str) -> Problem:
 
 
 def _two_agents(facts: Gathered) -> Iterator[Problem]:
-    """Yield a problem if another process than the agent that answers holds a directory."""
+    """Yield a problem if another process than the agent of the socket holds a directory.
+
+    That agent holds the runtime directory, unless the socket shows that there is none.
+    """
     agent, settings = facts.agent, facts.agent_settings
-    holders = agent.holders
-    if agent.state == "answers":
-        own = holders.get(str(settings.runtime_directory))
-        others = {each: held for each, held in holders.items() if own and held != own}
-    else:
-        others = dict(holders)
-    for directory, process in others.items():
+    own = None if agent.state == "none" else agent.holders.get(str(settings.runtime_directory))
+    for directory, process in agent.holders.items():
+        if process == own or (own is None and agent.state != "none"):
+            continue
         yield Problem(
             importance=Importance.BREAKS,
             code="agent.two",

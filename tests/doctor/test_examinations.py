@@ -18,10 +18,10 @@ from ldaphealth.doctor.keepalived_conf import KeepalivedConf, MiscCheck
 from ldaphealth.doctor.problem import Importance
 from ldaphealth.doctor.steps import STEPS
 from ldaphealth.doctor.thresholds import rounded_up
-from ldaphealth.model import Finding, State
+from ldaphealth.model import BindMethod, Credentials, Finding, Secret, State, Tls
 from ldaphealth.reason_codes import REASON_CODES, ROWS
 from ldaphealth.text.result_words import is_result_code
-from tests.doctor.facts_of import cluster_of, facts_of, finding
+from tests.doctor.facts_of import cluster_of, facts_of, finding, server
 
 
 def codes(*findings: Finding) -> list[str]:
@@ -199,6 +199,8 @@ SERVERS = frozenset({"c/ldap1"})
         (LocalAgent(state="none"), "agent.not_running", Importance.MEND),
         (LocalAgent(state="none", holders={STATE: 6}), "agent.two", Importance.BREAKS),
         (LocalAgent(state="unknown", detail="no right"), "agent.no_answer", Importance.MEND),
+        (LocalAgent(state="unknown", holders={RUN: 5}), "agent.no_answer", Importance.MEND),
+        (LocalAgent(state="unknown", holders={STATE: 5}), "agent.no_answer", Importance.MEND),
         (LocalAgent(state="answers"), "agent.other_configuration", Importance.BREAKS),
         (
             LocalAgent(state="answers", servers=SERVERS | {"c/old"}),
@@ -222,3 +224,36 @@ def test_the_agent(agent: LocalAgent, code: str | None, importance: Importance |
 )
 def test_a_threshold_is_a_number_that_people_choose(number: float, rounded: float) -> None:
     assert rounded_up(number) == pytest.approx(rounded)
+
+
+@pytest.mark.parametrize(
+    ("uri", "start_tls", "codes"),
+    [
+        ("ldap://ldap1.test", None, ["cleartext.password"]),
+        ("ldap://ldap1.test", True, []),
+        ("ldap://ldap1.test", False, []),
+        ("ldaps://ldap1.test", None, []),
+        ("ldap://localhost", None, []),
+    ],
+)
+def test_a_password_in_the_clear(uri: str, start_tls: bool | None, codes: list[str]) -> None:
+    own = replace(
+        server(1, uri),
+        credentials=Credentials(BindMethod.SIMPLE, "cn=x", Secret("secret")),
+        tls=Tls(start_tls=start_tls),
+    )
+    facts = facts_of(ClusterFacts(cluster=replace(cluster_of(1), servers=(own,))))
+
+    found = problems_in_order(examine(facts))
+
+    assert [each.code for each in found] == codes
+    assert [each.what for each in found] == ["a password goes to ldap1 in the clear"] * len(codes)
+
+
+def test_the_tokens_of_an_agent_that_runs_are_left_alone() -> None:
+    cluster = ClusterFacts(cluster=cluster_of(1), not_surveyed={"propagation": "an agent runs"})
+
+    shown = {each.examination.name: each.examined for each in examine(facts_of(cluster))}
+
+    assert shown["findings"].covered.endswith("propagation was not run: an agent runs")
+    assert shown["findings"].problems == ()
