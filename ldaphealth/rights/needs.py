@@ -63,11 +63,12 @@ def rights(cluster: Cluster, configured: ConfiguredCheck) -> list[Right]:
     found = NEEDS.get(configured.check.name)
     if found is None:
         return []
-    every = (
-        right
-        for server in cluster.servers_of(configured)
-        for right in found(configured.params_of(server), _one_server(server, configured))
-    )
+    every: list[Right] = []
+    for server in cluster.servers_of(configured):
+        other = configured.credentials_on(server)
+        if other is not None and other.method is BindMethod.SIMPLE:
+            every.append(_to_bind(other.dn))
+        every += found(configured.params_of(server), _one_server(server, configured))
     return [*dict.fromkeys(each for each in every if each.base or each.scope != "base")]
 
 
@@ -125,13 +126,17 @@ def _bind(params: Any, one: OneServer) -> Iterator[Right]:
 
 def _password(dn: str, policy: str) -> Iterator[Right]:
     """Yield the right of anyone to bind, and that of the account to see when it expires."""
-    yield Right(account=ANONYMOUS, base=dn, attributes=(PASSWORD,), access=AccessLevel.AUTH)
+    yield _to_bind(dn)
     reads = [(dn, (CHANGED, POLICY), Schema.PPOLICY), (dn, (EXPIRES_389,), Schema.DIRECTORY_389)]
     if policy:
         reads.append((policy, (MAX_AGE,), Schema.PPOLICY))
     for base, attributes, schema in reads:
         for each in found_by(dn, base, "base", attributes=attributes):
             yield replace(each, schema=schema)
+
+
+def _to_bind(dn: str) -> Right:
+    return Right(account=ANONYMOUS, base=dn, attributes=(PASSWORD,), access=AccessLevel.AUTH)
 
 
 def _search(params: SearchParams, one: OneServer) -> Iterator[Right]:

@@ -100,10 +100,14 @@ def uses_policy(cluster: Cluster) -> bool:
 
 
 def accounts(cluster: Cluster) -> list[Credentials]:
-    """Return the credentials of the servers, each account once."""
-    return [
-        *{account_named(each.credentials): each.credentials for each in cluster.servers}.values()
+    """Return the credentials that are for ldaphealth alone, each account once."""
+    used = [server.credentials for server in cluster.servers]
+    used += [
+        each.credentials
+        for each in cluster.checks
+        if each.credentials is not None and each.check.name not in AS_OTHERS
     ]
+    return [*{account_named(each): each for each in used}.values()]
 
 
 def _has_dn(right: Right) -> bool:

@@ -113,6 +113,16 @@ def test_the_accounts_of_others_get_nothing_unless_wanted(config: Path) -> None:
     assert 'by dn.exact="cn=web,dc=x" read' in wanted
 
 
+def test_an_account_of_a_survey_is_for_ldaphealth_alone(config: Path) -> None:
+    text = config.read_text()
+    config.write_text(text.replace("content: {", "content: {credentials: web, "))
+    printed = run(config, "one").output
+
+    assert "dn: cn=web,dc=x" in printed
+    assert 'to dn.base="cn=web,dc=x" attrs=userPassword by anonymous auth' in printed
+    assert 'attrs=entry,entryUUID,entryCSN by dn.exact="cn=web,dc=x" read' in printed
+
+
 def test_another_object_class_replaces_the_one_that_is_system_only(config: Path) -> None:
     text = run(config, "one", "--part", "entries", "--object-class", "device").output
 

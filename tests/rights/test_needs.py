@@ -187,7 +187,8 @@ def test_the_account_is_that_of_the_server(credentials: str, who: str, tmp_path:
 def test_a_check_with_credentials_needs_the_rights_for_that_account(tmp_path: Path) -> None:
     found = needed(configured(tmp_path, "other: {check: search, credentials: user}"), "other")
 
-    assert {each.account for each in found} == {"uid=u,dc=x"}
+    assert rules_for(found)[-1] == TO_BIND.format(dn="uid=u,dc=x")
+    assert {each.account for each in found} == {"uid=u,dc=x", "anonymous"}
 
 
 def test_an_aci_names_no_attribute_that_389_does_not_know(tmp_path: Path) -> None:
