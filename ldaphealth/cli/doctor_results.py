@@ -5,37 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
 
 import click
 
 from ldaphealth.cli.config_check import wrong_files
-from ldaphealth.cli.progress import show_progress
+from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.targets import read_agent_config
 from ldaphealth.config import ConfigError
 from ldaphealth.doctor.examinations import Examination, ExaminationResult, examine
-from ldaphealth.doctor.gathering import Sources, gather
+from ldaphealth.doctor.gathering import Sources, gather, keepalived_conf
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 
 CHMOD = re.compile(r"; (chmod 0[0-7]{3} .+)$")  # the end of a sentence on a file with a secret
-
-
-class DoctorProgress:
-    """The number of servers that have answered, and of sessions."""
-
-    def __init__(self) -> None:
-        self._sessions: list[str] = []
-        self._started = monotonic()
-
-    def note(self, server: str) -> None:
-        """Count a session; called by the threads that probe."""
-        self._sessions.append(server)
-
-    def __rich__(self) -> str:
-        """Return the line; called each time it is drawn."""
-        seconds = monotonic() - self._started
-        servers = len(set(self._sessions))
-        return f"{servers} servers tried in {len(self._sessions)} sessions, {seconds:.0f} s"
 
 
 def results_of(config_file: Path, keepalived: Path | None) -> list[ExaminationResult]:
@@ -46,14 +27,16 @@ def results_of(config_file: Path, keepalived: Path | None) -> list[ExaminationRe
         return [_unusable(config_file, error.problems)]
     if wrong := wrong_files(settings):
         return [_unusable(config_file, [wrong])]
-    progress = DoctorProgress()
-    sources = Sources(settings=settings, config_file=config_file, keepalived=keepalived)
     try:
-        with show_progress(progress):
-            facts = gather(sources, progress.note)
+        conf, no_conf = keepalived_conf(keepalived)
     except OSError as error:
         raise click.ClickException(f"--keepalived {keepalived}: {error.strerror}") from error
-    return examine(facts)
+    sources = Sources(
+        settings=settings, config_file=config_file, keepalived=conf, no_keepalived=no_conf
+    )
+    progress = CheckProgress(sum(len(each.servers) for each in settings.clusters.values()))
+    with show_progress(progress):
+        return examine(gather(sources, progress.note))
 
 
 def _unusable(config_file: Path, mistakes: Iterable[str]) -> ExaminationResult:

@@ -52,7 +52,7 @@ def _examined(
 def count(examined: int, total: int) -> str:
     """Return how many servers were examined, of those that there are."""
     if not total:
-        return "no server uses it"
+        return "not used"
     if not examined:
         return f"not examined on any of {total} servers"
     return f"{examined} of {total} server{'' if total == 1 else 's'}"

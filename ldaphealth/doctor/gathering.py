@@ -22,20 +22,20 @@ ANSWER_SECONDS = 5.0  # of the control socket
 
 
 class Sources(Struct, frozen=True, kw_only=True):
-    """What is examined beside the servers. `keepalived` None: the usual file if it is there."""
+    """What is examined. `no_keepalived` is why there is no keepalived.conf."""
 
     settings: Settings
     config_file: Path
-    keepalived: Path | None = None
+    keepalived: KeepalivedConf | None = None
+    no_keepalived: str = ""
 
 
 def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Gathered:
-    """Return the facts; OSError: the keepalived.conf that was named cannot be read.
+    """Return the facts.
 
     `note` gets the ID of each server that has answered. Nothing but canaries is written to.
     """
     settings = sources.settings
-    conf, no_conf = _keepalived(sources.keepalived)
     agent = local_agent(settings.agent)
     clusters = [*settings.clusters.values()]
     with ThreadPoolExecutor(max(1, min(MOST_AT_ONCE, len(clusters))), "cluster") as pool:
@@ -48,8 +48,8 @@ def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Ga
             clusters=tuple(tried),
             agent=agent,
             files=host_files(settings.agent, clusters),
-            keepalived=conf,
-            no_keepalived=no_conf,
+            keepalived=sources.keepalived,
+            no_keepalived=sources.no_keepalived,
         )
 
 
@@ -70,7 +70,11 @@ def local_agent(agent: AgentSettings) -> LocalAgent:
     return LocalAgent(state="answers", servers=servers, holders=holders)
 
 
-def _keepalived(path: Path | None) -> tuple[KeepalivedConf | None, str]:
+def keepalived_conf(path: Path | None) -> tuple[KeepalivedConf | None, str]:
+    """Return what a keepalived.conf has, or why it is not examined; OSError: a named one.
+
+    None: the usual file, if it can be read.
+    """
     try:
         return read_conf(path or KEEPALIVED), ""
     except OSError as error:

@@ -290,5 +290,5 @@ def test_everything_can_be_read_at_80_columns(cluster: Cluster, tmp_path: Path) 
 
     long = [line for line in text.splitlines() if len(line) > 80]
     assert [line for line in long if len(line.removesuffix(" \\").split()) > 1] == []
-    assert "TLS: no server uses it\n" in text
+    assert "TLS: not used\n" in text
     assert "Clear text: 4 of 4 servers: fine\n" in text
