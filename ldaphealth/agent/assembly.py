@@ -37,7 +37,7 @@ from ldaphealth.publishers.track_file import BalancerFile, TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
-from ldaphealth.store.history_reading import FILE_NAME
+from ldaphealth.store.history_reading import history_path
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
@@ -143,7 +143,7 @@ def _assembled(settings: Settings) -> Daemon:
     """Return the agent with its publishers and its saved state. Its loop does not run yet."""
     options = settings.agent
     history = HistoryDatabase(
-        options.state_directory / FILE_NAME,
+        history_path(options.state_directory),
         keep_days=options.history_days,
         max_bytes=options.history_megabytes << 20,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ldaphealth.files.atomic_file import remove_temporary_files
-from ldaphealth.files.lock_file import LockFile
+from ldaphealth.files.lock_file import LockFile, lock_path
 from ldaphealth.files.own_directory import UnsafeDirectoryError, own_directory, refuse_link
 from ldaphealth.publishers.shared_verdicts import DIRECTORY_PREFIX
 
@@ -40,7 +40,7 @@ class ClaimedDirectory:
     def _claim(self) -> LockFile:
         try:
             own_directory(self._path, self._mode)
-            return LockFile(self._path / "agent.lock")
+            return LockFile(lock_path(self._path))
         except BlockingIOError as error:
             raise DirectoryError(f"another agent uses {self._path}") from error
         except UnsafeDirectoryError as error:

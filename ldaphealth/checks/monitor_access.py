@@ -128,16 +128,24 @@ def no_monitor_finding(view: AnyView, access: MonitorAccess) -> Finding:
     if first.id != view.server.id:
         summary = f"cn=Monitor cannot be read, as on {first.name}"
         return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
-    credentials = view.server.credentials
+    summary = (
+        "cn=Monitor cannot be read: give the account the right, in slapd for example "
+        f"olcAccess: {monitor_rule(view.server)}"
+    )
+    return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+
+
+def monitor_rule(server: Server) -> str:
+    """Return the access rule that lets the account of a server read cn=Monitor (slapd.access(5)).
+
+    What others may is to follow it.
+    """
+    credentials = server.credentials
     who = {
         BindMethod.SIMPLE: f'dn.exact="{printable(credentials.dn)}"',
         BindMethod.EXTERNAL: "users",
     }.get(credentials.method, "anonymous")
-    summary = (
-        "cn=Monitor cannot be read: give the account the right, in slapd for example "
-        f'olcAccess: to dn.subtree="cn=Monitor" by {who} read'
-    )
-    return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+    return f'to dn.subtree="{BASE}" by {who} read'
 
 
 def _is_denied(view: AnyView, server: Server) -> bool:

@@ -30,6 +30,7 @@ COMMANDS = {  # the module and the function of each command
     "force-in": "ldaphealth.cli.operate:force_in_command",
     "force-out": "ldaphealth.cli.operate:force_out_command",
     "baseline": "ldaphealth.cli.operate:baseline_command",
+    "doctor": "ldaphealth.cli.doctor:doctor_command",
     "config": "ldaphealth.cli.config:config_command",
     "setup": "ldaphealth.cli.setup:setup_command",
     "canary": "ldaphealth.cli.canary:canary_command",

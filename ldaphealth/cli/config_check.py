@@ -28,7 +28,7 @@ from ldaphealth.text.quantity import quantity
 def check_file(file: Path) -> None:
     """Print the clusters of a file; raise a click exception that lists its mistakes."""
     settings = load_config(file, read_agent_config)
-    if wrong := _wrong_files(settings):
+    if wrong := wrong_files(settings):
         raise click.ClickException(wrong)
     for warning in _warnings(settings):
         click.echo(f"{file}: warning: {warning}", err=True)
@@ -51,7 +51,7 @@ def check_file_as_json(file: Path) -> None:
                 "servers": [server.name for server in cluster.servers],
                 "checks": [planned.name for planned in cluster.checks],
             }
-        problems = list(filter(None, [_wrong_files(settings)]))
+        problems = list(filter(None, [wrong_files(settings)]))
         warnings = list(_warnings(settings))
     except ConfigError as error:
         problems = error.problems
@@ -83,7 +83,7 @@ def _warnings(settings: Settings) -> Iterator[str]:
             yield f"the client certificate in {tls.certificate_file}, or its chain, {when}"
 
 
-def _wrong_files(settings: Settings) -> str:
+def wrong_files(settings: Settings) -> str:
     """Return what is wrong with the files that only the agent reads at its start, or ""."""
     http = settings.agent.http
     if not http:

@@ -33,7 +33,7 @@ def _changes_on_disk(
     socket: Path, request: HistoryRequest, no_agent: client.NoAgentError
 ) -> list[dict[str, Any]]:
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.history_reading import FILE_NAME, HistoryError, read_changes
+    from ldaphealth.store.history_reading import HistoryError, history_path, read_changes
 
     file = Path(os.environ.get("LDAPHEALTH_CONFIG") or CONFIG_FILE)
     try:
@@ -44,7 +44,7 @@ def _changes_on_disk(
     if settings.socket_path != socket:
         hint = f"the agent of {file} has another socket, so its history is not read"
         raise click.ClickException(f"{no_agent}; {hint}")
-    path = settings.state_directory / FILE_NAME
+    path = history_path(settings.state_directory)
     try:
         changes = read_changes(path, request.server, request.limit, request.before_epoch)
     except HistoryError as error:

@@ -15,6 +15,11 @@ MODE = 0o600
 OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
+def lock_path(directory: Path) -> Path:
+    """Return the path of the lock of a directory of the agent."""
+    return directory / "agent.lock"
+
+
 class LockFile:
     """Holds the lock until `close`, or until the process ends.
 

@@ -6,7 +6,7 @@ keepalived/README.md and the examples beside it have the reason for each setting
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ldaphealth.generate.site import (
@@ -19,7 +19,7 @@ from ldaphealth.generate.site import (
 )
 from ldaphealth.generate.virtual_service import RealServer, VirtualService, virtual_services
 from ldaphealth.model import Role, Server
-from ldaphealth.settings import AgentSettings
+from ldaphealth.settings import AgentSettings, Cluster
 
 SCRIPTS = Path("/usr/local/libexec")  # by hand, as in keepalived/README.md
 PACKAGED_SCRIPTS = Path("/usr/libexec/ldaphealth")  # of the Debian package
@@ -159,7 +159,7 @@ def _environment(site: Site) -> Iterator[str]:
             agent.state_directory / "overrides",
             usual.state_directory / "overrides",
         ),
-        ("LDAPHEALTH_SECONDS", _limit_seconds(site), SCRIPT_LIMIT_SECONDS),
+        ("LDAPHEALTH_SECONDS", script_limit_seconds(site.clusters), SCRIPT_LIMIT_SECONDS),
     )
     different = [f"{name}={value}" for name, value, default in table if value != default]
     if str(site.program.parent) not in PROGRAM_DIRECTORIES:
@@ -175,9 +175,9 @@ def _scripts(site: Site) -> Path:
     return PACKAGED_SCRIPTS if site.program.parent == PACKAGED_PROGRAMS else SCRIPTS
 
 
-def _limit_seconds(site: Site) -> int:
+def script_limit_seconds(clusters: Iterable[Cluster]) -> int:
     """Return the limit of the script: the longest deadline, and what the program itself needs."""
-    longest = max((whole_seconds(each.deadline_seconds) for each in site.clusters), default=0)
+    longest = max((whole_seconds(each.deadline_seconds) for each in clusters), default=0)
     return min(LONGEST_LIMIT_SECONDS, max(SCRIPT_LIMIT_SECONDS, longest + GRACE_SECONDS))
 
 
@@ -245,7 +245,7 @@ def _about(real: RealServer) -> Iterator[str]:
 
 
 def _check(site: Site, server: Server) -> str:
-    limit_seconds = _limit_seconds(site)
+    limit_seconds = script_limit_seconds(site.clusters)
     return (FILE_CHECK if site.settings.agent.track_files else MISC_CHECK).format(
         server=server,
         scripts=_scripts(site),

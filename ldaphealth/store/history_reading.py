@@ -15,7 +15,6 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.store.history_tables import BUSY_SECONDS
 
-FILE_NAME = "history.sqlite3"
 CHANGES = (
     "SELECT document FROM change WHERE (?1 = '' OR server = ?1 OR "
     "substr(server, 1, length(?1) + 1) = ?1 || '/') AND epoch <= ?2 "
@@ -25,6 +24,11 @@ CHANGES = (
 
 class HistoryError(Exception):
     """The history cannot be read. The message is one line with the reason."""
+
+
+def history_path(state_directory: Path) -> Path:
+    """Return the path of the database."""
+    return state_directory / "history.sqlite3"
 
 
 def read_changes(

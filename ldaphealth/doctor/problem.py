@@ -1,0 +1,76 @@
+"""What is wrong, how important that is, and the steps that mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal["command", "ldif", "setting"]
+
+
+class Importance(Enum):
+    """How important a problem is; the value is the exit status that it gives."""
+
+    MEND = 1
+    BREAKS = 2
+    UNUSABLE = 3
+
+    def words(self, count: int = 1) -> str:
+        """Return what so many problems do, for people."""
+        return IMPORTANCE_WORDS[self][count != 1]
+
+
+IMPORTANCE_WORDS = {  # of one problem, and of several
+    Importance.MEND: ("should be mended", "should be mended"),
+    Importance.BREAKS: ("breaks checks", "break checks"),
+    Importance.UNUSABLE: ("makes the configuration unusable", "make the configuration unusable"),
+}
+
+
+class Step(Struct, frozen=True):
+    """One step that mends a problem, or that shows more of it.
+
+    A `command` is for a shell, on this host or `on` servers by their names. An `ldif` is LDIF
+    (RFC 2849) for the administrator of the servers `on`, by their URIs. A `setting` is YAML for the
+    configuration file.
+    """
+
+    kind: Kind
+    text: str
+    on: tuple[str, ...] = ()
+
+
+def joined(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return the steps in their order, each once, with all servers that it is for."""
+    places: dict[tuple[Kind, str], dict[str, None]] = {}
+    for each in steps:
+        places.setdefault((each.kind, each.text), {}).update(dict.fromkeys(each.on))
+    return tuple(Step(kind, text, tuple(on)) for (kind, text), on in places.items())
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong. `code` is stable between releases; texts are safe to print.
+
+    `where` has the IDs of servers, or the paths of files.
+    """
+
+    importance: Importance
+    code: str
+    where: tuple[str, ...]
+    what: str
+    why: str
+    remedy: str
+    steps: tuple[Step, ...] = ()
+
+
+class Examined(Struct, frozen=True):
+    """The result of one examination: its problems, and what was examined, in a few words.
+
+    `covered` is such as `4 of 4 servers`, or why there was nothing to examine.
+    """
+
+    problems: tuple[Problem, ...]
+    covered: str
