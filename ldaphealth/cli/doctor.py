@@ -40,6 +40,7 @@ def doctor_command(config_file: Path, keepalived: Path | None, form: str, *, fix
     Exit status: 0 nothing is wrong, 1 something should be mended,
                  2 something breaks checks or removes servers,
                  3 the configuration cannot be used.
+
     \b
     Examples:
       ldaphealth doctor

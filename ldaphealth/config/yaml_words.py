@@ -52,14 +52,14 @@ ODD = "{!r} cannot begin a value or a key; " + QUOTED
 OTHER = "this is not YAML"
 
 
-class Place(Protocol):
+class Mark(Protocol):
     """A place in the file, counted from 0, as a `yaml.Mark`."""
 
     line: int
     column: int
 
 
-def in_words(problem: str, at: Place, begun_at: Place | None, content: bytes) -> str:
+def in_words(problem: str, at: Mark, begun_at: Mark | None, content: bytes) -> str:
     """Return the sentence for a problem that a parser names, with the line and the column.
 
     The parser stopped `at` that place; what it was reading began at `begun_at`.
@@ -76,7 +76,7 @@ def in_words(problem: str, at: Place, begun_at: Place | None, content: bytes) ->
     return placed(at, OTHER)
 
 
-def placed(at: Place, words: str) -> str:
+def placed(at: Mark, words: str) -> str:
     """Return the words after the place."""
     return f"line {at.line + 1}, column {at.column + 1}: {words}"
 

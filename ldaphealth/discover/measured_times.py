@@ -6,7 +6,6 @@ All servers are measured at once, each with one session after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import ceil, floor, log10
 from threading import Event
 from time import monotonic
 
@@ -21,6 +20,7 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster
+from ldaphealth.text.number import rounded_up
 from ldaphealth.workers import Workers
 
 SHARE = 0.99
@@ -28,7 +28,6 @@ WARNING_TIMES, CRITICAL_TIMES = 5, 20
 SESSIONS = 60  # of one server, if they take less than the time for it
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.1, 1.0
 MOST_THREADS = 64
-LEAST_SECONDS = 1e-9  # what a clock can show
 RULE = (
     f"warning: {WARNING_TIMES} times the {SHARE} quantile of the slowest server, critical: "
     f"{CRITICAL_TIMES} times; at least the default of the check"
@@ -127,12 +126,3 @@ def normal_time(measured: MeasuredTimes, checks: Iterable[str]) -> NormalTime | 
         operations=sum(map(len, by_server.values())),
         slowest=slowest,
     )
-
-
-def rounded_up(seconds: float) -> float:
-    """Return the next number with at most two digits."""
-    if seconds < LEAST_SECONDS:
-        return 0.0
-    digits = 1 - floor(log10(seconds))
-    size = 10.0**digits
-    return float(round(ceil(round(seconds * size, 6)) / size, max(0, digits)))

@@ -13,6 +13,7 @@ from ldaphealth.doctor.problem import Examined, Importance, Problem, joined
 from ldaphealth.doctor.steps import Place, steps_for
 from ldaphealth.model import Finding, Server, State
 from ldaphealth.reason_codes import row_of
+from ldaphealth.text.quantity import quantity
 
 NO_ROW = "a check of another package reports it; its documentation has the meaning"
 
@@ -54,8 +55,8 @@ def count(examined: int, total: int) -> str:
     if not total:
         return "not used"
     if not examined:
-        return f"not examined on any of {total} servers"
-    return f"{examined} of {total} server{'' if total == 1 else 's'}"
+        return f"not examined on any of {quantity(total, 'server')}"
+    return f"{examined} of {quantity(total, 'server')}"
 
 
 def likewise(findings: list[Finding]) -> str:

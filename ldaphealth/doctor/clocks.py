@@ -73,7 +73,7 @@ def _of_host(cluster: ClusterFacts, usual: ClockReading, agree: list[str]) -> Pr
         code="clocks.this_host",
         where=tuple(agree),
         what=f"the clock of this host is {_size(usual.middle_seconds)} {side} those of "
-        f"{len(agree)} of {len(cluster.cluster.data_servers)} servers ({_certainty(usual)})",
+        f"{count(len(agree), len(cluster.cluster.data_servers))} ({_certainty(usual)})",
         why=WHY,
         remedy=REMEDY,
         steps=tuple(Step("command", each) for each in STEPS),

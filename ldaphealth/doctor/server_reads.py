@@ -28,7 +28,7 @@ OPENLDAP = "openldaprootdse"  # the object class of its root DSE
 MOST_CANARIES = 1000
 
 
-def read_server(cluster: Cluster, server: Server, accounts: Accounts) -> ServerReads:
+def read_what_checks_do_not(cluster: Cluster, server: Server, accounts: Accounts) -> ServerReads:
     """Return what can be read in one session; what cannot is as if it were not there."""
     deadline = Deadline.after(cluster.deadline_seconds)
     try:

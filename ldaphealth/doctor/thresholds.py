@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from math import ceil, log10
 
 from msgspec import Struct
 
@@ -14,6 +13,8 @@ from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.doctor.steps import LONGEST_DEADLINE_SECONDS
 from ldaphealth.model import CheckEffect, Finding, State
 from ldaphealth.reason_codes import ROWS
+from ldaphealth.text.number import rounded_up
+from ldaphealth.text.quantity import quantity
 
 SLOW = "slow"
 OF_TIME = (SLOW, "slower_than_pool", "slower_than_learnt", "slower")
@@ -50,7 +51,7 @@ def examine_thresholds(facts: Gathered) -> Examined:
     total = sum(len(each.cluster.servers) for each in facts.clusters)
     reached = sum(len(each.reached) for each in facts.clusters)
     rounds = sum(len(each.rounds) for each in facts.clusters)
-    return Examined(tuple(problems), f"{count(reached, total)}, {rounds} rounds")
+    return Examined(tuple(problems), f"{count(reached, total)}, {quantity(rounds, 'round')}")
 
 
 def _of_latency(cluster: ClusterFacts) -> Iterator[Finding]:
@@ -99,7 +100,7 @@ def _problem(cluster: ClusterFacts, slow: SlowRounds) -> Problem:
         code=f"{slow.check}.{SLOW}",
         where=(slow.server,),
         what=f"{slow.check} took {least:.3f} to {most:.3f} s; {len(slow.findings)} of "
-        f"{slow.rounds} rounds exceed its thresholds (warning {metric.warning or 'none'}, "
+        f"{quantity(slow.rounds, 'round')} exceed its thresholds (warning {metric.warning or 'none'}, "
         f"critical {metric.critical or 'none'})",
         why=ROWS[SLOW].means,
         remedy=ROWS[SLOW].remedy,
@@ -115,14 +116,6 @@ def _settings(check: str, seconds: float, deadline_seconds: float) -> Iterator[S
     if critical >= deadline_seconds:
         longer = min(LONGEST_DEADLINE_SECONDS, rounded_up(2 * critical))
         yield Step("setting", f"deadline_seconds: {longer:g}")
-
-
-def rounded_up(number: float) -> float:
-    """Return the next number with one significant digit, such as 0.2 for 0.13."""
-    if number <= 0:
-        return 0.0
-    step = 10.0 ** int(ceil(log10(number)) - 1)
-    return round(ceil(round(number / step, 6)) * step, 9)
 
 
 def _deadlines(cluster: ClusterFacts) -> Iterator[Problem]:

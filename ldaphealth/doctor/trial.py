@@ -17,7 +17,7 @@ from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.doctor import clock
 from ldaphealth.doctor.facts import ClusterFacts, Round
-from ldaphealth.doctor.server_reads import read_server
+from ldaphealth.doctor.server_reads import read_what_checks_do_not
 from ldaphealth.judging.judge import judge, judge_server
 from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.ldap.accounts import Accounts
@@ -61,7 +61,7 @@ def try_cluster(cluster: Cluster, note: Note, *, agent_runs: bool) -> ClusterFac
     with ThreadPoolExecutor(max(1, min(MAX_THREADS, len(again))), "probe") as pool:
         for _ in range(ROUNDS - 1):
             list(pool.map(lambda each: probe(each, *_round_of(cluster, each)), again))
-        reads = list(pool.map(lambda each: read_server(cluster, each, accounts), again))
+        reads = list(pool.map(lambda each: read_what_checks_do_not(cluster, each, accounts), again))
     surveyed, not_surveyed = _survey(cluster, accounts, agent_runs=agent_runs)
     return replace(
         facts,

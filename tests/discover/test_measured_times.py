@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.discover.draft import Draft
-from ldaphealth.discover.measured_times import MeasuredTimes, NormalTime, normal_time, rounded_up
+from ldaphealth.discover.measured_times import MeasuredTimes, NormalTime, normal_time
 from ldaphealth.discover.thresholds import add_thresholds
 from ldaphealth.discover.trial import load_draft
 from ldaphealth.judging.thresholds import at_most
@@ -50,11 +50,6 @@ def test_the_slowest_server_decides() -> None:
 
 def test_without_a_time_there_is_no_normal_one() -> None:
     assert normal_time(measured(a=[]), ("search",)) is None
-
-
-@given(st.floats(1e-6, 1e3))
-def test_rounding_up_adds_at_most_a_tenth(seconds: float) -> None:
-    assert seconds * (1 - 1e-5) <= rounded_up(seconds) <= seconds * 1.1 + 1e-9
 
 
 @given(st.lists(st.floats(0, 5), min_size=1, max_size=20), st.lists(st.floats(0, 5), max_size=5))

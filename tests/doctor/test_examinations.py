@@ -17,7 +17,6 @@ from ldaphealth.doctor.host_files import HostFile
 from ldaphealth.doctor.keepalived_conf import KeepalivedConf, MiscCheck
 from ldaphealth.doctor.problem import Importance
 from ldaphealth.doctor.steps import STEPS
-from ldaphealth.doctor.thresholds import rounded_up
 from ldaphealth.model import BindMethod, Credentials, Finding, Secret, State, Tls
 from ldaphealth.reason_codes import REASON_CODES, ROWS
 from ldaphealth.text.result_words import is_result_code
@@ -217,13 +216,6 @@ def test_the_agent(agent: LocalAgent, code: str | None, importance: Importance |
     assert [(each.code, each.importance) for each in found] == (
         [(code, importance)] if code else []
     )
-
-
-@pytest.mark.parametrize(
-    ("number", "rounded"), [(0.13, 0.2), (0.2, 0.2), (0.0009, 0.0009), (7, 7), (10.1, 20), (0, 0)]
-)
-def test_a_threshold_is_a_number_that_people_choose(number: float, rounded: float) -> None:
-    assert rounded_up(number) == pytest.approx(rounded)
 
 
 @pytest.mark.parametrize(

@@ -74,14 +74,14 @@ def test_thresholds_are_suggested_for_the_longest_time() -> None:
 
     assert "search took 0.100 to 0.700 s; 2 of 3 rounds exceed its thresholds" in found.what
     assert [each.text for each in found.steps] == [
-        'checks: {search: {seconds: {warning: "3", critical: "7"}}}'
+        'checks: {search: {seconds: {warning: "2.1", critical: "7"}}}'
     ]
 
 
 def test_a_longer_deadline_is_suggested_where_the_thresholds_need_it() -> None:
     found = next(each for each in problems([SLOW], deadline_seconds=5) if each.code[-4:] == "slow")
 
-    assert [each.text for each in found.steps][1:] == ["deadline_seconds: 20"]
+    assert [each.text for each in found.steps][1:] == ["deadline_seconds: 14"]
 
 
 @pytest.mark.parametrize(("seconds", "codes"), [(2.3, []), (2.5, ["thresholds.deadline"])])
@@ -89,6 +89,6 @@ def test_rounds_that_take_half_of_the_deadline(seconds: float, codes: list[str])
     found = problems([OK], deadline_seconds=5, unbind_seconds=seconds)
 
     assert [each.code for each in found] == codes
-    assert [step.text for each in found for step in each.steps] == ["deadline_seconds: 20"] * len(
+    assert [step.text for each in found for step in each.steps] == ["deadline_seconds: 11"] * len(
         codes
     )
