@@ -100,8 +100,8 @@ def _problem(cluster: ClusterFacts, slow: SlowRounds) -> Problem:
         code=f"{slow.check}.{SLOW}",
         where=(slow.server,),
         what=f"{slow.check} took {least:.3f} to {most:.3f} s; {len(slow.findings)} of "
-        f"{quantity(slow.rounds, 'round')} exceed its thresholds (warning {metric.warning or 'none'}, "
-        f"critical {metric.critical or 'none'})",
+        f"{quantity(slow.rounds, 'round')} exceed its thresholds "
+        f"(warning {metric.warning or 'none'}, critical {metric.critical or 'none'})",
         why=ROWS[SLOW].means,
         remedy=ROWS[SLOW].remedy,
         steps=tuple(_settings(slow.check, most, cluster.cluster.deadline_seconds)),
