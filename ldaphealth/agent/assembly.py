@@ -24,6 +24,7 @@ from ldaphealth.agent.directories import (
     clear_temporary_files,
     own_tree,
 )
+from ldaphealth.agent.free_memory import use_one_arena
 from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
@@ -71,6 +72,7 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
 
     `settings` is the content of `file` at the start. After SIGHUP the file is read again.
     """
+    use_one_arena()
     with _refused_threads(), ExitStack() as stack:
         runtime = claim_directories(settings.agent, stack)
         make_track_directories(settings)

@@ -1,7 +1,8 @@
-"""Returns memory that the allocator holds free to the system, so that the agent does not grow.
+"""Keeps the memory of the agent from growing by fragments: one arena, and free pages go back.
 
-Observations live for an hour, answers to HTTP for a moment. What lies between them in the heaps of
-the threads becomes free in fragments, which glibc keeps; malloc_trim(3) returns their whole pages.
+Some objects live for an hour, others for the moment of an answer. What lay between becomes free in
+fragments, which glibc keeps, apart for each of the threads' arenas (malloc(3)). The interpreter's
+lock lets one thread at a time allocate, so more arenas than one would save no waiting.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from collections.abc import Callable
 from ldaphealth.clocks import BootSeconds
 
 EVERY_SECONDS = 60.0
+M_ARENA_MAX = -8  # malloc.h
+
+
+def use_one_arena() -> None:
+    """Have all threads that start from now on share one arena (mallopt(3)); only with glibc."""
+    function = _of_glibc("mallopt", ctypes.c_int, ctypes.c_int)
+    if function is not None:
+        function(M_ARENA_MAX, 1)
 
 
 class FreeMemory:
@@ -31,8 +40,12 @@ class FreeMemory:
 
 def _malloc_trim() -> Callable[[], object]:
     """Return the function. It runs without the interpreter's lock, as all of `ctypes.CDLL`."""
-    function = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if function is None:
-        return lambda: None
-    function.argtypes, function.restype = (ctypes.c_size_t,), ctypes.c_int
-    return lambda: function(0)
+    function = _of_glibc("malloc_trim", ctypes.c_size_t)
+    return (lambda: None) if function is None else (lambda: function(0))
+
+
+def _of_glibc(name: str, *arguments: type) -> Callable[..., int] | None:
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:
+        function.argtypes, function.restype = arguments, ctypes.c_int
+    return function

@@ -14,7 +14,7 @@ from typing import TypeVar
 from ldaphealth.workers import Workers
 
 T = TypeVar("T")
-MOST_THREADS = 4
+MOST_CALLS = 4
 
 
 class BusyError(Exception):
@@ -22,11 +22,15 @@ class BusyError(Exception):
 
 
 class AnswerThreads:
-    """At most `most` calls at a time, each in a thread. They are used by one event loop."""
+    """At most `most` calls at a time. They are used by one event loop.
 
-    def __init__(self, most: int = MOST_THREADS) -> None:
+    Calls that compute run in one thread, one after the other, because more threads would not be
+    faster (GIL). Calls that wait need as many `threads`.
+    """
+
+    def __init__(self, most: int = MOST_CALLS, *, threads: int = 1) -> None:
         self._free = most
-        self._threads = Workers("answer", most)
+        self._threads = Workers("answer", threads)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return the result of `work`, or raise its exception. BusyError: too many calls.

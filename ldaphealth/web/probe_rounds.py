@@ -76,7 +76,7 @@ class ProbeRounds:
     def __init__(self, source: Source, probe: Probe | None = None) -> None:
         self._source, self._probe = source, probe or source.probe
         self._clusters: dict[str, _ClusterProbes] = {}
-        self._rounds = AnswerThreads(MOST_ROUNDS)
+        self._rounds = AnswerThreads(MOST_ROUNDS, threads=MOST_ROUNDS)
         self._threads = Workers("probe", MOST_PROBES)
 
     async def result(self, request: ProbeRequest) -> ProbeResult:

@@ -29,6 +29,30 @@ memory.return_if_due(BootSeconds(60.0))
 print(before - resident_mib())
 """
 
+# malloc_info(3) has an element `heap` for each arena.
+ARENAS = """
+import ctypes, sys, threading
+from ldaphealth.agent.free_memory import use_one_arena
+
+if sys.argv[1] == "one":
+    use_one_arena()
+together = threading.Barrier(8)
+def allocate():
+    kept = bytes(5000)
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fclose(out)
+"""
+of_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is of glibc")
+
 
 def test_once_a_minute() -> None:
     calls: list[float] = []
@@ -40,7 +64,7 @@ def test_once_a_minute() -> None:
     assert EVERY_SECONDS == 60.0
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is of glibc")
+@of_glibc
 def test_the_pages_between_objects_that_live_are_returned() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True

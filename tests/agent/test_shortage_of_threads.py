@@ -17,7 +17,7 @@ from ldaphealth.control.server import MOST_CLIENTS, ControlServer
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.settings import AgentSettings, ConfiguredCheck, Settings
-from ldaphealth.web.in_thread import MOST_THREADS
+from ldaphealth.web.in_thread import MOST_CALLS
 from tests.checks.seen import cluster, planned, saw
 from tests.test_workers import shortage_of_threads
 from tests.web.listening import Listening, verdict
@@ -93,6 +93,6 @@ def test_pages_answer_during_it_and_afterwards() -> None:
     with Listening(clusters=(nowhere,)) as web:
         web.publish(verdict("c/a"), verdict("c/b"))
         with shortage_of_threads():
-            for path in paths * (2 * MOST_THREADS):
+            for path in paths * (2 * MOST_CALLS):
                 assert web.get(path).status == 200
         assert {web.get(path).status for path in paths} == {200}

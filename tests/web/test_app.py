@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from ldaphealth.web.app import Answer, Handler, RouteRow, application, at_once, in_thread
 from ldaphealth.web.http_files import HttpFiles
-from ldaphealth.web.in_thread import MOST_THREADS
+from ldaphealth.web.in_thread import MOST_CALLS
 from ldaphealth.web.source import Source
 from tests.web.listening import Listening
 
@@ -57,7 +57,7 @@ def test_a_slow_answer_holds_up_nobody() -> None:
 
     async def run() -> None:
         app = application(Listening().source, HttpFiles, rows)
-        waiting = [asyncio.create_task(asked(app, "/slow")) for _ in range(MOST_THREADS)]
+        waiting = [asyncio.create_task(asked(app, "/slow")) for _ in range(MOST_CALLS)]
         await asyncio.sleep(0.05)
         assert (await asked(app, "/quick"))[:2] == (200, b"quick")
         status, _, headers = await asked(app, "/slow")

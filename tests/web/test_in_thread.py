@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from ldaphealth.web.in_thread import MOST_THREADS, AnswerThreads, BusyError
+from ldaphealth.web.in_thread import MOST_CALLS, AnswerThreads, BusyError
 
 
 def test_at_most_so_many_at_a_time_and_who_comes_then_is_told_at_once() -> None:
@@ -16,7 +16,7 @@ def test_at_most_so_many_at_a_time_and_who_comes_then_is_told_at_once() -> None:
     async def ask() -> list[object]:
         threads = AnswerThreads()
         waiting = [
-            asyncio.create_task(threads.run(lambda: gate.wait(10))) for _ in range(MOST_THREADS)
+            asyncio.create_task(threads.run(lambda: gate.wait(10))) for _ in range(MOST_CALLS)
         ]
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError):
@@ -25,7 +25,7 @@ def test_at_most_so_many_at_a_time_and_who_comes_then_is_told_at_once() -> None:
         answers: list[object] = list(await asyncio.gather(*waiting))
         return [*answers, await threads.run(lambda: "free again")]
 
-    assert asyncio.run(ask()) == [True] * MOST_THREADS + ["free again"]
+    assert asyncio.run(ask()) == [True] * MOST_CALLS + ["free again"]
 
 
 def test_an_error_is_raised_where_it_was_asked_for_and_frees_the_thread() -> None:
