@@ -38,7 +38,8 @@ class Cluster:
     stands for the number of the node. With `ipv6` they also listen on ::1 if the machine has it.
     `server_ids` replace 1, 2, ... By number of a node, `consumers` has the only provider of a node
     that takes no writes, and `ahead_seconds` how far its clock is ahead. The last write before the
-    start is `idle_seconds` old.
+    start is `idle_seconds` old. `hosts` are the names of the nodes if they are not on loopback: each
+    listens on port 389 there, without LDAPS.
     """
 
     size: int = 4
@@ -50,6 +51,7 @@ class Cluster:
     consumers: Mapping[int, int] = field(default_factory=dict)
     ahead_seconds: Mapping[int, float] = field(default_factory=dict)
     idle_seconds: float = 0.0
+    hosts: tuple[str, ...] = ()
     reserve: Callable[[int, tuple[str, ...]], ports.Reservation] = ports.reserve
     nodes: tuple[Node, ...] = field(default=(), init=False)
     directory: Path = field(init=False)
@@ -192,6 +194,8 @@ class Cluster:
         return Credentials(dn, path)
 
     def _addresses(self) -> tuple[list[Addresses], str]:
+        if self.hosts:
+            return [Addresses(f"ldap://{host}") for host in self.hosts], "ldap://127.0.0.1:1"
         ipv6 = self.ipv6 and ports.has_ipv6()
         hosts = ("127.0.0.1", "::1") if ipv6 else ("127.0.0.1",)
         reservation = self.reserve(2 * self.size + 1, hosts)

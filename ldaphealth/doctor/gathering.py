@@ -59,7 +59,7 @@ def local_agent(agent: AgentSettings) -> LocalAgent:
     holders = {str(each): holder for each in directories if (holder := lock_holder(each))}
     try:
         status = send_request(agent.socket_path, StatusRequest(), ANSWER_SECONDS)
-        servers = frozenset(str(each["server"]) for each in status["verdicts"])
+        servers = frozenset(map(str, status["roles"]))  # a verdict comes with the first round
     except NoAgentError as error:
         return LocalAgent(state="none", detail=str(error), holders=holders)
     except AgentError as error:

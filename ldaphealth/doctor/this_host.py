@@ -93,7 +93,7 @@ def _other_servers(facts: Gathered, socket: str) -> Iterator[Problem]:
     missing, more = sorted(wanted - facts.agent.servers), sorted(facts.agent.servers - wanted)
     parts = [
         f"{words} {', '.join(servers[:5])}"
-        for words, servers in (("it has no verdict on", missing), ("it still checks", more))
+        for words, servers in (("it does not check", missing), ("it still checks", more))
         if servers
     ]
     yield Problem(

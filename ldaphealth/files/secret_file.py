@@ -34,8 +34,8 @@ def read_secret(path: Path) -> Secret:
         ) from error
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise ValueError(
-            f"{path}: others can read or change the password; chmod 0600 {path} "
-            "(0640 if its group may read it)"
+            f"{path}: others can read or change the password, and at most its group may read it "
+            f"(0640); chmod 0600 {path}"
         )
     text = content.removesuffix(b"\n").removesuffix(b"\r")
     if not text or len(content) > MAX_BYTES:
