@@ -38,8 +38,8 @@ class Cluster:
     stands for the number of the node. With `ipv6` they also listen on ::1 if the machine has it.
     `server_ids` replace 1, 2, ... By number of a node, `consumers` has the only provider of a node
     that takes no writes, and `ahead_seconds` how far its clock is ahead. The last write before the
-    start is `idle_seconds` old. `hosts` are the names of the nodes if they are not on loopback: each
-    listens on port 389 there, without LDAPS.
+    start is `idle_seconds` old. `hosts` are the names of nodes that are not on loopback; each of
+    these listens on port 389, without LDAPS.
     """
 
     size: int = 4
