@@ -382,7 +382,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=UNKNOWN,
         trusts=(Trust.LOCAL,),
         means="the entry to write to does not exist; nothing was written",
-        remedy="`ldaphealth canary apply` makes it, `ldaphealth canary plan` shows the LDIF",
+        remedy="`ldaphealth canary apply CLUSTER --bind-dn DN` makes it, with an account that may "
+        "add entries; `ldaphealth setup --part entries` prints the LDIF, also for other balancers",
     ),
     ReasonCode(
         code="foreign_entry",

@@ -47,6 +47,10 @@ GAUGES_ATTRIBUTES = (
     "olmMDBReadersMax",
     "olmMDBReadersUsed",
 )
+NO_ACCESS = (
+    "cn=Monitor cannot be read: `ldaphealth setup --part rules` prints the access rules that the "
+    "account needs"
+)
 MAX_DIGITS = 20  # of a number of 64 bits
 MONITOR_CONTEXT = "monitorcontext"
 DENIED_RESULT_CODES = frozenset({"noSuchObject", "insufficientAccessRights"})
@@ -128,11 +132,7 @@ def no_monitor_finding(view: AnyView, access: MonitorAccess) -> Finding:
     if first.id != view.server.id:
         summary = f"cn=Monitor cannot be read, as on {first.name}"
         return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
-    summary = (
-        "cn=Monitor cannot be read: give the account the right, in slapd for example "
-        f"olcAccess: {monitor_rule(view.server)}"
-    )
-    return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
+    return view.finding(State.UNKNOWN, "no_access", NO_ACCESS, trust=Trust.LOCAL)
 
 
 def monitor_rule(server: Server) -> str:

@@ -16,7 +16,8 @@ LONGEST_LINE = 100
 BLOCKS = frozenset({"credentials", "clusters", "servers", "checks"})  # whose values are keys below
 MOST_SERVERS_SHOWN = 5
 HIDDEN_HEAD = (
-    "What could not be seen, and what would show it. A rule is a value of olcAccess in cn=config; "
+    "What could not be seen, and what would show it. `ldaphealth setup` prints the rules for the "
+    "checks of this file. A rule is a value of olcAccess in cn=config; "
     "in slapd.conf it begins with `access` in place of `olcAccess:`."
 )
 

@@ -13,7 +13,8 @@ from ldaphealth.settings import AgentSettings, Cluster
 REPLICATION = "replication"  # the check that has a service of its own
 ABOUT = """\
 They query the agent on this host, which causes no LDAP traffic. The monitoring's user must be in
-the group {group} (`agent.socket_group`), and the program in the directory of the plugins:
+the group {group} (`agent.socket_group`), and the program in the directory of the plugins.
+The Debian package puts it there; else:
   ln -s /opt/ldaphealth/bin/check_ldaphealth /usr/lib/nagios/plugins/"""
 
 

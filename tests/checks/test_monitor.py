@@ -196,8 +196,8 @@ def test_every_ratio_is_judged_by_itself() -> None:
         pytest.param([START, {"search": 1}], "no ratio yet: slapd was restarted", id="restarted"),
         pytest.param(
             [{}],
-            "cn=Monitor cannot be read: give the account the right, in slapd for example "
-            'olcAccess: to dn.subtree="cn=Monitor" by anonymous read',
+            "cn=Monitor cannot be read: `ldaphealth setup --part rules` prints the access rules "
+            "that the account needs",
             id="no access",
         ),
     ],

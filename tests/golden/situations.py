@@ -25,11 +25,13 @@ from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 from ldaphealth.guard import Decision, Memory, RoundPeriod, ServerMemory, decide, holding
 from ldaphealth.live.live_state import LiveServer, LiveView
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import Finding, Metric, Server, State, Trust
+from ldaphealth.model import Finding, Metric, Server, Snapshot, State, Trust
 from ldaphealth.page import page
 from ldaphealth.publishers.publication import VerdictChange
 from ldaphealth.settings import Cluster
+from ldaphealth.sinks import SinkOptions
 from ldaphealth.sinks.json_document import verdict_document
+from ldaphealth.sinks.nagios import PluginExtras, plugin_output
 from ldaphealth.tables.status_table import render_status
 from ldaphealth.tables.terminal import as_text
 from tests.checks.seen import planned
@@ -147,6 +149,9 @@ def _text(problem: Problem) -> str:
             f"$ ldaphealth explain {worst.server}",
             *wrapped(explanation_lines(_explanation(decision, worst.server)), WIDTH),
             "",
+            "$ check_ldaphealth --agent --cluster c",
+            _plugin(decision),
+            "",
             "the page's title",
             _title(decision),
             "",
@@ -164,6 +169,13 @@ def _status(decision: Decision) -> str:
         "roles": {each.id: each.role.value for each in CLUSTER.servers},
     }
     return as_text(render_status(document | more), width=WIDTH, colour=False)
+
+
+def _plugin(decision: Decision) -> str:
+    """Return the first line without perfdata, which Nagios shows."""
+    snapshot = Snapshot(taken_at=EPOCH, verdicts=tuple(decision.verdicts))
+    text = plugin_output(snapshot, SinkOptions(), PluginExtras()).text
+    return text.splitlines()[0].partition("|")[0].rstrip()
 
 
 def _explanation(decision: Decision, server: str) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def test_each_situation_leads_to_what_mends_it(made: dict[str, str], name: str) 
     assert status[-2].startswith(("3 of 4", "4 of 4"))
     assert f"{problem.check}.{problem.code}" in " ".join(status[-3:])
     assert all(len(line) <= WIDTH for line in status)
+    plugin = text.partition("$ check_ldaphealth --agent --cluster c\n")[2].splitlines()[0]
+    assert f"{problem.check}.{problem.code}"[:20] in plugin[:WIDTH]
 
 
 def test_a_dead_agent_is_one_line_with_the_next_step(made: dict[str, str]) -> None:
