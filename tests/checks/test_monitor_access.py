@@ -7,7 +7,12 @@ from msgspec.structs import replace
 
 from ldaphealth.check import AnyCheck
 from ldaphealth.checks import BUILT_IN
-from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
+from ldaphealth.checks.monitor_access import (
+    MonitorAccess,
+    monitor_rule,
+    no_monitor_finding,
+    search_monitor,
+)
 from ldaphealth.ldap.codec import Entry
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
