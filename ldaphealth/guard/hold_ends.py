@@ -9,6 +9,7 @@ from ldaphealth.guard.memory import ServerMemory
 from ldaphealth.model import Verdict
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
 from ldaphealth.text.duration import duration
+from ldaphealth.text.quantity import quantity
 
 MOST_DOUBLINGS = 5
 
@@ -66,7 +67,7 @@ def floor_ends(verdict: Verdict, past: ServerMemory, cluster: Cluster, now: Boot
 def _rounds(number: int, kind: str) -> str:
     if number <= 0:
         return ""
-    return f"{number} more {kind} round{'' if number == 1 else 's'} in a row"
+    return f"{quantity(number, f'more {kind} round')} in a row"
 
 
 def min_out_seconds(past: ServerMemory, settings: Settle) -> float:
