@@ -15,6 +15,7 @@ from ldaphealth.generate.keepalived import (
 )
 from ldaphealth.settings import Cluster
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import plural_of
 from ldaphealth.text.suggestion import suggestion
 
 MANUAL = "keepalived/README.md"
@@ -34,7 +35,7 @@ def examine_keepalived(facts: Gathered) -> Examined:
     for each in conf.checks:
         problems += _problems(each, clusters)
     checks = len(conf.checks)
-    covered = f"{checks or 'no'} check{'' if checks == 1 else 's'} of {printable(conf.file)}"
+    covered = f"{checks or 'no'} {plural_of(checks, 'check')} of {printable(conf.file)}"
     return Examined(tuple(problems), covered)
 
 

@@ -16,6 +16,7 @@ from ldaphealth.doctor.examinations import ExaminationResult, problems_in_order,
 from ldaphealth.doctor.problem import Importance, Problem, Step
 from ldaphealth.doctor.steps import ADMINISTRATOR, command
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 LEAST_WIDTH = 40
 INDENT = " " * 8
@@ -55,7 +56,7 @@ def _last_line(problems: Sequence[Problem]) -> str:
     levels = sorted(Importance, key=lambda level: -level.value)
     found = {each: sum(it.importance is each for it in problems) for each in levels}
     counts = [f"{count} {each.words(count)}" for each, count in found.items() if count]
-    total = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}: {', '.join(counts)}."
+    total = f"{quantity(len(problems), 'problem')}: {', '.join(counts)}."
     if any(each.steps for each in problems):
         total += " `ldaphealth doctor --fix` prints the commands and LDIF that mend them."
     if any(ADMINISTRATOR in step.text for each in problems for step in each.steps):
