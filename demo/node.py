@@ -187,11 +187,6 @@ class Node(Slapd):
         self._configure("olcReadOnly", ["TRUE"])
         self._undo.callback(self._configure, "olcReadOnly", ["FALSE"])
 
-    def require_tls(self) -> None:
-        """Refuse clients' writes without TLS (`security` of slapd.conf(5)), and permit reads."""
-        self._configure("olcSecurity", ["update_ssf=128"])
-        self._undo.callback(self._configure, "olcSecurity", [])
-
     def heal(self) -> None:
         """Thaw slapd, start it if it does not run, and undo every fault."""
         self.thaw()

@@ -39,7 +39,6 @@ def test_healthy_servers_are_in_service(cluster: Cluster) -> None:
         ),
         pytest.param(Node.empty, "search.entries", id="empty"),
         pytest.param(Node.read_only, "write.unwillingToPerform", id="read-only"),
-        pytest.param(Node.require_tls, "write.confidentialityRequired", id="requires TLS"),
     ],
 )
 def test_a_broken_server_is_out_and_the_others_stay(
