@@ -22,6 +22,7 @@ from ldaphealth.csn import (
 )
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.model import Metric, State, Trust
+from ldaphealth.text.listed import listed
 from ldaphealth.text.moment import utc_text
 
 MOST_NAMES = 8  # of servers on one side of a split
@@ -133,9 +134,7 @@ def sides_text(sides: Iterable[Sequence[str]]) -> str:
 
 
 def _names(servers: Sequence[str]) -> str:
-    names = ", ".join(server.partition("/")[2] or server for server in servers[:MOST_NAMES])
-    more = len(servers) - MOST_NAMES
-    return f"{names} and {more} more" if more > 0 else names
+    return listed([each.partition("/")[2] or each for each in servers], MOST_NAMES)
 
 
 def _behind_summary(behind: Mapping[int, float], never: frozenset[int]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.model import BindMethod, Credentials, Server
 from ldaphealth.settings import Cluster
+from ldaphealth.text.listed import listed
 
 MOST_NAMES = 5  # of servers in a sentence
 REMEDY = (
@@ -23,8 +24,7 @@ def passwords_in_clear(clusters: Iterable[Cluster], remedy: str = REMEDY) -> Ite
     for cluster in clusters:
         names = [each.name for each in cluster.servers if _gets_password_in_clear(cluster, each)]
         if names:
-            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-            shown = ", ".join(names[:MOST_NAMES]) + more
+            shown = listed(names, MOST_NAMES)
             yield f"{cluster.name}: a password goes to {shown} in the clear: {remedy}"
 
 

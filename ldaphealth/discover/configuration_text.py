@@ -8,6 +8,7 @@ from typing import Any
 
 from ldaphealth.discover.draft import OFF, Draft, Place
 from ldaphealth.discover.hidden import Hidden
+from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.yaml_text import flow, scalar
 
@@ -65,9 +66,8 @@ def _hidden(hidden: Sequence[Hidden]) -> Iterator[str]:
         return
     yield from _comment("", HIDDEN_HEAD)
     for each in hidden:
-        shown = ", ".join(each.servers[:MOST_SERVERS_SHOWN])
-        more = len(each.servers) - MOST_SERVERS_SHOWN
-        where = f" on {shown}{f' and {more} more' if more > 0 else ''}" if shown else ""
+        shown = listed(each.servers, MOST_SERVERS_SHOWN)
+        where = f" on {shown}" if shown else ""
         yield "#"
         yield from _comment("", f"{each.what}{where}: {each.why}")
         for line in each.grants:  # not wrapped, to be copied

@@ -10,8 +10,10 @@ from ldaphealth.discover.servers import FoundServer
 from ldaphealth.discover.syncrepl import uri_of
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.model import Role
+from ldaphealth.text.listed import listed
 
 INFERRED = "inferred: "
+MOST_NAMES = 3  # of servers in a comment
 
 
 class FoundRole(Struct, frozen=True, kw_only=True):
@@ -94,8 +96,8 @@ def _role(
     config = server.facts.config.database_of(base)
     monitor = server.facts.monitor.database_of(base)
     providers, receivers = links.receives_from[place], links.receivers(place)
-    from_them = _listed(sorted(names[each] for each in providers))
-    to_them = _listed(sorted(names[each] for each in receivers))
+    from_them = listed(sorted(names[each] for each in providers), MOST_NAMES)
+    to_them = listed(sorted(names[each] for each in receivers), MOST_NAMES)
     has_syncrepl = config is not None and bool(config.links or config.unreadable_links)
     is_shadow = monitor.is_shadow if monitor else None
     is_multi = config.is_multi_provider if config else None
@@ -153,9 +155,3 @@ def _polls(server: FoundServer, base: str) -> tuple[float, str]:
         longest = max(each.poll_interval_seconds for each in links)
         return float(round(longest)), "the times of its polls in cn=Monitor"
     return 0.0, ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    most = 3
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

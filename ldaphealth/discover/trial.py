@@ -16,8 +16,10 @@ from ldaphealth.guard import Memory
 from ldaphealth.model import Finding, State, Verdict
 from ldaphealth.settings import Cluster
 from ldaphealth.tasks.one_shot import evaluate_cluster
+from ldaphealth.text.listed import listed
 
 MOST_THREADS = 64
+MOST_NAMES = 4  # of servers in a comment
 UNSEEN = frozenset({"no_access", "no_csn"})  # codes of findings on what cannot be read
 NOT_APPLICABLE = "not_applicable"  # and on what a server does not have
 LEFT_OUT = UNSEEN | {NOT_APPLICABLE}
@@ -74,5 +76,5 @@ def _comment(draft: Draft, check: str, findings: Mapping[str, Finding]) -> None:
     for summary in dict.fromkeys(each.summary for each in findings.values()):
         names = [name for name, each in findings.items() if each.summary == summary]
         first = findings[names[0]]
-        shown = f"{', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''}"  # noqa: PLR2004
+        shown = listed(names, MOST_NAMES)
         draft.comment_on_check(check, f"{first.state.name} on {shown} ({first.code}): {summary}")

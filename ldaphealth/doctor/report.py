@@ -15,6 +15,7 @@ import msgspec
 from ldaphealth.doctor.examinations import ExaminationResult, problems_in_order, status_of
 from ldaphealth.doctor.problem import Importance, Problem, Step
 from ldaphealth.doctor.steps import ADMINISTRATOR, command
+from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
 
@@ -100,9 +101,7 @@ def _folded(line: str, width: int) -> Iterator[str]:
 
 def _listed(names: Sequence[str]) -> str:
     """Return names for people: not all if they are many; JSON has them all."""
-    more = len(names) - MOST_NAMES
-    shown = ", ".join(printable(each, LONGEST_TEXT) for each in names[:MOST_NAMES])
-    return f"{shown} and {more} more" if more > 0 else shown
+    return listed([printable(each, LONGEST_TEXT) for each in names], MOST_NAMES)
 
 
 def _wrapped(text: str, first: str, rest: str, width: int) -> list[str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from ldaphealth.guard import rule_named
 from ldaphealth.model import Trust, Verdict
 from ldaphealth.settings import Cluster
+from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
 
@@ -73,8 +74,7 @@ def _causes(out: Sequence[Verdict]) -> Iterator[str]:
             unknown.append(_name(verdict, ""))
     for cause, names in groups.items():
         if names:
-            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-            yield f"{cause}: {', '.join(names[:MOST_NAMES])}{more}"
+            yield f"{cause}: {listed(names, MOST_NAMES)}"
 
 
 def _name(verdict: Verdict, why: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.text.ascii_line import ascii_line
+from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
 
@@ -114,8 +115,7 @@ def problems(
 def _listed(servers: Sequence[str], most: int) -> str:
     if not most and len(servers) > 1:
         return quantity(len(servers), "server")
-    rest = len(servers) - max(most, 1)
-    return ", ".join(servers[: max(most, 1)]) + (f" and {rest} more" if rest > 0 else "")
+    return listed(servers, max(most, 1))
 
 
 def _problem(verdict: Verdict) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ldaphealth.text.listed import listed
 from ldaphealth.text.quantity import quantity
 
 WORST_FIRST = ("CRITICAL", "UNKNOWN", "WARNING")
@@ -35,6 +36,5 @@ def _alike(state: str, servers: Sequence[ServerState]) -> str:
         for code in {code for code, reason_state in reasons if reason_state == state}
     )
     ordered = sorted(codes, key=lambda code: (-codes[code], code))
-    rest = len(ordered) - MOST_CODES
-    named = ", ".join(ordered[:MOST_CODES]) + (f" and {rest} more" if rest > 0 else "")
+    named = listed(ordered, MOST_CODES)
     return f"{len(servers)} {state.lower()}" + (f": {named}" if named else "")

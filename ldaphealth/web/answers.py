@@ -21,6 +21,7 @@ from ldaphealth.page import page
 from ldaphealth.page.server_card import CardOverride
 from ldaphealth.sinks.json_document import verdict_document
 from ldaphealth.text.ascii_line import ascii_line
+from ldaphealth.text.listed import listed
 from ldaphealth.web.source import BadRequestError, Source
 
 MOST_NAMES = 20
@@ -64,7 +65,7 @@ def live(source: Source, request: Request) -> Response:
 def ready(source: Source, request: Request) -> Response:
     """Return whether there is a fresh verdict on every server."""
     missing = [each.id for each in source.servers() if source.verdict(each) is None]
-    line = f"no fresh verdict on {_listed(missing)}" if missing else "ready"
+    line = f"no fresh verdict on {listed(missing, MOST_NAMES)}" if missing else "ready"
     return _answer(request, not missing, line, {"ready": not missing, "without_verdict": missing})
 
 
@@ -92,7 +93,7 @@ def cluster_health(source: Source, request: Request) -> Response:
     serving = sum(verdict is not None and verdict.in_service for verdict in verdicts.values())
     line = f"{cluster.name} {serving} of {len(verdicts)} in service, {wanted} wanted"
     if missing:
-        line += f"; no fresh verdict on {_listed(missing)}"
+        line += f"; no fresh verdict on {listed(missing, MOST_NAMES)}"
     document = {
         "cluster": cluster.name,
         "in_service": serving,
@@ -145,11 +146,6 @@ def _wanted(request: Request, default: int) -> int:
     if not is_number or int(text) == 0:  # with 0 the check would always pass
         raise BadRequestError("min must be a number of servers, at least 1, such as ?min=2")
     return int(text)
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _answer(
