@@ -29,6 +29,7 @@ def directory_with_odd_name(tmp_path: Path) -> Path:
 
 def test_nagios_gets_the_verdict_of_the_agent(tmp_path: Path) -> None:
     with started(directory_with_odd_name(tmp_path)) as agent:
+        agent.wait_for("verdict")  # it answers: the first result of a plugin is looked at
         main = test_nagios.configured(tmp_path, nagios(site_of(agent.config)))
         command = [str(find("nagios4", "nagios4-core")), str(main)]
         seen = test_nagios.Nagios(tmp_path)
@@ -43,6 +44,7 @@ def test_nagios_gets_the_verdict_of_the_agent(tmp_path: Path) -> None:
 
 def test_icinga_gets_the_verdict_of_the_agent(tmp_path: Path) -> None:
     with started(directory_with_odd_name(tmp_path)) as agent:
+        agent.wait_for("verdict")
         objects = icinga(site_of(agent.config)).replace("1m", "1s")
         main = test_icinga.configured(tmp_path, objects)
         seen = test_icinga.Icinga(tmp_path)
