@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from ldaphealth.cli.targets import load_config
+from ldaphealth.cli.targets import clusters_named, load_config
 from ldaphealth.files.atomic_file import write
 from ldaphealth.generate.kinds import VIRTUAL, Kind
 from ldaphealth.generate.site import DEFAULT_PROGRAM, Site, version
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.resolver import resolve
-from ldaphealth.settings import Cluster, Settings
+from ldaphealth.settings import Cluster
 from ldaphealth.text.suggestion import suggestion
 
 RESOLVE_SECONDS = 5.0  # for all names together
@@ -30,10 +30,10 @@ def generate(
 ) -> None:
     """Print or write one file; click.ClickException for wrong input."""
     settings = load_config(config_file)
-    clusters = _chosen(settings, given.get("clusters", ()), config_file)
+    clusters = clusters_named(settings, given.get("clusters", ()), config_file)
     site = Site(
         settings=settings,
-        clusters=clusters,
+        clusters=(*clusters,),
         config_file=config_file.absolute(),
         program=program_started_as(sys.argv[0]),
         virtual_addresses=_virtual_addresses(clusters, given.get(VIRTUAL, ())),
@@ -48,14 +48,6 @@ def generate(
         click.echo(text, nl=False)
     else:
         _write(output, text, force=force)
-
-
-def _chosen(settings: Settings, names: Iterable[str], path: Path) -> tuple[Cluster, ...]:
-    known = settings.clusters
-    for each in names:
-        if each not in known:
-            raise click.UsageError(f"{path} has no cluster {each!r}{suggestion(each, known)}")
-    return tuple(cluster for name, cluster in known.items() if not names or name in names)
 
 
 def _virtual_addresses(clusters: Iterable[Cluster], given: Iterable[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -15,20 +15,19 @@ from msgspec import Struct
 
 from ldaphealth.checks.canary import NAME
 from ldaphealth.cli.canary_entries import Entries, entries_of
-from ldaphealth.cli.targets import load_config, read_agent_config
+from ldaphealth.cli.targets import clusters_named, load_config, read_agent_config
 from ldaphealth.config import load_without_files
 from ldaphealth.ldap.names import is_attribute, parse_dn
 from ldaphealth.model import BindMethod, Role, comparable_dn
 from ldaphealth.rights.aci import acis_for, as_ldif
 from ldaphealth.rights.entries import account_entries, container_entries, with_class
 from ldaphealth.rights.needs import MONITOR
-from ldaphealth.rights.plan import Part, Plan, accounts, plan, uses_policy
+from ldaphealth.rights.plan import Part, Plan, accounts, openldap_schemas, plan
 from ldaphealth.rights.right import Schema
 from ldaphealth.rights.slapd_rules import as_config, as_slapd_conf, limit, rules_for
 from ldaphealth.settings import Cluster
 from ldaphealth.text.ldif import ldif_entry
 from ldaphealth.text.printable import printable
-from ldaphealth.text.suggestion import suggestion
 
 COLUMNS = 80
 CONFIG, SLAPD_CONF, DIRECTORY_389 = "cn=config", "slapd.conf", "389"
@@ -77,10 +76,13 @@ class Wishes(Struct, frozen=True, kw_only=True):
     object_class: str
 
 
-def print_setup(names: Iterable[str], config_file: Path, wishes: Wishes, *, as_json: bool) -> None:
+def print_setup(
+    names: Collection[str], config_file: Path, wishes: Wishes, *, as_json: bool
+) -> None:
     """Print what to add for these clusters, or all; click.ClickException for bad input."""
     _check(wishes)
-    clusters = _clusters(names, config_file)
+    read = partial(read_agent_config, loader=load_without_files)
+    clusters = clusters_named(load_config(config_file, read), names, config_file)
     databases = _databases(wishes.databases, clusters)
     plans = {each.name: _plan(each, wishes) for each in clusters}
     if as_json:
@@ -110,27 +112,13 @@ def _check(wishes: Wishes) -> None:
         raise click.UsageError(f"--account: {error}") from error
 
 
-def _clusters(names: Iterable[str], config_file: Path) -> list[Cluster]:
-    read = partial(read_agent_config, loader=load_without_files)
-    known = load_config(config_file, read).clusters
-    for each in names:
-        if each not in known:
-            raise click.UsageError(
-                f"{config_file} has no cluster {each!r}{suggestion(each, known)}"
-            )
-    return [cluster for name, cluster in known.items() if not names or name in names]
-
-
 def _plan(cluster: Cluster, wishes: Wishes) -> Plan:
+    schemas = openldap_schemas(cluster, has_policy=wishes.has_policy)
     if wishes.rules == DIRECTORY_389:
-        schemas = {Schema.ANY, Schema.DIRECTORY_389}
-    else:
-        schemas = {Schema.ANY, Schema.OPENLDAP}
-        if wishes.has_policy or uses_policy(cluster):
-            schemas.add(Schema.PPOLICY)
+        schemas = frozenset({Schema.ANY, Schema.DIRECTORY_389})
     return plan(
         cluster,
-        schemas=frozenset(schemas),
+        schemas=schemas,
         with_others=wishes.with_others,
         account=wishes.account,
     )

@@ -5,14 +5,14 @@ The commands with a `CLUSTER[/SERVER]` call `select`. Every mistake is raised as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import click
 
 from ldaphealth.cli.selection import Selection
 from ldaphealth.config import ConfigError, load
-from ldaphealth.settings import Settings
+from ldaphealth.settings import Cluster, Settings
 from ldaphealth.text.suggestion import suggestion
 
 NO_FILE = "; write one (README.md has an example), or give its path with --config"
@@ -44,6 +44,15 @@ def load_config(path: Path, read: Callable[[Path], Settings] = read_config) -> S
         return read(path)
     except ConfigError as error:
         raise click.ClickException("\n".join(error.problems)) from error
+
+
+def clusters_named(settings: Settings, names: Collection[str], path: Path) -> list[Cluster]:
+    """Return these clusters of a configuration file in its order, all of them without names."""
+    known = settings.clusters
+    for each in names:
+        if each not in known:
+            raise click.UsageError(f"{path} has no cluster {each!r}{suggestion(each, known)}")
+    return [cluster for name, cluster in known.items() if not names or name in names]
 
 
 def select(targets: Iterable[str], path: Path, deadline_seconds: float | None) -> Selection:

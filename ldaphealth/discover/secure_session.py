@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
-from ldaphealth.ldap.endpoint import DEFAULT_PORTS, Endpoint, parse_uri
+from ldaphealth.ldap.endpoint import DEFAULT_PORTS, parse_uri
 from ldaphealth.ldap.session import Session, open_session
 from ldaphealth.model import BindMethod, Credentials, FailureKind, Server, Tls
 
@@ -89,15 +89,11 @@ def attempts(uri: str, access: ServerAccess) -> Iterator[Server]:
     if access.start_tls:
         return
     if endpoint.port == DEFAULT_PORTS["ldap"] and endpoint.scheme == "ldap":
-        yield replace(plain, uri=f"ldaps://{_host(endpoint)}")
+        yield replace(plain, uri=f"ldaps://{endpoint.url_host}")
     has_password = access.credentials.method is BindMethod.SIMPLE
     if not has_password or endpoint.is_loopback or access.cleartext:
         wanted = False if has_password and not endpoint.is_loopback else None
         yield replace(plain, tls=Tls(start_tls=wanted))
-
-
-def _host(endpoint: Endpoint) -> str:
-    return f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
 
 
 def _all(reasons: Sequence[SessionError]) -> str:

@@ -86,9 +86,8 @@ def provider_uri(text: str) -> str:
 
 def uri_of(endpoint: Endpoint) -> str:
     """Return the one form of a URL that identifies it: the usual port is left out."""
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     is_usual = endpoint.port == DEFAULT_PORTS[endpoint.scheme]
-    return f"{endpoint.scheme}://{host}{'' if is_usual else f':{endpoint.port}'}".lower()
+    return f"{endpoint.scheme}://{endpoint.url_host if is_usual else endpoint}".lower()
 
 
 def interval_seconds(text: str) -> float:

@@ -10,7 +10,7 @@ from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.judging.quantile import median
 from ldaphealth.model import State
-from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.duration import brief, rounded_duration
 
 TOLERATED_SECONDS = 1.0
 WHY = (
@@ -68,11 +68,12 @@ def _problems(cluster: ClusterFacts, known: Mapping[str, ClockReading]) -> Itera
 
 def _of_host(cluster: ClusterFacts, usual: ClockReading, agree: list[str]) -> Problem:
     side = "behind" if usual.middle_seconds > 0 else "ahead of"
+    size = rounded_duration(abs(usual.middle_seconds))
     return Problem(
         importance=_importance(cluster, usual.apart_seconds()),
         code="clocks.this_host",
         where=tuple(agree),
-        what=f"the clock of this host is {_size(usual.middle_seconds)} {side} those of "
+        what=f"the clock of this host is {size} {side} those of "
         f"{count(len(agree), len(cluster.cluster.data_servers))} ({_certainty(usual)})",
         why=WHY,
         remedy=REMEDY,
@@ -91,15 +92,12 @@ def _of_server(
         importance=_importance(cluster, reading.apart_seconds(usual)),
         code="clocks.server",
         where=(server,),
-        what=f"the clock of {name} is {_size(difference)} {side} {other} ({_certainty(reading)})",
+        what=f"the clock of {name} is {rounded_duration(abs(difference))} {side} {other} "
+        f"({_certainty(reading)})",
         why=WHY,
         remedy=REMEDY,
         steps=tuple(Step("command", each, (name,)) for each in STEPS),
     )
-
-
-def _size(seconds: float) -> str:
-    return brief(abs(seconds)) if abs(seconds) < 60 else duration(abs(seconds))  # noqa: PLR2004
 
 
 def _certainty(reading: ClockReading) -> str:

@@ -76,7 +76,7 @@ class LocalAgent(Struct, frozen=True, kw_only=True):
     """The agent of the configuration on this host.
 
     `state` is that of its control socket; `detail` is why it does not answer. `servers` are those
-    of which it has verdicts. `holders` are the IDs of the processes that hold the lock of a
+    that it checks. `holders` are the IDs of the processes that hold the lock of a
     directory, by its path.
     """
 

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from msgspec.structs import replace
 
 from ldaphealth.rights.needs import MONITOR
-from ldaphealth.rights.plan import Part, plan, uses_policy
+from ldaphealth.rights.plan import Part, openldap_schemas, plan
 from ldaphealth.rights.right import Schema
 from ldaphealth.rights.slapd_rules import as_config, limit, rules_for
 from ldaphealth.settings import Cluster
@@ -25,10 +25,7 @@ def missing_rights(cluster: Cluster, checks: Container[str], context: str = "") 
     `context`: only that of the database with this naming context.
     """
     alone = replace(cluster, checks=tuple(each for each in cluster.checks if each.name in checks))
-    schemas = {Schema.ANY, Schema.OPENLDAP}
-    if uses_policy(cluster):
-        schemas.add(Schema.PPOLICY)
-    planned = plan(alone, schemas=frozenset(schemas), with_others=False, account="")
+    planned = plan(alone, schemas=openldap_schemas(cluster), with_others=False, account="")
     for part in planned.parts:
         if not context or part.context == context:
             yield "\n".join(_lines(part))

@@ -10,8 +10,8 @@ from ldaphealth.checks.canary import (
     canary_mark,
     this_agent,
 )
-from ldaphealth.checks.monitor_access import BASE
 from ldaphealth.checks.own_entry import read_own
+from ldaphealth.checks.traffic_survey import CLOCK
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.doctor import clock
 from ldaphealth.doctor.facts import ServerReads
@@ -23,7 +23,6 @@ from ldaphealth.ldap.session import Session, open_session
 from ldaphealth.model import Role, Server
 from ldaphealth.settings import Cluster
 
-CLOCK = f"cn=Current,cn=Time,{BASE}"
 OPENLDAP = "openldaprootdse"  # the object class of its root DSE
 MOST_CANARIES = 1000
 

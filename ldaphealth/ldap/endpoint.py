@@ -29,7 +29,12 @@ class Endpoint(Struct, frozen=True):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{self.url_host}:{self.port}"
+
+    @property
+    def url_host(self) -> str:
+        """Return the host as it stands in a URL: an IPv6 address in brackets (RFC 3986 3.2.2)."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def is_tls(self) -> bool:

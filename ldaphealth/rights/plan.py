@@ -94,9 +94,11 @@ def plan(cluster: Cluster, *, schemas: frozenset[Schema], with_others: bool, acc
     return Plan(parts=(*parts,), notes=(*notes,))
 
 
-def uses_policy(cluster: Cluster) -> bool:
-    """Return whether a setting names a password policy, so that slapo-ppolicy is loaded."""
-    return any(getattr(each.params, "password_policy", "") for each in cluster.checks)
+def openldap_schemas(cluster: Cluster, *, has_policy: bool = False) -> frozenset[Schema]:
+    """Return what slapd has loaded: slapo-ppolicy if a setting names a password policy."""
+    names_one = any(getattr(each.params, "password_policy", "") for each in cluster.checks)
+    policy = {Schema.PPOLICY} if has_policy or names_one else set()
+    return frozenset({Schema.ANY, Schema.OPENLDAP} | policy)
 
 
 def accounts(cluster: Cluster) -> list[Credentials]:

@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.text import Text
 
 from ldaphealth.tables.rows import Row, Rows
-from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.duration import duration, rounded_duration
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
@@ -29,7 +29,6 @@ LAGS: Mapping[str, str] = {
     "behind_seconds": "behind",
 }
 NOT_KNOWN = "-"
-SHORT_SECONDS = 60.0
 
 
 def render_status(document: Mapping[str, Any]) -> Group:
@@ -129,8 +128,7 @@ def _lag(verdict: Mapping[str, Any]) -> Text:
         return Text(NOT_KNOWN)
     if seconds == 0:
         return Text("0 s")
-    shown = brief(seconds) if seconds < SHORT_SECONDS else duration(seconds)
-    return Text(f"{word} {shown}", "bold red")
+    return Text(f"{word} {rounded_duration(seconds)}", "bold red")
 
 
 def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Largest first. A duration is shown in at most two units.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+SHORT_SECONDS = 60.0
 
 
 def duration(seconds: float) -> str:
@@ -24,3 +25,8 @@ def brief(seconds: float) -> str:
         if number < 999.5:  # noqa: PLR2004  1000 and more has the next unit
             return f"{number:.1f} {unit}" if number < 9.95 else f"{number:.0f} {unit}"  # noqa: PLR2004
     return f"{seconds:.1f} s"
+
+
+def rounded_duration(seconds: float) -> str:
+    """Return less than a minute with about two digits (`brief`), and more in its largest units."""
+    return brief(seconds) if seconds < SHORT_SECONDS else duration(seconds)

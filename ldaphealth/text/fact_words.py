@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.moment import moment
 from ldaphealth.text.printable import printable
 
@@ -32,7 +32,7 @@ def _seconds(value: float) -> str:
     sign, size = ("-" if value < 0 else ""), abs(value)
     if size == 0:
         return "0 s"
-    return sign + (brief(size) if size < 60 else duration(size))  # noqa: PLR2004  a minute
+    return sign + rounded_duration(size)
 
 
 def _epoch(value: float) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.duration import brief, duration, rounded_duration
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,11 @@ def test_a_duration_as_shown_is_short_by_less_than_one_of_its_second_unit(second
 )
 def test_how_long_an_operation_took_is_shown_in_its_own_unit(seconds: float, expected: str) -> None:
     assert brief(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.0012, "1.2 ms"), (59.9, "59.9 s"), (60, "1 min"), (3_700, "1 h 1 min")],
+)
+def test_only_less_than_a_minute_has_digits(seconds: float, expected: str) -> None:
+    assert rounded_duration(seconds) == expected
