@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from ldaphealth.check import AnyView
 from ldaphealth.judging.judge import HARD_RESULT_CODES
 from ldaphealth.ldap.deadline import SessionError
-from ldaphealth.model import BindMethod, FailureKind, Finding, Server, State, Trust
-from ldaphealth.text.printable import printable
+from ldaphealth.model import FailureKind, Finding, Server, State, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,19 +132,6 @@ def no_monitor_finding(view: AnyView, access: MonitorAccess) -> Finding:
         summary = f"cn=Monitor cannot be read, as on {first.name}"
         return view.finding(State.UNKNOWN, "no_access", summary, trust=Trust.LOCAL)
     return view.finding(State.UNKNOWN, "no_access", NO_ACCESS, trust=Trust.LOCAL)
-
-
-def monitor_rule(server: Server) -> str:
-    """Return the access rule that lets the account of a server read cn=Monitor (slapd.access(5)).
-
-    What others may is to follow it.
-    """
-    credentials = server.credentials
-    who = {
-        BindMethod.SIMPLE: f'dn.exact="{printable(credentials.dn)}"',
-        BindMethod.EXTERNAL: "users",
-    }.get(credentials.method, "anonymous")
-    return f'to dn.subtree="{BASE}" by {who} read'
 
 
 def _is_denied(view: AnyView, server: Server) -> bool:

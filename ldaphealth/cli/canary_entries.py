@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import get_args
 
 import click
 
-from ldaphealth.checks.canary import Purpose, canary_dn, canary_entry, this_agent
+from ldaphealth.checks.canary import canary_dn, canary_entry, this_agent
 from ldaphealth.cli.targets import select
 from ldaphealth.model import Role
 from ldaphealth.settings import Cluster
+from ldaphealth.tasks.canary_settings import canary_params
 from ldaphealth.text.ldif import ldif_entry
 
 Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -34,19 +34,16 @@ def entries_of(cluster: Cluster, agent: str = "") -> Entries:
 
     `agent`: the name of another agent than that of the settings, or of this host.
     """
-    params = {each.check.name: each.params for each in cluster.checks}
     entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
-    for purpose in get_args(Purpose):
-        if purpose in params:
-            own = params[purpose]
-            name = agent or own.agent or this_agent()
-            entries |= {
-                canary_dn(own.container, name, server, purpose): canary_entry(
-                    name, server, purpose, own.object_class
-                )
-                for server in cluster.data_servers
-                if purpose == "write" or server.role is Role.PROVIDER
-            }
+    for purpose, own in canary_params(cluster).items():
+        name = agent or own.agent or this_agent()
+        entries |= {
+            canary_dn(own.container, name, server, purpose): canary_entry(
+                name, server, purpose, own.object_class
+            )
+            for server in cluster.data_servers
+            if purpose == "write" or server.role is Role.PROVIDER
+        }
     return entries
 
 

@@ -22,10 +22,14 @@ def passwords_in_clear(clusters: Iterable[Cluster], remedy: str = REMEDY) -> Ite
     network traffic can then log in with it.
     """
     for cluster in clusters:
-        names = [each.name for each in cluster.servers if _gets_password_in_clear(cluster, each)]
-        if names:
-            shown = listed(names, MOST_NAMES)
-            yield f"{cluster.name}: a password goes to {shown} in the clear: {remedy}"
+        if what := password_in_clear(cluster):
+            yield f"{cluster.name}: {what}: {remedy}"
+
+
+def password_in_clear(cluster: Cluster) -> str:
+    """Return to which servers of a cluster a password goes in the clear, "" if to none."""
+    names = [each.name for each in cluster.servers if _gets_password_in_clear(cluster, each)]
+    return f"a password goes to {listed(names, MOST_NAMES)} in the clear" if names else ""
 
 
 def _gets_password_in_clear(cluster: Cluster, server: Server) -> bool:

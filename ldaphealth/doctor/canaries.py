@@ -11,10 +11,10 @@ from ldaphealth.checks.canary import Purpose, canary_mark, this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.doctor.by_code import count, problems_of
 from ldaphealth.doctor.facts import ClusterFacts, Gathered
-from ldaphealth.doctor.own_canaries import canary_params
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.model import Finding, Role, State, Trust
 from ldaphealth.settings import Cluster
+from ldaphealth.tasks.canary_settings import canary_params
 from ldaphealth.text.printable import printable
 
 CODES = tuple(code for code, _ in NOT_WRITTEN.values())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ldaphealth.checks.monitor_access import BASE, monitor_rule
+from ldaphealth.checks.monitor_access import BASE
 from ldaphealth.doctor.by_code import count
 from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step, joined
 from ldaphealth.doctor.rights import missing_rights
-from ldaphealth.model import Server
+from ldaphealth.model import BindMethod, Server
 from ldaphealth.reason_codes import ROWS
+from ldaphealth.text.printable import printable
 
 NO_ACCESS = "no_access"
 CHECKS = frozenset({"monitor", "resources", "counters", "consumer", "entry_count"})
@@ -84,6 +85,19 @@ def _missing(cluster: ClusterFacts) -> Iterator[Problem]:
             Step("ldif", MODULE.format(rule=monitor_rule(each)), (each.uri,)) for each in without
         ),
     )
+
+
+def monitor_rule(server: Server) -> str:
+    """Return the access rule that lets the account of a server read cn=Monitor (slapd.access(5)).
+
+    What others may is to follow it.
+    """
+    credentials = server.credentials
+    who = {
+        BindMethod.SIMPLE: f'dn.exact="{printable(credentials.dn)}"',
+        BindMethod.EXTERNAL: "users",
+    }.get(credentials.method, "anonymous")
+    return f'to dn.subtree="{BASE}" by {who} read'
 
 
 def _lacks_monitor(cluster: ClusterFacts, server: Server) -> bool:

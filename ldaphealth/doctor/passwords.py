@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ldaphealth.config.cleartext import passwords_in_clear
+from ldaphealth.config.cleartext import REMEDY, password_in_clear
 from ldaphealth.doctor.by_code import count
 from ldaphealth.doctor.facts import Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
@@ -16,13 +16,13 @@ def examine_clear_text(facts: Gathered) -> Examined:
             importance=Importance.MEND,
             code="cleartext.password",
             where=(cluster.name,),
-            what=sentence.partition(": ")[2].partition(": ")[0],
+            what=what,
             why="who reads the traffic of the network can log in with it",
-            remedy=sentence.partition(": ")[2].partition(": ")[2],
+            remedy=REMEDY,
             steps=(Step("setting", "tls: {start_tls: true}"),),
         )
         for cluster in clusters
-        for sentence in passwords_in_clear([cluster])
+        if (what := password_in_clear(cluster))
     )
     servers = sum(len(each.servers) for each in clusters)
     return Examined(problems, count(servers, servers))

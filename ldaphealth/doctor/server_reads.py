@@ -15,13 +15,13 @@ from ldaphealth.checks.traffic_survey import CLOCK
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.doctor import clock
 from ldaphealth.doctor.facts import ServerReads
-from ldaphealth.doctor.own_canaries import canary_params
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.names import NO_ATTRIBUTES
 from ldaphealth.ldap.session import Session, open_session
 from ldaphealth.model import Role, Server
 from ldaphealth.settings import Cluster
+from ldaphealth.tasks.canary_settings import canary_params
 
 OPENLDAP = "openldaprootdse"  # the object class of its root DSE
 MOST_CANARIES = 1000

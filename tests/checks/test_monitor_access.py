@@ -9,7 +9,6 @@ from ldaphealth.check import AnyCheck
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.checks.monitor_access import (
     MonitorAccess,
-    monitor_rule,
     no_monitor_finding,
     search_monitor,
 )
@@ -18,8 +17,6 @@ from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import (
     AnyObservation,
-    BindMethod,
-    Credentials,
     Failure,
     FailureKind,
     Finding,
@@ -112,20 +109,6 @@ def test_each_check_of_the_monitor_reports_it(
     [found] = findings(BUILT_IN[name], Answering("noSuchObject", root, FailureKind.RESULT))
 
     assert (found.code, found.state, found.trust) == expected
-
-
-@pytest.mark.parametrize(
-    ("credentials", "who"),
-    [
-        (Credentials(BindMethod.SIMPLE, "cn=check"), 'by dn.exact="cn=check" read'),
-        (Credentials(BindMethod.EXTERNAL), "by users read"),
-        (Credentials(), "by anonymous read"),
-    ],
-)
-def test_the_right_to_add_is_that_of_the_account(credentials: Credentials, who: str) -> None:
-    server = Server(cluster="c", name="s0", uri="ldap://127.0.0.1", credentials=credentials)
-
-    assert monitor_rule(server) == f'to dn.subtree="cn=Monitor" {who}'
 
 
 @pytest.mark.parametrize(

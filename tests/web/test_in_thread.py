@@ -1,4 +1,4 @@
-"""Answers that wait run in parallel, a few at a time, and do not block the event loop."""
+"""Answers run in threads, a few are accepted at a time, and none blocks the event loop."""
 
 from __future__ import annotations
 
