@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import (
-    ANY,
     BASE,
     MonitorAccess,
     no_monitor_finding,
@@ -23,6 +22,7 @@ from ldaphealth.checks.monitor_access import (
     search_monitor,
 )
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.ldap.names import ALL_ENTRIES
 from ldaphealth.model import Finding, State
 from ldaphealth.text.printable import printable
 
@@ -173,7 +173,7 @@ def observe(session: Session, _: Params) -> Facts:
     for rdns, scope in READS:
         base = f"{rdns},{BASE}" if rdns else BASE
         access, found = search_monitor(
-            session, base, scope, ANY, ATTRIBUTES, is_always_there=not rdns
+            session, base, scope, ALL_ENTRIES, ATTRIBUTES, is_always_there=not rdns
         )
         if not rdns and access != "read":
             return Facts(access=access)

@@ -28,6 +28,7 @@ from ldaphealth.content.values import (
 )
 from ldaphealth.csn import ATTRIBUTE, CSNError, Vector, parse_vector
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.names import ALL_ENTRIES
 from ldaphealth.model import Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
 
@@ -45,7 +46,6 @@ PAGE_SECONDS = 30.0  # for a slice slapd examines all of its entries, a million 
 LONGEST_CSN = 80
 LONGEST_DN = 8192  # the limit of slapd (SLAP_LDAPDN_MAXLEN); known differences have DNs
 LONG_DN = 400  # characters on average; with more a slice is too large for memory
-EVERYTHING = "(objectClass=*)"
 
 T = TypeVar("T")
 Row = tuple[int, str, str, str]  # entryUUID, entryCSN, DN, digest of the values
@@ -116,11 +116,11 @@ class Reader:
         base = self._base
         with closing(self._open()) as session:
             if base:  # at the empty suffix is the root DSE, which has neither
-                found = self._at(session, base, EVERYTHING, IDENTITY, self._reduced)
+                found = self._at(session, base, ALL_ENTRIES, IDENTITY, self._reduced)
                 if not found:
                     raise _unreadable(f"{printable(base)}: no such entry, or no right to read it")
                 self._row(found[0])
-            return bool(session.search(base, "one", EVERYTHING, ("1.1",), size_limit=1))
+            return bool(session.search(base, "one", ALL_ENTRIES, ("1.1",), size_limit=1))
 
     def vector(self) -> Vector:
         """Return the positions by server ID; SessionError if none can be read."""
@@ -166,7 +166,7 @@ class Reader:
         with closing(self._open()) as session:
             for dn in dns:
                 for each in self._at(
-                    session, dn, EVERYTHING, self._values.requested, self._reduced
+                    session, dn, ALL_ENTRIES, self._values.requested, self._reduced
                 ):
                     uuid, csn, _, values = self._row(each)
                     found[dn] = EntryVersion(str(UUID(int=uuid)), csn, values)
@@ -178,7 +178,7 @@ class Reader:
         with closing(self._open()) as session:
             for dn in dns:
                 requested = self._values.requested
-                for each in self._at(session, dn, EVERYTHING, requested, self._digests):
+                for each in self._at(session, dn, ALL_ENTRIES, requested, self._digests):
                     found[dn] = each
         return found
 
@@ -196,7 +196,7 @@ class Reader:
                     continue
                 if self._at(session, dn, f"(!({name}=*))", ("1.1",), _nothing):
                     continue
-                now = self._at(session, dn, EVERYTHING, (name,), lambda entry: bool(entry[1]))
+                now = self._at(session, dn, ALL_ENTRIES, (name,), lambda entry: bool(entry[1]))
                 if now == [False]:  # else it was added or the entry deleted meanwhile
                     found.add(name.partition(";")[0])
         return found

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ldaphealth.ldap.names import parse_dn
+from ldaphealth.ldap.names import ALL_ENTRIES, parse_dn
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-ANY = "(objectClass=*)"
 ATTRIBUTES = (
     "vendorName",
     "vendorVersion",
@@ -48,7 +47,7 @@ class RootDse(Struct, frozen=True, kw_only=True):
 
 def read_root_dse(session: Session) -> RootDse:
     """Return the root DSE; SessionError."""
-    found = session.search("", "base", ANY, ATTRIBUTES)
+    found = session.search("", "base", ALL_ENTRIES, ATTRIBUTES)
     entry = found[0][1] if found else {}
 
     def values(name: str) -> tuple[str, ...]:

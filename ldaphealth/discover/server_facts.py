@@ -16,7 +16,7 @@ from ldaphealth.discover.server_monitor import ServerMonitor, read_server_monito
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
-from ldaphealth.ldap.names import NO_ATTRIBUTES
+from ldaphealth.ldap.names import ALL_ENTRIES, NO_ATTRIBUTES
 from ldaphealth.ldap.resolver import resolve
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import FailureKind, Tls
@@ -106,7 +106,7 @@ def _bases(root_dse: RootDse, base: str) -> list[str]:
 
 
 def _context(session: Session, dn: str) -> Context:
-    found, refused_by = attempt(session, dn, "base", "(objectClass=*)", (NO_ATTRIBUTES,))
+    found, refused_by = attempt(session, dn, "base", ALL_ENTRIES, (NO_ATTRIBUTES,))
     if not found:
         return Context(dn=dn, refused_by=refused_by or "no entry")
     try:

@@ -14,6 +14,7 @@ from ldaphealth.discover.root_dse import RootDse, is_usable_dn
 from ldaphealth.discover.server_config import ContextAccess
 from ldaphealth.discover.syncrepl import MOST_PROVIDERS, provider_uri
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.names import ALL_ENTRIES
 from ldaphealth.model import FailureKind, comparable_dn
 from ldaphealth.text.printable import printable
 
@@ -87,11 +88,11 @@ def read_server_monitor(session: Session, root_dse: RootDse) -> ServerMonitor:
     """Return what cn=Monitor shows; SessionError if no result came."""
     if not root_dse.monitor_context:
         return ServerMonitor(access="none")
-    root, refused_by = attempt(session, BASE, "base", "(objectClass=*)", ("monitoredInfo",))
+    root, refused_by = attempt(session, BASE, "base", ALL_ENTRIES, ("monitoredInfo",))
     if not root:
         return ServerMonitor(access="denied", refused_by=refused_by or "no entry")
     start, _ = attempt(
-        session, f"cn=Start,cn=Time,{BASE}", "base", "(objectClass=*)", ("monitorTimestamp",)
+        session, f"cn=Start,cn=Time,{BASE}", "base", ALL_ENTRIES, ("monitorTimestamp",)
     )
     listeners, _ = attempt(
         session, f"cn=Listeners,{BASE}", "one", "(labeledURI=*)", ("labeledURI",), MOST_ENTRIES

@@ -12,6 +12,7 @@ from typing import NewType
 ATTRIBUTE_TYPE = r"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)"
 ATTRIBUTE = rf"{ATTRIBUTE_TYPE}(?:;[A-Za-z0-9_-]+)*"
 NO_ATTRIBUTES = "1.1"  # in a search: return entries without attributes, RFC 4511 4.5.1.8
+ALL_ENTRIES = "(objectClass=*)"  # the filter that matches every entry (RFC 4512 2.4.1)
 
 _ESCAPED = r'\\(?:[ "#=+,;<>\\]|[0-9A-Fa-f]{2})'
 # Servers also accept what RFC 4514 2.4 mentions of RFC 1779: spaces, `;` and values in quotes.

@@ -18,7 +18,7 @@ from ldaphealth.ldap import ber
 from ldaphealth.ldap.codec import search_request
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import Endpoint, parse_uri
-from ldaphealth.ldap.names import NO_ATTRIBUTES
+from ldaphealth.ldap.names import ALL_ENTRIES, NO_ATTRIBUTES
 from ldaphealth.ldap.resolver import resolve
 from ldaphealth.ldap.sentences import BROKEN, REMEDY, SPEAKS_LDAPS, SPEAKS_PLAIN
 from ldaphealth.ldap.session import PROXY_LOCAL
@@ -69,7 +69,7 @@ def _speaks(server: Server, endpoint: Endpoint, deadline: Deadline) -> bool:
 
 def _search() -> bytes:
     """Return a search of the root DSE, which needs no bind."""
-    request = search_request("", "base", "(objectClass=*)", (NO_ATTRIBUTES,), 0)
+    request = search_request("", "base", ALL_ENTRIES, (NO_ATTRIBUTES,), 0)
     return ber.element(ber.SEQUENCE, MESSAGE_ID + request)
 
 

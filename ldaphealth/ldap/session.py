@@ -17,7 +17,7 @@ from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Response, Result, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
-from ldaphealth.ldap.names import NO_ATTRIBUTES, is_attribute
+from ldaphealth.ldap.names import ALL_ENTRIES, NO_ATTRIBUTES, is_attribute
 from ldaphealth.ldap.password_policy import (
     LONGEST_SENTENCE,
     NOTHING,
@@ -34,7 +34,6 @@ from ldaphealth.text.printable import printable
 from ldaphealth.text.result_words import result_words
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
-ANY = "(objectClass=*)"
 ROOT_DSE = ("monitorContext", "supportedControl")
 # The header of a connection that is for the receiver itself, as health checks are: the signature,
 # version 2 and the command LOCAL, no address family, no addresses (2.2 of
@@ -164,7 +163,7 @@ class Session:
 
     def _request_root_dse(self) -> None:
         """Have the server answer a search; SessionError without LDAP service."""
-        request = self._request(codec.search_request, "", "base", ANY, (NO_ATTRIBUTES,), 0)
+        request = self._request(codec.search_request, "", "base", ALL_ENTRIES, (NO_ATTRIBUTES,), 0)
         result, _ = self._exchange("search", request, codec.DONE, lambda _: None)
         if result.code_name in ("busy", "unavailable"):
             raise self._refused(FailureKind.RESULT, "the search of the root DSE", result)
@@ -288,11 +287,11 @@ class Session:
         A server that hides an entry returns success without an entry (RFC 4511 4.5.2). A client
         cannot distinguish the two.
         """
-        return _only(dn, self.search(dn, "base", ANY, attributes))
+        return _only(dn, self.search(dn, "base", ALL_ENTRIES, attributes))
 
     def read_once(self, dn: str, attributes: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
         """Return what `read` returns, from the same read before in this session if there is one."""
-        return _only(dn, self.search_once(dn, "base", ANY, attributes))
+        return _only(dn, self.search_once(dn, "base", ALL_ENTRIES, attributes))
 
     def root_dse(self) -> Mapping[str, tuple[str, ...]]:
         """Return the attributes ROOT_DSE of the root DSE (RFC 4512 5.1), read once in a session.
@@ -302,7 +301,7 @@ class Session:
         return self.once("root DSE", self._read_root_dse)
 
     def _read_root_dse(self) -> Mapping[str, tuple[str, ...]]:
-        found = self.search("", "base", ANY, ROOT_DSE)
+        found = self.search("", "base", ALL_ENTRIES, ROOT_DSE)
         return found[0][1] if found else {}
 
     @property

@@ -20,6 +20,7 @@ from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.content.context_csn import SUBENTRY
 from ldaphealth.content.values import IDENTITY
 from ldaphealth.csn import ATTRIBUTE as CONTEXT_CSN
+from ldaphealth.ldap.names import ALL_ENTRIES
 from ldaphealth.ldap.search_filter import attributes_of
 from ldaphealth.model import BindMethod, Credentials, Server
 from ldaphealth.rights.right import (
@@ -34,7 +35,6 @@ from ldaphealth.rights.right import (
 from ldaphealth.rights.workload import workload_rights
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
-ANY = "(objectClass=*)"
 PASSWORD = "userPassword"  # noqa: S105  the name of an attribute
 MONITOR = monitor_access.BASE
 LATE_ATTRIBUTES = "olm"  # those of databases and links, below cn=Databases only
@@ -96,7 +96,7 @@ def found_by(  # noqa: PLR0913, PLR0917  those of a search
     account: str,
     base: str,
     scope: Scope,
-    filter_text: str = ANY,
+    filter_text: str = ALL_ENTRIES,
     attributes: Iterable[str] = (),
     only: str = "",
 ) -> Iterator[Right]:
@@ -159,7 +159,7 @@ def _only(filter_text: str) -> str:
     names = {name.lower() for name in attributes_of(filter_text)}
     text = filter_text.strip()
     text = text if text.startswith("(") else f"({text})"
-    return "" if text == ANY or not names or names & COMPUTED else text
+    return "" if text == ALL_ENTRIES or not names or names & COMPUTED else text
 
 
 def _compare(params: Any, one: OneServer) -> Iterator[Right]:
@@ -175,7 +175,9 @@ def _canaries(params: Any, one: OneServer) -> Iterator[Right]:
     account, container = one.account, params.container
     reads = (MARK_ATTRIBUTE, *write.PROOF)
     yield from (
-        each for each in found_by(account, container, "one", ANY, reads) if each.scope == "one"
+        each
+        for each in found_by(account, container, "one", ALL_ENTRIES, reads)
+        if each.scope == "one"
     )
     yield Right(
         account=account,
@@ -252,12 +254,12 @@ def _entry_count(params: Any, one: OneServer) -> Iterator[Right]:
 def _counters(_: Any, one: OneServer) -> Iterator[Right]:
     for rdns, scope in counters.READS:
         base = f"{rdns},{MONITOR}" if rdns else MONITOR
-        yield from _monitored(one.account, base, scope, ANY, counters.ATTRIBUTES)
+        yield from _monitored(one.account, base, scope, ALL_ENTRIES, counters.ATTRIBUTES)
 
 
 def _operations(_: Any, one: OneServer) -> Iterator[Right]:
     attributes = (monitor.COMPLETED, monitor.INITIATED)
-    yield from _monitored(one.account, monitor.BASE, "one", ANY, attributes)
+    yield from _monitored(one.account, monitor.BASE, "one", ALL_ENTRIES, attributes)
 
 
 def _content(params: Any, one: OneServer) -> Iterator[Right]:
@@ -271,7 +273,7 @@ def _traffic(params: Any, one: OneServer) -> Iterator[Right]:
     asked = traffic_survey.Window(0.0, 0.0).filter(("cn=x",))
     yield from found_by(account, base, "base")
     yield from found_by(account, base, "one", asked, traffic_survey.ATTRIBUTES)
-    yield from _monitored(account, traffic_survey.CLOCK, "base", ANY, ("monitorTimestamp",))
+    yield from _monitored(account, traffic_survey.CLOCK, "base", ALL_ENTRIES, ("monitorTimestamp",))
 
 
 def _workload(params: Any, one: OneServer) -> Iterator[Right]:
