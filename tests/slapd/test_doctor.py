@@ -32,15 +32,21 @@ def only(found: Doctor) -> set[str]:
     return set(found.problems) - {NO_AGENT}
 
 
-@pytest.fixture
-def canaries(cluster: Cluster) -> Iterator[None]:
-    """Make the canaries of the agent `doctor`, and remove those of all agents afterwards."""
-    make_canaries(cluster, "doctor")
-    yield
-    cluster.heal()
+def remove_canaries(cluster: Cluster) -> None:
+    """Remove the canaries of all agents, also those that other tests have left in the cluster."""
     root = cluster.nodes[0].root
     for entry in root.search(CANARIES, scope="one"):
         root.delete(entry["dn"][0])
+
+
+@pytest.fixture
+def canaries(cluster: Cluster) -> Iterator[None]:
+    """Make the canaries of the agent `doctor`, the only ones, and remove all afterwards."""
+    remove_canaries(cluster)
+    make_canaries(cluster, "doctor")
+    yield
+    cluster.heal()
+    remove_canaries(cluster)
 
 
 def test_a_server_that_is_down_is_named_with_the_commands_on_it(
