@@ -22,7 +22,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from demo import wait
@@ -56,29 +56,17 @@ def root(*command: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Balancer:
-    """A host: namespaces of its own, which `holder` keeps, and what runs there."""
+    """A host: namespaces of its own, which a process keeps until the guest ends."""
 
     name: str
     results: Path
-    holder: RunningProgram
-    programs: list[RunningProgram] = field(default_factory=list)
 
     def inside(self, *command: str) -> list[str]:
         """Return the command line that runs this in the namespaces of the balancer."""
-        return [
-            "nsenter",
-            "-t",
-            str(self.pid),
-            "-n",
-            "-u",
-            "-m",
-            "--root",
-            "--wd=/",
-            "--",
-            *command,
-        ]
+        namespaces = ("--net", "--uts", "--mount", "--root", "--wd=/")
+        return ["nsenter", f"--target={self.pid}", *namespaces, "--", *command]
 
     @property
     def pid(self) -> int:
@@ -126,14 +114,12 @@ class Balancer:
             "keepalived": ("keepalived", "--dont-fork"),
         }[service]
         log = self.results / f"{self.name}.{service}.log"
-        program = RunningProgram(self.inside(*started), log, ENVIRONMENT)
-        program.launch()
-        self.programs.append(program)
+        RunningProgram(self.inside(*started), log, ENVIRONMENT).launch()
         if service == "ldaphealth-agent":  # the unit is ready with the socket (Type=notify)
             wait.until(lambda: self._shell(f"test -S {SOCKET}").returncode == 0, 30.0, "no agent")
 
     def _copy(self, host: str, path: Path, target: Path) -> None:
-        other = Balancer(host, self.results, self.holder)
+        other = Balancer(host, self.results)
         packed = subprocess.run(
             other.inside("tar", "-C", str(path.parent), "-c", path.name),
             check=True,
@@ -201,10 +187,9 @@ def make_balancer(name: str, results: Path) -> Balancer:
     pid_file = results / f"{name}.pid"
     enter = f'exec 3>{pid_file}; exec ip netns exec {name} unshare --mount --uts sh -c "$0"'
     command = ["sh", "-c", enter, " && ".join(steps)]
-    holder = RunningProgram(command, results / f"{name}.log", ENVIRONMENT)
-    holder.launch()
+    RunningProgram(command, results / f"{name}.log", ENVIRONMENT).launch()
     wait.until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 20, f"no {name}")
-    return Balancer(name, results, holder)
+    return Balancer(name, results)
 
 
 def main() -> None:
@@ -212,8 +197,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True)
     results: Path = parser.parse_args().results
-    seen: dict[str, object] = {"commands": []}
+    done: list[dict[str, object]] = []
+    seen: dict[str, object] = {"commands": done}
     with contextlib.ExitStack() as running:
+        written = results / "tutorial.json"
+        running.callback(lambda: written.write_text(json.dumps(seen, indent=1)))
         make_network()
         Syslog(results / "syslog")
         cluster = running.enter_context(
@@ -223,7 +211,6 @@ def main() -> None:
         install(cluster.ca_file)
         balancers = {name: make_balancer(name, results) for name in BALANCERS}
         began = time.monotonic()
-        done = []
         for name, line in commands():
             at = time.monotonic()
             result = balancers[name].run(line)
@@ -235,11 +222,8 @@ def main() -> None:
                     "seconds": round(time.monotonic() - at, 1),
                 }
             )
-            seen["commands"] = done
-            (results / "tutorial.json").write_text(json.dumps(seen, indent=1))
         seen["seconds"] = round(time.monotonic() - began, 1)
         seen |= faults(cluster, [*balancers.values()])
-    (results / "tutorial.json").write_text(json.dumps(seen, indent=1))
 
 
 def faults(cluster: Cluster, balancers: list[Balancer]) -> dict[str, object]:
