@@ -138,7 +138,7 @@ def render(  # noqa: PLR0913  the time on both clocks
         host=printable(host, 64),
         sections=sections,
         now=_clock(epoch_seconds),
-        now_rfc3339=_rfc3339(epoch_seconds),
+        now_rfc3339=moment(epoch_seconds),
         floors=[printable(each, 400) for each in floors[:MOST_PROBLEMS]],
         changes=[_change_row(each, epoch_seconds) for each in folded(view.changes)[:MOST_CHANGES]],
         links=links,
@@ -360,7 +360,7 @@ def _change_row(one: FoldedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
     since = _clock(one.since_epoch, dated=epoch_seconds - one.since_epoch >= HALF_A_DAY)
     return ChangeRow(
         server=printable(after.server, NAME_CHARACTERS),
-        at=_rfc3339(dated.epoch_seconds),
+        at=moment(dated.epoch_seconds),
         clock=_clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY),
         ago=duration(ago),
         kind=kind,
@@ -381,7 +381,3 @@ def _order(change: VerdictChange) -> str:
 def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:
     pattern = "%Y-%m-%d %H:%M" if dated else "%H:%M:%S"
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime(pattern)
-
-
-def _rfc3339(epoch_seconds: EpochSeconds) -> str:
-    return moment(epoch_seconds)
