@@ -41,6 +41,28 @@ clusters:
 """
 
 
+def environment_of(directory: Path) -> dict[str, str]:
+    """Return where programs find the configuration and the socket of an agent there."""
+    return os.environ | {
+        "LDAPHEALTH_CONFIG": str(directory / "ldaphealth.yaml"),
+        "LDAPHEALTH_SOCKET": str(directory / "run" / "agent.sock"),
+    }
+
+
+def run_program(
+    environment: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as a person does."""
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 @dataclass
 class RunningAgent:
     """One agent process with directories of its own below `directory`; a context manager."""
@@ -97,9 +119,7 @@ class RunningAgent:
     @property
     def environment(self) -> Mapping[str, str]:
         """Return where the program and the script find this agent."""
-        return os.environ | {
-            "LDAPHEALTH_CONFIG": str(self.config),
-            "LDAPHEALTH_SOCKET": str(self.directory / "run" / "agent.sock"),
+        return environment_of(self.directory) | {
             "LDAPHEALTH_VERDICTS": str(self.directory / "run" / "verdicts"),
             "LDAPHEALTH_OVERRIDES": str(self.directory / "state" / "overrides"),
             "LDAPHEALTH": str(PROGRAM),
@@ -131,14 +151,7 @@ class RunningAgent:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the program as a person does."""
-        return subprocess.run(
-            [PROGRAM, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+        return run_program(self.environment, *arguments)
 
     def script(self, server: str, *options: str) -> int:
         """Return what keepalived's script answers."""

@@ -20,7 +20,7 @@ from demo.programs import find, slapd_for
 from demo.running_program import RunningProgram
 from demo.slapd import Slapd
 from demo.tree import CANARIES, CHECK_DN, PEOPLE, ROOT_DN, SUFFIX, person
-from tests.slapd.running_agent import PROGRAM
+from tests.slapd.running_agent import PROGRAM, environment_of, run_program
 
 HOST, LOG = "127.0.0.1", "cn=accesslog"
 NAMES = ("alpha", "beta")
@@ -204,22 +204,11 @@ class StrictSite:
     @property
     def environment(self) -> Mapping[str, str]:
         """Return where programs find the configuration and the socket."""
-        return os.environ | {
-            "LDAPHEALTH_CONFIG": str(self.config),
-            "LDAPHEALTH_SOCKET": str(self.directory / "run" / "agent.sock"),
-        }
+        return environment_of(self.directory)
 
     def run(self, *words: str) -> str:
         """Run the program; return what it prints."""
-        done = subprocess.run(
-            [PROGRAM, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        return done.stdout
+        return run_program(self.environment, *words).stdout
 
     def setup(self, *words: str) -> str:
         """Return what `ldaphealth setup` prints."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -21,13 +18,12 @@ from demo.programs import slapd_for
 from demo.running_program import RunningProgram
 from demo.slapd import Slapd
 from demo.tree import CHECK_DN, CHECK_PASSWORD, PEOPLE, ROOT_DN, SUFFIX
-from tests.slapd.running_agent import RunningAgent
+from tests.slapd.running_agent import PROGRAM, RunningAgent, environment_of, run_program
 from tests.slapd.test_entry_count import adding_and_deleting
 
 pytestmark = pytest.mark.slapd
 
 HOST = "127.0.0.1"
-PROGRAM = Path(sys.executable).with_name("ldaphealth")
 PEOPLE_COUNT = 30_000
 FOUND_SECONDS = 60.0
 APPLICATION = f"ou=application,{SUFFIX}"
@@ -119,24 +115,13 @@ class Site:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.environment = os.environ | {
-            "LDAPHEALTH_CONFIG": str(directory / "ldaphealth.yaml"),
-            "LDAPHEALTH_SOCKET": str(directory / "run" / "agent.sock"),
-        }
+        self.environment = environment_of(directory)
         self.agent = RunningProgram([PROGRAM, "agent"], directory / "log", self.environment)
         self.findings: Mapping[tuple[str, str], str] = {}
 
     def run(self, *words: str) -> str:
         """Run the program; return what it prints."""
-        done = subprocess.run(
-            [PROGRAM, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        return done.stdout
+        return run_program(self.environment, *words).stdout
 
     def explain(self, server: str) -> dict[str, Any]:
         """Return what the agent says of one server."""
