@@ -110,9 +110,10 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
     arguments = PluginArguments(**values)
     config_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
     _refuse_contradictions(arguments, options, config_named=config_named)
-    _limit_process_time(arguments)
+    notes = (ON_COMMAND_LINE,) if options.password else ()
+    _limit_process_time(arguments, notes)
     snapshot = _snapshot(arguments, options)
-    _print_and_exit(snapshot, arguments, (ON_COMMAND_LINE,) if options.password else ())
+    _print_and_exit(snapshot, arguments, notes)
 
 
 def _refuse_contradictions(
@@ -180,14 +181,15 @@ def _print_and_exit(
     sys.exit(output.exit_status)
 
 
-def _limit_process_time(arguments: PluginArguments) -> None:
+def _limit_process_time(arguments: PluginArguments, notes: tuple[str, ...]) -> None:
     """End the process with a result when the timeout has passed, whatever delays it."""
     state = State.UNKNOWN if arguments.agent else State.CRITICAL
     what = "the agent gave no answer" if arguments.agent else "no answer"
-    line = f"LDAP {state.name} - {what} within {arguments.timeout:g} s\n"
+    first = f"LDAP {state.name} - {what} within {arguments.timeout:g} s"
+    text = "".join(f"{line}\n" for line in (first, *notes))
 
     def exit_late(_: int, __: FrameType | None) -> None:
-        os.write(sys.__stdout__.fileno() if sys.__stdout__ else 1, line.encode("ascii"))
+        os.write(sys.__stdout__.fileno() if sys.__stdout__ else 1, text.encode("ascii"))
         os._exit(state.value)
 
     signal.signal(signal.SIGALRM, exit_late)

@@ -366,9 +366,15 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
     ("arguments", "module", "function", "status"),
     [
         (["-H", "h", "-b", ""], "evaluation", "evaluate_selection", 2),
+        (
+            ["-H", "h", "-b", "", "-D", "cn=x", "-P", "secret"],
+            "evaluation",
+            "evaluate_selection",
+            2,
+        ),
         (["--agent"], "agent_snapshot", "query_agent", 3),
     ],
-    ids=["a check", "the agent"],
+    ids=["a check", "a check with a password", "the agent"],
 )
 @repeated_when_late
 def test_a_hang_of_ours_ends_with_an_answer_too(
@@ -385,7 +391,10 @@ def test_a_hang_of_ours_ends_with_an_answer_too(
         )
 
     assert done.returncode == status
-    assert done.stdout.endswith("no answer within 1 s\n")
+    first, *notes = done.stdout.splitlines()
+    assert first.endswith("no answer within 1 s")
+    assert bool(notes) is ("-P" in arguments)
+    assert all(each.startswith("the password was on the command line") for each in notes)
     assert watch.seconds < 1.2
 
 
