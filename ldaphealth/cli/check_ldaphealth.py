@@ -26,6 +26,7 @@ from ldaphealth.cli.output_error import is_of_output, report_output_error
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.private_memory import keep_memory_private
 from ldaphealth.cli.process_age import age_seconds
+from ldaphealth.cli.standard_streams import replace_closed_streams
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import CheckEffect, Snapshot, State
 from ldaphealth.text.ascii_line import ascii_line
@@ -204,6 +205,7 @@ def main() -> NoReturn:
     An exception that is not caught would exit with 1, which is WARNING.
     """
     keep_memory_private()
+    replace_closed_streams()
     try:
         status = _run()
         sys.stdout.flush()

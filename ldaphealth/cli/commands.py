@@ -13,6 +13,7 @@ import click
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.output_error import report_output_error
 from ldaphealth.cli.private_memory import keep_memory_private
+from ldaphealth.cli.standard_streams import replace_closed_streams
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
@@ -77,6 +78,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the program. Bad input gives a message on standard error and exit status 3."""
     keep_memory_private()
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):  # a character that the locale lacks is not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

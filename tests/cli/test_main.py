@@ -387,6 +387,50 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
     assert done.stderr == "ldaphealth: cannot write the output: No space left on device\n"
 
 
+@pytest.mark.parametrize(
+    ("closed", "status", "out", "err"),
+    [
+        ("", 0, CSN_A, ""),
+        ("<&-", 0, CSN_A, ""),
+        ("2>&-", 0, CSN_A, ""),
+        (">&-", 3, "", "ldaphealth: cannot write the output: it is closed\n"),
+        ("<&- >&-", 3, "", "ldaphealth: cannot write the output: it is closed\n"),
+        ("<&- >&- 2>&-", 3, "", ""),
+    ],
+)
+def test_streams_that_the_caller_closed(closed: str, status: int, out: str, err: str) -> None:
+    command = [sys.executable, "-m", "ldaphealth", "csn", "parse", CSN_A, "--format", "json"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (status, err)
+    assert out in done.stdout
+    assert bool(done.stdout) is bool(out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["status"], ["check", "ldap://127.0.0.1:1"], ["doctor"], ["config", "schema"]],
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_traceback(arguments: list[str], closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "ldaphealth", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == (3 if closed != "2>&-" else run(*arguments)[0])
+
+
 def test_the_file_may_be_an_option(config: str) -> None:
     assert run("config", "check", "--config", config) == run("config", "check", config)
     assert run("config", "check", config, "--config", "/other")[0] == 3
