@@ -38,9 +38,11 @@ def doctor_command(config_file: Path, keepalived: Path | None, form: str, *, fix
     to.
 
     \b
-    Exit status: 0 nothing is wrong, 1 something should be mended,
-                 2 something breaks checks or removes servers,
-                 3 the configuration cannot be used.
+    Exit status: that of the most important problem:
+      0 nothing is wrong
+      1 [mend]      something should be mended
+      2 [breaks]    something breaks checks, or removes servers
+      3 [unusable]  the configuration cannot be used; also for bad input
 
     \b
     Examples:

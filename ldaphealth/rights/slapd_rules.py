@@ -13,6 +13,9 @@ from ldaphealth.text.ldif import ldif_modification
 
 EXTERNAL_DN = "cn=SET THIS to what ldapwhoami shows,cn=external,cn=auth"
 SCOPES = {"base": "base", "one": "one", "sub": "subtree", "subordinate": "children"}
+# For root on the server itself (slapd-config(5)).
+AS_ROOT = "-Q -Y EXTERNAL -H ldapi:///"
+LIST_DATABASES = f"ldapsearch -LLL {AS_ROOT} -b cn=config '(olcDatabase=*)' olcSuffix olcAccess"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
