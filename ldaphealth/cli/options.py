@@ -65,7 +65,7 @@ class AgentPlace(NamedTuple):
     config_file: Path
 
 
-def socket_of(config_file: Path | None, *, must_be_readable: bool = False) -> Path:
+def socket_by_config(config_file: Path | None, *, must_be_readable: bool = False) -> Path:
     """Return the socket of the agent with this configuration; the usual one without a file.
 
     It is also the usual one if the file cannot be used: it may be broken while its agent still
@@ -113,7 +113,7 @@ def agent_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ctx: click.Context, /, *, socket: Path | None, config_file: Path | None, **given: Any
     ) -> Any:
         is_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
-        found = socket or socket_of(config_file, must_be_readable=is_named)
+        found = socket or socket_by_config(config_file, must_be_readable=is_named)
         return command(place=AgentPlace(found, config_file or CONFIG_FILE), **given)
 
     return _config_of_agent(socket_option(run))
