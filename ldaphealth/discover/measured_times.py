@@ -14,7 +14,7 @@ from msgspec import Struct
 from ldaphealth.checks import SESSION
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.judging.quantile import quantile
-from ldaphealth.judging.suggested_limits import TIMES
+from ldaphealth.judging.suggested_limits import CRITICAL_TIMES, WARNING_TIMES
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
@@ -27,8 +27,8 @@ SESSIONS = 60  # of one server, if they take less than the time for it
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.1, 1.0
 MOST_THREADS = 64
 RULE = (
-    f"warning: {TIMES['warning']} times the {SHARE} quantile of the slowest server, critical: "
-    f"{TIMES['critical']} times; at least the default of the check"
+    f"warning: {WARNING_TIMES} times the {SHARE} quantile of the slowest server, critical: "
+    f"{CRITICAL_TIMES} times; at least the default of the check"
 )
 
 

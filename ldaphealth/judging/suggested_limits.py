@@ -5,23 +5,23 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import ceil
 
 from ldaphealth.judging.thresholds import Thresholds
 from ldaphealth.text.number import rounded_up
 
-TIMES: Mapping[str, int] = {"warning": 5, "critical": 20}  # what is usual
+WARNING_TIMES, CRITICAL_TIMES = 5, 20  # what is usual
 DEADLINE_TIMES = 2  # the largest critical threshold
 LEAST_ROOM = 1.2  # of the deadline to that threshold
 MOST_DEADLINE_SECONDS = 300.0  # that a configuration may have
 
 
 def suggested_limits(usual_seconds: float, default: Thresholds) -> dict[str, float]:
-    """Return `warning` and `critical` in seconds: TIMES the usual time, at least the default."""
+    """Return `warning` and `critical` in seconds: so many times the usual, at least the default."""
+    times = {"warning": WARNING_TIMES, "critical": CRITICAL_TIMES}
     return {
         name: max(getattr(default, name).end, rounded_up(factor * usual_seconds))
-        for name, factor in TIMES.items()
+        for name, factor in times.items()
     }
 
 

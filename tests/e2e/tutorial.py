@@ -63,7 +63,8 @@ USER = "ldaphealth"
 SOCKET = "/run/ldaphealth/agent.sock"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "COLUMNS": "80"}
 IN_SECONDS = 40.0  # until keepalived has the verdicts
-OUT_SECONDS = 40.0
+OUT_SECONDS = 40.0  # and twice the deadline, if discover wrote another than that by default
+DEADLINE = re.compile(r"^ *deadline_seconds: (\d+)", re.MULTILINE)
 BACK_SECONDS = 60.0
 
 
@@ -202,6 +203,9 @@ def install(ca_file: Path) -> None:
     ssh.unlink(missing_ok=True)
     ssh.write_text(SSH)
     ssh.chmod(0o755)
+    stdin = Path("/dev/stdin")  # every Debian has it, the guest has not
+    if not stdin.is_symlink():
+        stdin.symlink_to("/proc/self/fd/0")
     for each in OWN:
         Path(each).mkdir(parents=True, exist_ok=True)
 
@@ -288,7 +292,9 @@ def faults(cluster: Cluster, balancers: list[Balancer]) -> dict[str, object]:
     seen["in"] = wait.comes_true(lambda: all_have(full), IN_SECONDS)
     cluster.nodes[1].freeze()
     rest = {host: weight for host, weight in full.items() if host != frozen}
-    seen["out"] = wait.comes_true(lambda: all_have(rest), OUT_SECONDS)
+    deadlines = DEADLINE.findall(balancers[0].read("/etc/ldaphealth/ldaphealth.yaml"))
+    limit = OUT_SECONDS + 2 * max(map(float, deadlines), default=0.0)
+    seen["out"] = wait.comes_true(lambda: all_have(rest), limit)
     seen["status"] = balancers[0].run("ldaphealth status").stdout
     cluster.nodes[1].thaw()
     seen["back"] = wait.comes_true(lambda: all_have(full), BACK_SECONDS)
