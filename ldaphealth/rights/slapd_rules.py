@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def rules_for(rights: Iterable[Right], schemas: Iterable[Schema] = ()) -> list[str]:
     """Return the rules that give these rights, each from `to` on, for one database of slapd.
 
-    They begin with the strongest, must stand before the rules of the site, and leave all other
+    They begin with the strongest, must stand before the rules of the server, and leave all other
     accounts to those. `schemas` are those that the servers have loaded.
     """
     known = {Schema.ANY, *schemas}
