@@ -163,7 +163,7 @@ def history_command(target: str, limit: int, place: AgentPlace, form: str) -> No
     agent of --config is read.
 
     \b
-    Exit status: 0 listed, also if there is none, 3 no answer and no history.
+    Exit status: 0 listed, 3 no such server, or no answer and no history.
 
     \b
     Examples:
