@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
 from ldaphealth.control.requests import ControlRequest
 
 START_HINT = "start `ldaphealth agent`, or name its socket with --socket"
+CONFIG_HINT = (
+    "correct the file (`ldaphealth config check` shows what is wrong), or name the socket with "
+    "--socket"
+)
 
 
-def query_agent(path: Path, request: ControlRequest, timeout_seconds: float | None = None) -> Any:
+def query_agent(
+    place: AgentPlace, request: ControlRequest, timeout_seconds: float | None = None
+) -> Any:
     """Return the agent's document; click.ClickException when there is none."""
     try:
-        return client.send_request(path, request, timeout_seconds or client.TIMEOUT_SECONDS)
+        return client.send_request(place.socket, request, timeout_seconds or client.TIMEOUT_SECONDS)
     except client.NoAgentError as error:
-        raise click.ClickException(f"{error}; {START_HINT}") from error
+        raise click.ClickException(no_agent_text(place, error)) from error
     except client.AgentError as error:
         raise click.ClickException(str(error)) from error
+
+
+def no_agent_text(place: AgentPlace, error: client.NoAgentError) -> str:
+    """Return why there is no agent at this place, and what to do."""
+    if not place.unusable:
+        return f"{error}; {START_HINT}"
+    unknown = f"its agent may run, but its socket is not known, and none is at {place.socket}"
+    return f"{place.unusable}; {unknown}; {CONFIG_HINT}"

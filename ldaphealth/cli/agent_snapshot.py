@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from msgspec.structs import replace
 
 from ldaphealth.cli.agent_request import query_agent
+from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control.requests import StatusRequest
 from ldaphealth.model import Snapshot
 from ldaphealth.sinks.check_ldap import stale
 from ldaphealth.sinks.json_document import snapshot_of
 
 
-def agent_snapshot(socket: Path, target: str, timeout_seconds: float) -> Snapshot:
+def agent_snapshot(place: AgentPlace, target: str, timeout_seconds: float) -> Snapshot:
     """Return the agent's verdicts on a cluster, a server, or all (an empty target).
 
     Raise click.ClickException if there are none.
     """
-    document = query_agent(socket, StatusRequest(), timeout_seconds)
+    document = query_agent(place, StatusRequest(), timeout_seconds)
     try:
         snapshot = snapshot_of(document)
         current = stale(snapshot, {**document["valid_seconds"]})
     except (ValueError, LookupError, TypeError) as error:
         raise click.ClickException(
-            f"{socket}: the response is not from an agent: {error}"
+            f"{place.socket}: the response is not from an agent: {error}"
         ) from error
     wanted = tuple(each for each in current.verdicts if _is_selected(target, each.server))
     if not wanted:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.host_options import HostOptions, as_check_ldap
-from ldaphealth.cli.options import CONFIG_FILE, socket_by_config
+from ldaphealth.cli.options import CONFIG_FILE, agent_place
 from ldaphealth.cli.output_error import is_of_output, report_output_error
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.private_memory import keep_memory_private
@@ -140,8 +140,8 @@ def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
     if arguments.agent:
         from ldaphealth.cli.agent_snapshot import agent_snapshot
 
-        socket = arguments.socket or socket_by_config(arguments.config_file)
-        return agent_snapshot(socket, arguments.target, arguments.left_seconds())
+        place = agent_place(arguments.socket, arguments.config_file)
+        return agent_snapshot(place, arguments.target, arguments.left_seconds())
     selection = _selection(arguments, options)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 

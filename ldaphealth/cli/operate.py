@@ -74,7 +74,7 @@ def status_command(place: AgentPlace, form: str, watch: bool) -> None:
       ldaphealth status
       ldaphealth status --watch
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    document = query_agent(place.socket, StatusRequest())
+    document = query_agent(place, StatusRequest())
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     else:
@@ -87,7 +87,7 @@ def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool)
     from ldaphealth.tables.terminal import as_text, show_live
 
     if watch and sys.stdout.isatty():
-        show_live(lambda: render_status(query_agent(place.socket, StatusRequest())), WATCH_SECONDS)
+        show_live(lambda: render_status(query_agent(place, StatusRequest())), WATCH_SECONDS)
     else:
         width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
         click.echo(as_text(render_status(document), width=width, colour=colour))
@@ -122,7 +122,7 @@ def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, for
     from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
 
     if at is None:
-        document = query_agent(place.socket, ExplainRequest(server))
+        document = query_agent(place, ExplainRequest(server))
         lines = explanation_lines(document)
     else:
         # `history` prints whole milliseconds: include the change at this one.
@@ -205,7 +205,7 @@ def _change_text(verdict: Mapping[str, Any], ended: Mapping[str, Any] | None) ->
 
 
 def _set_override(request: OverrideRequest, place: AgentPlace) -> None:
-    query_agent(place.socket, request)
+    query_agent(place, request)
     until = moment(epoch_seconds() + request.seconds)
     click.echo(
         f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
@@ -307,7 +307,7 @@ def undrain_command(server: str, place: AgentPlace) -> None:
     Examples:
       ldaphealth undrain example/ldap2
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    query_agent(place.socket, RemoveOverrideRequest(server))
+    query_agent(place, RemoveOverrideRequest(server))
     click.echo(f"{server}: the agent decides again")
 
 
@@ -335,7 +335,7 @@ def baseline_command(cluster: str, place: AgentPlace, form: str) -> None:
     \b
     Exit status: 0 accepted, 3 refused or no answer.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    document = query_agent(place.socket, BaselineRequest(cluster))
+    document = query_agent(place, BaselineRequest(cluster))
     if form == "json":
         click.echo(json.dumps(document, indent=2))
         return

@@ -59,29 +59,38 @@ of_bind_dn = password_file_option(
 
 
 class AgentPlace(NamedTuple):
-    """Where the running agent answers, and the configuration that it was started with."""
+    """Where the running agent answers, and the configuration that it was started with.
+
+    `unusable` is why the configuration cannot be read. Then the socket is the usual one, and the
+    agent, which may still run, may have another.
+    """
 
     socket: Path
-    config_file: Path
+    config_file: Path = CONFIG_FILE
+    unusable: str = ""
 
 
-def socket_by_config(config_file: Path | None, *, must_be_readable: bool = False) -> Path:
-    """Return the socket of the agent with this configuration; the usual one without a file.
+def agent_place(
+    socket: Path | None, config_file: Path | None, *, must_be_readable: bool = False
+) -> AgentPlace:
+    """Return the place of the agent with this socket, or else with this configuration.
 
-    It is also the usual one if the file cannot be used: it may be broken while its agent still
-    runs. `must_be_readable`: then raise click.ClickException.
+    Without both it is the usual one. `must_be_readable`: raise click.ClickException if the file
+    cannot be used.
     """
-    if config_file is None:
-        return SOCKET
+    if socket is not None or config_file is None:
+        return AgentPlace(socket or SOCKET, config_file or CONFIG_FILE)
     from ldaphealth.config import ConfigError, load_agent
 
     try:
-        return load_agent(config_file).socket_path
+        return AgentPlace(load_agent(config_file).socket_path, config_file)
     except ConfigError as error:
-        if not must_be_readable:
-            return SOCKET
-        problems = "\n".join(f"{config_file}: {each}" for each in error.problems)
-        raise click.ClickException(problems) from error
+        first, *more = error.problems
+        if must_be_readable:
+            problems = "\n".join(f"{config_file}: {each}" for each in (first, *more))
+            raise click.ClickException(problems) from error
+        others = f" (and {len(more)} more)" if more else ""
+        return AgentPlace(SOCKET, config_file, f"{config_file}: {first}{others}")
 
 
 socket_option = click.option(
@@ -113,8 +122,8 @@ def agent_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ctx: click.Context, /, *, socket: Path | None, config_file: Path | None, **given: Any
     ) -> Any:
         is_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
-        found = socket or socket_by_config(config_file, must_be_readable=is_named)
-        return command(place=AgentPlace(found, config_file or CONFIG_FILE), **given)
+        place = agent_place(socket, config_file, must_be_readable=is_named)
+        return command(place=place, **given)
 
     return _config_of_agent(socket_option(run))
 

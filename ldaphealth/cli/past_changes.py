@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ldaphealth.cli.agent_request import no_agent_text
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
 from ldaphealth.control.requests import HistoryRequest
@@ -34,6 +35,8 @@ def _changes_on_disk(
     from ldaphealth.store.history_reading import HistoryError, history_path, read_changes
 
     file = place.config_file
+    if place.unusable:
+        raise click.ClickException(no_agent_text(place, no_agent)) from no_agent
     try:
         settings = load_agent(file)
     except ConfigError as error:

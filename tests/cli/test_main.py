@@ -356,8 +356,33 @@ def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Pa
 
     status, _, err = run("status", LDAPHEALTH_CONFIG=str(file))
     assert (status, f"there is no {tmp_path}/run/agent.sock" in err) == (3, True)
-    status, _, err = run("status", LDAPHEALTH_CONFIG=str(tmp_path / "none"))
-    assert (status, "there is no /run/ldaphealth/agent.sock" in err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "cannot read it: No such file or directory"),
+        ("clusters:\n\tc: {}\n", "line 2, column 1: a tab stands before it: use spaces"),
+        ("agent: {runtime_directory: 3, threads: 0}", "clusters: is missing (and 2 more)"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["status", "history", "explain c/s", "undrain c/s", "drain c/s --for 1h --reason x"]
+)
+def test_a_broken_configuration_does_not_hide_that_its_agent_may_run(
+    tmp_path: Path, content: str | None, problem: str, command: str
+) -> None:
+    file = tmp_path / "ldaphealth.yaml"
+    if content is not None:
+        file.write_text(content)
+
+    status, out, err = run(*command.split(), LDAPHEALTH_CONFIG=str(file))
+
+    assert (status, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith(f"ldaphealth: {file}: ")
+    assert problem in err
+    assert "its agent may run, but its socket is not known" in err
+    assert "name the socket with --socket" in err
 
 
 @pytest.mark.parametrize(

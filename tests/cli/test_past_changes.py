@@ -76,7 +76,7 @@ def test_an_override_stays_in_history_and_log_also_without_an_agent(tmp_path: Pa
         (
             (),
             {"LDAPHEALTH_CONFIG": "/nowhere/x.yaml"},
-            "give its configuration with --config, not /nowhere/x.yaml",
+            "/nowhere/x.yaml: cannot read it: No such file or directory",
         ),
     ],
 )
