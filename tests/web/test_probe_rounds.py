@@ -19,6 +19,7 @@ from ldaphealth.web.in_thread import BusyError
 from ldaphealth.web.probe import TIMEOUT_HEADER, ProbeResult, read_request
 from ldaphealth.web.probe_rounds import SHARED_SECONDS, ProbeRounds
 from tests.checks.seen import cluster, planned, saw
+from tests.lateness import repeated_when_late
 from tests.web.listening import Listening
 from tests.web.listening import cluster as pool_of
 from tests.web.test_probe import settings_of, source_of
@@ -253,6 +254,7 @@ def test_a_request_that_waited_for_too_long_is_refused() -> None:
     assert servers.sessions == ["s0", "s1"]
 
 
+@repeated_when_late
 def test_a_round_after_another_ends_in_the_time_that_is_left() -> None:
     servers = Servers(takes_seconds=0.4)
 
