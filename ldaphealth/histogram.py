@@ -11,7 +11,8 @@ from math import ceil, floor, inf, log2
 
 from msgspec import Struct
 
-BUCKETS_PER_OCTAVE = 4  # each bucket is 19 % wide, which bounds the error of a quantile
+BUCKETS_PER_OCTAVE = 8  # each bucket is 9 % wide, so its middle is wrong by 4.4 % at most
+MIDDLE = 2 / (1 + 2 ** (1 / BUCKETS_PER_OCTAVE))  # of a bucket, as a part of its end
 LEAST = 2.0**-20  # a microsecond; smaller numbers are counted in its bucket
 
 
@@ -26,14 +27,16 @@ class Histogram(Struct, frozen=True, kw_only=True):
     buckets: Mapping[int, int] = {}
 
     def quantile(self, share: float) -> float:
-        """Return an upper bound of the `share` quantile, 19 % too large at most; 0 if empty."""
+        """Return the `share` quantile, wrong by 4.4 % at most above a microsecond; 0 if empty."""
         if not self.count:
             return 0.0
         wanted, seen = ceil(share * self.count), 0
+        if wanted >= self.count:
+            return self.most
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= wanted:
-                return min(max(upper_bound(bucket), self.least), self.most)
+                return min(max(middle(bucket), self.least), self.most)
         return self.most
 
 
@@ -46,6 +49,11 @@ def upper_bound(bucket: int) -> float:
     """Return the number at which a bucket ends."""
     bound: float = 2.0 ** ((bucket + 1) / BUCKETS_PER_OCTAVE)
     return bound
+
+
+def middle(bucket: int) -> float:
+    """Return the number whose relative difference to both ends of a bucket is the same."""
+    return upper_bound(bucket) * MIDDLE
 
 
 def bucket_ending_at(bound: float) -> int:
