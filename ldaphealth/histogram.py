@@ -6,7 +6,6 @@ Averages cannot be merged without error. Counts in buckets can, and they give qu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
 from math import ceil, floor, inf, log2
 
 from msgspec import Struct
@@ -16,7 +15,7 @@ MIDDLE = 2 / (1 + 2 ** (1 / BUCKETS_PER_OCTAVE))  # of a bucket, as a part of it
 LEAST = 2.0**-20  # a microsecond; smaller numbers are counted in its bucket
 
 
-class Histogram(Struct, frozen=True, kw_only=True):
+class Histogram(Struct, frozen=True, kw_only=True, array_like=True):
     """Count, sum, sum of squares, minimum, maximum, and counts in buckets of equal ratio."""
 
     count: int = 0
@@ -80,18 +79,15 @@ def histogram_of(numbers: Iterable[float]) -> Histogram:
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
     """Return the histogram of all their numbers together."""
-    return reduce(_sum, histograms, Histogram())
-
-
-def _sum(one: Histogram, other: Histogram) -> Histogram:
-    buckets = dict(one.buckets)
-    for bucket, count in other.buckets.items():
-        buckets[bucket] = buckets.get(bucket, 0) + count
+    count, total, squares, least, most = 0, 0.0, 0.0, inf, -inf
+    buckets: dict[int, int] = {}
+    for each in histograms:
+        count += each.count
+        total += each.sum
+        squares += each.sum_of_squares
+        least, most = min(least, each.least), max(most, each.most)
+        for bucket, number in each.buckets.items():
+            buckets[bucket] = buckets.get(bucket, 0) + number
     return Histogram(
-        count=one.count + other.count,
-        sum=one.sum + other.sum,
-        sum_of_squares=one.sum_of_squares + other.sum_of_squares,
-        least=min(one.least, other.least),
-        most=max(one.most, other.most),
-        buckets=buckets,
+        count=count, sum=total, sum_of_squares=squares, least=least, most=most, buckets=buckets
     )

@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from random import Random
 
-import msgspec
 import pytest
 
-from ldaphealth.histogram import Histogram
-from ldaphealth.store.history import MINUTE_SECONDS, HistoryDatabase
+from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.point_rows import points_of, times_of
+from tests.store.disk import bounds
 
 BYTES = 1 << 20
 FAST = 6000  # times as fast as the time of day: a minute takes a hundredth of a second
@@ -21,14 +21,14 @@ WRITER = f"""
 import sys, time
 from pathlib import Path
 from ldaphealth.store.history import HistoryDatabase
-from tests.store.test_history import SERVER, changed, timed
+from tests.store.disk import bounds, changed, timed
 from tests.sinks.snapshots import serving
 
 begin = float(sys.argv[2])
 running = lambda: {FAST} * time.monotonic()
 clock = lambda: begin + running()
 history = HistoryDatabase(
-    Path(sys.argv[1]), keep_days=1000, max_bytes={BYTES}, clock=clock, running=running
+    Path(sys.argv[1]), bounds(1000, {BYTES}), clock=clock, running=running
 )
 for number in range(1_000_000):
     for check in range(20):
@@ -53,15 +53,18 @@ def test_what_was_written_once_is_there_after_any_kill(
                 seen = writer.stdout.readline().strip()
             writer.kill()
             seen = (writer.stdout.read().split() or [seen])[-1]
-        history = HistoryDatabase(path, keep_days=1000, max_bytes=BYTES)
+        history = HistoryDatabase(path, bounds(1000, BYTES))
         changes = [each["verdict"]["server"] for each in history.changes("", 100, None)]
         history.close()
         assert seen in changes
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            rows = connection.execute("SELECT epoch, spread FROM minute").fetchall()
-        assert all(epoch % MINUTE_SECONDS == 0 for epoch, _ in rows)
-        assert all(msgspec.json.decode(each, type=Histogram).count for _, each in rows)
+            fresh = connection.execute("SELECT step_seconds, epoch, times FROM fresh").fetchall()
+            packed = connection.execute("SELECT points FROM packed").fetchall()
+        assert all(epoch % step == 0 for step, epoch, _ in fresh)
+        assert all(times_of(each) for _, _, each in fresh)
+        assert all(points_of(each) for (each,) in packed)
         assert [*tmp_path.iterdir()] == [path]
     assert path.stat().st_size <= BYTES
-    assert rows
+    assert fresh
+    assert packed
