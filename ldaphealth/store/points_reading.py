@@ -15,7 +15,10 @@ from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.histogram import Histogram, merged
+from ldaphealth.store import old_history
+from ldaphealth.store.database import version_of
 from ldaphealth.store.history_reading import HistoryError, reading
+from ldaphealth.store.history_tables import SCHEMA_VERSION
 from ldaphealth.store.levels import DAY, HOUR, MINUTE, Level, row_start
 from ldaphealth.store.point_rows import points_of, times_of
 
@@ -29,7 +32,7 @@ WHERE step_seconds = ? AND epoch IN (SELECT value FROM json_each(?)) AND server 
 """
 
 
-class Question(Struct, frozen=True, kw_only=True):
+class PointQuery(Struct, frozen=True, kw_only=True):
     """Which points are wanted.
 
     `operation` is "" for all operations of the check together. Periods begin at multiples of
@@ -68,7 +71,7 @@ class _Point(Struct, frozen=True, gc=False):
 
 
 def read_points(
-    path: Path, servers: Iterable[str], question: Question, *, has_writer: bool = False
+    path: Path, servers: Iterable[str], query: PointQuery, *, has_writer: bool = False
 ) -> dict[str, tuple[Period, ...]]:
     """Return the periods of each server that have points, oldest first; HistoryError.
 
@@ -78,29 +81,38 @@ def read_points(
     try:
         with reading(path, has_writer=has_writer) as connection:
             connection.execute("BEGIN")  # one state of the file for all that follows
+            _refuse_other_versions(connection)
             return {
-                server: _periods(_Reader(connection, server, question).points(), question)
+                server: _periods(_Reader(connection, server, query).points(), query)
                 for server in servers
             }
     except (sqlite3.Error, ValueError) as error:
         raise HistoryError(f"{path}: {error}") from error
 
 
+def _refuse_other_versions(connection: sqlite3.Connection) -> None:
+    version = version_of(connection)
+    if version == old_history.VERSION:
+        raise ValueError("of an older version; the agent takes it over when it starts")
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"version {version}; this program knows {SCHEMA_VERSION}")
+
+
 class _Reader:
     """Reads the points of one server."""
 
-    def __init__(self, connection: sqlite3.Connection, server: str, question: Question) -> None:
-        self._connection, self._server, self._question = connection, server, question
+    def __init__(self, connection: sqlite3.Connection, server: str, query: PointQuery) -> None:
+        self._connection, self._server, self._query = connection, server, query
 
     def points(self) -> Iterator[_Point]:
-        """Yield points that together have each duration of the time that is asked for once.
+        """Yield points that together have each duration of the wanted time once.
 
         From days to minutes: a point that is too long is replaced by finer ones, if those have all
         of its durations. What was not summed yet is beside the sums.
         """
         rows = range(
-            row_start(DAY, self._question.since_epoch),
-            ceil(self._question.until_epoch),
+            row_start(DAY, self._query.since_epoch),
+            ceil(self._query.until_epoch),
             DAY.row_seconds,
         )
         points = [*_packed_points(self._packed(DAY, rows)), *self._fresh(DAY)]
@@ -126,21 +138,21 @@ class _Reader:
 
     def _is_too_long(self, point: _Point) -> bool:
         """Return whether a point is longer than the periods, or only a part of it is wanted."""
-        since, until = self._question.since_epoch, self._question.until_epoch
+        since, until = self._query.since_epoch, self._query.until_epoch
         is_cut = point.start < since or point.end > until
-        return is_cut or point.level.step_seconds > self._question.by_seconds
+        return is_cut or point.level.step_seconds > self._query.by_seconds
 
     def _overlaps(self, point: _Point) -> bool:
-        return point.end > self._question.since_epoch and point.start < self._question.until_epoch
+        return point.end > self._query.since_epoch and point.start < self._query.until_epoch
 
     def _fresh(self, level: Level) -> Iterator[_Point]:
         """Yield the points that are in no row yet."""
-        since = self._question.since_epoch - level.step_seconds
+        since = self._query.since_epoch - level.step_seconds
         rows = self._connection.execute(
-            FRESH, (level.step_seconds, since, self._question.until_epoch, self._server)
+            FRESH, (level.step_seconds, since, self._query.until_epoch, self._server)
         )
         for epoch, blob in rows:
-            durations = self._chosen(times_of(blob).get(self._question.check, {}))
+            durations = self._chosen(times_of(blob).get(self._query.check, {}))
             if durations.count:
                 yield _Point(epoch, level, durations)
 
@@ -148,7 +160,7 @@ class _Reader:
         """Return the points of rows by the start of the row."""
         rows = self._connection.execute(
             PACKED,
-            (level.step_seconds, json.dumps([*starts]), self._server, self._question.check),
+            (level.step_seconds, json.dumps([*starts]), self._server, self._query.check),
         )
         found = {}
         for epoch, blob in rows:
@@ -164,7 +176,7 @@ class _Reader:
         return found
 
     def _chosen(self, operations: Mapping[str, Histogram]) -> Histogram:
-        wanted = self._question.operation
+        wanted = self._query.operation
         return operations.get(wanted, Histogram()) if wanted else merged(operations.values())
 
 
@@ -187,11 +199,11 @@ def _count(points: Iterable[_Point]) -> int:
     return sum(each.durations.count for each in points)
 
 
-def _periods(points: Iterable[_Point], question: Question) -> tuple[Period, ...]:
+def _periods(points: Iterable[_Point], query: PointQuery) -> tuple[Period, ...]:
     """Return the points by period; one that is longer than a period is one of its own."""
     found: dict[tuple[int, int], list[Histogram]] = {}
     for point in points:
-        seconds = max(question.by_seconds, point.level.step_seconds)
+        seconds = max(query.by_seconds, point.level.step_seconds)
         start = point.start // seconds * seconds
         found.setdefault((start, seconds), []).append(point.durations)
     return tuple(

@@ -18,7 +18,7 @@ from ldaphealth.publishers.publication import Publication, VerdictChange
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.store.levels import CHANGE, DAY_SECONDS, LEVELS, Bounds
-from ldaphealth.store.points_reading import Question, read_points
+from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.sinks.snapshots import silent
 
 START = 1_800_000_000.0  # the beginning of a minute
@@ -149,14 +149,14 @@ def durations(
     operation: str = "search",
 ) -> Histogram:
     """Return the durations of all points since then; none where the file cannot be read."""
-    question = Question(
+    query = PointQuery(
         check=check,
         operation=operation,
         since_epoch=since_epoch,
         until_epoch=disk.clock.now + 1000 * DAY_SECONDS,
     )
     try:
-        found = read_points(disk.path, [server], question, has_writer=True)
+        found = read_points(disk.path, [server], query, has_writer=True)
     except HistoryError:
         return Histogram()
     return merged(each.durations for each in found[server])

@@ -16,7 +16,7 @@ from ldaphealth.store.history import CUTS_SECONDS, RETRY_SECONDS
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS
-from ldaphealth.store.points_reading import Question, read_points
+from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.files.limits import files_no_larger_than
 from tests.sinks.snapshots import serving
 from tests.store.disk import (
@@ -55,10 +55,10 @@ class Written:
 
     def counts(self, since: float, until: float, by_seconds: int) -> Mapping[tuple[int, int], int]:
         """Return the number of durations by the start and length of the period."""
-        question = Question(
+        query = PointQuery(
             check="search", since_epoch=since, until_epoch=until, by_seconds=by_seconds
         )
-        found = read_points(self.path, [SERVER], question, has_writer=True)[SERVER]
+        found = read_points(self.path, [SERVER], query, has_writer=True)[SERVER]
         return {(int(each.start_epoch) - DAY, each.seconds): each.durations.count for each in found}
 
 
@@ -188,25 +188,25 @@ def test_points_are_read_while_they_are_written_and_afterwards(disk: Disk) -> No
         disk.clock.passes(60)
     assert comes_true(lambda: durations(disk).count >= 129)
     journal.close(PATIENCE_SECONDS)
-    question = Question(check="search", since_epoch=START, until_epoch=disk.clock.now)
+    query = PointQuery(check="search", since_epoch=START, until_epoch=disk.clock.now)
 
-    found = read_points(disk.path, [SERVER, "main/another"], question)
+    found = read_points(disk.path, [SERVER, "main/another"], query)
 
     assert sum(each.durations.count for each in found[SERVER]) == 130
     assert found["main/another"] == ()
 
 
 def test_points_of_a_file_that_is_not_there_or_broken_are_an_error(disk: Disk) -> None:
-    question = Question(check="search", since_epoch=START, until_epoch=START + 3600)
+    query = PointQuery(check="search", since_epoch=START, until_epoch=START + 3600)
     with pytest.raises(HistoryError, match="no history"):
-        read_points(disk.path, [SERVER], question)
+        read_points(disk.path, [SERVER], query)
     journal = disk.open()
     journal.publish(timed(0.5))
     journal.close(PATIENCE_SECONDS)
     disk.sql("UPDATE fresh SET times = x'00ff'")
 
     with pytest.raises(HistoryError, match=r"history\.sqlite3"):
-        read_points(disk.path, [SERVER], question)
+        read_points(disk.path, [SERVER], query)
 
 
 def test_a_full_file_loses_minutes_before_hours_and_no_change(disk: Disk) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ldaphealth.settings import HistorySettings
 from ldaphealth.store.history_reading import read_changes
 from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS, bounds_of
-from ldaphealth.store.points_reading import Question, read_points
+from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.store.simulated_site import START, Site
 
 SERVERS = 100  # that the default bound is for
@@ -26,14 +26,14 @@ def memory_bytes() -> int:
 
 def agree(site: Site, path: Path, since: float, until: float, by_seconds: int) -> int:
     """Compare quantiles and counts with the exact ones; return how many periods there are."""
-    question = Question(
+    query = PointQuery(
         check="search",
         operation="search",
         since_epoch=since,
         until_epoch=until,
         by_seconds=by_seconds,
     )
-    found = read_points(path, site.names[:1], question, has_writer=True)[site.names[0]]
+    found = read_points(path, site.names[:1], query, has_writer=True)[site.names[0]]
     for period in found:
         ends = max(period.start_epoch, since), min(period.start_epoch + period.seconds, until)
         assert period.durations.count == site.searches(*ends)

@@ -14,9 +14,10 @@ from ldaphealth.histogram import merged
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.store import old_history
 from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.history_reading import HistoryError, read_changes
 from ldaphealth.store.history_tables import SCHEMA_VERSION, open_history
 from ldaphealth.store.levels import DAY_SECONDS
-from ldaphealth.store.points_reading import Question, read_points
+from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.sinks.snapshots import serving
 from tests.store.disk import (
     PATIENCE_SECONDS,
@@ -115,11 +116,11 @@ def test_every_piece_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                 if left
                 else 0
             )
-        question = Question(check="search", since_epoch=0.0, until_epoch=START)
-        other = Question(check="propagation", since_epoch=0.0, until_epoch=START)
+        query = PointQuery(check="search", since_epoch=0.0, until_epoch=START)
+        other = PointQuery(check="propagation", since_epoch=0.0, until_epoch=START)
         found = [
-            merged(each.durations for each in read_points(path, [SERVER], asked)[SERVER]).count
-            for asked in (question, other)
+            merged(each.durations for each in read_points(path, [SERVER], each_query)[SERVER]).count
+            for each_query in (query, other)
         ]
         assert sum(found) == 3 * (60 - rows)
     assert pieces == 60 // 7 + 2
@@ -192,3 +193,12 @@ def test_a_file_that_is_full_of_minutes_is_folded_in(disk: Disk) -> None:
         [(SCHEMA_VERSION,)],
         [("ok",)],
     ]
+
+
+def test_until_an_agent_starts_its_changes_can_be_read_and_its_points_not(disk: Disk) -> None:
+    make(disk.path, 10)
+    query = PointQuery(check="search", since_epoch=0.0, until_epoch=START)
+
+    assert len(read_changes(disk.path, "", 5, None)) == 1
+    with pytest.raises(HistoryError, match="the agent takes it over when it starts"):
+        read_points(disk.path, [SERVER], query)
