@@ -32,8 +32,7 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
         history_lost_points=history.lost_points,
         history_cuts=history.cuts,
         history_oldest_age_seconds={
-            level: max(0.0, epoch_seconds() - epoch)
-            for level, epoch in history.oldest_points.items()
+            level: max(0.0, epoch_seconds() - epoch) for level, epoch in history.oldest.items()
         },
         late=agent.running.lateness.count,
         late_seconds=agent.running.lateness.seconds,

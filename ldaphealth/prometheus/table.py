@@ -436,9 +436,10 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         labels=("level",),
     ),
     Family(
-        name="ldaphealth_agent_history_oldest_point_age_seconds",
+        name="ldaphealth_agent_history_oldest_age_seconds",
         kind=GAUGE,
-        help="How far the durations in the history on disk reach back, by the minute, hour or day.",
+        help="How far the history on disk reaches back: durations by the minute, hour or day, and "
+        "changes of verdicts.",
         read=lambda health: readings.by_level(health.history_oldest_age_seconds),
         labels=("level",),
     ),

@@ -81,8 +81,11 @@ class HistoryDatabase:
         return dict(self._file.cuts)
 
     @property
-    def oldest_points(self) -> Mapping[str, EpochSeconds]:
-        """Return the time of the oldest point by the name of its level, once the file is open."""
+    def oldest(self) -> Mapping[str, EpochSeconds]:
+        """Return the times of the oldest points by level, and of the oldest change (`CHANGE`).
+
+        They are those of the last minute; there is none until the file is open.
+        """
         return self._file.oldest
 
     def publish(self, decided: Publication) -> None:

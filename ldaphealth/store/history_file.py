@@ -20,7 +20,7 @@ from ldaphealth.store.history_points import (
     add_fresh,
     fold,
     fresh_bytes,
-    oldest_points,
+    oldest,
     rows_that_are_over,
 )
 from ldaphealth.store.history_room import Room
@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 
 
 class HistoryFile:
-    """One SQLite file (WAL). `oldest` has the time of the oldest point by level, once it is open.
+    """One SQLite file (WAL).
 
+    `oldest` has the times of the oldest points by level, and of the oldest change.
     `cuts` counts for how often points of a level, or changes, were deleted because it was full.
     """
 
@@ -75,8 +76,8 @@ class HistoryFile:
     def forget(self) -> None:
         """Delete what is older than wanted."""
         connection = self.connection()
-        history_tables.forget(connection, self._bounds)
-        self._room.measure(connection)
+        if history_tables.forget(connection, self._bounds):
+            self._room.measure(connection)
 
     def add_changes(self, rows: Sequence[ChangeRow], now: EpochSeconds) -> None:
         """Add changes."""
@@ -103,7 +104,7 @@ class HistoryFile:
                     size = fresh_bytes(connection, level, start)
                     self._room.for_points(connection, [size // 2], now)  # packed, it is a third
                     fold(connection, level, start)
-        self.oldest = oldest_points(connection)
+        self.oldest = oldest(connection)
 
     def fold_old_piece(self) -> None:
         """Fold in some minutes of an older version, if the file had any when it was opened."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.histogram import Histogram, merged
-from ldaphealth.store.levels import LEVELS, Level, next_level, row_start
+from ldaphealth.store.levels import CHANGE, LEVELS, Level, next_level, row_start
 from ldaphealth.store.point_rows import (
     Points,
     Times,
@@ -30,6 +31,20 @@ from ldaphealth.store.point_rows import (
 PackedKey = tuple[int, int, str, str]  # step, start, server and check of a row
 
 FRESH_OF_ROW = "FROM fresh WHERE step_seconds = ? AND epoch >= ? AND epoch < ?"
+
+# What is the oldest of, the statement that finds it, and its parameters.
+OLDEST: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    *(
+        (
+            level.name,
+            f"SELECT min(epoch) FROM {table} WHERE step_seconds = ?",  # noqa: S608
+            (level.step_seconds,),
+        )
+        for level in LEVELS
+        for table in ("packed", "fresh")
+    ),
+    (CHANGE, "SELECT min(epoch) FROM change", ()),
+)
 
 
 def add_fresh(
@@ -116,24 +131,18 @@ def roll_up(connection: sqlite3.Connection, level: Level, epoch: int) -> None:
             add_fresh(connection, above, row_start(level, epoch), server, times_of(times))
 
 
-def oldest_points(connection: sqlite3.Connection) -> dict[str, EpochSeconds]:
-    """Return the start of the oldest point by level, to the row; never before the agent ran."""
-    (first,) = connection.execute("SELECT min(day) * 86400 FROM day").fetchone()
-    found = {}
-    for level in LEVELS:
-        starts = [
-            row[0]
-            for table in ("packed", "fresh")
-            if (
-                row := connection.execute(
-                    f"SELECT min(epoch) FROM {table} WHERE step_seconds = ?",  # noqa: S608
-                    (level.step_seconds,),
-                ).fetchone()
-            )[0]
-            is not None
-        ]
-        if starts:
-            found[level.name] = float(max(min(starts), first or 0))
+def oldest(connection: sqlite3.Connection) -> dict[str, EpochSeconds]:
+    """Return the start of the oldest point by level, to the row, and the time of the oldest change.
+
+    None is before the first day on which the agent ran, as a clock that was wrong would have it.
+    """
+    (first,) = connection.execute("SELECT min(day) * 86400.0 FROM day").fetchone()
+    found: dict[str, EpochSeconds] = {}
+    for name, query, parameters in OLDEST:
+        (epoch,) = connection.execute(query, parameters).fetchone()
+        if epoch is not None:
+            known = found.get(name, inf)
+            found[name] = min(known, max(float(epoch), first or 0.0))
     return found
 
 

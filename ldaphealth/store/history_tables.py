@@ -95,8 +95,10 @@ def add_days(connection: sqlite3.Connection, seconds: Mapping[int, float]) -> No
     )
 
 
-def forget(connection: sqlite3.Connection, bounds: Bounds) -> None:
+def forget(connection: sqlite3.Connection, bounds: Bounds) -> bool:
     """Delete what is older than the newest days on which the agent ran, and today, by level.
+
+    Return whether there were changes among it.
 
     A clock that is wrong for a while makes one more day at most, and so nothing old. A change that
     was written after younger ones is not old either, whatever its time is.
@@ -113,12 +115,13 @@ def forget(connection: sqlite3.Connection, bounds: Bounds) -> None:
                 "DELETE FROM fresh WHERE step_seconds = ? AND epoch < ?",
                 (level.step_seconds, epoch),
             )
-        connection.execute(
+        changes = connection.execute(
             "DELETE FROM change WHERE epoch < ?1 "
             "AND id < coalesce((SELECT min(id) FROM change WHERE epoch >= ?1), ?2)",
             (oldest[CHANGE] * DAY_SECONDS, 1 << 62),
         )
         connection.execute("DELETE FROM day WHERE day < ?", (min(oldest.values()),))
+    return changes.rowcount > 0
 
 
 def _oldest_day(connection: sqlite3.Connection, keep_days: int) -> int:

@@ -315,6 +315,8 @@ def test_a_full_file_loses_its_oldest_changes_and_never_the_newest(disk: Disk) -
     assert kept == [f"main/s{5999 - n}" for n in range(len(kept))]
     assert 300 < len(kept) < 6000
     assert disk.path.stat().st_size <= SMALL_BYTES
+    assert journal.cuts["change"] > 0
+    assert sum(journal.cuts.values()) == journal.cuts["change"]
     assert (journal.lost, journal.errors) == (0, 0)
 
 

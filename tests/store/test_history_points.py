@@ -221,7 +221,7 @@ def test_a_full_file_loses_minutes_before_hours_and_no_change(disk: Disk) -> Non
     assert journal.lost_points == 0
     assert len(stored(disk.open())) == 50
     assert durations(disk, check=f"{'x' * 100}7").count == 400
-    assert journal.oldest_points["minute"] > START + 3600
+    assert journal.oldest["minute"] > START + 3600
 
 
 def test_minutes_of_a_clock_that_was_wrong_go_before_those_of_now(disk: Disk) -> None:
