@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import os
 import sys
 import tempfile
 import threading
@@ -21,13 +20,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from bench.busy import busy_cpus
 from bench.faults.checkers import Agent
 from bench.faults.scoring import Change
 from demo.client import LdapError
 from demo.cluster import Cluster
 from demo.node import Node
-from demo.programs import find
-from demo.running_program import RunningProgram
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 from ldaphealth.settings import Settle
 
@@ -102,7 +100,7 @@ def main() -> None:
         cluster = stack.enter_context(Cluster())
         agent = stack.enter_context(Agent(directory / "agent", document(cluster, directory)))
         if options.busy:
-            _keep_busy(stack, directory)
+            stack.enter_context(busy_cpus(BUSY_PER_CPU))
         _load(stack, cluster)
         began = time.monotonic()
         restarts = list(_restarts(cluster, agent, began + 60 * options.minutes))
@@ -128,12 +126,6 @@ def document(cluster: Cluster, directory: Path) -> dict[str, Any]:
             }
         },
     }
-
-
-def _keep_busy(stack: contextlib.ExitStack, directory: Path) -> None:
-    for number in range(BUSY_PER_CPU * (os.cpu_count() or 1)):
-        command = (find("setpriv"), "--pdeathsig", "KILL", sys.executable, "-c", "while True: pass")
-        stack.enter_context(RunningProgram(command, directory / f"busy{number}.log"))
 
 
 def _load(stack: contextlib.ExitStack, cluster: Cluster) -> None:

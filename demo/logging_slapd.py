@@ -20,7 +20,7 @@ from demo.slapd_conf import MODULES, SCHEMA
 
 SUFFIX = "dc=example,dc=org"
 ROOT, PASSWORD = f"cn=root,{SUFFIX}", "passw0rd-of-root"
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 TOOL_SECONDS = 60.0
 DATABASE_BYTES = 256 << 20
 CONF = f"""\

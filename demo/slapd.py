@@ -18,7 +18,7 @@ from demo.programs import find
 from demo.running_program import RunningProgram, StartError
 from demo.tree import SUFFIX
 
-START_SECONDS = 15.0
+START_SECONDS = 60.0
 STOP_SECONDS = 5.0
 TOOL_SECONDS = 30.0
 OPEN_FILES = 4096

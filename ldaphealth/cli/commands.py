@@ -13,6 +13,7 @@ import click
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.output_error import report_output_error
 from ldaphealth.cli.private_memory import keep_memory_private
+from ldaphealth.cli.standard_streams import replace_closed_streams
 from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
@@ -71,12 +72,21 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ldaphealth")
 def cli() -> None:
-    """Health checks for clusters of LDAP servers."""
+    """Health checks for clusters of LDAP servers.
+
+    Where to begin: `ldaphealth discover LDAP-URL` writes a configuration, `ldaphealth doctor` says
+    what is wrong with it, and `ldaphealth status` shows what the agent finds. The first hour, step
+    by step: docs/tutorial.md.
+
+    A time in an option has a unit: 500ms, 30s, 5m, 2h30m, 1d. Without a unit it is in seconds; for
+    an override (--for) the unit must be given.
+    """
 
 
 def main() -> NoReturn:
     """Run the program. Bad input gives a message on standard error and exit status 3."""
     keep_memory_private()
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):  # a character that the locale lacks is not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -75,6 +75,33 @@ OVERVIEW = (
         unit="s",
     ),
 )
+
+
+class Marking(Struct, frozen=True, kw_only=True):
+    """What is marked in all panels: the times in which an expression has a value of 1."""
+
+    name: str
+    expression: str
+    text: str
+    color: str
+
+
+# Grafana joins the samples that follow each other at `MARKING_STEP` to one time.
+MARKING_STEP = "15s"
+MARKINGS = (
+    Marking(
+        name="Out of service",
+        expression=f"(1 - ldaphealth_server_in_service{{{SERVERS}}}) == 1",
+        text="{{cluster}}/{{server}} out of service",
+        color="red",
+    ),
+    Marking(
+        name="Overrides",
+        expression=f'ldaphealth_server_held{{{SERVERS}, held_by="override"}} == 1',
+        text="{{cluster}}/{{server}} has an override by an operator",
+        color="blue",
+    ),
+)
 SECTIONS = (
     (
         "Servers",
@@ -124,6 +151,7 @@ def dashboard() -> dict[str, Any]:
         "refresh": "30s",
         "time": {"from": "now-6h", "to": "now"},
         "templating": {"list": [*_variables()]},
+        "annotations": {"list": [_marked(each) for each in MARKINGS]},
         "panels": [*_placed(sections)],
     }
 
@@ -157,6 +185,19 @@ def _variables() -> Iterator[dict[str, Any]]:
             "allValue": ".*",
             "current": {"text": ["All"], "value": ["$__all"]},
         }
+
+
+def _marked(marking: Marking) -> dict[str, Any]:
+    return {
+        "name": marking.name,
+        "datasource": SOURCE,
+        "enable": True,
+        "iconColor": marking.color,
+        "expr": marking.expression,
+        "titleFormat": marking.text,
+        "tagKeys": "cluster,server",
+        "step": MARKING_STEP,
+    }
 
 
 def _panel(family: Family[Any]) -> Panel:

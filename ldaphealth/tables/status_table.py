@@ -12,15 +12,15 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from ldaphealth.model import State
 from ldaphealth.tables.rows import Row, Rows
+from ldaphealth.tables.service_line import ServerState, service_line
 from ldaphealth.text.duration import duration, rounded_duration
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
-from ldaphealth.text.service_line import ServerState, service_line
 
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
-SEVERITY = {"OK": 0, "WARNING": 1, "UNKNOWN": 2, "CRITICAL": 3}
 HEADINGS = ("SERVER", "STATE", "SERVICE", "FOR", "WEIGHT", "ROLE", "LAG")
 # The metrics of replication (docs/metrics.md) that are a lag, and the word for each.
 LAGS: Mapping[str, str] = {
@@ -97,9 +97,10 @@ def _next_step(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> list[Text]
 
 def _rank(verdict: Mapping[str, Any], is_fresh: bool) -> tuple[int, int]:
     """Return a sort key, the worst first: a server that went out is as bad as CRITICAL."""
-    state = SEVERITY[verdict["state"] if is_fresh else "UNKNOWN"]
-    went_out = is_fresh and not verdict["in_service"] and not verdict.get("override_in_force")
-    return -max(state, SEVERITY["CRITICAL"] if went_out else 0), -state
+    in_service, state, _ = _server_state(verdict, is_fresh)
+    severity = State[state].severity
+    went_out = not in_service and not verdict.get("override_in_force")
+    return -max(severity, State.CRITICAL.severity if went_out else 0), -severity
 
 
 def _row(verdict: Mapping[str, Any], document: Mapping[str, Any], is_fresh: bool) -> Row:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from statistics import median
+from urllib.request import urlopen
 
 import psutil
 import pytest
 
 from demo import ports, wait
 from demo.certificates import Authority
-from tests.cli.started_agent import START_SECONDS, started
+from tests.cli.started_agent import START_SECONDS, Started, started
 
 HOST = "127.0.0.1"
 STEPS = 8  # moments of a start at which a signal comes
@@ -96,6 +99,45 @@ def test_a_configuration_that_is_refused_changes_nothing(
         agent.config.write_bytes(good)
         agent.process.send_signal(signal.SIGHUP)
         agent.wait_for("reloaded")
+        assert agent.end() == 0
+
+
+def test_a_reload_that_failed_is_in_the_status_and_the_metrics(tmp_path: Path) -> None:
+    reserved = ports.reserve(1, (HOST,))
+    address = f"{HOST}:{reserved.ports[0]}"
+    reserved.release()
+
+    def shown(agent: Started) -> tuple[str, bool]:
+        """Return what `status` says, and whether the metrics say that the reload succeeded."""
+        with urlopen(f"http://{address}/metrics", timeout=START_SECONDS) as answer:
+            metrics = answer.read().decode().splitlines()
+        status = subprocess.run(
+            [sys.executable, "-m", "ldaphealth", "status"],
+            env=os.environ | {"LDAPHEALTH_CONFIG": str(agent.config), "COLUMNS": "300"},
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+        return status.stdout, "ldaphealth_config_last_reload_successful 1.0" in metrics
+
+    with started(tmp_path, f"  http: {{listen: {address}}}\n") as agent:
+        agent.wait_for("started")
+        good = agent.config.read_text()
+        agent.config.write_text(good.replace("deadline_seconds", "deadlin_seconds"))
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_for('"not reloaded"')
+        text, succeeded = shown(agent)
+        assert "The last reload failed, and the configuration from before is in use: " in text
+        assert "deadlin_seconds: unknown key; did you mean deadline_seconds?" in text
+        assert not succeeded
+
+        agent.config.write_text(good)
+        agent.process.send_signal(signal.SIGHUP)
+        agent.wait_for("reloaded")
+        text, succeeded = shown(agent)
+        assert "reload" not in text
+        assert succeeded
         assert agent.end() == 0
 
 

@@ -361,6 +361,26 @@ def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    "command", [["status"], ["explain", "c/s"], ["history"], ["undrain", "c/s"], ["baseline", "c"]]
+)
+def test_the_socket_is_that_of_the_configuration_that_is_named(
+    command: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "ldaphealth.yaml"
+    file.write_text(
+        f"agent: {{runtime_directory: {tmp_path}/run}}\n"
+        "clusters: {c: {servers: {s: ldap://127.0.0.1}}}\n"
+    )
+
+    status, _, err = run(*command, "--config", str(file), LDAPHEALTH_CONFIG="/other")
+    assert (status, f"there is no {tmp_path}/run/agent.sock" in err) == (3, True), err
+    status, _, err = run(*command, "--config", str(file), "--socket", "/else")
+    assert (status, "there is no /else" in err) == (3, True), err
+    status, _, err = run(*command, "--config", f"{tmp_path}/none")
+    assert (status, err.startswith(f"ldaphealth: {tmp_path}/none: ")) == (3, True), err
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--help"],
@@ -385,6 +405,50 @@ def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
 
     assert done.returncode == 3
     assert done.stderr == "ldaphealth: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "out", "err"),
+    [
+        ("", 0, CSN_A, ""),
+        ("<&-", 0, CSN_A, ""),
+        ("2>&-", 0, CSN_A, ""),
+        (">&-", 3, "", "ldaphealth: cannot write the output: it is closed\n"),
+        ("<&- >&-", 3, "", "ldaphealth: cannot write the output: it is closed\n"),
+        ("<&- >&- 2>&-", 3, "", ""),
+    ],
+)
+def test_streams_that_the_caller_closed(closed: str, status: int, out: str, err: str) -> None:
+    command = [sys.executable, "-m", "ldaphealth", "csn", "parse", CSN_A, "--format", "json"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (status, err)
+    assert out in done.stdout
+    assert bool(done.stdout) is bool(out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["status"], ["check", "ldap://127.0.0.1:1"], ["doctor"], ["config", "schema"]],
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_traceback(arguments: list[str], closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "ldaphealth", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == (3 if closed != "2>&-" else run(*arguments)[0])
 
 
 def test_the_file_may_be_an_option(config: str) -> None:

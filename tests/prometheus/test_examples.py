@@ -48,6 +48,7 @@ def queries() -> Iterator[str]:
     dashboard = json.loads(DASHBOARD.read_text())
     for panel in dashboard["panels"]:
         yield from (target["expr"] for target in panel.get("targets", ()))
+    yield from (marking["expr"] for marking in dashboard["annotations"]["list"])
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             yield re.fullmatch(r"label_values\((.*), \w+\)", variable["definition"])[1]  # type: ignore[index]

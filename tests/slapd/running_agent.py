@@ -128,7 +128,7 @@ class RunningAgent:
 
     def start(self) -> None:
         """Start the agent, and wait until it has a verdict on every server."""
-        self.program.start(self._is_ready, 10.0, "no verdicts")
+        self.program.start(self._is_ready, 20.0, "no verdicts")
 
     def stop(self) -> int:
         """Ask it to end, as a service manager does; return its exit status."""
@@ -175,6 +175,11 @@ class RunningAgent:
     def verdict(self, server: str) -> dict[str, Any]:
         """Return the verdict on one node."""
         return next(each for each in self.status()["verdicts"] if each["server"] == f"c/{server}")
+
+    def changes(self, server: str) -> list[dict[str, Any]]:
+        """Return the verdicts on one node in the history, newest first."""
+        found = json.loads(self.run("history", f"c/{server}", "--format", "json").stdout)
+        return [each["verdict"] for each in found]
 
     def wait_for(self, server: str, answer: int, seconds: float) -> None:
         """Wait until the script answers so on one node."""

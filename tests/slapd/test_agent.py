@@ -58,11 +58,11 @@ def test_a_dead_server_is_out_within_an_interval_and_the_deadline(
 
 def test_a_broken_expectation_takes_three_rounds(agent: RunningAgent) -> None:
     agent.cluster.nodes[1].read_only()
-    wait.until(lambda: bool(agent.verdict("ldap2")["reasons"]), 5.0, "the fault is not seen")
-    held = agent.verdict("ldap2")["held_by"]
-    agent.wait_for("ldap2", OUT, 5.0)
+    agent.wait_for("ldap2", OUT, 10.0)
+    wait.until(lambda: not agent.changes("ldap2")[0]["in_service"], 5.0, "it is not written")
 
-    assert held == "settle"
+    removed, held, *_ = agent.changes("ldap2")  # newest first
+    assert (removed["held_by"], held["in_service"], held["held_by"]) == ("", True, "settle")
     assert agent.script_answers() == ALL_IN | {"ldap2": OUT}
 
 

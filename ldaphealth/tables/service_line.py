@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ldaphealth.model import State
 from ldaphealth.text.listed import listed
 from ldaphealth.text.quantity import quantity
 
-WORST_FIRST = ("CRITICAL", "UNKNOWN", "WARNING")
+WORST_FIRST = sorted(set(State) - {State.OK}, key=lambda state: -state.severity)
 MOST_CODES = 4
 
 # One server: whether it is in service, its state, and the codes of its reasons with their states.
@@ -17,11 +18,12 @@ ServerState = tuple[bool, str, Sequence[tuple[str, str]]]
 
 def service_line(servers: Iterable[ServerState]) -> str:
     """Return one line: `4 of 4 servers in service, 4 critical: replication.split`."""
-    listed = [*servers]
-    serving = sum(in_service for in_service, _, _ in listed)
-    bad = [_alike(state, [each for each in listed if each[1] == state]) for state in WORST_FIRST]
+    every = [*servers]
+    serving = sum(in_service for in_service, _, _ in every)
+    names = [state.name for state in WORST_FIRST]
+    bad = [_alike(name, [each for each in every if each[1] == name]) for name in names]
     wrong = "; ".join(filter(None, bad))
-    return f"{serving} of {quantity(len(listed), 'server')} in service" + (
+    return f"{serving} of {quantity(len(every), 'server')} in service" + (
         f", {wrong}" if wrong else ""
     )
 

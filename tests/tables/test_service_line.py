@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.text.service_line import ServerState, service_line
+from ldaphealth.tables.service_line import ServerState, service_line
 
 FINE: ServerState = (True, "OK", [])
 SPLIT: ServerState = (True, "CRITICAL", [("replication.split", "CRITICAL"), ("a.b", "WARNING")])
@@ -20,8 +20,8 @@ SLOW: ServerState = (True, "WARNING", [("search.slow", "WARNING")])
         (
             [SLOW, SPLIT, FINE, (False, "UNKNOWN", [("agent.stale", "UNKNOWN")])],
             (
-                "3 of 4 servers in service, 1 critical: replication.split; 1 unknown: agent.stale; "
-                "1 warning: search.slow"
+                "3 of 4 servers in service, 1 critical: replication.split; 1 warning: search.slow; "
+                "1 unknown: agent.stale"
             ),
         ),
         ([(True, "UNKNOWN", [])], "1 of 1 server in service, 1 unknown"),
