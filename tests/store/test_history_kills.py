@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -13,7 +14,8 @@ import pytest
 
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.point_rows import points_of, times_of
-from tests.store.disk import bounds
+from ldaphealth.store.points_reading import PointQuery, read_points
+from tests.store.disk import SERVER, bounds
 
 BYTES = 1 << 20
 FAST = 6000  # times as fast as the time of day: a minute takes a hundredth of a second
@@ -41,12 +43,21 @@ for number in range(1_000_000):
 """
 
 
+def counted(path: Path, since: float) -> int:
+    """Return how many durations of one operation are there since then."""
+    query = PointQuery(check="x" * 100 + "7", since_epoch=since - 60, until_epoch=since + 1e7)
+    (periods,) = read_points(path, [SERVER], query).values()
+    return sum(each.durations.count for each in periods)
+
+
 def test_what_was_written_once_is_there_after_any_kill(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     path, random = tmp_path / "history.sqlite3", Random(1)  # noqa: S311  not for a secret
     for number in range(request.config.getoption("--kills")):
-        command = [sys.executable, "-c", WRITER, str(path), str(1.8e9 + 1e7 * number)]
+        begin = 1.8e9 + 1e7 * number
+        since = begin + FAST * time.monotonic()
+        command = [sys.executable, "-c", WRITER, str(path), str(begin)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
             for _ in range(random.randint(1, 30)):
@@ -57,6 +68,8 @@ def test_what_was_written_once_is_there_after_any_kill(
         changes = [each["verdict"]["server"] for each in history.changes("", 100, None)]
         history.close()
         assert seen in changes
+        published = int(seen.removeprefix("main/s")) + 2  # the last one may not be printed
+        assert 0 < counted(path, since) <= published
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             fresh = connection.execute("SELECT step_seconds, epoch, times FROM fresh").fetchall()
