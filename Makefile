@@ -8,7 +8,7 @@ PARALLEL := -n 4 --dist worksteal
 BUSY := $(BIN)/python -m bench.busy
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check check-busy e2e screenshots soak soak-healthy soak-traffic reloads kills fuzz audit sbom deb deb-test docs site format lock clean
+.PHONY: help venv packages demo bench bench-content bench-workload bench-faults test docker-build check check-busy e2e screenshots soak soak-healthy soak-traffic reloads history-year kills fuzz audit sbom deb deb-test docs site format lock clean
 help:  ## Print this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
@@ -32,13 +32,14 @@ demo: venv  ## Show verdicts on a four-node cluster with real faults
 	@./scripts/install-packages slapd ldap-utils
 	$(BIN)/python -m demo
 
-bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape and the page
+bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape, the history and the page
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
 	$(BIN)/python -m bench.shim
 	$(BIN)/python -m bench.dead_agent
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.scrape
+	$(BIN)/python -m bench.history
 	$(BIN)/python -m bench.page
 	$(BIN)/python -m bench.crowd
 
@@ -85,6 +86,9 @@ soak-traffic: venv packages  ## Memory each minute of an agent with many clients
 soak-healthy: venv packages  ## An agent under healthy load with restarts, also with all CPUs busy (MINUTES=30 each)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) --busy
+
+history-year: venv  ## 400 days of 100 servers in a history: its size, its memory, its quantiles (10 minutes)
+	$(BIN)/pytest -s --history-servers 100 tests/store/test_history_year.py
 
 kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (20 minutes)
 	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py

@@ -6,16 +6,16 @@ Averages cannot be merged without error. Counts in buckets can, and they give qu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
 from math import ceil, floor, inf, log2
 
 from msgspec import Struct
 
-BUCKETS_PER_OCTAVE = 4  # each bucket is 19 % wide, which bounds the error of a quantile
+BUCKETS_PER_OCTAVE = 8  # each bucket is 9 % wide, so its middle is wrong by 4.4 % at most
+MIDDLE = 2 / (1 + 2 ** (1 / BUCKETS_PER_OCTAVE))  # of a bucket, as a part of its end
 LEAST = 2.0**-20  # a microsecond; smaller numbers are counted in its bucket
 
 
-class Histogram(Struct, frozen=True, kw_only=True):
+class Histogram(Struct, frozen=True, kw_only=True, array_like=True):
     """Count, sum, sum of squares, minimum, maximum, and counts in buckets of equal ratio."""
 
     count: int = 0
@@ -26,14 +26,16 @@ class Histogram(Struct, frozen=True, kw_only=True):
     buckets: Mapping[int, int] = {}
 
     def quantile(self, share: float) -> float:
-        """Return an upper bound of the `share` quantile, 19 % too large at most; 0 if empty."""
+        """Return the `share` quantile, wrong by 4.4 % at most above a microsecond; 0 if empty."""
         if not self.count:
             return 0.0
         wanted, seen = ceil(share * self.count), 0
+        if wanted >= self.count:
+            return self.most
         for bucket in sorted(self.buckets):
             seen += self.buckets[bucket]
             if seen >= wanted:
-                return min(max(upper_bound(bucket), self.least), self.most)
+                return min(max(middle(bucket), self.least), self.most)
         return self.most
 
 
@@ -46,6 +48,11 @@ def upper_bound(bucket: int) -> float:
     """Return the number at which a bucket ends."""
     bound: float = 2.0 ** ((bucket + 1) / BUCKETS_PER_OCTAVE)
     return bound
+
+
+def middle(bucket: int) -> float:
+    """Return the number whose relative difference to both ends of a bucket is the same."""
+    return upper_bound(bucket) * MIDDLE
 
 
 def bucket_ending_at(bound: float) -> int:
@@ -71,19 +78,18 @@ def histogram_of(numbers: Iterable[float]) -> Histogram:
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """Return the histogram of all their numbers together."""
-    return reduce(_sum, histograms, Histogram())
-
-
-def _sum(one: Histogram, other: Histogram) -> Histogram:
-    buckets = dict(one.buckets)
-    for bucket, count in other.buckets.items():
-        buckets[bucket] = buckets.get(bucket, 0) + count
+    """Return the histogram of all their numbers together; cheap if the first one is the largest."""
+    others = iter(histograms)
+    first = next(others, Histogram())
+    count, total, squares = first.count, first.sum, first.sum_of_squares
+    least, most, buckets = first.least, first.most, dict(first.buckets)
+    for each in others:
+        count += each.count
+        total += each.sum
+        squares += each.sum_of_squares
+        least, most = min(least, each.least), max(most, each.most)
+        for bucket, number in each.buckets.items():
+            buckets[bucket] = buckets.get(bucket, 0) + number
     return Histogram(
-        count=one.count + other.count,
-        sum=one.sum + other.sum,
-        sum_of_squares=one.sum_of_squares + other.sum_of_squares,
-        least=min(one.least, other.least),
-        most=max(one.most, other.most),
-        buckets=buckets,
+        count=count, sum=total, sum_of_squares=squares, least=least, most=most, buckets=buckets
     )

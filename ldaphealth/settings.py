@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
@@ -299,6 +299,44 @@ class HaproxySettings(Struct, frozen=True, kw_only=True):
     )
 
 
+Days: TypeAlias = Annotated[int, Meta(ge=1, le=3650)]
+
+
+class HistorySettings(Struct, frozen=True, kw_only=True):
+    """How long the history is kept, in days on which the agent ran (docs/history.md)."""
+
+    minute_points_days: Annotated[
+        Days, Meta(description="for how long durations are kept by the minute")
+    ] = 2
+    hour_points_days: Annotated[
+        Days, Meta(description="for how long durations are kept by the hour")
+    ] = 60
+    day_points_days: Annotated[
+        Days, Meta(description="for how long durations are kept by the day")
+    ] = 400
+    changes_days: Annotated[
+        Days, Meta(description="for how long changes of verdicts and new baselines are kept")
+    ] = 400
+    megabytes: Annotated[
+        int,
+        Meta(
+            ge=4,
+            le=65536,
+            description="the largest size of the history on disk, in MiB: when it is full, the "
+            "oldest minutes go first, then hours, then days; changes have half of it",
+        ),
+    ] = 256
+
+    def find_mistakes(self) -> SettingMistakes:
+        """Yield each wrong key with what is wrong, "" for the mapping as a whole."""
+        for shorter, longer in (
+            ("minute_points_days", "hour_points_days"),
+            ("hour_points_days", "day_points_days"),
+        ):
+            if getattr(self, shorter) > getattr(self, longer):
+                yield shorter, f"must not be more than {longer}"
+
+
 class AgentSettings(Struct, frozen=True, kw_only=True):
     """How `ldaphealth agent` runs on this host."""
 
@@ -326,22 +364,9 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         bool,
         Meta(description="also write files for keepalived's FILE_CHECK (keepalived/README.md)"),
     ] = False
-    history_days: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=3650,
-            description="for how many days on which the agent ran the history is kept on disk",
-        ),
-    ] = 60
-    history_megabytes: Annotated[
-        int,
-        Meta(
-            ge=4,
-            le=65536,
-            description="the largest size of the history on disk; then the oldest part of it goes",
-        ),
-    ] = 256
+    history: Annotated[
+        HistorySettings, Meta(description="what is kept on disk of the past, and for how long")
+    ] = HistorySettings()
     log_format: Annotated[
         Literal["logfmt", "json"], Meta(description="the format of the log lines")
     ] = "logfmt"

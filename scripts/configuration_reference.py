@@ -25,6 +25,7 @@ SECTIONS = {
     "Tls": "`tls`, of a cluster or a server",
     "Settle": "`clusters.NAME.settle`",
     "AgentSettings": "`agent`",
+    "HistorySettings": "`agent.history`",
     "HttpSettings": "`agent.http`",
     "HaproxySettings": "`agent.haproxy`",
 }

@@ -41,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--days", type=float, default=1.0, help="how long a simulated site is watched (default: 1)"
     )
     parser.addoption(
+        "--history-servers", type=int, default=3, help="of a history of 400 days (default: 3)"
+    )
+    parser.addoption(
         "--traffic-seconds", type=float, default=20.0, help="how long clients read and probe"
     )
 

@@ -14,7 +14,7 @@ from ldaphealth.histogram import LEAST, Histogram, histogram_of, merged
 
 seconds = st.floats(0, 1e6)
 numbers = st.lists(seconds, max_size=50)
-WIDTH = 2**0.25
+ERROR = 0.05
 
 
 def same(one: Histogram, other: Histogram) -> bool:
@@ -55,7 +55,7 @@ def test_merged_parts_are_the_whole(parts: list[list[float]]) -> None:
 
 
 @given(st.lists(seconds, min_size=1, max_size=200), st.floats(0.01, 1))
-def test_a_quantile_is_at_most_a_bucket_above_the_true_one(
+def test_a_quantile_is_within_five_percent_of_the_true_one(
     found: list[float], share: float
 ) -> None:
     ordered = sorted(found)
@@ -63,8 +63,8 @@ def test_a_quantile_is_at_most_a_bucket_above_the_true_one(
 
     told = histogram_of(found).quantile(share)
 
-    assert ordered[rank - 1] * (1 - 1e-9) <= told
-    assert told <= max(ordered[rank - 1], LEAST) * WIDTH * (1 + 1e-9)
+    assert ordered[rank - 1] * (1 - ERROR) <= told
+    assert told <= max(ordered[rank - 1], LEAST) * (1 + ERROR)
     assert ordered[0] <= told <= ordered[-1]
 
 

@@ -37,7 +37,8 @@ from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, V
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
-from ldaphealth.store.history import HistoryDatabase, baseline_document
+from ldaphealth.store.change_document import baseline_document
+from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.suggestion import suggestion

@@ -40,6 +40,7 @@ from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import history_path
 from ldaphealth.store.kept_observations import kept_path
+from ldaphealth.store.levels import bounds_of
 from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
 
@@ -144,11 +145,7 @@ def make_track_directories(settings: Settings) -> None:
 def _assembled(settings: Settings) -> Daemon:
     """Return the agent with its publishers and its saved state. Its loop does not run yet."""
     options = settings.agent
-    history = HistoryDatabase(
-        history_path(options.state_directory),
-        keep_days=options.history_days,
-        max_bytes=options.history_megabytes << 20,
-    )
+    history = HistoryDatabase(history_path(options.state_directory), bounds_of(options.history))
     live_state = LiveState()
     agent = Agent(
         settings,

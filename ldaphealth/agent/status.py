@@ -6,7 +6,7 @@ Any thread may call these functions: they only read.
 from __future__ import annotations
 
 from ldaphealth.agent.agent import Agent
-from ldaphealth.clocks import boot_seconds
+from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.guard import Override
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.store.history import HistoryDatabase
@@ -29,6 +29,11 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
         publish_errors=counters.publish_errors,
         history_errors=history.errors,
         history_lost=history.lost,
+        history_lost_points=history.lost_points,
+        history_cuts=history.cuts,
+        history_oldest_age_seconds={
+            level: max(0.0, epoch_seconds() - epoch) for level, epoch in history.oldest.items()
+        },
         late=agent.running.lateness.count,
         late_seconds=agent.running.lateness.seconds,
         loop_age_seconds=max(0.0, now - agent.ticked_at),

@@ -5,6 +5,8 @@ agent/status.py returns it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
@@ -28,6 +30,9 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     publish_errors: int
     history_errors: int
     history_lost: int  # changes of verdicts that were not written to disk
+    history_lost_points: int  # minutes of one operation, likewise
+    history_cuts: Mapping[str, int]  # by level: how often its oldest points made room for others
+    history_oldest_age_seconds: Mapping[str, float]  # by level, and of the oldest change
     late: int  # times that the agent did not run when it should have
     late_seconds: float  # in which it did not; the deadlines of rounds moved meanwhile
     loop_age_seconds: float  # since the last tick; more than a few seconds: the agent hangs

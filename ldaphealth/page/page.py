@@ -202,6 +202,14 @@ def counted_errors(health: AgentHealth) -> Sequence[str]:
             health.history_lost,
             "Changes of verdict that were not written to the history on disk: {}",
         ),
+        (
+            health.history_lost_points,
+            "Minutes of an operation that were not written to the history on disk: {}",
+        ),
+        (
+            sum(health.history_cuts.values()),
+            "Times that a full history (agent.history.megabytes) lost its oldest part: {}",
+        ),
     )
     return [sentence.format(count) for count, sentence in counted if count]
 

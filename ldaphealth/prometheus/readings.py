@@ -6,7 +6,7 @@ describe a server that has failed since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ldaphealth.checks import bind, certificate, entry_count, monitor, resources
@@ -27,6 +27,11 @@ Reading = Callable[[LiveServer], Iterator[Series]]
 def one(value: float) -> Iterable[Series]:
     """Return the one series of a metric without labels of its own."""
     return (((), float(value)),)
+
+
+def by_level(values: Mapping[str, float]) -> Iterable[Series]:
+    """Return a series for each level of the history."""
+    return [((level,), float(value)) for level, value in values.items()]
 
 
 def of_verdict(read: Callable[[Verdict], float]) -> Callable[[LiveServer], Iterable[Series]]:

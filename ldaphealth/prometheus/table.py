@@ -420,6 +420,29 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         help=f"Changes of verdicts that were not written to the history on disk {SINCE}.",
         read=lambda health: one(health.history_lost),
     ),
+    Family(
+        name="ldaphealth_agent_history_lost_points_total",
+        kind=COUNTER,
+        help="Durations of one operation in a minute that were not written to the history on disk "
+        f"{SINCE}.",
+        read=lambda health: one(health.history_lost_points),
+    ),
+    Family(
+        name="ldaphealth_agent_history_cuts_total",
+        kind=COUNTER,
+        help="How often the oldest points of a level, or changes of verdicts, were deleted because "
+        f"the history had its largest size {SINCE}.",
+        read=lambda health: readings.by_level(health.history_cuts),
+        labels=("level",),
+    ),
+    Family(
+        name="ldaphealth_agent_history_oldest_age_seconds",
+        kind=GAUGE,
+        help="How far the history on disk reaches back: durations by the minute, hour or day, and "
+        "changes of verdicts.",
+        read=lambda health: readings.by_level(health.history_oldest_age_seconds),
+        labels=("level",),
+    ),
 )
 
 # Of one probe on demand, with the names that other Prometheus probers use.

@@ -1,7 +1,8 @@
-"""The history on disk: changes of verdicts and baselines, and histograms of durations by minute.
+"""The history on disk: changes of verdicts and baselines, and points of durations.
 
 The agent publishes into it. A thread of its own writes, so that a slow, full or broken disk never
-delays probes and publishers. `ldaphealth history` shows it. `history_tables.py` has the tables.
+delays probes and publishers. `ldaphealth history` shows it. `levels.py` says what a point is,
+`history_file.py` has the file.
 """
 
 from __future__ import annotations
@@ -11,73 +12,81 @@ import logging
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
 
-import msgspec
-
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
-from ldaphealth.files.regular_file import refuse_other_kinds
-from ldaphealth.files.set_aside import set_aside
-from ldaphealth.histogram import Histogram, histogram_of, merged
-from ldaphealth.model import AnyObservation, Verdict
-from ldaphealth.publishers.publication import (
-    BaselineChange,
-    Publication,
-    VerdictChange,
-    ended_override_document,
-)
-from ldaphealth.sinks.json_document import rfc3339, verdict_document
-from ldaphealth.store import history_tables
-from ldaphealth.store.history_reading import HistoryError, read_changes, reading
-from ldaphealth.store.history_tables import DAY_SECONDS, MinuteKey
+from ldaphealth.histogram import histogram_of
+from ldaphealth.model import AnyObservation
+from ldaphealth.publishers.publication import Publication
+from ldaphealth.store.change_document import AnyChange, change_row
+from ldaphealth.store.history_file import HistoryFile
+from ldaphealth.store.history_reading import read_changes
+from ldaphealth.store.levels import DAY_SECONDS, Bounds
+from ldaphealth.store.point_rows import Times
 
 log = logging.getLogger(__name__)
 
 MINUTE_SECONDS = 60
 CLEAN_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
-BATCH_ROWS = 20  # are written together; room is made for so many at a time
+OLD_PIECE_SECONDS = 1.0  # between two pieces of the minutes of an older version
+CUTS_SECONDS = 3600.0  # between two lines of the log on a full history
+BATCH_ROWS = 50  # are written together; room is made for so many at a time
 STEP_SECONDS = 5.0  # a difference between the clocks that is no adjustment by NTP
 LONGEST_SECONDS = 120.0  # between two writes, or the agent did not run meanwhile
 MAX_WAITING = 1000  # publications; with a thousand servers a disk may hang for about a minute
 MAX_KEPT = 5000  # changes, while the file cannot be written
+MAX_KEPT_MINUTES = 1000  # of one server each, meanwhile
+
+MinuteKey = tuple[int, str]  # start of the minute, server ID
 
 
 class HistoryDatabase:
     """One SQLite file (WAL), written by one thread.
 
-    `clock` dates what is written. `running` measures time, also that which counts for `keep_days`.
-    `errors` counts failed writes, `lost` the changes of verdicts and publications not written: the
-    oldest ones.
+    `clock` dates what is written. `running` measures time, also that of the days in `bounds`.
+    `errors` counts failed writes, `lost` the changes of verdicts and publications not written,
+    `lost_points` the durations of one operation in a minute: the oldest ones.
     """
 
     def __init__(
         self,
         path: Path,
+        bounds: Bounds,
         *,
-        keep_days: int,
-        max_bytes: int,
         clock: Callable[[], EpochSeconds] = epoch_seconds,
         running: Callable[[], BootSeconds] = boot_seconds,
     ) -> None:
-        self._path, self._keep_days, self._max_bytes = path, keep_days, max_bytes
-        self._clock, self._running = clock, running
+        self._path, self._clock, self._running = path, clock, running
+        self._file = HistoryFile(path, bounds, clock)
         self._waiting: Queue[tuple[EpochSeconds, Publication] | None] = Queue(MAX_WAITING)
-        self._minutes: dict[MinuteKey, list[float]] = defaultdict(list)
-        self._changes: list[tuple[EpochSeconds, VerdictChange | BaselineChange]] = []
+        self._minutes: dict[MinuteKey, dict[tuple[str, str], list[float]]] = {}
+        self._changes: list[tuple[EpochSeconds, AnyChange]] = []
         self._days: dict[int, float] = defaultdict(float)  # seconds that are not written yet
-        self._connection: sqlite3.Connection | None = None
-        self._retry_at = self._clean_at = -inf
+        self._retry_at = self._clean_at = self._old_piece_at = self._tell_cuts_at = -inf
+        self._told_cuts = self.cuts
         self._difference: float | None = None  # of the two clocks
         self._noted_at = running()
-        self.lost = 0
-        self.errors = 0
+        self.lost = self.lost_points = self.errors = 0
         self._writer = threading.Thread(target=self._write_until_close, name="history", daemon=True)
         self._writer.start()
+
+    @property
+    def cuts(self) -> Mapping[str, int]:
+        """Return how often the oldest points of a level, or changes, made room for others."""
+        return dict(self._file.cuts)
+
+    @property
+    def oldest(self) -> Mapping[str, EpochSeconds]:
+        """Return the times of the oldest points by level, and of the oldest change (`CHANGE`).
+
+        They are those of the last minute; there is none until the file is open.
+        """
+        return self._file.oldest
 
     def publish(self, decided: Publication) -> None:
         """Queue what is new, without waiting for the disk. A full queue loses its oldest."""
@@ -108,16 +117,6 @@ class HistoryDatabase:
         """
         return read_changes(self._path, server, limit, before_epoch, has_writer=True)
 
-    def durations(self, server: str, name: str, since_epoch: EpochSeconds) -> Histogram:
-        """Return the histogram of the durations of one operation since then; HistoryError."""
-        query = "SELECT spread FROM minute WHERE server = ? AND name = ? AND epoch >= ?"
-        with reading(self._path, has_writer=True) as connection:
-            rows = connection.execute(query, (server, name, since_epoch)).fetchall()
-        try:
-            return merged(msgspec.json.decode(each, type=Histogram) for (each,) in rows)
-        except ValueError as error:
-            raise HistoryError(f"{self._path}: {error}") from error
-
     def _write_until_close(self) -> None:
         while True:
             is_open = self._receive()
@@ -126,8 +125,7 @@ class HistoryDatabase:
                 self._write(now, everything=not is_open)
             if not is_open:
                 break
-        if self._connection is not None:
-            self._connection.close()
+        self._file.close()
 
     def _receive(self) -> bool:
         """Wait up to a second for publications and take all of them. False: it is closed."""
@@ -145,10 +143,12 @@ class HistoryDatabase:
         return False
 
     def _add_times(self, epoch: EpochSeconds, observation: AnyObservation) -> None:
+        if not observation.timings:
+            return
         minute = int(epoch) // MINUTE_SECONDS * MINUTE_SECONDS
+        times = self._minutes.setdefault((minute, observation.server), {})
         for operation, seconds in observation.timings.items():
-            name = f"{observation.check}.{operation}_seconds"
-            self._minutes[minute, observation.server, name].append(seconds)
+            times.setdefault((observation.check, operation), []).append(seconds)
 
     def _note_time(self) -> EpochSeconds:
         """Return the time of day. Log a step of it, and count the time that the agent ran."""
@@ -168,89 +168,59 @@ class HistoryDatabase:
     def _write(self, now: EpochSeconds, *, everything: bool) -> None:
         current = int(now) // MINUTE_SECONDS * MINUTE_SECONDS
         done = [key for key in self._minutes if everything or key[0] != current]
-        if not (done or self._changes):
-            return
         try:
-            self._store(now, done)
+            self._fold_old_piece()
+            if done or self._changes:
+                self._store(now, done)
         except (sqlite3.Error, OSError) as error:
             self._give_up(error)
         except Exception as error:  # no error may end the thread
             self.lost += len(self._changes)
             self._changes.clear()
+            self._lose_minutes(done)
             self._give_up(error)
-        for key in done:
-            self._minutes.pop(key, None)
+        self._tell_cuts()
 
     def _store(self, now: EpochSeconds, done: Sequence[MinuteKey]) -> None:
-        self._close_removed_file()
-        connection = self._connection = self._connection or self._open()
-        with connection:
-            history_tables.add_days(connection, self._days)
+        self._file.add_days(self._days)
         self._days.clear()
         if self._noted_at >= self._clean_at:
             self._clean_at = self._noted_at + CLEAN_SECONDS
-            history_tables.forget(connection, self._keep_days)
-        while self._changes:
-            self._store_changes(connection, now)
+            self._file.forget()
+        while batch := self._changes[:BATCH_ROWS]:
+            self._file.add_changes([change_row(*each) for each in batch], now)
+            del self._changes[: len(batch)]
         for first in range(0, len(done), BATCH_ROWS):
-            self._store_minutes(connection, now, done[first : first + BATCH_ROWS])
+            keys = done[first : first + BATCH_ROWS]
+            self._file.add_minutes({key: self._times(key) for key in keys}, now)
+            for key in keys:
+                del self._minutes[key]
+        if done:
+            self._file.fold(now)
 
-    def _store_changes(self, connection: sqlite3.Connection, now: EpochSeconds) -> None:
-        batch = self._changes[:BATCH_ROWS]
-        rows = [
-            (epoch, _subject(change), msgspec.json.encode(_document(epoch, change)))
-            for epoch, change in batch
-        ]
-        sizes = [len(document) for _, _, document in rows]
-        with connection:
-            history_tables.make_room(connection, self._max_bytes, sizes, now)
-            history_tables.add_changes(connection, rows)
-        del self._changes[: len(batch)]
+    def _times(self, key: MinuteKey) -> Times:
+        times: Times = {}
+        for (check, operation), seconds in self._minutes[key].items():
+            times.setdefault(check, {})[operation] = histogram_of(seconds)
+        return times
 
-    def _store_minutes(
-        self, connection: sqlite3.Connection, now: EpochSeconds, keys: Sequence[MinuteKey]
-    ) -> None:
-        minutes = {key: histogram_of(self._minutes[key]) for key in keys}
-        sizes = [len(msgspec.json.encode((key, each))) for key, each in minutes.items()]
-        with connection:
-            history_tables.make_room(connection, self._max_bytes, sizes, now)
-            history_tables.add_minutes(connection, minutes)
-        for key in keys:
-            del self._minutes[key]
+    def _fold_old_piece(self) -> None:
+        if self._noted_at >= self._old_piece_at:
+            self._old_piece_at = self._noted_at + OLD_PIECE_SECONDS
+            self._file.fold_old_piece()
 
-    def _close_removed_file(self) -> None:
-        """Close a file that is no longer at its path, because it would never be read."""
-        if self._connection is None:
+    def _tell_cuts(self) -> None:
+        """Log what a full history has lost, once an hour at most."""
+        if self._noted_at < self._tell_cuts_at or self.cuts == self._told_cuts:
             return
-        try:
-            current = self._path.stat()
-        except FileNotFoundError:
-            current = None
-        if current is None or (current.st_dev, current.st_ino) != self._file:
-            self._connection.close()
-            self._connection = None
+        self._tell_cuts_at = self._noted_at + CUTS_SECONDS
+        self._told_cuts = self.cuts
+        message = "the history is full; its oldest points, or changes, are deleted"
+        log.warning(message, extra={f"{name}_cuts": count for name, count in self.cuts.items()})
 
-    def _open(self) -> sqlite3.Connection:
-        """Open the file. One that is damaged or of another version is replaced by a new one."""
-        try:
-            refuse_other_kinds(self._path)
-            connection = history_tables.open_history(self._path, self._max_bytes)
-        except sqlite3.OperationalError:
-            raise  # full, locked, no permission: the file itself may be good
-        except (sqlite3.DatabaseError, OSError) as error:
-            self._set_aside(str(error))
-            connection = history_tables.open_history(self._path, self._max_bytes)
-        found = self._path.stat()
-        self._file = found.st_dev, found.st_ino
-        return connection
-
-    def _set_aside(self, reason: str) -> None:
-        aside = set_aside(self._path, self._clock())
-        for end in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                self._path.with_name(self._path.name + end).rename(f"{aside}{end}")
-        message = "the history is damaged; a new one is created"
-        log.error(message, extra={"kept_as": str(aside), "error": reason})
+    def _lose_minutes(self, keys: Sequence[MinuteKey]) -> None:
+        for key in keys:
+            self.lost_points += len(self._minutes.pop(key, ()))
 
     def _give_up(self, error: Exception) -> None:
         """Try again later. Keep the newest changes until then, so that memory stays bounded."""
@@ -258,10 +228,9 @@ class HistoryDatabase:
         excess = max(0, len(self._changes) - MAX_KEPT)
         self.lost += excess
         del self._changes[:excess]
+        self._lose_minutes([*self._minutes][: max(0, len(self._minutes) - MAX_KEPT_MINUTES)])
         self._retry_at = self._noted_at + RETRY_SECONDS
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._file.close()
         extra = {"path": str(self._path), "error": str(error)}
         log.error("cannot write the history", extra=extra)
         broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(
@@ -269,27 +238,4 @@ class HistoryDatabase:
         )
         if broken:
             with contextlib.suppress(OSError):
-                self._set_aside(str(error))
-
-
-def _subject(change: VerdictChange | BaselineChange) -> str:
-    """Return what a change is of: a server ID, or the name of a cluster."""
-    return change.cluster if isinstance(change, BaselineChange) else change.after.server
-
-
-def baseline_document(change: BaselineChange) -> dict[str, Any]:
-    """Return a new baseline for JSON."""
-    return msgspec.to_builtins(change)  # type: ignore[no-any-return]
-
-
-def _document(epoch: EpochSeconds, change: VerdictChange | BaselineChange) -> dict[str, Any]:
-    if isinstance(change, BaselineChange):
-        return {"at": rfc3339(epoch), "baseline": baseline_document(change)}
-    before: Verdict | None = change.before
-    return {
-        "at": rfc3339(epoch),
-        "was_in_service": before.in_service if before else None,
-        "lasted_seconds": before.lasted_seconds if before else None,
-        "override_ended": ended_override_document(change),
-        "verdict": verdict_document(change.after),
-    }
+                self._file.set_aside(str(error))

@@ -1,81 +1,80 @@
-"""The tables of the history: opened and checked, written, and bounded in size and age.
+"""The tables of the history: opened and checked; changes of verdicts, and the days of the agent.
 
 `history.py` calls these functions in the thread that writes. They raise sqlite3.Error.
+`history_points.py` has the tables of points, `history_room.py` bounds all of them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from math import inf
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.histogram import Histogram, merged
+from ldaphealth.store import old_history
+from ldaphealth.store.database import PAGE_BYTES, make_file, page_bytes, refuse_lacking, version_of
+from ldaphealth.store.levels import CHANGE, DAY_SECONDS, LEVELS, Bounds
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+SCHEMA_VERSION = 2
+CHANGES = """
 CREATE TABLE change (
     id INTEGER PRIMARY KEY, epoch REAL NOT NULL, server TEXT NOT NULL, document BLOB NOT NULL
 );
 CREATE INDEX change_by_server ON change (server, epoch);
 CREATE INDEX change_by_time ON change (epoch);
-CREATE TABLE minute (
-    epoch INTEGER NOT NULL, server TEXT NOT NULL, name TEXT NOT NULL, spread BLOB NOT NULL,
-    PRIMARY KEY (epoch, server, name)
-) WITHOUT ROWID;
 """
-# Days since 1970, and for how many seconds of each the agent wrote. Older files lack the table.
-DAYS = "CREATE TABLE IF NOT EXISTS day (day INTEGER PRIMARY KEY, seconds REAL NOT NULL)"
-DAYS_OF_MINUTES = """
-INSERT INTO day SELECT epoch / 86400, 60 * count(DISTINCT epoch) FROM minute
-WHERE NOT EXISTS (SELECT 1 FROM day) GROUP BY epoch / 86400
+# Points of rows of `packed` that are not over: a row for each server and step.
+# The others: a row for each server, check and hour (of minutes), day (of hours) or 32 days.
+# Days since 1970, and for how many seconds of each the agent wrote.
+POINTS = """
+CREATE TABLE fresh (
+    step_seconds INTEGER NOT NULL, epoch INTEGER NOT NULL, server TEXT NOT NULL,
+    times BLOB NOT NULL, PRIMARY KEY (step_seconds, epoch, server)
+);
+CREATE TABLE packed (
+    step_seconds INTEGER NOT NULL, epoch INTEGER NOT NULL, server TEXT NOT NULL,
+    "check" TEXT NOT NULL, points BLOB NOT NULL, PRIMARY KEY (step_seconds, epoch, server, "check")
+);
+CREATE TABLE IF NOT EXISTS day (day INTEGER PRIMARY KEY, seconds REAL NOT NULL);
 """
 COLUMNS = {
     "change": {"id", "epoch", "server", "document"},
-    "minute": {"epoch", "server", "name", "spread"},
+    "fresh": {"step_seconds", "epoch", "server", "times"},
+    "packed": {"step_seconds", "epoch", "server", "check", "points"},
+    "day": {"day", "seconds"},
 }
-MODE = 0o640  # the files that SQLite makes beside it get the same mode
-DAY_SECONDS = 86400
 SEEN_SECONDS = 3600.0  # a day in which the agent ran for less does not count
 BUSY_SECONDS = 1.0
-PAGE_BYTES = 4096
+LOG_BYTES = 1 << 20  # of the write-ahead log, between two transactions that are larger
 CACHE_KIB = 256  # of pages; SQLite's default of 2 MiB (PRAGMA cache_size) fills within an hour
-FULL_PART = 10  # a full file loses a tenth of its oldest rows at a time
-SPARE_PAGES = 16  # for the inner pages of tables and indexes
-ROW_BYTES = 100  # of a row and its entries in indexes, beside the document
 
-MinuteKey = tuple[int, str, str]  # start of the minute, server ID, name of the operation
 ChangeRow = tuple[EpochSeconds, str, bytes]  # time, server ID, document
 
 
 def open_history(path: Path, max_bytes: int) -> sqlite3.Connection:
     """Open the file, or create it with its tables. sqlite3.DatabaseError: it is none of this kind.
 
+    The tables of version 1 become those of this one; `old_history.py` folds its minutes in later.
     sqlite3.OperationalError: it is full, locked or may not be read, but may be good.
     """
-    _set_mode(path)
+    make_file(path)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute(f"PRAGMA max_page_count = {max_bytes // PAGE_BYTES}")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {max_bytes // page_bytes(connection)}")
+        version = version_of(connection)
         if version == 0:
             _refuse_other_tables(connection)
-            connection.executescript(
-                f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
-            )
+            _run(connection, CHANGES + POINTS)
+        elif version == old_history.VERSION:
+            refuse_lacking(connection, old_history.COLUMNS)
+            old_history.make_room(connection, max_bytes)
+            _run(connection, old_history.BEGIN_MIGRATION + POINTS + old_history.DAYS)
         _refuse_other_schemas(connection)
-        with connection:
-            make_room(connection, max_bytes, (), inf)  # an older file may have no page left
-            connection.execute(DAYS)
-            connection.execute(DAYS_OF_MINUTES)
     except BaseException:
         connection.close()
         raise
@@ -87,20 +86,6 @@ def add_changes(connection: sqlite3.Connection, rows: Iterable[ChangeRow]) -> No
     connection.executemany("INSERT INTO change (epoch, server, document) VALUES (?, ?, ?)", rows)
 
 
-def add_minutes(connection: sqlite3.Connection, minutes: Mapping[MinuteKey, Histogram]) -> None:
-    """Add histograms. One of the same minute, from before a restart, is merged."""
-    query = "SELECT spread FROM minute WHERE epoch = ? AND server = ? AND name = ?"
-    for key, point in minutes.items():
-        row = connection.execute(query, key).fetchone()
-        whole = point
-        if row:
-            with contextlib.suppress(ValueError):  # a broken one is replaced
-                whole = merged((msgspec.json.decode(row[0], type=Histogram), point))
-        connection.execute(
-            "INSERT OR REPLACE INTO minute VALUES (?, ?, ?, ?)", (*key, msgspec.json.encode(whole))
-        )
-
-
 def add_days(connection: sqlite3.Connection, seconds: Mapping[int, float]) -> None:
     """Add for how long the agent ran on which days."""
     connection.executemany(
@@ -110,58 +95,47 @@ def add_days(connection: sqlite3.Connection, seconds: Mapping[int, float]) -> No
     )
 
 
-def make_room(
-    connection: sqlite3.Connection, max_bytes: int, sizes: Sequence[int], now: EpochSeconds
-) -> None:
-    """Delete the oldest rows until rows of these sizes fit, in bytes.
+def forget(connection: sqlite3.Connection, bounds: Bounds) -> bool:
+    """Delete what is older than the newest days on which the agent ran, and today, by level.
 
-    SQLite reports a full file and a full disk by the same error. So room is made before, and a full
-    disk deletes nothing.
+    Return whether there were changes among it.
+
+    A clock that is wrong for a while makes one more day at most, and so nothing old. A change that
+    was written after younger ones is not old either, whatever its time is.
     """
-    needed_bytes = 2 * sum(sizes) + ROW_BYTES * len(sizes)  # pages are half full at the worst
-    allowed = max_bytes // PAGE_BYTES - SPARE_PAGES - needed_bytes // PAGE_BYTES
-    while _used_pages(connection) > allowed:
-        if not _delete_oldest(connection, now):
-            break
+    oldest = {name: _oldest_day(connection, days) for name, days in bounds.days.items()}
+    with connection:
+        for level in LEVELS:
+            epoch = oldest[level.name] * DAY_SECONDS
+            connection.execute(
+                "DELETE FROM packed WHERE step_seconds = ? AND epoch <= ?",
+                (level.step_seconds, epoch - level.row_seconds),
+            )
+            connection.execute(
+                "DELETE FROM fresh WHERE step_seconds = ? AND epoch < ?",
+                (level.step_seconds, epoch),
+            )
+        changes = connection.execute(
+            "DELETE FROM change WHERE epoch < ?1 "
+            "AND id < coalesce((SELECT min(id) FROM change WHERE epoch >= ?1), ?2)",
+            (oldest[CHANGE] * DAY_SECONDS, 1 << 62),
+        )
+        connection.execute("DELETE FROM day WHERE day < ?", (min(oldest.values()),))
+    return changes.rowcount > 0
 
 
-def forget(connection: sqlite3.Connection, keep_days: int) -> None:
-    """Delete what is older than the newest `keep_days` days on which the agent ran, and today.
-
-    A clock that is wrong for a while makes one more day at most, and so nothing old. What was
-    written after younger rows is not old either, whatever its time is.
-    """
+def _oldest_day(connection: sqlite3.Connection, keep_days: int) -> int:
+    """Return the first day that is kept, in days since 1970; a very early one if all are."""
     row = connection.execute(
         "SELECT day FROM day WHERE seconds >= ? ORDER BY day DESC LIMIT 1 OFFSET ?",
         (SEEN_SECONDS, keep_days),
     ).fetchone()
-    if row is None:
-        return
-    oldest = row[0] * DAY_SECONDS
-    with connection:
-        connection.execute(
-            "DELETE FROM change WHERE epoch < ?1 "
-            "AND id < coalesce((SELECT min(id) FROM change WHERE epoch >= ?1), ?2)",
-            (oldest, 1 << 62),
-        )
-        connection.execute("DELETE FROM minute WHERE epoch < ?", (oldest,))
-        connection.execute("DELETE FROM day WHERE day < ?", row)
+    return int(row[0]) if row else -(1 << 40)
 
 
-def _set_mode(path: Path) -> None:
-    """Create the file, or correct its mode and those of the files beside it.
-
-    An existing file is not opened: to close it would release the locks of SQLite (fcntl(2)).
-    sqlite3.OperationalError: it cannot be created.
-    """
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
-        for end in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                path.with_name(path.name + end).chmod(MODE)
-    except OSError as error:
-        raise sqlite3.OperationalError(str(error)) from error
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    """Run statements and set the version, all or nothing."""
+    connection.executescript(f"BEGIN; {statements} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT")
 
 
 def _refuse_other_tables(connection: sqlite3.Connection) -> None:
@@ -170,52 +144,7 @@ def _refuse_other_tables(connection: sqlite3.Connection) -> None:
 
 
 def _refuse_other_schemas(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = version_of(connection)
     if version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"version {version}; this program knows {SCHEMA_VERSION}")
-    for table, columns in COLUMNS.items():
-        found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-        if not found >= columns:
-            raise sqlite3.DatabaseError(f"the table {table!r} lacks columns")
-
-
-def _used_pages(connection: sqlite3.Connection) -> int:
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    return int(pages - free)
-
-
-def _delete_oldest(connection: sqlite3.Connection, now: EpochSeconds) -> bool:
-    """Delete a tenth of the table that uses more space; return whether there was any."""
-    changes, change_bytes = connection.execute(
-        "SELECT count(*), coalesce(sum(length(document)), 0) FROM change"
-    ).fetchone()
-    minutes, minute_bytes = connection.execute(
-        "SELECT count(*), coalesce(sum(length(spread)), 0) FROM minute"
-    ).fetchone()
-    if not (changes or minutes):
-        return False
-    if change_bytes > minute_bytes:
-        connection.execute(
-            "DELETE FROM change WHERE id <= (SELECT id FROM change ORDER BY id LIMIT 1 OFFSET ?)",
-            (changes // FULL_PART,),
-        )
-    else:
-        _delete_oldest_minutes(connection, now, minutes // FULL_PART + 1)
-    return True
-
-
-def _delete_oldest_minutes(connection: sqlite3.Connection, now: EpochSeconds, count: int) -> None:
-    """Delete so many. Those of a clock that was wrong go first: they are in the future."""
-    for condition in ("epoch > ?1", "epoch <= ?1"):
-        (bound,) = connection.execute(
-            f"SELECT max(epoch) FROM (SELECT epoch FROM minute WHERE {condition} "  # noqa: S608
-            "ORDER BY epoch LIMIT ?2)",
-            (now, count),
-        ).fetchone()
-        if bound is not None:
-            connection.execute(
-                f"DELETE FROM minute WHERE {condition} AND epoch <= ?2",  # noqa: S608
-                (now, bound),
-            )
-            return
+    refuse_lacking(connection, COLUMNS)

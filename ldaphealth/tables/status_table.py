@@ -56,11 +56,23 @@ def render_status(document: Mapping[str, Any]) -> Group:
         "",
         Text(about_agent),
         *([Text(printable(f"listens on {where}"))] if where else []),
+        *_history_cut(agent),
         *floors,
         *config,
         *_next_step(verdicts, fresh),
         _last_line(verdicts, fresh),
     )
+
+
+def _history_cut(agent: Mapping[str, Any]) -> list[Text]:
+    """Return a sentence if a full history has lost something; older agents do not say so."""
+    cut = [f"{printable(name)}s" for name, count in agent.get("history_cuts", {}).items() if count]
+    if not cut:
+        return []
+    ages = agent["history_oldest_age_seconds"].items()
+    reach = ", ".join(f"{printable(name)}s for {duration(seconds)}" for name, seconds in ages)
+    sentence = f"the history is full: its oldest {' and '.join(cut)} were deleted; it has {reach}"
+    return [Text(f"{sentence}; raise agent.history.megabytes to keep more", "bold yellow")]
 
 
 def _last_line(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> Text:

@@ -22,8 +22,9 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.model import OverrideAction, Server, State, Verdict
-from ldaphealth.settings import AgentSettings, Cluster, Settings
+from ldaphealth.settings import AgentSettings, Cluster, HistorySettings, Settings
 from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.levels import bounds_of
 
 PATIENCE_SECONDS = 0.2
 LONG_SECONDS = 10.0
@@ -50,7 +51,7 @@ class Stage:
             [],
             probe=lambda *_: [],
         )
-        history = HistoryDatabase(directory / "history", keep_days=1, max_bytes=4 << 20)
+        history = HistoryDatabase(directory / "history", bounds_of(HistorySettings()))
         self.answers = Answers(
             self.agent, history, self._save, "0", timeout_seconds=timeout_seconds
         )

@@ -47,6 +47,8 @@ HEALTH = convert(
         "servers": 6,
         "rounds": 81_422,
         "in_flight": 4,
+        "history_cuts": {},
+        "history_oldest_age_seconds": {},
     },
     AgentHealth,
 )

@@ -33,6 +33,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.store import history_tables
+from ldaphealth.store.history_room import Room
 from ldaphealth.store.kept_observations import kept_path, load_kept
 from ldaphealth.store.state_file import load_state, state_path
 from tests.slapd.running_agent import RunningAgent
@@ -117,12 +118,12 @@ def fill(path: Path) -> None:
     path.parent.mkdir(mode=0o750)
     verdict = {"server": HEALTHY[0], "in_service": True, "reasons": []}
     document = json.dumps({"at": "", "verdict": verdict, "padding": "x" * 3000}).encode()
+    room = Room(HISTORY_BYTES)
     with closing(history_tables.open_history(path, HISTORY_BYTES)) as connection:
         for _ in range(12):
             with connection:
                 rows = [(1e9, HEALTHY[0], document)] * 100
-                sizes = [len(document)] * len(rows)
-                history_tables.make_room(connection, HISTORY_BYTES, sizes, 2e9)
+                room.for_changes(connection, [len(document)] * len(rows), 2e9)
                 history_tables.add_changes(connection, rows)
 
 
@@ -189,7 +190,7 @@ def test_an_agent_that_is_killed_at_any_moment_loses_nothing(
     kills, seed = request.config.getoption("--kills"), request.config.getoption("--kills-seed")
     random, killed = Random(seed), Counter[str]()  # noqa: S311  not for a secret
     fill(tmp_path / "state" / "history.sqlite3")
-    with RunningAgent(cluster, tmp_path, more=", history_megabytes: 4") as agent:
+    with RunningAgent(cluster, tmp_path, more=", history: {megabytes: 4}") as agent:
         operator = Operator(tmp_path / "run" / "agent.sock", random)
         agent.kill()
         for number in range(kills):

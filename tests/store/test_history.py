@@ -7,21 +7,16 @@ import os
 import shutil
 import sqlite3
 import stat
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from itertools import repeat
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from msgspec.structs import replace
 
-from demo import wait
 from ldaphealth.control.explanation_lines import past_lines
 from ldaphealth.histogram import histogram_of
-from ldaphealth.model import AnyObservation, Observation, OverrideNote, Verdict
-from ldaphealth.publishers.publication import BaselineChange, Publication, VerdictChange
+from ldaphealth.model import OverrideNote
+from ldaphealth.publishers.publication import BaselineChange, VerdictChange
 from ldaphealth.store.history import (
     CLEAN_SECONDS,
     MAX_WAITING,
@@ -29,126 +24,26 @@ from ldaphealth.store.history import (
     HistoryDatabase,
 )
 from ldaphealth.store.history_reading import HistoryError, read_changes
-from ldaphealth.store.history_tables import DAY_SECONDS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION
+from ldaphealth.store.history_tables import CHANGES, SCHEMA_VERSION
+from ldaphealth.store.levels import DAY_SECONDS
 from tests import lateness
 from tests.files.limits import files_no_larger_than, umask
 from tests.sinks.snapshots import serving, silent
-
-START = 1_800_000_000.0  # the beginning of a minute
-SERVER = "main/ldap1"
-PATIENCE_SECONDS = 10.0
-
-
-class Clock:
-    """The time of the day, and the clock that never steps; a test moves both."""
-
-    def __init__(self) -> None:
-        self.now = START
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time of the day."""
-        return self.now
-
-    def running(self) -> float:
-        """Return the seconds since the boot."""
-        return self.seconds
-
-    def passes(self, seconds: float) -> None:
-        """Let time pass; a step changes `now` alone."""
-        self.now += seconds
-        self.seconds += seconds
-
-
-class StuckWriter(Clock):
-    """Stands for a disk that hangs: the thread that writes the history never continues."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_stuck, self.release = threading.Event(), threading.Event()
-
-    def __call__(self) -> float:
-        """Hang in the thread that writes."""
-        if threading.current_thread().name == "history":
-            self.is_stuck.set()
-            self.release.wait(PATIENCE_SECONDS)
-        return self.now
-
-
-class Disk:
-    """Where the history is, and how journals are opened on it; the fixture closes them."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.directory = directory
-        self.directory.mkdir()
-        self.path = directory / "history.sqlite3"
-        self.clock = Clock()
-        self._stack = stack
-
-    def open(self, keep_days: int = 60, max_bytes: int = 64 << 20) -> HistoryDatabase:
-        """Open the history; another time without the memory of the first."""
-        journal = HistoryDatabase(
-            self.path,
-            keep_days=keep_days,
-            max_bytes=max_bytes,
-            clock=self.clock,
-            running=self.clock.running,
-        )
-        self._stack.callback(journal.close)
-        return journal
-
-    def sql(self, *statements: str) -> list[Any]:
-        """Change the file, unknown to the history."""
-        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
-            return [connection.execute(statement).fetchall() for statement in statements]
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    logging.getLogger("ldaphealth.store.history").setLevel(logging.CRITICAL)
-    with ExitStack() as stack:
-        yield Disk(tmp_path / "state", stack)
-    logging.getLogger("ldaphealth.store.history").setLevel(logging.NOTSET)
-
-
-def changed(after: Verdict, before: Verdict | None = None) -> Publication:
-    return Publication(
-        cluster="main",
-        verdicts={after.server: after},
-        due={},
-        changes=(VerdictChange(before, after),),
-        seen=(),
-    )
-
-
-def timed(seconds: float, check: str = "search") -> Publication:
-    seen: AnyObservation = Observation(
-        server=SERVER,
-        check=check,
-        started_at=0.0,
-        duration_seconds=seconds,
-        timings={"search": seconds},
-    )
-    return Publication(cluster="main", verdicts={}, due={}, changes=(), seen=(seen,))
-
-
-NAME = "search.search_seconds"
-
-
-def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
-    return wait.comes_true(condition, seconds)
-
-
-def stored(journal: HistoryDatabase, server: str = "", limit: int = 1000) -> list[str]:
-    """Return the servers of the changes on disk, newest first; none where it cannot be read."""
-    try:
-        found = journal.changes(server, limit, None)
-    except HistoryError:
-        return []
-    return [
-        change["verdict"]["server"] if "verdict" in change else change["baseline"]["cluster"]
-        for change in found
-    ]
+from tests.store.disk import (
+    PATIENCE_SECONDS,
+    SERVER,
+    SMALL_BYTES,
+    START,
+    Disk,
+    StuckWriter,
+    changed,
+    comes_true,
+    days_pass,
+    durations,
+    publish_many,
+    stored,
+    timed,
+)
 
 
 def goes_on(journal: HistoryDatabase, disk: Disk, server: str = "main/later") -> bool:
@@ -314,13 +209,13 @@ def test_the_numbers_of_a_minute_add_up_over_restarts(disk: Disk) -> None:
             disk.clock.now += 1
         journal.close(PATIENCE_SECONDS)
 
-    told = disk.open().durations(SERVER, NAME, START)
+    told = durations(disk, START)
 
     whole = histogram_of(numbers)
     assert (told.count, told.least, told.most) == (30, whole.least, whole.most)
     assert told.buckets == whole.buckets
     assert told.sum == pytest.approx(whole.sum)
-    assert disk.sql("SELECT count(*) FROM minute") == [[(1,)]]
+    assert disk.sql("SELECT count(*) FROM fresh") == [[(1,)]]
 
 
 def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
@@ -330,23 +225,15 @@ def test_a_minute_is_written_when_it_is_over_and_not_before(disk: Disk) -> None:
     disk.clock.passes(30)
     journal.publish(timed(0.25))
     assert comes_true(lambda: bool(stored(journal)))
-    assert journal.durations(SERVER, NAME, 0).count == 0
+    assert durations(disk).count == 0
 
     disk.clock.passes(31)
     journal.publish(timed(1.0))
 
-    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 2)
-    assert journal.durations(SERVER, NAME, START + 1).count == 0
-    assert journal.durations("main/another", NAME, 0).count == 0
-    assert journal.durations(SERVER, "bind.bind_seconds", 0).count == 0
-
-
-def days_pass(disk: Disk, journal: HistoryDatabase, days: int) -> None:
-    """Let the agent run for days; with a server at the end of each."""
-    for _ in range(days):
-        for _ in range(DAY_SECONDS // 100):
-            disk.clock.passes(100.0)
-            journal._note_time()
+    assert comes_true(lambda: durations(disk).count == 2)
+    assert durations(disk, START + 60).count == 0
+    assert durations(disk, server="main/another").count == 0
+    assert durations(disk, operation="bind").count == 0
 
 
 def forgets(disk: Disk, journal: HistoryDatabase, server: str) -> bool:
@@ -363,13 +250,13 @@ def test_what_is_older_than_asked_is_forgotten(disk: Disk) -> None:
     days_pass(disk, journal, 6)
     assert forgets(disk, journal, "main/young")
     assert stored(journal) == ["main/young", "main/old"]
-    assert comes_true(lambda: journal.durations(SERVER, NAME, 0).count == 1)
+    assert comes_true(lambda: durations(disk).count == 1)
 
     days_pass(disk, journal, 2)
     assert forgets(disk, journal, "main/new")
 
     assert stored(journal) == ["main/new", "main/young"]
-    assert journal.durations(SERVER, NAME, 0).count == 0
+    assert durations(disk).count == 0
 
 
 def test_what_an_agent_did_not_see_is_no_time_that_passed(disk: Disk) -> None:
@@ -418,34 +305,6 @@ def test_an_adjustment_of_the_clock_is_no_step(
     assert not caplog.records
 
 
-def test_a_file_of_before_knows_its_days_by_its_minutes(disk: Disk) -> None:
-    disk.sql(*SCHEMA.split(";")[:-1], f"PRAGMA user_version = {SCHEMA_VERSION}")
-    first = int(START // DAY_SECONDS)
-    for day in range(first - 9, first):
-        rows = ",".join(f"({day * DAY_SECONDS + 60 * each}, 'a', 'b', x'00')" for each in range(61))
-        disk.sql(f"INSERT INTO minute VALUES {rows}")  # noqa: S608
-    row = f'{(first - 9) * DAY_SECONDS}, \'a\', \'{{"verdict": {{"server": "a"}}}}\''
-    disk.sql(f"INSERT INTO change (epoch, server, document) VALUES ({row})")  # noqa: S608
-    journal = disk.open(keep_days=7)
-
-    journal.publish(changed(serving(SERVER)))
-
-    assert comes_true(lambda: stored(journal) == [SERVER])
-    assert disk.sql("SELECT count(*) FROM minute") == [[(8 * 61,)]]
-
-
-SMALL_BYTES = 1 << 20
-
-
-def publish_many(journal: HistoryDatabase, number: int, first: int = 0) -> None:
-    """Publish so many changes, each of a server of its own, in the order of their numbers."""
-    one = silent(SERVER)
-    for at in range(first, first + number, 50):
-        changes = [VerdictChange(None, replace(one, server=f"main/s{at + n}")) for n in range(50)]
-        journal.publish(Publication(cluster="main", verdicts={}, due={}, changes=changes, seen=()))
-        assert comes_true(journal._waiting.empty)
-
-
 def test_a_full_file_loses_its_oldest_changes_and_never_the_newest(disk: Disk) -> None:
     journal = disk.open(max_bytes=SMALL_BYTES)
     publish_many(journal, 6000)
@@ -456,52 +315,9 @@ def test_a_full_file_loses_its_oldest_changes_and_never_the_newest(disk: Disk) -
     assert kept == [f"main/s{5999 - n}" for n in range(len(kept))]
     assert 300 < len(kept) < 6000
     assert disk.path.stat().st_size <= SMALL_BYTES
+    assert journal.cuts["change"] > 0
+    assert sum(journal.cuts.values()) == journal.cuts["change"]
     assert (journal.lost, journal.errors) == (0, 0)
-
-
-def minutes_of(disk: Disk, journal: HistoryDatabase, number: int) -> None:
-    """Let so many minutes pass, with durations of many operations."""
-    for _ in range(number):
-        for check in range(40):
-            journal.publish(timed(0.5, f"{'x' * 100}{check}"))
-        assert comes_true(journal._waiting.empty)
-        disk.clock.passes(60)
-
-
-def minutes_on_disk(disk: Disk) -> tuple[int, int, int]:
-    """Return how many there are, the oldest, and the newest."""
-    ((found,),) = disk.sql("SELECT count(DISTINCT epoch), min(epoch), max(epoch) FROM minute")
-    count, oldest, newest = found
-    return count, oldest, newest
-
-
-def test_a_full_file_loses_its_oldest_minutes_and_keeps_changes(disk: Disk) -> None:
-    journal = disk.open(max_bytes=SMALL_BYTES)
-    publish_many(journal, 100)
-    minutes_of(disk, journal, 200)
-    journal.close(PATIENCE_SECONDS)
-
-    count, oldest, newest = minutes_on_disk(disk)
-
-    assert newest == START + 199 * 60
-    assert oldest == newest - (count - 1) * 60
-    assert 20 < count < 200
-    assert len(stored(disk.open())) == 100
-    assert journal.errors == 0
-
-
-def test_minutes_of_a_clock_that_was_wrong_go_before_those_of_now(disk: Disk) -> None:
-    journal = disk.open(max_bytes=SMALL_BYTES)
-    disk.clock.now += 100 * DAY_SECONDS
-    minutes_of(disk, journal, 60)
-    disk.clock.now -= 100 * DAY_SECONDS
-    minutes_of(disk, journal, 60)
-    journal.close(PATIENCE_SECONDS)
-
-    newest = START + 119 * 60
-    epochs = {row[0] for row in disk.sql("SELECT DISTINCT epoch FROM minute")[0]}
-    assert {newest - 60 * n for n in range(20)} <= epochs
-    assert journal.errors == 0
 
 
 def test_a_full_disk_deletes_nothing_and_loses_nothing(disk: Disk) -> None:
@@ -517,22 +333,6 @@ def test_a_full_disk_deletes_nothing_and_loses_nothing(disk: Disk) -> None:
     assert goes_on(journal, disk)
     assert stored(journal)[1:] == [f"main/s{199 - n}" for n in range(200)]
     assert journal.lost == 0
-
-
-def test_a_file_of_before_that_is_full_to_the_last_page_goes_on(disk: Disk) -> None:
-    disk.sql(*SCHEMA.split(";")[:-1], f"PRAGMA user_version = {SCHEMA_VERSION}")
-    with closing(sqlite3.connect(disk.path, isolation_level=None)) as before:
-        before.execute(f"PRAGMA max_page_count = {SMALL_BYTES // PAGE_BYTES}")
-        with pytest.raises(sqlite3.OperationalError, match="full"):
-            before.executemany(
-                "INSERT INTO change (epoch, server, document) VALUES (1, 'a', ?)",
-                repeat((b'{"verdict": {"server": "a"}, "padding": "%s"}' % (b"x" * 3000),)),
-            )
-    journal = disk.open(max_bytes=SMALL_BYTES)
-
-    assert goes_on(journal, disk)
-    assert journal.errors == 0
-    assert 100 < stored(journal).count("a") < SMALL_BYTES // PAGE_BYTES
 
 
 def test_a_file_that_is_made_smaller_keeps_the_newest(disk: Disk) -> None:
@@ -643,7 +443,7 @@ def test_a_foreign_version_is_set_aside_whole(disk: Disk, version: int) -> None:
 
 
 def test_a_schema_that_was_half_made_is_no_end(disk: Disk) -> None:
-    disk.sql(SCHEMA.split(";")[0])  # the disk was full, or the power went
+    disk.sql(CHANGES.split(";")[0])  # the disk was full, or the power went
     journal = disk.open()
 
     journal.publish(changed(serving(SERVER)))
@@ -786,7 +586,7 @@ def test_a_row_that_is_broken_does_not_end_the_writer(disk: Disk) -> None:
     first = disk.open()
     first.publish(timed(0.5))
     first.close(PATIENCE_SECONDS)
-    disk.sql("UPDATE minute SET spread = x'00ff'")
+    disk.sql("UPDATE fresh SET times = x'00ff'")
     journal = disk.open()
     journal.publish(timed(0.5))
     disk.clock.now += 61

@@ -137,3 +137,24 @@ def test_no_name_is_broken_whatever_the_width(width: int) -> None:
     assert lines[1 if is_table else 0].startswith(name)
     assert lines[0].startswith("SERVER") == is_table
     assert any("CRITICAL bind.timeout" in line for line in lines)
+
+
+def test_a_full_history_says_how_far_it_reaches_back() -> None:
+    full = replace(
+        HEALTH,
+        history_cuts={"minute": 3, "hour": 0, "day": 0, "change": 1},
+        history_oldest_age_seconds={"minute": 7200.0, "hour": 86400.0},
+    )
+    document = snapshot_document(HEALTHY) | {
+        "valid_seconds": {},
+        "overrides": {},
+        "agent": to_builtins(full),
+    }
+
+    shown = as_text(render_status(document), width=160, colour=False)
+
+    assert (
+        "the history is full: its oldest minutes and changes were deleted; it has minutes for 2 h, "
+        "hours for 1 d; raise agent.history.megabytes to keep more" in shown
+    )
+    assert "history" not in text(snapshot_document(HEALTHY), {})

@@ -14,8 +14,9 @@ from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.status import health_of
 from ldaphealth.clocks import boot_seconds
 from ldaphealth.model import Observation, Server
-from ldaphealth.settings import AgentSettings, Cluster, Settings
+from ldaphealth.settings import AgentSettings, Cluster, HistorySettings, Settings
 from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.levels import bounds_of
 from ldaphealth.web.source import Source
 from tests.checks.seen import planned
 from tests.web.listening import Listening
@@ -77,7 +78,7 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
     )
     thread, release = threading.Thread(target=agent.run), threading.Event()
     thread.start()
-    history = HistoryDatabase(tmp_path / "history", keep_days=1, max_bytes=4 << 20)
+    history = HistoryDatabase(tmp_path / "history", bounds_of(HistorySettings()))
     with web.of(agent, history):
         wait.until(lambda: web.get("/ready").status == 200, PATIENCE_SECONDS, "no verdicts")
         agent.submit(lambda: release.wait(PATIENCE_SECONDS))

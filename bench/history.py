@@ -1,0 +1,111 @@
+"""CPU and bytes that the history costs with a hundred servers, and its size by level.
+
+`make bench` runs it. Publications of a simulated day go through the queue and the thread of the
+agent. To compare with another checkout, run it there too, in turn.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+from ldaphealth.model import AnyObservation, Observation
+from ldaphealth.publishers.publication import Publication
+from ldaphealth.settings import HistorySettings
+from ldaphealth.store.history import HistoryDatabase
+from ldaphealth.store.history_file import HistoryFile
+from ldaphealth.store.levels import DAY, HOUR, LEVELS, MINUTE, bounds_of
+from tests.store.simulated_site import OPERATIONS, ROUNDS, START, Site
+
+SERVERS = 100
+MINUTES = 130  # two hours end in them
+DAYS = 33  # a row of days ends in them
+ROUND_SECONDS = 60 / ROUNDS
+
+
+class Clock:
+    """The time of day and the time since the boot, which the benchmark sets."""
+
+    now = float(START)
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+def main() -> None:
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "history.sqlite3"
+        history = HistoryDatabase(path, bounds_of(HistorySettings()), clock=clock, running=clock)
+        found = publications()
+        before, cpu = written_bytes(), time.process_time()
+        for publication in found * MINUTES:
+            history.publish(publication)
+            clock.now += ROUND_SECONDS / SERVERS
+            while history._waiting.qsize() > SERVERS:  # noqa: SLF001
+                time.sleep(0.001)
+        history.close(60.0)
+        cpu, written = time.process_time() - cpu, written_bytes() - before
+    rounds = MINUTES * ROUNDS * SERVERS
+    print(f"{SERVERS} servers, {sum(map(len, OPERATIONS.values()))} operations each")
+    print(f"CPU of the history per round    {cpu / rounds * 1e6:8.1f} us")
+    print(f"bytes written per minute        {written / MINUTES / 1024:8.1f} KiB")
+    for name, size in level_bytes().items():
+        print(f"a server and day by the {name:7} {size / 1024:8.2f} KiB")
+
+
+def publications() -> list[Publication]:
+    """Return the rounds of all servers in a minute."""
+    random = Random(1)  # noqa: S311  not for a secret
+    return [
+        Publication(cluster="main", verdicts={}, due={}, changes=(), seen=[*_seen(server, random)])
+        for _ in range(ROUNDS)
+        for server in range(SERVERS)
+    ]
+
+
+def _seen(server: int, random: Random) -> Iterator[AnyObservation]:
+    for check, operations in OPERATIONS.items():
+        yield Observation(
+            server=f"main/ldap{server}.example.com",
+            check=check,
+            started_at=0.0,
+            duration_seconds=0.001,
+            timings={each: 0.001 * random.lognormvariate(0.0, 0.4) for each in operations},
+        )
+
+
+def written_bytes() -> int:
+    """Return the bytes that this process has written (proc(5), /proc/PID/io, wchar)."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["wchar"])
+
+
+def level_bytes() -> dict[str, float]:
+    """Return how many bytes of points one server has for each day, by level."""
+    servers = 3
+    with tempfile.TemporaryDirectory() as directory:
+        site = Site(Path(directory) / "history.sqlite3", bounds_of(HistorySettings()), servers)
+        site.hours_pass((DAYS - 1) * 24)
+        site.minutes_pass(24 * 60)
+        sizes = [*_packed_bytes(site.file)]
+        site.file.close()
+    return {level.name: size / servers for level, size in zip(LEVELS, sizes, strict=True)}
+
+
+def _packed_bytes(file: HistoryFile) -> Iterator[float]:
+    connection = file.connection()
+    for level in (MINUTE, HOUR, DAY):
+        size, rows = connection.execute(
+            "SELECT sum(length(points)), count(DISTINCT epoch) FROM packed WHERE step_seconds = ?",
+            (level.step_seconds,),
+        ).fetchone()
+        yield size / rows / level.row_seconds * DAY.step_seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The file of the history, as the thread that writes has it: opened, written, set aside.
+
+Each method that writes is one transaction or several whole ones. They raise sqlite3.Error or
+OSError; after one of them `close` is called, and the next method opens the file again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ldaphealth.clocks import EpochSeconds
+from ldaphealth.files.regular_file import refuse_other_kinds
+from ldaphealth.files.set_aside import set_aside
+from ldaphealth.store import history_tables
+from ldaphealth.store.history_points import (
+    add_fresh,
+    fold,
+    fresh_bytes,
+    oldest,
+    rows_that_are_over,
+)
+from ldaphealth.store.history_room import Room
+from ldaphealth.store.history_tables import ChangeRow
+from ldaphealth.store.levels import LEVELS, MINUTE, Bounds
+from ldaphealth.store.old_history import fold_piece
+from ldaphealth.store.point_rows import Times, times_blob
+
+log = logging.getLogger(__name__)
+
+
+class HistoryFile:
+    """One SQLite file (WAL).
+
+    `oldest` has the times of the oldest points by level, and of the oldest change.
+    `cuts` counts for how often points of a level, or changes, were deleted because it was full.
+    """
+
+    def __init__(self, path: Path, bounds: Bounds, clock: Callable[[], EpochSeconds]) -> None:
+        self._path, self._bounds, self._clock = path, bounds, clock
+        self._connection: sqlite3.Connection | None = None
+        self._identity = 0, 0
+        self._has_old_minutes = False
+        self._room = Room(bounds.max_bytes)
+        self.oldest: Mapping[str, EpochSeconds] = {}
+
+    @property
+    def cuts(self) -> Mapping[str, int]:
+        """Return how often something was deleted for want of room."""
+        return self._room.cuts
+
+    def connection(self) -> sqlite3.Connection:
+        """Return the open file. One that is damaged or of another version is replaced by a new one.
+
+        One that is no longer at its path is closed, because it would never be read.
+        """
+        if self._connection is not None and self._is_removed():
+            self.close()
+        if self._connection is None:
+            self._connection = self._opened()
+            self._room.measure(self._connection)
+            self._has_old_minutes = True
+            found = self._path.stat()
+            self._identity = found.st_dev, found.st_ino
+        return self._connection
+
+    def add_days(self, seconds: Mapping[int, float]) -> None:
+        """Add for how long the agent ran on which days."""
+        connection = self.connection()
+        with connection:
+            history_tables.add_days(connection, seconds)
+
+    def forget(self) -> None:
+        """Delete what is older than wanted."""
+        connection = self.connection()
+        if history_tables.forget(connection, self._bounds):
+            self._room.measure(connection)
+
+    def add_changes(self, rows: Sequence[ChangeRow], now: EpochSeconds) -> None:
+        """Add changes."""
+        connection = self.connection()
+        with connection:
+            self._room.for_changes(connection, [len(document) for _, _, document in rows], now)
+            history_tables.add_changes(connection, rows)
+
+    def add_minutes(self, minutes: Mapping[tuple[int, str], Times], now: EpochSeconds) -> None:
+        """Add the points of minutes, by their start and server."""
+        connection = self.connection()
+        with connection:
+            sizes = [len(times_blob(each)) for each in minutes.values()]
+            self._room.for_points(connection, sizes, now)
+            for (epoch, server), times in minutes.items():
+                add_fresh(connection, MINUTE, epoch, server, times)
+
+    def fold(self, now: EpochSeconds) -> None:
+        """Fold what is over into rows and the next level, and some minutes of an older version."""
+        connection = self.connection()
+        for level in LEVELS:
+            for start in rows_that_are_over(connection, level, now):
+                with connection:
+                    size = fresh_bytes(connection, level, start)
+                    self._room.for_points(connection, [size // 2], now)  # packed, it is a third
+                    fold(connection, level, start)
+        self.oldest = oldest(connection)
+
+    def fold_old_piece(self) -> None:
+        """Fold in some minutes of an older version, if the file had any when it was opened."""
+        if self._has_old_minutes:
+            self._has_old_minutes = fold_piece(self.connection())
+
+    def close(self) -> None:
+        """Close the file; the next method opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def set_aside(self, reason: str) -> None:
+        """Rename a file that is no history, so that a new one can be made."""
+        aside = set_aside(self._path, self._clock())
+        for end in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                self._path.with_name(self._path.name + end).rename(f"{aside}{end}")
+        message = "the history is damaged; a new one is created"
+        log.error(message, extra={"kept_as": str(aside), "error": reason})
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            refuse_other_kinds(self._path)
+            return history_tables.open_history(self._path, self._bounds.max_bytes)
+        except sqlite3.OperationalError:
+            raise  # full, locked, no permission: the file itself may be good
+        except (sqlite3.DatabaseError, OSError) as error:
+            self.set_aside(str(error))
+            return history_tables.open_history(self._path, self._bounds.max_bytes)
+
+    def _is_removed(self) -> bool:
+        try:
+            current = self._path.stat()
+        except FileNotFoundError:
+            return True
+        return (current.st_dev, current.st_ino) != self._identity
