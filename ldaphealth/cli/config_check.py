@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from msgspec import to_builtins
 
 from ldaphealth.checks.certificate import DAY_SECONDS, Params, expiry_text
 from ldaphealth.cli import BAD_INPUT
@@ -19,6 +20,7 @@ from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.config.mistakes import Mistake
+from ldaphealth.config.shadow_differences import differences, shadow_line
 from ldaphealth.config.workload_file import with_workloads
 from ldaphealth.files.secret_file import SecretFileError
 from ldaphealth.ldap.tls import client_tls
@@ -39,6 +41,8 @@ def check_file(file: Path) -> None:
         click.echo(
             f"{file}: cluster {cluster.name}: {quantity(len(cluster.servers), 'server')}; {checks}"
         )
+        if shadow := shadow_line(cluster):
+            click.echo(f"{file}: cluster {cluster.name}: shadow: {shadow}")
 
 
 def check_file_as_json(file: Path) -> None:
@@ -52,6 +56,7 @@ def check_file_as_json(file: Path) -> None:
             clusters[cluster.name] = {
                 "servers": [server.name for server in cluster.servers],
                 "checks": [planned.name for planned in cluster.checks],
+                "shadow": to_builtins(differences(cluster)) if cluster.shadow else None,
             }
         wrong = wrong_files(settings)
         problems = [wrong.text] if wrong else []

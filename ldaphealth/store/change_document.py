@@ -13,10 +13,11 @@ from ldaphealth.publishers.publication import (
     VerdictChange,
     ended_override_document,
 )
+from ldaphealth.publishers.shadow_publication import ShadowChange, shadow_document
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 from ldaphealth.store.history_tables import ChangeRow
 
-AnyChange = VerdictChange | BaselineChange
+AnyChange = VerdictChange | BaselineChange | ShadowChange
 
 
 def change_row(epoch: EpochSeconds, change: AnyChange) -> ChangeRow:
@@ -30,11 +31,19 @@ def baseline_document(change: BaselineChange) -> dict[str, Any]:
 
 
 def _subject(change: AnyChange) -> str:
-    """Return what a change is of: a server ID, or the name of a cluster."""
+    """Return what a change is of: a server ID, or the name of a cluster.
+
+    A change by a shadow is none of the verdict on a server, so it is one of the cluster.
+    """
+    if isinstance(change, ShadowChange):
+        return change.after.server.partition("/")[0]
     return change.cluster if isinstance(change, BaselineChange) else change.after.server
 
 
 def _document(epoch: EpochSeconds, change: AnyChange) -> dict[str, Any]:
+    if isinstance(change, ShadowChange):
+        after = change.after
+        return {"at": rfc3339(epoch), "shadow": {"server": after.server} | shadow_document(after)}
     if isinstance(change, BaselineChange):
         return {"at": rfc3339(epoch), "baseline": baseline_document(change)}
     before: Verdict | None = change.before

@@ -22,6 +22,7 @@ from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_sec
 from ldaphealth.histogram import histogram_of
 from ldaphealth.model import AnyObservation
 from ldaphealth.publishers.publication import Publication
+from ldaphealth.publishers.shadow_publication import ShadowPublication
 from ldaphealth.store.change_document import AnyChange, change_row
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_reading import read_changes
@@ -45,6 +46,9 @@ MAX_KEPT_MINUTES = 1000  # of one server each, meanwhile
 MinuteKey = tuple[int, str]  # start of the minute, server ID
 
 
+AnyPublication = Publication | ShadowPublication
+
+
 class HistoryDatabase:
     """One SQLite file (WAL), written by one thread.
 
@@ -63,7 +67,7 @@ class HistoryDatabase:
     ) -> None:
         self._path, self._clock, self._running = path, clock, running
         self._file = HistoryFile(path, bounds, clock)
-        self._waiting: Queue[tuple[EpochSeconds, Publication] | None] = Queue(MAX_WAITING)
+        self._waiting: Queue[tuple[EpochSeconds, AnyPublication] | None] = Queue(MAX_WAITING)
         self._minutes: dict[MinuteKey, dict[tuple[str, str], list[float]]] = {}
         self._changes: list[tuple[EpochSeconds, AnyChange]] = []
         self._days: dict[int, float] = defaultdict(float)  # seconds that are not written yet
@@ -90,6 +94,14 @@ class HistoryDatabase:
 
     def publish(self, decided: Publication) -> None:
         """Queue what is new, without waiting for the disk. A full queue loses its oldest."""
+        self._queue(decided)
+
+    def publish_shadow(self, decided: ShadowPublication) -> None:
+        """Queue what a shadow would have changed. It is kept apart from verdicts."""
+        if decided.changes:
+            self._queue(decided)
+
+    def _queue(self, decided: AnyPublication) -> None:
         entry = self._clock(), decided
         while True:
             try:
@@ -133,10 +145,11 @@ class HistoryDatabase:
             entry = self._waiting.get(timeout=1.0)
             while entry is not None:
                 epoch, decided = entry
-                self._changes += [(epoch, baseline) for baseline in decided.baselines]
+                if isinstance(decided, Publication):
+                    self._changes += [(epoch, baseline) for baseline in decided.baselines]
+                    for observation in decided.seen:
+                        self._add_times(epoch, observation)
                 self._changes += [(epoch, change) for change in decided.changes]
-                for observation in decided.seen:
-                    self._add_times(epoch, observation)
                 entry = self._waiting.get_nowait()
         except Empty:
             return True

@@ -5,7 +5,7 @@ No thread and no clock runs, so a day takes seconds. test_simulated_day.py state
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from random import Random
@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.pool_events import Follower
 from ldaphealth.agent.schedule import Schedule
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.guard import Memory, Override, RoundPeriod
@@ -83,17 +84,24 @@ def site_cluster(servers: int = SERVERS) -> Cluster:
 class Site:
     """The servers, their faults, the pool, and the time since the start in `now`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, settings: Callable[[int], Cluster] = site_cluster) -> None:
         self.random = Random(seed)  # noqa: S311  not for cryptography
         self.now = 0.0
-        self.pool = Pool(site_cluster(), Memory())
+        self.settings = settings  # by the number of servers
+        self.pool = Pool(settings(SERVERS), Memory())
         self.faults: dict[str, tuple[Fault, float]] = {}
         self.shared: tuple[Fault, float] | None = None
         self.well_before: set[str] = set()  # servers that were well before the shared fault
         self.lately = {each.id: Lately() for each in self.pool.cluster.servers}
         self.rounds = self.changes = 0
+        self.followers: list[Follower] = []
         self._schedule = Schedule({}, 0.0, self.random.random)
         self._plan()
+
+    def follow(self, follower: Follower) -> None:
+        """Notify a follower of all that changes the pool, also that of a restarted agent."""
+        self.followers.append(follower)
+        self.pool.follow(follower)
 
     def step(self) -> None:
         """Go to the next round that is due, run it, and decide."""
@@ -157,7 +165,7 @@ class Site:
         count = self.random.choice((SERVERS - 1, SERVERS, SERVERS))
         before = {each.id for each in self.pool.cluster.servers}
         self.well_before -= {each.id for each in self.pool.cluster.servers[count:]}
-        self.pool.reconfigure(site_cluster(count))
+        self.pool.reconfigure(self.settings(count))
         for each in self.pool.cluster.servers:
             if each.id not in before:
                 self.lately[each.id] = Lately(self.now, self.now)
@@ -167,6 +175,8 @@ class Site:
         """Restart the agent with what the state file keeps."""
         kept = msgspec.json.decode(msgspec.json.encode(self.pool.memory), type=Memory)
         self.pool = Pool(self.pool.cluster, kept)
+        for follower in self.followers:
+            self.pool.follow(follower)
         self._schedule = Schedule({}, self.now, self.random.random)
         self._plan()
 
