@@ -22,6 +22,7 @@ from msgspec import Struct
 from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.free_memory import FreeMemory
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.pool_events import Follower
 from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
@@ -47,7 +48,7 @@ from ldaphealth.rounds.round import (
     run_round,
     silent_since,
 )
-from ldaphealth.settings import Settings
+from ldaphealth.settings import Cluster, Settings
 from ldaphealth.sinks.json_document import override_document
 from ldaphealth.text.override_words import ended_override_words, override_words
 
@@ -128,8 +129,15 @@ class Agent:
             name: Pool(cluster, known.get(name, Memory()))
             for name, cluster in settings.clusters.items()
         }
+        self._followers: list[Follower] = []
         self._schedule = Schedule({}, self.started_at, random)
         self._plan()
+
+    def follow(self, follower: Follower) -> None:
+        """Notify a follower of all that changes a pool, also of one that a reload adds."""
+        self._followers.append(follower)
+        for pool in self.pools.values():
+            pool.follow(follower)
 
     @property
     def in_flight(self) -> int:
@@ -200,8 +208,11 @@ class Agent:
         published = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
         self.settings = settings
         self.accounts.reload()
+        for name, pool in self.pools.items():
+            if name not in settings.clusters:
+                pool.end()
         self.pools = {
-            name: self.pools.get(name) or Pool(cluster, Memory())
+            name: self.pools.get(name) or self._added_pool(cluster)
             for name, cluster in settings.clusters.items()
         }
         for name, cluster in settings.clusters.items():
@@ -211,6 +222,12 @@ class Agent:
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
         self._withdraw(published)
+
+    def _added_pool(self, cluster: Cluster) -> Pool:
+        pool = Pool(cluster, Memory())
+        for follower in self._followers:
+            pool.follow(follower)
+        return pool
 
     def decide(self, pool: Pool) -> None:
         """Decide on a cluster and publish the decision."""

@@ -13,6 +13,19 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.agent.pool_events import (
+    BaselinesAccepted,
+    Began,
+    Decided,
+    Ended,
+    Follower,
+    OverrideChanged,
+    PoolEvent,
+    PoolState,
+    Reconfigured,
+    RoundAdded,
+    SurveyAdded,
+)
 from ldaphealth.agent.turns import Turns
 from ldaphealth.check import NewBaseline, ObservationsByServer
 from ldaphealth.clocks import BootSeconds
@@ -48,6 +61,48 @@ class Pool:
         self._rounds: dict[str, RoundPeriod] = {}
         self._turns = Turns()
         self._taken_back: dict[str, str] = {}  # who removed an override since the last decision
+        self._followers: tuple[Follower, ...] = ()
+
+    @classmethod
+    def of_state(cls, state: PoolState) -> Pool:
+        """Return a pool that goes on from a state."""
+        pool = cls(state.cluster, state.memory)
+        pool.recent.restore(state.recent)
+        pool.verdicts = dict(state.verdicts)
+        pool.latest = dict(state.latest)
+        pool.hung = {server for server, seen in state.latest.items() if _has_hung(seen)}
+        pool.surveyed = {server: dict(of) for server, of in state.surveyed.items()}
+        pool._findings = {server: [*found] for server, found in state.findings.items()}
+        pool._rounds = dict(state.rounds)
+        pool._taken_back = dict(state.taken_back)
+        return pool
+
+    def state(self) -> PoolState:
+        """Return what `of_state` needs to go on from here."""
+        return PoolState(
+            cluster=self.cluster,
+            memory=self.memory,
+            recent=self.recent.state(),
+            verdicts=dict(self.verdicts),
+            latest=dict(self.latest),
+            surveyed={server: dict(of) for server, of in self.surveyed.items()},
+            findings={server: (*found,) for server, found in self._findings.items()},
+            rounds=dict(self._rounds),
+            taken_back=dict(self._taken_back),
+        )
+
+    def follow(self, follower: Follower) -> None:
+        """Notify a follower of the state now, and of each event from now on."""
+        self._followers += (follower,)
+        _notify(follower, self, Began(self.state()))
+
+    def end(self) -> None:
+        """Notify the followers that the cluster was removed."""
+        self._notify(Ended())
+
+    def _notify(self, event: PoolEvent) -> None:
+        for follower in self._followers:
+            _notify(follower, self, event)
 
     def due_checks(self, server: Server) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of the next round of a server, in order."""
@@ -72,7 +127,7 @@ class Pool:
             self._returned.add(server)
         self.latest[server] = tuple(seen)
         self.hung.discard(server)
-        if any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen):
+        if _has_hung(seen):
             self.hung.add(server)
         self._rounds[server] = period
         self._judge(configured[server])
@@ -84,6 +139,7 @@ class Pool:
             is_complete=self.recent.is_complete(server),
         )
         self._accept_baselines(configured[server], bad)
+        self._notify(RoundAdded(server, seen, period))
 
     def _accept_baselines(
         self, server: Server, checks: Container[str], *, at_once: bool = False
@@ -123,7 +179,9 @@ class Pool:
     def accept_baselines(self) -> list[BaselineChange]:
         """Accept at once, for an operator, that the cluster went back to an older state."""
         names = {each.name for each in self.cluster.checks}
-        return self._accept_baselines(self.cluster.servers[0], names, at_once=True)
+        accepted = self._accept_baselines(self.cluster.servers[0], names, at_once=True)
+        self._notify(BaselinesAccepted())
+        return accepted
 
     def take_baselines(self) -> tuple[BaselineChange, ...]:
         """Return the new baselines since the last call."""
@@ -141,6 +199,7 @@ class Pool:
         checks = {each.check for each in here}
         for server in self.latest.keys() & {each.server for each in here}:
             self._judge_again(configured[server], checks)
+        self._notify(SurveyAdded(seen))
 
     def take_surveyed(self) -> tuple[AnyObservation, ...]:
         """Return the observations of surveys since the last call."""
@@ -179,6 +238,7 @@ class Pool:
                 changes.append(VerdictChange(before, verdict, by))
             self.verdicts[verdict.server] = verdict
         self._taken_back.clear()
+        self._notify(Decided(now))
         return changes, fresh
 
     def servers_to_probe_now(self) -> list[str]:
@@ -263,6 +323,7 @@ class Pool:
         self.memory = replace(
             self.memory, overrides=others if override is None else others | {server: override}
         )
+        self._notify(OverrideChanged(server, override, by))
 
     def is_last(self, server: str) -> bool:
         """Return whether the server is in service, and no other one of the cluster is."""
@@ -297,6 +358,19 @@ class Pool:
         for each in cluster.servers:
             if each.id in self._findings:
                 self._judge(each)
+        self._notify(Reconfigured(cluster))
+
+
+def _notify(follower: Follower, pool: Pool, event: PoolEvent) -> None:
+    """Call a follower. If it raises, the agent goes on."""
+    try:
+        follower(pool, event)
+    except Exception:
+        log.exception("a follower of cluster %s failed", pool.cluster.name)
+
+
+def _has_hung(seen: Sequence[AnyObservation]) -> bool:
+    return any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen)
 
 
 def _covers(cluster: Cluster) -> dict[str, Covers]:

@@ -5,7 +5,7 @@ The agent and the one-shot command add observations; checks read them through `V
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -31,14 +31,30 @@ class Age(Struct, frozen=True):
     is_before_return: bool
 
 
-class _Kept:
+class KeptReads(Struct, frozen=True):
     """The observations of one server and check: `reads`, of which the first `older` are older."""
+
+    reads: Sequence[AnyObservation]
+    older: int
+
+
+class RecentState(Struct, frozen=True, kw_only=True):
+    """All that is remembered of a cluster at one moment; the names of the fields are below."""
+
+    seen: Mapping[str, Mapping[str, KeptReads]]
+    sessions: Mapping[str, Sequence[AnyObservation]]
+    surveys: Collection[str]
+    returned: Mapping[str, MonotonicSeconds]
+
+
+class _Kept:
+    """The same while the agent runs."""
 
     __slots__ = ("older", "reads")
 
-    def __init__(self) -> None:
-        self.reads: list[AnyObservation] = []
-        self.older = 0
+    def __init__(self, reads: Sequence[AnyObservation] = (), older: int = 0) -> None:
+        self.reads: list[AnyObservation] = [*reads]
+        self.older = older
 
 
 class RecentObservations:
@@ -103,6 +119,28 @@ class RecentObservations:
                 self._session[each.server] = [each]
             else:
                 del self._session[each.server]
+
+    def state(self) -> RecentState:
+        """Return a copy of all that is remembered."""
+        return RecentState(
+            seen={
+                check: {server: KeptReads((*of.reads,), of.older) for server, of in seen.items()}
+                for check, seen in self._seen.items()
+            },
+            sessions={server: (*of,) for server, of in self._session.items()},
+            surveys=frozenset(self._surveys),
+            returned=dict(self._returned),
+        )
+
+    def restore(self, state: RecentState) -> None:
+        """Remember this, and nothing else."""
+        self._seen = {
+            check: {server: _Kept(of.reads, of.older) for server, of in seen.items()}
+            for check, seen in state.seen.items()
+        }
+        self._session = {server: [*of] for server, of in state.sessions.items()}
+        self._surveys = {*state.surveys}
+        self._returned = {**state.returned}
 
     def of_check(self, check: str) -> dict[str, Sequence[AnyObservation]]:
         """Return a copy of the observations of a check, by server; any thread may call it.

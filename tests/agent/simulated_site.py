@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.pool_events import Follower
 from ldaphealth.agent.schedule import Schedule
 from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.guard import Memory, Override, RoundPeriod
@@ -92,8 +93,14 @@ class Site:
         self.well_before: set[str] = set()  # servers that were well before the shared fault
         self.lately = {each.id: Lately() for each in self.pool.cluster.servers}
         self.rounds = self.changes = 0
+        self.followers: list[Follower] = []
         self._schedule = Schedule({}, 0.0, self.random.random)
         self._plan()
+
+    def follow(self, follower: Follower) -> None:
+        """Notify a follower of all that changes the pool, also that of a restarted agent."""
+        self.followers.append(follower)
+        self.pool.follow(follower)
 
     def step(self) -> None:
         """Go to the next round that is due, run it, and decide."""
@@ -167,6 +174,8 @@ class Site:
         """Restart the agent with what the state file keeps."""
         kept = msgspec.json.decode(msgspec.json.encode(self.pool.memory), type=Memory)
         self.pool = Pool(self.pool.cluster, kept)
+        for follower in self.followers:
+            self.pool.follow(follower)
         self._schedule = Schedule({}, self.now, self.random.random)
         self._plan()
 
