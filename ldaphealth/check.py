@@ -191,6 +191,9 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `server_settings` names the settings that a server may have of its own, and that are then in
     place of those of the cluster. By default these are all, and none of a survey.
 
+    `judged_settings` names the settings that only `judge` and `summarize` read, so that a shadow of
+    the cluster may have others for the same probes. By default these are its thresholds.
+
     `of_one_server`: its facts are those of one server, such as a position in replication. It is not
     run on a server with the role `balancer`, behind which each session may reach another server.
 
@@ -227,6 +230,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     new_baseline: Callable[[View[F], P, bool], NewBaseline[F] | None] | None = None
     validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
     server_settings: tuple[str, ...] | None = None
+    judged_settings: tuple[str, ...] | None = None
     single_because: str = ""
     bound_because: str = ""
 

@@ -182,7 +182,8 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
 
     `checks` are in the order of a session: connect, bind, the operations, unbind.
     `min_in_service` is the floor for soft failures. Times are seconds. Only the agent uses
-    `interval_seconds` and `settle`.
+    `interval_seconds`, `settle` and `shadow`: the same servers and probes, judged by other settings
+    whose verdicts decide nothing.
     """
 
     name: str
@@ -190,6 +191,7 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     checks: tuple[ConfiguredCheck, ...]
     min_in_service: int
     second_look_seconds: float = 1.0
+    shadow: Cluster | None = None
 
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:

@@ -24,6 +24,7 @@ SECTIONS = {
     "ServerEntry": "`clusters.NAME.servers.NAME`",
     "Tls": "`tls`, of a cluster or a server",
     "Settle": "`clusters.NAME.settle`",
+    "ShadowEntry": "`clusters.NAME.shadow`",
     "AgentSettings": "`agent`",
     "HttpSettings": "`agent.http`",
     "HaproxySettings": "`agent.haproxy`",
@@ -33,6 +34,11 @@ Where servers differ, a server may have settings of its own, as in `checks: {rep
 {warning: 600, critical: 3600}}}` for a copy behind a slow line. Each setting is in place of that of
 the cluster, as a whole: a `behind` with `critical` alone has no `warning`. Settings of the whole
 cluster are refused: what is compared between servers, the `effect`, and whether a check is on."""
+SHADOW_SETTINGS = """\
+A shadow may have what decides verdicts. What changes the probes, or when they are made, is refused:
+a shadow judges those of its cluster. Each setting is in place of that of the cluster, as a whole:
+`seconds` with `critical` alone has no `warning`. A setting that a server has of its own remains in
+force. Of `settle` it may have {settle}."""
 SWITCHES = """\
 A check without settings is on, unless it needs one. `off` leaves it out. `counters` is on
 if it is named (`counters: true`)."""
@@ -61,6 +67,7 @@ def reference() -> str:
     parts += _section("A rate of `monitor`", definitions["Rate"], definitions, 3)
     parts += _section("Thresholds", definitions["Thresholds"], definitions, 3)
     parts += _own_settings(definitions["ServerEntry"]["properties"]["checks"]["properties"])
+    parts += _shadow_settings(definitions["ShadowEntry"]["properties"])
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -94,6 +101,25 @@ def _own_settings(checks: dict[str, Any]) -> list[str]:
         OWN_SETTINGS,
         "",
         "| check | settings that a server may have of its own |",
+        "|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _shadow_settings(shadow: dict[str, Any]) -> list[str]:
+    """Return the table of the settings that a shadow may have."""
+    settle = ", ".join(f"`{key}`" for key in shadow["settle"]["properties"])
+    rows = [
+        f"| `{name}` | {', '.join(f'`{key}`' for key in described['properties'])} |"
+        for name, described in shadow["checks"]["properties"].items()
+    ]
+    return [
+        "## `clusters.NAME.shadow.checks`",
+        "",
+        SHADOW_SETTINGS.format(settle=settle),
+        "",
+        "| check | settings that a shadow may have |",
         "|---|---|",
         *rows,
         "",
@@ -158,6 +184,7 @@ LINKS = {
     "Range": "range",
     "ServerId": "server ID",
     "Ratio": "[ratio](#a-ratio-of-monitor)",
+    "ShadowEntry": "[shadow](#clustersnameshadow)",
     "Rate": "[rate](#a-rate-of-monitor)",
 }
 

@@ -301,5 +301,6 @@ CHECK = Check(
     of_one_server=True,
     second_look=second_look,
     validate=validate,
+    judged_settings=("quiet_seconds", "retired_server_ids"),
     bound_because="it compares what all servers show in the same round",
 )

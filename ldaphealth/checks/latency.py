@@ -135,5 +135,13 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     effect=CheckEffect.WEIGHT,
+    judged_settings=(
+        "quantile",
+        "window_seconds",
+        "min_operations",
+        "seconds",
+        "to_pool",
+        "quick_seconds",
+    ),
     bound_because="it judges the times of each session",
 )

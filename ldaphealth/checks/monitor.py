@@ -255,5 +255,6 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     second_look=second_look,
+    judged_settings=("ratios", "rates", "in_flight"),
     bound_because="it leaves out the operations of each session",
 )

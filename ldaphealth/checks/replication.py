@@ -424,5 +424,12 @@ CHECK = Check(
     new_baseline=new_baseline,
     validate=validate,
     server_settings=("behind", "behind_second_look", "future_seconds"),
+    judged_settings=(
+        "behind",
+        "retired_server_ids",
+        "reference",
+        "future_seconds",
+        "baseline_seconds",
+    ),
     bound_because="it compares what all servers show in the same round",
 )

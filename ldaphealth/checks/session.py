@@ -314,5 +314,6 @@ CHECK = Check(
     summarize=summarize,
     judge=judge,
     effect=CheckEffect.OUT,
+    judged_settings=Params.__struct_encode_fields__,
     single_because="it judges whole probes",
 )

@@ -279,5 +279,12 @@ CHECK = Check(
     judge=judge,
     survey=survey,
     of_one_server=True,
+    judged_settings=(
+        "window_seconds",
+        "min_operations",
+        "failed_ratio",
+        "to_others",
+        "quick_seconds",
+    ),
     single_because="it reads the one log of all clients",
 )

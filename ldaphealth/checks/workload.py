@@ -240,4 +240,15 @@ CHECK = Check(
     judge=judge,
     survey=survey,
     of_one_server=True,
+    judged_settings=(
+        "window_seconds",
+        "min_operations",
+        "different_ratio",
+        "seconds",
+        "quantile",
+        "to_pool",
+        "to_learnt",
+        "quick_seconds",
+        "unlike_learnt_ratio",
+    ),
 )

@@ -27,7 +27,8 @@ def config_check_command(
     """Check FILE and list all its mistakes.
 
     Each mistake is listed with its place in the file. If there is none, the clusters are listed
-    with their checks, after a warning for each client certificate that expires within three weeks.
+    with their checks and with what their shadows have in place of their settings, after a warning
+    for each client certificate that expires within three weeks.
 
     \b
     Exit status: 0 no mistake, 3 at least one.

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from msgspec import to_builtins
 
 from ldaphealth.checks.certificate import DAY_SECONDS, Params, expiry_text
 from ldaphealth.cli import BAD_INPUT
@@ -18,6 +19,7 @@ from ldaphealth.cli.targets import load_config, read_agent_config
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.cleartext import passwords_in_clear
+from ldaphealth.config.shadow_differences import differences, shadow_line
 from ldaphealth.config.workload_file import with_workloads
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.model import State
@@ -37,6 +39,8 @@ def check_file(file: Path) -> None:
         click.echo(
             f"{file}: cluster {cluster.name}: {quantity(len(cluster.servers), 'server')}; {checks}"
         )
+        if shadow := shadow_line(cluster):
+            click.echo(f"{file}: cluster {cluster.name}: shadow: {shadow}")
 
 
 def check_file_as_json(file: Path) -> None:
@@ -50,6 +54,7 @@ def check_file_as_json(file: Path) -> None:
             clusters[cluster.name] = {
                 "servers": [server.name for server in cluster.servers],
                 "checks": [planned.name for planned in cluster.checks],
+                "shadow": to_builtins(differences(cluster)) if cluster.shadow else None,
             }
         problems = list(filter(None, [wrong_files(settings)]))
         warnings = list(_warnings(settings))

@@ -19,6 +19,7 @@ from ldaphealth.config.login_credentials import check_uses
 from ldaphealth.config.mistakes import Problems
 from ldaphealth.config.named_checks import Finder, Known, named_checks, remembering
 from ldaphealth.config.own_settings import with_own_params
+from ldaphealth.config.shadow import shadow_of
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.credential import passed_file
 from ldaphealth.files.secret_file import read_secret, secret_from_variable
@@ -88,7 +89,7 @@ def clusters(
             others.check_tls(place, _passed(tls), problems)
         named = Known(finder, (*each.servers,), known)
         checks = named_checks(f"{path}.checks", each.checks, named, problems)
-        built[name] = cluster = Cluster(
+        cluster = Cluster(
             name=name,
             servers=_servers(path, name, each, known, problems),
             checks=with_own_params(path, name, each, checks, problems),
@@ -97,8 +98,21 @@ def clusters(
             **_inherited(ClusterSettings, each),
         )
         _validate(path, cluster, problems)
+        shadow = _shadow(path, each, cluster, problems)
+        built[name] = replace(cluster, shadow=shadow) if shadow else cluster
     check_uses(file, built, problems)
     return built
+
+
+def _shadow(path: str, entry: ClusterEntry, cluster: Cluster, problems: Problems) -> Cluster | None:
+    """Return the shadow of a cluster, None if it has none."""
+    if entry.shadow is None:
+        return None
+    was_right = not problems.has_at(path)
+    shadow = shadow_of(path, entry, entry.shadow, cluster, problems)
+    if was_right:  # else the mistakes of the cluster would be in both
+        _validate(f"{path}.shadow", shadow, problems)
+    return shadow
 
 
 def _inherited(base: type[Struct], entry: Struct) -> dict[str, Any]:

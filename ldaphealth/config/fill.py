@@ -93,7 +93,8 @@ def fill_struct(
     known = _fields(kind)
     unknown = [key for key in value if key not in known and key not in beside]
     for key in unknown:
-        problems.add(join(path, key), f"unknown key{_key_hint(str(key), [*beside, *known])}")
+        what = f"unknown key{_key_hint(str(key), [*beside, *known])}"
+        problems.add(join(path, key), getattr(kind, "refused_keys", {}).get(key, what))
     right: dict[str, Any] = {}
     for key, each in known.items():
         if key in value:

@@ -14,8 +14,10 @@ from msgspec.structs import fields
 
 from ldaphealth.check import AnyCheck
 from ldaphealth.config.named_checks import why_refused
-from ldaphealth.config.shape import CheckEntry, ClusterEntry, File, ServerEntry
+from ldaphealth.config.shadow import EFFECT, SETTLE, SETTLE_KEY, judged_settings
+from ldaphealth.config.shape import CheckEntry, ClusterEntry, File, ServerEntry, ShadowEntry
 from ldaphealth.config.text_form import TEXT_FORMS
+from ldaphealth.settings import Settle
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
@@ -59,6 +61,17 @@ def schema(checks: Iterable[AnyCheck]) -> dict[str, Any]:
     }
     own = {check.name: _own_settings(settings[check.name], check) for check in checks}
     definitions[ServerEntry.__name__]["properties"]["checks"] |= {"properties": own}
+    definitions[ShadowEntry.__name__]["properties"]["checks"] |= {
+        "properties": {
+            check.name: _shadow_settings(settings[check.name], check) for check in checks
+        },
+        "additionalProperties": {"type": "object"},
+    }
+    of_settle = definitions[Settle.__name__]["properties"]
+    definitions[ShadowEntry.__name__]["properties"][SETTLE_KEY] |= {
+        "properties": {key: _without_default(of_settle[key]) for key in SETTLE},
+        "additionalProperties": False,
+    }
     whole = {"$schema": DIALECT, "title": "ldaphealth.yaml", **file, "$defs": definitions}
     written: dict[str, Any] = _as_written(whole)
     return written
@@ -107,6 +120,21 @@ def _own_settings(of_cluster: dict[str, Any], check: AnyCheck) -> dict[str, Any]
         "description": described["description"],
         "type": "object",
         "properties": {key: _without_default(properties[key]) for key in check.own_settings},
+        "additionalProperties": False,
+    }
+
+
+def _shadow_settings(of_cluster: dict[str, Any], check: AnyCheck) -> dict[str, Any]:
+    """Return the schema of the settings of a check that a shadow of the cluster may have."""
+    described = of_cluster["anyOf"][0]
+    properties = described["properties"]
+    return {
+        "title": f"{check.name} of a shadow",
+        "description": described["description"],
+        "type": "object",
+        "properties": {
+            key: _without_default(properties[key]) for key in (EFFECT, *judged_settings(check))
+        },
         "additionalProperties": False,
     }
 

@@ -6,8 +6,8 @@ from them. Keys that the settings have as well are inherited from model.py and s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta, Struct, field
 
@@ -112,6 +112,39 @@ class ServerEntry(ServerSettings, frozen=True, kw_only=True):
                 yield f"bases.{number}", what
 
 
+# What a shadow cannot have: it judges the probes of its cluster.
+PROBES = "is no setting of a shadow, which judges what the probes of the cluster saw"
+
+
+class ShadowEntry(Struct, frozen=True, kw_only=True):
+    """Other settings that judge the same probes beside those of the cluster, and decide nothing."""
+
+    refused_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (
+            "servers",
+            "suffix",
+            "credentials",
+            "tls",
+            "deadline_seconds",
+            "interval_seconds",
+            "second_look_seconds",
+        ),
+        PROBES,
+    )
+
+    checks: Annotated[
+        dict[str, Any],
+        about("settings by the name of a check, each in place of that of the cluster"),
+    ] = field(default_factory=dict)
+    settle: Annotated[
+        dict[str, Any], about("settings of `settle`, each in place of that of the cluster")
+    ] = field(default_factory=dict)
+    min_in_service: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        about("soft failures leave this many servers in service; default: that of the cluster"),
+    ] = None
+
+
 class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
     """Servers that hold the same data, judged together."""
 
@@ -135,6 +168,10 @@ class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
     checks: Annotated[
         dict[str, Any], about("settings by the name of a check; `off` disables a check")
     ] = field(default_factory=dict)
+    shadow: Annotated[
+        ShadowEntry | None,
+        about("other settings on trial, which are judged live and decide nothing"),
+    ] = None
 
 
 class File(Struct, frozen=True):

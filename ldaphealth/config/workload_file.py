@@ -6,7 +6,7 @@ the settings name; a one-shot check does not need them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msgspec import Struct, UnsetType
@@ -54,7 +54,22 @@ def _with_workloads(cluster: Cluster, mistakes: list[str]) -> Cluster:
                 place = f"clusters.{cluster.name}.checks.{check.name}.file"
                 mistakes += [f"{place}: {file.path}: {each}" for each in error.problems]
         checks.append(check)
-    return replace(cluster, checks=tuple(checks))
+    shadow = cluster.shadow and _with_files_of(checks, cluster.shadow)
+    return replace(cluster, checks=tuple(checks), shadow=shadow)
+
+
+def _with_files_of(checks: Iterable[ConfiguredCheck], shadow: Cluster) -> Cluster:
+    """Return the shadow of a cluster with the files that were read for the cluster's checks."""
+    read = {each.name: each.params.file for each in checks if hasattr(each.params, "file")}
+    return replace(
+        shadow,
+        checks=tuple(
+            replace(each, params=replace(each.params, file=read[each.name]))
+            if each.name in read
+            else each
+            for each in shadow.checks
+        ),
+    )
 
 
 def _line(mistake: str, lines: Mapping[str, int]) -> int:
