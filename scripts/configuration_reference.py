@@ -35,10 +35,11 @@ Where servers differ, a server may have settings of its own, as in `checks: {rep
 the cluster, as a whole: a `behind` with `critical` alone has no `warning`. Settings of the whole
 cluster are refused: what is compared between servers, the `effect`, and whether a check is on."""
 SHADOW_SETTINGS = """\
-A shadow may have what decides verdicts. What changes the probes, or when they are made, is refused:
-a shadow judges those of its cluster. Each setting is in place of that of the cluster, as a whole:
-`seconds` with `critical` alone has no `warning`. A setting that a server has of its own remains in
-force. Of `settle` it may have {settle}."""
+A shadow may have what decides verdicts ([try other thresholds](how-to/try-other-thresholds.md)).
+What changes the probes, or when they are made, is refused: it judges those of its cluster. Each
+setting is in place of that of the cluster, as a whole: `seconds` with `critical` alone has no
+`warning`. A setting that a server has of its own remains in force. Of `settle` it may have
+{settle}."""
 SWITCHES = """\
 A check without settings is on, unless it needs one. `off` leaves it out. `counters` is on
 if it is named (`counters: true`)."""

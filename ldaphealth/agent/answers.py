@@ -17,8 +17,10 @@ import msgspec
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.roles import role_of
+from ldaphealth.agent.shadows import Shadow, Shadows
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
+from ldaphealth.config.shadow_differences import differences
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
     BaselineRequest,
@@ -34,6 +36,7 @@ from ldaphealth.guard import Override, ServerMemory, holding
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
+from ldaphealth.publishers.shadow_publication import shadow_document
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
@@ -63,12 +66,14 @@ class Answers:
         version: str,
         *,
         listens: Mapping[str, str] = {},
+        shadows: Shadows | None = None,
         save_observations: Callable[[], None] = lambda: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
         self._save_observations = save_observations
         self._timeout_seconds = timeout_seconds
+        self._shadows = shadows or Shadows()
         self._listens = listens  # a reload changes none
 
     def answer(self, request: ControlRequest) -> ControlResponse:
@@ -167,7 +172,10 @@ class Answers:
         valid_seconds = agent.valid_seconds()
         valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
         floors = broken_floors(agent.settings.clusters.values(), valid)
-        whole = status_document(verdicts, overrides_of(agent), health, boot_seconds(), floors)
+        shadows = self._shadows.verdicts().values()
+        whole = status_document(
+            verdicts, overrides_of(agent), health, boot_seconds(), floors, shadows=shadows
+        )
         return whole | {
             "valid_seconds": valid_seconds,
             "listens": self._listens,
@@ -198,6 +206,7 @@ class Answers:
             "judged": [_judged_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
             "held": _held_document(pool, verdict, past),
+            "shadow": _shadow_document(self._shadows.of(pool.cluster.name), verdict),
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
 
@@ -284,6 +293,20 @@ def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str
         "why": held.why,
         "until": held.until,
         "override_in_force": override_document(note) if note else None,
+    }
+
+
+def _shadow_document(shadow: Shadow | None, verdict: Verdict) -> dict[str, Any] | None:
+    """Return what the shadow decided, its settings that differ, and the findings that differ."""
+    known = None if shadow is None else shadow.verdicts.get(verdict.server)
+    if shadow is None or known is None:
+        return None
+    judged = shadow.pool.verdicts[verdict.server].findings
+    usual = {(each.reason, each.state) for each in verdict.findings}
+    other = [each for each in judged if (each.reason, each.state) not in usual]
+    return shadow_document(known) | {
+        "settings": [str(each) for each in differences(shadow.cluster)],
+        "judged": [finding_document(each) for each in other],
     }
 
 

@@ -28,6 +28,7 @@ from ldaphealth.agent.free_memory import use_one_arena
 from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
+from ldaphealth.agent.shadows import Shadows
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.control_socket import ControlSocket
@@ -62,6 +63,7 @@ class Daemon(Struct, kw_only=True):
     agent: Agent
     history: HistoryDatabase
     live_state: LiveState
+    shadows: Shadows
     version: str
     reload_web: Callable[[], None] = lambda: None
     listens: Mapping[str, str] = {}
@@ -150,15 +152,21 @@ def _assembled(settings: Settings) -> Daemon:
         max_bytes=options.history_megabytes << 20,
     )
     live_state = LiveState()
+    shadows = Shadows([history, live_state])  # no file for a balancer, and no answer for one
     agent = Agent(
         settings,
-        _publishers(options, history, live_state),
+        [*_publishers(options, history, live_state), shadows],
         memories=load_memories(state_path(options.state_directory)),
     )
     agent.config_read_epoch_seconds = epoch_seconds()
     restore_observations(agent, kept_path(options.state_directory))
+    agent.follow(shadows.note)
     return Daemon(
-        agent=agent, history=history, live_state=live_state, version=version("ldaphealth")
+        agent=agent,
+        history=history,
+        live_state=live_state,
+        shadows=shadows,
+        version=version("ldaphealth"),
     )
 
 
@@ -239,6 +247,7 @@ def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitS
         saver.save_important,
         daemon.version,
         listens=daemon.listens,
+        shadows=daemon.shadows,
         save_observations=saver.save_beside,
     )
     try:

@@ -141,6 +141,19 @@ class Pool:
         self._accept_baselines(configured[server], bad)
         self._notify(RoundAdded(server, seen, period))
 
+    def uncount_repeated(self, server: str, seen: Sequence[AnyObservation]) -> None:
+        """Do not count the latest round if a check that did not run in it has failed before.
+
+        Such a check is due in each round (turns.py), unless another pool decides what is probed:
+        then its old observation stands, and must not count as more evidence.
+        """
+        ran = {each.check for each in seen}
+        stands = {
+            each.check for each in self._findings.get(server, ()) if each.state is not State.OK
+        }
+        if any(each.every > 1 and each.name in stands - ran for each in self.cluster.round_checks):
+            self._rounds.pop(server, None)
+
     def _accept_baselines(
         self, server: Server, checks: Container[str], *, at_once: bool = False
     ) -> list[BaselineChange]:

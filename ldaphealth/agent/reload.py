@@ -14,6 +14,7 @@ from ldaphealth.agent.agent import Agent
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError
 from ldaphealth.config.cleartext import passwords_in_clear
+from ldaphealth.config.shadow_differences import shadow_line
 from ldaphealth.settings import Settings
 from ldaphealth.text.printable import printable
 
@@ -41,9 +42,12 @@ class SettingsFile:
 
 
 def log_warnings(settings: Settings) -> None:
-    """Log what works and is not safe, at a start and after a reload."""
+    """Log what works and is not safe, and the shadows, at a start and after a reload."""
     for line in passwords_in_clear(settings.clusters.values()):
         log.warning("not safe", extra={"warning": line})
+    for cluster in settings.clusters.values():
+        if line := shadow_line(cluster):
+            log.info("shadow, which decides nothing", extra={"cluster": cluster.name, "has": line})
 
 
 def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], None]) -> None:

@@ -174,9 +174,9 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
     """List the latest changes of verdict, newest first.
 
     Without an argument, those of all servers are listed. The lists of all and of a cluster also
-    have its new baselines (`ldaphealth baseline`). A change by an override has the user, the end
-    and the reason, also after it was taken back. While no agent runs, the history on disk of the
-    agent of $LDAPHEALTH_CONFIG is read.
+    have its new baselines (`ldaphealth baseline`), and what its shadow would have changed. A change
+    by an override has the user, the end and the reason, also after it was taken back. While no
+    agent runs, the history on disk of the agent of $LDAPHEALTH_CONFIG is read.
     """
     changes = past_changes(socket, HistoryRequest(target, limit))
     if form == "json":
@@ -187,12 +187,16 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
 
 
 def _change_line(change: Mapping[str, Any]) -> str:
-    """Return one change of a verdict, or one new baseline of a cluster."""
+    """Return one change of a verdict, one new baseline of a cluster, or one change by a shadow."""
     from ldaphealth.control.explanation_lines import service_text
 
     if baseline := change.get("baseline"):
         kind, subject = "baseline", baseline["cluster"]
         text = f"by {baseline['accepted_by']}: {baseline['summary']}"
+    elif shadow := change.get("shadow"):
+        kind, subject = "shadow", shadow["server"]
+        side = "in service" if shadow["in_service"] else "out of service"
+        text = shadow["would"] or f"would be {side}, as the verdict is"
     else:
         verdict = change["verdict"]
         kind, subject = service_text(verdict).partition(" ")[0], verdict["server"]

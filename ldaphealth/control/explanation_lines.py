@@ -45,6 +45,7 @@ def explanation_lines(document: Mapping[str, Any]) -> list[str]:
         "",
         "GUARD",
         *_guard_lines(document),
+        *_shadow_lines(document.get("shadow")),
         "",
         "OBSERVATIONS",
         *(line for each in document["seen"] for line in _observation_lines(each)),
@@ -170,6 +171,25 @@ def _held_lines(document: Mapping[str, Any]) -> list[str]:
             if held["override_in_force"]
             else []
         ),
+    ]
+
+
+def _shadow_lines(shadow: Mapping[str, Any] | None) -> list[str]:
+    """Return what a shadow decided, the findings that differ, and its settings."""
+    if not shadow:
+        return []
+    side = "in service" if shadow["in_service"] else "out of service"
+    held = f", held by {shadow['held_by']}" if shadow["held_by"] else ""
+    return [
+        "",
+        "SHADOW (it decides nothing)",
+        f"  {shadow['would'] or 'would have decided the same'}",
+        f"  {side}, {shadow['state']}, weight {shadow['weight']}{held}",
+        *(
+            f"  {each['state']:9} {each['check']}.{each['code']}: {each['summary']}"
+            for each in shadow["judged"]
+        ),
+        *(f"  has {each}" for each in shadow["settings"]),
     ]
 
 

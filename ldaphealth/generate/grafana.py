@@ -80,6 +80,7 @@ SECTIONS = (
         "Servers",
         ("ldaphealth_server_", "ldaphealth_check_", "ldaphealth_reason_", "ldaphealth_session_"),
     ),
+    ("Shadows, which decide nothing", ("ldaphealth_shadow_",)),
     ("Operations of the agent's sessions", ("ldaphealth_operation_",)),
     ("Replication", ("ldaphealth_replication_", "ldaphealth_consumer_")),
     (

@@ -16,6 +16,7 @@ from ldaphealth.histogram import Histogram, histogram_of, merged
 from ldaphealth.live.recent_times import LastHour, added
 from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
+from ldaphealth.publishers.shadow_publication import ShadowPublication, ShadowVerdict
 
 KEPT_CHANGES = 100
 FIRST_CHECK = "connect"  # every round begins with it
@@ -29,7 +30,8 @@ class LiveServer(Struct, frozen=True, kw_only=True):
     After that it is stale and must not be reported as current. `seen` has the newest observation of
     each check. `times` has the seconds of each operation since the start of the agent, failed ones
     included. `hours` has the seconds of the checks in `CHECKS_BY_MINUTE` by the minute, all
-    operations of an observation together.
+    operations of an observation together. `shadow` is what the shadow of its cluster decided last,
+    None without one, and `shadow_changes` how often that would have changed the service.
     """
 
     verdict: Verdict
@@ -39,6 +41,8 @@ class LiveServer(Struct, frozen=True, kw_only=True):
     rounds: int = 0
     failed_rounds: int = 0
     hours: Mapping[str, LastHour] = {}
+    shadow: ShadowVerdict | None = None
+    shadow_changes: int = 0
 
     def is_stale(self, now: BootSeconds) -> bool:
         """Return whether the verdict is no longer valid."""
@@ -90,6 +94,23 @@ class LiveState:
         self._changes.extendleft(DatedChange(self._clock(), change) for change in decided.changes)
         self.view = LiveView(self._clusters, tuple(self._changes))
 
+    def publish_shadow(self, decided: ShadowPublication) -> None:
+        """Add what a shadow decided beside the newest decision."""
+        servers = self._clusters.get(decided.cluster)
+        if servers is None:
+            return
+        changed = [each.after.server for each in decided.changes]
+        now = {
+            server: replace(
+                known,
+                shadow=decided.verdicts.get(server),
+                shadow_changes=known.shadow_changes + changed.count(server),
+            )
+            for server, known in servers.items()
+        }
+        self._clusters = {**self._clusters, decided.cluster: now}
+        self.view = LiveView(self._clusters, tuple(self._changes))
+
     def close(self) -> None:
         """Keep everything: a verdict is valid until it expires."""
 
@@ -110,7 +131,8 @@ def _updated(
         times[operation] = merged((times.get(operation, Histogram()), histogram_of(seconds)))
     is_round = FIRST_CHECK in newest  # else a survey ended
     failed = is_round and any(each.failure is not None for each in newest.values())
-    return LiveServer(
+    return replace(
+        known,
         verdict=verdict,
         valid_until=until,
         seen={**known.seen, **newest},

@@ -75,6 +75,7 @@ class Card(Struct, frozen=True, kw_only=True):
     open: bool = False  # whether the details are open at first
     expired_side: str = ""  # side of a stale verdict
     expired: str = ""  # for how long it has been stale
+    shadow: str = ""  # what the shadow of the cluster would have done otherwise
 
     @property
     def rank(self) -> int:
@@ -90,6 +91,7 @@ def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = No
     verdict, stale = known.verdict, known.is_stale(now)
     reasons = _reason_rows(verdict)
     name = verdict.server.partition("/")[2] or verdict.server
+    shadow = printable(known.shadow.would) if known.shadow is not None and not stale else ""
     return Card(
         id=printable(verdict.server, NAME_CHARACTERS),
         name=printable(name, NAME_CHARACTERS),
@@ -101,7 +103,7 @@ def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = No
         held_sentence=_held(verdict, override),
         weight=verdict.weight,
         lasted=duration(verdict.lasted_seconds) if verdict.lasted_seconds >= 1 else "",
-        brief=_left(override) if verdict.draining and override else _brief(verdict, known.hours),
+        brief=_left(override) if verdict.draining and override else _brief(known, shadow),
         reasons=reasons,
         left_out=len(verdict.reasons) - len(reasons),
         checks=_check_rows(verdict),
@@ -109,6 +111,7 @@ def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = No
         hours=known.hours,
         expired_side=side(verdict) if stale else "",
         expired=duration(max(0.0, now - known.valid_until)) if stale and known.valid_until else "",
+        shadow=shadow,
     )
 
 
@@ -180,11 +183,17 @@ def _left(override: CardOverride) -> str:
     return f"{duration(max(0.0, override.left_seconds))} left{by}{why}"
 
 
-def _brief(verdict: Verdict, hours: Mapping[str, LastHour]) -> str:
-    """Return the first reason, or if there is none the median times of the newest minute."""
+def _brief(known: LiveServer, shadow: str) -> str:
+    """Return the first reason, else what its shadow would have done, else the median times.
+
+    These are those of the newest minute.
+    """
+    verdict, hours = known.verdict, known.hours
     if verdict.reasons:
         first = verdict.reasons[0]
         return f"{printable(explained_code(verdict, first), 96)}: {printable(first.summary, 120)}"
+    if shadow:
+        return f"shadow: {shadow}"
     medians = [
         f"{printable(check, 16)} {brief(hour.current.quantile(0.5))}"
         for check, hour in hours.items()

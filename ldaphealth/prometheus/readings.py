@@ -15,6 +15,7 @@ from ldaphealth.guard import RULES
 from ldaphealth.live.live_state import LiveServer
 from ldaphealth.model import State, Verdict
 from ldaphealth.prometheus.family import ScrapedServer, Series
+from ldaphealth.publishers.shadow_publication import ShadowVerdict
 
 ARRIVED = "from "  # the prefix that the check propagation puts before the provider of these times
 # Not times of the server: names are resolved locally, and an unbind has no response (RFC 4511 4.3).
@@ -32,6 +33,22 @@ def one(value: float) -> Iterable[Series]:
 def of_verdict(read: Callable[[Verdict], float]) -> Callable[[LiveServer], Iterable[Series]]:
     """Return a reading of one number of the verdict."""
     return lambda known: one(read(known.verdict))
+
+
+def of_shadow(read: Callable[[ShadowVerdict], float]) -> Reading:
+    """Return a reading of one number of what a shadow decided; without a shadow, of nothing."""
+
+    def series(known: LiveServer) -> Iterator[Series]:
+        if known.shadow is not None:
+            yield (), float(read(known.shadow))
+
+    return series
+
+
+def shadow_changes(shown: ScrapedServer) -> Iterator[Series]:
+    """Yield how often a shadow would have changed the service; without a shadow, nothing."""
+    if shown.known.shadow is not None:
+        yield (), float(shown.known.shadow_changes)
 
 
 def states(known: LiveServer) -> Iterator[Series]:

@@ -67,6 +67,21 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "held_by"),
     ),
     Family(
+        name="ldaphealth_shadow_in_service",
+        kind=GAUGE,
+        help="1 if the server would be in service by the shadow of its cluster, 0 if it would be "
+        "out. It decides nothing; a cluster without a shadow has no series.",
+        read=readings.of_shadow(lambda shadow: shadow.in_service),
+        labels=SERVER,
+    ),
+    Family(
+        name="ldaphealth_shadow_weight",
+        kind=GAUGE,
+        help="The weight that the server would have by the shadow of its cluster.",
+        read=readings.of_shadow(lambda shadow: shadow.weight),
+        labels=SERVER,
+    ),
+    Family(
         name="ldaphealth_check_severity",
         kind=GAUGE,
         help="The worst finding of a check: 0 OK, 1 unknown, 2 warning, 3 critical.",
@@ -285,6 +300,14 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
         kind=COUNTER,
         help=f"Rounds with a failure that remained after the confirmation {SINCE}.",
         read=lambda shown: one(shown.known.failed_rounds),
+        labels=SERVER,
+    ),
+    Family(
+        name="ldaphealth_shadow_changes_total",
+        kind=COUNTER,
+        help="Times that the shadow of the cluster would have taken the server out of service, or "
+        f"put it in, {SINCE}.",
+        read=readings.shadow_changes,
         labels=SERVER,
     ),
     Family(

@@ -129,7 +129,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "held_by": printable(verdict.held_by),
         "plain": verdict.plain,
         "override_in_force": override_document(verdict.override) if verdict.override else None,
-        "reasons": [_reason(reason) for reason in verdict.reasons],
+        "reasons": [reason_document(reason) for reason in verdict.reasons],
         "findings": [finding_document(finding) for finding in verdict.findings],
     }
 
@@ -155,7 +155,8 @@ def override_note(document: Mapping[str, Any]) -> OverrideNote:
     )
 
 
-def _reason(reason: Reason) -> dict[str, object]:
+def reason_document(reason: Reason) -> dict[str, object]:
+    """Return one reason as in the document."""
     return {
         "code": printable(reason.code),
         "summary": printable(reason.summary),

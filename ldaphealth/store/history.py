@@ -30,6 +30,11 @@ from ldaphealth.publishers.publication import (
     VerdictChange,
     ended_override_document,
 )
+from ldaphealth.publishers.shadow_publication import (
+    ShadowChange,
+    ShadowPublication,
+    shadow_document,
+)
 from ldaphealth.sinks.json_document import rfc3339, verdict_document
 from ldaphealth.store import history_tables
 from ldaphealth.store.history_reading import HistoryError, read_changes, reading
@@ -45,6 +50,10 @@ STEP_SECONDS = 5.0  # a difference between the clocks that is no adjustment by N
 LONGEST_SECONDS = 120.0  # between two writes, or the agent did not run meanwhile
 MAX_WAITING = 1000  # publications; with a thousand servers a disk may hang for about a minute
 MAX_KEPT = 5000  # changes, while the file cannot be written
+
+
+AnyPublication = Publication | ShadowPublication
+AnyChange = VerdictChange | BaselineChange | ShadowChange
 
 
 class HistoryDatabase:
@@ -66,9 +75,9 @@ class HistoryDatabase:
     ) -> None:
         self._path, self._keep_days, self._max_bytes = path, keep_days, max_bytes
         self._clock, self._running = clock, running
-        self._waiting: Queue[tuple[EpochSeconds, Publication] | None] = Queue(MAX_WAITING)
+        self._waiting: Queue[tuple[EpochSeconds, AnyPublication] | None] = Queue(MAX_WAITING)
         self._minutes: dict[MinuteKey, list[float]] = defaultdict(list)
-        self._changes: list[tuple[EpochSeconds, VerdictChange | BaselineChange]] = []
+        self._changes: list[tuple[EpochSeconds, AnyChange]] = []
         self._days: dict[int, float] = defaultdict(float)  # seconds that are not written yet
         self._connection: sqlite3.Connection | None = None
         self._retry_at = self._clean_at = -inf
@@ -81,6 +90,14 @@ class HistoryDatabase:
 
     def publish(self, decided: Publication) -> None:
         """Queue what is new, without waiting for the disk. A full queue loses its oldest."""
+        self._queue(decided)
+
+    def publish_shadow(self, decided: ShadowPublication) -> None:
+        """Queue what a shadow would have changed. It is kept apart from verdicts."""
+        if decided.changes:
+            self._queue(decided)
+
+    def _queue(self, decided: AnyPublication) -> None:
         entry = self._clock(), decided
         while True:
             try:
@@ -135,10 +152,11 @@ class HistoryDatabase:
             entry = self._waiting.get(timeout=1.0)
             while entry is not None:
                 epoch, decided = entry
-                self._changes += [(epoch, baseline) for baseline in decided.baselines]
+                if isinstance(decided, Publication):
+                    self._changes += [(epoch, baseline) for baseline in decided.baselines]
+                    for observation in decided.seen:
+                        self._add_times(epoch, observation)
                 self._changes += [(epoch, change) for change in decided.changes]
-                for observation in decided.seen:
-                    self._add_times(epoch, observation)
                 entry = self._waiting.get_nowait()
         except Empty:
             return True
@@ -272,8 +290,13 @@ class HistoryDatabase:
                 self._set_aside(str(error))
 
 
-def _subject(change: VerdictChange | BaselineChange) -> str:
-    """Return what a change is of: a server ID, or the name of a cluster."""
+def _subject(change: AnyChange) -> str:
+    """Return what a change is of: a server ID, or the name of a cluster.
+
+    A change by a shadow is none of the verdict on a server, so it is one of the cluster.
+    """
+    if isinstance(change, ShadowChange):
+        return change.after.server.partition("/")[0]
     return change.cluster if isinstance(change, BaselineChange) else change.after.server
 
 
@@ -282,7 +305,10 @@ def baseline_document(change: BaselineChange) -> dict[str, Any]:
     return msgspec.to_builtins(change)  # type: ignore[no-any-return]
 
 
-def _document(epoch: EpochSeconds, change: VerdictChange | BaselineChange) -> dict[str, Any]:
+def _document(epoch: EpochSeconds, change: AnyChange) -> dict[str, Any]:
+    if isinstance(change, ShadowChange):
+        after = change.after
+        return {"at": rfc3339(epoch), "shadow": {"server": after.server} | shadow_document(after)}
     if isinstance(change, BaselineChange):
         return {"at": rfc3339(epoch), "baseline": baseline_document(change)}
     before: Verdict | None = change.before

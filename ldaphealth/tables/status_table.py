@@ -103,7 +103,11 @@ def _row(verdict: Mapping[str, Any], document: Mapping[str, Any], is_fresh: bool
             Text(role),
             _lag(verdict) if is_fresh else Text(NOT_KNOWN),
         ),
-        [*_held(verdict, document["overrides"]), *_why(verdict)],
+        [
+            *_held(verdict, document["overrides"]),
+            *_why(verdict),
+            *(_would(verdict, document) if is_fresh else ()),
+        ],
     )
 
 
@@ -142,6 +146,13 @@ def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
     else:
         left = duration(order["left_seconds"])
         yield Text(f"held by {held}, {left} left: {override_words(override)}", "bold")
+
+
+def _would(verdict: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield what the shadow of the cluster would have done otherwise."""
+    shadow = document.get("shadow", {}).get(verdict["server"])  # an agent of before has none
+    if shadow and shadow["would"]:
+        yield Text(f"shadow: {printable(shadow['would'])}", "italic")
 
 
 def _why(verdict: Mapping[str, Any]) -> Iterator[Text]:

@@ -109,7 +109,10 @@ def status(source: Source, _: Request) -> Response:
     verdicts = {server: source.verdict(server) for server in source.servers()}
     fresh = [verdict for verdict in verdicts.values() if verdict is not None]
     overrides, floors = source.overrides(), source.broken_floors()
-    whole = status_document(fresh, overrides, source.health(), source.now(), floors)
+    shadows = source.shadows()
+    whole = status_document(
+        fresh, overrides, source.health(), source.now(), floors, shadows=shadows
+    )
     whole["valid_seconds"] = {
         server.id: source.valid_seconds(server)
         for server, verdict in verdicts.items()

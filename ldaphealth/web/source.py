@@ -15,6 +15,7 @@ from ldaphealth.live.broken_floor import BrokenFloor, broken_floors
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.model import Server, Verdict
+from ldaphealth.publishers.shadow_publication import ShadowVerdict
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import Probe
 from ldaphealth.settings import Cluster, Settings
@@ -72,6 +73,15 @@ class Source(Struct, frozen=True, kw_only=True):
         """Return the fresh verdict on a server; None without one (see `missing_reason`)."""
         known = self.live_state.view.clusters.get(server.cluster, {}).get(server.id)
         return None if known is None or known.is_stale(self.now()) else known.verdict
+
+    def shadows(self) -> Sequence[ShadowVerdict]:
+        """Return what shadows decided beside the fresh verdicts."""
+        now = self.now()
+        return tuple(
+            known.shadow
+            for _, known in self.live_state.view.servers()
+            if known.shadow is not None and not known.is_stale(now)
+        )
 
     def broken_floors(self) -> Sequence[BrokenFloor]:
         """Return the clusters with fewer servers in service than their `min_in_service`."""

@@ -5,7 +5,7 @@ No thread and no clock runs, so a day takes seconds. test_simulated_day.py state
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from random import Random
@@ -84,10 +84,11 @@ def site_cluster(servers: int = SERVERS) -> Cluster:
 class Site:
     """The servers, their faults, the pool, and the time since the start in `now`."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, settings: Callable[[int], Cluster] = site_cluster) -> None:
         self.random = Random(seed)  # noqa: S311  not for cryptography
         self.now = 0.0
-        self.pool = Pool(site_cluster(), Memory())
+        self.settings = settings  # by the number of servers
+        self.pool = Pool(settings(SERVERS), Memory())
         self.faults: dict[str, tuple[Fault, float]] = {}
         self.shared: tuple[Fault, float] | None = None
         self.well_before: set[str] = set()  # servers that were well before the shared fault
@@ -164,7 +165,7 @@ class Site:
         count = self.random.choice((SERVERS - 1, SERVERS, SERVERS))
         before = {each.id for each in self.pool.cluster.servers}
         self.well_before -= {each.id for each in self.pool.cluster.servers[count:]}
-        self.pool.reconfigure(site_cluster(count))
+        self.pool.reconfigure(self.settings(count))
         for each in self.pool.cluster.servers:
             if each.id not in before:
                 self.lately[each.id] = Lately(self.now, self.now)

@@ -9,6 +9,7 @@ import pytest
 from ldaphealth.live.live_state import KEPT_CHANGES, LiveState
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
+from ldaphealth.publishers.shadow_publication import ShadowChange, ShadowPublication, beside
 
 CONNECT = Failure(FailureKind.CONNECT, "refused")
 
@@ -63,6 +64,23 @@ def test_a_verdict_is_shown_until_it_holds_no_more(live_state: LiveState) -> Non
 
     assert known.verdict == verdict("c/a")
     assert [known.is_stale(now) for now in (19.9, 20.0)] == [False, True]
+
+
+def test_what_a_shadow_decided_is_beside_the_verdict_and_counted(live_state: LiveState) -> None:
+    out = verdict("c/a", in_service=False)
+    shadow = beside(verdict("c/a"), out)
+    judged = ShadowPublication(
+        cluster="c", verdicts={"c/a": shadow}, changes=[ShadowChange(shadow)]
+    )
+    live_state.publish_shadow(judged)
+    live_state.publish(decided(verdict("c/a"), due={"c/a": 30.0}))
+    live_state.publish_shadow(ShadowPublication(cluster="gone", verdicts={"gone/a": shadow}))
+    known = live_state.view.clusters["c"]["c/a"]
+
+    assert (known.verdict, known.shadow, known.shadow_changes) == (verdict("c/a"), shadow, 1)
+    assert live_state.view.changes == ()
+    live_state.publish_shadow(ShadowPublication(cluster="c"))
+    assert live_state.view.clusters["c"]["c/a"].shadow is None
 
 
 def test_times_add_up_over_rounds(live_state: LiveState) -> None:

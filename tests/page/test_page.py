@@ -16,11 +16,12 @@ from msgspec.structs import replace
 
 from ldaphealth.guard.rules import RULES
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.live_state import DatedChange, LiveState, LiveView
+from ldaphealth.live.live_state import DatedChange, LiveServer, LiveState, LiveView
 from ldaphealth.model import OverrideNote, State
 from ldaphealth.page import page
 from ldaphealth.page.server_card import KINDS, CardOverride, card
 from ldaphealth.publishers.publication import Publication, VerdictChange
+from ldaphealth.publishers.shadow_publication import ShadowPublication, beside
 from tests.page import views
 from tests.sinks.nasty import NASTY, nasty_snapshot
 
@@ -218,7 +219,25 @@ def nasty_view(text: str) -> LiveView:
         board.publish(
             Publication(cluster=name, verdicts=by_server, due=due, changes=changes, seen=())
         )
+        shadows = {
+            server: beside(replace(verdict, in_service=not verdict.in_service), verdict)
+            for server, verdict in by_server.items()
+        }
+        board.publish_shadow(ShadowPublication(cluster=name, verdicts=shadows))
     return board.view
+
+
+def test_what_a_shadow_would_have_done_is_shown_where_it_differs() -> None:
+    verdict = views.fine("example/ldap1")
+    out = replace(verdict, in_service=False, weight=0)
+    known = LiveServer(verdict=verdict, valid_until=views.BOOT + 9)
+    differs = card(replace(known, shadow=beside(verdict, out)), views.BOOT)
+    same = card(replace(known, shadow=beside(verdict, verdict)), views.BOOT)
+    stale = card(replace(known, shadow=beside(verdict, out)), views.BOOT + 10)
+
+    assert (differs.kind, differs.shadow) == ("fine", "would have removed ldap1")
+    assert differs.brief == "shadow: would have removed ldap1"
+    assert (same.shadow, stale.shadow, card(known, views.BOOT).shadow) == ("", "", "")
 
 
 def nasty_page(text: str) -> str:

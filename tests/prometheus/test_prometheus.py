@@ -39,6 +39,7 @@ from ldaphealth.prometheus import METRICS, Probed, exposition, exposition_of_pro
 from ldaphealth.prometheus.exposition import MOST_SERIES, cumulative
 from ldaphealth.prometheus.family import EXPONENTS, Family, MetricType
 from ldaphealth.prometheus.readings import holds
+from ldaphealth.publishers.shadow_publication import beside
 from tests.sinks.healthy import HEALTH, NOW, UNTIL, cluster, healthy, observations, view
 from tests.sinks.nasty import NASTY, nasty_snapshot
 
@@ -280,7 +281,9 @@ def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
     shown = view(replace(broken, findings=(*broken.findings, arrived, split, traffic, staff)))
     known = shown.clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
-    shown = LiveView({"example": {"example/ldap1": replace(known, times=times)}})
+    shadow = beside(known.verdict, replace(known.verdict, in_service=False, weight=0))
+    with_shadow = replace(known, times=times, shadow=shadow)
+    shown = LiveView({"example": {"example/ldap1": with_shadow}})
     bodies = [exposition(shown, HEALTH, NOW)[0], exposition_of_probe(shown, Probed(True, 0.1))[0]]
     types = {
         (family.name + ("_total" if family.type == "counter" else ""), family.type)

@@ -50,6 +50,16 @@ def test_a_broken_floor_has_a_line() -> None:
     assert line in text(whole | {"below_floor": [{"summary": line}]}, {}).splitlines()
 
 
+def test_what_a_shadow_would_have_done_has_a_line_where_it_differs() -> None:
+    whole = snapshot_document(HEALTHY)
+    shadow = {"main/ldap1": {"would": "would have removed ldap1"}, "main/ldap2": {"would": ""}}
+    fresh = text(whole | {"shadow": shadow}, {"main/ldap1": 9.0, "main/ldap2": 9.0})
+
+    assert fresh.count("shadow:") == 1
+    assert "    shadow: would have removed ldap1" in fresh
+    assert "shadow:" not in text(whole | {"shadow": shadow}, {"main/ldap1": -1.0})
+
+
 def test_a_drained_server_is_no_failure_of_its_own() -> None:
     drained = replace(serving("main/ldap4"), in_service=False, weight=0, draining=True)
     whole = snapshot_document(replace(HEALTHY, verdicts=(drained,)))

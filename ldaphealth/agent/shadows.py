@@ -1,0 +1,193 @@
+"""The shadows of clusters: pools with other settings that get the same events and decide nothing.
+
+`Shadows` follows the pools. It is a publisher too, the last one: the events of a decision are
+judged again when the decision has been published, so a shadow delays no verdict.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.pool_events import (
+    Began,
+    Ended,
+    PoolEvent,
+    PoolState,
+    Reconfigured,
+    RoundAdded,
+)
+from ldaphealth.agent.pool_replay import apply_event
+from ldaphealth.guard import Memory, ServerMemory
+from ldaphealth.judging.recent_observations import RecentState
+from ldaphealth.model import CheckEffect
+from ldaphealth.publishers.publication import Publication
+from ldaphealth.publishers.shadow_publication import (
+    ShadowChange,
+    ShadowPublication,
+    ShadowReceiver,
+    ShadowVerdict,
+    beside,
+)
+from ldaphealth.settings import Cluster
+
+log = logging.getLogger(__name__)
+
+
+class Shadow:
+    """The shadow of one cluster, with the events that it has not judged yet."""
+
+    def __init__(self, state: PoolState, settings: Cluster) -> None:
+        self.cluster = state.cluster
+        self.pool = Pool.of_state(shadow_state(state, settings))
+        self.pool.reconfigure(settings)  # judges what is remembered by its own settings
+        self.verdicts: Mapping[str, ShadowVerdict] = {}
+        self.waiting: list[PoolEvent] = []
+
+    def decide(self, decided: Publication) -> list[ShadowChange]:
+        """Judge the events since the last decision. Return the changes of service."""
+        waiting, self.waiting = self.waiting, []
+        for event in waiting:
+            self.pool = apply_event(self.pool, event)
+            if isinstance(event, RoundAdded):
+                self.pool.uncount_repeated(event.server, event.seen)
+        for forget in (self.pool.take_baselines, self.pool.take_surveyed, self.pool.take_returned):
+            forget()  # they are of the cluster's own pool
+        # A shadow begins on the side of the verdicts.
+        before = {server: each.in_service for server, each in decided.verdicts.items()}
+        before |= {server: each.in_service for server, each in self.verdicts.items()}
+        self.verdicts = {
+            server: beside(verdict, self.pool.verdicts[server])
+            for server, verdict in decided.verdicts.items()
+            if server in self.pool.verdicts
+        }
+        return [
+            ShadowChange(after)
+            for server, after in self.verdicts.items()
+            if before[server] is not after.in_service
+        ]
+
+
+class Shadows:
+    """The shadows of all clusters that have one: a follower of their pools, and a publisher.
+
+    `receivers` get what they decide. Only the agent's thread calls it.
+    """
+
+    def __init__(self, receivers: Sequence[ShadowReceiver] = ()) -> None:
+        self._receivers = receivers
+        self._shadows: dict[str, Shadow] = {}
+
+    def note(self, pool: Pool, event: PoolEvent) -> None:
+        """Receive an event of a pool."""
+        known = self._shadows.get(pool.cluster.name)
+        if isinstance(event, Began | Reconfigured | Ended):
+            self._begin(pool, known, event)
+        elif known is not None:
+            known.waiting.append(event)
+
+    def publish(self, decided: Publication) -> None:
+        """Judge what the decision is based on, and publish what the shadow decides."""
+        shadow = self._shadows.get(decided.cluster)
+        if shadow is None:
+            return
+        try:
+            changes = shadow.decide(decided)
+        except Exception:  # a defect of a shadow is none of the publishing of verdicts
+            log.exception("the shadow of cluster %s failed", decided.cluster)
+            return
+        for change in changes:
+            _log_change(change)
+        self._publish(
+            ShadowPublication(cluster=decided.cluster, verdicts=shadow.verdicts, changes=changes)
+        )
+
+    def close(self) -> None:
+        """End. A shadow keeps nothing."""
+
+    def of(self, cluster: str) -> Shadow | None:
+        """Return the shadow of a cluster, None if it has none."""
+        return self._shadows.get(cluster)
+
+    def verdicts(self) -> dict[str, ShadowVerdict]:
+        """Return what the shadows decided last, by server ID."""
+        return {
+            server: verdict
+            for shadow in self._shadows.values()
+            for server, verdict in shadow.verdicts.items()
+        }
+
+    def _begin(self, pool: Pool, known: Shadow | None, event: PoolEvent) -> None:
+        """Begin a shadow, go on with it, or end it.
+
+        After a reload it begins anew, unless neither the cluster nor the shadow has changed.
+        """
+        cluster = pool.cluster
+        if isinstance(event, Reconfigured) and known is not None and known.cluster == cluster:
+            return
+        if self._shadows.pop(cluster.name, None) is not None:
+            self._publish(ShadowPublication(cluster=cluster.name))
+        if cluster.shadow is not None and not isinstance(event, Ended):
+            state = event.state if isinstance(event, Began) else pool.state()
+            self._shadows[cluster.name] = Shadow(state, cluster.shadow)
+
+    def _publish(self, decided: ShadowPublication) -> None:
+        for receiver in self._receivers:
+            try:
+                receiver.publish_shadow(decided)
+            except Exception:
+                log.exception(
+                    "cannot publish a shadow", extra={"receiver": type(receiver).__name__}
+                )
+
+
+def shadow_state(state: PoolState, settings: Cluster) -> PoolState:
+    """Return the state in which a shadow begins.
+
+    It remembers what was observed, which server is in service since when, when each answered, and
+    the overrides: all that does not depend on the settings, and the side on which the servers are.
+    It counts rounds anew, because those of the cluster were counted by other settings.
+    """
+    servers = {server: _begun(past) for server, past in state.memory.servers.items()}
+    return replace(
+        state,
+        memory=Memory(servers=servers, overrides=state.memory.overrides),
+        recent=_without_other_summaries(state, settings),
+        verdicts={},
+    )
+
+
+def _begun(past: ServerMemory) -> ServerMemory:
+    return replace(past, good=0, bad=0, bad_since=None, blamed=0, leaning=0, leaning_to=past.share)
+
+
+def _without_other_summaries(state: PoolState, settings: Cluster) -> RecentState:
+    """Return what was observed, without summaries of probes that the shadow makes otherwise."""
+    all_differ = _out(state.cluster) != _out(settings)
+    dropped = {
+        other.name
+        for usual, other in zip(state.cluster.checks, settings.checks, strict=True)
+        if other.check.summarize is not None and (all_differ or usual != other)
+    }
+    seen = {check: of for check, of in state.recent.seen.items() if check not in dropped}
+    return replace(state.recent, seen=seen)
+
+
+def _out(cluster: Cluster) -> set[str]:
+    return {each.name for each in cluster.checks if each.effect is CheckEffect.OUT}
+
+
+def _log_change(change: ShadowChange) -> None:
+    after = change.after
+    log.info(
+        "shadow",
+        extra={
+            "server": after.server,
+            "would_be_in_service": after.in_service,
+            "would_be_held_by": after.held_by,
+            "reasons": ",".join(each.code for each in after.reasons),
+        },
+    )
