@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from ldaphealth.model import Reason, State, Verdict
 from ldaphealth.sinks.json_document import reason_document
@@ -34,12 +33,6 @@ class ShadowVerdict(Struct, frozen=True, kw_only=True):
     held_by: str = ""
     lasted_seconds: float = 0.0
     would: str = ""
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """Return the codes of the reasons that remove the server, or of all if none does."""
-        removing = tuple(each.code for each in self.reasons if each.removes)
-        return removing or tuple(each.code for each in self.reasons)
 
 
 class ShadowChange(Struct, frozen=True):
@@ -65,7 +58,7 @@ class ShadowReceiver(Protocol):
 
 def beside(verdict: Verdict, shadow: Verdict) -> ShadowVerdict:
     """Return what a shadow decided on a server, beside the verdict on it."""
-    found = ShadowVerdict(
+    return ShadowVerdict(
         server=shadow.server,
         state=shadow.state,
         in_service=shadow.in_service,
@@ -73,8 +66,8 @@ def beside(verdict: Verdict, shadow: Verdict) -> ShadowVerdict:
         reasons=shadow.reasons,
         held_by=shadow.held_by,
         lasted_seconds=shadow.lasted_seconds,
+        would=_would(verdict, shadow),
     )
-    return replace(found, would=_would(verdict, found))
 
 
 def shadow_document(shadow: ShadowVerdict) -> dict[str, Any]:
@@ -90,7 +83,7 @@ def shadow_document(shadow: ShadowVerdict) -> dict[str, Any]:
     }
 
 
-def _would(verdict: Verdict, shadow: ShadowVerdict) -> str:
+def _would(verdict: Verdict, shadow: Verdict) -> str:
     """Return what the shadow would have done otherwise, the most important difference only."""
     name = verdict.server.partition("/")[2]
     if shadow.in_service != verdict.in_service:
@@ -104,7 +97,10 @@ def _would(verdict: Verdict, shadow: ShadowVerdict) -> str:
     return printable(f"would have {done}{_why(shadow)}")
 
 
-def _why(shadow: ShadowVerdict) -> str:
+def _why(shadow: Verdict) -> str:
+    """Return the codes of the reasons that remove the server, or of all, and what holds it."""
+    removing = [each.code for each in shadow.reasons if each.removes]
+    codes = removing or [each.code for each in shadow.reasons]
     held = f"held by {shadow.held_by}" if shadow.held_by else ""
-    why = "; ".join(filter(None, (listed(shadow.codes, MOST_CODES), held)))
+    why = "; ".join(filter(None, (listed(codes, MOST_CODES), held)))
     return f" ({why})" if why else ""

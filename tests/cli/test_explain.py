@@ -8,6 +8,7 @@ from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.explanation_lines import (
     _by_hand_lines,
     _remedy_lines,
+    _shadow_lines,
     _share_lines,
     verdict_lines,
 )
@@ -48,6 +49,29 @@ def test_the_service_state_has_the_same_text_as_in_other_commands(
     }
 
     assert verdict_lines(verdict) == [f"VERDICT  c/a {side}, weight 7"]
+
+
+def test_what_a_shadow_would_have_done_is_a_section_of_its_own() -> None:
+    shadow = {
+        "would": "would have removed ldap2 (search.slow)",
+        "in_service": False,
+        "state": "CRITICAL",
+        "weight": 0,
+        "held_by": "",
+        "judged": [{"state": "CRITICAL", "check": "search", "code": "slow", "summary": "1 s"}],
+        "settings": ["checks.search.seconds.critical 0.5 instead of 2"],
+    }
+
+    assert _shadow_lines(shadow) == [
+        "",
+        "SHADOW (it decides nothing)",
+        "  would have removed ldap2 (search.slow)",
+        "  out of service, CRITICAL, weight 0",
+        "  CRITICAL  search.slow: 1 s",
+        "  has checks.search.seconds.critical 0.5 instead of 2",
+    ]
+    assert _shadow_lines(shadow | {"would": ""})[2] == "  would have decided the same"
+    assert _shadow_lines(None) == []
 
 
 def test_operations_of_a_workload_are_shown_as_commands() -> None:

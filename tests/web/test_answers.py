@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from ldaphealth.guard.memory import Override
+from ldaphealth.publishers.shadow_publication import ShadowPublication, beside
 from ldaphealth.web.source import MOST_TO_HINT
 from tests.web.listening import NASTY, NOW, Listening, cluster, verdict
 
@@ -169,6 +170,8 @@ def test_the_status_keeps_to_its_schema(web: Listening) -> None:
         verdict("c/a"), verdict("c/b", "bind.timeout"), verdict("c/z", "x.y", draining=True)
     )
     web.overrides = {"c/z": Override("drain", NOW + 60, NASTY)}
+    shadow = beside(verdict("c/a"), verdict("c/a", "search.slow"))
+    web.live_state.publish_shadow(ShadowPublication(cluster="c", verdicts={"c/a": shadow}))
     document = json.loads(web.get("/api/v1/status").body)
     schema = json.loads(SCHEMA.read_text())
     snapshot = json.loads(SCHEMA.with_name("snapshot.schema.json").read_text())
@@ -181,6 +184,10 @@ def test_the_status_keeps_to_its_schema(web: Listening) -> None:
     assert [each["server"] for each in document["verdicts"]] == ["c/a", "c/b", "c/z"]
     assert document["without_verdict"] == [{"server": "d/x", "why": "not probed yet"}]
     assert document["overrides"]["c/z"]["left_seconds"] == 60
+    assert {server: each["would"] for server, each in document["shadow"].items()} == {
+        "c/a": "would have removed a (search.slow)"
+    }
+    assert web.get("/health/c/a").status == 200
     assert document["valid_seconds"] == {"c/a": 10, "c/b": 10, "c/z": 10}
     assert document["listens"] == {
         "http": f"http://127.0.0.1:{web.port}",
