@@ -98,7 +98,7 @@ class Shadows:
             changes = shadow.decide(decided)
         except Exception:  # a defect of a shadow is none of the publishing of verdicts
             log.exception("the shadow of cluster %s failed", decided.cluster)
-            return
+            shadow.verdicts, changes = {}, []  # what it decided before is no longer current
         for change in changes:
             _log_change(change)
         self._publish(

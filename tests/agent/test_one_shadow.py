@@ -197,6 +197,7 @@ def test_a_defect_of_a_shadow_disturbs_nothing(caplog: pytest.LogCaptureFixture)
 
     assert pool.verdicts["c/s1"].in_service
     assert "the shadow of cluster c failed" in caplog.text
+    assert of.received.publications[-1].verdicts == {}
 
 
 def test_only_the_history_and_the_live_state_receive_what_a_shadow_decides() -> None:
