@@ -48,7 +48,7 @@ class Shadow:
         self.waiting: list[PoolEvent] = []
 
     def decide(self, decided: Publication) -> list[ShadowChange]:
-        """Judge the events since the last decision. Return the changes of service."""
+        """Judge the events since the last decision, and return the changes."""
         waiting, self.waiting = self.waiting, []
         for event in waiting:
             self.pool = apply_event(self.pool, event)
@@ -56,9 +56,7 @@ class Shadow:
                 self.pool.uncount_repeated(event.server, event.seen)
         for forget in (self.pool.take_baselines, self.pool.take_surveyed, self.pool.take_returned):
             forget()  # they are of the cluster's own pool
-        # A shadow begins on the side of the verdicts.
-        before = {server: each.in_service for server, each in decided.verdicts.items()}
-        before |= {server: each.in_service for server, each in self.verdicts.items()}
+        before = {server: _sides(each) for server, each in self.verdicts.items()}
         self.verdicts = {
             server: beside(verdict, self.pool.verdicts[server])
             for server, verdict in decided.verdicts.items()
@@ -67,8 +65,16 @@ class Shadow:
         return [
             ShadowChange(after)
             for server, after in self.verdicts.items()
-            if before[server] is not after.in_service
+            if _sides(after) != before.get(server, (decided.verdicts[server].in_service, True))
         ]
+
+
+def _sides(shadow: ShadowVerdict) -> tuple[bool, bool]:
+    """Return whether the server would be in service, and whether the verdict is the same.
+
+    A shadow begins on the side of the verdicts.
+    """
+    return shadow.in_service, shadow.agrees
 
 
 class Shadows:
@@ -187,6 +193,7 @@ def _log_change(change: ShadowChange) -> None:
         extra={
             "server": after.server,
             "would_be_in_service": after.in_service,
+            "agrees_with_verdict": after.agrees,
             "would_be_held_by": after.held_by,
             "reasons": ",".join(each.code for each in after.reasons),
         },

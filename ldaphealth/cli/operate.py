@@ -196,7 +196,7 @@ def _change_line(change: Mapping[str, Any]) -> str:
     elif shadow := change.get("shadow"):
         kind, subject = "shadow", shadow["server"]
         side = "in service" if shadow["in_service"] else "out of service"
-        text = shadow["would"] or f"would be {side}, as the verdict is"
+        text = f"would be {side}, as it is" if shadow["agrees"] else shadow["would"]
     else:
         verdict = change["verdict"]
         kind, subject = service_text(verdict).partition(" ")[0], verdict["server"]

@@ -99,13 +99,8 @@ class LiveState:
         servers = self._clusters.get(decided.cluster)
         if servers is None:
             return
-        changed = [each.after.server for each in decided.changes]
         now = {
-            server: replace(
-                known,
-                shadow=decided.verdicts.get(server),
-                shadow_changes=known.shadow_changes + changed.count(server),
-            )
+            server: _with_shadow(known, decided.verdicts.get(server))
             for server, known in servers.items()
         }
         self._clusters = {**self._clusters, decided.cluster: now}
@@ -113,6 +108,13 @@ class LiveState:
 
     def close(self) -> None:
         """Keep everything: a verdict is valid until it expires."""
+
+
+def _with_shadow(known: LiveServer, shadow: ShadowVerdict | None) -> LiveServer:
+    """Return the live state with what a shadow decided, which begins on the side of the verdict."""
+    before = (known.shadow or known.verdict).in_service
+    is_change = shadow is not None and shadow.in_service is not before
+    return replace(known, shadow=shadow, shadow_changes=known.shadow_changes + is_change)
 
 
 def _updated(

@@ -22,7 +22,8 @@ MOST_CODES = 3
 class ShadowVerdict(Struct, frozen=True, kw_only=True):
     """What a shadow would have decided on one server; the fields are those of `model.Verdict`.
 
-    `would` is a phrase on how it differs from the verdict at that time, "" if it does not.
+    `agrees`: the server is in service, or out of it, by the verdict at that time as well. `would`
+    is a phrase on how both differ, also in weight or state, "" if they do not.
     """
 
     server: str
@@ -32,11 +33,12 @@ class ShadowVerdict(Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     held_by: str = ""
     lasted_seconds: float = 0.0
+    agrees: bool = True
     would: str = ""
 
 
 class ShadowChange(Struct, frozen=True):
-    """A shadow would have taken a server out of service, or put it in."""
+    """A shadow would have changed the service of a server, or began or ceased to agree on it."""
 
     after: ShadowVerdict
 
@@ -66,6 +68,7 @@ def beside(verdict: Verdict, shadow: Verdict) -> ShadowVerdict:
         reasons=shadow.reasons,
         held_by=shadow.held_by,
         lasted_seconds=shadow.lasted_seconds,
+        agrees=shadow.in_service is verdict.in_service,
         would=_would(verdict, shadow),
     )
 
@@ -74,6 +77,7 @@ def shadow_document(shadow: ShadowVerdict) -> dict[str, Any]:
     """Return what a shadow decided on a server, for JSON."""
     return {
         "would": shadow.would,
+        "agrees": shadow.agrees,
         "in_service": shadow.in_service,
         "state": shadow.state.name,
         "weight": shadow.weight,

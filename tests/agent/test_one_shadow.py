@@ -98,7 +98,9 @@ def test_a_shadow_would_have_kept_a_server_in_service() -> None:
 
     assert not pool.verdicts["c/s1"].in_service
     assert last(of).would == "would have kept s1 in service"
-    assert changes(of) == []  # of its own service nothing changed
+    assert changes(of) == ["would have kept s1 in service"]
+    rounds(pool, 100.0, *[0.01] * 8)
+    assert (last(of).agrees, len(changes(of))) == (True, 2)
 
 
 def test_a_shadow_that_only_calls_a_server_otherwise() -> None:

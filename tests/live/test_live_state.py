@@ -73,6 +73,7 @@ def test_what_a_shadow_decided_is_beside_the_verdict_and_counted(live_state: Liv
         cluster="c", verdicts={"c/a": shadow}, changes=[ShadowChange(shadow)]
     )
     live_state.publish_shadow(judged)
+    live_state.publish_shadow(judged)
     live_state.publish(decided(verdict("c/a"), due={"c/a": 30.0}))
     live_state.publish_shadow(ShadowPublication(cluster="gone", verdicts={"gone/a": shadow}))
     known = live_state.view.clusters["c"]["c/a"]
