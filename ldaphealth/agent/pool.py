@@ -26,14 +26,22 @@ from ldaphealth.agent.pool_events import (
     RoundAdded,
     SurveyAdded,
 )
-from ldaphealth.agent.turns import Turns
+from ldaphealth.agent.turns import Turns, only_repeats
 from ldaphealth.check import NewBaseline, ObservationsByServer
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
 from ldaphealth.judging.judge import judge_server, new_baseline
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.judging.summaries import summaries
-from ldaphealth.model import AnyObservation, Basis, FailureKind, Finding, Server, State, Verdict
+from ldaphealth.model import (
+    AnyObservation,
+    Basis,
+    FailureKind,
+    Finding,
+    Server,
+    State,
+    Verdict,
+)
 from ldaphealth.publishers.publication import BaselineChange, VerdictChange, differs
 from ldaphealth.rounds.round import FailedCheck, failed_checks
 from ldaphealth.settings import Cluster, ConfiguredCheck
@@ -142,16 +150,8 @@ class Pool:
         self._notify(RoundAdded(server, seen, period))
 
     def uncount_repeated(self, server: str, seen: Sequence[AnyObservation]) -> None:
-        """Do not count the latest round if a check that did not run in it has failed before.
-
-        Such a check is due in each round (turns.py), unless another pool decides what is probed:
-        then its old observation stands, and must not count as more evidence.
-        """
-        ran = {each.check for each in seen}
-        stands = {
-            each.check for each in self._findings.get(server, ()) if each.state is not State.OK
-        }
-        if any(each.every > 1 and each.name in stands - ran for each in self.cluster.round_checks):
+        """Do not count the latest round if it only repeats what was found against the server."""
+        if only_repeats(self.cluster, self._findings.get(server, ()), seen):
             self._rounds.pop(server, None)
 
     def _accept_baselines(

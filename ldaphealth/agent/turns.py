@@ -7,12 +7,19 @@ result may change the verdict.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable, Mapping
 from zlib import crc32
 
 from ldaphealth.guard import ServerMemory, is_in_doubt
-from ldaphealth.model import Server
+from ldaphealth.model import AnyObservation, CheckEffect, Finding, Server, State
 from ldaphealth.settings import Cluster, ConfiguredCheck
+
+# The states that count against a server, by the effect of the check.
+COUNTED: Mapping[CheckEffect, Collection[State]] = {
+    CheckEffect.OUT: {State.CRITICAL},
+    CheckEffect.WEIGHT: {State.WARNING, State.CRITICAL},
+    CheckEffect.WATCH: (),
+}
 
 
 class Turns:
@@ -51,6 +58,25 @@ class Turns:
     def forget(self) -> None:
         """Make all checks due in the next round: their settings are new."""
         self._good.clear()
+
+
+def only_repeats(
+    cluster: Cluster, findings: Iterable[Finding], seen: Iterable[AnyObservation]
+) -> bool:
+    """Return whether an old observation of a check that did not run counts against the server.
+
+    Then the check would have been due, unless the findings are of a pool that does not decide what
+    is probed.
+    """
+    ran = {each.check for each in seen}
+    effects = {
+        each.name: each.effect
+        for each in cluster.round_checks
+        if each.every > 1 and each.name not in ran
+    }
+    return bool(effects) and any(
+        each.state in COUNTED[effects.get(each.check, CheckEffect.WATCH)] for each in findings
+    )
 
 
 def _has_turn(configured: ConfiguredCheck, server: Server, number: int) -> bool:
