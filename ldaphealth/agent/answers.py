@@ -17,10 +17,10 @@ import msgspec
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.roles import role_of
-from ldaphealth.agent.shadows import Shadow, Shadows
+from ldaphealth.agent.shadow_explanation import shadow_explanation
+from ldaphealth.agent.shadows import Shadows
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
-from ldaphealth.config.shadow_differences import differences
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.control.requests import (
     BaselineRequest,
@@ -36,7 +36,6 @@ from ldaphealth.guard import Override, ServerMemory, holding
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
-from ldaphealth.publishers.shadow_publication import shadow_document
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
@@ -92,7 +91,9 @@ class Answers:
 
     def explain(self, request: ExplainRequest) -> dict[str, Any]:
         """Return the latest observations of one server, the findings, the memory, the verdict."""
-        return self._in_agent(lambda: self._explain(request.server))
+        return self._in_agent(
+            lambda: self._explain(request.server) | {"shadow": self._shadow(request.server)}
+        )
 
     def history(self, request: HistoryRequest) -> dict[str, Any]:
         """Return the latest changes, newest first."""
@@ -207,9 +208,13 @@ class Answers:
             "judged": [_judged_document(finding) for finding in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
             "held": _held_document(pool, verdict, past),
-            "shadow": _shadow_document(self._shadows.of(pool.cluster.name), verdict),
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
         }
+
+    def _shadow(self, name: str) -> dict[str, Any] | None:
+        pool, server = self._find(name)
+        shadow = self._shadows.of(pool.cluster.name)
+        return None if shadow is None else shadow_explanation(shadow, pool.verdicts[server.id])
 
     def _override(
         self,
@@ -294,20 +299,6 @@ def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str
         "why": held.why,
         "until": held.until,
         "override_in_force": override_document(note) if note else None,
-    }
-
-
-def _shadow_document(shadow: Shadow | None, verdict: Verdict) -> dict[str, Any] | None:
-    """Return what the shadow decided, its settings that differ, and the findings that differ."""
-    known = None if shadow is None else shadow.verdicts.get(verdict.server)
-    if shadow is None or known is None:
-        return None
-    judged = shadow.pool.verdicts[verdict.server].findings
-    usual = {(each.reason, each.state) for each in verdict.findings}
-    other = [each for each in judged if (each.reason, each.state) not in usual]
-    return shadow_document(known) | {
-        "settings": [str(each) for each in differences(shadow.cluster)],
-        "judged": [finding_document(each) for each in other],
     }
 
 
