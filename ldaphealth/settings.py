@@ -299,6 +299,27 @@ class HaproxySettings(Struct, frozen=True, kw_only=True):
     )
 
 
+class JournalSettings(Struct, frozen=True, kw_only=True):
+    """What the agent keeps of all that it saw, for `ldaphealth replay` (docs/replay.md)."""
+
+    days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description="for how many days on which the agent ran it is kept; 0: nothing is",
+        ),
+    ] = 14
+    megabytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=65536,
+            description="its largest size on disk; then the oldest part of it goes",
+        ),
+    ] = 256
+
+
 class AgentSettings(Struct, frozen=True, kw_only=True):
     """How `ldaphealth agent` runs on this host."""
 
@@ -342,6 +363,10 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
             description="the largest size of the history on disk; then the oldest part of it goes",
         ),
     ] = 256
+    journal: Annotated[
+        JournalSettings,
+        Meta(description="all that the agent saw, kept on disk to compute verdicts again"),
+    ] = JournalSettings()
     log_format: Annotated[
         Literal["logfmt", "json"], Meta(description="the format of the log lines")
     ] = "logfmt"

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.roles import role_of
 from ldaphealth.agent.status import health_of, overrides_of
@@ -62,12 +63,13 @@ class Answers:
         save: Callable[[], None],
         version: str,
         *,
+        journal: Journal | None = None,
         listens: Mapping[str, str] = {},
         save_observations: Callable[[], None] = lambda: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
-        self._save_observations = save_observations
+        self._save_observations, self._journal = save_observations, journal
         self._timeout_seconds = timeout_seconds
         self._listens = listens  # a reload changes none
 
@@ -163,7 +165,7 @@ class Answers:
     def _status(self) -> dict[str, Any]:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
-        health = health_of(agent, self._history, self._version)
+        health = health_of(agent, self._history, self._version, self._journal)
         valid_seconds = agent.valid_seconds()
         valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
         floors = broken_floors(agent.settings.clusters.values(), valid)

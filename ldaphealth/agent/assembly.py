@@ -25,6 +25,7 @@ from ldaphealth.agent.directories import (
     own_tree,
 )
 from ldaphealth.agent.free_memory import use_one_arena
+from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
@@ -39,6 +40,7 @@ from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import history_path
+from ldaphealth.store.journal_files import journal_directory
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.override_files import override_directory
 from ldaphealth.store.state_file import state_path
@@ -55,14 +57,16 @@ class StartError(Exception):
 class Daemon(Struct, kw_only=True):
     """The parts of the daemon that signal handlers and requests use.
 
-    `reload_web` reads the files of the web server again, `listens` has its addresses by service.
-    Without a web server the one does nothing, and the other is empty.
+    `journal` is None if the settings keep none. `reload_web` reads the files of the web server
+    again, `listens` has its addresses by service. Without a web server the one does nothing, and
+    the other is empty.
     """
 
     agent: Agent
     history: HistoryDatabase
     live_state: LiveState
     version: str
+    journal: Journal | None
     reload_web: Callable[[], None] = lambda: None
     listens: Mapping[str, str] = {}
 
@@ -78,6 +82,8 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
         make_track_directories(settings)
         daemon = _assembled(settings)
         del settings  # the agent has it; its passwords must not outlive a reload here
+        if daemon.journal is not None:
+            stack.callback(daemon.journal.close)
         _handle_signals(daemon, file)
         _open_web_server(daemon, stack)
         _open_control_socket(daemon, runtime, stack)
@@ -157,9 +163,23 @@ def _assembled(settings: Settings) -> Daemon:
     )
     agent.config_read_epoch_seconds = epoch_seconds()
     restore_observations(agent, kept_path(options.state_directory))
+    program = version("ldaphealth")
     return Daemon(
-        agent=agent, history=history, live_state=live_state, version=version("ldaphealth")
+        agent=agent,
+        history=history,
+        live_state=live_state,
+        version=program,
+        journal=_journal(agent, options, program),
     )
+
+
+def _journal(agent: Agent, options: AgentSettings, program: str) -> Journal | None:
+    """Return the journal, which has the state that the agent begins with; None if none is kept."""
+    if not options.journal.days:
+        return None
+    journal = Journal(journal_directory(options.state_directory), options.journal, program)
+    agent.follow(journal.follow)
+    return journal
 
 
 def _publishers(
@@ -238,6 +258,7 @@ def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitS
         daemon.history,
         saver.save_important,
         daemon.version,
+        journal=daemon.journal,
         listens=daemon.listens,
         save_observations=saver.save_beside,
     )
@@ -276,7 +297,7 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
     source = Source(
         live_state=daemon.live_state,
         settings=lambda: agent.settings,
-        health=lambda: health_of(agent, daemon.history, daemon.version),
+        health=lambda: health_of(agent, daemon.history, daemon.version, daemon.journal),
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
         probe=agent.probe,

@@ -202,6 +202,8 @@ def counted_errors(health: AgentHealth) -> Sequence[str]:
             health.history_lost,
             "Changes of verdict that were not written to the history on disk: {}",
         ),
+        (health.journal_errors, "Writes to the journal that failed: {}"),
+        (health.journal_lost, "Rounds and decisions that are not in the journal: {}"),
     )
     return [sentence.format(count) for count, sentence in counted if count]
 
