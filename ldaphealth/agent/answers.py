@@ -12,15 +12,13 @@ from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
 
-import msgspec
-
 from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.explanation_document import Now, explanation_document
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.roles import role_of
 from ldaphealth.agent.status import health_of, overrides_of
-from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
-from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.control.requests import (
     BaselineRequest,
     ControlRequest,
@@ -31,13 +29,11 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
-from ldaphealth.guard import Override, ServerMemory, holding
+from ldaphealth.guard import Override
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
-from ldaphealth.reason_codes import remedy_of
-from ldaphealth.settings import Settle
-from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
+from ldaphealth.model import Server
+from ldaphealth.sinks.json_document import override_document
 from ldaphealth.store.history import HistoryDatabase, baseline_document
 from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.text.override_words import override_words
@@ -182,26 +178,11 @@ class Answers:
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)
-        verdict = pool.verdicts.get(server.id)
-        past = pool.memory.servers.get(server.id)
-        if verdict is None or past is None:
+        now = Now(boot=boot_seconds(), monotonic=monotonic(), epoch=epoch_seconds())
+        document = explanation_document(pool, server, now)
+        if document is None:
             raise RequestRefused(f"{name} was not probed yet")
-        guarded = _guarded(past, pool.cluster.settle, verdict.held_by, boot_seconds())
-        return {
-            "server": server.id,
-            "uri": server.uri,
-            "seen": [
-                _observation_document(each, monotonic())
-                for each in (
-                    *pool.latest.get(server.id, ()),
-                    *pool.surveyed.get(server.id, {}).values(),
-                )
-            ],
-            "judged": [_judged_document(finding) for finding in verdict.findings],
-            "guarded": msgspec.to_builtins(guarded),
-            "held": _held_document(pool, verdict, past),
-            "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
-        }
+        return document
 
     def _override(
         self,
@@ -249,56 +230,6 @@ class Answers:
         if name not in known:
             raise RequestRefused(f"the agent has no server {name!r}{suggestion(name, known)}")
         return known[name]
-
-
-def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds) -> GuardedDocument:
-    return GuardedDocument(
-        in_service=past.in_service,
-        since_seconds=now - past.since,
-        good_rounds=past.good,
-        bad_rounds=past.bad,
-        went_out_lately=len(past.fell),
-        weight_share=past.share,
-        leaning_rounds=past.leaning,
-        leaning_to_share=past.leaning_to if past.leaning else past.share,
-        failing_checks=past.failing,
-        silent_seconds=0.0 if past.silent_since is None else now - past.silent_since,
-        settle=settle,
-        held_by=held_by,
-    )
-
-
-def _judged_document(finding: Finding) -> dict[str, object]:
-    """Return a finding with what to do about it, which is empty if it is OK."""
-    remedy = "" if finding.state is State.OK else remedy_of(finding.code)
-    return finding_document(finding) | {"remedy": remedy}
-
-
-def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str, Any] | None:
-    """Return the rule that holds the server, why, until when, and the override if it is that."""
-    override = pool.memory.overrides.get(verdict.server)
-    held = holding(verdict, past, override, pool.cluster, boot_seconds())
-    if held is None:
-        return None
-    note = verdict.override
-    return {
-        "rule": held.rule,
-        "why": held.why,
-        "until": held.until,
-        "override_in_force": override_document(note) if note else None,
-    }
-
-
-def _observation_document(observation: AnyObservation, now: MonotonicSeconds) -> dict[str, Any]:
-    failure = observation.failure
-    return {
-        "check": observation.check,
-        "age_seconds": max(0.0, now - observation.ended_at),
-        "duration_seconds": observation.duration_seconds,
-        "timings": dict(observation.timings),
-        "facts": msgspec.to_builtins(observation.facts, enc_hook=str) if observation.facts else {},
-        "failure": msgspec.to_builtins(failure) if failure else None,
-    }
 
 
 TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {

@@ -84,10 +84,10 @@ class Replayed(Struct, kw_only=True):
 
 def within(found: Sequence[Segment], period: Period) -> list[Segment]:
     """Return the segments that may have something of a period: by when each one began."""
-    ends = [each.began for each in found[1:]] + [inf]
+    ends = [*(each.began for each in found[1:]), inf]
     return [
         each
-        for each, end in zip(found, ends, strict=True)
+        for each, end in zip(found, ends, strict=False)
         if each.began <= period.until and end >= period.since
     ]
 

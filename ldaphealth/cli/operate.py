@@ -130,32 +130,54 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
     """Show why a server is in or out of service.
 
     It prints the verdict, the findings and what to do about them, which rule holds the server and
-    until when, and the newest observations with their age. With --at it prints the verdict, the
-    override and what to do.
+    until when, and the newest observations with their age. With --at it prints what it would have
+    printed then, as far as the journal reaches (`ldaphealth replay --help`), and the changes of the
+    verdict before and after that.
 
     \b
     Examples:
       ldaphealth explain example/ldap2
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
+    from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 
+    document: Mapping[str, Any]
     if at is None:
         document = query_agent(socket, ExplainRequest(server))
         lines = explanation_lines(document)
     else:
-        changes = past_changes(socket, HistoryRequest(server, 1, _epoch(at)))
-        if "/" not in server or not changes:  # a cluster has a history, but no verdict
-            hint = f"`ldaphealth history {server}` lists its verdicts"
-            raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
-        document = changes[0]
-        lines = past_lines(document)
+        document, lines = _past_explanation(server, at, socket)
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     elif sys.stdout.isatty():
         click.echo("\n".join(wrapped(lines, shutil.get_terminal_size((100, 24)).columns)))
     else:
         click.echo("\n".join(lines))
+
+
+def _past_explanation(server: str, at: str, socket: Path) -> tuple[Mapping[str, Any], list[str]]:
+    """Return what `explain --at` shows, for JSON and for people."""
+    from ldaphealth.cli.past_explanation import changes_around, seen_at
+    from ldaphealth.control.explanation_lines import explanation_lines, past_lines
+
+    around = changes_around(socket, server, _epoch(at))
+    if "/" not in server or around.at is None:  # a cluster has a history, but no verdict
+        hint = f"`ldaphealth history {server}` lists its verdicts"
+        raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
+    seen = seen_at(socket, server, _epoch(at))
+    changes = [each for each in (around.before, around.at, around.after) if each is not None]
+    if isinstance(seen, str):
+        click.echo(f"ldaphealth: what was seen then is not known: {seen}", err=True)
+        lines = past_lines(around.at)
+    else:
+        lines = [f"at {moment(_epoch(at))}, as the agent saw it", *explanation_lines(seen)]
+    document = {
+        **around.at,
+        "before": around.before,
+        "after": around.after,
+        "then": None if isinstance(seen, str) else seen,
+    }
+    return document, [*lines, "", "CHANGES", *(f"  {_change_line(each)}" for each in changes)]
 
 
 @click.command("history")

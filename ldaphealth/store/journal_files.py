@@ -60,8 +60,12 @@ def journal_directory(state_directory: Path) -> Path:
 
 
 def segments(directory: Path) -> list[Segment]:
-    """Return the segments of one cluster, oldest first; none without the directory."""
-    found = [each for path in directory.glob(f"*{END}") if (each := _segment(path)) is not None]
+    """Return the segments of one cluster, oldest first; none without the directory; OSError."""
+    try:
+        paths = [*directory.iterdir()]  # glob would hide that it cannot be read
+    except FileNotFoundError:
+        return []
+    found = [each for path in paths if (each := _segment(path)) is not None]
     return sorted(found, key=lambda each: each.began)
 
 
