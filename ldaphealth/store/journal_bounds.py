@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 
 from ldaphealth.clocks import EpochSeconds
@@ -21,16 +22,19 @@ def all_segments(directory: Path) -> dict[str, list[Segment]]:
     return {name: of for name, of in found.items() if of}
 
 
-def too_old(of_cluster: Sequence[Segment], keep_days: int) -> Iterator[Segment]:
+def too_old(found: Iterable[Segment], keep_days: int) -> Iterator[Segment]:
     """Yield the segments after which the agent ran for so many days, whatever the time of day is.
 
-    So a time of day that is wrong for a moment deletes nothing.
+    So a time of day that is wrong for a moment deletes nothing, and what several clusters have of
+    the same time counts once.
     """
-    later = 0.0
-    for each in reversed(of_cluster):
+    later, next_began = 0.0, inf
+    for each in sorted(found, key=lambda each: each.began, reverse=True):
         if later >= keep_days * DAY_SECONDS:
             yield each
-        later += min(each.seconds, LONGEST_SECONDS)
+        ended = each.began + min(each.seconds, LONGEST_SECONDS)
+        later += max(0.0, min(ended, next_began) - each.began)
+        next_began = each.began
 
 
 def beyond(found: Sequence[Segment], max_bytes: int, open_now: Collection[Path]) -> list[Segment]:
@@ -53,10 +57,9 @@ def delete_excess(
 
     Return what `max_bytes` deleted, and when the oldest segment begins that is left, 0 without one.
     """
-    found = all_segments(directory)
-    old = [each for of in found.values() for each in too_old(of, keep_days)]
-    gone = {each.path for each in old} - {*open_now}
-    left = [each for of in found.values() for each in of if each.path not in gone]
+    found = [each for of in all_segments(directory).values() for each in of]
+    gone = {each.path for each in too_old(found, keep_days)} - {*open_now}
+    left = [each for each in found if each.path not in gone]
     excess = beyond(left, max_bytes, open_now)
     for path in gone | {each.path for each in excess}:
         path.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +125,35 @@ def test_a_directory_that_cannot_be_made_disturbs_no_round(
     assert running.site.pool.verdicts
     running.journal.close()
     assert running.journal.lost
+
+
+FULL = """
+import resource, sys, time
+from pathlib import Path
+from tests.agent.test_journal import Beside
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # as a full disk: a part is written
+running = Beside(Path(sys.argv[1]))
+for _ in range(20):
+    running.run(120.0)
+    while not running.journal._waiting.empty():
+        time.sleep(0.001)
+running.journal.close()
+result = running.replayed()
+print(running.journal.errors, running.journal.lost, result.decisions, result.different)
+"""
+
+
+def test_a_full_disk_is_counted_and_what_is_there_can_be_replayed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    errors, lost, decisions, different = map(int, done.stdout.split())
+    assert errors
+    assert lost
+    assert decisions > 100
+    assert not different
+    assert "cannot write the journal" in done.stderr
 
 
 def test_a_full_queue_loses_events_and_the_next_segment_is_whole(

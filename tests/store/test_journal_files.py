@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ldaphealth.store import journal_files
 from ldaphealth.store.journal_bounds import DAY_SECONDS, all_segments, delete_excess, too_old
@@ -160,5 +161,7 @@ def test_days_count_while_the_agent_runs_whatever_the_time_of_day_is(tmp_path: P
     far = Segment(tmp_path / "far", NOW + 10 * 365 * DAY_SECONDS, 1, hour)
     assert [*too_old(found, 2)] == [found[0]]
     assert [*too_old([*found[1:], far], 2)] == [found[1]]
+    twice = [replace(each, path=tmp_path / f"b{each.path.name}") for each in found]
+    assert {each.began for each in too_old([*found, *twice], 2)} <= {NOW, NOW + hour}
     wrong = Segment(tmp_path / "wrong", NOW, 1, 365 * DAY_SECONDS)  # the clock was set in it
     assert [*too_old([wrong, *found[:40]], 2)] == []
