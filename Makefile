@@ -91,7 +91,7 @@ history-year: venv  ## 400 days of 100 servers in a history: its size, its memor
 	$(BIN)/pytest -s --history-servers 100 tests/store/test_history_year.py
 
 kills: venv packages  ## Kill an agent (SIGKILL) at 300 random moments, and check what it kept (20 minutes)
-	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py
+	$(BIN)/pytest -s --kills 300 tests/slapd/test_kills.py tests/store/test_history_kills.py tests/agent/test_journal_kills.py
 
 fuzz: venv  ## Try random input on all that reads what others wrote (MINUTES=30, for each of two kinds)
 	$(BIN)/pytest -s -n 2 --fuzz-minutes $(MINUTES) tests/fuzz

@@ -23,14 +23,25 @@ def boot_seconds() -> BootSeconds:
     """Return the seconds since the boot, as in /proc/uptime; this clock never steps.
 
     It is the same for all processes of the host, and includes the time that the host is suspended
-    (clock_gettime(2), CLOCK_BOOTTIME).
+    (clock_gettime(2), CLOCK_BOOTTIME). It is in whole microseconds.
     """
-    return clock_gettime(CLOCK_BOOTTIME) + _container_shift()
+    return whole_microseconds(clock_gettime(CLOCK_BOOTTIME) + _container_shift())
 
 
 def epoch_seconds() -> EpochSeconds:
-    """Return the time of day of this host, in seconds since 1970; this clock may step."""
-    return time()
+    """Return the time of day of this host, in seconds since 1970; this clock may step.
+
+    It is in whole microseconds.
+    """
+    return whole_microseconds(time())
+
+
+def whole_microseconds(seconds: float) -> float:
+    """Return the nearest moment or duration in whole microseconds.
+
+    What is judged is measured so, because the journal keeps it in a few bytes, and exactly.
+    """
+    return round(seconds * 1e6) / 1e6
 
 
 @cache

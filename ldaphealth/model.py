@@ -320,11 +320,12 @@ AnyObservation = Observation[Any]  # an observation of any check
 class Metric(Struct, frozen=True):
     """A number of a finding; its name ends with its unit. `warning` and `critical` are ranges.
 
-    `label` distinguishes metrics of the same name, such as by the server ID in replication.
+    `label` distinguishes metrics of the same name, such as by the server ID in replication. A count
+    stays an integer when it is read from a file.
     """
 
     name: str
-    value: float
+    value: int | float
     warning: str = ""
     critical: str = ""
     label: str = ""

@@ -339,6 +339,27 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
                 yield shorter, f"must not be more than {longer}"
 
 
+class JournalSettings(Struct, frozen=True, kw_only=True):
+    """What the agent keeps of all that it saw, for `ldaphealth replay` (docs/replay.md)."""
+
+    days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=3650,
+            description="for how many days on which the agent ran it is kept; 0: nothing is",
+        ),
+    ] = 14
+    megabytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=65536,
+            description="its largest size on disk; then the oldest part of it goes",
+        ),
+    ] = 256
+
+
 class AgentSettings(Struct, frozen=True, kw_only=True):
     """How `ldaphealth agent` runs on this host."""
 
@@ -369,6 +390,10 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
     history: Annotated[
         HistorySettings, Meta(description="what is kept on disk of the past, and for how long")
     ] = HistorySettings()
+    journal: Annotated[
+        JournalSettings,
+        Meta(description="all that the agent saw, kept on disk to compute verdicts again"),
+    ] = JournalSettings()
     log_format: Annotated[
         Literal["logfmt", "json"], Meta(description="the format of the log lines")
     ] = "logfmt"

@@ -26,7 +26,13 @@ from ldaphealth.agent.pool_events import Follower
 from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
-from ldaphealth.clocks import BootSeconds, EpochSeconds, MonotonicSeconds, boot_seconds
+from ldaphealth.clocks import (
+    BootSeconds,
+    EpochSeconds,
+    MonotonicSeconds,
+    boot_seconds,
+    whole_microseconds,
+)
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.session import open_session
@@ -325,7 +331,9 @@ class Agent:
         ended, monotonic_ended = self._clock(), monotonic()
 
         def on_boot_clock(at: MonotonicSeconds | None) -> BootSeconds | None:
-            return None if at is None else max(began, ended - (monotonic_ended - at))
+            if at is None:
+                return None
+            return max(began, whole_microseconds(ended - (monotonic_ended - at)))
 
         return RoundPeriod(
             began=began,

@@ -12,16 +12,15 @@ from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
 
-import msgspec
-
 from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.explanation_document import Now, explanation_document
+from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.roles import role_of
 from ldaphealth.agent.shadow_explanation import shadow_explanation
 from ldaphealth.agent.shadows import Shadows
 from ldaphealth.agent.status import health_of, overrides_of
-from ldaphealth.clocks import BootSeconds, MonotonicSeconds, boot_seconds, epoch_seconds
-from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.control.requests import (
     BaselineRequest,
     ControlRequest,
@@ -32,13 +31,11 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
-from ldaphealth.guard import Override, ServerMemory, holding
+from ldaphealth.guard import Override
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
-from ldaphealth.reason_codes import remedy_of
-from ldaphealth.settings import Settle
-from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
+from ldaphealth.model import Server
+from ldaphealth.sinks.json_document import override_document
 from ldaphealth.store.change_document import baseline_document
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import HistoryError
@@ -65,13 +62,14 @@ class Answers:
         save: Callable[[], None],
         version: str,
         *,
+        journal: Journal | None = None,
         listens: Mapping[str, str] = {},
         shadows: Shadows | None = None,
         save_observations: Callable[[], None] = lambda: None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
-        self._save_observations = save_observations
+        self._save_observations, self._journal = save_observations, journal
         self._timeout_seconds = timeout_seconds
         self._shadows = shadows or Shadows()
         self._listens = listens  # a reload changes none
@@ -170,7 +168,7 @@ class Answers:
     def _status(self) -> dict[str, Any]:
         agent = self._agent
         verdicts = [each for pool in agent.pools.values() for each in pool.verdicts.values()]
-        health = health_of(agent, self._history, self._version)
+        health = health_of(agent, self._history, self._version, self._journal)
         valid_seconds = agent.valid_seconds()
         valid = {each.server: each for each in verdicts if valid_seconds.get(each.server, 0.0) > 0}
         floors = broken_floors(agent.settings.clusters.values(), valid)
@@ -190,26 +188,11 @@ class Answers:
 
     def _explain(self, name: str) -> dict[str, Any]:
         pool, server = self._find(name)
-        verdict = pool.verdicts.get(server.id)
-        past = pool.memory.servers.get(server.id)
-        if verdict is None or past is None:
+        now = Now(boot=boot_seconds(), monotonic=monotonic(), epoch=epoch_seconds())
+        document = explanation_document(pool, server, now)
+        if document is None:
             raise RequestRefused(f"{name} was not probed yet")
-        guarded = _guarded(past, pool.cluster.settle, verdict.held_by, boot_seconds())
-        return {
-            "server": server.id,
-            "uri": server.uri,
-            "seen": [
-                _observation_document(each, monotonic())
-                for each in (
-                    *pool.latest.get(server.id, ()),
-                    *pool.surveyed.get(server.id, {}).values(),
-                )
-            ],
-            "judged": [_judged_document(finding) for finding in verdict.findings],
-            "guarded": msgspec.to_builtins(guarded),
-            "held": _held_document(pool, verdict, past),
-            "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
-        }
+        return document
 
     def _shadow(self, name: str) -> dict[str, Any] | None:
         pool, server = self._find(name)
@@ -262,56 +245,6 @@ class Answers:
         if name not in known:
             raise RequestRefused(f"the agent has no server {name!r}{suggestion(name, known)}")
         return known[name]
-
-
-def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds) -> GuardedDocument:
-    return GuardedDocument(
-        in_service=past.in_service,
-        since_seconds=now - past.since,
-        good_rounds=past.good,
-        bad_rounds=past.bad,
-        went_out_lately=len(past.fell),
-        weight_share=past.share,
-        leaning_rounds=past.leaning,
-        leaning_to_share=past.leaning_to if past.leaning else past.share,
-        failing_checks=past.failing,
-        silent_seconds=0.0 if past.silent_since is None else now - past.silent_since,
-        settle=settle,
-        held_by=held_by,
-    )
-
-
-def _judged_document(finding: Finding) -> dict[str, object]:
-    """Return a finding with what to do about it, which is empty if it is OK."""
-    remedy = "" if finding.state is State.OK else remedy_of(finding.code)
-    return finding_document(finding) | {"remedy": remedy}
-
-
-def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str, Any] | None:
-    """Return the rule that holds the server, why, until when, and the override if it is that."""
-    override = pool.memory.overrides.get(verdict.server)
-    held = holding(verdict, past, override, pool.cluster, boot_seconds())
-    if held is None:
-        return None
-    note = verdict.override
-    return {
-        "rule": held.rule,
-        "why": held.why,
-        "until": held.until,
-        "override_in_force": override_document(note) if note else None,
-    }
-
-
-def _observation_document(observation: AnyObservation, now: MonotonicSeconds) -> dict[str, Any]:
-    failure = observation.failure
-    return {
-        "check": observation.check,
-        "age_seconds": max(0.0, now - observation.ended_at),
-        "duration_seconds": observation.duration_seconds,
-        "timings": dict(observation.timings),
-        "facts": msgspec.to_builtins(observation.facts, enc_hook=str) if observation.facts else {},
-        "failure": msgspec.to_builtins(failure) if failure else None,
-    }
 
 
 TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {

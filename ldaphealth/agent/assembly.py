@@ -25,6 +25,7 @@ from ldaphealth.agent.directories import (
     own_tree,
 )
 from ldaphealth.agent.free_memory import use_one_arena
+from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
@@ -40,6 +41,7 @@ from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import history_path
+from ldaphealth.store.journal_files import journal_directory
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.levels import bounds_of
 from ldaphealth.store.override_files import override_directory
@@ -57,8 +59,9 @@ class StartError(Exception):
 class Daemon(Struct, kw_only=True):
     """The parts of the daemon that signal handlers and requests use.
 
-    `reload_web` reads the files of the web server again, `listens` has its addresses by service.
-    Without a web server the one does nothing, and the other is empty.
+    `journal` is None if the settings keep none. `reload_web` reads the files of the web server
+    again, `listens` has its addresses by service. Without a web server the one does nothing, and
+    the other is empty.
     """
 
     agent: Agent
@@ -66,6 +69,7 @@ class Daemon(Struct, kw_only=True):
     live_state: LiveState
     shadows: Shadows
     version: str
+    journal: Journal | None
     reload_web: Callable[[], None] = lambda: None
     listens: Mapping[str, str] = {}
 
@@ -81,6 +85,8 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
         make_track_directories(settings)
         daemon = _assembled(settings)
         del settings  # the agent has it; its passwords must not outlive a reload here
+        if daemon.journal is not None:
+            stack.callback(daemon.journal.close)
         _handle_signals(daemon, file)
         _open_web_server(daemon, stack)
         _open_control_socket(daemon, runtime, stack)
@@ -158,13 +164,24 @@ def _assembled(settings: Settings) -> Daemon:
     agent.config_read_epoch_seconds = epoch_seconds()
     restore_observations(agent, kept_path(options.state_directory))
     agent.follow(shadows.note)
+    program = version("ldaphealth")
     return Daemon(
         agent=agent,
         history=history,
         live_state=live_state,
         shadows=shadows,
-        version=version("ldaphealth"),
+        version=program,
+        journal=_journal(agent, options, program),
     )
+
+
+def _journal(agent: Agent, options: AgentSettings, program: str) -> Journal | None:
+    """Return the journal, which has the state that the agent begins with; None if none is kept."""
+    if not options.journal.days:
+        return None
+    journal = Journal(journal_directory(options.state_directory), options.journal, program)
+    agent.follow(journal.follow)
+    return journal
 
 
 def _publishers(
@@ -243,6 +260,7 @@ def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitS
         daemon.history,
         saver.save_important,
         daemon.version,
+        journal=daemon.journal,
         listens=daemon.listens,
         shadows=daemon.shadows,
         save_observations=saver.save_beside,
@@ -282,7 +300,7 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
     source = Source(
         live_state=daemon.live_state,
         settings=lambda: agent.settings,
-        health=lambda: health_of(agent, daemon.history, daemon.version),
+        health=lambda: health_of(agent, daemon.history, daemon.version, daemon.journal),
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
         probe=agent.probe,

@@ -6,13 +6,16 @@ Any thread may call these functions: they only read.
 from __future__ import annotations
 
 from ldaphealth.agent.agent import Agent
+from ldaphealth.agent.journal import Journal
 from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.guard import Override
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.store.history import HistoryDatabase
 
 
-def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHealth:
+def health_of(
+    agent: Agent, history: HistoryDatabase, version: str, journal: Journal | None = None
+) -> AgentHealth:
     """Return the counts and numbers of the agent at this moment."""
     counters, bulkheads, now = agent.counters, agent.bulkheads, boot_seconds()
     return AgentHealth(
@@ -38,6 +41,9 @@ def health_of(agent: Agent, history: HistoryDatabase, version: str) -> AgentHeal
         late_seconds=agent.running.lateness.seconds,
         loop_age_seconds=max(0.0, now - agent.ticked_at),
         reload_failure=agent.reload_failure,
+        journal_errors=journal.errors if journal else 0,
+        journal_lost=journal.lost if journal else 0,
+        journal_from_epoch_seconds=journal.oldest_epoch_seconds if journal else 0.0,
         config_read_epoch_seconds=agent.config_read_epoch_seconds,
     )
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.agent.schedule import Schedule
-from ldaphealth.clocks import BootSeconds, RunningSeconds
+from ldaphealth.clocks import BootSeconds, RunningSeconds, whole_microseconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
@@ -50,7 +50,7 @@ class SurveyRun:
     ) -> None:
         self.key, self.cluster, self.planned, self.returned = key, cluster, planned, returned
         self.deadline = Deadline.after(planned.params.deadline_seconds, now)
-        self.began = monotonic()
+        self.began = whole_microseconds(monotonic())
         self.stop = threading.Event()
         self.is_given_up = False
 
@@ -268,7 +268,7 @@ def _observation(
         server=server,
         check=run.planned.name,
         started_at=run.began,
-        duration_seconds=monotonic() - run.began,
+        duration_seconds=whole_microseconds(monotonic() - run.began),
         facts=None if found is None else found.facts,
         timings={} if found is None else dict(found.timings),
         failure=failure,

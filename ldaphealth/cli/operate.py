@@ -100,7 +100,7 @@ def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool)
     type=MomentText(),
     metavar="TIME",
     help="Show the verdict at this time, in UTC unless it has another offset, such as "
-    "2026-11-23T03:12Z or 2026-11-23T04:12+01:00.",
+    "2026-11-23T03:12Z or 2026-11-23T04:12+01:00, or how long ago, such as 2h.",
 )
 @agent_options
 @format_option
@@ -108,8 +108,9 @@ def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, for
     """Show why a server is in or out of service.
 
     It prints the verdict, the findings and what to do about them, which rule holds the server and
-    until when, and the newest observations with their age. With --at it prints the verdict, the
-    override and what to do.
+    until when, and the newest observations with their age. With --at it prints what it would have
+    printed then, as far as the journal reaches (`ldaphealth replay --help`), and the changes of the
+    verdict before and after that.
 
     \b
     Examples:
@@ -119,27 +120,50 @@ def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, for
     \b
     Exit status: 0 shown, 3 no answer, no such server, or no verdict at that time.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
+    from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 
+    document: Mapping[str, Any]
     if at is None:
         document = query_agent(place, ExplainRequest(server))
         lines = explanation_lines(document)
     else:
-        # `history` prints whole milliseconds: include the change at this one.
-        changes = past_changes(place, HistoryRequest(server, 1, at + MILLISECOND))
-        if "/" not in server or not changes:  # a cluster has a history, but no verdict
-            hint = f"`ldaphealth history {server}` lists its verdicts"
-            raise click.ClickException(
-                f"the history has no verdict on {server} at {moment(at)}; {hint}"
-            )
-        document = changes[0]
-        lines = past_lines(document)
+        document, lines = _past_explanation(server, at, place)
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     elif sys.stdout.isatty():
         click.echo("\n".join(wrapped(lines, shutil.get_terminal_size((100, 24)).columns)))
     else:
         click.echo("\n".join(lines))
+
+
+def _past_explanation(
+    server: str, at: EpochSeconds, place: AgentPlace
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Return what `explain --at` shows, for JSON and for people."""
+    from ldaphealth.cli.past_explanation import changes_around, seen_at
+    from ldaphealth.control.explanation_lines import explanation_lines, past_lines
+
+    until = at + MILLISECOND  # `history` prints whole milliseconds: include the change at this one
+    around = changes_around(place, server, until)
+    if "/" not in server or around.at is None:  # a cluster has a history, but no verdict
+        hint = f"`ldaphealth history {server}` lists its verdicts"
+        raise click.ClickException(
+            f"the history has no verdict on {server} at {moment(at)}; {hint}"
+        )
+    seen = seen_at(place, server, until)
+    changes = [each for each in (around.before, around.at, around.after) if each is not None]
+    if isinstance(seen, str):
+        click.echo(f"ldaphealth: what was seen then is not known: {seen}", err=True)
+        lines = past_lines(around.at)
+    else:
+        lines = [f"at {moment(at)}, as the agent saw it", *explanation_lines(seen)]
+    document = {
+        **around.at,
+        "before": around.before,
+        "after": around.after,
+        "then": None if isinstance(seen, str) else seen,
+    }
+    return document, [*lines, "", "CHANGES", *(f"  {_change_line(each)}" for each in changes)]
 
 
 @click.command("history")

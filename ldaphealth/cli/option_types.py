@@ -5,11 +5,12 @@ Every option that takes a time has the type `DurationText`, and so one form for 
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 import click
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.text.duration import exact_duration, seconds_in
 
 
@@ -41,7 +42,10 @@ class DurationText(click.ParamType[float]):
 
 
 class MomentText(click.ParamType[EpochSeconds]):
-    """A moment in ISO 8601, in UTC unless it has another offset, as all outputs show it."""
+    """A moment in ISO 8601, in UTC unless it has another offset, or how long ago it was: `2h30m`.
+
+    All outputs show moments in UTC.
+    """
 
     name = "moment"
 
@@ -49,12 +53,15 @@ class MomentText(click.ParamType[EpochSeconds]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> EpochSeconds:
         """Return seconds since 1970."""
+        text = str(value)
+        with contextlib.suppress(ValueError):
+            return epoch_seconds() - seconds_in(text, needs_unit=True)
         try:
-            at = datetime.fromisoformat(str(value))
+            at = datetime.fromisoformat(text)
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         except (ValueError, OverflowError):  # not ISO 8601, or out of the range of the clock
-            example = "such as 2026-11-23T03:12Z"
-            self.fail(f"{value!r} is not a moment that is known, {example}", param, ctx)
+            example = "such as 2026-11-23T03:12Z, or 2h for two hours ago"
+            self.fail(f"{text!r} is not a moment that is known, {example}", param, ctx)
 
 
 class WholeNumber(click.IntRange):

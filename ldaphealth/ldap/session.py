@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth.clocks import whole_microseconds
 from ldaphealth.ldap import ber, codec
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Response, Result, Scope
@@ -429,7 +430,7 @@ class Session:
         finally:
             spent = max(0.0, self.deadline.now() - started)
             for times in (self.timings, self.totals):
-                times[operation] = times.get(operation, 0.0) + spent
+                times[operation] = whole_microseconds(times.get(operation, 0.0) + spent)
 
     def _port_hint(self, failure: Failure) -> str:
         """Return the end of a sentence on a server that has sent no LDAP, by its port."""

@@ -37,4 +37,7 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     late_seconds: float  # in which it did not; the deadlines of rounds moved meanwhile
     loop_age_seconds: float  # since the last tick; more than a few seconds: the agent hangs
     reload_failure: str = ""  # a sentence on the last reload; "" after one that succeeded
+    journal_errors: int = 0  # writes of the journal that failed
+    journal_lost: int = 0  # rounds, decisions and the like that are not in it
+    journal_from_epoch_seconds: EpochSeconds = 0.0  # its oldest part; 0: there is none
     config_read_epoch_seconds: EpochSeconds = 0.0  # when the configuration in use was read

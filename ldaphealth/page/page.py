@@ -210,6 +210,8 @@ def counted_errors(health: AgentHealth) -> Sequence[str]:
             sum(health.history_cuts.values()),
             "Times that a full history (agent.history.megabytes) lost its oldest part: {}",
         ),
+        (health.journal_errors, "Writes to the journal that failed: {}"),
+        (health.journal_lost, "Rounds and decisions that are not in the journal: {}"),
     )
     return [sentence.format(count) for count, sentence in counted if count]
 

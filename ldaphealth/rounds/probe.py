@@ -12,6 +12,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from ldaphealth.clocks import whole_microseconds
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
@@ -53,7 +54,7 @@ def probe_server(
 
 
 def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> AnyObservation:
-    started = monotonic()
+    started = whole_microseconds(monotonic())
     facts, failure, session = None, None, own
     credentials = configured.credentials_on(own.server)
     try:
@@ -70,7 +71,7 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
         server=own.server.id,
         check=configured.name,
         started_at=started,
-        duration_seconds=monotonic() - started,
+        duration_seconds=whole_microseconds(monotonic() - started),
         facts=facts,
         timings=timings,
         failure=failure,

@@ -20,7 +20,7 @@ from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from ldaphealth.agent.agent import _log_change
-from ldaphealth.agent.answers import _guarded, _judged_document
+from ldaphealth.agent.explanation_document import _guarded, _judged_document
 from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 from ldaphealth.guard import Decision, Memory, RoundPeriod, ServerMemory, decide, holding
 from ldaphealth.live.live_state import LiveServer, LiveView
