@@ -29,6 +29,7 @@ from ldaphealth.text.quantity import quantity
 log = logging.getLogger(__name__)
 
 SEGMENT_SECONDS = 3600.0
+TURN_SECONDS = 0.5  # so that not each event wakes the thread
 FLUSH_SECONDS = 30.0  # a kill loses what came since
 ROOM_SECONDS = 60.0
 RETRY_SECONDS = 30.0
@@ -62,7 +63,8 @@ class Journal:
     ) -> None:
         self._directory, self._settings, self._program = directory, settings, program
         self._clock, self._running = clock, running
-        self._waiting: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Entry] = SimpleQueue()
+        self._stop = threading.Event()
         self._incomplete: set[str] = set()  # clusters of which an event was lost
         self._due: dict[str, BootSeconds] = {}  # when a new segment of a cluster is to begin
         self._open: dict[str, SegmentWriter] = {}
@@ -96,11 +98,14 @@ class Journal:
 
     def close(self, timeout_seconds: float = 2.0) -> None:
         """Write what is queued, and end. What is not written by the timeout is lost."""
-        self._waiting.put(None)
+        self._stop.set()
         self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
-        while self._receive():
+        is_open = True
+        while is_open:
+            is_open = not self._stop.wait(TURN_SECONDS)
+            self._receive()
             now = self._running()
             if now >= self._flush_at:
                 self._flush_at = now + FLUSH_SECONDS
@@ -110,16 +115,15 @@ class Journal:
                 self._make_room()
         self._flush()
 
-    def _receive(self) -> bool:
-        """Wait up to a second for events, and encode those that came. False: it is closed."""
-        try:
-            entry = self._waiting.get(timeout=1.0)
-            while entry is not None:
-                self._try(entry.cluster, partial(self._add, entry))
+    def _receive(self) -> None:
+        """Encode the events that came. Other threads run between any two of them."""
+        while True:
+            try:
                 entry = self._waiting.get_nowait()
-        except Empty:
-            return True
-        return False
+            except Empty:
+                return
+            self._try(entry.cluster, partial(self._add, entry))
+            time.sleep(0)
 
     def _add(self, entry: _Entry) -> None:
         if isinstance(entry.event, Began):
