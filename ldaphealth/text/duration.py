@@ -5,6 +5,7 @@ from __future__ import annotations
 # Largest first. A duration is shown in at most two units.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 SHORT_SECONDS = 60.0
+TWICE = 2  # below twice a unit, the number is in the next smaller one
 
 
 def duration(seconds: float) -> str:
@@ -30,3 +31,12 @@ def brief(seconds: float) -> str:
 def rounded_duration(seconds: float) -> str:
     """Return less than a minute with about two digits (`brief`), and more in its largest units."""
     return brief(seconds) if seconds < SHORT_SECONDS else duration(seconds)
+
+
+def one_unit(seconds: float) -> str:
+    """Return a duration in one unit, for a column of a table: `75 s`, `2 min`, `36 h`."""
+    number = max(0, int(seconds))
+    for unit, size in UNITS:
+        if number >= TWICE * size:
+            return f"{number // size} {unit}"
+    return f"{number} s"
