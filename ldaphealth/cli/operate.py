@@ -182,34 +182,10 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
-    for change in changes:
-        click.echo(_change_line(change))
+    from ldaphealth.cli.history_lines import history_lines  # what only this form needs
 
-
-def _change_line(change: Mapping[str, Any]) -> str:
-    """Return one change of a verdict, or one new baseline of a cluster."""
-    from ldaphealth.control.explanation_lines import service_text
-
-    if baseline := change.get("baseline"):
-        kind, subject = "baseline", baseline["cluster"]
-        text = f"by {baseline['accepted_by']}: {baseline['summary']}"
-    else:
-        verdict = change["verdict"]
-        kind, subject = service_text(verdict).partition(" ")[0], verdict["server"]
-        text = _change_text(verdict, change.get("override_ended"))
-    return f"{change['at']}  {kind:8}  {subject}  {text}".rstrip()
-
-
-def _change_text(verdict: Mapping[str, Any], ended: Mapping[str, Any] | None) -> str:
-    """Return the rule, the override in force or just ended, and the codes of the reasons."""
-    from ldaphealth.text.override_words import ended_override_words, override_words
-
-    override = verdict.get("override_in_force")  # a history of before has none
-    order = f" ({override_words(override)})" if override else ""
-    held = f"held by {verdict['held_by']}{order}" if verdict["held_by"] else ""
-    codes = " ".join(reason["code"] for reason in verdict["reasons"])
-    end = ended_override_words(ended) if ended else ""
-    return "; ".join(filter(None, (held, end, codes)))
+    for line in history_lines(changes):
+        click.echo(line)
 
 
 def _set_override(request: OverrideRequest, socket: Path) -> None:

@@ -65,6 +65,14 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
         raise ValueError(f"not a document of verdicts: {error}") from error
 
 
+def verdict_of(document: Mapping[str, Any]) -> Verdict:
+    """Return the verdict of a document; ValueError if it is not valid."""
+    try:
+        return convert(_verdict_values(document), Verdict)
+    except (LookupError, TypeError, ValidationError) as error:
+        raise ValueError(f"not a verdict: {error}") from error
+
+
 def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a verdict as msgspec expects it: enumerations by value, findings with their server.
 

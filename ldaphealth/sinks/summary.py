@@ -5,6 +5,7 @@ The sinks for people, for Nagios and for checkmk, and the page, call it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
@@ -94,6 +95,27 @@ def _lowers_weight(verdict: Verdict, reason: Reason) -> bool:
     trusts = [each.trust for each in verdict.findings if each.reason == reason.code]
     is_trusted = not trusts or any(trust.can_remove for trust in trusts)
     return reason.effect is CheckEffect.WEIGHT and is_trusted
+
+
+def reasons_in_order(verdict: Verdict) -> list[Reason]:
+    """Return the reasons, those first that remove the server, then the worst."""
+    return sorted(verdict.reasons, key=lambda each: (not each.removes, -each.state.severity))
+
+
+def cause_codes(verdict: Verdict) -> str:
+    """Return the codes that make the verdict what it is, then the others.
+
+    Each stands once, with how often: `replication.behind; also consumer.not_connected (3)`.
+    """
+    causes = [*_causes(verdict)]
+    others = [each for each in reasons_in_order(verdict) if each not in causes]
+    parts = (_counted_codes(causes), _counted_codes(others))
+    return "; also ".join(filter(None, parts))
+
+
+def _counted_codes(reasons: Iterable[Reason]) -> str:
+    numbers = Counter(printable(each.code, CODE_CHARACTERS) for each in reasons)
+    return ", ".join(f"{code} ({n})" if n > 1 else code for code, n in numbers.items())
 
 
 def problems(

@@ -20,6 +20,7 @@ from ldaphealth.model import Verdict
 from ldaphealth.page import page
 from ldaphealth.page.server_card import CardOverride
 from ldaphealth.sinks.json_document import verdict_document
+from ldaphealth.sinks.summary import cause_codes
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.listed import listed
 from ldaphealth.web.source import BadRequestError, Source
@@ -136,7 +137,7 @@ def _summary(verdict: Verdict) -> str:
         side = "draining"
     weight = f", weight {verdict.weight}" if verdict.in_service else ""
     held = f", held by {verdict.held_by}" if verdict.held_by else ""
-    codes = ", ".join(reason.code for reason in verdict.reasons)
+    codes = cause_codes(verdict)
     return ascii_line(f"{side}{weight}{held}{': ' if codes else ''}{codes}", LINE_CHARACTERS)
 
 

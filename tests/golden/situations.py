@@ -19,8 +19,8 @@ import structlog
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from ldaphealth.agent.agent import _log_change
 from ldaphealth.agent.answers import _guarded, _judged_document
+from ldaphealth.agent.verdict_log import log_change
 from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 from ldaphealth.guard import Decision, Memory, RoundPeriod, ServerMemory, decide, holding
 from ldaphealth.live.live_state import LiveServer, LiveView
@@ -217,12 +217,12 @@ def _logged(change: VerdictChange) -> str:
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign, assignment]
-    log = logging.getLogger("ldaphealth.agent.agent")
+    log = logging.getLogger("ldaphealth.agent.verdict_log")
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        _log_change(change)
+        log_change(change)
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
