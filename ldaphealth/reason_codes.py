@@ -156,8 +156,9 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         "so that no account is locked. If the server says that it is locked, expired or disabled, "
         "so does the sentence; then this is the code whatever the result code is",
         template="`{account:ldapwhoami -e ppolicy}` shows what the server says of this account. "
-        "Correct the password in {file}, then `systemctl reload ldaphealth-agent`, after which "
-        "the agent tries it at once; it reads the file only then",
+        "Correct the password in {file}, then `systemctl reload ldaphealth-agent`: the agent "
+        "reads the file only then, and tries it at once. If it has expired, an administrator, "
+        "whose DN is in $ADMIN_DN, sets another one: `{administrator:ldappasswd -S {dn}}`",
     ),
     ReasonCode(
         code="must_change",
@@ -166,8 +167,8 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the password was reset, and the account can do nothing before it is changed: what "
         "follows the bind fails",
         template="change it as the account itself: `{account:ldappasswd -S}`, write it to "
-        "{file}, then `systemctl reload ldaphealth-agent`, after which the agent tries it at "
-        "once. Or delete `pwdReset` of the entry",
+        "{file}, then `systemctl reload ldaphealth-agent`: the agent reads the file only then, "
+        "and tries it at once. Or delete `pwdReset` of the entry",
     ),
     ReasonCode(
         code="grace_logins",
@@ -176,9 +177,9 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         trusts=(Trust.INFORMATIVE,),
         means="the password has expired, and the server still accepts a few binds with it. Each "
         "bind uses one, so the agent binds once an hour only",
-        template="set another password as the account itself: `{account:ldappasswd -S}`, write "
-        "it to {file}, then `systemctl reload ldaphealth-agent`, after which the agent tries it "
-        "at once",
+        template="an administrator, whose DN is in $ADMIN_DN, sets another password: "
+        "`{administrator:ldappasswd -S {dn}}`. Write it to {file}, then `systemctl reload "
+        "ldaphealth-agent`: the agent reads the file only then, and tries it at once",
     ),
     ReasonCode(
         code="password_expires",
@@ -186,9 +187,9 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         states=BOTH,
         trusts=(Trust.INFORMATIVE,),
         means="the password expires within `password_days_left`; the server says so",
-        template="set another password as the account itself: `{account:ldappasswd -S}`, write "
-        "it to {file}, then `systemctl reload ldaphealth-agent`, after which the agent tries it "
-        "at once",
+        template="an administrator, whose DN is in $ADMIN_DN, sets another password: "
+        "`{administrator:ldappasswd -S {dn}}`. Write it to {file}, then `systemctl reload "
+        "ldaphealth-agent`: the agent reads the file only then, and tries it at once",
     ),
     ReasonCode(
         code="inappropriateAuthentication",

@@ -70,8 +70,9 @@ CLUSTER = Cluster(
     min_in_service=2,
 )
 EXPIRED = (
-    f"the password of {DN} in {PASSWORD_FILE} has expired: set a new one with "
-    "`ldappasswd`, and write it into the file"
+    f"the password of {DN} in {PASSWORD_FILE} has expired; set another one (ldappasswd) and write "
+    "it there; refused by beta 18 s ago, next attempt in 42 s; 2 checks not run without the bind: "
+    "search, replication"
 )
 SPLIT = (
     "split for 75.2 s: alpha, beta | gamma, delta; each side lacks changes of another, here of "
