@@ -6,7 +6,7 @@ The argument is the document of the agent (`agent/answers.py`), or of a change i
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import convert
@@ -40,7 +40,7 @@ def explanation_lines(document: Mapping[str, Any]) -> list[str]:
         *verdict_lines(document["verdict"]),
         "",
         "FINDINGS",
-        *(line for finding in document["judged"] for line in _finding_lines(finding)),
+        *_findings_lines(document["judged"]),
         *_by_hand_lines(document["seen"]),
         "",
         "GUARD",
@@ -103,10 +103,18 @@ def verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> 
             for reason in verdict["reasons"]
             for line in (
                 f"  {reason['state']:9} {reason['code']}: {reason['summary']}",
-                *(_remedy_lines(reason["code"], reason["state"]) if has_remedies else ()),
+                *(_remedy_lines(reason["code"], reason) if has_remedies else ()),
             )
         ),
     ]
+
+
+def _findings_lines(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the findings, and below the last one in a row with the same remedy what to do."""
+    for number, finding in enumerate(findings):
+        lines = _finding_lines(finding)
+        following = _finding_lines(findings[number + 1]) if number + 1 < len(findings) else []
+        yield from lines[:1] if lines[1:] == following[1:] else lines
 
 
 def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
@@ -114,12 +122,15 @@ def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
     is_ok = finding["state"] == "OK"
     trust = "" if is_ok else f" ({TRUSTS.get(finding['trust'], finding['trust'])})"
     head = f"  {finding['state']:9} {code}: {finding['summary']}{trust}"
-    return [head, *_remedy_lines(code, finding["state"])]
+    return [head, *_remedy_lines(code, finding)]
 
 
-def _remedy_lines(code: str, state: str) -> list[str]:
-    """Return what to do about a finding or reason that is not OK; nothing if that is not known."""
-    remedy = "" if state == "OK" else remedy_of(code)
+def _remedy_lines(code: str, found: Mapping[str, Any]) -> list[str]:
+    """Return what to do about a finding or reason that is not OK; nothing if that is not known.
+
+    An older agent wrote none: then it is that of the code, without the values of the server.
+    """
+    remedy = "" if found["state"] == "OK" else found.get("remedy", remedy_of(code))
     return [f"            what to do: {remedy}"] if remedy else []
 
 

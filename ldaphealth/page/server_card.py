@@ -16,8 +16,8 @@ from ldaphealth.live.live_state import LiveServer
 from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot
-from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks.summary import explained_code, remark
+from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
 
@@ -119,7 +119,7 @@ def _reason_rows(verdict: Verdict) -> tuple[CardRow, ...]:
             each.state.name.lower(),
             printable(each.summary),
             remark(verdict, each),
-            remedy_of(each.code),
+            printable(verdict.remedies.get(each.code, ""), LONGEST_REMEDY),
         )
         for each in verdict.reasons[:MOST_ROWS]
     )

@@ -25,8 +25,8 @@ from ldaphealth.model import (
     Trust,
     Verdict,
 )
-from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
+from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.moment import moment
 from ldaphealth.text.printable import printable
 
@@ -96,6 +96,9 @@ def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
             "findings": findings,
             "reasons": reasons,
             "override_in_force": override,
+            "remedies": {
+                each["code"]: each["remedy"] for each in document["reasons"] if each.get("remedy")
+            },
         }
     )
 
@@ -137,7 +140,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "held_by": printable(verdict.held_by),
         "plain": verdict.plain,
         "override_in_force": override_document(verdict.override) if verdict.override else None,
-        "reasons": [_reason(reason) for reason in verdict.reasons],
+        "reasons": [_reason(reason, verdict.remedies) for reason in verdict.reasons],
         "findings": [finding_document(finding) for finding in verdict.findings],
     }
 
@@ -163,14 +166,14 @@ def override_note(document: Mapping[str, Any]) -> OverrideNote:
     )
 
 
-def _reason(reason: Reason) -> dict[str, object]:
+def _reason(reason: Reason, remedies: Mapping[str, str]) -> dict[str, object]:
     return {
         "code": printable(reason.code),
         "summary": printable(reason.summary),
         "state": reason.state.name,
         "effect": reason.effect.value,
         "removes": reason.removes,
-        "remedy": remedy_of(reason.code),
+        "remedy": printable(remedies.get(reason.code, ""), LONGEST_REMEDY),
     }
 
 

@@ -69,14 +69,14 @@ def test_operations_of_a_workload_are_shown_as_commands() -> None:
 def test_what_to_do_is_below_a_finding(code: str) -> None:
     remedy = ROWS[code.partition(".")[2]].remedy
 
-    assert _remedy_lines(code, "CRITICAL") == [f"            what to do: {remedy}"]
+    assert _remedy_lines(code, {"state": "CRITICAL"}) == [f"            what to do: {remedy}"]
 
 
 @pytest.mark.parametrize(
     ("code", "state"), [("bind.ok", "OK"), ("monitor.idle", "OK"), ("theirs.broken", "CRITICAL")]
 )
 def test_nothing_is_below_what_is_well_or_of_another_package(code: str, state: str) -> None:
-    assert _remedy_lines(code, state) == []
+    assert _remedy_lines(code, {"state": state}) == []
 
 
 def test_a_verdict_of_the_past_has_what_to_do_below_each_reason() -> None:
