@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from ldaphealth.cli.check_ldaphealth import check_ldaphealth_command
 from ldaphealth.cli.commands import COMMANDS, cli
+from tests.e2e import tutorial
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ldaphealth"
@@ -122,6 +123,19 @@ def test_every_configuration_is_accepted(
     checked = CliRunner().invoke(cli, ["config", "check", str(path)])
 
     assert checked.exit_code == 0, checked.output
+
+
+def test_the_tutorial_has_ten_commands_that_can_be_pasted() -> None:
+    """tests/e2e/test_tutorial.py runs them; here it is enough that none has a prompt."""
+    lines = [line for _, line in tutorial.commands()]
+
+    assert 5 < len(lines) <= 10
+    assert [each for each in lines if re.match(r"\S*[#$] ", each)] == []
+    names = {host for hosts, _ in tutorial.commands() for host in hosts}
+    assert names == set(tutorial.BALANCERS)
+    text = tutorial.TUTORIAL.read_text(encoding="utf-8")
+    indented = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    assert set(indented) <= {part for line in lines for part in line.split("\n")}
 
 
 def test_the_numbers_of_sensitivity_are_those_that_were_measured() -> None:

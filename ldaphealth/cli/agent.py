@@ -29,6 +29,14 @@ def agent_command(config_file: Path, debug: bool) -> None:
       TERM, INT  stop
       HUP        read the configuration again; keep the old one if the new one is
                  wrong; stop if the terminal that started the agent is closed
+
+    \b
+    Exit status: 0 stopped by a signal, 3 it could not start.
+
+    \b
+    Examples:
+      ldaphealth agent
+      ldaphealth agent --config ldaphealth.yaml --debug
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.agent import assembly, reload
     from ldaphealth.cli.targets import read_agent_config

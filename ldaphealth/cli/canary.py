@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import READ_PATH, complete, config_option, format_option
+from ldaphealth.cli.options import complete, config_option, format_option, of_bind_dn
 
 DEADLINE_SECONDS = 10.0  # for each provider that is tried
 
@@ -32,7 +32,14 @@ def canary_plan_command(cluster: str, config_file: Path, form: str) -> None:
     """Print the entries of this agent in CLUSTER as LDIF.
 
     An administrator can add them with ldapadd.
-    """
+
+    \b
+    Exit status: 0 printed, 3 bad input.
+
+    \b
+    Examples:
+      ldaphealth canary plan example > canaries.ldif
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.canary_entries import configured_entries, entries_as_ldif
 
     _, entries = configured_entries(cluster, config_file)
@@ -51,12 +58,7 @@ def canary_plan_command(cluster: str, config_file: Path, form: str) -> None:
     metavar="DN",
     help="Add the entries as this DN.  [default: the account of the configuration]",
 )
-@click.option(
-    "--password-file",
-    type=READ_PATH,
-    metavar="FILE",
-    help="File with the password of --bind-dn, readable only by its owner.",
-)
+@of_bind_dn
 @format_option
 def canary_apply_command(
     cluster: str, config_file: Path, bind_dn: str, password_file: Path | None, form: str
@@ -68,6 +70,12 @@ def canary_apply_command(
 
     \b
     Exit status: 0 all entries exist, 1 at least one does not, 3 bad input.
+
+    \b
+    Examples:
+      ldaphealth canary apply example
+      ldaphealth canary apply example --bind-dn cn=admin,dc=example,dc=com \\
+        --password-file admin.password
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.by_url import credentials_of
     from ldaphealth.cli.canary_entries import configured_entries

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.checks.canary import canary_dn, canary_entry, this_agent
+from ldaphealth.checks.canary import canary_entry
 from ldaphealth.cli.targets import select
-from ldaphealth.model import Role
 from ldaphealth.settings import Cluster
-from ldaphealth.tasks.canary_settings import canary_params
+from ldaphealth.tasks.canary_settings import canaries_of
 from ldaphealth.text.ldif import ldif_entry
 
 Entries = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -34,17 +33,10 @@ def entries_of(cluster: Cluster, agent: str = "") -> Entries:
 
     `agent`: the name of another agent than that of the settings, or of this host.
     """
-    entries: dict[str, Mapping[str, tuple[str, ...]]] = {}
-    for purpose, own in canary_params(cluster).items():
-        name = agent or own.agent or this_agent()
-        entries |= {
-            canary_dn(own.container, name, server, purpose): canary_entry(
-                name, server, purpose, own.object_class
-            )
-            for server in cluster.data_servers
-            if purpose == "write" or server.role is Role.PROVIDER
-        }
-    return entries
+    return {
+        each.dn: canary_entry(each.agent, each.server, each.purpose, each.object_class)
+        for each in canaries_of(cluster, agent)
+    }
 
 
 def entries_as_ldif(entries: Entries) -> Iterator[str]:

@@ -16,7 +16,8 @@ import click
 from msgspec import Struct
 
 from ldaphealth.cli import BAD_INPUT, MISSED_DEADLINE
-from ldaphealth.cli.options import READ_PATH, complete, config_option
+from ldaphealth.cli.option_types import DurationText
+from ldaphealth.cli.options import complete, config_option, of_bind_dn
 from ldaphealth.cli.process_age import LEAST_PART
 from ldaphealth.cli.url_options import UrlOptions
 from ldaphealth.sinks import SINKS, Sink, SinkOptions, SinkOutput
@@ -69,12 +70,7 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
 @config_option
 @click.option("--base", default="", metavar="DN", help="With a URL: the suffix of the data.")
 @click.option("--bind-dn", default="", metavar="DN", help="With a URL: bind as this DN.")
-@click.option(
-    "--password-file",
-    type=READ_PATH,
-    metavar="FILE",
-    help="File with the password of --bind-dn, readable only by its owner.",
-)
+@of_bind_dn
 @click.option("--start-tls", is_flag=True, help="With a URL: StartTLS before the bind.")
 @click.option(
     "--ca-file", default="", metavar="FILE", help="With a URL: CA certificates to trust, in PEM."
@@ -82,9 +78,10 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
 @click.option(
     "--deadline",
     "deadline_seconds",
-    type=click.FloatRange(0.1, 300),
-    metavar="SECONDS",
-    help="Time limit for each server, all checks together.  [default: 5, or that of the cluster]",
+    type=DurationText(0.1, 300),
+    metavar="DURATION",
+    help="Time limit for each server, all checks together, such as 2s.  [default: that of the "
+    "cluster, with a URL 5s]",
 )
 @click.option(
     "--format",
@@ -108,12 +105,14 @@ def check_command(**given: Any) -> None:
     same data.
 
     \b
-    Exit status: 0 every server is in service, 1 at least one is out, 3 bad input or a host of a
-    URL that does not resolve, 4 too late.
+    Exit status: 0 every server is in service, 1 at least one is out,
+                 3 bad input or a host of a URL that does not resolve,
+                 4 too late.
       --format nagios      0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
       --format checkmk     as above; Checkmk reads the state from each line
-      --format keepalived  for MISC_CHECK and exactly one server: 0 in service, 1 out;
-                           with --dynamic: 1 out of service, otherwise the weight plus 2
+      --format keepalived  for MISC_CHECK and exactly one server:
+                           0 in service, 1 out of service; with --dynamic:
+                           1 out of service, otherwise the weight plus 2
 
     \b
     Examples:

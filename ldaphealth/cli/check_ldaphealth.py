@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.host_options import HostOptions, as_check_ldap
-from ldaphealth.cli.options import CONFIG_FILE
+from ldaphealth.cli.options import CONFIG_FILE, socket_by_config
 from ldaphealth.cli.output_error import is_of_output, report_output_error
 from ldaphealth.cli.plugin_options import IGNORED, PROGRAM, with_options
 from ldaphealth.cli.private_memory import keep_memory_private
@@ -51,7 +51,7 @@ class PluginArguments(Struct, frozen=True, kw_only=True):
     target: str
     config_file: Path | None
     agent: bool
-    socket: Path
+    socket: Path | None
     checks: tuple[str, ...]
     verbose: int
     warning: Range | None
@@ -71,9 +71,7 @@ class PluginArguments(Struct, frozen=True, kw_only=True):
         return round(max(left, LEAST_PART * self.timeout), 1 if left > 1 else 2)
 
 
-@click.command(
-    "check_ldaphealth", add_help_option=False, context_settings={"max_content_width": 100}
-)
+@click.command("check_ldaphealth", add_help_option=False)
 @with_options
 @click.pass_context
 def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
@@ -87,19 +85,21 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
     \b
     Exit status, and the state after LDAP in the first line:
       0 OK        in service, no problem
-      1 WARNING   slower than -w, a check of the configuration warns, or drained by an operator
-      2 CRITICAL  out of service, slower than -c, no answer in time, or a host of the
-                  configuration that does not resolve
-      3 UNKNOWN   bad arguments, a host of -H that does not resolve, a local failure, no answer
-                  from the agent, a stale verdict; also for --help and --version
+      1 WARNING   slower than -w, a check of the configuration warns, or drained
+                  by an operator
+      2 CRITICAL  out of service, slower than -c, no answer in time, or a host
+                  of the configuration that does not resolve
+      3 UNKNOWN   bad arguments, a host of -H that does not resolve, a local
+                  failure, no answer from the agent, a stale verdict; also for
+                  --help and --version
 
     Ranges are those of the plugin guidelines: 2 is "at most 2", 1: "at least 1", @1:5 "not 1 to 5".
 
     \b
     Examples:
       check_ldaphealth -H ldap1.example.com -b dc=example,dc=com -w 0.5 -c 2
-      check_ldaphealth -H ldap1 -T -D cn=nagios,dc=example,dc=com --password-file FILE \\
-                       -b dc=example,dc=com -a '(uid=nagios)' -C 1:
+      check_ldaphealth -H ldap1 -T -D cn=nagios,dc=example,dc=com \\
+        --password-file FILE -b dc=example,dc=com -a '(uid=nagios)' -C 1:
       check_ldaphealth --cluster example --check replication
       check_ldaphealth --agent --cluster example/ldap1
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
@@ -139,7 +139,8 @@ def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
     if arguments.agent:
         from ldaphealth.cli.agent_snapshot import agent_snapshot
 
-        return agent_snapshot(arguments.socket, arguments.target, arguments.left_seconds())
+        socket = arguments.socket or socket_by_config(arguments.config_file)
+        return agent_snapshot(socket, arguments.target, arguments.left_seconds())
     selection = _selection(arguments, options)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 

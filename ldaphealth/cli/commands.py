@@ -71,7 +71,15 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ldaphealth")
 def cli() -> None:
-    """Health checks for clusters of LDAP servers."""
+    """Health checks for clusters of LDAP servers.
+
+    Where to begin: `ldaphealth discover LDAP-URL` writes a configuration, `ldaphealth doctor` says
+    what is wrong with it, and `ldaphealth status` shows what the agent finds. The first hour, step
+    by step: docs/tutorial.md.
+
+    A time in an option has a unit: 500ms, 30s, 5m, 2h30m, 1d. Without a unit it is in seconds; for
+    an override (--for) the unit must be given.
+    """
 
 
 def main() -> NoReturn:

@@ -33,6 +33,11 @@ def config_check_command(
     Exit status: 0 no mistake, 3 at least one.
     FILE may also be given as --config FILE.
     Without it: $LDAPHEALTH_CONFIG, or /etc/ldaphealth/ldaphealth.yaml.
+
+    \b
+    Examples:
+      ldaphealth config check
+      ldaphealth config check ./ldaphealth.yaml --format json
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.config_check import check_file, check_file_as_json
 
@@ -55,6 +60,13 @@ def config_schema_command() -> None:
     \b
     For the YAML language server, as the first line of the file:
       # yaml-language-server: $schema=/path/to/ldaphealth.schema.json
+
+    \b
+    Exit status: 0 printed.
+
+    \b
+    Examples:
+      ldaphealth config schema > ldaphealth.schema.json
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.checks import BUILT_IN
     from ldaphealth.config.json_schema import schema

@@ -18,7 +18,9 @@ from ldaphealth.cli.targets import load_config, read_agent_config
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.cleartext import passwords_in_clear
+from ldaphealth.config.mistakes import Mistake
 from ldaphealth.config.workload_file import with_workloads
+from ldaphealth.files.secret_file import SecretFileError
 from ldaphealth.ldap.tls import client_tls
 from ldaphealth.model import State
 from ldaphealth.settings import ConfiguredCheck, Settings
@@ -29,7 +31,7 @@ def check_file(file: Path) -> None:
     """Print the clusters of a file; raise a click exception that lists its mistakes."""
     settings = load_config(file, read_agent_config)
     if wrong := wrong_files(settings):
-        raise click.ClickException(wrong)
+        raise click.ClickException(wrong.text)
     for warning in _warnings(settings):
         click.echo(f"{file}: warning: {warning}", err=True)
     for cluster in settings.clusters.values():
@@ -51,7 +53,8 @@ def check_file_as_json(file: Path) -> None:
                 "servers": [server.name for server in cluster.servers],
                 "checks": [planned.name for planned in cluster.checks],
             }
-        problems = list(filter(None, [wrong_files(settings)]))
+        wrong = wrong_files(settings)
+        problems = [wrong.text] if wrong else []
         warnings = list(_warnings(settings))
     except ConfigError as error:
         problems = error.problems
@@ -83,15 +86,17 @@ def _warnings(settings: Settings) -> Iterator[str]:
             yield f"the client certificate in {tls.certificate_file}, or its chain, {when}"
 
 
-def wrong_files(settings: Settings) -> str:
-    """Return what is wrong with the files that only the agent reads at its start, or ""."""
+def wrong_files(settings: Settings) -> Mistake | None:
+    """Return what is wrong with the files that only the agent reads at its start."""
     http = settings.agent.http
     if not http:
-        return ""
+        return None
     from ldaphealth.web.http_files import read_http_files
 
     try:
         read_http_files(http)
+    except SecretFileError as error:
+        return Mistake(f"agent.http: {error}", error.command)
     except ValueError as error:
-        return f"agent.http: {error}"
-    return ""
+        return Mistake(f"agent.http: {error}")
+    return None

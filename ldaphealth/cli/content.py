@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from ldaphealth.cli.option_types import DurationText, Number, WholeNumber
 from ldaphealth.cli.options import complete, config_option, format_option
 
 
@@ -26,7 +27,7 @@ def content_command() -> None:
 @config_option
 @click.option(
     "--entries-per-second",
-    type=click.FloatRange(1, 1_000_000),
+    type=Number(1, 1_000_000),
     default=2000,
     show_default=True,
     metavar="N",
@@ -35,15 +36,15 @@ def content_command() -> None:
 @click.option(
     "--wait",
     "wait_seconds",
-    type=click.FloatRange(0, 3600),
-    default=30,
+    type=DurationText(0, 3600),
+    default="30s",
     show_default=True,
-    metavar="SECONDS",
+    metavar="DURATION",
     help="How long to wait for a server to receive the changes that others have.",
 )
 @click.option(
     "--most",
-    type=click.IntRange(1, 100_000),
+    type=WholeNumber(1, 100_000),
     default=1000,
     show_default=True,
     metavar="N",
@@ -101,7 +102,8 @@ def content_diff_command(  # noqa: PLR0913, PLR0917  options
     \b
     Examples:
       ldaphealth content diff example
-      ldaphealth content diff example --entries-per-second 500 --resume ~/example.resume
+      ldaphealth content diff example --entries-per-second 500 \\
+        --resume ~/example.resume
       ldaphealth content diff example --output differences.ldif
       ldaphealth content diff example --values --values-except userPassword
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help

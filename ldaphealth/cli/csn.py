@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.option_types import DurationText, WholeNumber
 from ldaphealth.cli.options import complete, config_option, format_option
 from ldaphealth.csn import CSN, CSNError, find_all
 from ldaphealth.text.duration import duration
@@ -54,6 +55,9 @@ def csn_parse_command(values: tuple[str, ...], form: str) -> None:
     Examples:
       ldaphealth csn parse '20261123101500.123456Z#000000#001#000000'
       ldaphealth csn parse "$(ldapsearch -LLL ... contextCSN)"
+
+    \b
+    Exit status: 0 printed, 3 no CSN.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     now = datetime.now(UTC)
     positions = [position for value in values for position in read_csns(value)]
@@ -71,9 +75,12 @@ def csn_compare_command(a: str, b: str, form: str) -> None:
     """Print which of two CSNs is newer, and by how much time.
 
     \b
-    Example:
+    Examples:
       ldaphealth csn compare '20261123101500.123456Z#000000#001#000000' \\
         '20261124101501.000000Z#000000#001#000000'
+
+    \b
+    Exit status: 0 printed, 3 not two CSNs.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     positions = read_csn(a), read_csn(b)
     if form == "json":
@@ -87,28 +94,32 @@ def csn_compare_command(a: str, b: str, form: str) -> None:
 @config_option
 @click.option(
     "--every",
-    type=click.FloatRange(0.2, 60),
-    default=1.0,
+    "pause_seconds",
+    type=DurationText(0.2, 60),
+    default="1s",
     show_default=True,
-    metavar="SECONDS",
+    metavar="DURATION",
     help="Pause between two probes.",
 )
 @click.option(
     "--count",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="N",
     help="Probe N times, print the last result, and exit.",
 )
 @format_option
 def csn_watch_command(
-    cluster: str, config_file: Path, every: float, count: int | None, form: str
+    cluster: str, config_file: Path, pause_seconds: float, count: int | None, form: str
 ) -> None:
     """Show live which server has which changes.
 
     The output is a matrix of servers and server IDs.
 
     It reads the servers of CLUSTER directly, with the account of the configuration; no agent is
-    needed. With --count the exit status is 1 if no server could be read.
+    needed.
+
+    \b
+    Exit status: 0 shown, 1 no server could be read (with --count), 3 bad input.
 
     \b
     Examples:
@@ -117,7 +128,7 @@ def csn_watch_command(
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.csn_watch import watch_csns  # ldap3 and rich
 
-    sys.exit(watch_csns(cluster, config_file, every, count, form))
+    sys.exit(watch_csns(cluster, config_file, pause_seconds, count, form))
 
 
 def read_csns(text: str) -> list[CSN]:

@@ -18,10 +18,12 @@ from ldaphealth.tables.terminal import as_text, show_live
 from ldaphealth.tasks.csn_watch import CSNWatch
 
 
-def watch_csns(cluster: str, config_file: Path, every: float, count: int | None, form: str) -> int:
+def watch_csns(
+    cluster: str, config_file: Path, pause_seconds: float, count: int | None, form: str
+) -> int:
     """Print the matrix, or show it live on a terminal; return 1 if no server could be read.
 
-    `every` is the pause between two probes in seconds.
+    `pause_seconds` is that between two probes.
     """
     (found,) = select([cluster], config_file, None).clusters
     watch = CSNWatch(found)
@@ -31,11 +33,11 @@ def watch_csns(cluster: str, config_file: Path, every: float, count: int | None,
         return watch.matrix(epoch_seconds())
 
     if count is None and form == "text" and sys.stdout.isatty():
-        show_live(lambda: render_matrix(probe()), every)
+        show_live(lambda: render_matrix(probe()), pause_seconds)
         return 0
     matrix = probe()
     for _ in range((count or 2) - 1):
-        time.sleep(every)
+        time.sleep(pause_seconds)
         matrix = probe()
     width = shutil.get_terminal_size((100, 24)).columns
     text = as_text(render_matrix(matrix), width=width, colour=sys.stdout.isatty())

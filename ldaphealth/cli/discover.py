@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ldaphealth.cli.options import format_option
+from ldaphealth.cli.option_types import DurationText
+from ldaphealth.cli.options import format_option, of_bind_dn, output_option
 from ldaphealth.cli.url_options import UrlOptions
 
-DURATION = re.compile(r"(?:(\d{1,4})m)?(?:(\d{1,4})s?)?", re.ASCII)
-MOST_SECONDS = 3600
-
-
-class MeasureText(click.ParamType[float]):
-    """A duration such as `60s`, `2m` or `1m30s`; 0 for none."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return seconds."""
-        match = DURATION.fullmatch(str(value)) if value else None
-        if match is None:
-            self.fail(f"{value!r} is not a duration, such as 60s, 2m, or 0 for none", param, ctx)
-        minutes, seconds = (int(each or 0) for each in match.groups())
-        total = 60 * minutes + seconds
-        if total > MOST_SECONDS:
-            self.fail(f"{value!r} is more than an hour", param, ctx)
-        return float(total)
+MOST_SECONDS = 3600.0  # of --measure
 
 
 @click.command("discover")
@@ -39,12 +19,7 @@ class MeasureText(click.ParamType[float]):
 @click.option("--cluster", default="", metavar="NAME", help="The name of the cluster.")
 @click.option("--base", default="", metavar="DN", help="A naming context that no server names.")
 @click.option("--bind-dn", default="", metavar="DN", help="Bind as this DN.")
-@click.option(
-    "--password-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="File with the password of --bind-dn, readable only by its owner.",
-)
+@of_bind_dn
 @click.option("--start-tls", is_flag=True, help="Read no server on ldap:// without StartTLS.")
 @click.option(
     "--cleartext", is_flag=True, help="Send the password in the clear where TLS does not work."
@@ -60,27 +35,23 @@ class MeasureText(click.ParamType[float]):
 @click.option(
     "--measure",
     "measure_seconds",
-    type=MeasureText(),
+    type=DurationText(0, MOST_SECONDS),
     default="60s",
     show_default=True,
     metavar="DURATION",
-    help="Measure normal times for so long; 0: do not.",
+    help="How long to measure normal times, such as 60s or 5m. 0 measures nothing, and the "
+    "thresholds are the defaults.",
 )
 @click.option(
     "--deadline",
     "deadline_seconds",
-    type=click.FloatRange(0.1, 300),
-    default=5.0,
+    type=DurationText(0.1, 300),
+    default="5s",
     show_default=True,
-    metavar="SECONDS",
+    metavar="DURATION",
     help="Time limit to read one server.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write to a new file instead of standard output.",
-)
+@output_option
 @format_option
 def discover_command(uris: tuple[str, ...], output: Path | None, form: str, **given: Any) -> None:
     """Find a cluster from one server, and print a configuration.
@@ -93,14 +64,15 @@ def discover_command(uris: tuple[str, ...], output: Path | None, form: str, **gi
     The password goes to a server by StartTLS or LDAPS, to this host also in the clear.
 
     \b
-    Exit status: 0 a configuration was printed, 3 bad input, or no server could be read.
+    Exit status: 0 a configuration was printed,
+                 3 bad input, or no server could be read.
 
     \b
     Examples:
       ldaphealth discover ldap://ldap1.example.com
       ldaphealth discover ldap://ldap1.example.com --ca-file ca.pem \\
-        --bind-dn cn=ldaphealth,ou=services,dc=example,dc=com --password-file password \\
-        --output ldaphealth.yaml
+        --bind-dn cn=ldaphealth,ou=services,dc=example,dc=com \\
+        --password-file password --output ldaphealth.yaml
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.discovered_file import discover_and_print
 

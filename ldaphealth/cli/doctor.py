@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import config_option, format_option
+from ldaphealth.cli.options import READ_PATH, config_option, format_option
 
 COLUMNS = 80  # unless a terminal has another width
 
@@ -18,7 +18,7 @@ COLUMNS = 80  # unless a terminal has another width
 @config_option
 @click.option(
     "--keepalived",
-    type=click.Path(path_type=Path),
+    type=READ_PATH,
     metavar="FILE",
     help="The keepalived.conf to examine.  [default: /etc/keepalived/keepalived.conf, if it can "
     "be read]",
@@ -30,16 +30,19 @@ COLUMNS = 80  # unless a terminal has another width
 )
 @format_option
 def doctor_command(config_file: Path, keepalived: Path | None, form: str, *, fix: bool) -> None:
-    """Say what is wrong with a site, and what mends it.
+    """Say what is wrong with servers or this host, and what mends it.
 
-    It tries all of a configuration once: the configured checks a handful of times, as the agent
-    does, and on this host the agent, its files and keepalived. What is wrong is listed in the order
-    of importance, with the command or LDIF that mends it. Only canaries are written to.
+    It tries all of a configuration once: the configured checks of its servers a handful of times,
+    as the agent does, and on this host the agent, its files and keepalived. What is wrong is listed
+    in the order of importance, with the command or LDIF that mends it. Only canaries are written
+    to.
 
     \b
-    Exit status: 0 nothing is wrong, 1 something should be mended,
-                 2 something breaks checks or removes servers,
-                 3 the configuration cannot be used.
+    Exit status: that of the most important problem:
+      0 nothing is wrong
+      1 [mend]      something should be mended
+      2 [breaks]    something breaks checks, or removes servers
+      3 [unusable]  the configuration cannot be used; also for bad input
 
     \b
     Examples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from ldaphealth.cli.config_check import wrong_files
 from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.targets import read_agent_config
 from ldaphealth.config import ConfigError
+from ldaphealth.config.mistakes import Mistake
 from ldaphealth.doctor.examinations import Examination, ExaminationResult, examine
-from ldaphealth.doctor.gathering import Sources, gather, keepalived_conf
+from ldaphealth.doctor.gathering import KEEPALIVED, Sources, gather, keepalived_conf
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
-
-CHMOD = re.compile(r"; (chmod 0[0-7]{3} .+)$")  # the end of a sentence on a file with a secret
+from ldaphealth.doctor.steps import command
+from ldaphealth.files.permission import refusal_cause
 
 
 def results_of(config_file: Path, keepalived: Path | None) -> list[ExaminationResult]:
@@ -24,13 +24,15 @@ def results_of(config_file: Path, keepalived: Path | None) -> list[ExaminationRe
     try:
         settings = read_agent_config(config_file)
     except ConfigError as error:
-        return [_unusable(config_file, error.problems)]
+        return [_unusable(config_file, error.mistakes)]
     if wrong := wrong_files(settings):
         return [_unusable(config_file, [wrong])]
     try:
         conf, no_conf = keepalived_conf(keepalived)
     except OSError as error:
-        raise click.ClickException(f"--keepalived {keepalived}: {error.strerror}") from error
+        raise click.ClickException(
+            f"--keepalived {keepalived}: {refusal_cause(keepalived or KEEPALIVED, error)}"
+        ) from error
     sources = Sources(
         settings=settings, config_file=config_file, keepalived=conf, no_keepalived=no_conf
     )
@@ -39,17 +41,17 @@ def results_of(config_file: Path, keepalived: Path | None) -> list[ExaminationRe
         return examine(gather(sources, progress.note))
 
 
-def _unusable(config_file: Path, mistakes: Iterable[str]) -> ExaminationResult:
+def _unusable(config_file: Path, mistakes: Iterable[Mistake]) -> ExaminationResult:
     """Return the mistakes of the file as problems."""
     problems = tuple(
         Problem(
             importance=Importance.UNUSABLE,
             code="configuration.mistake",
             where=(str(config_file),),
-            what=each.removeprefix(f"{config_file}: "),
+            what=each.text.removeprefix(f"{config_file}: "),
             why="no check can run with this file",
             remedy="correct it; `ldaphealth config check` lists what is wrong",
-            steps=tuple(Step("command", found[1]) for found in CHMOD.finditer(each)),
+            steps=(Step("command", command(*each.command)),) if each.command else (),
         )
         for each in mistakes
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ldaphealth.cli.options import complete, config_option
+from ldaphealth.cli.options import complete, config_option, output_option
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -21,12 +21,7 @@ Examples:
 """
 
 output_options = (
-    click.option(
-        "--output",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Write to a new file instead of standard output.",
-    ),
+    output_option,
     click.option("--force", is_flag=True, help="Replace the FILE of --output if it exists."),
 )
 site_options = {  # by the field of Site that an option sets
@@ -94,7 +89,9 @@ def _command(kind: Kind) -> click.Command:
         kind.name,
         short_help=kind.help,
         help=f"{kind.help}\n\nIt is made of the configuration file. Lines with SET THIS are what "
-        "the configuration cannot say.",
+        "the configuration cannot say.\n\n\b\nExit status: 0 printed or written, 3 bad input, or "
+        "the FILE exists.",
+        epilog=f"\b\nExamples:\n  ldaphealth generate {kind.name} --output FILE\n",
     )
     decorators = [*(site_options[each] for each in kind.needs), config_option, *output_options]
     for decorate in reversed(decorators):

@@ -6,20 +6,18 @@ They use the socket of the agent, do not load ldap3 and finish in milliseconds.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ldaphealth.cli.agent_request import query_agent
-from ldaphealth.cli.options import complete, format_option, socket_option
+from ldaphealth.cli.option_types import DurationText, MomentText, WholeNumber
+from ldaphealth.cli.options import AgentPlace, agent_options, complete, format_option
 from ldaphealth.cli.past_changes import past_changes
-from ldaphealth.clocks import epoch_seconds
+from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
     MAX_SECONDS,
@@ -33,8 +31,7 @@ from ldaphealth.control.requests import (
 from ldaphealth.model import OverrideAction
 from ldaphealth.text.moment import moment
 
-DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-UNIT_SECONDS = (86400, 3600, 60, 1)
+LEAST_SECONDS = 1.0  # of an override
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
 SERVICE_TEXTS: Mapping[OverrideAction, str] = {
@@ -42,32 +39,6 @@ SERVICE_TEXTS: Mapping[OverrideAction, str] = {
     "in": "in service",
     "out": "out of service",
 }
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-class DurationText(click.ParamType[float]):
-    """A duration with its unit, such as `90s`, `30m`, `2h30m` or `1d`."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return seconds."""
-        text = str(value)
-        if text.isdecimal():
-            self.fail(f"{text} has no unit; write {text}s, {text}m, {text}h or {text}d", param, ctx)
-        match = DURATION.fullmatch(text) if text else None
-        seconds = sum(
-            int(number or 0) * unit
-            for number, unit in zip(match.groups() if match else (), UNIT_SECONDS, strict=False)
-        )
-        if not 0 < seconds <= MAX_SECONDS:
-            self.fail(
-                f"{value!r} is not a duration up to 30d, such as 45m, 2h30m or 1d", param, ctx
-            )
-        return float(seconds)
 
 
 class ReasonText(click.ParamType[str]):
@@ -85,10 +56,10 @@ class ReasonText(click.ParamType[str]):
 
 
 @click.command("status")
-@socket_option
+@agent_options
 @format_option
 @click.option("--watch", is_flag=True, help="On a terminal: update every second until interrupted.")
-def status_command(socket: Path, form: str, watch: bool) -> None:
+def status_command(place: AgentPlace, form: str, watch: bool) -> None:
     """Show the verdicts of the running agent.
 
     The worst server is the first. Below it stands the rule or override that holds it, and what is
@@ -97,21 +68,26 @@ def status_command(socket: Path, form: str, watch: bool) -> None:
 
     \b
     Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
+
+    \b
+    Examples:
+      ldaphealth status
+      ldaphealth status --watch
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    document = query_agent(socket, StatusRequest())
+    document = query_agent(place.socket, StatusRequest())
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     else:
-        _draw_status(document, socket, watch=watch)
+        _draw_status(document, place, watch=watch)
     sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 
 
-def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> None:
+def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool) -> None:
     from ldaphealth.tables.status_table import render_status  # rich
     from ldaphealth.tables.terminal import as_text, show_live
 
     if watch and sys.stdout.isatty():
-        show_live(lambda: render_status(query_agent(socket, StatusRequest())), WATCH_SECONDS)
+        show_live(lambda: render_status(query_agent(place.socket, StatusRequest())), WATCH_SECONDS)
     else:
         width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
         click.echo(as_text(render_status(document), width=width, colour=colour))
@@ -121,12 +97,14 @@ def _draw_status(document: Mapping[str, Any], socket: Path, *, watch: bool) -> N
 @click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
 @click.option(
     "--at",
+    type=MomentText(),
     metavar="TIME",
-    help="Show the verdict at this local time, such as 2026-11-23T03:12.",
+    help="Show the verdict at this time, in UTC unless it has another offset, such as "
+    "2026-11-23T03:12Z or 2026-11-23T04:12+01:00.",
 )
-@socket_option
+@agent_options
 @format_option
-def explain_command(server: str, at: str | None, socket: Path, form: str) -> None:
+def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, form: str) -> None:
     """Show why a server is in or out of service.
 
     It prints the verdict, the findings and what to do about them, which rule holds the server and
@@ -136,18 +114,24 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
     \b
     Examples:
       ldaphealth explain example/ldap2
-      ldaphealth explain example/ldap2 --at 2026-11-23T03:12
+      ldaphealth explain example/ldap2 --at 2026-11-23T03:12Z
+
+    \b
+    Exit status: 0 shown, 3 no answer, no such server, or no verdict at that time.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
 
     if at is None:
-        document = query_agent(socket, ExplainRequest(server))
+        document = query_agent(place.socket, ExplainRequest(server))
         lines = explanation_lines(document)
     else:
-        changes = past_changes(socket, HistoryRequest(server, 1, _epoch(at)))
+        # `history` prints whole milliseconds: include the change at this one.
+        changes = past_changes(place, HistoryRequest(server, 1, at + MILLISECOND))
         if "/" not in server or not changes:  # a cluster has a history, but no verdict
             hint = f"`ldaphealth history {server}` lists its verdicts"
-            raise click.ClickException(f"the history has no verdict on {server} at {at}; {hint}")
+            raise click.ClickException(
+                f"the history has no verdict on {server} at {moment(at)}; {hint}"
+            )
         document = changes[0]
         lines = past_lines(document)
     if form == "json":
@@ -162,23 +146,31 @@ def explain_command(server: str, at: str | None, socket: Path, form: str) -> Non
 @click.argument("target", metavar="[CLUSTER[/SERVER]]", default="", shell_complete=complete)
 @click.option(
     "--limit",
-    type=click.IntRange(1, 1000),
+    type=WholeNumber(1, 1000),
     default=20,
     show_default=True,
     metavar="N",
     help="List at most N changes.",
 )
-@socket_option
+@agent_options
 @format_option
-def history_command(target: str, limit: int, socket: Path, form: str) -> None:
+def history_command(target: str, limit: int, place: AgentPlace, form: str) -> None:
     """List the latest changes of verdict, newest first.
 
     Without an argument, those of all servers are listed. The lists of all and of a cluster also
     have its new baselines (`ldaphealth baseline`). A change by an override has the user, the end
     and the reason, also after it was taken back. While no agent runs, the history on disk of the
-    agent of $LDAPHEALTH_CONFIG is read.
-    """
-    changes = past_changes(socket, HistoryRequest(target, limit))
+    agent of --config is read.
+
+    \b
+    Exit status: 0 listed, 3 no such server, or no answer and no history.
+
+    \b
+    Examples:
+      ldaphealth history
+      ldaphealth history example/ldap2 --limit 5
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    changes = past_changes(place, HistoryRequest(target, limit))
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
@@ -188,17 +180,17 @@ def history_command(target: str, limit: int, socket: Path, form: str) -> None:
         click.echo(line)
 
 
-def _set_override(request: OverrideRequest, socket: Path) -> None:
-    query_agent(socket, request)
+def _set_override(request: OverrideRequest, place: AgentPlace) -> None:
+    query_agent(place.socket, request)
     until = moment(epoch_seconds() + request.seconds)
     click.echo(
         f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
     )
 
 
-def _override_options(command: F) -> F:
+def _override_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
-        socket_option,
+        agent_options,
         click.option(
             "--reason",
             type=ReasonText(),
@@ -208,7 +200,7 @@ def _override_options(command: F) -> F:
         click.option(
             "--for",
             "seconds",
-            type=DurationText(),
+            type=DurationText(LEAST_SECONDS, MAX_SECONDS, needs_unit=True),
             required=True,
             metavar="DURATION",
             help="Duration, such as 45m, 2h30m or 1d. `undrain` ends it earlier.",
@@ -227,46 +219,79 @@ force_option = click.option(
 @click.command("drain")
 @_override_options
 @force_option
-def drain_command(server: str, seconds: float, reason: str, socket: Path, force: bool) -> None:
+def drain_command(server: str, seconds: float, reason: str, place: AgentPlace, force: bool) -> None:
     """Send no new connections to a server.
 
     Open connections continue, if HAProxy or misc_dynamic of keepalived is used.
-    """
-    _set_override(OverrideRequest(server, "drain", seconds, reason, force), socket)
+
+    \b
+    Exit status: 0 done, 3 refused or no answer.
+
+    \b
+    Examples:
+      ldaphealth drain example/ldap2 --for 2h30m --reason "new kernel"
+      ldaphealth undrain example/ldap2
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    _set_override(OverrideRequest(server, "drain", seconds, reason, force), place)
 
 
 @click.command("force-in")
 @_override_options
-def force_in_command(server: str, seconds: float, reason: str, socket: Path) -> None:
-    """Keep a server in service, whatever the checks find."""
-    _set_override(OverrideRequest(server, "in", seconds, reason), socket)
+def force_in_command(server: str, seconds: float, reason: str, place: AgentPlace) -> None:
+    """Keep a server in service, whatever the checks find.
+
+    \b
+    Exit status: 0 done, 3 refused or no answer.
+
+    \b
+    Examples:
+      ldaphealth force-in example/ldap2 --for 45m --reason "the check is wrong"
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    _set_override(OverrideRequest(server, "in", seconds, reason), place)
 
 
 @click.command("force-out")
 @_override_options
 @force_option
-def force_out_command(server: str, seconds: float, reason: str, socket: Path, force: bool) -> None:
-    """Take a server out of service, whatever the checks find."""
-    _set_override(OverrideRequest(server, "out", seconds, reason, force), socket)
+def force_out_command(
+    server: str, seconds: float, reason: str, place: AgentPlace, force: bool
+) -> None:
+    """Take a server out of service, whatever the checks find.
+
+    \b
+    Exit status: 0 done, 3 refused or no answer.
+
+    \b
+    Examples:
+      ldaphealth force-out example/ldap2 --for 1d --reason "no new disk yet"
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    _set_override(OverrideRequest(server, "out", seconds, reason, force), place)
 
 
 @click.command("undrain")
 @click.argument("server", metavar="CLUSTER/SERVER", shell_complete=complete)
-@socket_option
-def undrain_command(server: str, socket: Path) -> None:
+@agent_options
+def undrain_command(server: str, place: AgentPlace) -> None:
     """Remove an override: drain, force-in or force-out.
 
     The agent decides again.
-    """
-    query_agent(socket, RemoveOverrideRequest(server))
+
+    \b
+    Exit status: 0 done, 3 no override, or no answer.
+
+    \b
+    Examples:
+      ldaphealth undrain example/ldap2
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    query_agent(place.socket, RemoveOverrideRequest(server))
     click.echo(f"{server}: the agent decides again")
 
 
 @click.command("baseline")
 @click.argument("cluster", metavar="CLUSTER", shell_complete=complete)
-@socket_option
+@agent_options
 @format_option
-def baseline_command(cluster: str, socket: Path, form: str) -> None:
+def baseline_command(cluster: str, place: AgentPlace, form: str) -> None:
     """Accept that a cluster was restored from an older backup.
 
     After such a restore all servers lack changes that they had, which is replication.regressed,
@@ -286,18 +311,9 @@ def baseline_command(cluster: str, socket: Path, form: str) -> None:
     \b
     Exit status: 0 accepted, 3 refused or no answer.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    document = query_agent(socket, BaselineRequest(cluster))
+    document = query_agent(place.socket, BaselineRequest(cluster))
     if form == "json":
         click.echo(json.dumps(document, indent=2))
         return
     for each in document["baselines"]:
         click.echo(f"{cluster}: new baseline of {each['check']}: {each['summary']}")
-
-
-def _epoch(text: str) -> float:
-    try:
-        at = datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not a time, such as 2026-11-23T03:12") from error
-    # `history` prints whole milliseconds: include the change at this one.
-    return at + MILLISECOND

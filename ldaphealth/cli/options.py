@@ -6,9 +6,13 @@ It imports nothing but click, because `--help` loads it with every command.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 SOCKET = Path("/run/ldaphealth/agent.sock")
@@ -36,21 +40,48 @@ format_option = click.option(
     help="Output format.",
 )
 
+output_option = click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to a new file instead of standard output.",
+)
 
-def default_socket() -> Path:
-    """Return the socket of the agent that has the configuration of $LDAPHEALTH_CONFIG.
 
-    The usual one if the variable is not set, or the file cannot be read.
+def password_file_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option for a file with a password."""
+    return click.option("--password-file", type=READ_PATH, metavar="FILE", help=help_text)
+
+
+of_bind_dn = password_file_option(
+    "File with the password of --bind-dn, readable only by its owner."
+)
+
+
+class AgentPlace(NamedTuple):
+    """Where the running agent answers, and the configuration that it was started with."""
+
+    socket: Path
+    config_file: Path
+
+
+def socket_by_config(config_file: Path | None, *, must_be_readable: bool = False) -> Path:
+    """Return the socket of the agent with this configuration; the usual one without a file.
+
+    It is also the usual one if the file cannot be used: it may be broken while its agent still
+    runs. `must_be_readable`: then raise click.ClickException.
     """
-    path = os.environ.get("LDAPHEALTH_CONFIG")
-    if not path:
+    if config_file is None:
         return SOCKET
     from ldaphealth.config import ConfigError, load_agent
 
     try:
-        return load_agent(Path(path)).socket_path
-    except ConfigError:
-        return SOCKET
+        return load_agent(config_file).socket_path
+    except ConfigError as error:
+        if not must_be_readable:
+            return SOCKET
+        problems = "\n".join(f"{config_file}: {each}" for each in error.problems)
+        raise click.ClickException(problems) from error
 
 
 socket_option = click.option(
@@ -58,11 +89,34 @@ socket_option = click.option(
     type=READ_PATH,
     envvar="LDAPHEALTH_SOCKET",
     show_envvar=True,
-    default=default_socket,
-    show_default=f"that of $LDAPHEALTH_CONFIG, else {SOCKET}",
     metavar="PATH",
-    help="Socket of the agent.",
+    help=f"Socket of the agent.  [default: that of --config, else {SOCKET}]",
 )
+
+_config_of_agent = click.option(
+    "--config",
+    "config_file",
+    type=READ_PATH,
+    envvar="LDAPHEALTH_CONFIG",
+    show_envvar=True,
+    metavar="FILE",
+    help="Configuration file of the agent, which names its socket.",
+)
+
+
+def agent_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that find the running agent; it gets them as `place`."""
+
+    @wraps(command)
+    @click.pass_context
+    def run(
+        ctx: click.Context, /, *, socket: Path | None, config_file: Path | None, **given: Any
+    ) -> Any:
+        is_named = ctx.get_parameter_source("config_file") is ParameterSource.COMMANDLINE
+        found = socket or socket_by_config(config_file, must_be_readable=is_named)
+        return command(place=AgentPlace(found, config_file or CONFIG_FILE), **given)
+
+    return _config_of_agent(socket_option(run))
 
 
 def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -12,7 +12,14 @@ from typing import Any
 import click
 
 from ldaphealth.cli.command_line_secret import hide
-from ldaphealth.cli.options import CONFIG_FILE, READ_PATH, complete, socket_option
+from ldaphealth.cli.option_types import Number, WholeNumber
+from ldaphealth.cli.options import (
+    CONFIG_FILE,
+    READ_PATH,
+    complete,
+    password_file_option,
+    socket_option,
+)
 from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.model import State
 
@@ -38,7 +45,7 @@ class RangeText(click.ParamType[Range | None]):
             self.fail(str(error), param, ctx)
 
 
-class PortNumber(click.IntRange):
+class PortNumber(WholeNumber):
     """A TCP port; None for ""."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -113,12 +120,7 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
         help="Filter of the search.  [default: (objectClass=*)]",
     ),
     click.option("-D", "--bind", "bind_dn", default="", metavar="DN", help="Bind as this DN."),
-    click.option(
-        "--password-file",
-        type=READ_PATH,
-        metavar="FILE",
-        help="File with the password of -D, readable only by its owner.",
-    ),
+    password_file_option("File with the password of -D, readable only by its owner."),
     click.option(
         "-P",
         "--pass",
@@ -192,7 +194,7 @@ OPTIONS: tuple[Callable[[Callable[..., object]], Callable[..., object]], ...] = 
     click.option(
         "-t",
         "--timeout",
-        type=click.FloatRange(0.1, 300),
+        type=Number(0.1, 300),
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
         help="Time limit of the plugin, whatever a server does.  [default: 10]",

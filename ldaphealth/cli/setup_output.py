@@ -24,7 +24,14 @@ from ldaphealth.rights.entries import account_entries, container_entries, with_c
 from ldaphealth.rights.needs import MONITOR
 from ldaphealth.rights.plan import Part, Plan, accounts, openldap_schemas, plan
 from ldaphealth.rights.right import Schema
-from ldaphealth.rights.slapd_rules import as_config, as_slapd_conf, limit, rules_for
+from ldaphealth.rights.slapd_rules import (
+    AS_ROOT,
+    LIST_DATABASES,
+    as_config,
+    as_slapd_conf,
+    limit,
+    rules_for,
+)
 from ldaphealth.settings import Cluster
 from ldaphealth.text.ldif import ldif_entry
 from ldaphealth.text.printable import printable
@@ -32,12 +39,12 @@ from ldaphealth.text.printable import printable
 COLUMNS = 80
 CONFIG, SLAPD_CONF, DIRECTORY_389 = "cn=config", "slapd.conf", "389"
 OF_RULES = {
-    CONFIG: """\
+    CONFIG: f"""\
 As root on each server, because cn=config is not replicated unless you set that up:
   ldaphealth setup --part rules > rules.ldif
-  ldapmodify -Y EXTERNAL -H ldapi:/// -f rules.ldif
+  ldapmodify {AS_ROOT} -f rules.ldif
 A second time is refused: `Type or value exists`. The names of the databases, and their rules:
-  ldapsearch -LLL -Q -Y EXTERNAL -H ldapi:/// -b cn=config '(olcDatabase=*)' olcSuffix olcAccess""",
+  {LIST_DATABASES}""",
     SLAPD_CONF: """\
 Into slapd.conf(5) of each server: in the section of the database that is named, before its own \
 rules. Then restart slapd.""",
@@ -47,9 +54,9 @@ As the directory manager, at one provider, since ACIs are replicated:
   ldapmodify -x -D 'cn=Directory Manager' -W -H ldap://HOST -f rules.ldif""",
 }
 NO_RULES = """\
-They stand before the rules of the site, and leave all other accounts to those. A database that \
-has no rule yet lets everybody read everything. With these rules it does not: if that was wanted, \
-add `to * by * read` behind them."""
+They stand before the rules that a database has, and leave all other accounts to those. A database \
+without any rule lets everybody read everything; with these rules it does not. If that is wanted, \
+give it the rule `to * by * read` first."""
 LATE = """\
 Below cn=Databases all attributes can be read: slapd knows those of a database only when it has \
 read its settings, and a rule that names them could keep it from starting."""
@@ -170,9 +177,9 @@ def _rules_text(
     config_file: Path,
 ) -> Iterator[str]:
     yield from _comments(f"Access rules for {cluster.name}, made from {config_file}.")
-    yield from _comments(OF_RULES[wishes.rules])
     if wishes.rules != DIRECTORY_389:
         yield from _comments(NO_RULES)
+    yield from _comments(OF_RULES[wishes.rules])
     for note in plan_of.notes:
         yield from _comments(f"- {note}")
     for number, part in enumerate(_parts(plan_of, wishes), 1):

@@ -24,7 +24,7 @@ def read_config(path: Path, loader: Callable[[Path], Settings] = load) -> Settin
         return loader(path)
     except ConfigError as error:
         hint = "" if path.exists() else NO_FILE
-        raise ConfigError([f"{path}: {problem}{hint}" for problem in error.problems]) from error
+        raise ConfigError(each.of(str(path), hint) for each in error.mistakes) from error
 
 
 def read_agent_config(path: Path, loader: Callable[[Path], Settings] = load) -> Settings:
@@ -35,7 +35,7 @@ def read_agent_config(path: Path, loader: Callable[[Path], Settings] = load) -> 
     try:
         return with_workloads(settings)
     except ConfigError as error:
-        raise ConfigError([f"{path}: {problem}" for problem in error.problems]) from error
+        raise ConfigError(each.of(str(path)) for each in error.mistakes) from error
 
 
 def load_config(path: Path, read: Callable[[Path], Settings] = read_config) -> Settings:

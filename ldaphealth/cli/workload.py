@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from ldaphealth.cli.options import format_option
+from ldaphealth.cli.option_types import WholeNumber
+from ldaphealth.cli.options import format_option, password_file_option
 
 
 @click.group("workload")
@@ -33,7 +34,7 @@ def workload_command() -> None:
 )
 @click.option(
     "--at-least",
-    type=click.IntRange(1, 1_000_000),
+    type=WholeNumber(1, 1_000_000),
     default=10,
     show_default=True,
     metavar="N",
@@ -41,7 +42,7 @@ def workload_command() -> None:
 )
 @click.option(
     "--most",
-    type=click.IntRange(1, 500),
+    type=WholeNumber(1, 500),
     default=100,
     show_default=True,
     metavar="N",
@@ -54,7 +55,7 @@ def workload_command() -> None:
 )
 @click.option(
     "--entries",
-    type=click.IntRange(1, 100_000_000),
+    type=WholeNumber(1, 100_000_000),
     default=1_000_000,
     show_default=True,
     metavar="N",
@@ -73,12 +74,7 @@ def workload_command() -> None:
     metavar="DN",
     help="Bind as DN; anonymous without it. For a SOURCE that is a URL.",
 )
-@click.option(
-    "--password-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Read the password from FILE. For a SOURCE that is a URL.",
-)
+@password_file_option("Read the password from FILE. For a SOURCE that is a URL.")
 @click.option("--start-tls", is_flag=True, help="Use StartTLS. For a SOURCE that is a URL.")
 @click.option(
     "--ca-file",
@@ -117,8 +113,10 @@ def workload_learn_command(  # noqa: PLR0913, PLR0917  options
     \b
     Examples:
       ldaphealth workload learn /var/log/slapd.log*
-      journalctl -u slapd --since -1d | ldaphealth workload learn - --output day.yaml
-      ldaphealth workload learn ldap://ldap1.example.com --bind-dn cn=log,dc=example,dc=com
+      journalctl -u slapd --since -1d |
+        ldaphealth workload learn - --output day.yaml
+      ldaphealth workload learn ldap://ldap1.example.com \\
+        --bind-dn cn=log,dc=example,dc=com \\
         --password-file /etc/ldaphealth/log.password
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.url_options import UrlOptions
@@ -149,7 +147,7 @@ def workload_show_command(file: Path, form: str) -> None:
     Exit status: 0 valid, 3 mistakes in FILE, each with its line.
 
     \b
-    Example:
+    Examples:
       ldaphealth workload show workload.yaml
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.cli.workload_show import show_workload

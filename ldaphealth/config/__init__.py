@@ -44,8 +44,8 @@ def _load(path: Path, finder: Finder, others: build.OtherFiles) -> Settings:
     problems = Problems()
     file = _read_file(path, problems)
     clusters = build.clusters(file, finder, problems, others)
-    if problems.lines:
-        raise ConfigError(problems.lines)
+    if problems.mistakes:
+        raise ConfigError(problems.mistakes)
     return Settings(_with_file(clusters, path), file.agent)
 
 
@@ -68,5 +68,5 @@ def load_agent(path: Path) -> AgentSettings:
 def _read_file(path: Path, problems: Problems) -> File:
     file: File | UnsetType = fill_struct(File, read_yaml(path), "", problems)
     if not isinstance(file, File):
-        raise ConfigError(problems.lines)
+        raise ConfigError(problems.mistakes)
     return file

@@ -21,7 +21,7 @@ from ldaphealth.config.named_checks import Finder, Known, named_checks, remember
 from ldaphealth.config.own_settings import with_own_params
 from ldaphealth.config.shape import ClusterEntry, CredentialsEntry, File, ServerEntry
 from ldaphealth.files.credential import passed_file
-from ldaphealth.files.secret_file import read_secret, secret_from_variable
+from ldaphealth.files.secret_file import SecretFileError, read_secret, secret_from_variable
 from ldaphealth.ldap.endpoint import is_other_file, parse_uri
 from ldaphealth.model import (
     BindMethod,
@@ -123,7 +123,8 @@ def _credentials(
         secret = others.password(entry)
     except ValueError as error:
         key = "password_env" if entry.password_env else "password_file"
-        problems.add(f"{path}.{key}", str(error))
+        command = error.command if isinstance(error, SecretFileError) else ()
+        problems.add(f"{path}.{key}", str(error), command)
         return Credentials()
     return Credentials(password=secret, **_inherited(PasswordSource, entry))
 

@@ -4,28 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from ldaphealth.text.printable import printable
 
 LONGEST_LINE = 400
 
 
+class Mistake(Struct, frozen=True):
+    """One mistake as a sentence; `command` corrects it, as words for a shell, if one does."""
+
+    text: str
+    command: tuple[str, ...] = ()
+
+    def of(self, place: str, hint: str = "") -> Mistake:
+        """Return the mistake with its place, such as the path of the file, and a next step."""
+        return Mistake(f"{place}: {self.text}{hint}", self.command)
+
+
 class ConfigError(Exception):
     """A list of all mistakes in a configuration file."""
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
+    def __init__(self, mistakes: Iterable[Mistake | str]) -> None:
+        self.mistakes = [each if isinstance(each, Mistake) else Mistake(each) for each in mistakes]
+        super().__init__("; ".join(self.problems))
+
+    @property
+    def problems(self) -> list[str]:
+        """Return the mistakes as sentences."""
+        return [each.text for each in self.mistakes]
 
 
 class Problems:
     """The mistakes found so far, in that order."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.mistakes: list[Mistake] = []
 
-    def add(self, path: str, what: str) -> None:
+    @property
+    def lines(self) -> list[str]:
+        """Return the mistakes as sentences."""
+        return [each.text for each in self.mistakes]
+
+    def add(self, path: str, what: str, command: tuple[str, ...] = ()) -> None:
         """Add a mistake at a place, such as `clusters.example.suffix`."""
-        self.lines.append(printable(f"{path or 'the file'}: {what}", LONGEST_LINE))
+        text = printable(f"{path or 'the file'}: {what}", LONGEST_LINE)
+        self.mistakes.append(Mistake(text, command))
 
     def add_each(self, path: str, found: Iterable[tuple[str, str]]) -> None:
         """Add mistakes: pairs of a key at that place, or "" for the place itself, and a message."""

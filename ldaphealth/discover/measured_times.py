@@ -14,17 +14,15 @@ from msgspec import Struct
 from ldaphealth.checks import SESSION
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.judging.quantile import quantile
-from ldaphealth.judging.thresholds import Thresholds
+from ldaphealth.judging.suggested_limits import CRITICAL_TIMES, WARNING_TIMES
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Server
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.settings import Cluster
-from ldaphealth.text.number import rounded_up
 from ldaphealth.workers import Workers
 
 SHARE = 0.99
-WARNING_TIMES, CRITICAL_TIMES = 5, 20
 SESSIONS = 60  # of one server, if they take less than the time for it
 LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.1, 1.0
 MOST_THREADS = 64
@@ -61,14 +59,6 @@ class NormalTime(Struct, frozen=True, kw_only=True):
     seconds: float
     operations: int
     slowest: str
-
-    def limits(self, default: Thresholds) -> dict[str, float]:
-        """Return `warning` and `critical` in seconds, by RULE."""
-        times = {"warning": WARNING_TIMES, "critical": CRITICAL_TIMES}
-        return {
-            name: max(getattr(default, name).end, rounded_up(factor * self.seconds))
-            for name, factor in times.items()
-        }
 
 
 def measure(

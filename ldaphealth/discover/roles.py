@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from ldaphealth.discover.databases import database_of
 from ldaphealth.discover.servers import FoundServer
 from ldaphealth.discover.syncrepl import uri_of
 from ldaphealth.ldap.endpoint import Endpoint
@@ -70,7 +71,7 @@ def _links(servers: Sequence[FoundServer], base: str) -> Links:
     found: dict[int, frozenset[int]] = {}
     for n, server in enumerate(servers):
         facts = server.facts
-        database = facts.config.database_of(base)
+        database = database_of(facts.config.databases, base)
         monitored = facts.monitor.links_of(base)
         uris = [uri for each in database.links for uri in each.providers] if database else []
         uris += [uri for each in monitored for uri in each.providers]
@@ -93,8 +94,8 @@ def _role(
     server: FoundServer, place: int, base: str, links: Links, names: Sequence[str]
 ) -> FoundRole:
     """Return the first role of the table that something shows, and how often it polls."""
-    config = server.facts.config.database_of(base)
-    monitor = server.facts.monitor.database_of(base)
+    config = database_of(server.facts.config.databases, base)
+    monitor = database_of(server.facts.monitor.databases, base)
     providers, receivers = links.receives_from[place], links.receivers(place)
     from_them = listed(sorted(names[each] for each in providers), MOST_NAMES)
     to_them = listed(sorted(names[each] for each in receivers), MOST_NAMES)
@@ -145,7 +146,7 @@ def _role(
 
 def _polls(server: FoundServer, base: str) -> tuple[float, str]:
     """Return the seconds between two polls, and what shows that; 0 if a link lasts."""
-    config = server.facts.config.database_of(base)
+    config = database_of(server.facts.config.databases, base)
     if config and config.links:
         intervals = [each.poll_interval_seconds for each in config.links]
         is_polling = all(intervals)  # a link that lasts brings all changes at once

@@ -55,11 +55,6 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     server_ids: tuple[str, ...] = ()
     databases: tuple[ConfiguredDatabase, ...] = ()
 
-    def database_of(self, base: str) -> ConfiguredDatabase | None:
-        """Return the database of a naming context."""
-        wanted = comparable_dn(base)
-        return next((d for d in self.databases if wanted in map(comparable_dn, d.suffixes)), None)
-
 
 def read_server_config(session: Session, root_dse: RootDse) -> ServerConfig:
     """Return what cn=config shows; SessionError if no result came."""

@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from ldaphealth.checks.links import Link, read_links
 from ldaphealth.discover.attempt import attempt
+from ldaphealth.discover.databases import database_of
 from ldaphealth.discover.root_dse import RootDse, is_usable_dn
 from ldaphealth.discover.server_config import ContextAccess
 from ldaphealth.discover.syncrepl import MOST_PROVIDERS, provider_uri
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import ALL_ENTRIES
-from ldaphealth.model import FailureKind, comparable_dn
+from ldaphealth.model import FailureKind
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
@@ -73,14 +74,9 @@ class ServerMonitor(Struct, frozen=True, kw_only=True):
     links: tuple[MonitoredLink, ...] = ()
     waiting: tuple[Waiting, ...] = ()
 
-    def database_of(self, base: str) -> MonitoredDatabase | None:
-        """Return the database of a naming context."""
-        wanted = comparable_dn(base)
-        return next((d for d in self.databases if wanted in map(comparable_dn, d.suffixes)), None)
-
     def links_of(self, base: str) -> tuple[MonitoredLink, ...]:
         """Return the links of the database of a naming context."""
-        database = self.database_of(base)
+        database = database_of(self.databases, base)
         return tuple(each for each in self.links if database and each.database == database.dn)
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
 from ldaphealth.checks import BUILT_IN
 from ldaphealth.discover.draft import OFF, Draft, search_names
 from ldaphealth.discover.measured_times import RULE, MeasuredTimes, NormalTime, normal_time
+from ldaphealth.judging.suggested_limits import suggested_deadline, suggested_limits
 from ldaphealth.text.duration import brief
 from ldaphealth.text.quantity import quantity
 
 # The setting by the name of a check; `latency` judges binds and searches.
 STEPS = ("connect", "bind", "unbind")
 LATENCY = "latency"
-DEADLINE_TIMES = 2  # the largest critical threshold
-LEAST_ROOM = 1.2  # of the deadline to that threshold
-MOST_DEADLINE_SECONDS = 300.0
 DEFAULT_DEADLINE_SECONDS = 5.0
 MOST_FAILURES = 3  # that are quoted of one server
 
@@ -30,7 +27,7 @@ def add_thresholds(draft: Draft, measured: MeasuredTimes) -> None:
         normal = normal_time(measured, measured_checks)
         if normal is None or draft.checks.get(name) == OFF:
             continue
-        limits = normal.limits(_default(name))
+        limits = suggested_limits(normal.seconds, _default(name))
         largest = max(largest, limits["critical"])
         draft.set_check(name, {"seconds": limits})
         draft.comment_on_check(name, _shown(normal))
@@ -65,8 +62,8 @@ def _shown(normal: NormalTime) -> str:
 
 def _set_deadline(draft: Draft, largest_critical: float) -> None:
     """Leave room in a session for the slowest operation that is not yet CRITICAL."""
-    needed = float(min(ceil(DEADLINE_TIMES * largest_critical), MOST_DEADLINE_SECONDS))
-    if largest_critical * LEAST_ROOM > DEFAULT_DEADLINE_SECONDS:
+    needed = suggested_deadline(largest_critical, DEFAULT_DEADLINE_SECONDS)
+    if needed is not None:
         draft.data["clusters"][draft.cluster]["deadline_seconds"] = needed
         place = ("clusters", draft.cluster, "deadline_seconds")
         draft.comments[place] = ["twice the largest critical threshold below"]

@@ -30,8 +30,8 @@ def load_draft(draft: Draft) -> Cluster:
     problems = Problems()
     file = fill_struct(File, draft.data, "", problems)
     clusters = build.clusters(file, find, problems) if isinstance(file, File) else {}
-    if problems.lines:
-        raise ConfigError(problems.lines)
+    if problems.mistakes:
+        raise ConfigError(problems.mistakes)
     return clusters[draft.cluster]
 
 

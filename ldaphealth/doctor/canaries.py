@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from ldaphealth.checks.canary import Purpose, canary_mark, this_agent
+from ldaphealth.checks.canary import this_agent
 from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.doctor.by_code import count, problems_of
 from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
-from ldaphealth.model import Finding, Role, State, Trust
+from ldaphealth.model import Finding, State, Trust
 from ldaphealth.settings import Cluster
-from ldaphealth.tasks.canary_settings import canary_params
+from ldaphealth.tasks.canary_settings import canaries_of, canary_params
 from ldaphealth.text.printable import printable
 
+OF_CONSUMER = "; {} is a consumer, so that is needed only when it becomes a provider"
 CODES = tuple(code for code, _ in NOT_WRITTEN.values())
 MARK = re.compile(r"ldaphealth canary of (?P<agent>\S{1,64}) for (?P<of>.+)")
 NEXT = (
@@ -31,28 +31,38 @@ def examine_canaries(facts: Gathered) -> Examined:
     clusters = [each for each in facts.clusters if canary_params(each.cluster)]
     for cluster in facts.clusters:
         seen = [each for each in cluster.findings if each.code in CODES]
-        if not any(each.check == "propagation" for each in seen):
-            seen += _unsurveyed(cluster)
+        is_surveyed = any(each.check == "propagation" for each in seen)
+        seen += _not_in_rounds(cluster, is_surveyed=is_surveyed)
         problems += problems_of(facts, cluster, seen, "canaries")
     servers = sum(len(each.cluster.data_servers) for each in clusters)
     reached = sum(len(each.reads) for each in clusters)
     return Examined(tuple(problems), count(min(reached, servers), servers))
 
 
-def _unsurveyed(cluster: ClusterFacts) -> Iterator[Finding]:
-    """Yield findings on canaries of `propagation`, as its survey would give them."""
+def _not_in_rounds(cluster: ClusterFacts, *, is_surveyed: bool) -> Iterator[Finding]:
+    """Yield findings on canaries that rounds do not read.
+
+    Those of `propagation` are as its survey would give them. That of a consumer is a warning:
+    nothing is written to it before the server is a provider.
+    """
+    canaries = {each.dn: each for each in canaries_of(cluster.cluster)}
     for server, read in cluster.reads.items():
         for dn, owner in read.owners.items():
-            if owner in NOT_WRITTEN:
-                code, summary = NOT_WRITTEN[owner]
-                yield Finding(
-                    server=server,
-                    check="propagation",
-                    state=State.UNKNOWN,
-                    code=code,
-                    summary=summary.format(dn),
-                    trust=Trust.LOCAL,
-                )
+            canary = canaries.get(dn)
+            if canary is None or owner not in NOT_WRITTEN:
+                continue
+            if canary.is_written and is_surveyed:
+                continue
+            code, summary = NOT_WRITTEN[owner]
+            later = "" if canary.is_written else OF_CONSUMER.format(canary.server.name)
+            yield Finding(
+                server=server,
+                check=canary.purpose,
+                state=State.UNKNOWN if canary.is_written else State.WARNING,
+                code=code,
+                summary=summary.format(dn) + later,
+                trust=Trust.LOCAL,
+            )
 
 
 def examine_other_balancers(facts: Gathered) -> Examined:
@@ -69,7 +79,7 @@ def examine_other_balancers(facts: Gathered) -> Examined:
         agents |= set(seen)
         if not own & set(seen):  # nothing can be concluded from what the account does not see
             continue
-        problems += _incomplete(cluster.cluster, params, seen, own)
+        problems += _incomplete(cluster.cluster, seen, own)
         if is_of_pair and set(seen) <= own:
             problems.append(_alone(cluster.cluster, sorted(own)))
     names = ", ".join(map(printable, sorted(agents)[:5]))
@@ -87,23 +97,13 @@ def _marks_by_agent(cluster: ClusterFacts) -> Mapping[str, frozenset[str]]:
     return {agent: frozenset(marks) for agent, marks in found.items()}
 
 
-def _wanted(cluster: Cluster, purposes: Iterable[Purpose], agent: str) -> Iterator[tuple[str, str]]:
-    """Yield each mark that an agent needs, and the server that it is for."""
-    for purpose in purposes:
-        for server in cluster.data_servers:
-            if server.role is not Role.CONSUMER:
-                yield canary_mark(agent, server, purpose), server.name
-
-
 def _incomplete(
-    cluster: Cluster,
-    params: Mapping[Purpose, Any],
-    seen: Mapping[str, frozenset[str]],
-    own: set[str],
+    cluster: Cluster, seen: Mapping[str, frozenset[str]], own: set[str]
 ) -> Iterator[Problem]:
     for agent in sorted(set(seen) - own):
         of_cluster = [each for each in seen[agent] if f" for {cluster.name}/" in each]
-        lacks = [name for mark, name in _wanted(cluster, params, agent) if mark not in seen[agent]]
+        wanted = canaries_of(cluster, agent)
+        lacks = [each.server.name for each in wanted if each.mark not in seen[agent]]
         if of_cluster and lacks:
             names = ", ".join(dict.fromkeys(lacks))
             yield _problem(

@@ -31,7 +31,7 @@ def examine_clocks(facts: Gathered) -> Examined:
         read, total = read + len(known), total + len(cluster.cluster.data_servers)
         widest = max([widest, *(each.uncertainty_seconds for each in known.values())])
         problems += _problems(cluster, known)
-    certainty = f", to {brief(widest)}" if read else ": no right to read cn=Time,cn=Monitor"
+    certainty = f", to within {brief(widest)}" if read else ": no right to read cn=Time,cn=Monitor"
     return Examined(tuple(problems), count(read, total) + certainty)
 
 

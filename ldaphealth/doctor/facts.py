@@ -28,8 +28,8 @@ class ServerReads(Struct, frozen=True, kw_only=True):
 
     `has_monitor`: its root DSE names a monitor database; None if it cannot be read. `marks` are
     the marks of canaries by the DN of their container, of all agents as far as the account sees
-    them; without a container that it may not list. `owners` are those of this agent's canaries of
-    `propagation`, by DN.
+    them; without a container that it may not list. `owners` are those of this agent's canaries
+    that no round reads, by DN: those of `propagation`, and of consumers.
     """
 
     is_openldap: bool = False

@@ -14,6 +14,7 @@ from ldaphealth.generate.keepalived import (
     script_limit_seconds,
 )
 from ldaphealth.settings import Cluster
+from ldaphealth.text.duration import exact_duration
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of
 from ldaphealth.text.suggestion import suggestion
@@ -101,9 +102,10 @@ def _too_short(check: MiscCheck, cluster: Cluster, limit_seconds: float) -> Prob
     return _problem(
         "timeout",
         (_line(check),),
-        f"the check of {check.server}: {name} is {check.kills_after_seconds:g} s, and the script "
-        f"needs up to {limit_seconds:g} s, because the deadline of {cluster.name} is "
-        f"{cluster.deadline_seconds:g} s",
+        f"the check of {check.server}: {name} is "
+        f"{exact_duration(check.kills_after_seconds)}, and the script "
+        f"needs up to {exact_duration(limit_seconds)}, because the deadline of {cluster.name} is "
+        f"{exact_duration(cluster.deadline_seconds)}",
         KILLED_WHY,
         f"set `{wanted}`, and LDAPHEALTH_SECONDS={limit_seconds:g} for keepalived if it is not 8: "
         "`ldaphealth generate keepalived` prints both",

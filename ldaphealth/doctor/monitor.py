@@ -62,7 +62,7 @@ def _hidden(cluster: ClusterFacts) -> Iterator[Problem]:
         where=tuple(each.id for each in servers),
         what=f"the account may not read cn=Monitor, so {', '.join(sorted(checks))} cannot see",
         why=row.means,
-        remedy="add these access rules before those of the site, or turn the checks off",
+        remedy="add these access rules before those that the database has, or turn the checks off",
         steps=tuple(Step("ldif", each, tuple(it.uri for it in servers)) for each in rights),
     )
 

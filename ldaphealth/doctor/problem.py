@@ -12,22 +12,20 @@ Kind = Literal["command", "ldif", "setting"]
 
 
 class Importance(Enum):
-    """How important a problem is; the value is the exit status that it gives."""
+    """How important a problem is; the value is the exit status that it gives.
+
+    `mend`: it should be mended. `breaks`: checks do not work, or servers are removed. `unusable`:
+    no check can run with the configuration.
+    """
 
     MEND = 1
     BREAKS = 2
     UNUSABLE = 3
 
-    def words(self, count: int = 1) -> str:
-        """Return what so many problems do, for people."""
-        return IMPORTANCE_WORDS[self][count != 1]
-
-
-IMPORTANCE_WORDS = {  # of one problem, and of several
-    Importance.MEND: ("should be mended", "should be mended"),
-    Importance.BREAKS: ("breaks checks", "break checks"),
-    Importance.UNUSABLE: ("makes the configuration unusable", "make the configuration unusable"),
-}
+    @property
+    def word(self) -> str:
+        """Return the word for it, the same in all outputs."""
+        return self.name.lower()
 
 
 class Step(Struct, frozen=True):

@@ -15,6 +15,7 @@ import msgspec
 from ldaphealth.doctor.examinations import ExaminationResult, problems_in_order, status_of
 from ldaphealth.doctor.problem import Importance, Problem, Step
 from ldaphealth.doctor.steps import ADMINISTRATOR, command
+from ldaphealth.rights.slapd_rules import AS_ROOT
 from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
@@ -27,7 +28,14 @@ MOST_NAMES = 8
 BINDS = """\
 # SET THIS: how an administrator binds, of the data or of cn=config, by what a command changes.
 LDAP_ADMIN=${LDAP_ADMIN:--ZZ -x -D cn=admin,cn=config -W}"""
-ABOUT_BINDS = f"{ADMINISTRATOR}: how an administrator binds, such as -ZZ -x -D DN -W."
+ABOUT_BINDS = (
+    f"{ADMINISTRATOR} in a command stands for the options with which an administrator of the data "
+    "binds, such as -ZZ -x -D cn=admin,dc=example,dc=com -W."
+)
+ABOUT_LDIF = (
+    "LDIF is indented here, and must not be in a file: `ldaphealth doctor --fix` prints it so, "
+    "with the commands that send it."
+)
 HEADING = """\
 #!/bin/sh
 # What `ldaphealth doctor` found, and the commands and LDIF that mend it. Nothing of this was run.
@@ -38,7 +46,10 @@ def report_text(results: Sequence[ExaminationResult], width: int) -> str:
     """Return the problems, one block each, and a line for each examination without one."""
     problems = problems_in_order(results)
     width = max(LEAST_WIDTH, width)
-    lines = [line for each in problems for line in [*_block(each, width), ""]]
+    lines = [
+        line for each in _about_steps(problems) for line in [*_wrapped(each, "", "", width), ""]
+    ]
+    lines += [line for each in problems for line in [*_block(each, width), ""]]
     for each in results:
         if not each.examined.problems:
             lines += _wrapped(f"{each.examination.title}: {_covered(each)}", "", "  ", width)
@@ -56,17 +67,24 @@ def _last_line(problems: Sequence[Problem]) -> str:
         return "Nothing is wrong."
     levels = sorted(Importance, key=lambda level: -level.value)
     found = {each: sum(it.importance is each for it in problems) for each in levels}
-    counts = [f"{count} {each.words(count)}" for each, count in found.items() if count]
+    counts = [f"{count} [{each.word}]" for each, count in found.items() if count]
     total = f"{quantity(len(problems), 'problem')}: {', '.join(counts)}."
     if any(each.steps for each in problems):
         total += " `ldaphealth doctor --fix` prints the commands and LDIF that mend them."
-    if any(ADMINISTRATOR in step.text for each in problems for step in each.steps):
-        total += f" {ABOUT_BINDS}"
     return total
 
 
+def _about_steps(problems: Sequence[Problem]) -> Iterator[str]:
+    """Yield what must be known before the first step: how LDIF is sent, and who sends it."""
+    steps = [step for each in problems for step in each.steps]
+    if any(ADMINISTRATOR in each.text for each in steps):
+        yield ABOUT_BINDS
+    if any(each.kind == "ldif" for each in steps):
+        yield ABOUT_LDIF
+
+
 def _block(problem: Problem, width: int) -> Iterator[str]:
-    heading = f"{problem.importance.words().upper()}: {problem.code}: {_listed(problem.where)}"
+    heading = f"[{problem.importance.word}] {problem.code}: {_listed(problem.where)}"
     yield from _wrapped(heading, "", "  ", width)
     for name, text in (("what", problem.what), ("why", problem.why), ("do", problem.remedy)):
         if text:
@@ -81,7 +99,12 @@ def _step(step: Step, width: int) -> Iterator[str]:
         place = f"on {_listed(step.on)}: " if step.on else ""
         yield from _command(f"{place}$ {step.text}", INDENT, width)
         return
-    what = f"LDIF for {_listed(step.on)}:" if step.kind == "ldif" else "in the configuration:"
+    if step.kind == "ldif":
+        yield from _wrapped(f"as root on {_listed(step.on)}:", INDENT, INDENT, width)
+        yield from _command(f"$ ldapmodify {AS_ROOT} -f FILE", INDENT, width)
+        what = "with this LDIF in FILE:"
+    else:
+        what = "in the configuration:"
     yield from _wrapped(what, INDENT, INDENT, width)
     for line in step.text.splitlines():
         yield from (f"{INDENT}  {part}" for part in _folded(line, width - len(INDENT) - 2))
@@ -136,7 +159,7 @@ def report_document(results: Sequence[ExaminationResult]) -> Mapping[str, Any]:
             {
                 "examination": by_problem[id(each)].name,
                 **msgspec.to_builtins(each),
-                "importance": each.importance.name.lower(),
+                "importance": each.importance.word,
             }
             for each in problems
         ],
@@ -165,7 +188,7 @@ def fix_script(problems: Sequence[Problem]) -> str:
         parts.append(BINDS)
     for number, problem in enumerate(problems, 1):
         comments = [
-            f"{number}. {problem.importance.words()}: {problem.code}: {_listed(problem.where)}",
+            f"{number}. [{problem.importance.word}] {problem.code}: {_listed(problem.where)}",
             printable(problem.what, LONGEST_TEXT),
             printable(problem.remedy, LONGEST_TEXT),
         ]

@@ -12,10 +12,9 @@ from msgspec.structs import replace
 from ldaphealth.rights.needs import MONITOR
 from ldaphealth.rights.plan import Part, openldap_schemas, plan
 from ldaphealth.rights.right import Schema
-from ldaphealth.rights.slapd_rules import as_config, limit, rules_for
+from ldaphealth.rights.slapd_rules import LIST_DATABASES, as_config, limit, rules_for
 from ldaphealth.settings import Cluster
 
-LISTED = "ldapsearch -LLL -b cn=config '(olcDatabase=*)' olcSuffix"
 NAMES = {True: "{2}monitor", False: "{1}mdb"}  # as slapd numbers them with one database of data
 
 
@@ -33,7 +32,7 @@ def missing_rights(cluster: Cluster, checks: Container[str], context: str = "") 
 
 def _lines(part: Part) -> Iterator[str]:
     name = NAMES[part.context == MONITOR]
-    yield "# SET THIS: the name of the database, which this shows:"
-    yield f"#   {LISTED}"
+    yield "# SET THIS: the name of the database, which this shows to root on the server:"
+    yield f"#   {LIST_DATABASES}"
     limits = [limit(account, size) for account, size in part.limits.items()]
     yield from as_config(name, rules_for(part.rights, Schema), limits)

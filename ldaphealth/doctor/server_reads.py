@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ldaphealth.checks.canary import (
-    MARK_ATTRIBUTE,
-    canary_dn,
-    canary_mark,
-    this_agent,
-)
+from ldaphealth.checks.canary import MARK_ATTRIBUTE
 from ldaphealth.checks.own_entry import read_own
 from ldaphealth.checks.traffic_survey import CLOCK
 from ldaphealth.clocks import epoch_seconds
@@ -19,9 +14,9 @@ from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.names import NO_ATTRIBUTES
 from ldaphealth.ldap.session import Session, open_session
-from ldaphealth.model import Role, Server
+from ldaphealth.model import Server
 from ldaphealth.settings import Cluster
-from ldaphealth.tasks.canary_settings import canary_params
+from ldaphealth.tasks.canary_settings import canaries_of, canary_params
 
 OPENLDAP = "openldaprootdse"  # the object class of its root DSE
 MOST_CANARIES = 1000
@@ -77,17 +72,12 @@ def _marks(session: Session, container: str) -> tuple[str, ...] | None:
 
 
 def _owners(session: Session, cluster: Cluster) -> Mapping[str, str]:
-    """Return the owners of this agent's canaries of `propagation` on all providers, by DN."""
-    params = canary_params(cluster).get("propagation")
-    if params is None:
-        return {}
-    agent = params.agent or this_agent()
+    """Return the owners of this agent's canaries that no round reads, by DN."""
     owners: dict[str, str] = {}
-    for each in cluster.data_servers:
-        if each.role is Role.PROVIDER:
-            dn = canary_dn(params.container, agent, each, "propagation")
+    for each in canaries_of(cluster):
+        if each.purpose == "propagation" or not each.is_written:
             try:
-                owners[dn], _ = read_own(session, dn, canary_mark(agent, each, "propagation"))
+                owners[each.dn], _ = read_own(session, each.dn, each.mark)
             except SessionError:
                 if not session.alive:
                     break

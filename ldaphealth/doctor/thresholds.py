@@ -11,15 +11,18 @@ from ldaphealth.doctor.by_code import count, problems_of
 from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
 from ldaphealth.doctor.steps import LONGEST_DEADLINE_SECONDS
+from ldaphealth.judging.suggested_limits import suggested_deadline, suggested_limits
 from ldaphealth.model import CheckEffect, Finding, State
 from ldaphealth.reason_codes import ROWS
+from ldaphealth.settings import ConfiguredCheck
+from ldaphealth.text.duration import exact_duration, rounded_duration
 from ldaphealth.text.number import rounded_up
 from ldaphealth.text.quantity import quantity
 
 SLOW = "slow"
 OF_TIME = (SLOW, "slower_than_pool", "slower_than_learnt", "slower")
 DEADLINE_SHARE = 0.5  # of the deadline: longer rounds leave too little for a busy moment
-WARNING_FACTOR, CRITICAL_FACTOR, DEADLINE_FACTOR = 3, 10, 4
+DEADLINE_FACTOR = 4  # of a whole round
 DEADLINE_WHY = (
     "a server that needs more than the deadline counts as too slow, or as gone if it answered "
     "nothing; these rounds leave little for a busy moment"
@@ -99,22 +102,29 @@ def _problem(cluster: ClusterFacts, slow: SlowRounds) -> Problem:
         importance=Importance.BREAKS if removes else Importance.MEND,
         code=f"{slow.check}.{SLOW}",
         where=(slow.server,),
-        what=f"{slow.check} took {least:.3f} to {most:.3f} s; {len(slow.findings)} of "
-        f"{quantity(slow.rounds, 'round')} exceed its thresholds "
-        f"(warning {metric.warning or 'none'}, critical {metric.critical or 'none'})",
+        what=f"{slow.check} took {rounded_duration(least)} to {rounded_duration(most)}; "
+        f"{len(slow.findings)} of {quantity(slow.rounds, 'round')} exceed its thresholds "
+        f"(warning {_limit(metric.warning)}, critical {_limit(metric.critical)})",
         why=ROWS[SLOW].means,
         remedy=ROWS[SLOW].remedy,
-        steps=tuple(_settings(slow.check, most, cluster.cluster.deadline_seconds)),
+        steps=tuple(_settings(planned, most, cluster.cluster.deadline_seconds)),
     )
 
 
-def _settings(check: str, seconds: float, deadline_seconds: float) -> Iterator[Step]:
+def _limit(limits: str) -> str:
+    """Return a threshold of a time: a range of the guidelines for plugins, in seconds."""
+    return f"{limits} s" if limits else "none"
+
+
+def _settings(
+    configured: ConfiguredCheck, usual_seconds: float, deadline_seconds: float
+) -> Iterator[Step]:
     """Yield thresholds for a time that is usual, and a deadline that leaves room for them."""
-    warning, critical = rounded_up(WARNING_FACTOR * seconds), rounded_up(CRITICAL_FACTOR * seconds)
-    limits = f'{{warning: "{warning:g}", critical: "{critical:g}"}}'
-    yield Step("setting", f"checks: {{{check}: {{seconds: {limits}}}}}")
-    if critical >= deadline_seconds:
-        longer = min(LONGEST_DEADLINE_SECONDS, rounded_up(2 * critical))
+    limits = suggested_limits(usual_seconds, configured.check.params().seconds)
+    shown = ", ".join(f'{name}: "{seconds:g}"' for name, seconds in limits.items())
+    yield Step("setting", f"checks: {{{configured.name}: {{seconds: {{{shown}}}}}}}")
+    longer = suggested_deadline(limits["critical"], deadline_seconds)
+    if longer is not None:
         yield Step("setting", f"deadline_seconds: {longer:g}")
 
 
@@ -131,7 +141,8 @@ def _deadlines(cluster: ClusterFacts) -> Iterator[Problem]:
         importance=Importance.MEND,
         code="thresholds.deadline",
         where=tuple(near),
-        what=f"a round takes up to {took:.2f} s of the deadline of {deadline:g} s",
+        what=f"a round takes up to {rounded_duration(took)} of the deadline of "
+        f"{exact_duration(deadline)}",
         why=DEADLINE_WHY,
         remedy="find out why the server is slow, or raise `deadline_seconds` and, if the round "
         "takes longer than it, `interval_seconds`",

@@ -6,6 +6,7 @@ All code that reads credentials uses it.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +18,20 @@ from ldaphealth.model import Secret
 MAX_BYTES = 4096
 
 
+class SecretFileError(ValueError):
+    """Why a file with a password is not used. `command` corrects it, as words for a shell."""
+
+    def __init__(self, path: Path, what: str, command: tuple[str, ...] = ()) -> None:
+        following = f"; {shlex.join(command)}" if command else ""
+        super().__init__(f"{path}: {what}{following}")
+        self.path, self.command = path, command
+
+
 def read_secret(path: Path) -> Secret:
     """Return the content without one trailing line end.
 
-    It may be passed by systemd (credential.py). ValueError names the file and, for wrong
-    permissions, the correction.
+    It may be passed by systemd (credential.py). SecretFileError names the file and, for wrong
+    permissions, has the command that corrects them.
     """
     path = Path(passed_file(str(path)))
     try:
@@ -29,21 +39,21 @@ def read_secret(path: Path) -> Secret:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ValueError(
-            f"{path}: cannot read the password: {refusal_cause(path, error)}"
-        ) from error
+        cause = refusal_cause(path, error)
+        raise SecretFileError(path, f"cannot read the password: {cause}") from error
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        raise ValueError(
-            f"{path}: others can read or change the password, and at most its group may read it "
-            f"(0640); chmod 0600 {path}"
+        raise SecretFileError(
+            path,
+            "others can read or change the password, and at most its group may read it (0640)",
+            ("chmod", "0600", str(path)),
         )
     text = content.removesuffix(b"\n").removesuffix(b"\r")
     if not text or len(content) > MAX_BYTES:
-        raise ValueError(f"{path}: no password, or more than {MAX_BYTES} bytes")
+        raise SecretFileError(path, f"no password, or more than {MAX_BYTES} bytes")
     try:
         return Secret(text.decode())
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: the password is not UTF-8") from error
+        raise SecretFileError(path, "the password is not UTF-8") from error
 
 
 def secret_from_variable(variable: str, environment: Mapping[str, str]) -> Secret:

@@ -171,14 +171,13 @@ def _compared(account: str, dn: str, attribute: str) -> Right:
 
 
 def _canaries(params: Any, one: OneServer) -> Iterator[Right]:
-    """Yield the rights to read the canaries of all agents, and to write their token."""
+    """Yield the rights to find and read the canaries of all agents, and to write their token.
+
+    The doctor finds those of other balancers.
+    """
     account, container = one.account, params.container
     reads = (MARK_ATTRIBUTE, *write.PROOF)
-    yield from (
-        each
-        for each in found_by(account, container, "one", ALL_ENTRIES, reads)
-        if each.scope == "one"
-    )
+    yield from found_by(account, container, "one", ALL_ENTRIES, reads)
     yield Right(
         account=account,
         base=container,

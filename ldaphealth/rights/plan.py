@@ -27,13 +27,13 @@ OF_OPENLDAP = frozenset(
     | {"traffic"}
 )
 # A check of these kinds with an account of its own tries what that account may do by the rules of
-# the site: those are not changed for it.
+# the server: those are not changed for it.
 AS_OTHERS = frozenset({"search", "compare", "login"})
 NOTES = {
     "content": "content compares what the account can read, here entryUUID and entryCSN",
     "values": "the values of an attribute are compared if the account may read them: add their "
     "names to the rule with entryUUID",
-    "user": "the user reads as the rules of the site let users read: nothing is added for it",
+    "user": "the user reads what the rules of the server let users read: nothing is added for it",
     "other": "it runs as {}, and tries what that account may do: nothing is added for it",
     "OpenLDAP": "it reads what OpenLDAP alone has",
     "unknown": "it is of another package, which says what it needs",

@@ -13,13 +13,16 @@ from ldaphealth.text.ldif import ldif_modification
 
 EXTERNAL_DN = "cn=SET THIS to what ldapwhoami shows,cn=external,cn=auth"
 SCOPES = {"base": "base", "one": "one", "sub": "subtree", "subordinate": "children"}
+# For root on the server itself (slapd-config(5)).
+AS_ROOT = "-Q -Y EXTERNAL -H ldapi:///"
+LIST_DATABASES = f"ldapsearch -LLL {AS_ROOT} -b cn=config '(olcDatabase=*)' olcSuffix olcAccess"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def rules_for(rights: Iterable[Right], schemas: Iterable[Schema] = ()) -> list[str]:
     """Return the rules that give these rights, each from `to` on, for one database of slapd.
 
-    They begin with the strongest, must stand before the rules of the site, and leave all other
+    They begin with the strongest, must stand before the rules of the server, and leave all other
     accounts to those. `schemas` are those that the servers have loaded.
     """
     known = {Schema.ANY, *schemas}

@@ -1,11 +1,22 @@
-"""Durations in units that are easy to read, the same in all output for people."""
+"""Durations in units that are easy to read, the same in all output and on all command lines."""
 
 from __future__ import annotations
+
+import re
 
 # Largest first. A duration is shown in at most two units.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 SHORT_SECONDS = 60.0
 TWICE = 2  # below twice a unit, the number is in the next smaller one
+# As people write them, the largest first.
+UNITS_READ = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_AMOUNT = r"(\d+(?:\.\d+)?)"
+_READ = re.compile(
+    rf"(?:{_AMOUNT} *d)? *(?:{_AMOUNT} *h)? *(?:{_AMOUNT} *m(?:in)?(?!s))? *"
+    rf"(?:{_AMOUNT} *s)? *(?:{_AMOUNT} *ms)?",
+    re.ASCII,
+)
+_NUMBER = re.compile(_AMOUNT, re.ASCII)
 
 
 def duration(seconds: float) -> str:
@@ -40,3 +51,26 @@ def one_unit(seconds: float) -> str:
         if number >= TWICE * size:
             return f"{number // size} {unit}"
     return f"{number} s"
+
+
+def exact_duration(seconds: float) -> str:
+    """Return a duration that a person chose, without digits that say nothing: `0.5 s`, `1 h`."""
+    if seconds < SHORT_SECONDS or seconds % 1:
+        return f"{seconds:g} s"
+    return duration(seconds)
+
+
+def seconds_in(text: str, *, needs_unit: bool = False) -> float:
+    """Return the seconds of such as `2h30m`, `1 h 5 min` or `500ms`.
+
+    A number alone is seconds, or refused if `needs_unit`. ValueError: it is no duration.
+    """
+    if _NUMBER.fullmatch(text):
+        if needs_unit:
+            raise ValueError(f"{text} has no unit; write {text}s, {text}m, {text}h or {text}d")
+        return float(text)
+    match = _READ.fullmatch(text.strip()) if text.strip() else None
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration, such as 45s, 30m, 2h30m or 1d")
+    amounts = zip(match.groups(), (*UNITS_READ.values(), 1e-3), strict=True)
+    return sum(float(amount) * size for amount, size in amounts if amount)

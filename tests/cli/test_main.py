@@ -361,6 +361,26 @@ def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    "command", [["status"], ["explain", "c/s"], ["history"], ["undrain", "c/s"], ["baseline", "c"]]
+)
+def test_the_socket_is_that_of_the_configuration_that_is_named(
+    command: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "ldaphealth.yaml"
+    file.write_text(
+        f"agent: {{runtime_directory: {tmp_path}/run}}\n"
+        "clusters: {c: {servers: {s: ldap://127.0.0.1}}}\n"
+    )
+
+    status, _, err = run(*command, "--config", str(file), LDAPHEALTH_CONFIG="/other")
+    assert (status, f"there is no {tmp_path}/run/agent.sock" in err) == (3, True), err
+    status, _, err = run(*command, "--config", str(file), "--socket", "/else")
+    assert (status, "there is no /else" in err) == (3, True), err
+    status, _, err = run(*command, "--config", f"{tmp_path}/none")
+    assert (status, err.startswith(f"ldaphealth: {tmp_path}/none: ")) == (3, True), err
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--help"],

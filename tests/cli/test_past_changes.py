@@ -73,7 +73,11 @@ def test_an_override_stays_in_history_and_log_also_without_an_agent(tmp_path: Pa
     [
         (("--socket", "/nowhere/agent.sock"), {}, "has another socket"),
         ((), {}, "no history"),
-        ((), {"LDAPHEALTH_CONFIG": "/nowhere/x.yaml"}, "in $LDAPHEALTH_CONFIG"),
+        (
+            (),
+            {"LDAPHEALTH_CONFIG": "/nowhere/x.yaml"},
+            "give its configuration with --config, not /nowhere/x.yaml",
+        ),
     ],
 )
 def test_without_agent_and_history_there_is_one_line_with_the_reason(
@@ -91,7 +95,7 @@ def test_without_agent_and_history_there_is_one_line_with_the_reason(
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("duration", ["2", "90", "007"])
+@pytest.mark.parametrize("duration", ["2", "90", "007", "1.5"])
 def test_a_duration_without_a_unit_is_refused_with_the_units(duration: str) -> None:
     done = run(Path("/nowhere"), "drain", "c/s", "--for", duration, "--reason", "r")
 

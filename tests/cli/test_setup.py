@@ -76,6 +76,15 @@ def test_a_part_is_printed_alone(config: Path) -> None:
     assert "dn: olcDatabase={2}monitor,cn=config\n" in rules
 
 
+def test_a_database_without_rules_is_warned_of_before_the_first_command(config: Path) -> None:
+    text = " ".join(run(config, "one", "--part", "rules").output.replace("\n#", "").split())
+
+    before, command, _ = text.partition("ldapmodify -Q -Y EXTERNAL -H ldapi:/// -f rules.ldif")
+    assert command
+    assert "without any rule lets everybody read everything" in before
+    assert "`to * by * read` first" in before
+
+
 def test_the_canaries_are_those_of_every_agent(config: Path) -> None:
     text = run(config, "one", "--part", "entries", "--agent", "lb7", "--agent", "lb8").output
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +9,6 @@ from ldaphealth.discover.draft import Draft
 from ldaphealth.discover.measured_times import MeasuredTimes, NormalTime, normal_time
 from ldaphealth.discover.thresholds import add_thresholds
 from ldaphealth.discover.trial import load_draft
-from ldaphealth.judging.thresholds import at_most
-
-DEFAULT = at_most(0.5, 2)
 
 
 def measured(**seconds: list[float]) -> MeasuredTimes:
@@ -27,19 +23,6 @@ def draft(*names: str) -> Draft:
     servers = {name: f"ldap://{name}" for name in names}
     cluster = {"suffix": "dc=x", "servers": servers, "checks": {"search": {}}}
     return Draft(cluster="c", data={"clusters": {"c": cluster}}, comments={})
-
-
-@pytest.mark.parametrize(
-    ("seconds", "limits"),
-    [
-        (0.002, {"warning": 0.5, "critical": 2}),
-        (0.15, {"warning": 0.75, "critical": 3.0}),
-        (0.1234, {"warning": 0.62, "critical": 2.5}),
-        (2.0, {"warning": 10.0, "critical": 40.0}),
-    ],
-)
-def test_limits(seconds: float, limits: dict[str, float]) -> None:
-    assert NormalTime(seconds=seconds, operations=60, slowest="a").limits(DEFAULT) == limits
 
 
 def test_the_slowest_server_decides() -> None:

@@ -59,6 +59,14 @@ def test_a_command_in_several_lines_is_the_same_for_a_shell() -> None:
 
 def test_what_is_for_other_hosts_is_named_and_in_the_script_a_comment() -> None:
     text, script = report_text(results(), 80), fix_script([PROBLEM])
+    head, _, _ = text.partition("[breaks] a.b: c/ldap1\n")
+
+    assert "LDIF is indented here" in head
+    assert (
+        "        as root on ldap://ldap1, ldap://ldap2:\n        $ ldapmodify -Q -Y EXTERNAL"
+        in text
+    )
+    assert "\n# 1. [breaks] a.b: c/ldap1\n" in script
 
     assert "        on ldap1, ldap2: $ systemctl status slapd\n" in text
     assert "\n# on ldap1, ldap2: systemctl status slapd\n" in script
@@ -66,6 +74,16 @@ def test_what_is_for_other_hosts_is_named_and_in_the_script_a_comment() -> None:
     assert "\nfor uri in ldap://ldap1 ldap://ldap2; do\nldapmodify $LDAP_ADMIN -H" in script
     assert f"\n{LDIF}\nLDIF\ndone" in script
     assert subprocess.run(["/bin/sh", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+def test_what_stands_for_options_is_explained_before_its_first_use() -> None:
+    step = Step("command", "ldapadd $LDAP_ADMIN -H ldap://ldap1")
+    text = report_text(results(replace(PROBLEM, steps=(step,))), 80)
+
+    assert text.startswith("$LDAP_ADMIN in a command stands for the options")
+    assert text.count("$LDAP_ADMIN") == 2
+    assert "LDIF is indented" not in text
+    assert "1 problem: 1 [breaks]." in text
 
 
 def test_the_document_has_every_problem_and_every_examination() -> None:

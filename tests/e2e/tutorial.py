@@ -4,9 +4,11 @@ The balancers are network, mount and host name namespaces behind a bridge; the f
 the other side. No client connects: test_keepalived.py has clients. `tests/e2e/test_tutorial.py`
 starts it, and it leaves `tutorial.json` in the directory of results.
 
-Three commands have a stand-in, because the guest has neither a package index nor systemd: `apt
-install` (the programs are put where the Debian package has them), `systemctl restart` (starts what
-the unit starts, as its user) and `rsync` (copies the directories).
+Some commands have a stand-in, because the guest has neither a package index nor systemd nor sshd:
+`apt install` (the programs are put where the Debian package has them), `systemctl restart` (starts
+what the unit starts, as its user), `rsync` (copies the directories) and `ssh ... ldapmodify` (sends
+the same LDIF as the administrator of cn=config). The administrator's password is in a file (`-y`),
+and is not typed (`-W`).
 """
 
 from __future__ import annotations
@@ -21,18 +23,37 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo import wait
 from demo.cluster import Cluster
+from demo.node import DATABASE
 from demo.running_program import RunningProgram
-from demo.tree import CHECK_PASSWORD
+from demo.tree import CHECK_DN, ROOT_DN, SERVICES
 from tests.e2e.balancer import REPOSITORY, Syslog
 
 TUTORIAL = REPOSITORY / "docs" / "tutorial.md"
-COMMAND = re.compile(r"^    (lb[12])# (.+)$", re.MULTILINE)
+HEADING = re.compile(r"^## (?:On (.+))?.*$", re.MULTILINE)
+# A line, with those that follow a backslash, up to the end of a loop, or of a document for it.
+COMMAND = re.compile(
+    r"^    (\S.*?(?:\\\n.*?)*(?:; do\n(?:.*\n)*?    done|<<'(\w+)'\n(?:.*\n)*?    \2)?)$",
+    re.MULTILINE,
+)
+CA_FILE = Path("/etc/ssl/certs/example-ca.pem")
+ADMINISTRATOR_PASSWORD = Path("/root/administrator-password")
+RULES = (  # as Debian's slapd has them
+    "to attrs=userPassword by self write by anonymous auth by * none",
+    "to * by * read",
+)
+SSH = f"""\
+#!/bin/sh
+server=${{1#root@}}; shift
+test "$*" = "ldapmodify -Q -Y EXTERNAL -H ldapi:///" || exit 1
+LDAPTLS_CACERT={CA_FILE} exec ldapmodify -ZZ -x -D {ROOT_DN} -y {ADMINISTRATOR_PASSWORD} -H "ldap://$server"
+"""
 BALANCERS = {"lb1": "192.0.2.1", "lb2": "192.0.2.2"}
 VIRTUAL = "192.0.2.10"
 SERVERS = {f"ldap{n}.example.com": f"192.0.2.{10 + n}" for n in range(1, 5)}
@@ -42,13 +63,20 @@ USER = "ldaphealth"
 SOCKET = "/run/ldaphealth/agent.sock"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "COLUMNS": "80"}
 IN_SECONDS = 40.0  # until keepalived has the verdicts
-OUT_SECONDS = 40.0
+OUT_SECONDS = 40.0  # and twice the deadline, if discover wrote another than that by default
+DEADLINE = re.compile(r"^ *deadline_seconds: (\d+)", re.MULTILINE)
 BACK_SECONDS = 60.0
 
 
-def commands() -> list[tuple[str, str]]:
-    """Return the balancer and the command line of each command of the tutorial."""
-    return COMMAND.findall(TUTORIAL.read_text(encoding="utf-8"))
+def commands() -> list[tuple[tuple[str, ...], str]]:
+    """Return each command of the tutorial, with the balancers on which it is run."""
+    _, *parts = HEADING.split(TUTORIAL.read_text(encoding="utf-8"))
+    return [
+        (tuple(hosts.split(" and ")), textwrap.dedent(f"    {found[1]}"))
+        for hosts, text in zip(parts[::2], parts[1::2], strict=True)
+        if hosts
+        for found in COMMAND.finditer(text)
+    ]
 
 
 def root(*command: str) -> None:
@@ -76,6 +104,7 @@ class Balancer:
     def run(self, line: str) -> subprocess.CompletedProcess[str]:
         """Run one command line of the tutorial, or its stand-in."""
         words = shlex.split(line)
+        line = line.replace(" -W ", f" -y {ADMINISTRATOR_PASSWORD} ")
         match words:
             case ["apt", "install", *_]:
                 return self._shell("ldaphealth --version && keepalived --version")
@@ -169,10 +198,30 @@ def install(ca_file: Path) -> None:
     for own in (Path(sys.executable).resolve(), REPOSITORY):  # for a user other than root
         for directory in own.parents:
             directory.chmod(directory.stat().st_mode | 0o111)
-    shutil.copy(ca_file, "/etc/ssl/certs/example-ca.pem")
-    Path("/root/ldaphealth-password").write_text(CHECK_PASSWORD)
+    shutil.copy(ca_file, CA_FILE)
+    ssh = Path("/usr/bin/ssh")
+    ssh.unlink(missing_ok=True)
+    ssh.write_text(SSH)
+    ssh.chmod(0o755)
+    stdin = Path("/dev/stdin")  # every Debian has it, the guest has not
+    if not stdin.is_symlink():
+        stdin.symlink_to("/proc/self/fd/0")
     for each in OWN:
         Path(each).mkdir(parents=True, exist_ok=True)
+
+
+def make_usual(cluster: Cluster) -> None:
+    """Remove the account, and the rules for it: what an administrator has before the tutorial."""
+    root = cluster.nodes[0].root
+    for dn in (CHECK_DN, SERVICES):
+        root.delete(dn)
+    lines = "\n".join(f"olcAccess: {each}" for each in RULES)
+    for node in cluster.nodes:
+        node.root.modify(DATABASE, f"replace: olcAccess\n{lines}")
+    cluster.wait_until_level()
+    assert root.credentials is not None
+    assert root.credentials.password_file is not None
+    shutil.copy(root.credentials.password_file, ADMINISTRATOR_PASSWORD)
 
 
 def make_balancer(name: str, results: Path) -> Balancer:
@@ -209,14 +258,16 @@ def main() -> None:
         )
         assert cluster.ca_file is not None
         install(cluster.ca_file)
+        make_usual(cluster)
         balancers = {name: make_balancer(name, results) for name in BALANCERS}
         began = time.monotonic()
-        for name, line in commands():
+        for name, line in ((name, line) for names, line in commands() for name in names):
             at = time.monotonic()
             result = balancers[name].run(line)
             done.append(
                 {
-                    "command": f"{name}# {line}",
+                    "balancer": name,
+                    "command": line,
                     "status": result.returncode,
                     "output": result.stdout + result.stderr,
                     "seconds": round(time.monotonic() - at, 1),
@@ -241,7 +292,9 @@ def faults(cluster: Cluster, balancers: list[Balancer]) -> dict[str, object]:
     seen["in"] = wait.comes_true(lambda: all_have(full), IN_SECONDS)
     cluster.nodes[1].freeze()
     rest = {host: weight for host, weight in full.items() if host != frozen}
-    seen["out"] = wait.comes_true(lambda: all_have(rest), OUT_SECONDS)
+    deadlines = DEADLINE.findall(balancers[0].read("/etc/ldaphealth/ldaphealth.yaml"))
+    limit = OUT_SECONDS + 2 * max(map(float, deadlines), default=0.0)
+    seen["out"] = wait.comes_true(lambda: all_have(rest), limit)
     seen["status"] = balancers[0].run("ldaphealth status").stdout
     cluster.nodes[1].thaw()
     seen["back"] = wait.comes_true(lambda: all_have(full), BACK_SECONDS)

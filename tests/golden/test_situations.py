@@ -40,4 +40,4 @@ def test_each_situation_leads_to_what_mends_it(made: dict[str, str], name: str) 
 
 def test_a_dead_agent_is_one_line_with_the_next_step(made: dict[str, str]) -> None:
     assert made["dead"].count("start `ldaphealth agent`") == 2
-    assert "name its configuration in $LDAPHEALTH_CONFIG" in made["dead"]
+    assert "give its configuration with --config" in made["dead"]

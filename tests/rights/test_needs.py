@@ -120,6 +120,7 @@ CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
             f'to dn.one="ou=c,dc=x" attrs=description {BY} write by * break',
             f'to dn.one="ou=c,dc=x" attrs=entry,ou,entryCSN {BY} read by * break',
             *(each.format(by=BY) for each in CONTEXT_CSN[:2]),
+            f'to dn.base="ou=c,dc=x" attrs=entry {BY} search by * break',
             f'to dn.one="ou=c,dc=x" attrs=objectClass {BY} search by * break',
             *(each.format(by=BY) for each in CONTEXT_CSN[2:]),
         ),

@@ -197,7 +197,7 @@ class StrictSite:
             slapd.start()
         self._add_entries()
         if form == "cn=config":
-            self._add_rules()
+            self.change_config(self.rules())
         self.agent = RunningProgram([PROGRAM, "agent"], directory / "log", self.environment)
         running.callback(self.agent.stop)
 
@@ -253,12 +253,15 @@ class StrictSite:
         (document,) = json.loads(self.setup("--for", "slapd.conf", "--format", "json"))
         return {each["context"]: "\n".join(each["lines"]) for each in document["rules"]}
 
-    def _add_rules(self) -> None:
+    def rules(self) -> str:
+        """Return the LDIF with the rules for cn=config."""
         named = [f"--database={suffix}={name}" for suffix, name in DATABASES.items()]
-        ldif = self.setup("--part", "rules", *named)
+        return self.setup("--part", "rules", *named)
+
+    def change_config(self, ldif: str) -> None:
+        """Send LDIF to cn=config of each server, as root of its host."""
         for slapd in self.slapds.values():
-            command = ("ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", slapd.ldapi_uri)
-            _tool(command, ldif)
+            _tool(("ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", slapd.ldapi_uri), ldif)
 
     def _add_entries(self) -> None:
         self._file("password", SECRET)

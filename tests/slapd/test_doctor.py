@@ -130,6 +130,7 @@ def test_the_rights_that_are_missing_are_those_of_the_ldif(strict: Cluster, tmp_
     }
     assert found.where("replication.noSuchObject") == ALL
     assert only(after) == set()
+    assert after.covered["balancers"] == "agents with canaries: doctor"  # it may list them
     assert strict.nodes[0].check.read(PEOPLE, "description") == ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -114,3 +115,18 @@ def test_slapd_starts_again_with_these_rules(site: StrictSite) -> None:
         slapd.start()
 
     assert site.client(CHECK_DN).read(SUFFIX, "contextCSN")
+
+
+def test_rules_are_removed_by_the_ldif_that_added_them(site: StrictSite) -> None:
+    """By the command of docs/setup.md, with `delete` in place of `add`."""
+    if site.form != "cn=config":
+        pytest.skip("slapd.conf(5) is edited by hand")
+    account, ldif = site.client(CHECK_DN), site.rules()
+    removed = re.sub(r"^add:", "delete:", ldif, flags=re.MULTILINE)
+
+    site.change_config(removed)
+    with pytest.raises(LdapError):
+        account.search("cn=Monitor", "(objectClass=*)", "1.1", scope="base")
+    site.change_config(ldif)
+
+    assert account.search("cn=Monitor", "(objectClass=*)", "1.1", scope="base")

@@ -1,0 +1,83 @@
+"""The types of options that click does not have: times, moments, and numbers with bounds in words.
+
+Every option that takes a time has the type `DurationText`, and so one form for all commands.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from ldaphealth.clocks import EpochSeconds
+from ldaphealth.text.duration import exact_duration, seconds_in
+
+
+class DurationText(click.ParamType[float]):
+    """A time such as `500ms`, `90s`, `30m`, `2h30m` or `1d`, within bounds in seconds.
+
+    A number without a unit is a number of seconds, as in the configuration file, unless
+    `needs_unit`: for a time that people think of in hours.
+    """
+
+    name = "duration"
+
+    def __init__(self, least: float, most: float, *, needs_unit: bool = False) -> None:
+        self.least, self.most, self.needs_unit = least, most, needs_unit
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        text = str(value)
+        try:
+            seconds = seconds_in(text, needs_unit=self.needs_unit)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not self.least <= seconds <= self.most:
+            bounds = f"{exact_duration(self.least)} to {exact_duration(self.most)}"
+            self.fail(f"{text!r} is not in the range {bounds}", param, ctx)
+        return seconds
+
+
+class MomentText(click.ParamType[EpochSeconds]):
+    """A moment in ISO 8601, in UTC unless it has another offset, as all outputs show it."""
+
+    name = "moment"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> EpochSeconds:
+        """Return seconds since 1970."""
+        try:
+            at = datetime.fromisoformat(str(value))
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):  # not ISO 8601, or out of the range of the clock
+            example = "such as 2026-11-23T03:12Z"
+            self.fail(f"{value!r} is not a moment that is known, {example}", param, ctx)
+
+
+class WholeNumber(click.IntRange):
+    """A whole number; its bounds are words in the help and in errors."""
+
+    def _describe_range(self) -> str:
+        return bounds_in_words(self.min, self.max)
+
+
+class Number(click.FloatRange):
+    """A number; its bounds are words in the help and in errors."""
+
+    def _describe_range(self) -> str:
+        return bounds_in_words(self.min, self.max)
+
+
+def bounds_in_words(least: float | None, most: float | None) -> str:
+    """Return such as `1 to 1000`, `1 or more`, `1000 or less`; a bound itself is allowed."""
+    match least, most:
+        case None, None:
+            return "any number"
+        case least, None:
+            return f"{least} or more"
+        case None, most:
+            return f"{most} or less"
+    return f"{least} to {most}"
