@@ -102,28 +102,37 @@ def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool)
     help="Show the verdict at this time, in UTC unless it has another offset, such as "
     "2026-11-23T03:12Z or 2026-11-23T04:12+01:00.",
 )
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also show what was observed by each check, and each finding that is OK.",
+)
 @agent_options
 @format_option
-def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, form: str) -> None:
+def explain_command(
+    server: str, at: EpochSeconds | None, place: AgentPlace, form: str, *, everything: bool
+) -> None:
     """Show why a server is in or out of service.
 
-    It prints the verdict, the findings and what to do about them, which rule holds the server and
-    until when, and the newest observations with their age. With --at it prints the verdict, the
-    override and what to do.
+    It prints which checks are not OK and how old their observations are, which rule holds the
+    server and until when, and last the verdict with its findings and what to do about them. The
+    JSON has all observations. With --at it prints the verdict, the override and what to do.
 
     \b
     Examples:
       ldaphealth explain example/ldap2
+      ldaphealth explain example/ldap2 --all
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12Z
 
     \b
-    Exit status: 0 shown, 3 no answer, no such server, or no verdict at that time.
+    Exit status: 0 shown, 3 no answer, no such server, or no verdict at that time (also in future).
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.control.explanation_lines import explanation_lines, past_lines, wrapped
 
     if at is None:
         document = query_agent(place.socket, ExplainRequest(server))
-        lines = explanation_lines(document)
+        lines = explanation_lines(document, everything=everything)
     else:
         # `history` prints whole milliseconds: include the change at this one.
         changes = past_changes(place, HistoryRequest(server, 1, at + MILLISECOND))
@@ -132,6 +141,8 @@ def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, for
             raise click.ClickException(
                 f"the history has no verdict on {server} at {moment(at)}; {hint}"
             )
+        if at > epoch_seconds():
+            raise click.ClickException(f"--at {moment(at)} is in the future; leave it out for now")
         document = changes[0]
         lines = past_lines(document)
     if form == "json":
