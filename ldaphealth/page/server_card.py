@@ -53,10 +53,11 @@ class CardRow(Struct, frozen=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """One server. `kind` sets colour and shape: out, stale, held, draining, warned or fine."""
+    """One server. `kind` is one of KINDS, and sets colour and shape; `uri` is its address."""
 
     id: str
     name: str
+    uri: str = ""
     kind: str
     side: str  # in service, out, draining, no fresh verdict
     qualifier: str  # held, or a state that is not OK
@@ -82,7 +83,7 @@ class Card(Struct, frozen=True, kw_only=True):
         return KINDS.index(self.kind)
 
 
-KINDS = ("out", "stale", "held", "draining", "warned", "fine")
+KINDS = ("out", "stale", "critical", "held", "draining", "warned", "fine")
 
 
 def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = None) -> Card:
@@ -144,6 +145,8 @@ def _kind(verdict: Verdict, stale: bool) -> str:
         return "draining" if verdict.draining else "out"
     if verdict.held_by:
         return "held"
+    if verdict.state is State.CRITICAL:
+        return "critical"
     return "fine" if verdict.state is State.OK else "warned"
 
 

@@ -48,6 +48,7 @@ def landing(source: Source, _: Request) -> Response:
         boot_seconds=now,
         epoch_seconds=epoch_seconds(),
         host=socket.gethostname(),
+        addresses={each.id: each.uri for each in source.servers()},
         overrides=overrides,
         floors=[each.summary for each in source.broken_floors()],
         links=LINKS,
