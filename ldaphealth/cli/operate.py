@@ -34,6 +34,7 @@ from ldaphealth.text.moment import moment
 LEAST_SECONDS = 1.0  # of an override
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
+CLOCKS_APART_SECONDS = 60.0  # of this host and one from which a time was copied
 SERVICE_TEXTS: Mapping[OverrideAction, str] = {
     "drain": "draining",
     "in": "in service",
@@ -141,7 +142,7 @@ def explain_command(
             raise click.ClickException(
                 f"the history has no verdict on {server} at {moment(at)}; {hint}"
             )
-        if at > epoch_seconds():
+        if at > epoch_seconds() + CLOCKS_APART_SECONDS:
             raise click.ClickException(f"--at {moment(at)} is in the future; leave it out for now")
         document = changes[0]
         lines = past_lines(document)

@@ -6,7 +6,6 @@ the last line says what is wrong.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from rich.text import Text
 from ldaphealth.model import State
 from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.tables.service_line import ServerState, service_line
-from ldaphealth.text.duration import SHORT_SECONDS, brief, duration, one_unit
+from ldaphealth.text.duration import SHORT_SECONDS, brief, duration, one_unit, without_durations
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
@@ -31,9 +30,6 @@ LAGS: Mapping[str, str] = {
 }
 NOT_KNOWN = "-"
 SPARE = ("ROLE",)  # the configuration has it
-
-# A time in a sentence: two servers with the same trouble were probed a moment apart.
-TIME = re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b")
 
 # The first server with a reason, by the code and the sentence of the reason without times.
 FirstWith = Mapping[tuple[str, str], str]
@@ -171,7 +167,7 @@ def _first_with(verdicts: Iterable[Mapping[str, Any]]) -> FirstWith:
 
 
 def _alike(reason: Mapping[str, Any]) -> tuple[str, str]:
-    return reason["code"], TIME.sub("", reason["summary"])
+    return reason["code"], without_durations(reason["summary"])
 
 
 def _why(verdict: Mapping[str, Any], first: FirstWith) -> Iterator[Text]:

@@ -17,6 +17,7 @@ _READ = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(_AMOUNT, re.ASCII)
+_IN_TEXT = re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b")
 
 
 def duration(seconds: float) -> str:
@@ -74,3 +75,8 @@ def seconds_in(text: str, *, needs_unit: bool = False) -> float:
         raise ValueError(f"{text!r} is not a duration, such as 45s, 30m, 2h30m or 1d")
     amounts = zip(match.groups(), (*UNITS_READ.values(), 1e-3), strict=True)
     return sum(float(amount) * size for amount, size in amounts if amount)
+
+
+def without_durations(text: str) -> str:
+    """Return a sentence without its times: servers with the same trouble were probed at others."""
+    return _IN_TEXT.sub("", text)

@@ -60,7 +60,7 @@ def config(tmp_path: Path) -> str:
         (["csn", "parse", "x"], "is not a CSN"),
         (["check", "--config", "/nonexistent"], "give its path with --config"),
         (["statsu"], "No such command 'statsu'; did you mean status?"),
-        (["status", "--socket", "/none"], "start `ldaphealth agent`, or name its socket"),
+        (["status", "--socket", "/none"], "`systemctl start ldaphealth-agent`"),
         (["check", "--nosuch"], "No such option"),
     ],
 )

@@ -38,6 +38,7 @@ def test_each_situation_leads_to_what_mends_it(made: dict[str, str], name: str) 
     assert f"{problem.check}.{problem.code}"[:20] in plugin[:WIDTH]
 
 
-def test_a_dead_agent_is_one_line_with_the_next_step(made: dict[str, str]) -> None:
-    assert made["dead"].count("start `ldaphealth agent`") == 2
+def test_a_dead_agent_has_the_next_step_and_what_happens_meanwhile(made: dict[str, str]) -> None:
+    for words in ("systemctl start ldaphealth-agent", "journalctl -u", "`ldaphealth check` shows"):
+        assert made["dead"].count(words) == 2
     assert "give its configuration with --config" in made["dead"]
