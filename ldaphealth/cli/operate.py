@@ -51,6 +51,8 @@ class ReasonText(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """Return the text."""
+        if not str(value).strip():
+            self.fail("is empty; say why, for whoever reads `status` later", param, ctx)
         if len(str(value)) > MAX_REASON_CHARACTERS:
             self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
         return str(value)
