@@ -424,7 +424,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     of service. `draining`: an operator took the server out; open connections may continue.
     `lasted_seconds`: for how long it has been in or out of service; 0 if that is not known.
 
-    `override` is the override in force, or None.
+    `override` is the override in force, or None. `remedies` is what to do about the reasons, by
+    their codes.
 
     `plain` is the result of the newest findings alone, before any rule: False if a reason removes
     the server, else True. It is True when nothing is known, because UNKNOWN removes no server. A
@@ -443,6 +444,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     lasted_seconds: float = 0.0
     plain: bool = True
     override: OverrideNote | None = field(name="override_in_force", default=None)
+    remedies: Mapping[str, str] = {}
 
 
 class Snapshot(Struct, frozen=True):

@@ -18,6 +18,7 @@ from ldaphealth.check import AnyCheck
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.model import CheckEffect, Credentials, Role, Server, SettingMistakes
 
+USUAL_CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the probes
 
 
@@ -183,7 +184,8 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     `checks` are in the order of a session: connect, bind, the operations, unbind.
     `min_in_service` is the floor for soft failures. Times are seconds. Only the agent uses
     `interval_seconds`, `settle` and `shadow`: the same servers and probes, judged by other settings
-    whose verdicts decide nothing.
+    whose verdicts decide nothing. `config_file` is the path of the configuration for commands, ""
+    if it is the usual one, or none.
     """
 
     name: str
@@ -192,6 +194,7 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     min_in_service: int
     second_look_seconds: float = 1.0
     shadow: Cluster | None = None
+    config_file: str = ""
 
     @property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:

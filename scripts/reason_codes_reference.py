@@ -50,7 +50,8 @@ def _line(reason: ReasonCode) -> str:
         reason.means,
         reason.remedy,
     )
-    return f"| {' | '.join(cells)} |"
+    escaped = [each.replace("|", "\\|") for each in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 def _section(heading: str, reason: ReasonCode) -> str:

@@ -26,6 +26,7 @@ from ldaphealth.agent.pool_events import Follower
 from ldaphealth.agent.running_clock import LatenessLog, RunningClock
 from ldaphealth.agent.schedule import JITTER, Schedule
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
+from ldaphealth.agent.verdict_log import log_change
 from ldaphealth.clocks import (
     BootSeconds,
     EpochSeconds,
@@ -41,8 +42,6 @@ from ldaphealth.publishers.publication import (
     BaselineChange,
     Publication,
     Publisher,
-    VerdictChange,
-    ended_override_document,
 )
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import (
@@ -55,8 +54,6 @@ from ldaphealth.rounds.round import (
     silent_since,
 )
 from ldaphealth.settings import Cluster, Settings
-from ldaphealth.sinks.json_document import override_document
-from ldaphealth.text.override_words import ended_override_words, override_words
 
 log = logging.getLogger(__name__)
 
@@ -246,7 +243,7 @@ class Agent:
         known = self._valid_until
         due = {each: known[each] for each in changed | fresh if each in known}
         for change in changes:
-            _log_change(change)
+            log_change(change)
         baselines = pool.take_baselines()
         for baseline in baselines:
             _log_baseline(baseline)
@@ -431,30 +428,3 @@ def _log_baseline(baseline: BaselineChange) -> None:
         "summary": baseline.summary,
     }
     log.warning("new baseline", extra=extra)
-
-
-def _log_change(change: VerdictChange) -> None:
-    verdict = change.after
-    level = logging.INFO if verdict.in_service else logging.WARNING
-    log.log(
-        level,
-        "verdict",
-        extra={
-            "server": verdict.server,
-            "in_service": verdict.in_service,
-            "was_in_service": change.before.in_service if change.before else None,
-            "weight": verdict.weight,
-            "state": verdict.state.name,
-            "held_by": verdict.held_by,
-            **_override_words(change),
-            "reasons": ",".join(reason.code for reason in verdict.reasons),
-        },
-    )
-
-
-def _override_words(change: VerdictChange) -> dict[str, str]:
-    """Return who ordered what, why and until when, also of an override that has ended."""
-    if change.after.override is not None:
-        return {"override_in_force": override_words(override_document(change.after.override))}
-    ended = ended_override_document(change)
-    return {} if ended is None else {"override_ended": ended_override_words(ended)}

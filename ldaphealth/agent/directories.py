@@ -42,7 +42,8 @@ class ClaimedDirectory:
             own_directory(self._path, self._mode)
             return LockFile(lock_path(self._path))
         except BlockingIOError as error:
-            raise DirectoryError(f"another agent uses {self._path}") from error
+            step = "`systemctl status ldaphealth-agent`, or `pgrep -af ldaphealth`, shows it"
+            raise DirectoryError(f"another agent uses {self._path}; {step}") from error
         except UnsafeDirectoryError as error:
             raise DirectoryError(str(error)) from error
         except OSError as error:

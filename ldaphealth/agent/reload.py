@@ -6,7 +6,7 @@ After SIGHUP `assembly.py` has the agent's thread call `reload_settings`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ldaphealth.agent import service_manager
@@ -17,11 +17,13 @@ from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.config.shadow_differences import shadow_line
 from ldaphealth.settings import Settings
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 log = logging.getLogger(__name__)
 
 FAILED = "The last reload failed, and the configuration from before is in use"
 LONGEST_SENTENCE = 400
+LONGEST_PROBLEM = 200  # in the sentence, which has its next step at the end
 KEPT = "the old configuration is kept"
 
 
@@ -74,8 +76,12 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
     except ConfigError as error:
         for line in "\n".join(error.problems).splitlines():
             log.error(KEPT, extra={"error": line})  # noqa: TRY400
-        agent.reload_failure = printable(f"{FAILED}: {error.problems[0]}", LONGEST_SENTENCE)
-        log.info("not reloaded", extra={"problems": len(error.problems)})
+        agent.reload_failure = _failure(file.path, error.problems)
+        command = f"ldaphealth config check {file.path}"
+        log.error(  # noqa: TRY400
+            "not reloaded; a restart would fail",
+            extra={"problems": len(error.problems), "what_to_do": command},
+        )
     else:
         if settings.agent != agent.settings.agent:
             log.warning("changes of `agent` need a restart")
@@ -83,3 +89,15 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
         agent.config_read_epoch_seconds, agent.reload_failure = epoch_seconds(), ""
         log.info("reloaded", extra={"path": str(file.path)})
         log_warnings(settings)
+
+
+def _failure(path: Path, problems: Sequence[str]) -> str:
+    """Return a sentence on a configuration that is not accepted: the first mistake, the next step.
+
+    It is for `status`, the page and plugins, which have no room for all mistakes.
+    """
+    others = len(problems) - 1
+    more = f" (and {quantity(others, 'more mistake')})" if others else ""
+    first = printable(problems[0], LONGEST_PROBLEM)
+    check = f"`ldaphealth config check {path}` lists all"
+    return printable(f"{FAILED}: {first}{more}; a restart would fail; {check}", LONGEST_SENTENCE)

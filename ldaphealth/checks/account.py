@@ -84,13 +84,12 @@ def judge_account(
     view: View[F], facts: AccountFacts, credentials: Credentials, days_left: Thresholds
 ) -> Iterator[Finding]:
     """Yield the findings on the account of these credentials, none if nothing is known of it."""
-    uri = view.server.uri
     if facts.must_change:
         cause = next(each for each in CAUSES if each.name == "must_change")
-        summary = account_sentence(cause, credentials, uri)
+        summary = account_sentence(cause, credentials)
         yield view.finding(State.CRITICAL, "must_change", summary, trust=Trust.INFORMATIVE)
     if facts.has_expired or facts.grace_logins is not None:
-        summary = grace_sentence(facts.grace_logins, credentials, uri)
+        summary = grace_sentence(facts.grace_logins, credentials)
         yield view.finding(State.WARNING, "grace_logins", summary, trust=Trust.INFORMATIVE)
     expires, observed = facts.expires_epoch_seconds, facts.observed_epoch_seconds
     if expires is not None and observed is not None:
@@ -101,5 +100,5 @@ def judge_account(
         if state is State.OK:
             yield view.finding(state, "ok", f"the password expires {when}", (metric,))
         else:
-            summary = expiry_sentence(when, credentials, uri)
+            summary = expiry_sentence(when, credentials)
             yield view.finding(state, "password_expires", summary, (metric,), Trust.INFORMATIVE)

@@ -10,10 +10,14 @@ from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
 from ldaphealth.control.requests import ControlRequest
 
-START_HINT = "start `ldaphealth agent`, or name its socket with --socket"
 CONFIG_HINT = (
     "correct the file (`ldaphealth config check` shows what is wrong), or name the socket with "
     "--socket"
+)
+NO_AGENT = (
+    "no agent runs here: `systemctl start ldaphealth-agent`, its log is `journalctl -u "
+    "ldaphealth-agent`; meanwhile keepalived's script checks each server itself, those that answer "
+    "stay in service, and `ldaphealth check` shows them ({cause}; --socket names another socket)"
 )
 
 
@@ -32,6 +36,6 @@ def query_agent(
 def no_agent_text(place: AgentPlace, error: client.NoAgentError) -> str:
     """Return why there is no agent at this place, and what to do."""
     if not place.unusable:
-        return f"{error}; {START_HINT}"
+        return NO_AGENT.format(cause=str(error).partition(": ")[2])
     unknown = f"its agent may run, but its socket is not known, and none is at {place.socket}"
     return f"{place.unusable}; {unknown}; {CONFIG_HINT}"

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 from msgspec.structs import replace
 
 from ldaphealth.cli.agent_request import query_agent
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control.requests import StatusRequest
-from ldaphealth.model import Snapshot
+from ldaphealth.model import Snapshot, State
 from ldaphealth.sinks.check_ldap import stale
 from ldaphealth.sinks.json_document import snapshot_of
+from ldaphealth.sinks.summary import worst_first
 
 
-def agent_snapshot(place: AgentPlace, target: str, timeout_seconds: float) -> Snapshot:
-    """Return the agent's verdicts on a cluster, a server, or all (an empty target).
+def agent_snapshot(
+    place: AgentPlace, target: str, timeout_seconds: float
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """Return the agent's verdicts on a cluster, a server, or all (an empty target), with notes.
 
-    Raise click.ClickException if there are none.
+    The notes are sentences on the agent itself, and the commands for what is not OK. Raise
+    click.ClickException if there are no verdicts.
     """
     document = query_agent(place, StatusRequest(), timeout_seconds)
     try:
@@ -33,7 +39,16 @@ def agent_snapshot(place: AgentPlace, target: str, timeout_seconds: float) -> Sn
         raise click.ClickException(
             f"the agent has {what}" + (f"; it checks {known}" if known else " yet")
         )
-    return replace(current, verdicts=wanted)
+    found = replace(current, verdicts=wanted)
+    return found, tuple(_notes(found, document.get("agent", {}).get("reload_failure", "")))
+
+
+def _notes(snapshot: Snapshot, reload_failure: str) -> Iterator[str]:
+    if reload_failure:
+        yield reload_failure
+    worst = worst_first(snapshot)[0]
+    if worst.state is not State.OK or not worst.in_service:
+        yield f"more: ldaphealth explain {worst.server}; ldaphealth doctor"
 
 
 def _is_selected(target: str, server: str) -> bool:

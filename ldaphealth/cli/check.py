@@ -46,8 +46,10 @@ class CheckArguments(Struct, frozen=True, kw_only=True):
         if any(by_url) and not all(by_url):
             raise click.UsageError("give clusters or URLs, not both")
         if not any(by_url) and self.of_urls != UrlOptions():
+            what = f"write ldap://{self.targets[0]}" if self.targets else "such as ldap://HOST"
             raise click.UsageError(
-                "--base, --bind-dn, --password-file, --start-tls and --ca-file need an LDAP URL"
+                "--base, --bind-dn, --password-file, --start-tls and --ca-file need an LDAP URL: "
+                + what
             )
         if self.dynamic and self.sink != "keepalived":
             raise click.UsageError("--dynamic needs --format keepalived")

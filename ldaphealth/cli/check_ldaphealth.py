@@ -113,8 +113,8 @@ def check_ldaphealth_command(ctx: click.Context, /, **values: Any) -> None:
     _refuse_contradictions(arguments, options, config_named=config_named)
     notes = (ON_COMMAND_LINE,) if options.password else ()
     _limit_process_time(arguments, notes)
-    snapshot = _snapshot(arguments, options)
-    _print_and_exit(snapshot, arguments, notes)
+    snapshot, more = _snapshot(arguments, options)
+    _print_and_exit(snapshot, arguments, (*notes, *more))
 
 
 def _refuse_contradictions(
@@ -135,8 +135,8 @@ def _refuse_contradictions(
         raise click.UsageError("--agent excludes --config: the agent has its own configuration")
 
 
-def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
-    """Return the requested verdicts, from the agent or from checks of this process."""
+def _snapshot(arguments: PluginArguments, options: HostOptions) -> tuple[Snapshot, tuple[str, ...]]:
+    """Return the requested verdicts, from the agent or from checks of this process, and notes."""
     if arguments.agent:
         from ldaphealth.cli.agent_snapshot import agent_snapshot
 
@@ -145,9 +145,10 @@ def _snapshot(arguments: PluginArguments, options: HostOptions) -> Snapshot:
     selection = _selection(arguments, options)
     from ldaphealth.cli.evaluation import evaluate_selection  # ldap3
 
-    return evaluate_selection(
+    found = evaluate_selection(
         selection, frozenset(CheckEffect), is_repeated=True, refuse_unresolved=True
     )
+    return found, ()
 
 
 def _selection(arguments: PluginArguments, options: HostOptions) -> Selection:

@@ -34,6 +34,7 @@ from ldaphealth.text.moment import moment
 LEAST_SECONDS = 1.0  # of an override
 WATCH_SECONDS = 1.0
 MILLISECOND = 0.001
+CLOCKS_APART_SECONDS = 60.0  # of this host and one from which a time was copied
 SERVICE_TEXTS: Mapping[OverrideAction, str] = {
     "drain": "draining",
     "in": "in service",
@@ -50,6 +51,8 @@ class ReasonText(click.ParamType[str]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
         """Return the text."""
+        if not str(value).strip():
+            self.fail("is empty; say why, for whoever reads `status` later", param, ctx)
         if len(str(value)) > MAX_REASON_CHARACTERS:
             self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
         return str(value)
@@ -102,32 +105,41 @@ def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool)
     help="Show the verdict at this time, in UTC unless it has another offset, such as "
     "2026-11-23T03:12Z or 2026-11-23T04:12+01:00, or how long ago, such as 2h.",
 )
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also show what was observed by each check, and each finding that is OK.",
+)
 @agent_options
 @format_option
-def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, form: str) -> None:
+def explain_command(
+    server: str, at: EpochSeconds | None, place: AgentPlace, form: str, *, everything: bool
+) -> None:
     """Show why a server is in or out of service.
 
-    It prints the verdict, the findings and what to do about them, which rule holds the server and
-    until when, and the newest observations with their age. With --at it prints what it would have
-    printed then, as far as the journal reaches (`ldaphealth replay --help`), and the changes of the
-    verdict before and after that.
+    It prints which checks are not OK and how old their observations are, which rule holds the
+    server and until when, and last the verdict with its findings and what to do about them. The
+    JSON has all observations. With --at it prints what it would have printed then, as far as the
+    journal reaches (`ldaphealth replay --help`), and the changes of the verdict before and after.
 
     \b
     Examples:
       ldaphealth explain example/ldap2
+      ldaphealth explain example/ldap2 --all
       ldaphealth explain example/ldap2 --at 2026-11-23T03:12Z
 
     \b
-    Exit status: 0 shown, 3 no answer, no such server, or no verdict at that time.
+    Exit status: 0 shown, 3 no answer, no such server, or no verdict at that time (also in future).
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 
     document: Mapping[str, Any]
     if at is None:
         document = query_agent(place, ExplainRequest(server))
-        lines = explanation_lines(document)
+        lines = explanation_lines(document, everything=everything)
     else:
-        document, lines = _past_explanation(server, at, place)
+        document, lines = _past_explanation(server, at, place, everything=everything)
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     elif sys.stdout.isatty():
@@ -137,12 +149,15 @@ def explain_command(server: str, at: EpochSeconds | None, place: AgentPlace, for
 
 
 def _past_explanation(
-    server: str, at: EpochSeconds, place: AgentPlace
+    server: str, at: EpochSeconds, place: AgentPlace, *, everything: bool
 ) -> tuple[Mapping[str, Any], list[str]]:
     """Return what `explain --at` shows, for JSON and for people."""
+    from ldaphealth.cli.history_lines import history_lines
     from ldaphealth.cli.past_explanation import changes_around, seen_at
     from ldaphealth.control.explanation_lines import explanation_lines, past_lines
 
+    if at > epoch_seconds() + CLOCKS_APART_SECONDS:
+        raise click.ClickException(f"--at {moment(at)} is in the future; leave it out for now")
     until = at + MILLISECOND  # `history` prints whole milliseconds: include the change at this one
     around = changes_around(place, server, until)
     if "/" not in server or around.at is None:  # a cluster has a history, but no verdict
@@ -156,14 +171,17 @@ def _past_explanation(
         click.echo(f"ldaphealth: what was seen then is not known: {seen}", err=True)
         lines = past_lines(around.at)
     else:
-        lines = [f"at {moment(at)}, as the agent saw it", *explanation_lines(seen)]
+        lines = [
+            f"at {moment(at)}, as the agent saw it",
+            *explanation_lines(seen, everything=everything),
+        ]
     document = {
         **around.at,
         "before": around.before,
         "after": around.after,
         "then": None if isinstance(seen, str) else seen,
     }
-    return document, [*lines, "", "CHANGES", *(f"  {_change_line(each)}" for each in changes)]
+    return document, [*lines, "", "CHANGES", *(f"  {each}" for each in history_lines(changes))]
 
 
 @click.command("history")
@@ -198,38 +216,10 @@ def history_command(target: str, limit: int, place: AgentPlace, form: str) -> No
     if form == "json":
         click.echo(json.dumps(changes, indent=2))
         return
-    for change in changes:
-        click.echo(_change_line(change))
+    from ldaphealth.cli.history_lines import history_lines  # what only this form needs
 
-
-def _change_line(change: Mapping[str, Any]) -> str:
-    """Return one change of a verdict, one new baseline of a cluster, or one change by a shadow."""
-    from ldaphealth.control.explanation_lines import service_text
-
-    if baseline := change.get("baseline"):
-        kind, subject = "baseline", baseline["cluster"]
-        text = f"by {baseline['accepted_by']}: {baseline['summary']}"
-    elif shadow := change.get("shadow"):
-        kind, subject = "shadow", shadow["server"]
-        side = "in service" if shadow["in_service"] else "out of service"
-        text = f"would be {side}, as it is" if shadow["agrees"] else shadow["would"]
-    else:
-        verdict = change["verdict"]
-        kind, subject = service_text(verdict).partition(" ")[0], verdict["server"]
-        text = _change_text(verdict, change.get("override_ended"))
-    return f"{change['at']}  {kind:8}  {subject}  {text}".rstrip()
-
-
-def _change_text(verdict: Mapping[str, Any], ended: Mapping[str, Any] | None) -> str:
-    """Return the rule, the override in force or just ended, and the codes of the reasons."""
-    from ldaphealth.text.override_words import ended_override_words, override_words
-
-    override = verdict.get("override_in_force")  # a history of before has none
-    order = f" ({override_words(override)})" if override else ""
-    held = f"held by {verdict['held_by']}{order}" if verdict["held_by"] else ""
-    codes = " ".join(reason["code"] for reason in verdict["reasons"])
-    end = ended_override_words(ended) if ended else ""
-    return "; ".join(filter(None, (held, end, codes)))
+    for line in history_lines(changes):
+        click.echo(line)
 
 
 def _set_override(request: OverrideRequest, place: AgentPlace) -> None:

@@ -5,9 +5,11 @@ The commands call `load`. It raises one `ConfigError` that lists all mistakes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import UnsetType
+from msgspec.structs import replace
 
 from ldaphealth.checks import find
 from ldaphealth.config import build
@@ -16,7 +18,7 @@ from ldaphealth.config.mistakes import ConfigError, Problems
 from ldaphealth.config.named_checks import Finder
 from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read_yaml
-from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.settings import USUAL_CONFIG_FILE, AgentSettings, Cluster, Settings
 
 __all__ = ["ConfigError", "load", "load_agent", "load_without_files"]
 
@@ -44,7 +46,15 @@ def _load(path: Path, finder: Finder, others: build.OtherFiles) -> Settings:
     clusters = build.clusters(file, finder, problems, others)
     if problems.mistakes:
         raise ConfigError(problems.mistakes)
-    return Settings(clusters, file.agent)
+    return Settings(_with_file(clusters, path), file.agent)
+
+
+def _with_file(clusters: Mapping[str, Cluster], path: Path) -> Mapping[str, Cluster]:
+    """Return the clusters with the path of their configuration, if commands must name it."""
+    absolute = path.absolute()
+    if absolute == USUAL_CONFIG_FILE or not absolute.is_file():
+        return clusters
+    return {name: replace(each, config_file=str(absolute)) for name, each in clusters.items()}
 
 
 def load_agent(path: Path) -> AgentSettings:

@@ -5,13 +5,15 @@ The argument is the document of the agent (`agent/answers.py`), or of a change i
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import convert
 
 from ldaphealth.control.explanation import GuardedDocument
+from ldaphealth.model import State
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.fact_words import fact_lines
@@ -21,6 +23,9 @@ from ldaphealth.text.quantity import plural_of, quantity
 
 BY_HAND = "by_hand"  # the fact with commands of a workload
 OWN_SECTION = frozenset({BY_HAND})
+COMMAND = re.compile(r"`[^`]*`")
+NO_BREAK = "\0"  # in place of the spaces of a command while lines are broken
+DOCTOR = "`ldaphealth doctor` tries everything once, and says what mends it"
 LEAST_COLUMNS = 60  # a narrower terminal wraps by itself
 # How far a finding may remove its server, by its trust (docs/verdicts.md).
 TRUSTS: Mapping[str, str] = {
@@ -32,23 +37,65 @@ TRUSTS: Mapping[str, str] = {
 }
 
 
-def explanation_lines(document: Mapping[str, Any]) -> list[str]:
-    """Return an explanation as lines: the verdict, the findings, the guard, the observations."""
+def explanation_lines(document: Mapping[str, Any], *, everything: bool = False) -> list[str]:
+    """Return an explanation as lines; the verdict and what to do are the last, which stay in view.
+
+    Without `everything` checks that are OK have a line together, and no facts.
+    """
+    findings = sorted(document["judged"], key=lambda each: -State[each["state"]].severity)
+    bad = [each for each in findings if each["state"] != "OK"]
     return [
         f"{document['server']}  {document['uri']}",
         "",
-        *verdict_lines(document["verdict"]),
-        "",
-        "FINDINGS",
-        *(line for finding in document["judged"] for line in _finding_lines(finding)),
+        "OBSERVATIONS",
+        *_observations_lines(document, {each["check"] for each in bad}, everything=everything),
         *_by_hand_lines(document["seen"]),
         "",
         "GUARD",
         *_guard_lines(document),
         *_shadow_lines(document.get("shadow")),
         "",
-        "OBSERVATIONS",
-        *(line for each in document["seen"] for line in _observation_lines(each)),
+        *_head_lines(document["verdict"]),
+        *_other_reason_lines(document["verdict"], bad),
+        *_well_lines(findings, everything=everything),
+        *_findings_lines(bad),
+        *(["", DOCTOR] if bad else []),
+    ]
+
+
+def _observations_lines(
+    document: Mapping[str, Any], bad: Collection[str], *, everything: bool
+) -> Iterator[str]:
+    """Yield the observations; the short form has those of checks that are not OK, without facts."""
+    if everything:
+        yield from (line for each in document["seen"] for line in _observation_lines(each))
+        return
+    shown = [each for each in document["seen"] if each["check"] in bad or each["failure"]]
+    for each in shown:
+        yield from _observation_lines(each | {"facts": {}})
+    number = quantity(len(document["seen"]), "check")
+    yield f"  facts of {number}: `ldaphealth explain {document['server']} --all`"
+
+
+def _well_lines(findings: Iterable[Mapping[str, Any]], *, everything: bool) -> list[str]:
+    """Return the checks that are OK: one line for each, or one for all."""
+    well = [each for each in findings if each["state"] == "OK"]
+    if everything:
+        return [line for each in well for line in _finding_lines(each)]
+    names = ", ".join(dict.fromkeys(each["check"] for each in well))
+    return [f"  OK        {names}"] if names else []
+
+
+def _other_reason_lines(
+    verdict: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """Return the reasons that are no finding of a check."""
+    found = {f"{each['check']}.{each['code']}" for each in findings}
+    return [
+        line
+        for each in verdict["reasons"]
+        if each["code"] not in found
+        for line in _reason_lines(each, has_remedies=True)
     ]
 
 
@@ -63,7 +110,10 @@ def past_lines(change: Mapping[str, Any]) -> list[str]:
 
 
 def wrapped(lines: Iterable[str], columns: int) -> list[str]:
-    """Return the lines for a terminal: the rest of a long one is indented below it."""
+    """Return the lines for a terminal: the rest of a long one is indented below it.
+
+    A command is never broken, so that it can be copied: it may be longer than the terminal is wide.
+    """
     if columns < LEAST_COLUMNS:
         return [*lines]
     return [part for line in lines for part in _wrapped(line, columns)]
@@ -72,7 +122,7 @@ def wrapped(lines: Iterable[str], columns: int) -> list[str]:
 def _wrapped(line: str, columns: int) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()) + 4)
     parts = textwrap.wrap(
-        line,
+        COMMAND.sub(lambda found: found[0].replace(" ", NO_BREAK), line),
         columns,
         subsequent_indent=indent,
         break_long_words=False,
@@ -80,7 +130,7 @@ def _wrapped(line: str, columns: int) -> list[str]:
         drop_whitespace=True,
         replace_whitespace=False,
     )
-    return parts or [""]
+    return [part.replace(NO_BREAK, " ") for part in parts] or [""]
 
 
 def service_text(verdict: Mapping[str, Any]) -> str:
@@ -92,6 +142,12 @@ def service_text(verdict: Mapping[str, Any]) -> str:
 
 def verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> list[str]:
     """Return a verdict and its reasons, with what to do about each if no findings are shown."""
+    reasons = verdict["reasons"]
+    shown = (line for each in reasons for line in _reason_lines(each, has_remedies=has_remedies))
+    return [*_head_lines(verdict), *shown]
+
+
+def _head_lines(verdict: Mapping[str, Any]) -> list[str]:
     held = f", held by {verdict['held_by']}" if verdict["held_by"] else ""
     state = f", {verdict['state']}" if "state" in verdict else ""
     override = verdict.get("override_in_force")  # a history of before has none
@@ -99,15 +155,20 @@ def verdict_lines(verdict: Mapping[str, Any], *, has_remedies: bool = False) -> 
     return [
         f"VERDICT  {verdict['server']} {service_text(verdict)}{state}, weight {weight}{held}",
         *([f"  ordered: {override_words(override)}"] if override else []),
-        *(
-            line
-            for reason in verdict["reasons"]
-            for line in (
-                f"  {reason['state']:9} {reason['code']}: {reason['summary']}",
-                *(_remedy_lines(reason["code"], reason["state"]) if has_remedies else ()),
-            )
-        ),
     ]
+
+
+def _reason_lines(reason: Mapping[str, Any], *, has_remedies: bool) -> list[str]:
+    head = f"  {reason['state']:9} {reason['code']}: {reason['summary']}"
+    return [head, *(_remedy_lines(reason["code"], reason) if has_remedies else ())]
+
+
+def _findings_lines(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the findings, and below the last one in a row with the same remedy what to do."""
+    for number, finding in enumerate(findings):
+        lines = _finding_lines(finding)
+        following = _finding_lines(findings[number + 1]) if number + 1 < len(findings) else []
+        yield from lines[:1] if lines[1:] == following[1:] else lines
 
 
 def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
@@ -115,12 +176,15 @@ def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
     is_ok = finding["state"] == "OK"
     trust = "" if is_ok else f" ({TRUSTS.get(finding['trust'], finding['trust'])})"
     head = f"  {finding['state']:9} {code}: {finding['summary']}{trust}"
-    return [head, *_remedy_lines(code, finding["state"])]
+    return [head, *_remedy_lines(code, finding)]
 
 
-def _remedy_lines(code: str, state: str) -> list[str]:
-    """Return what to do about a finding or reason that is not OK; nothing if that is not known."""
-    remedy = "" if state == "OK" else remedy_of(code)
+def _remedy_lines(code: str, found: Mapping[str, Any]) -> list[str]:
+    """Return what to do about a finding or reason that is not OK; nothing if that is not known.
+
+    An older agent wrote none: then it is that of the code, without the values of the server.
+    """
+    remedy = "" if found["state"] == "OK" else found.get("remedy", remedy_of(code))
     return [f"            what to do: {remedy}"] if remedy else []
 
 
@@ -142,11 +206,12 @@ def _guard_lines(document: Mapping[str, Any]) -> list[str]:
     past = convert(document["guarded"], GuardedDocument)
     settle = past.settle
     failing = ", ".join(past.failing_checks)
-    waits = f"  taken out by {failing}: a good round has a result of each"
+    waits = f"  taken out by {failing}: a round counts only with a result of each"
+    do = plural_of(past.bad_rounds, "calls", "call")
     rounds = (
-        f"  {quantity(past.good_rounds, 'good round')} in a row (a server that is out needs "
-        f"{settle.rise}), {quantity(past.bad_rounds, 'bad one')} (it goes out after "
-        f"{settle.fall_hard} without LDAP service, {settle.fall_soft} with a soft failure)"
+        f"  {quantity(past.bad_rounds, 'round')} in a row {do} for removal (it goes out after "
+        f"{settle.fall_hard} without LDAP service, {settle.fall_soft} with a soft failure), "
+        f"{past.good_rounds} for none (a server that is out needs {settle.rise})"
     )
     window = duration(settle.flap_window_seconds)
     return [

@@ -13,6 +13,7 @@ from ldaphealth.doctor.problem import Examined, Importance, Problem, joined
 from ldaphealth.doctor.steps import Place, steps_for
 from ldaphealth.model import Finding, Server, State
 from ldaphealth.reason_codes import row_of
+from ldaphealth.remedies import remedy_for
 from ldaphealth.text.quantity import quantity
 
 NO_ROW = "a check of another package reports it; its documentation has the meaning"
@@ -81,15 +82,16 @@ def problems_of(
 
     for code, group in groupby(sorted(findings, key=code_of), key=code_of):
         same = sorted(group, key=lambda each: -each.state.severity)
+        where = tuple(dict.fromkeys(each.server for each in same))
         checks = frozenset(each.check for each in same)
         row = row_of(code)
         yield Problem(
             importance=max((importance_of(each) for each in same), key=lambda each: each.value),
             code=code,
-            where=tuple(dict.fromkeys(each.server for each in same)),
+            where=where,
             what=likewise(same),
             why=row.means if row else NO_ROW,
-            remedy=row.remedy if row else "",
+            remedy=remedy_for(cluster.cluster, [servers[each] for each in where], same[0]),
             steps=joined(
                 step
                 for each in same

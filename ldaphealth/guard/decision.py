@@ -15,6 +15,7 @@ from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
 from ldaphealth.guard.reading import Reading, is_removing, removing
 from ldaphealth.guard.rules import RULES, RuleContext, accepted_share
 from ldaphealth.model import CheckEffect, Finding, Reason, Role, Server, State, Verdict, worst
+from ldaphealth.remedies import remedies_of
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
 LEAST_RAMP = 0.1  # a server that returned to service begins with this share of its weight
@@ -53,7 +54,7 @@ def decide(
     }
     ramp_seconds = _ramp_seconds(servers, cluster, now)
     verdicts = tuple(
-        _verdict(each, servers.get(each.server.id), ramp_seconds, now) for each in readings
+        _verdict(cluster, each, servers.get(each.server.id), ramp_seconds, now) for each in readings
     )
     if memory.overrides:
         verdicts = tuple(_with_override(each, memory) for each in verdicts)
@@ -181,7 +182,11 @@ def _ramp_seconds(servers: Mapping[str, ServerMemory], cluster: Cluster, now: Bo
 
 
 def _verdict(
-    reading: Reading, past: ServerMemory | None, ramp_seconds: float, now: BootSeconds
+    cluster: Cluster,
+    reading: Reading,
+    past: ServerMemory | None,
+    ramp_seconds: float,
+    now: BootSeconds,
 ) -> Verdict:
     return Verdict(
         server=reading.server.id,
@@ -194,6 +199,7 @@ def _verdict(
         draining=reading.action == "drain",
         lasted_seconds=now - past.since if past else 0.0,
         plain=reading.plain,
+        remedies=remedies_of(cluster, reading.server, reading.findings),
     )
 
 

@@ -7,7 +7,7 @@ module judges them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,7 +17,9 @@ from ldaphealth.judging.recent_observations import RecentObservations
 from ldaphealth.model import Failure, FailureKind, Finding, Metric, Server, State, Trust
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.text.duration import duration
+from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,9 @@ STATE_RESULT_CODES = frozenset(
     {"timeLimitExceeded", "adminLimitExceeded", "operationsError", "loopDetect", "other"}
 )
 
+BIND = "bind"
+STEPS = frozenset({"connect", BIND, "unbind"})  # of each session
+MOST_NAMES = 3  # of checks in a sentence
 SLACK_ROUNDS = 2  # after which a check that is due in some rounds only is overdue
 AGED_SECONDS = 10.0  # what a survey saw before that is shown with its age
 
@@ -71,7 +76,7 @@ def judge_server(
             view = _view(cluster, server, recent, configured, one_shot)
             if configured.every > 1 and _is_overdue(cluster, view, recent, configured):
                 continue
-            findings = _judge_one(view, configured)
+            findings = _judge_one(cluster, view, configured)
             is_survey = configured.check.survey is not None
             found += _with_age(findings, view, recent, configured) if is_survey else findings
     return found
@@ -108,11 +113,13 @@ def _view(
     )
 
 
-def _judge_one(view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
+def _judge_one(cluster: Cluster, view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:
     if not view.own:  # not in this probe, or the session had ended before
         return ()
-    if view.latest.failure is not None:
-        return (_failed(view, view.latest.failure),)
+    failure = view.latest.failure
+    if failure is not None:
+        is_refused = failure.kind is FailureKind.BIND and configured.name == BIND
+        return (_failed(view, failure, _needing_bind(cluster, view.server) if is_refused else ()),)
     try:
         findings = configured.check.judge(view, configured.params_of(view.server))
         return tuple(_checked(view, each) for each in findings)
@@ -189,11 +196,21 @@ def trust(failure: Failure) -> Trust:
     return Trust.SOFT
 
 
-def _failed(view: AnyView, failure: Failure) -> Finding:
+def _failed(view: AnyView, failure: Failure, not_run: Sequence[str] = ()) -> Finding:
+    """Return the finding on a failure; `not_run` are the checks that it kept from running."""
     trusted = trust(failure)
     state = State.UNKNOWN if trusted is Trust.LOCAL else State.CRITICAL
     metrics = tuple(_timings(view))
-    return view.finding(state, code(view.check, failure), failure.detail, metrics, trusted)
+    summary = failure.detail
+    if not_run:
+        checks = f"{quantity(len(not_run), 'check')} not run without the bind"
+        summary = f"{summary}; {checks}: {listed(not_run, MOST_NAMES)}"
+    return view.finding(state, code(view.check, failure), summary, metrics, trusted)
+
+
+def _needing_bind(cluster: Cluster, server: Server) -> Sequence[str]:
+    """Return the checks that follow the bind in a session with that server."""
+    return [each.name for each in cluster.round_checks_of(server) if each.check.name not in STEPS]
 
 
 def _timings(view: AnyView) -> Iterator[Metric]:

@@ -62,10 +62,10 @@ class Refusal(Struct, frozen=True, kw_only=True):
         _, _, name = self.server.partition("/")
         where = "" if self.server == server.id else f" by {name}"
         ago, left = duration(now - self.at), duration(max(1.0, self.retry_at - now))
-        detail = f"not tried again for {left}, as it was refused{where} {ago} ago"
+        when = f"refused{where} {ago} ago, next attempt in {left}"
         if self.holds_everywhere:
-            detail = f"not tried again for {left}, to use up no grace login"
-        return replace(self.failure, detail=f"{detail}: {self.failure.detail}")
+            when = f"not tried again for {left}, to use up no grace login"
+        return replace(self.failure, detail=f"{self.failure.detail}; {when}")
 
 
 class AccountState(Struct, frozen=True):

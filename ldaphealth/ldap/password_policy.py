@@ -37,8 +37,7 @@ class Cause(Struct, frozen=True, kw_only=True):
 
     `error` is that of the control, `sub_code` that of Active Directory, `text` the beginning of
     the message of 389 in lower case. `means` and `remedy` are phrases about `{account}` or its
-    `{password}`, both with the DN and where the password comes from; `{uri}` is the server and
-    `{option}` an option of ldapwhoami(1) for the password.
+    `{password}`, both with the DN and where the password comes from.
 
     `is_guessed`: nothing shows that the password is right, so each attempt may count towards the
     limit at which the server locks the account.
@@ -53,7 +52,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     is_guessed: bool = False
 
 
-NEW_PASSWORD = "set another one (`ldappasswd -x -H {uri} -D ADMIN -W -S DN`) and write it there"  # noqa: S105
+NEW_PASSWORD = "set another one (ldappasswd) and write it there"  # noqa: S105  words
 LOCKED = "{account} is locked, usually after wrong passwords"
 UNLOCK = "correct the password if it is wrong, then "
 
@@ -84,14 +83,13 @@ CAUSES: tuple[Cause, ...] = (
         error=2,
         sub_code="773",
         means="{password} was reset and must be changed before anything else",
-        remedy="change it (`ldappasswd -x -H {uri} -D DN -W -S`) and write it there, or delete "
-        "`pwdReset` of the entry",
+        remedy="change it (ldappasswd) and write it there, or delete `pwdReset` of the entry",
     ),
     Cause(
         name="wrong_password",
         sub_code="52e",
         means="{password} is wrong",
-        remedy="correct it there: `ldapwhoami -x -H {uri} -D DN {option}` shows when it is right",
+        remedy="correct it there",
         is_guessed=True,
     ),
     Cause(
@@ -142,8 +140,8 @@ CAUSES: tuple[Cause, ...] = (
 # What a server that names no cause may mean by invalidCredentials: none of the above is ruled out.
 REFUSED = Cause(
     name="refused",
-    means="{password} is wrong, or the account is unknown, locked or expired",
-    remedy="try `ldapwhoami -x -H {uri} -D DN {option}`",
+    means="password refused for {account}",
+    remedy="it is wrong, or the account is unknown, locked or expired",
     is_guessed=True,
 )
 
@@ -224,32 +222,31 @@ def _expiring(value: bytes | None) -> int | None:
     return int(text)
 
 
-def account_sentence(cause: Cause, credentials: Credentials, uri: str) -> str:
+def account_sentence(cause: Cause, credentials: Credentials) -> str:
     """Return what is wrong with an account, and the next step: one line with its DN and file."""
-    return _phrase(f"{cause.means}; {cause.remedy}", credentials, uri)
+    return _phrase(f"{cause.means}; {cause.remedy}", credentials)
 
 
-def grace_sentence(logins: int | None, credentials: Credentials, uri: str) -> str:
+def grace_sentence(logins: int | None, credentials: Credentials) -> str:
     """Return that the password has expired and is still accepted, and the next step.
 
     `logins` is how many more times, None if the server does not say.
     """
     left = f"{logins or 'no'} {plural_of(logins or 0, 'grace login')} left"
     still = "the server still accepts it" if logins is None else left
-    return _phrase(f"{{password}} has expired, {still}; {NEW_PASSWORD}", credentials, uri)
+    return _phrase(f"{{password}} has expired, {still}; {NEW_PASSWORD}", credentials)
 
 
-def expiry_sentence(when: str, credentials: Credentials, uri: str) -> str:
+def expiry_sentence(when: str, credentials: Credentials) -> str:
     """Return that the password expires, such as "in 10 days", and the next step."""
-    return _phrase(f"{{password}} expires {when}; {NEW_PASSWORD}", credentials, uri)
+    return _phrase(f"{{password}} expires {when}; {NEW_PASSWORD}", credentials)
 
 
-def _phrase(text: str, credentials: Credentials, uri: str) -> str:
+def _phrase(text: str, credentials: Credentials) -> str:
     dn, file, variable = credentials.dn, credentials.password_file, credentials.password_env
     where = file or (f"the environment variable {variable}" if variable else "")
+    file_or_variable = f"file {file}" if file else where
     return text.format(
         password=f"the password of {dn}" + (f" in {where}" if where else ""),
-        account=dn + (f" (password in {where})" if where else ""),
-        uri=uri,
-        option=f"-y {file}" if file else "-W",
+        account=dn + (f" ({file_or_variable})" if where else ""),
     )

@@ -527,7 +527,7 @@ class Session:
         detail = printable(refused_sentence(what, self.server.credentials, result))
         cause = self.policy.cause
         if cause is not None and name in RESTRICTED:
-            why = account_sentence(cause, self.server.credentials, self.server.uri)
+            why = account_sentence(cause, self.server.credentials)
             detail = printable(f"{detail}; {why}", LONGEST_SENTENCE)
         return SessionError(Failure(kind, detail, name, answered=True))
 

@@ -59,7 +59,7 @@ def simple_bind(server: Server, accounts: Accounts, exchange: BindExchange) -> P
     if failure is not None:
         raise SessionError(failure)
     if answer.grace_logins is not None:
-        what = grace_sentence(answer.grace_logins, server.credentials, server.uri)
+        what = grace_sentence(answer.grace_logins, server.credentials)
         accounts.keep(server, _refused_failure(what))
     return answer
 
@@ -74,12 +74,18 @@ def refused_bind(server: Server, result: Result, answer: PolicyAnswer) -> Failur
     if cause is None and result.code_name == INVALID_CREDENTIALS:
         cause = REFUSED
     if cause is not None:
-        return _refused_failure(
-            f"{account_sentence(cause, server.credentials, server.uri)} {code_and_message(result)}"
-        )
+        said = _said(result)
+        return _refused_failure(account_sentence(cause, server.credentials) + said)
     sentence = refused_sentence(bind_by(server.credentials), server.credentials, result)
     detail = printable(sentence, LONGEST_SENTENCE)
     return Failure(FailureKind.BIND, detail, result.code_name, answered=True)
+
+
+def _said(result: Result) -> str:
+    """Return what the sentence and the reason code do not say: another result code, the message."""
+    if result.code_name == INVALID_CREDENTIALS and not result.message:
+        return ""
+    return f" {code_and_message(result)}"
 
 
 def _refused_failure(detail: str) -> Failure:

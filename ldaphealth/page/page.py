@@ -38,6 +38,7 @@ from ldaphealth.page.server_card import (
 from ldaphealth.publishers.publication import VerdictChange, ended_override_document
 from ldaphealth.sinks.json_document import override_document
 from ldaphealth.sinks.summary import problems
+from ldaphealth.tables.service_line import what_is_wrong
 from ldaphealth.text.duration import duration
 from ldaphealth.text.moment import moment
 from ldaphealth.text.override_words import ended_override_words, override_words
@@ -47,7 +48,7 @@ from ldaphealth.text.quantity import plural_of, quantity
 TEMPLATES = Path(__file__).parent / "templates"
 STALE_REASON = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
 MOST_CHANGES = 20
-OPEN_KINDS = ("out", "stale", "held")
+OPEN_KINDS = ("out", "stale", "critical", "held", "warned")
 HALF_A_DAY = 43_200.0
 MOST_PROBLEMS = 8
 MOST_OPEN = 8
@@ -117,6 +118,7 @@ def render(  # noqa: PLR0913  the time on both clocks
     boot_seconds: BootSeconds,
     epoch_seconds: EpochSeconds,
     host: str = "",
+    addresses: Mapping[str, str] | None = None,
     overrides: Mapping[str, CardOverride] | None = None,
     floors: Sequence[str] = (),
     links: Sequence[tuple[str, str]] = (),
@@ -124,11 +126,12 @@ def render(  # noqa: PLR0913  the time on both clocks
     """Return the page. Pure; any thread may call it.
 
     `boot_seconds` decides which verdicts are stale; `epoch_seconds` is the time that is shown.
-    `host` is the balancer's name. `overrides` are the operators' overrides in force by server ID.
+    `host` is the balancer's name. `addresses` are the URIs of the servers, and `overrides` the
+    operators' overrides in force, by server ID.
     `floors` are sentences on clusters with too few servers in service. `links` are other pages of
     the agent, each a path and its description.
     """
-    sections = _sections(view, boot_seconds, overrides or {})
+    sections = _sections(view, boot_seconds, overrides or {}, addresses or {})
     version = printable(health.version, 64)
     return _template().render(
         style=Markup(STYLE),  # noqa: S704  a file of this package
@@ -172,7 +175,12 @@ def _problem_phrases(
     """Return the template's variables on the servers with problems."""
     verdicts = tuple(_valid_or_stale(each, boot_seconds) for _, each in view.servers())
     phrases = problems(Snapshot(epoch_seconds, verdicts))
+    states = [
+        (each.in_service, each.state.name, [(code.code, code.state.name) for code in each.reasons])
+        for each in verdicts
+    ]
     return {
+        "wrong": printable(what_is_wrong(states), 400),
         "problems": [printable(each, 400) for each in phrases[:MOST_PROBLEMS]],
         "more_problems": max(0, len(phrases) - MOST_PROBLEMS),
     }
@@ -248,7 +256,10 @@ def _build(version: str) -> str:
 
 
 def _sections(
-    view: LiveView, now: BootSeconds, overrides: Mapping[str, CardOverride]
+    view: LiveView,
+    now: BootSeconds,
+    overrides: Mapping[str, CardOverride],
+    addresses: Mapping[str, str],
 ) -> list[Section]:
     built = [_section(name, servers, now, overrides) for name, servers in view.clusters.items()]
     cards = (each for section in built for each in section.cards)
@@ -261,7 +272,8 @@ def _sections(
 
     def detailed(card: Card) -> Card:
         drawn = plots(card.hours, minute) if card.id in plotted else ()
-        return replace(card, plots=drawn, open=card.id in opened)
+        uri = printable(addresses.get(card.id, ""), NAME_CHARACTERS)
+        return replace(card, plots=drawn, open=card.id in opened, uri=uri)
 
     sections = [replace(each, cards=tuple(map(detailed, each.cards))) for each in built]
     return sorted(sections, key=lambda section: section.rank)
@@ -361,7 +373,7 @@ def _change_row(one: FoldedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
     else:
         text = f"{was} → {now}"
     if after.in_service:
-        kind = "fine" if after.state is State.OK else "warned"
+        kind = {State.OK: "fine", State.CRITICAL: "critical"}.get(after.state, "warned")
     else:
         kind = "draining" if after.draining else "out"
     ago = max(0.0, epoch_seconds - dated.epoch_seconds)

@@ -16,8 +16,8 @@ from ldaphealth.live.live_state import LiveServer
 from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot
-from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks.summary import explained_code, remark
+from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
 
@@ -53,10 +53,11 @@ class CardRow(Struct, frozen=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """One server. `kind` sets colour and shape: out, stale, held, draining, warned or fine."""
+    """One server. `kind` is one of KINDS, and sets colour and shape; `uri` is its address."""
 
     id: str
     name: str
+    uri: str = ""
     kind: str
     side: str  # in service, out, draining, no fresh verdict
     qualifier: str  # held, or a state that is not OK
@@ -83,7 +84,7 @@ class Card(Struct, frozen=True, kw_only=True):
         return KINDS.index(self.kind)
 
 
-KINDS = ("out", "stale", "held", "draining", "warned", "fine")
+KINDS = ("out", "stale", "critical", "held", "draining", "warned", "fine")
 
 
 def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = None) -> Card:
@@ -122,7 +123,7 @@ def _reason_rows(verdict: Verdict) -> tuple[CardRow, ...]:
             each.state.name.lower(),
             printable(each.summary),
             remark(verdict, each),
-            remedy_of(each.code),
+            printable(verdict.remedies.get(each.code, ""), LONGEST_REMEDY),
         )
         for each in verdict.reasons[:MOST_ROWS]
     )
@@ -147,6 +148,8 @@ def _kind(verdict: Verdict, stale: bool) -> str:
         return "draining" if verdict.draining else "out"
     if verdict.held_by:
         return "held"
+    if verdict.state is State.CRITICAL:
+        return "critical"
     return "fine" if verdict.state is State.OK else "warned"
 
 

@@ -83,7 +83,7 @@ def shadow_document(shadow: ShadowVerdict) -> dict[str, Any]:
         "weight": shadow.weight,
         "held_by": shadow.held_by,
         "lasted_seconds": shadow.lasted_seconds,
-        "reasons": [reason_document(each) for each in shadow.reasons],
+        "reasons": [reason_document(each, {}) for each in shadow.reasons],
     }
 
 

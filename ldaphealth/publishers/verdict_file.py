@@ -13,7 +13,7 @@ from msgspec import Struct
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.server_files import ServerFiles
-from ldaphealth.sinks.keepalived import MAX_WEIGHT, OUT, misc_check_status
+from ldaphealth.sinks.keepalived import MAX_WEIGHT, OUT, misc_check_status, verdict_words
 from ldaphealth.text.ascii_line import ascii_line
 
 MAGIC = "ldaphealth1"
@@ -41,11 +41,9 @@ def text(verdict: Verdict, valid_until: BootSeconds) -> str:
     """Return the line: magic, both exit statuses, the end of validity, and a text for people."""
     plain = misc_check_status(verdict, dynamic=False)
     dynamic = misc_check_status(verdict, dynamic=True)
-    side = "in service" if verdict.in_service else "out of service"
-    held = f", held by {verdict.held_by}" if verdict.held_by else ""
-    reasons = " ".join(reason.code for reason in verdict.reasons)
-    line = f"{MAGIC} {plain} {dynamic} {int(valid_until)} {verdict.server} {side}{held} {reasons}"
-    return ascii_line(line.rstrip(), MAX_CHARACTERS) + "\n"
+    until = int(valid_until)
+    line = f"{MAGIC} {plain} {dynamic} {until} {verdict.server} {verdict_words(verdict)}"
+    return ascii_line(line, MAX_CHARACTERS) + "\n"
 
 
 def parse_line(line: str) -> VerdictLine:

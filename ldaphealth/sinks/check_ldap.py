@@ -25,7 +25,7 @@ from ldaphealth.model import (
 )
 from ldaphealth.sinks import SinkOptions, SinkOutput
 from ldaphealth.sinks.nagios import PluginExtras, plugin_output
-from ldaphealth.sinks.summary import STALE, nagios_state, names
+from ldaphealth.sinks.summary import STALE, first_cause, nagios_state, names
 from ldaphealth.text.quantity import quantity
 
 # The steps that check_ldap measures; an unbind has no response (RFC 4511 4.3).
@@ -184,13 +184,16 @@ def _restricted_verdict(checks: frozenset[str], verdict: Verdict) -> Verdict:
 
 
 def _summary(shown: Snapshot, times: Mapping[str, float], counted: float | None) -> str:
-    """Return check_ldap's text on one server, or why it has no time; "" for several servers."""
+    """Return check_ldap's text on one server, or what is wrong with it; "" for several servers."""
     if len(shown.verdicts) != 1:
         return ""
     verdict = shown.verdicts[0]
     seconds = times.get(verdict.server)
+    cause = first_cause(verdict)
+    if cause is not None and cause.state is not State.OK and not cause.code.startswith(f"{TIME}."):
+        return cause.summary
     if seconds is None:
-        return verdict.reasons[0].summary if verdict.reasons else ""
+        return ""
     if counted is not None:
         return f"found {quantity(counted, 'entry', 'entries')} in {seconds:.3f} seconds"
     return f"{seconds:.3f} seconds response time"

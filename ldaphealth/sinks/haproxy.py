@@ -12,6 +12,7 @@ connections as `drain`.
 from __future__ import annotations
 
 from ldaphealth.model import Verdict
+from ldaphealth.sinks.summary import cause_codes
 from ldaphealth.text.ascii_line import ascii_line
 
 MAX_CHARACTERS = 200
@@ -25,7 +26,7 @@ def line(verdict: Verdict, configured_weight: int) -> str:
     if verdict.draining:
         return "up 0%\n"
     if not verdict.in_service:
-        why = ", ".join(reason.code for reason in verdict.reasons) or verdict.held_by
+        why = cause_codes(verdict) or verdict.held_by
         return ascii_line(f"down #{why}", MAX_CHARACTERS) + "\n"
     if verdict.weight <= 0 or configured_weight <= 0:
         return "up 0%\n"

@@ -25,8 +25,8 @@ from ldaphealth.model import (
     Trust,
     Verdict,
 )
-from ldaphealth.reason_codes import remedy_of
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
+from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.moment import moment
 from ldaphealth.text.printable import printable
 
@@ -65,6 +65,14 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
         raise ValueError(f"not a document of verdicts: {error}") from error
 
 
+def verdict_of(document: Mapping[str, Any]) -> Verdict:
+    """Return the verdict of a document; ValueError if it is not valid."""
+    try:
+        return convert(_verdict_values(document), Verdict)
+    except (LookupError, TypeError, ValidationError) as error:
+        raise ValueError(f"not a verdict: {error}") from error
+
+
 def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a verdict as msgspec expects it: enumerations by value, findings with their server.
 
@@ -88,6 +96,9 @@ def _verdict_values(document: Mapping[str, Any]) -> dict[str, Any]:
             "findings": findings,
             "reasons": reasons,
             "override_in_force": override,
+            "remedies": {
+                each["code"]: each["remedy"] for each in document["reasons"] if each.get("remedy")
+            },
         }
     )
 
@@ -129,7 +140,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "held_by": printable(verdict.held_by),
         "plain": verdict.plain,
         "override_in_force": override_document(verdict.override) if verdict.override else None,
-        "reasons": [reason_document(reason) for reason in verdict.reasons],
+        "reasons": [reason_document(reason, verdict.remedies) for reason in verdict.reasons],
         "findings": [finding_document(finding) for finding in verdict.findings],
     }
 
@@ -155,15 +166,15 @@ def override_note(document: Mapping[str, Any]) -> OverrideNote:
     )
 
 
-def reason_document(reason: Reason) -> dict[str, object]:
-    """Return one reason as in the document."""
+def reason_document(reason: Reason, remedies: Mapping[str, str]) -> dict[str, object]:
+    """Return one reason as in the document; `remedies` are by its code."""
     return {
         "code": printable(reason.code),
         "summary": printable(reason.summary),
         "state": reason.state.name,
         "effect": reason.effect.value,
         "removes": reason.removes,
-        "remedy": remedy_of(reason.code),
+        "remedy": printable(remedies.get(reason.code, ""), LONGEST_REMEDY),
     }
 
 

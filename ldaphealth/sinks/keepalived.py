@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ldaphealth.model import Snapshot, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput
+from ldaphealth.sinks.summary import cause_codes
 from ldaphealth.text.ascii_line import ascii_line
 
 OUT = 1
@@ -22,12 +23,15 @@ def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
         raise ValueError(f"MISC_CHECK checks one server, not {len(snapshot.verdicts)}")
     verdict = snapshot.verdicts[0]
     status = misc_check_status(verdict, dynamic=options.dynamic)
+    return SinkOutput(ascii_line(f"{status} {verdict.server} {verdict_words(verdict)}"), status)
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Return the verdict for people: the side, the rule that holds it, and the codes."""
     side = "in service" if verdict.in_service else "out of service"
-    held = f" held by {verdict.held_by}" if verdict.held_by else ""
-    reasons = " ".join(reason.code for reason in verdict.reasons)
-    return SinkOutput(
-        ascii_line(f"{status} {verdict.server} {side}{held} {reasons}".rstrip()), status
-    )
+    held = f", held by {verdict.held_by}" if verdict.held_by else ""
+    codes = cause_codes(verdict)
+    return f"{side}{held}{': ' if codes else ''}{codes}"
 
 
 def misc_check_status(verdict: Verdict, *, dynamic: bool) -> int:

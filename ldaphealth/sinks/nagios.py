@@ -19,8 +19,18 @@ from nagiosplugin import Performance
 from ldaphealth.judging.thresholds import parse_range
 from ldaphealth.model import Metric, Snapshot, State, Verdict, worst
 from ldaphealth.sinks import SinkOptions, SinkOutput
-from ldaphealth.sinks.summary import nagios_state, names, problems, sentence, summary
+from ldaphealth.sinks.summary import (
+    first_cause,
+    is_stale,
+    nagios_state,
+    names,
+    problems,
+    sentence,
+    summary,
+    worst_first,
+)
 from ldaphealth.text.ascii_line import ascii_line
+from ldaphealth.text.duration import without_durations
 from ldaphealth.text.number import decimal
 from ldaphealth.text.quantity import quantity
 
@@ -29,6 +39,7 @@ MAX_BYTES = 4000
 PERFDATA_BYTES = 2800
 MORE_BYTES = 32  # reserved for the line that counts the omitted lines
 LINE_CHARACTERS = 300
+REASON_CHARACTERS = 600  # of a line with reasons, or with what to do
 STATUS_CHARACTERS = 79  # "less than 80", without perfdata
 SUMMARY_CHARACTERS = 20  # minimum for a summary of the plugin
 # How many names of servers a problem has, and how long they may be; the first form that fits.
@@ -86,6 +97,7 @@ def plugin_output(snapshot: Snapshot, options: SinkOptions, extras: PluginExtras
         *note,
         *notes,
         *_server_lines(snapshot, extras.state_of),
+        *_next_step(snapshot),
         *details,
     ]
     shown = _fitting(lines, MAX_BYTES - len(first) - MORE_BYTES)
@@ -161,17 +173,44 @@ def _range(text: str) -> str:
 
 
 def _status_line(snapshot: Snapshot, state: State, extras: PluginExtras) -> tuple[str, str]:
-    """Return the first line without perfdata, and how many are in service if that has no room."""
+    """Return the first line without perfdata, and how many are in service if that has no room.
+
+    If all servers share one problem and stay in service, its sentence is better than their number.
+    """
     head = f"LDAP {state.name} - "
     if not snapshot.verdicts:
         return f"{head}no server was checked", ""
     tail = summary(snapshot)
     room = STATUS_CHARACTERS - len(head)
+    if shared := _shared_problem(snapshot):
+        return head + _escaped(shared, room), tail
     listed = _problem_texts(snapshot, room, len(tail) if not extras.summary else SUMMARY_CHARACTERS)
     if extras.summary:
         tail = _escaped(extras.summary, max(room - len(listed) - len("; "), SUMMARY_CHARACTERS))
     whole = "; ".join(filter(None, (listed, tail)))
     return (head + whole, "") if len(whole) <= room else (head + ascii_line(listed, room), tail)
+
+
+def _shared_problem(snapshot: Snapshot) -> str:
+    """Return the one problem of several servers, all in service, with its sentence; else ""."""
+    found = problems(snapshot, 0)
+    number = len(snapshot.verdicts)
+    codes = {cause.code if (cause := first_cause(each)) else "" for each in snapshot.verdicts}
+    if number == 1 or len(found) != 1 or len(codes) > 1 or not snapshot.verdicts[0].reasons:
+        return ""
+    if not all(each.in_service and not is_stale(each) for each in snapshot.verdicts):
+        return ""
+    first = first_cause(snapshot.verdicts[0])
+    what = found[0].replace(quantity(number, "server"), f"all {number}", 1)
+    return f"{what}; {first.summary}" if first else what
+
+
+def _next_step(snapshot: Snapshot) -> Iterator[str]:
+    """Yield what to do about the first cause of the worst server."""
+    for verdict in worst_first(snapshot)[:1]:
+        cause = first_cause(verdict)
+        if cause and cause.state is not State.OK and (step := verdict.remedies.get(cause.code)):
+            yield _escaped(f"what to do about {cause.code}: {step}", REASON_CHARACTERS)
 
 
 def _problem_texts(snapshot: Snapshot, room: int, tail_characters: int) -> str:
@@ -181,7 +220,7 @@ def _problem_texts(snapshot: Snapshot, room: int, tail_characters: int) -> str:
     line, which has `tail_characters`.
     """
     beside = room - tail_characters - len("; ")
-    forms = [problems(snapshot, *form) for form in NAME_FORMS]
+    forms = [problems(snapshot, *form, timed=True) for form in NAME_FORMS]
     texts = [_escaped("; ".join(each), LINE_CHARACTERS) for each in forms]
     first = [_escaped("".join(each[:1]), LINE_CHARACTERS) for each in forms]
     if whole := [text for text in texts if len(text) <= beside]:
@@ -193,10 +232,15 @@ def _problem_texts(snapshot: Snapshot, room: int, tail_characters: int) -> str:
 
 
 def _server_lines(snapshot: Snapshot, state_of: Callable[[Verdict], State]) -> Iterator[str]:
+    """Yield a line for each server, the worst first; a sentence that servers share stands once."""
     shown = names(snapshot)
+    first: dict[str, str] = {}
     for verdict in sorted(snapshot.verdicts, key=lambda v: -state_of(v).severity):
-        head = f"{shown[verdict.server]} {state_of(verdict).name}: "
-        yield _escaped(head + sentence(verdict), LINE_CHARACTERS)
+        name, state = shown[verdict.server], state_of(verdict)
+        said = sentence(verdict)
+        like = first.setdefault(without_durations(said), name) if verdict.reasons else name
+        text = said if like == name else f"the same as {like}"
+        yield _escaped(f"{name} {state.name}: {text}", REASON_CHARACTERS)
 
 
 def _finding_lines(snapshot: Snapshot) -> Iterator[str]:
@@ -209,7 +253,7 @@ def _finding_lines(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _escaped(text: str, limit: int) -> str:
-    return ascii_line(text.translate(ESCAPES), limit)
+    return ascii_line(text.replace(" | ", " / ").translate(ESCAPES), limit)
 
 
 def _fitting(texts: Sequence[str], room: int) -> list[str]:

@@ -15,12 +15,25 @@ from rich.text import Text
 
 from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
-from ldaphealth.sinks.summary import names, problems, remark, summary
+from ldaphealth.sinks.summary import (
+    fails_like_the_others,
+    first_cause,
+    names,
+    problems,
+    remark,
+    summary,
+    worst_first,
+)
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
+from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
+NOT_PROVEN = (
+    "all servers fail alike, so nothing is proven of any of them: the cause is more likely this "
+    "host or its configuration, and only for that they count as in service"
+)
 NARROW = 90  # columns; with fewer, less than a third of the line would be left for the reasons
 LONGEST_MS = 1e7  # about three hours; longer than any session
 
@@ -44,6 +57,7 @@ def render(snapshot: Snapshot, options: SinkOptions) -> SinkOutput:
         if options.verbose:
             table += [Text(), _findings(snapshot)]
         table.append(Text())
+    table += _next_steps(snapshot)
     table.append(_summary(snapshot))
     text = as_text(*table, width=options.width, colour=options.colour)
     return SinkOutput(text, exit_status(snapshot))
@@ -57,6 +71,23 @@ def _summary(snapshot: Snapshot) -> Text:
     how_many = summary(snapshot).replace(" in service", f" {servers} in service")
     counted = Text(how_many, "bold green" if all_in else "bold red")
     return Text("; ").join([counted, *map(Text, problems(snapshot))])
+
+
+def _next_steps(snapshot: Snapshot) -> list[RenderableType]:
+    """Return what to do about the first cause of each server, once, and what nothing proves."""
+    steps: dict[str, str] = {}
+    for verdict in worst_first(snapshot):
+        cause = first_cause(verdict)
+        if cause and cause.state is not State.OK:
+            steps.setdefault(cause.code, verdict.remedies.get(cause.code, ""))
+    shown: list[RenderableType] = [
+        Text(f"what to do about {printable(code)}: {printable(step, LONGEST_REMEDY)}")
+        for code, step in steps.items()
+        if step
+    ]
+    if snapshot.verdicts and all(map(fails_like_the_others, snapshot.verdicts)):
+        shown.append(Text(NOT_PROVEN, "bold yellow"))
+    return shown
 
 
 def _wide(snapshot: Snapshot) -> Table:

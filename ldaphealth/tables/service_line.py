@@ -20,12 +20,16 @@ def service_line(servers: Iterable[ServerState]) -> str:
     """Return one line: `4 of 4 servers in service, 4 critical: replication.split`."""
     every = [*servers]
     serving = sum(in_service for in_service, _, _ in every)
+    counted = f"{serving} of {quantity(len(every), 'server')} in service"
+    return ", ".join(filter(None, (counted, what_is_wrong(every))))
+
+
+def what_is_wrong(servers: Iterable[ServerState]) -> str:
+    """Return how many servers have each state that is not OK, with its codes; "" if none has."""
+    every = [*servers]
     names = [state.name for state in WORST_FIRST]
-    bad = [_alike(name, [each for each in every if each[1] == name]) for name in names]
-    wrong = "; ".join(filter(None, bad))
-    return f"{serving} of {quantity(len(every), 'server')} in service" + (
-        f", {wrong}" if wrong else ""
-    )
+    bad = (_alike(name, [each for each in every if each[1] == name]) for name in names)
+    return "; ".join(filter(None, bad))
 
 
 def _alike(state: str, servers: Sequence[ServerState]) -> str:

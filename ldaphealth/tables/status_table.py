@@ -6,7 +6,7 @@ the last line says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Group
@@ -15,7 +15,7 @@ from rich.text import Text
 from ldaphealth.model import State
 from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.tables.service_line import ServerState, service_line
-from ldaphealth.text.duration import duration, rounded_duration
+from ldaphealth.text.duration import SHORT_SECONDS, brief, duration, one_unit, without_durations
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
@@ -29,13 +29,18 @@ LAGS: Mapping[str, str] = {
     "behind_seconds": "behind",
 }
 NOT_KNOWN = "-"
+SPARE = ("ROLE",)  # the configuration has it
+
+# The first server with a reason, by the code and the sentence of the reason without times.
+FirstWith = Mapping[tuple[str, str], str]
 
 
 def render_status(document: Mapping[str, Any]) -> Group:
     """Return the table and its summary, for terminal.py."""
     fresh = {server for server, left in document["valid_seconds"].items() if left > 0}
     verdicts = sorted(document["verdicts"], key=lambda each: _rank(each, each["server"] in fresh))
-    rows = [_row(each, document, each["server"] in fresh) for each in verdicts]
+    first = _first_with(verdicts)
+    rows = [_row(each, document, first, each["server"] in fresh) for each in verdicts]
     agent = document["agent"]
     about_agent = (
         f"agent {agent['version']}, up {duration(agent['up_seconds'])}, "
@@ -52,7 +57,7 @@ def render_status(document: Mapping[str, Any]) -> Group:
     failed = agent.get("reload_failure")
     config = [Text(printable(failed, 400), "bold yellow")] if failed else []
     return Group(
-        Rows(HEADINGS, rows, right=frozenset({"WEIGHT"})),
+        Rows(HEADINGS, rows, right=frozenset({"WEIGHT"}), spare=SPARE),
         "",
         Text(about_agent),
         *([Text(printable(f"listens on {where}"))] if where else []),
@@ -89,10 +94,13 @@ def _server_state(verdict: Mapping[str, Any], is_fresh: bool) -> ServerState:
 
 
 def _next_step(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> list[Text]:
-    """Return the command that says what to do about the worst server, if there is something."""
+    """Return the commands that say what to do if something is wrong, the worst server first."""
     if not verdicts or _server_state(verdicts[0], verdicts[0]["server"] in fresh)[1] == "OK":
         return []
-    return [Text(f"what to do: ldaphealth explain {printable(verdicts[0]['server'])}")]
+    return [
+        Text(f"what to do: ldaphealth explain {printable(verdicts[0]['server'])}"),
+        Text("            ldaphealth doctor (tries everything once, and says what mends it)"),
+    ]
 
 
 def _rank(verdict: Mapping[str, Any], is_fresh: bool) -> tuple[int, int]:
@@ -103,24 +111,25 @@ def _rank(verdict: Mapping[str, Any], is_fresh: bool) -> tuple[int, int]:
     return -max(severity, State.CRITICAL.severity if went_out else 0), -severity
 
 
-def _row(verdict: Mapping[str, Any], document: Mapping[str, Any], is_fresh: bool) -> Row:
+def _row(
+    verdict: Mapping[str, Any], document: Mapping[str, Any], first: FirstWith, is_fresh: bool
+) -> Row:
     state = verdict["state"] if is_fresh else "UNKNOWN"
     role = document.get("roles", {}).get(verdict["server"], NOT_KNOWN)
+    details = [*_held(verdict, document["overrides"]), *_why(verdict, first)]
+    details += _would(verdict, document) if is_fresh else ()
     return Row(
         (
             Text(printable(verdict["server"]), "bold"),
             Text(state, STYLES[state]),
             _service(verdict, is_fresh),
-            Text(duration(verdict["lasted_seconds"])),
+            Text(one_unit(verdict["lasted_seconds"])),
             Text(str(verdict["weight"])),
             Text(role),
             _lag(verdict) if is_fresh else Text(NOT_KNOWN),
         ),
-        [
-            *_held(verdict, document["overrides"]),
-            *_why(verdict),
-            *(_would(verdict, document) if is_fresh else ()),
-        ],
+        details,
+        is_short=state == "OK" and verdict["in_service"] and not details,
     )
 
 
@@ -145,7 +154,8 @@ def _lag(verdict: Mapping[str, Any]) -> Text:
         return Text(NOT_KNOWN)
     if seconds == 0:
         return Text("0 s")
-    return Text(f"{word} {rounded_duration(seconds)}", "bold red")
+    shown = brief(seconds) if seconds < SHORT_SECONDS else one_unit(seconds)
+    return Text(f"{word} {shown}", "bold red")
 
 
 def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[Text]:
@@ -168,9 +178,27 @@ def _would(verdict: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[
         yield Text(f"shadow: {printable(shadow['would'])}", "italic")
 
 
-def _why(verdict: Mapping[str, Any]) -> Iterator[Text]:
-    for reason in verdict["reasons"]:
-        yield Text.assemble(
-            (f"{reason['state']} {printable(reason['code'])}", STYLES[reason["state"]]),
-            f": {printable(reason['summary'])}",
-        )
+def _first_with(verdicts: Iterable[Mapping[str, Any]]) -> FirstWith:
+    found: dict[tuple[str, str], str] = {}
+    for verdict in verdicts:
+        for reason in verdict["reasons"]:
+            found.setdefault(_alike(reason), verdict["server"])
+    return found
+
+
+def _alike(reason: Mapping[str, Any]) -> tuple[str, str]:
+    return reason["code"], without_durations(reason["summary"])
+
+
+def _why(verdict: Mapping[str, Any], first: FirstWith) -> Iterator[Text]:
+    """Yield each reason once; its sentence is only at the first server that has the same one."""
+    for reason in {_alike(each): each for each in verdict["reasons"]}.values():
+        yield _reason(reason, first[_alike(reason)], verdict["server"])
+
+
+def _reason(reason: Mapping[str, Any], first: str, server: str) -> Text:
+    sentence = reason["summary"] if first == server else f"the same as {first}"
+    return Text.assemble(
+        (f"{reason['state']} {printable(reason['code'])}", STYLES[reason["state"]]),
+        f": {printable(sentence)}",
+    )

@@ -7,6 +7,7 @@ import re
 # Largest first. A duration is shown in at most two units.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 SHORT_SECONDS = 60.0
+TWICE = 2  # below twice a unit, the number is in the next smaller one
 # As people write them, the largest first.
 UNITS_READ = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _AMOUNT = r"(\d+(?:\.\d+)?)"
@@ -16,6 +17,7 @@ _READ = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(_AMOUNT, re.ASCII)
+_IN_TEXT = re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b")
 
 
 def duration(seconds: float) -> str:
@@ -43,6 +45,15 @@ def rounded_duration(seconds: float) -> str:
     return brief(seconds) if seconds < SHORT_SECONDS else duration(seconds)
 
 
+def one_unit(seconds: float) -> str:
+    """Return a duration in one unit, for a column of a table: `75 s`, `2 min`, `36 h`."""
+    number = max(0, int(seconds))
+    for unit, size in UNITS:
+        if number >= TWICE * size:
+            return f"{number // size} {unit}"
+    return f"{number} s"
+
+
 def exact_duration(seconds: float) -> str:
     """Return a duration that a person chose, without digits that say nothing: `0.5 s`, `1 h`."""
     if seconds < SHORT_SECONDS or seconds % 1:
@@ -64,3 +75,8 @@ def seconds_in(text: str, *, needs_unit: bool = False) -> float:
         raise ValueError(f"{text!r} is not a duration, such as 45s, 30m, 2h30m or 1d")
     amounts = zip(match.groups(), (*UNITS_READ.values(), 1e-3), strict=True)
     return sum(float(amount) * size for amount, size in amounts if amount)
+
+
+def without_durations(text: str) -> str:
+    """Return a sentence without its times: servers with the same trouble were probed at others."""
+    return _IN_TEXT.sub("", text)

@@ -20,6 +20,7 @@ from ldaphealth.model import Verdict
 from ldaphealth.page import page
 from ldaphealth.page.server_card import CardOverride
 from ldaphealth.sinks.json_document import verdict_document
+from ldaphealth.sinks.summary import cause_codes
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.listed import listed
 from ldaphealth.web.source import BadRequestError, Source
@@ -47,6 +48,7 @@ def landing(source: Source, _: Request) -> Response:
         boot_seconds=now,
         epoch_seconds=epoch_seconds(),
         host=socket.gethostname(),
+        addresses={each.id: each.uri for each in source.servers()},
         overrides=overrides,
         floors=[each.summary for each in source.broken_floors()],
         links=LINKS,
@@ -139,7 +141,7 @@ def _summary(verdict: Verdict) -> str:
         side = "draining"
     weight = f", weight {verdict.weight}" if verdict.in_service else ""
     held = f", held by {verdict.held_by}" if verdict.held_by else ""
-    codes = ", ".join(reason.code for reason in verdict.reasons)
+    codes = cause_codes(verdict)
     return ascii_line(f"{side}{weight}{held}{': ' if codes else ''}{codes}", LINE_CHARACTERS)
 
 

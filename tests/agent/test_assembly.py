@@ -143,9 +143,20 @@ def test_a_configuration_with_problems_is_not_taken_and_each_problem_is_a_line_o
     reload_settings(agent, SettingsFile(tmp_path, refuse("f: one", "f: two\nthree")), renew_nothing)
 
     assert agent.settings is before
-    told = [(each.message, each.__dict__["error"]) for each in caplog.records]
+    *lines, last = caplog.records
     kept = "the old configuration is kept"
-    assert told == [(kept, "f: one"), (kept, "f: two"), (kept, "three")]
+    assert [(each.message, each.__dict__["error"]) for each in lines] == [
+        (kept, "f: one"),
+        (kept, "f: two"),
+        (kept, "three"),
+    ]
+    assert (last.levelname, last.message) == ("ERROR", "not reloaded; a restart would fail")
+    assert last.__dict__["what_to_do"] == f"ldaphealth config check {tmp_path}"
+    assert agent.reload_failure == (
+        "The last reload failed, and the configuration from before is in use: f: one "
+        "(and 1 more mistake); a restart would fail; "
+        f"`ldaphealth config check {tmp_path}` lists all"
+    )
 
 
 def test_a_defect_while_reading_keeps_the_old_configuration(

@@ -78,9 +78,9 @@ def test_it_has_no_errors_and_fits(
 
 OPEN_ALL = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 LONG_REASON = (
-    "not tried again for 45 s, as it was refused 14 s ago: the password of cn=ldaphealth,ou=people,"
-    "dc=example,dc=com in /etc/ldaphealth/check.password is wrong, or the account is unknown, "
-    "locked or expired; try `ldapwhoami -x -H ldap://ldap1.example.com -D DN -y FILE`"
+    "password refused for cn=ldaphealth,ou=people,dc=example,dc=com (file "
+    "/etc/ldaphealth/check.password); it is wrong, or the account is unknown, locked or expired; "
+    "refused 14 s ago, next attempt in 45 s"
 )
 
 

@@ -434,3 +434,17 @@ def test_the_shell_completes_its_options_and_servers(tmp_path: Path) -> None:
     )
 
     assert {line.partition(",")[2] for line in out.splitlines()} == {"c", "c/a"}
+
+
+def test_a_reload_that_failed_is_in_the_long_output(agent: Callable[[Any], str]) -> None:
+    document = status_document(HEALTHY) | {"agent": {"reload_failure": "The last reload failed"}}
+
+    status, out, _ = run("--agent", "--socket", agent(document))
+
+    assert (status, "The last reload failed" in out.splitlines()) == (0, True)
+
+
+def test_what_is_wrong_leads_to_the_commands_of_the_agent(agent: Callable[[Any], str]) -> None:
+    _, out, _ = run("--agent", "--socket", agent(status_document(ONE_OUT)))
+
+    assert "more: ldaphealth explain main/ldap3; ldaphealth doctor" in out.splitlines()

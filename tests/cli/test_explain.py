@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ldaphealth.control.explanation import GuardedDocument
@@ -10,7 +12,9 @@ from ldaphealth.control.explanation_lines import (
     _remedy_lines,
     _shadow_lines,
     _share_lines,
+    explanation_lines,
     verdict_lines,
+    wrapped,
 )
 from ldaphealth.reason_codes import ROWS
 
@@ -93,14 +97,14 @@ def test_operations_of_a_workload_are_shown_as_commands() -> None:
 def test_what_to_do_is_below_a_finding(code: str) -> None:
     remedy = ROWS[code.partition(".")[2]].remedy
 
-    assert _remedy_lines(code, "CRITICAL") == [f"            what to do: {remedy}"]
+    assert _remedy_lines(code, {"state": "CRITICAL"}) == [f"            what to do: {remedy}"]
 
 
 @pytest.mark.parametrize(
     ("code", "state"), [("bind.ok", "OK"), ("monitor.idle", "OK"), ("theirs.broken", "CRITICAL")]
 )
 def test_nothing_is_below_what_is_well_or_of_another_package(code: str, state: str) -> None:
-    assert _remedy_lines(code, state) == []
+    assert _remedy_lines(code, {"state": state}) == []
 
 
 def test_a_verdict_of_the_past_has_what_to_do_below_each_reason() -> None:
@@ -119,3 +123,104 @@ def test_a_verdict_of_the_past_has_what_to_do_below_each_reason() -> None:
         "  CRITICAL  bind.timeout: no answer",
         f"            what to do: {ROWS['timeout'].remedy}",
     ]
+
+
+def finding(check: str, code: str, state: str = "OK", remedy: str = "") -> dict[str, Any]:
+    return {
+        "check": check,
+        "code": code,
+        "state": state,
+        "summary": f"the sentence of {check}",
+        "trust": "soft",
+        "remedy": remedy,
+    }
+
+
+def explained(**changed: Any) -> dict[str, Any]:
+    link = finding("consumer", "not_connected", "WARNING", "see `the log`")
+    behind = finding("replication", "behind", "CRITICAL", "run `ldaphealth csn watch c`")
+    checks = ("connect", "bind", "replication", "consumer")
+    return {
+        "server": "c/a",
+        "uri": "ldap://a.example",
+        "judged": [finding("connect", "ok"), link, finding("bind", "ok"), behind, link, link],
+        "seen": [
+            {
+                "check": each,
+                "age_seconds": 3.0,
+                "timings": {"search": 0.001},
+                "facts": {"tokens": [f"a fact of {each}"] * 20},
+                "failure": None,
+            }
+            for each in checks
+        ],
+        "guarded": {},
+        "verdict": {
+            "server": "c/a",
+            "state": "CRITICAL",
+            "in_service": False,
+            "draining": False,
+            "weight": 0,
+            "held_by": "",
+            "reasons": [
+                {"state": "CRITICAL", "code": "replication.behind", "summary": "x"},
+                {"state": "WARNING", "code": "consumer.not_connected", "summary": "x"},
+            ],
+        },
+        **changed,
+    }
+
+
+def test_the_verdict_and_what_to_do_are_on_the_last_screen() -> None:
+    lines = explanation_lines(explained())
+
+    assert len(lines) < 24
+    start = next(at for at, line in enumerate(lines) if line.startswith("VERDICT  c/a OUT"))
+    assert [line.split(":")[0].strip() for line in lines[start + 1 :]] == [
+        "OK        connect, bind",
+        "CRITICAL  replication.behind",
+        "what to do",
+        "WARNING   consumer.not_connected",
+        "WARNING   consumer.not_connected",
+        "WARNING   consumer.not_connected",
+        "what to do",
+        "",
+        "`ldaphealth doctor` tries everything once, and says what mends it",
+    ]
+
+
+def test_the_facts_and_each_finding_that_is_ok_are_shown_if_wanted() -> None:
+    short, whole = explanation_lines(explained()), explanation_lines(explained(), everything=True)
+
+    assert not any("a fact of" in line for line in short)
+    assert any("`ldaphealth explain c/a --all`" in line for line in short)
+    assert sum("a fact of" in line for line in whole) >= 4
+    assert "  OK        bind.ok: the sentence of bind" in whole
+
+
+def test_a_reason_that_is_no_finding_is_shown_as_well() -> None:
+    reason = {"state": "UNKNOWN", "code": "agent.stale", "summary": "expired"}
+    document = explained()
+    document["verdict"]["reasons"].append(reason)
+
+    assert "  UNKNOWN   agent.stale: expired" in explanation_lines(document)
+
+
+def test_nothing_is_to_do_about_a_healthy_server() -> None:
+    document = explained(judged=[finding("connect", "ok")])
+    document["verdict"]["reasons"] = []
+
+    lines = explanation_lines(document)
+
+    assert not any("doctor" in line or "what to do" in line for line in lines)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_a_command_is_not_broken_where_it_would_be_copied(columns: int) -> None:
+    command = "`ldapsearch -x -D cn=admin,dc=example,dc=com -b dc=example,dc=com '(uid=a b)'`"
+    line = f"            what to do: repeat it by hand and look: {command}, then see what is there"
+
+    shown = wrapped([line], columns)
+
+    assert sum(command in each for each in shown) == 1
+    assert " ".join(" ".join(shown).split()) == " ".join(line.split())

@@ -60,7 +60,7 @@ def config(tmp_path: Path) -> str:
         (["csn", "parse", "x"], "is not a CSN"),
         (["check", "--config", "/nonexistent"], "give its path with --config"),
         (["statsu"], "No such command 'statsu'; did you mean status?"),
-        (["status", "--socket", "/none"], "start `ldaphealth agent`, or name its socket"),
+        (["status", "--socket", "/none"], "`systemctl start ldaphealth-agent`"),
         (["check", "--nosuch"], "No such option"),
     ],
 )
@@ -85,7 +85,7 @@ def test_dead_servers_are_out_and_keepalived_gets_the_status_of_one(
     keepalived = run(*for_one, LDAPHEALTH_SHARED=str(tmp_path))
 
     assert (status, "0 of 2 servers in service" in out) == (1, True)
-    assert keepalived == (1, "1 example/ldap2 out of service connect.connect\n", "")
+    assert keepalived == (1, "1 example/ldap2 out of service: connect.connect\n", "")
 
 
 def test_the_canary_plan_is_ldif_for_each_server(config: str) -> None:

@@ -19,13 +19,23 @@ import structlog
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
-from ldaphealth.agent.agent import _log_change
 from ldaphealth.agent.explanation_document import _guarded, _judged_document
+from ldaphealth.agent.verdict_log import log_change
 from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 from ldaphealth.guard import Decision, Memory, RoundPeriod, ServerMemory, decide, holding
 from ldaphealth.live.live_state import LiveServer, LiveView
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import Finding, Metric, Server, Snapshot, State, Trust
+from ldaphealth.model import (
+    BindMethod,
+    Credentials,
+    Finding,
+    Metric,
+    Server,
+    Snapshot,
+    State,
+    Tls,
+    Trust,
+)
 from ldaphealth.page import page
 from ldaphealth.publishers.publication import VerdictChange
 from ldaphealth.settings import Cluster
@@ -40,17 +50,29 @@ from tests.page.views import BOOT, EPOCH, HEALTH
 FOLDER = Path(__file__).parent
 WIDTH = 80
 NAMES = ("alpha", "beta", "gamma", "delta")
+DN = "cn=ldaphealth,ou=services,dc=example,dc=com"
+PASSWORD_FILE = "/etc/ldaphealth/check.password"
 CHECKS = ("connect", "bind", "search", "replication")
 CLUSTER = Cluster(
     name="c",
-    servers=tuple(Server(cluster="c", name=each, uri=f"ldap://{each}.example") for each in NAMES),
+    servers=tuple(
+        Server(
+            cluster="c",
+            name=each,
+            uri=f"ldap://{each}.example",
+            suffix="dc=example,dc=com",
+            credentials=Credentials(BindMethod.SIMPLE, DN, password_file=PASSWORD_FILE),
+            tls=Tls(start_tls=True),
+        )
+        for each in NAMES
+    ),
     checks=tuple(planned(each) for each in CHECKS if each != "search"),
     min_in_service=2,
 )
-DN = "cn=ldaphealth,ou=services,dc=example,dc=com"
 EXPIRED = (
-    f"the password of {DN} in /etc/ldaphealth/check.password has expired: set a new one with "
-    "`ldappasswd`, and write it into the file"
+    f"the password of {DN} in {PASSWORD_FILE} has expired; set another one (ldappasswd) and write "
+    "it there; refused by beta 18 s ago, next attempt in 42 s; 2 checks not run without the bind: "
+    "search, replication"
 )
 SPLIT = (
     "split for 75.2 s: alpha, beta | gamma, delta; each side lacks changes of another, here of "
@@ -198,7 +220,7 @@ def _explanation(decision: Decision, server: str) -> dict[str, Any]:
                 "failure": None,
             }
         ],
-        "judged": [_judged_document(each) for each in verdict.findings],
+        "judged": [_judged_document(each, verdict.remedies) for each in verdict.findings],
         "guarded": to_builtins(_guarded(past, CLUSTER.settle, verdict.held_by, now)),
         "held": to_builtins(held) | {"override_in_force": None} if held else None,
         "verdict": verdict_document(verdict),
@@ -217,12 +239,12 @@ def _logged(change: VerdictChange) -> str:
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = records.append  # type: ignore[method-assign, assignment]
-    log = logging.getLogger("ldaphealth.agent.agent")
+    log = logging.getLogger("ldaphealth.agent.verdict_log")
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        _log_change(change)
+        log_change(change)
     finally:
         log.removeHandler(handler)
         log.setLevel(level)

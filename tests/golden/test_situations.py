@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.reason_codes import remedy_of
-from tests.golden.situations import FOLDER, PROBLEMS, WIDTH, texts
+from ldaphealth.reason_codes import ROWS
+from ldaphealth.remedies import values_of
+from ldaphealth.text.command_template import with_values
+from tests.golden.situations import CLUSTER, FOLDER, PROBLEMS, WIDTH, texts
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,9 @@ def test_each_situation_leads_to_what_mends_it(made: dict[str, str], name: str) 
     words = " ".join(text.split())
 
     assert "what to do: ldaphealth explain c/" in text
-    remedy = remedy_of(f"{problem.check}.{problem.code}")
+    server = next(each for each in CLUSTER.servers if each.name in problem.servers)
+    values = values_of(CLUSTER, server, problem.check)
+    remedy = with_values(ROWS[problem.code].template, values)
     assert " ".join(remedy.split()) in words
     status = text.partition("$ ldaphealth explain")[0].splitlines()
     assert status[-2].startswith(("3 of 4", "4 of 4"))
@@ -34,6 +38,7 @@ def test_each_situation_leads_to_what_mends_it(made: dict[str, str], name: str) 
     assert f"{problem.check}.{problem.code}"[:20] in plugin[:WIDTH]
 
 
-def test_a_dead_agent_is_one_line_with_the_next_step(made: dict[str, str]) -> None:
-    assert made["dead"].count("start `ldaphealth agent`") == 2
+def test_a_dead_agent_has_the_next_step_and_what_happens_meanwhile(made: dict[str, str]) -> None:
+    for words in ("systemctl start ldaphealth-agent", "journalctl -u", "`ldaphealth check` shows"):
+        assert made["dead"].count(words) == 2
     assert "give its configuration with --config" in made["dead"]

@@ -170,6 +170,30 @@ def test_a_failure_is_told_by_its_code_and_trusted_by_its_kind(row: Failed) -> N
     assert (finding.server, finding.check, finding.summary) == ("c/s0", row.check, "a sentence")
 
 
+@pytest.mark.parametrize(
+    ("kind", "checks", "end"),
+    [
+        (FailureKind.BIND, ("search",), "; 1 check not run without the bind: search"),
+        (
+            FailureKind.BIND,
+            ("search", "write", "replication", "compare", "unbind"),
+            "; 4 checks not run without the bind: search, write, replication and 1 more",
+        ),
+        (FailureKind.BIND, ("unbind",), ""),
+        (FailureKind.TIMEOUT, ("search",), ""),
+    ],
+)
+def test_a_refused_bind_says_which_checks_it_kept_from_running(
+    kind: FailureKind, checks: tuple[str, ...], end: str
+) -> None:
+    uses = [ConfiguredCheck(BUILT_IN[each], None, CheckEffect.OUT) for each in ("bind", *checks)]
+    refused = saw("bind", failure=Failure(kind, "a sentence"))
+
+    [finding] = judge(cluster(*uses), recent(refused), one_shot=True)
+
+    assert finding.summary == f"a sentence{end}"
+
+
 def test_the_table_has_every_kind_of_failure() -> None:
     assert {row.failure.kind for row in FAILURES.values()} == set(FailureKind)
 

@@ -188,7 +188,7 @@ def test_by_hand_the_answer_is_shown_with_its_reasons(here: Here) -> None:
 
     done = here.run("--dynamic", SERVER)
 
-    assert done.stdout == b"102 c/s in service, held by blind bind.timeout\n"
+    assert done.stdout == b"102 c/s in service, held by blind: bind.timeout\n"
     assert done.stderr == b""
 
 

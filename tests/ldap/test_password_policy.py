@@ -169,7 +169,7 @@ def test_a_server_that_says_nothing_says_nothing() -> None:
 
 @pytest.mark.parametrize("cause", [*CAUSES, REFUSED], ids=lambda each: each.name)
 def test_a_sentence_names_the_account_the_file_and_the_next_step(cause: Cause) -> None:
-    text = account_sentence(cause, PROBE, URI)
+    text = account_sentence(cause, PROBE)
 
     assert DN in text
     assert FILE in text
@@ -178,7 +178,7 @@ def test_a_sentence_names_the_account_the_file_and_the_next_step(cause: Cause) -
 
 
 def test_other_sentences_name_them_too() -> None:
-    for text in (grace_sentence(2, PROBE, URI), expiry_sentence("in 2 days", PROBE, URI)):
+    for text in (grace_sentence(2, PROBE), expiry_sentence("in 2 days", PROBE)):
         assert DN in text
         assert FILE in text
         assert "ldappasswd" in text
@@ -187,10 +187,10 @@ def test_other_sentences_name_them_too() -> None:
 def test_a_password_of_the_environment_has_the_name_of_its_variable() -> None:
     by_variable = Credentials(BindMethod.SIMPLE, DN, password_env="PROBE_PASSWORD")
 
-    assert "environment variable PROBE_PASSWORD" in account_sentence(REFUSED, by_variable, URI)
+    assert "environment variable PROBE_PASSWORD" in account_sentence(REFUSED, by_variable)
 
 
 def test_braces_in_a_dn_are_only_text() -> None:
     odd = Credentials(BindMethod.SIMPLE, "cn={0}{x},dc=example", password_file=FILE)
 
-    assert "cn={0}{x},dc=example" in account_sentence(REFUSED, odd, URI)
+    assert "cn={0}{x},dc=example" in account_sentence(REFUSED, odd)

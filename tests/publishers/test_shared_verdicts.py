@@ -56,7 +56,7 @@ def test_the_first_is_to_probe_and_the_others_read_what_it_wrote(tmp_path: Path)
     assert in_service is not None
     assert out is not None
     assert (in_service.plain, in_service.dynamic, in_service.server) == (0, 102, "c/s")
-    assert (out.plain, out.dynamic, out.rest) == (1, 1, "out of service bind.timeout")
+    assert (out.plain, out.dynamic, out.rest) == (1, 1, "out of service: bind.timeout")
 
 
 def test_a_process_waits_until_the_verdicts_are_there(tmp_path: Path) -> None:

@@ -160,3 +160,21 @@ def test_what_is_no_regular_file_holds_nothing_up(tmp_path: Path) -> None:
 
     assert not fit(fifo)
     assert not fit(link)
+
+
+def test_the_script_has_a_help_and_is_silent_without_a_terminal(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [SCRIPT, "--help"], capture_output=True, text=True, timeout=10, check=False
+    )
+    unfit = subprocess.run(
+        [SCRIPT],
+        env={"LDAPHEALTH_BALANCER": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("Usage: ldaphealth-fit")
+    assert (unfit.returncode, unfit.stdout, unfit.stderr) == (1, "", "")

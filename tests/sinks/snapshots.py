@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ldaphealth.model import CheckEffect, Finding, Metric, Reason, Snapshot, State, Trust, Verdict
+from ldaphealth.reason_codes import remedy_of
 from tests.sinks.nasty import NASTY, TAKEN_AT, nasty_snapshot
 
 __all__ = ["NASTY", "TAKEN_AT", "nasty_snapshot"]
@@ -62,6 +63,7 @@ def troubled(  # noqa: PLR0913
         reasons=(Reason(finding.reason, finding.summary, finding.state, effect, removes),),
         findings=(*kept, finding),
         plain=not removes,
+        remedies={finding.reason: remedy_of(finding.code)},
     )
 
 

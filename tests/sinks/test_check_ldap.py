@@ -117,7 +117,7 @@ def test_a_name_that_does_not_resolve_is_critical() -> None:
 
     assert output.exit_status == 2
     assert output.text.startswith(
-        "LDAP CRITICAL - ldap1, ldap2: connect.resolve; 2 of 2 in service"
+        "LDAP CRITICAL - all 2: connect.resolve; the name ldap1.example.com does not ..."
     )
 
 

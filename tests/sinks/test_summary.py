@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State
-from ldaphealth.sinks.summary import names, problems, summary
+from ldaphealth.sinks.summary import cause_codes, names, problems, summary
 from tests.sinks import snapshots
 from tests.sinks.snapshots import TAKEN_AT, serving
 
@@ -73,3 +73,33 @@ def test_names_are_as_short_as_is_unique(ids: list[str], expected: list[str]) ->
     shown = names(Snapshot(TAKEN_AT, tuple(map(serving, ids))))
 
     assert [shown[id_] for id_ in ids] == expected
+
+
+LINK = Reason("consumer.not_connected", "", State.WARNING, CheckEffect.OUT, removes=False)
+BEHIND = Reason("replication.behind", "", State.CRITICAL, CheckEffect.OUT, removes=True)
+SPLIT = replace(BEHIND, code="replication.split", removes=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "reasons", "expected"),
+    [
+        (State.OK, (), ""),
+        (State.CRITICAL, (BEHIND,), "replication.behind"),
+        (
+            State.CRITICAL,
+            (LINK, LINK, BEHIND, LINK),
+            "replication.behind; also consumer.not_connected (3)",
+        ),
+        (
+            State.CRITICAL,
+            (LINK, SPLIT, BEHIND),
+            "replication.behind; also replication.split, consumer.not_connected",
+        ),
+        (State.CRITICAL, (LINK, SPLIT), "replication.split; also consumer.not_connected"),
+        (State.WARNING, (LINK, LINK), "consumer.not_connected (2)"),
+    ],
+)
+def test_the_codes_that_remove_come_first_and_each_stands_once(
+    state: State, reasons: tuple[Reason, ...], expected: str
+) -> None:
+    assert cause_codes(replace(serving("c/a"), state=state, reasons=reasons)) == expected

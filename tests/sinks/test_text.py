@@ -159,10 +159,29 @@ GOLDEN = [
 
 @pytest.mark.parametrize(("name", "width", "status", "expected"), GOLDEN)
 def test_the_table_reads(name: str, width: int, status: int, expected: str) -> None:
-    output = render(SNAPSHOTS[name], SinkOptions(width=width))
+    snapshot = SNAPSHOTS[name]
+    bare = tuple(replace(each, remedies={}) for each in snapshot.verdicts)
+    output = render(replace(snapshot, verdicts=bare), SinkOptions(width=width))
 
     assert output.text == dedent(expected).strip("\n")
     assert output.exit_status == status
+
+
+def test_what_to_do_about_a_reason_stands_once_below_the_table() -> None:
+    lines = render(SNAPSHOTS["eight"], SinkOptions(width=400)).text.splitlines()
+
+    assert [line.split(":")[0] for line in lines[-2:]] == [
+        "what to do about bind.timeout",
+        "6 of 8 servers in service; ldap3, ldap6 out",
+    ]
+
+
+def test_servers_that_all_fail_alike_are_not_shown_as_a_success() -> None:
+    held = replace(SNAPSHOTS["one_out"].verdicts[2], in_service=True, held_by="blind")
+    all_held = replace(SNAPSHOTS["one_out"], verdicts=(held,))
+
+    assert "nothing is proven" in render(all_held, SinkOptions(width=400)).text
+    assert "nothing is proven" not in render(SNAPSHOTS["one_out"], SinkOptions(width=400)).text
 
 
 @pytest.mark.parametrize("name", SNAPSHOTS)

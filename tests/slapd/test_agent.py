@@ -294,6 +294,9 @@ def test_history_tells_the_changes_newest_first(agent: RunningAgent) -> None:
     assert any(" in " in line for line in rest)
     then = agent.run("explain", "c/ldap2", "--at", first.split()[0])
     assert "OUT of service" in then.stdout
+    future = agent.run("explain", "c/ldap2", "--at", "2100-01-01T00:00Z")
+    assert (future.returncode, future.stdout) == (3, "")
+    assert "2100-01-01T00:00:00Z is in the future" in future.stderr
 
 
 def test_an_agent_with_directories_of_its_own_is_welcome(

@@ -98,7 +98,7 @@ def test_no_server_goes_out_and_the_agent_accepts_it_after_agreement(agent: Runn
     assert (baseline["accepted_by"], baseline["check"]) == ("agreement", "replication")
     assert {"001", "002"} <= baseline["replaced"]["dc=example,dc=com"].keys()
     assert (
-        " baseline  c  by agreement: dc=example,dc=com: server ID 001 went back"
+        f" {'baseline':18}  c  by agreement: dc=example,dc=com: server ID 001 went back"
         in agent.run("history").stdout
     )
     assert 'event="new baseline"' in agent.log()

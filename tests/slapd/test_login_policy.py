@@ -123,7 +123,7 @@ def test_a_user_who_is_locked_everywhere_takes_no_server_out(policed: Cluster, u
         (found,) = [each for each in seen.findings(node.name) if each.check == "webmail"]
         assert found.code == "invalidCredentials"
         assert "is locked" in found.summary
-        assert "not tried again for" in found.summary
+        assert "next attempt in" in found.summary
 
 
 CHECKS = (
@@ -162,7 +162,7 @@ def test_a_wrong_password_for_a_minute_at_four_servers_locks_no_user(
         reasons = [each for each in verdict["reasons"] if each["code"].startswith("webmail.")]
         assert [each["code"] for each in reasons] == ["webmail.invalidCredentials"]
         assert dn_of(user) in reasons[0]["summary"]
-        assert "not tried again for" in reasons[0]["summary"]
+        assert "next attempt in" in reasons[0]["summary"]
 
 
 def test_keepaliveds_checks_without_an_agent_lock_no_user(

@@ -8,7 +8,15 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from ldaphealth.model import Finding, Metric, OverrideNote, State
+from ldaphealth.model import (
+    CheckEffect,
+    Finding,
+    Metric,
+    OverrideNote,
+    Reason,
+    State,
+    Verdict,
+)
 from ldaphealth.sinks.json_document import snapshot_document
 from ldaphealth.tables.status_table import render_status
 from ldaphealth.tables.terminal import as_text
@@ -92,7 +100,8 @@ def test_the_worst_server_is_the_first_and_the_last_line_says_what_is_wrong() ->
 
     assert lines[0].split() == ["SERVER", "STATE", "SERVICE", "FOR", "WEIGHT", "ROLE", "LAG"]
     assert lines[1].split()[:3] == ["main/ldap3", "CRITICAL", "OUT"]
-    assert lines[-2] == "what to do: ldaphealth explain main/ldap3"
+    assert lines[-3] == "what to do: ldaphealth explain main/ldap3"
+    assert "ldaphealth doctor" in lines[-2]
     assert lines[-1].startswith("3 of 4 servers in service, 1 critical: bind.timeout")
 
 
@@ -114,7 +123,13 @@ def test_a_drained_server_that_is_well_stands_below_one_that_is_not() -> None:
 
 @pytest.mark.parametrize(
     ("name", "seconds", "lag"),
-    [("behind_seconds", 0.0, "0 s"), ("split_seconds", 4.6, "split 4.6 s"), ("other", 9.0, "-")],
+    [
+        ("behind_seconds", 0.0, "0 s"),
+        ("split_seconds", 4.6, "split 4.6 s"),
+        ("behind_seconds", 67.0, "behind 67 s"),
+        ("isolated_seconds", 1101.0, "isolated 18 min"),
+        ("other", 9.0, "-"),
+    ],
 )
 def test_the_lag_of_a_server_is_what_its_replication_lacks(
     name: str, seconds: float, lag: str
@@ -143,7 +158,7 @@ def test_no_name_is_broken_whatever_the_width(width: int) -> None:
 
     lines = as_text(render_status(shown), width=width, colour=False).splitlines()
 
-    is_table = width > 80
+    is_table = width >= 80
     assert lines[1 if is_table else 0].startswith(name)
     assert lines[0].startswith("SERVER") == is_table
     assert any("CRITICAL bind.timeout" in line for line in lines)
@@ -168,3 +183,65 @@ def test_a_full_history_says_how_far_it_reaches_back() -> None:
         "hours for 1 d; raise agent.history.megabytes to keep more" in shown
     )
     assert "history" not in text(snapshot_document(HEALTHY), {})
+
+
+def drawn(verdicts: list[Verdict], width: int) -> list[str]:
+    document = snapshot_document(replace(HEALTHY, verdicts=tuple(verdicts))) | {
+        "valid_seconds": {each.server: 9.0 for each in verdicts},
+        "roles": {each.server: "provider" for each in verdicts},
+        "overrides": {},
+        "agent": to_builtins(HEALTH),
+    }
+    return as_text(render_status(document), width=width, colour=False).splitlines()
+
+
+def behind(server: str, seconds: float) -> Verdict:
+    metric = Metric("behind_seconds", seconds)
+    finding = Finding(
+        server=server,
+        check="replication",
+        state=State.CRITICAL,
+        code="behind",
+        summary=f"has not received changes for {seconds:.1f} s",
+        metrics=(metric,),
+    )
+    reason = Reason(finding.reason, finding.summary, finding.state, CheckEffect.OUT, removes=True)
+    bad = replace(silent(server), findings=(finding,), reasons=(reason,))
+    return replace(bad, lasted_seconds=seconds)
+
+
+@pytest.mark.parametrize("seconds", [5.0, 67.0, 119.0, 1101.0, 7199.0, 90_000.0, 9_999_999.0])
+def test_trouble_of_any_length_leaves_the_table_whole_in_80_columns(seconds: float) -> None:
+    healthy = [replace(serving(f"example/ldap{n}"), lasted_seconds=seconds) for n in (1, 2, 3)]
+
+    lines = drawn([behind("example/ldap4", seconds), *healthy], 80)
+
+    assert lines[0].startswith("SERVER")
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines[1:6] if line.startswith("example/")] == [
+        f"example/ldap{n}" for n in (4, 1, 2, 3)
+    ]
+
+
+def test_a_table_that_is_too_wide_does_without_the_roles() -> None:
+    name = "production/ldap-west-01.example.com"
+
+    assert drawn([serving(name)], 100)[0].split()[-2:] == ["ROLE", "LAG"]
+    assert drawn([serving(name)], 80)[0].split()[-2:] == ["WEIGHT", "LAG"]
+
+
+@pytest.mark.parametrize("width", [40, 50, 60])
+def test_in_the_list_a_server_that_is_well_has_one_line(width: int) -> None:
+    healthy = [serving(f"example/the-name-of-ldap{n}") for n in (1, 2, 3)]
+
+    lines = drawn([behind("example/ldap4", 67.0), *healthy], width)
+
+    assert lines[0] == "example/ldap4"
+    assert all(each.split()[1:2] == ["OK"] for each in lines if each.startswith("example/the"))
+
+
+def test_the_same_sentence_stands_once_and_then_names_its_first_server() -> None:
+    lines = drawn([behind("c/a", 72.5), behind("c/b", 73.7), behind("c/d", 73.7)], 80)
+
+    assert "    CRITICAL replication.behind: has not received changes for 72.5 s" in lines
+    assert lines.count("    CRITICAL replication.behind: the same as c/a") == 2

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.text.duration import brief, duration, rounded_duration
+from ldaphealth.text.duration import brief, duration, one_unit, rounded_duration
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,22 @@ def test_how_long_an_operation_took_is_shown_in_its_own_unit(seconds: float, exp
 )
 def test_only_less_than_a_minute_has_digits(seconds: float, expected: str) -> None:
     assert rounded_duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (-3.0, "0 s"),
+        (0.9, "0 s"),
+        (67.0, "67 s"),
+        (119.9, "119 s"),
+        (120.0, "2 min"),
+        (1101.0, "18 min"),
+        (7199.0, "119 min"),
+        (7200.0, "2 h"),
+        (172_799.0, "47 h"),
+        (172_800.0, "2 d"),
+    ],
+)
+def test_a_duration_in_one_unit_is_short_and_not_far_off(seconds: float, expected: str) -> None:
+    assert one_unit(seconds) == expected
