@@ -19,6 +19,8 @@ REMOVES = {
     Trust.EXPECTATION: "expectation",
     Trust.INFORMATIVE: "no",
 }
+# The command that shows the replication links of a consumer (slapd-monitor(5)).
+LINKS = "ldapsearch -LLL -b cn=Databases,cn=Monitor '(cn=Consumer*)' '*' '+'"
 SESSION = ("connect", "bind", "search", "compare", "write", "login", "unbind")
 
 

@@ -41,11 +41,16 @@ class _Place(Struct, frozen=True):
 
     @property
     def account(self) -> Credentials:
-        """Return the credentials of the check, or those of the server."""
-        for each in self.cluster.checks:
-            if each.name == self.check and each.credentials is not None:
-                return each.credentials
-        return self.server.credentials
+        """Return the credentials of the check."""
+        return check_credentials(self.cluster, self.server, self.check)
+
+
+def check_credentials(cluster: Cluster, server: Server, check: str) -> Credentials:
+    """Return the credentials of a check of this name on the server: its own, or the server's."""
+    for each in cluster.checks:
+        if each.name == check and each.credentials is not None:
+            return each.credentials
+    return server.credentials
 
 
 def remedies_of(cluster: Cluster, server: Server, findings: Iterable[Finding]) -> Mapping[str, str]:

@@ -120,10 +120,12 @@ def standing_findings(
         )
         yield limits.state(max(isolated.values())), "isolated", summary, metrics, Trust.SOFT
     if split:
+        lacked = [sid for sid in split if standing.csn_gap_seconds.get(sid) != 0]
+        what = f"changes of server ID {_sids(lacked or split)}"
         summary = (
-            f"split for {max(split.values()):.1f} s: {sides_text(standing.sides)}; each side lacks "
-            f"changes of another, here of server ID {_sids(split)}; no server is removed for a "
-            "split"
+            f"split for {max(split.values()):.1f} s: {sides_text(standing.sides)}; "
+            f"{'this server lacks' if lacked else 'this server lacks none, others lack its'} "
+            f"{what}; no server is removed for a split"
         )
         yield limits.state(max(split.values())), "split", summary, metrics, Trust.INFORMATIVE
 

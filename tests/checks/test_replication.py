@@ -832,8 +832,8 @@ def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
     (finding,) = judged(view(*halves_until(66), of="s3"), Params())
 
     assert finding.summary == (
-        "split for 66.0 s: s0, s1 | s2, s3; each side lacks changes of another, here of server ID "
-        "001; no server is removed for a split"
+        "split for 66.0 s: s0, s1 | s2, s3; this server lacks changes of server ID 001; no "
+        "server is removed for a split"
     )
     assert finding.metrics == (
         Metric("behind_seconds", 66.0, "10", "60", "001"),

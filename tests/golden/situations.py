@@ -75,8 +75,8 @@ EXPIRED = (
     "search, replication"
 )
 SPLIT = (
-    "split for 75.2 s: alpha, beta | gamma, delta; each side lacks changes of another, here of "
-    "server ID 001; no server is removed for a split"
+    "split for 75.2 s: alpha, beta | gamma, delta; this server lacks changes of server ID 003, "
+    "004; no server is removed for a split"
 )
 
 
