@@ -33,7 +33,7 @@ from ldaphealth.control.requests import (
 from ldaphealth.guard import Override, ServerMemory, holding
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
-from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
+from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, Verdict
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
 from ldaphealth.store.history import HistoryDatabase, baseline_document
@@ -194,7 +194,7 @@ class Answers:
                     *pool.surveyed.get(server.id, {}).values(),
                 )
             ],
-            "judged": [_judged_document(each, verdict.remedies) for each in verdict.findings],
+            "judged": [_judged_document(each, verdict) for each in verdict.findings],
             "guarded": msgspec.to_builtins(guarded),
             "held": _held_document(pool, verdict, past),
             "verdict": snapshot_document(Snapshot(epoch_seconds(), (verdict,)))["verdicts"][0],
@@ -265,10 +265,13 @@ def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds)
     )
 
 
-def _judged_document(finding: Finding, remedies: Mapping[str, str]) -> dict[str, object]:
-    """Return a finding with what to do about it, which is empty if it is OK."""
-    remedy = "" if finding.state is State.OK else remedies.get(finding.reason, "")
-    return finding_document(finding) | {"remedy": remedy}
+def _judged_document(finding: Finding, verdict: Verdict) -> dict[str, object]:
+    """Return a finding with what to do about it and its effect, which are empty if it is OK."""
+    effects = {each.code: each.effect.value for each in verdict.reasons}
+    return finding_document(finding) | {
+        "remedy": verdict.remedies.get(finding.reason, ""),
+        "effect": effects.get(finding.reason, ""),
+    }
 
 
 def _held_document(pool: Pool, verdict: Verdict, past: ServerMemory) -> dict[str, Any] | None:

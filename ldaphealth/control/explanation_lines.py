@@ -14,6 +14,7 @@ from msgspec import convert
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.effect_words import effect_words
 from ldaphealth.text.fact_words import fact_lines
 from ldaphealth.text.override_words import ended_override_words, override_words, without_fraction
 from ldaphealth.text.printable import printable
@@ -22,14 +23,6 @@ from ldaphealth.text.quantity import plural_of, quantity
 BY_HAND = "by_hand"  # the fact with commands of a workload
 OWN_SECTION = frozenset({BY_HAND})
 LEAST_COLUMNS = 60  # a narrower terminal wraps by itself
-# How far a finding may remove its server, by its trust (docs/verdicts.md).
-TRUSTS: Mapping[str, str] = {
-    "hard": "no LDAP service",
-    "soft": "too slow, or its data are too old",
-    "expectation": "not as configured",
-    "told": "cannot remove the server",
-    "ours": "the cause is on this host",
-}
 
 
 def explanation_lines(document: Mapping[str, Any]) -> list[str]:
@@ -119,9 +112,11 @@ def _findings_lines(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
     code = f"{finding['check']}.{finding['code']}"
-    is_ok = finding["state"] == "OK"
-    trust = "" if is_ok else f" ({TRUSTS.get(finding['trust'], finding['trust'])})"
-    head = f"  {finding['state']:9} {code}: {finding['summary']}{trust}"
+    state = finding["state"]
+    usual = "out"  # an older agent did not say
+    words = effect_words(finding.get("effect") or usual, finding["trust"], state)
+    effect = f" ({words})" if words and state != "OK" else ""
+    head = f"  {state:9} {code}: {finding['summary']}{effect}"
     return [head, *_remedy_lines(code, finding)]
 
 

@@ -93,7 +93,7 @@ def _change_password(place: Place) -> Iterator[Step]:
 
 
 def _new_password(place: Place) -> Iterator[Step]:
-    yield Step("command", _filled(place, "{administrator:ldappasswd -S {dn}}"))
+    yield Step("command", _filled(place, "{writer:ldappasswd -S {dn}}"))
     yield from _use_password(place)
 
 
@@ -109,7 +109,7 @@ def _canaries(place: Place) -> Iterator[Step]:
     name, file = place.cluster.name, ("--config", place.config_file)
     add = command("ldaphealth", "canary", "apply", name, *file)
     entries = command("ldaphealth", "setup", name, "--part", "entries", *file)
-    as_administrator = _filled(place, "{administrator:ldapadd -c}")
+    as_administrator = _filled(place, "{writer:ldapadd -c}")
     yield Step("command", f"{add} || {entries} | {as_administrator}")
     if not place.lists_canaries:
         yield from _give_rights(place)

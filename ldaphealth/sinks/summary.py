@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.text.ascii_line import ascii_line
+from ldaphealth.text.effect_words import CANNOT_REMOVE, LOWERS_WEIGHT
 from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
-CANNOT_REMOVE, LOWERS_WEIGHT = "cannot remove the server", "lowers the weight"
 STALE = "agent.stale"  # the reason of a verdict that replaces an expired one
 
 

@@ -220,7 +220,7 @@ def _explanation(decision: Decision, server: str) -> dict[str, Any]:
                 "failure": None,
             }
         ],
-        "judged": [_judged_document(each, verdict.remedies) for each in verdict.findings],
+        "judged": [_judged_document(each, verdict) for each in verdict.findings],
         "guarded": to_builtins(_guarded(past, CLUSTER.settle, verdict.held_by, now)),
         "held": to_builtins(held) | {"override_in_force": None} if held else None,
         "verdict": verdict_document(verdict),
