@@ -13,6 +13,7 @@ from ldaphealth.text.effect_words import CANNOT_REMOVE, LOWERS_WEIGHT
 from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
+from ldaphealth.text.rule_words import held_words
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
@@ -56,7 +57,8 @@ def sentence(verdict: Verdict) -> str:
     side = "in service" if verdict.in_service else "OUT of service"
     if verdict.draining:
         side = "draining"
-    held = f", held by {verdict.held_by}" if verdict.held_by else ""
+    words = held_words(verdict.held_by, in_service=verdict.in_service)
+    held = f", {words}" if words else ""
     first = () if is_stale(verdict) else (f"{side}, weight {verdict.weight}{held}",)
     why = (
         f"{explained_code(verdict, reason)}: {ascii_line(reason.summary)}"

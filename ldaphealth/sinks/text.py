@@ -19,6 +19,7 @@ from ldaphealth.sinks.summary import names, problems, remark, summary
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of
+from ldaphealth.text.rule_words import held_words
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
 NARROW = 90  # columns; with fewer, less than a third of the line would be left for the reasons
@@ -102,7 +103,7 @@ def _narrow(snapshot: Snapshot) -> Table:
         first = Text("  ").join([_in_or_out(verdict), state, Text(f"weight {verdict.weight}")])
         steps = ((step, _ms(verdict, f"{step}_seconds")) for step in ("bind", "search"))
         times = Text(", ".join(f"{step} {ms} ms" for step, ms in steps if ms))
-        held = Text(f"held by {printable(verdict.held_by)}" if verdict.held_by else "", "bold")
+        held = Text(held_words(verdict.held_by, in_service=verdict.in_service), "bold")
         block = [first, times, held, _why(verdict)]
         table.add_row(
             Text(shown[verdict.server], "bold"), Text("\n").join(part for part in block if part)
