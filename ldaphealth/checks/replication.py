@@ -204,6 +204,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
             reference,
             base if len(params.bases) > 1 else "",
             _poll_interval_seconds(view, base),
+            view.one_shot,
         )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
             yield view.finding(state, code, context.prefixed(summary), metrics, trust)
@@ -264,8 +265,8 @@ def _without_csn(
         seconds = max(proven.values(), default=0.0)
         if context.limits.state(seconds) is not State.OK:
             summary = (
-                f"has received nothing for {seconds:.1f} s: it shows no {ATTRIBUTE}, and all "
-                "others show one to the same account; its first refresh has not ended"
+                f"has received nothing for {context.lasting([seconds])}: it shows no {ATTRIBUTE}, "
+                "and all others show one to the same account; its first refresh has not ended"
             )
             metrics = tuple(standing_metrics(context, replace(standing, behind_seconds=proven)))
             return context.limits.state(seconds), "behind", summary, metrics, Trust.SOFT

@@ -33,13 +33,15 @@ class StandingContext(Struct, frozen=True):
     """The thresholds, the reference and the naming context of a standing.
 
     `base` is empty if there is only one naming context, which is then not named in findings. Times
-    of a server that polls count beyond `poll_interval_seconds`.
+    of a server that polls count beyond `poll_interval_seconds`. `one_shot`: the times began with
+    this process, so they are the least that they can be.
     """
 
     limits: Thresholds
     reference: Reference
     base: str = ""
     poll_interval_seconds: float = 0.0
+    one_shot: bool = False
 
     @property
     def poll_text(self) -> str:
@@ -47,6 +49,11 @@ class StandingContext(Struct, frozen=True):
         if not self.poll_interval_seconds:
             return ""
         return f"; its poll interval of {self.poll_interval_seconds:g} s is not counted"
+
+    def lasting(self, seconds: Iterable[float]) -> str:
+        """Return the longest of these times; in a process without memory since when it counts."""
+        text = f"{max(seconds):.1f} s"
+        return f"at least {text} (as long as this command has watched)" if self.one_shot else text
 
     def label(self, sid: int) -> str:
         """Return what distinguishes the metrics of the same name."""
@@ -110,20 +117,20 @@ def standing_findings(
     isolated, split = standing.isolated_seconds, standing.split_seconds
     holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
-        summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
+        summary = f"{_behind_summary(context, behind, never_shown(own, behind))}; {holders}"
         summary += context.poll_text
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
         summary = (
             f"has changes of server ID {_sids(isolated)} that {holders} lacked for "
-            f"{max(isolated.values()):.1f} s"
+            f"{context.lasting(isolated.values())}"
         )
         yield limits.state(max(isolated.values())), "isolated", summary, metrics, Trust.SOFT
     if split:
         lacked = [sid for sid in split if standing.csn_gap_seconds.get(sid) != 0]
         what = f"changes of server ID {_sids(lacked or split)}"
         summary = (
-            f"split for {max(split.values()):.1f} s: {sides_text(standing.sides)}; "
+            f"split for {context.lasting(split.values())}: {sides_text(standing.sides)}; "
             f"{'this server lacks' if lacked else 'this server lacks none, others lack its'} "
             f"{what}; no server is removed for a split"
         )
@@ -139,16 +146,18 @@ def _names(servers: Sequence[str]) -> str:
     return listed([each.partition("/")[2] or each for each in servers], MOST_NAMES)
 
 
-def _behind_summary(behind: Mapping[int, float], never: frozenset[int]) -> str:
+def _behind_summary(
+    context: StandingContext, behind: Mapping[int, float], never: frozenset[int]
+) -> str:
     parts = []
     old = behind.keys() - never
     if old:
-        seconds = max(behind[sid] for sid in old)
-        parts.append(f"has not received changes of server ID {_sids(old)} for {seconds:.1f} s")
+        lasting = context.lasting(behind[sid] for sid in old)
+        parts.append(f"has not received changes of server ID {_sids(old)} for {lasting}")
     if never:
-        seconds = max(behind[sid] for sid in never)
+        lasting = context.lasting(behind[sid] for sid in never)
         parts.append(
-            f"has never received changes of server ID {_sids(never)}, missing for {seconds:.1f} s"
+            f"has never received changes of server ID {_sids(never)}, missing for {lasting}"
         )
     return " and ".join(parts)
 

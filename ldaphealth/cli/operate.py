@@ -213,11 +213,13 @@ def _change_text(verdict: Mapping[str, Any], ended: Mapping[str, Any] | None) ->
 
 
 def _set_override(request: OverrideRequest, socket: Path) -> None:
-    query_agent(socket, request)
+    document = query_agent(socket, request)
     until = moment(epoch_seconds() + request.seconds)
     click.echo(
         f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
     )
+    if too_few := document.get("broken_floor"):  # an older agent does not say
+        click.echo(f"attention: {too_few}")
 
 
 def _override_options(command: F) -> F:

@@ -6,6 +6,7 @@ say, and who must be looked at again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -854,6 +855,24 @@ def test_of_many_servers_a_split_names_some() -> None:
     (finding,) = judged(view(*seen, of="s00"), Params())
 
     assert "s06, s07 and 4 more | s12, s13" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([*LEVEL, read("s3", 0, OLD), read("s3", 1, OLD)], "changes of server ID 001 for"),
+        (others_lack_until(1), "that most others have lacked for"),
+        (halves_until(1), "split for"),
+    ],
+)
+def test_without_memory_a_time_is_the_least_that_it_can_be(
+    seen: list[AnyObservation], words: str
+) -> None:
+    summaries = [each.summary for each in judged(view(*seen, of="s3", one_shot=True), Params())]
+
+    (summary,) = [each for each in summaries if words in each]
+    since = r" at least \d+\.\d s \(as long as this command has watched\)"
+    assert re.match(since, summary.partition(words)[2])
 
 
 def test_an_isolated_server_has_its_time_in_the_metrics() -> None:
