@@ -200,11 +200,12 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     limits = _limits(view, params)
     for base in bases:
         context = StandingContext(
-            limits,
-            reference,
-            base if len(params.bases) > 1 else "",
-            _poll_interval_seconds(view, base),
-            view.one_shot,
+            limits=limits,
+            reference=reference,
+            base=base if len(params.bases) > 1 else "",
+            poll_interval_seconds=_poll_interval_seconds(view, base),
+            one_shot=view.one_shot,
+            writers=view.writers,
         )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
             yield view.finding(state, code, context.prefixed(summary), metrics, trust)
@@ -425,5 +426,6 @@ CHECK = Check(
     new_baseline=new_baseline,
     validate=validate,
     server_settings=("behind", "behind_second_look", "future_seconds"),
+    names_writers=True,
     bound_because="it compares what all servers show in the same round",
 )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ldaphealth.guard import held_words
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.effect_words import CANNOT_REMOVE, LOWERS_WEIGHT
 from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
-from ldaphealth.text.rule_words import held_words
 
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64

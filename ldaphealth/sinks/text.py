@@ -13,13 +13,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ldaphealth.guard import held_words
 from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.sinks.summary import names, problems, remark, summary
 from ldaphealth.tables.terminal import LEAST_WIDTH, as_text
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of
-from ldaphealth.text.rule_words import held_words
 
 STYLES = {State.OK: "green", State.WARNING: "yellow", State.CRITICAL: "red", State.UNKNOWN: "cyan"}
 NARROW = 90  # columns; with fewer, less than a third of the line would be left for the reasons

@@ -19,7 +19,6 @@ from ldaphealth.text.duration import duration, rounded_duration
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
-from ldaphealth.text.rule_words import held_words
 
 STYLES = {"OK": "green", "WARNING": "yellow", "CRITICAL": "red", "UNKNOWN": "cyan"}
 HEADINGS = ("SERVER", "STATE", "SERVICE", "FOR", "WEIGHT", "ROLE", "LAG")
@@ -140,7 +139,8 @@ def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
         return
     override = verdict.get("override_in_force")
     if order is None or override is None:
-        yield Text(held_words(held, in_service=verdict["in_service"]), "bold")
+        usual = f"held by {held}"  # an older agent has no words
+        yield Text(printable(verdict.get("held", usual)), "bold")
     else:
         left = duration(order["left_seconds"])
         yield Text(f"held by {held}, {left} left: {override_words(override)}", "bold")

@@ -875,6 +875,13 @@ def test_without_memory_a_time_is_the_least_that_it_can_be(
     assert re.match(since, summary.partition(words)[2])
 
 
+def test_a_server_id_has_the_name_of_its_server_if_that_is_known() -> None:
+    seen = view(*others_lack_until(99), of="s3")
+    (finding,) = judged(replace(seen, writers=lambda: {1: "ldap1", 7: "ldap7"}), Params())
+
+    assert "changes of server ID 001 (ldap1) that most others" in finding.summary
+
+
 def test_an_isolated_server_has_its_time_in_the_metrics() -> None:
     (finding,) = judged(view(*others_lack_until(99), of="s3"), Params())
 
