@@ -264,7 +264,7 @@ def _counted(window: _Window) -> str:
     if not window.codes:
         return f"none of the newest {quantity(window.probes, 'probe')} failed"
     listed = ", ".join(f"{number} {each}" for each, number in Counter(window.codes).most_common(3))
-    times = "once" if len(window.codes) == 1 else f"{len(window.codes)} times"
+    times = "once" if len(window.codes) == 1 else quantity(len(window.codes), "time")
     failed = f"failed {times} in the newest {quantity(window.probes, 'probe')} ({listed})"
     if not window.good:
         return f"{failed}, and still fails"
