@@ -94,12 +94,14 @@ class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
     Observations are oldest first and include failed ones. `one_shot` is true in a process without
     memory, which has at most two observations, a moment apart. `servers` are those of the cluster,
     with their settings; of some of them there may be no observations. `configured` has the settings
-    of the check on all servers; the judge gets those of the server that is judged.
+    of the check on all servers; the judge gets those of the server that is judged. `writers`
+    returns the names of the servers that make changes, by server ID, as far as a check shows it.
     """
 
     one_shot: bool = False
     servers: Sequence[Server] = ()
     configured: CheckSettings | None = None
+    writers: Callable[[], Mapping[int, str]] = dict
 
     @property
     def own(self) -> Sequence[Observation[F]]:
@@ -209,6 +211,9 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     only the agent runs it, and its `params` also have `interval_seconds` and `deadline_seconds`. It
     may have other credentials.
 
+    `writers(observations)` returns the names of the servers that were seen to make changes, by
+    server ID. The judge of a check with `names_writers` gets them.
+
     `summarize(seen, params)` makes the facts of a whole probe, also of one that failed, from the
     observations of its checks with the effect `out`, without I/O. None: there are no facts. Only
     the agent, which has several probes to compare, calls it.
@@ -233,6 +238,8 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     judged_settings: tuple[str, ...] | None = None
     single_because: str = ""
     bound_because: str = ""
+    writers: Callable[[ObservationsByServer[F]], Mapping[int, str]] | None = None
+    names_writers: bool = False
 
     def __post_init__(self) -> None:
         sources = (self.observe, self.observe_as, self.survey, self.summarize)

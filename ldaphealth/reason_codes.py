@@ -19,6 +19,8 @@ REMOVES = {
     Trust.EXPECTATION: "expectation",
     Trust.INFORMATIVE: "no",
 }
+# The command that shows the replication links of a consumer (slapd-monitor(5)).
+LINKS = "ldapsearch -LLL -b cn=Databases,cn=Monitor '(cn=Consumer*)' '*' '+'"
 SESSION = ("connect", "bind", "search", "compare", "write", "login", "unbind")
 
 
@@ -158,7 +160,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         template="`{account:ldapwhoami -e ppolicy}` shows what the server says of this account. "
         "Correct the password in {file}, then `systemctl reload ldaphealth-agent`: the agent "
         "reads the file only then, and tries it at once. If it has expired, an administrator, "
-        "whose DN is in $ADMIN_DN, sets another one: `{administrator:ldappasswd -S {dn}}`",
+        "whose DN is in $ADMIN_DN, sets another one: `{writer:ldappasswd -S {dn}}`",
     ),
     ReasonCode(
         code="must_change",
@@ -178,7 +180,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the password has expired, and the server still accepts a few binds with it. Each "
         "bind uses one, so the agent binds once an hour only",
         template="an administrator, whose DN is in $ADMIN_DN, sets another password: "
-        "`{administrator:ldappasswd -S {dn}}`. Write it to {file}, then `systemctl reload "
+        "`{writer:ldappasswd -S {dn}}`. Write it to {file}, then `systemctl reload "
         "ldaphealth-agent`: the agent reads the file only then, and tries it at once",
     ),
     ReasonCode(
@@ -188,7 +190,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         trusts=(Trust.INFORMATIVE,),
         means="the password expires within `password_days_left`; the server says so",
         template="an administrator, whose DN is in $ADMIN_DN, sets another password: "
-        "`{administrator:ldappasswd -S {dn}}`. Write it to {file}, then `systemctl reload "
+        "`{writer:ldappasswd -S {dn}}`. Write it to {file}, then `systemctl reload "
         "ldaphealth-agent`: the agent reads the file only then, and tries it at once",
     ),
     ReasonCode(
@@ -410,7 +412,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         means="the entry to write to does not exist; nothing was written",
         template="`{ldaphealth:canary apply {cluster}}` makes it, if the account of the "
         "configuration may add entries. Else an administrator adds it, whose DN is in $ADMIN_DN: "
-        "`{ldaphealth:setup {cluster} --part entries} | {administrator:ldapadd -c}`",
+        "`{ldaphealth:setup {cluster} --part entries} | {writer:ldapadd -c}`",
     ),
     ReasonCode(
         code="foreign_entry",

@@ -41,11 +41,16 @@ class _Place(Struct, frozen=True):
 
     @property
     def account(self) -> Credentials:
-        """Return the credentials of the check, or those of the server."""
-        for each in self.cluster.checks:
-            if each.name == self.check and each.credentials is not None:
-                return each.credentials
-        return self.server.credentials
+        """Return the credentials of the check."""
+        return check_credentials(self.cluster, self.server, self.check)
+
+
+def check_credentials(cluster: Cluster, server: Server, check: str) -> Credentials:
+    """Return the credentials of a check of this name on the server: its own, or the server's."""
+    for each in cluster.checks:
+        if each.name == check and each.credentials is not None:
+            return each.credentials
+    return server.credentials
 
 
 def remedies_of(cluster: Cluster, server: Server, findings: Iterable[Finding]) -> Mapping[str, str]:
@@ -137,9 +142,9 @@ def administrator_connection(server: Server) -> Connection:
 
 
 def _writable(place: _Place) -> Server:
-    """Return the server if it takes writes, else one of its cluster that does."""
-    providers = [each for each in place.cluster.servers if each.role is Role.PROVIDER]
-    return place.server if place.server in providers or not providers else providers[0]
+    """Return a server of the cluster that takes writes, the same for all of its servers."""
+    providers = (each for each in place.cluster.servers if each.role is Role.PROVIDER)
+    return next(providers, place.server)
 
 
 def _each_of(place: _Place, servers: Iterable[Server]) -> Connection:
@@ -196,7 +201,7 @@ def _base(place: _Place) -> str:
 
 VALUES: Mapping[str, Callable[[_Place], object]] = {
     "account": lambda place: ldap_connection(place.server, place.account),
-    "administrator": lambda place: administrator_connection(_writable(place)),
+    "administrator": lambda place: administrator_connection(place.server),
     "base": _base,
     "check": lambda place: printable(place.check),
     "cluster": lambda place: word(place.cluster.name),
@@ -215,5 +220,6 @@ VALUES: Mapping[str, Callable[[_Place], object]] = {
     "others": _others,
     "server": lambda place: word(place.server.id),
     "session": lambda place: ldap_connection(place.server, place.server.credentials),
+    "writer": lambda place: administrator_connection(_writable(place)),
     "uri": lambda place: printable(place.server.uri),
 }

@@ -216,7 +216,12 @@ class Answers:
         pool.override(server.id, override, request.by)
         self._agent.decide(pool)
         verdict = pool.verdicts.get(server.id)
-        return {"server": server.id, "in_service": verdict.in_service if verdict else None}
+        floors = (each.summary for each in broken_floors([pool.cluster], pool.verdicts))
+        return {
+            "server": server.id,
+            "in_service": verdict.in_service if verdict else None,
+            "broken_floor": next(floors, ""),
+        }
 
     def _accept_baseline(self, name: str) -> dict[str, Any]:
         pools = self._agent.pools

@@ -5,7 +5,6 @@ The agent answers with it, and cli/past_explanation.py makes it of the journal. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from ldaphealth.agent.pool import Pool
 from ldaphealth.clocks import BootSeconds, EpochSeconds, MonotonicSeconds
 from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.guard import ServerMemory, holding
-from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, State, Verdict
+from ldaphealth.model import AnyObservation, Finding, Server, Snapshot, Verdict
 from ldaphealth.settings import Settle
 from ldaphealth.sinks.json_document import finding_document, override_document, snapshot_document
 
@@ -42,7 +41,7 @@ def explanation_document(pool: Pool, server: Server, now: Now) -> dict[str, Any]
         "server": server.id,
         "uri": server.uri,
         "seen": [_observation_document(each, now.monotonic) for each in seen],
-        "judged": [_judged_document(each, verdict.remedies) for each in verdict.findings],
+        "judged": [_judged_document(each, verdict) for each in verdict.findings],
         "guarded": msgspec.to_builtins(guarded),
         "held": _held_document(pool, verdict, past, now.boot),
         "verdict": snapshot_document(Snapshot(now.epoch, (verdict,)))["verdicts"][0],
@@ -66,10 +65,13 @@ def _guarded(past: ServerMemory, settle: Settle, held_by: str, now: BootSeconds)
     )
 
 
-def _judged_document(finding: Finding, remedies: Mapping[str, str]) -> dict[str, object]:
-    """Return a finding with what to do about it, which is empty if it is OK."""
-    remedy = "" if finding.state is State.OK else remedies.get(finding.reason, "")
-    return finding_document(finding) | {"remedy": remedy}
+def _judged_document(finding: Finding, verdict: Verdict) -> dict[str, object]:
+    """Return a finding with what to do about it and its effect, which are empty if it is OK."""
+    effects = {each.code: each.effect.value for each in verdict.reasons}
+    return finding_document(finding) | {
+        "remedy": verdict.remedies.get(finding.reason, ""),
+        "effect": effects.get(finding.reason, ""),
+    }
 
 
 def _held_document(

@@ -93,7 +93,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield no_monitor_finding(view, "denied")
         return
     ok_metrics: list[Metric] = []
-    ok_links = 0
+    ok_links: list[Link] = []
     for link in latest:
         reads = [(at, each) for at, links in shown for each in links if each.key == link.key]
         findings = [*_link_findings(_LinkView(view, params, reads))]
@@ -103,16 +103,18 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
             yield replace(not_ok[0], metrics=tuple(metrics))
             yield from (replace(each, metrics=()) for each in not_ok[1:])
         else:
-            ok_links += 1
+            ok_links.append(link)
             ok_metrics += metrics
     if ok_links:
-        yield view.finding(State.OK, "ok", _count(latest), ok_metrics)
+        yield view.finding(State.OK, "ok", _count(ok_links, latest), ok_metrics)
 
 
-def _count(links: Sequence[Link]) -> str:
+def _count(links: Sequence[Link], of: Sequence[Link]) -> str:
+    """Return how many of the links that are well are connected; others have findings."""
     connected = sum(link.connected for link in links)
     waiting = sum(link.is_waiting for link in links)
-    text = f"{connected} of {quantity(len(links), 'replication link')} connected"
+    kind = "replication link" if len(links) == len(of) else "other replication link"
+    text = f"{connected} of {quantity(len(links), kind)} connected"
     return text + (f", {waiting} waiting for the next poll" if waiting else "")
 
 

@@ -200,10 +200,12 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     limits = _limits(view, params)
     for base in bases:
         context = StandingContext(
-            limits,
-            reference,
-            base if len(params.bases) > 1 else "",
-            _poll_interval_seconds(view, base),
+            limits=limits,
+            reference=reference,
+            base=base if len(params.bases) > 1 else "",
+            poll_interval_seconds=_poll_interval_seconds(view, base),
+            one_shot=view.one_shot,
+            writers=view.writers,
         )
         for state, code, summary, metrics, trust in _judged(view, params, base, context):
             yield view.finding(state, code, context.prefixed(summary), metrics, trust)
@@ -264,8 +266,8 @@ def _without_csn(
         seconds = max(proven.values(), default=0.0)
         if context.limits.state(seconds) is not State.OK:
             summary = (
-                f"has received nothing for {seconds:.1f} s: it shows no {ATTRIBUTE}, and all "
-                "others show one to the same account; its first refresh has not ended"
+                f"has received nothing for {context.lasting([seconds])}: it shows no {ATTRIBUTE}, "
+                "and all others show one to the same account; its first refresh has not ended"
             )
             metrics = tuple(standing_metrics(context, replace(standing, behind_seconds=proven)))
             return context.limits.state(seconds), "behind", summary, metrics, Trust.SOFT
@@ -431,5 +433,6 @@ CHECK = Check(
         "future_seconds",
         "baseline_seconds",
     ),
+    names_writers=True,
     bound_because="it compares what all servers show in the same round",
 )

@@ -33,7 +33,7 @@ from ldaphealth.model import (
     Trust,
 )
 from ldaphealth.text.duration import duration
-from ldaphealth.text.quantity import quantity
+from ldaphealth.text.quantity import plural_of, quantity
 
 FAILURES_TO_WARN = 2
 LEAST_PROBES = 24  # in a window: with a long interval it reaches further back than its seconds
@@ -177,6 +177,8 @@ def _reliability(view: View[Facts], params: Params) -> Finding:
     state = _state(window, params)
     is_alike = _is_alike(view, window) if state is not State.OK else False
     summary = _counted(window)
+    if state is State.OK and window.codes and not window.good:
+        summary = f"does not come and go: {summary}"  # other checks have the failure
     if is_alike:
         summary += "; most other servers lose probes too: the network of this host may be the cause"
     found = view.finding(
@@ -262,10 +264,11 @@ def _counted(window: _Window) -> str:
     if not window.codes:
         return f"none of the newest {quantity(window.probes, 'probe')} failed"
     listed = ", ".join(f"{number} {each}" for each, number in Counter(window.codes).most_common(3))
-    return (
-        f"failed at {len(window.codes)} times in the newest {window.probes} probes ({listed}); "
-        f"{window.good} have succeeded since"
-    )
+    times = "once" if len(window.codes) == 1 else quantity(len(window.codes), "time")
+    failed = f"failed {times} in the newest {quantity(window.probes, 'probe')} ({listed})"
+    if not window.good:
+        return f"{failed}, and still fails"
+    return f"{failed}; {window.good} {plural_of(window.good, 'has', 'have')} succeeded since"
 
 
 def _pace(view: View[Facts], params: Params) -> Iterator[Finding]:

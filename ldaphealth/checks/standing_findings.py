@@ -5,7 +5,7 @@ replication.py calls this; nothing here reads a server.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -29,17 +29,20 @@ MOST_NAMES = 8  # of servers on one side of a split
 FindingParts = tuple[State, str, str, tuple[Metric, ...], Trust]  # the arguments of View.finding
 
 
-class StandingContext(Struct, frozen=True):
+class StandingContext(Struct, frozen=True, kw_only=True):
     """The thresholds, the reference and the naming context of a standing.
 
     `base` is empty if there is only one naming context, which is then not named in findings. Times
-    of a server that polls count beyond `poll_interval_seconds`.
+    of a server that polls count beyond `poll_interval_seconds`. `one_shot`: the times began with
+    this process, so they are the least that they can be. `writers` returns names by server ID.
     """
 
     limits: Thresholds
     reference: Reference
     base: str = ""
     poll_interval_seconds: float = 0.0
+    one_shot: bool = False
+    writers: Callable[[], Mapping[int, str]] = dict
 
     @property
     def poll_text(self) -> str:
@@ -47,6 +50,17 @@ class StandingContext(Struct, frozen=True):
         if not self.poll_interval_seconds:
             return ""
         return f"; its poll interval of {self.poll_interval_seconds:g} s is not counted"
+
+    def lasting(self, seconds: Iterable[float]) -> str:
+        """Return the longest of these times; in a process without memory since when it counts."""
+        text = f"{max(seconds):.1f} s"
+        return f"at least {text} (as long as this command has watched)" if self.one_shot else text
+
+    def server_ids(self, sids: Iterable[int]) -> str:
+        """Return server IDs as slapd prints them, with the name of the server where it is known."""
+        names = self.writers()
+        known = {sid: f" ({names[sid]})" for sid in names}
+        return ", ".join(f"{sid:03x}{known.get(sid, '')}" for sid in sorted(sids))
 
     def label(self, sid: int) -> str:
         """Return what distinguishes the metrics of the same name."""
@@ -110,20 +124,22 @@ def standing_findings(
     isolated, split = standing.isolated_seconds, standing.split_seconds
     holders = HOLDERS[context.reference.mode].format(reference_name(context.reference))
     if behind:
-        summary = f"{_behind_summary(behind, never_shown(own, behind))}; {holders}"
+        summary = f"{_behind_summary(context, behind, never_shown(own, behind))}; {holders}"
         summary += context.poll_text
         yield limits.state(max(behind.values())), "behind", summary, metrics, Trust.SOFT
     if isolated:
         summary = (
-            f"has changes of server ID {_sids(isolated)} that {holders} lacked for "
-            f"{max(isolated.values()):.1f} s"
+            f"has changes of server ID {context.server_ids(isolated)} that {holders} lacked for "
+            f"{context.lasting(isolated.values())}"
         )
         yield limits.state(max(isolated.values())), "isolated", summary, metrics, Trust.SOFT
     if split:
+        lacked = [sid for sid in split if standing.csn_gap_seconds.get(sid) != 0]
+        what = f"changes of server ID {context.server_ids(lacked or split)}"
         summary = (
-            f"split for {max(split.values()):.1f} s: {sides_text(standing.sides)}; each side lacks "
-            f"changes of another, here of server ID {_sids(split)}; no server is removed for a "
-            "split"
+            f"split for {context.lasting(split.values())}: {sides_text(standing.sides)}; "
+            f"{'this server lacks' if lacked else 'this server lacks none, others lack its'} "
+            f"{what}; no server is removed for a split"
         )
         yield limits.state(max(split.values())), "split", summary, metrics, Trust.INFORMATIVE
 
@@ -137,17 +153,20 @@ def _names(servers: Sequence[str]) -> str:
     return listed([each.partition("/")[2] or each for each in servers], MOST_NAMES)
 
 
-def _behind_summary(behind: Mapping[int, float], never: frozenset[int]) -> str:
+def _behind_summary(
+    context: StandingContext, behind: Mapping[int, float], never: frozenset[int]
+) -> str:
     parts = []
     old = behind.keys() - never
     if old:
-        seconds = max(behind[sid] for sid in old)
-        parts.append(f"has not received changes of server ID {_sids(old)} for {seconds:.1f} s")
-    if never:
-        seconds = max(behind[sid] for sid in never)
+        lasting = context.lasting(behind[sid] for sid in old)
         parts.append(
-            f"has never received changes of server ID {_sids(never)}, missing for {seconds:.1f} s"
+            f"has not received changes of server ID {context.server_ids(old)} for {lasting}"
         )
+    if never:
+        lasting = context.lasting(behind[sid] for sid in never)
+        sids = context.server_ids(never)
+        parts.append(f"has never received changes of server ID {sids}, missing for {lasting}")
     return " and ".join(parts)
 
 
@@ -223,9 +242,9 @@ def future_findings(
     if bad:
         worst = max(bad, key=lambda sid: ahead[sid])
         summary = (
-            f"has a change of server ID {_sids(bad)} that is dated {_time(own[worst])}, "
-            f"{ahead[worst]:.0f} s in the future: the clock of the server that made it is wrong, "
-            "or the clock of this host"
+            f"has a change of server ID {context.server_ids(bad)} that is dated "
+            f"{_time(own[worst])}, {ahead[worst]:.0f} s in the future: the clock of the server "
+            "that made it is wrong, or the clock of this host"
         )
         metrics = tuple(
             limits.metric("future_seconds", ahead[sid], context.label(sid)) for sid in bad
@@ -235,10 +254,6 @@ def future_findings(
 
 def _time(position: CSN) -> str:
     return utc_text(position.time)
-
-
-def _sids(sids: Iterable[int]) -> str:
-    return ", ".join(f"{sid:03x}" for sid in sorted(sids))
 
 
 def reference_name(reference: Reference) -> str:

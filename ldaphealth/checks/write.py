@@ -15,12 +15,13 @@ replication, often before it is compared, and its entryCSN has the server ID of 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ldaphealth.check import Check, View
+from ldaphealth.check import Check, ObservationsByServer, View
 from ldaphealth.checks.canary import (
     ABOUT_OBJECT_CLASS,
     OBJECT_CLASS,
@@ -264,6 +265,20 @@ def _duplicates(view: View[Facts]) -> Iterator[Finding]:
     yield view.finding(state, "duplicate_server_id", summary, trust=Trust.INFORMATIVE)
 
 
+def writers(observations: ObservationsByServer[Facts]) -> Mapping[int, str]:
+    """Return the servers that are proven to make their writes themselves, by their server IDs.
+
+    Those that share a server ID are left out.
+    """
+    found = [
+        (sid, server.partition("/")[2])
+        for server, seen in observations.items()
+        if not _is_forwarding(seen) and (sid := _written_server_id(seen)) is not None
+    ]
+    times = Counter(sid for sid, _ in found)
+    return {sid: name for sid, name in found if times[sid] == 1}
+
+
 def _makes_its_writes(seen: Sequence[Observation[Facts]]) -> bool:
     """Return whether slapd has shown that it makes the writes itself."""
     return any(each.forwarded is False for each in _latest_facts(seen))
@@ -294,5 +309,6 @@ CHECK = Check(
     of_one_server=True,
     effect=CheckEffect.OUT,
     server_settings=("seconds",),
+    writers=writers,
     single_because="the agent has one canary for each server",
 )

@@ -223,11 +223,13 @@ def history_command(target: str, limit: int, place: AgentPlace, form: str) -> No
 
 
 def _set_override(request: OverrideRequest, place: AgentPlace) -> None:
-    query_agent(place, request)
+    document = query_agent(place, request)
     until = moment(epoch_seconds() + request.seconds)
     click.echo(
         f"{request.server} is {SERVICE_TEXTS[request.action]} until {until}, by operator override"
     )
+    if too_few := document.get("broken_floor"):  # an older agent does not say
+        click.echo(f"attention: {too_few}")
 
 
 def _override_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from ldaphealth.control.explanation import GuardedDocument
 from ldaphealth.model import State
 from ldaphealth.reason_codes import remedy_of
 from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.effect_words import effect_words
 from ldaphealth.text.fact_words import fact_lines
 from ldaphealth.text.override_words import ended_override_words, override_words, without_fraction
 from ldaphealth.text.printable import printable
@@ -27,14 +28,6 @@ COMMAND = re.compile(r"`[^`]*`")
 NO_BREAK = "\0"  # in place of the spaces of a command while lines are broken
 DOCTOR = "`ldaphealth doctor` tries everything once, and says what mends it"
 LEAST_COLUMNS = 60  # a narrower terminal wraps by itself
-# How far a finding may remove its server, by its trust (docs/verdicts.md).
-TRUSTS: Mapping[str, str] = {
-    "hard": "no LDAP service",
-    "soft": "too slow, or its data are too old",
-    "expectation": "not as configured",
-    "told": "cannot remove the server",
-    "ours": "the cause is on this host",
-}
 
 
 def explanation_lines(document: Mapping[str, Any], *, everything: bool = False) -> list[str]:
@@ -173,9 +166,11 @@ def _findings_lines(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _finding_lines(finding: Mapping[str, Any]) -> list[str]:
     code = f"{finding['check']}.{finding['code']}"
-    is_ok = finding["state"] == "OK"
-    trust = "" if is_ok else f" ({TRUSTS.get(finding['trust'], finding['trust'])})"
-    head = f"  {finding['state']:9} {code}: {finding['summary']}{trust}"
+    state = finding["state"]
+    usual = "out"  # an older agent did not say
+    words = effect_words(finding.get("effect") or usual, finding["trust"], state)
+    effect = f" ({words})" if words and state != "OK" else ""
+    head = f"  {state:9} {code}: {finding['summary']}{effect}"
     return [head, *_remedy_lines(code, finding)]
 
 

@@ -155,6 +155,7 @@ def assess(reads: Reads, terms: Terms = DEFAULT_TERMS) -> dict[str, Standing]:
     if terms.reference.mode is not ReferenceMode.MAJORITY:
         return standings
     standings = _split_without_majority(standings, terms.tolerance_seconds)
+    standings = _with_all_in_split(standings, proven, terms.tolerance_seconds)
     if not any(standing.split_seconds for standing in standings.values()):
         return standings
     sides = _sides(sorted(now), proven, terms.tolerance_seconds)
@@ -326,6 +327,39 @@ def _split_without_majority(
         return standings
     return {
         server: _as_split(standing) if server in affected else standing
+        for server, standing in standings.items()
+    }
+
+
+def _with_all_in_split(
+    standings: dict[str, Standing], proven: _Proven, tolerance_seconds: float
+) -> dict[str, Standing]:
+    """Turn isolated servers that lack nothing into a part of the split, if all others are in it.
+
+    Or behind. Without such a server only those would remain that lack changes of each other.
+    """
+    whole = {
+        server
+        for server, standing in standings.items()
+        if max(standing.isolated_seconds.values(), default=0.0) > tolerance_seconds
+        and not any(
+            seconds > tolerance_seconds
+            for (lacking, _), seconds in proven.longest.items()
+            if lacking == server
+        )
+    }
+    others = [standing for server, standing in standings.items() if server not in whole]
+    apart = [each for each in others if each.split_seconds]
+    late = [
+        each
+        for each in others
+        if max(each.behind_seconds.values(), default=0.0) > tolerance_seconds
+        and not each.split_seconds
+    ]
+    if not whole or not apart or len(apart) + len(late) < len(others):
+        return standings
+    return {
+        server: _as_split(standing) if server in whole else standing
         for server, standing in standings.items()
     }
 

@@ -61,11 +61,16 @@ def count(examined: int, total: int) -> str:
 
 
 def likewise(findings: list[Finding]) -> str:
-    """Return the summary of the first one, and how many servers more have the same code."""
+    """Return the summary of the first one, and how many more have the same code.
+
+    Those are findings on its server, as on other replication links, and other servers.
+    """
     more = len({each.server for each in findings}) - 1
     first = findings[0]
+    there = sum(each.server == first.server for each in findings) - 1
     name = f"{first.server.partition('/')[2]}: " if more else ""
-    return f"{name}{first.summary}" + (f"; likewise {more} more" if more else "")
+    others = f" (and {there} more there)" if there else ""
+    return f"{name}{first.summary}{others}" + (f"; likewise {more} more" if more else "")
 
 
 def problems_of(

@@ -11,16 +11,18 @@ from ldaphealth.checks.own_entry import NOT_WRITTEN
 from ldaphealth.doctor.by_code import count, problems_of
 from ldaphealth.doctor.facts import ClusterFacts, Gathered
 from ldaphealth.doctor.problem import Examined, Importance, Problem, Step
+from ldaphealth.doctor.steps import command
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.settings import Cluster
 from ldaphealth.tasks.canary_settings import canaries_of, canary_params
 from ldaphealth.text.printable import printable
 
 OF_CONSUMER = "; {} is a consumer, so that is needed only when it becomes a provider"
+OTHER_BALANCER = "the other balancer"
 CODES = tuple(code for code, _ in NOT_WRITTEN.values())
 MARK = re.compile(r"ldaphealth canary of (?P<agent>\S{1,64}) for (?P<of>.+)")
 NEXT = (
-    "on that balancer run `ldaphealth canary apply`; its agent has another name by its host name, "
+    "on that balancer run the command below; its agent has another name by its host name, "
     "or by `agent` of the check"
 )
 
@@ -132,6 +134,8 @@ def _problem(cluster: Cluster, code: str, what: str) -> Problem:
         "server that takes no writes; two agents with one name would write to one entry",
         remedy=NEXT,
         steps=(
-            Step("command", f"ldaphealth canary apply {cluster.name}", ("the other balancer",)),
+            Step(
+                "command", command("ldaphealth", "canary", "apply", cluster.name), (OTHER_BALANCER,)
+            ),
         ),
     )

@@ -63,7 +63,11 @@ def _hidden(cluster: ClusterFacts) -> Iterator[Problem]:
         what=f"the account may not read cn=Monitor, so {', '.join(sorted(checks))} cannot see",
         why=row.means,
         remedy="add these access rules before those that the database has, or turn the checks off",
-        steps=tuple(Step("ldif", each, tuple(it.uri for it in servers)) for each in rights),
+        steps=joined(
+            Step("ldif", each, (it.uri,), bool(it.tls.start_tls))
+            for each in rights
+            for it in servers
+        ),
     )
 
 
@@ -82,7 +86,13 @@ def _missing(cluster: ClusterFacts) -> Iterator[Problem]:
         remedy="add the database `monitor` (slapd-monitor(5)), or turn these checks off: "
         "`checks: {monitor: off}`",
         steps=joined(
-            Step("ldif", MODULE.format(rule=monitor_rule(each)), (each.uri,)) for each in without
+            Step(
+                "ldif",
+                MODULE.format(rule=monitor_rule(each)),
+                (each.uri,),
+                bool(each.tls.start_tls),
+            )
+            for each in without
         ),
     )
 

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Kind = Literal["command", "ldif", "setting"]
 
@@ -32,21 +33,22 @@ class Step(Struct, frozen=True):
     """One step that mends a problem, or that shows more of it.
 
     A `command` is for a shell, on this host or `on` servers by their names. An `ldif` is LDIF
-    (RFC 2849) for the administrator of the servers `on`, by their URIs. A `setting` is YAML for the
-    configuration file.
+    (RFC 2849) for the administrator of the servers `on`, by their URIs; `starts_tls`: over
+    StartTLS, as the agent. A `setting` is YAML for the configuration file.
     """
 
     kind: Kind
     text: str
     on: tuple[str, ...] = ()
+    starts_tls: bool = False
 
 
 def joined(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Return the steps in their order, each once, with all servers that it is for."""
-    places: dict[tuple[Kind, str], dict[str, None]] = {}
+    places: dict[Step, dict[str, None]] = {}
     for each in steps:
-        places.setdefault((each.kind, each.text), {}).update(dict.fromkeys(each.on))
-    return tuple(Step(kind, text, tuple(on)) for (kind, text), on in places.items())
+        places.setdefault(replace(each, on=()), {}).update(dict.fromkeys(each.on))
+    return tuple(replace(each, on=tuple(on)) for each, on in places.items())
 
 
 class Problem(Struct, frozen=True, kw_only=True):

@@ -14,8 +14,9 @@ import msgspec
 
 from ldaphealth.doctor.examinations import ExaminationResult, problems_in_order, status_of
 from ldaphealth.doctor.problem import Importance, Problem, Step
-from ldaphealth.doctor.steps import ADMINISTRATOR, command
+from ldaphealth.doctor.steps import command
 from ldaphealth.rights.slapd_rules import AS_ROOT
+from ldaphealth.text.command_template import ADMINISTRATOR
 from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
@@ -25,12 +26,18 @@ INDENT = " " * 8
 SHELL_WORD = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*")+""")
 LONGEST_TEXT = 2000
 MOST_NAMES = 8
-BINDS = """\
-# SET THIS: how an administrator binds, of the data or of cn=config, by what a command changes.
-LDAP_ADMIN=${LDAP_ADMIN:--ZZ -x -D cn=admin,cn=config -W}"""
+CONFIG_ADMINISTRATOR = "$LDAP_ADMIN"  # in the script: how an administrator of cn=config binds
+BINDS = {
+    "ldif": """\
+# SET THIS: how an administrator of cn=config binds, who changes the access rules.
+LDAP_ADMIN=${LDAP_ADMIN:--x -D cn=admin,cn=config -W}""",
+    "command": """\
+# SET THIS: the DN of an administrator of the data, who adds entries and sets passwords.
+ADMIN_DN=${ADMIN_DN:?the DN of an administrator of the data}""",
+}
 ABOUT_BINDS = (
-    f"{ADMINISTRATOR} in a command stands for the options with which an administrator of the data "
-    "binds, such as -ZZ -x -D cn=admin,dc=example,dc=com -W."
+    "$ADMIN_DN in a command stands for the DN of an administrator of the data, such as "
+    "cn=admin,dc=example,dc=com."
 )
 ABOUT_LDIF = (
     "LDIF is indented here, and must not be in a file: `ldaphealth doctor --fix` prints it so, "
@@ -176,16 +183,18 @@ def report_document(results: Sequence[ExaminationResult]) -> Mapping[str, Any]:
     }
 
 
-def _needs_administrator(problems: Sequence[Problem]) -> bool:
+def _binds(problems: Sequence[Problem]) -> Iterator[str]:
+    """Yield the administrators that the steps need, each as a variable to be set."""
     steps = [step for each in problems for step in each.steps]
-    return any(each.kind == "ldif" or ADMINISTRATOR in each.text for each in steps)
+    if any(each.kind == "ldif" for each in steps):
+        yield BINDS["ldif"]
+    if any(ADMINISTRATOR in each.text for each in steps):
+        yield BINDS["command"]
 
 
 def fix_script(problems: Sequence[Problem]) -> str:
     """Return one script with the steps of all problems; what is for other hosts is a comment."""
-    parts = [HEADING]
-    if _needs_administrator(problems):
-        parts.append(BINDS)
+    parts = [HEADING, *_binds(problems)]
     for number, problem in enumerate(problems, 1):
         comments = [
             f"{number}. [{problem.importance.word}] {problem.code}: {_listed(problem.where)}",
@@ -205,7 +214,8 @@ def _script_lines(step: Step) -> Iterator[str]:
         yield from (f"# in the configuration: {line}" for line in step.text.splitlines())
     else:
         yield f"for uri in {command(*step.on)}; do"
-        yield f"""ldapmodify {ADMINISTRATOR} -H "$uri" <<'LDIF'"""
+        starts_tls = " -ZZ" if step.starts_tls else ""
+        yield f"""ldapmodify{starts_tls} {CONFIG_ADMINISTRATOR} -H "$uri" <<'LDIF'"""
         yield from step.text.splitlines()
         yield "LDIF"
         yield "done"

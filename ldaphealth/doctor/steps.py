@@ -14,14 +14,16 @@ from msgspec import Struct
 from ldaphealth.doctor.problem import Step
 from ldaphealth.doctor.rights import missing_rights
 from ldaphealth.ldap.endpoint import parse_uri
-from ldaphealth.model import BindMethod, Credentials, Finding, Role, Server, Trust
+from ldaphealth.model import Finding, Server, Trust
+from ldaphealth.reason_codes import LINKS
+from ldaphealth.remedies import check_credentials, values_of
 from ldaphealth.settings import Cluster
+from ldaphealth.text.command_template import with_values
 from ldaphealth.text.printable import printable
 
 UNIT = "ldaphealth-agent"
 LONGEST_VALUE = 1000
 LONGEST_DEADLINE_SECONDS = 300
-ADMINISTRATOR = "$LDAP_ADMIN"  # in a command: the options with which an administrator binds
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -38,12 +40,6 @@ class Place(Struct, frozen=True, kw_only=True):
     checks: frozenset[str]
     is_openldap: bool = True
     lists_canaries: bool = True
-
-    @property
-    def writable_uri(self) -> str:
-        """Return the URI of a server of the cluster that takes writes."""
-        providers = [each for each in self.cluster.servers if each.role is Role.PROVIDER]
-        return next(iter(providers), self.server).uri
 
 
 def command(*words: str | Path) -> str:
@@ -74,45 +70,37 @@ def _too_late(place: Place) -> Iterator[Step]:
 
 
 def _handshake(place: Place) -> Iterator[Step]:
-    endpoint = parse_uri(place.server.uri)
-    words = ["openssl", "s_client", "-connect", str(endpoint)]
-    words += [] if endpoint.is_tls else ["-starttls", "ldap"]
-    if place.server.tls.ca_file:
-        words += ["-CAfile", place.server.tls.ca_file]
-    yield Step("command", command(*words) + " </dev/null")
+    yield Step("command", _filled(place, "{handshake}"))
 
 
 def _with_tls(_: Place) -> Iterator[Step]:
     yield Step("setting", "tls: {start_tls: true}")
 
 
-def _account(place: Place) -> Credentials:
-    """Return the credentials of the check of the finding, or those of the server."""
-    for each in place.cluster.checks:
-        if each.name == place.finding.check and each.credentials is not None:
-            return each.credentials
-    return place.server.credentials
-
-
-def _ldap_options(place: Place, credentials: Credentials) -> list[str]:
-    """Return the options of the programs of ldap-utils for a session as the check has one."""
-    starts_tls = ["-ZZ"] if place.server.tls.start_tls else []
-    if credentials.method is not BindMethod.SIMPLE:
-        return ["-H", place.server.uri, *starts_tls]
-    password = ["-y", credentials.password_file] if credentials.password_file else ["-W"]
-    return ["-H", place.server.uri, *starts_tls, "-x", "-D", credentials.dn, *password]
+def _filled(place: Place, template: str) -> str:
+    """Return a command with the values of the place (remedies.py)."""
+    return with_values(template, values_of(place.cluster, place.server, place.finding.check))
 
 
 def _try_password(place: Place) -> Iterator[Step]:
-    options = _ldap_options(place, _account(place))
-    yield Step("command", command("ldapwhoami", "-e", "ppolicy", *options))
+    yield Step("command", _filled(place, "{account:ldapwhoami -e ppolicy}"))
+
+
+def _change_password(place: Place) -> Iterator[Step]:
+    """Yield how the account itself changes it, which a server that has reset it demands."""
+    yield Step("command", _filled(place, "{account:ldappasswd -S}"))
+    yield from _use_password(place)
 
 
 def _new_password(place: Place) -> Iterator[Step]:
-    credentials = _account(place)
-    yield Step("command", command("ldappasswd", *_ldap_options(place, credentials), "-S"))
-    if credentials.password_file:
-        yield Step("command", f"${{EDITOR:-vi}} {command(credentials.password_file)}")
+    yield Step("command", _filled(place, "{writer:ldappasswd -S {dn}}"))
+    yield from _use_password(place)
+
+
+def _use_password(place: Place) -> Iterator[Step]:
+    file = check_credentials(place.cluster, place.server, place.finding.check).password_file
+    if file:
+        yield Step("command", f"${{EDITOR:-vi}} {command(file)}")
     yield Step("command", f"systemctl reload {UNIT}")
 
 
@@ -121,18 +109,14 @@ def _canaries(place: Place) -> Iterator[Step]:
     name, file = place.cluster.name, ("--config", place.config_file)
     add = command("ldaphealth", "canary", "apply", name, *file)
     entries = command("ldaphealth", "setup", name, "--part", "entries", *file)
-    as_administrator = f"ldapadd -c {ADMINISTRATOR} -H {command(place.writable_uri)}"
+    as_administrator = _filled(place, "{writer:ldapadd -c}")
     yield Step("command", f"{add} || {entries} | {as_administrator}")
     if not place.lists_canaries:
         yield from _give_rights(place)
 
 
 def _search(place: Place) -> Iterator[Step]:
-    options = _ldap_options(place, _account(place))
-    base = place.server.suffix
-    params = {each.name: each.params_of(place.server) for each in place.cluster.checks}
-    base = getattr(params.get(place.finding.check), "base", "") or base
-    yield Step("command", command("ldapsearch", *options, "-s", "base", "-b", base, "1.1"))
+    yield Step("command", _filled(place, "{account:ldapsearch -s base -b {base} 1.1}"))
 
 
 def _give_rights(place: Place) -> Iterator[Step]:
@@ -141,7 +125,8 @@ def _give_rights(place: Place) -> Iterator[Step]:
         yield Step("command", command(*words, "--config", place.config_file))
         return
     for ldif in missing_rights(place.cluster, place.checks):
-        yield Step("ldif", ldif, (place.server.uri,))
+        starts_tls = bool(place.server.tls.start_tls)
+        yield Step("ldif", ldif, (place.server.uri,), starts_tls)
 
 
 def _search_or_give_rights(place: Place) -> Iterator[Step]:
@@ -157,6 +142,23 @@ def _watch(place: Place) -> Iterator[Step]:
 def _compare_content(place: Place) -> Iterator[Step]:
     words = ("ldaphealth", "content", "diff", place.cluster.name)
     yield Step("command", command(*words, "--config", place.config_file))
+
+
+def _own_links(place: Place) -> Iterator[Step]:
+    yield Step("command", _filled(place, f"{{session:{LINKS}}}"))
+    yield from _watch(place)
+
+
+def _links_of_others(place: Place) -> Iterator[Step]:
+    yield Step("command", _filled(place, f"{{others:{LINKS}}}"))
+    yield from _watch(place)
+
+
+def _links_of_all(place: Place) -> Iterator[Step]:
+    """Yield the links first: content is compared once all have received the same changes."""
+    yield Step("command", _filled(place, f"{{every:{LINKS}}}"))
+    yield from _watch(place)
+    yield from _compare_content(place)
 
 
 def _check_name(place: Place) -> Iterator[Step]:
@@ -177,7 +179,7 @@ STEPS: Mapping[str, Callable[[Place], Iterator[Step]]] = {
     "strongerAuthRequired": _with_tls,
     "invalidCredentials": _try_password,
     "inappropriateAuthentication": _try_password,
-    "must_change": _new_password,
+    "must_change": _change_password,
     "grace_logins": _new_password,
     "password_expires": _new_password,
     "noSuchObject": _search_or_give_rights,
@@ -191,10 +193,10 @@ STEPS: Mapping[str, Callable[[Place], Iterator[Step]]] = {
     "not_searchable": _give_rights,
     "no_log": _give_rights,
     "not_compared": _give_rights,
-    "behind": _watch,
-    "isolated": _watch,
+    "behind": _own_links,
+    "isolated": _links_of_others,
     "lost": _watch,
-    "split": _compare_content,
+    "split": _links_of_all,
     "diverged": _compare_content,
     "differs": _compare_content,
 }

@@ -17,9 +17,13 @@ NO_AGENT_WHY = (
     "without an agent nothing is remembered from one check to the next: no drain is kept up to "
     "date, no server is compared over time, and each check of keepalived probes by itself"
 )
-START = (
-    Step("command", f"systemctl enable --now {UNIT}"),
-    Step("command", f"journalctl -u {UNIT} -n 20 --no-pager"),
+START = tuple(
+    Step("command", each)
+    for each in (
+        f"systemctl status {UNIT}",
+        f"journalctl -u {UNIT} -n 20 --no-pager",
+        f"systemctl restart {UNIT}",
+    )
 )
 
 
@@ -39,15 +43,15 @@ def examine_agent(facts: Gathered) -> Examined:
 
 def _no_agent(facts: Gathered, socket: str) -> Problem:
     breaks = facts.agent_settings.track_files
-    steps = START if facts.config_file.is_absolute() else START[:1]
     return Problem(
         importance=Importance.BREAKS if breaks else Importance.MEND,
         code="agent.not_running",
         where=(socket,),
         what=f"the agent does not run: {facts.agent.detail}",
         why="the files of `track_files` keep the last verdict" if breaks else NO_AGENT_WHY,
-        remedy=f"`ldaphealth generate systemd` prints the unit {UNIT}; start it",
-        steps=steps,
+        remedy=f"see why it ended, then start it. If there is no unit {UNIT}, `ldaphealth generate "
+        "systemd` prints one",
+        steps=START,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from ldaphealth.files.credential import passed_file
 from ldaphealth.files.permission import refusal_cause
 from ldaphealth.model import Secret
+from ldaphealth.text.untyped import untyped_words
 
 MAX_BYTES = 4096
 
@@ -51,13 +52,18 @@ def read_secret(path: Path) -> Secret:
     if not text or len(content) > MAX_BYTES:
         raise SecretFileError(path, f"no password, or more than {MAX_BYTES} bytes")
     try:
-        return Secret(text.decode())
+        password = text.decode()
     except UnicodeDecodeError as error:
         raise SecretFileError(path, "the password is not UTF-8") from error
+    if wrong := untyped_words(password):
+        raise SecretFileError(path, wrong)
+    return Secret(password)
 
 
 def secret_from_variable(variable: str, environment: Mapping[str, str]) -> Secret:
     """Return the password in an environment variable; ValueError if it is not set or empty."""
     if not environment.get(variable):
         raise ValueError(f"the environment variable {variable} is not set, or empty")
+    if wrong := untyped_words(environment[variable]):
+        raise ValueError(f"the environment variable {variable}: {wrong}")
     return Secret(environment[variable])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ldaphealth.guard.decision import Decision, decide
 from ldaphealth.guard.holding import Holding, holding
 from ldaphealth.guard.memory import Memory, Override, RoundPeriod, ServerMemory
-from ldaphealth.guard.rules import RULES, Rule, is_in_doubt, rule_named
+from ldaphealth.guard.rules import RULES, Rule, held_words, is_in_doubt, rule_named
 
 __all__ = [
     "RULES",
@@ -21,6 +21,7 @@ __all__ = [
     "Rule",
     "ServerMemory",
     "decide",
+    "held_words",
     "holding",
     "is_in_doubt",
     "rule_named",

@@ -49,7 +49,7 @@ def blind_ends(verdict: Verdict, past: ServerMemory, cluster: Cluster, now: Boot
     others = (
         "another server answers"
         if past.silent_since is not None
-        else "not all servers share the failure"
+        else "a server no longer has the failure that they share; its finding says what to do"
     )
     left = settle.believe_seconds - (now - (since or now))
     if settle.when_all_fail is WhenAllFail.HOLD or left <= 0:

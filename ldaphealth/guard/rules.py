@@ -26,7 +26,9 @@ from ldaphealth.guard.memory import Memory, ServerMemory
 from ldaphealth.guard.reading import Reading, is_proven_silent
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.settings import Cluster, Settle, WhenAllFail
+from ldaphealth.text.printable import printable
 
+LONGEST_NAME = 64  # characters of a rule that an agent of another release has
 SLOW_CODES = frozenset({"slow", "timeout"})  # of findings on servers that are too slow
 
 
@@ -47,7 +49,8 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     `name` is the `held_by` of a verdict. `apply` returns the readings of a cluster after the rule.
     `keeps_in` and `keeps_out` are sentences for people about a server that the rule keeps in
-    service or out of service. They are empty for a side on which it keeps no server.
+    service or out of service. They are empty for a side on which it keeps no server. `kept_in` and
+    `kept_out` are the same in a few words, for outputs that name the rule.
 
     `is_operators_will`: the rule executes an order of an operator, so a server that it keeps in
     counts as good. `probes_the_others`: while the rule keeps in a server that gives no service, the
@@ -59,6 +62,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     apply: Callable[[RuleContext, Sequence[Reading]], Sequence[Reading]]
     keeps_in: str = ""
     keeps_out: str = ""
+    kept_in: str = ""
+    kept_out: str = ""
     is_operators_will: bool = False
     probes_the_others: bool = False
     ends: Ends = ends_by_itself
@@ -292,6 +297,7 @@ RULES: tuple[Rule, ...] = (
         apply=blind,
         keeps_in="All servers fail alike, or no other server has answered since. The cause is more "
         "likely the agent or its settings than the server, so it stays in.",
+        kept_in="all servers fail alike, so the cause is more likely on this side",
         probes_the_others=True,
         ends=blind_ends,
     ),
@@ -300,6 +306,8 @@ RULES: tuple[Rule, ...] = (
         apply=settle,
         keeps_in="It fails, but not in enough rounds in a row yet.",
         keeps_out="It returns after enough good rounds in a row and the minimum time out.",
+        kept_in="too few rounds in a row have failed yet, or called for its weight",
+        kept_out="too few good rounds in a row yet, or too soon",
         ends=settle_ends,
     ),
     Rule(
@@ -307,12 +315,15 @@ RULES: tuple[Rule, ...] = (
         apply=override,
         keeps_in="An operator forced it in.",
         keeps_out="An operator took it out.",
+        kept_in="an operator ordered it",
+        kept_out="an operator ordered it",
         is_operators_will=True,
     ),
     Rule(
         name="floor",
         apply=floor,
         keeps_in="It should be out, but too few servers would remain. The least bad stay in.",
+        kept_in="too few servers would remain without it",
         ends=floor_ends,
     ),
 )
@@ -322,3 +333,11 @@ BY_NAME: Mapping[str, Rule] = {rule.name: rule for rule in RULES}
 def rule_named(name: str) -> Rule | None:
     """Return the rule with this name, the `held_by` of a verdict; None if there is none."""
     return BY_NAME.get(name)
+
+
+def held_words(name: str, *, in_service: bool) -> str:
+    """Return such as `held by floor (kept in: ...)` for a verdict, or "" without a rule."""
+    rule = rule_named(name)
+    words = "" if rule is None else rule.kept_in if in_service else rule.kept_out
+    held = f"held by {printable(name, LONGEST_NAME)}" if name else ""
+    return f"{held} (kept {'in' if in_service else 'out'}: {words})" if words else held

@@ -7,7 +7,8 @@ module judges them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -105,12 +106,24 @@ def _view(
     view = recent.view(server, configured.name, one_shot=one_shot, servers=servers)
     if configured.own_params or configured.credentials:
         view = replace(view, configured=configured)
+    if configured.check.names_writers:
+        view = replace(view, writers=partial(_writers, cluster, recent))
     if len(servers) == len(cluster.servers):
         return view
     run_on = {each.id for each in servers}  # a reload may have given a server another role
     return replace(
         view, observations={key: of for key, of in view.observations.items() if key in run_on}
     )
+
+
+def _writers(cluster: Cluster, recent: RecentObservations) -> Mapping[int, str]:
+    """Return the names of the servers that make changes, by server ID, as far as checks show it."""
+    found: dict[int, str] = {}
+    for each in cluster.checks:
+        if each.check.writers is not None:
+            seen = recent.view(cluster.servers[0], each.name, one_shot=False).observations
+            found.update(each.check.writers(seen))
+    return found
 
 
 def _judge_one(cluster: Cluster, view: AnyView, configured: ConfiguredCheck) -> Iterable[Finding]:

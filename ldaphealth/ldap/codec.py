@@ -11,12 +11,12 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal
-from unicodedata import category
 
 from msgspec import Struct
 
 from ldaphealth.ldap import ber, search_filter
 from ldaphealth.model import BindMethod, Credentials
+from ldaphealth.text.untyped import has_untyped
 
 gc.disable()  # objects made by loading ldap3 all stay, so there is nothing to collect meanwhile
 try:
@@ -49,7 +49,6 @@ REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
 RESPONSE, OF_RESPONSES = 0x60, 0xE0  # the class and form of their identifier octets, X.690 8.1.2
 CONTROLS, REFERRAL = 0xA0, 0xA3  # [0] of LDAPMessage, [3] of LDAPResult
 RESPONSE_VALUE = 0x8B  # [11] of ExtendedResponse, RFC 4511 4.12
-UNTYPED = ("Cc", "Cs")  # categories of Unicode: control characters, surrogates
 MOST_ATTRIBUTES = 10_000  # of an entry: an entry of 1 MiB could have 170,000
 
 Scope = Literal["base", "one", "sub", "subordinate"]
@@ -247,7 +246,7 @@ def bind_request(credentials: Credentials) -> bytes:
     combining accent that was set by ldappasswd(1) would never be accepted.
     """
     password = "" if credentials.password is None else credentials.password.reveal()
-    if any(category(each) in UNTYPED for each in password):  # encode() would show it in its error
+    if has_untyped(password):  # encode() would show it in its error
         raise ValueError("the password contains a control character, or is not UTF-8")
     if credentials.method is BindMethod.SIMPLE:
         octets = password.encode()

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import ValidationError, convert
 
 from ldaphealth.clocks import EpochSeconds
+from ldaphealth.guard import held_words
 from ldaphealth.model import (
     CheckEffect,
     Finding,
@@ -138,6 +139,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "draining": verdict.draining,
         "lasted_seconds": verdict.lasted_seconds,
         "held_by": printable(verdict.held_by),
+        "held": held_words(printable(verdict.held_by), in_service=verdict.in_service),
         "plain": verdict.plain,
         "override_in_force": override_document(verdict.override) if verdict.override else None,
         "reasons": [reason_document(reason, verdict.remedies) for reason in verdict.reasons],

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from ldaphealth.guard import rule_named
+from ldaphealth.guard import held_words, rule_named
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict, worst
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.text.duration import one_unit
+from ldaphealth.text.effect_words import CANNOT_REMOVE, LOWERS_WEIGHT
 from ldaphealth.text.listed import listed
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
@@ -19,7 +20,6 @@ from ldaphealth.text.quantity import quantity
 NAME_CHARACTERS = 64
 CODE_CHARACTERS = 64
 SENTENCE_CHARACTERS = 500
-CANNOT_REMOVE, LOWERS_WEIGHT = "cannot remove the server", "lowers the weight"
 OUT = " out"  # in a phrase on a server, after its name
 STALE = "agent.stale"  # the reason of a verdict that replaces an expired one
 
@@ -61,7 +61,8 @@ def sentence(verdict: Verdict) -> str:
     side = "in service" if verdict.in_service else "OUT of service"
     if verdict.draining:
         side = "draining"
-    held = f", held by {verdict.held_by}" if verdict.held_by else ""
+    words = held_words(verdict.held_by, in_service=verdict.in_service)
+    held = f", {words}" if words else ""
     first = () if is_stale(verdict) else (f"{side}, weight {verdict.weight}{held}",)
     why = (
         f"{explained_code(verdict, reason)}: {ascii_line(reason.summary, SENTENCE_CHARACTERS)}"

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ldaphealth.guard import held_words
 from ldaphealth.model import Finding, Metric, Snapshot, State, Verdict
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.sinks.summary import (
@@ -133,7 +134,7 @@ def _narrow(snapshot: Snapshot) -> Table:
         first = Text("  ").join([_in_or_out(verdict), state, Text(f"weight {verdict.weight}")])
         steps = ((step, _ms(verdict, f"{step}_seconds")) for step in ("bind", "search"))
         times = Text(", ".join(f"{step} {ms} ms" for step, ms in steps if ms))
-        held = Text(f"held by {printable(verdict.held_by)}" if verdict.held_by else "", "bold")
+        held = Text(held_words(verdict.held_by, in_service=verdict.in_service), "bold")
         block = [first, times, held, _why(verdict)]
         table.add_row(
             Text(shown[verdict.server], "bold"), Text("\n").join(part for part in block if part)

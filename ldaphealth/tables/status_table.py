@@ -165,7 +165,8 @@ def _held(verdict: Mapping[str, Any], overrides: Mapping[str, Any]) -> Iterator[
         return
     override = verdict.get("override_in_force")
     if order is None or override is None:
-        yield Text(f"held by {held}", "bold")
+        usual = f"held by {held}"  # an older agent has no words
+        yield Text(printable(verdict.get("held", usual)), "bold")
     else:
         left = duration(order["left_seconds"])
         yield Text(f"held by {held}, {left} left: {override_words(override)}", "bold")

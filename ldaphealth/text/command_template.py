@@ -62,6 +62,7 @@ READABLE: Mapping[str, object] = {
     "server": "CLUSTER/SERVER",
     "session": Connection("-x -H URI -D DN -y FILE"),
     "uri": "URI",
+    "writer": Connection(f"-x -H URI -D {ADMINISTRATOR} -W"),
 }
 
 

@@ -21,6 +21,7 @@ from ldaphealth.control.requests import (
     RemoveOverrideRequest,
     StatusRequest,
 )
+from ldaphealth.guard import Memory, ServerMemory
 from ldaphealth.model import OverrideAction, Server, State, Verdict
 from ldaphealth.settings import AgentSettings, Cluster, HistorySettings, Settings
 from ldaphealth.store.history import HistoryDatabase
@@ -30,17 +31,18 @@ PATIENCE_SECONDS = 0.2
 LONG_SECONDS = 10.0
 DRAIN = OverrideRequest("c/a", "drain", 3600.0, "new kernel", by="alice")
 REMOVE = RemoveOverrideRequest("c/a", by="bob")
+TOO_FEW = "fewer than min_in_service (1)"
 
 
 class Stage:
     """An agent that sees nothing, and its answers; it works from `start` to `stop`."""
 
-    def __init__(self, directory: Path, timeout_seconds: float) -> None:
+    def __init__(self, directory: Path, timeout_seconds: float, min_in_service: int = 0) -> None:
         cluster = Cluster(
             name="c",
             servers=(Server(cluster="c", name="a", uri="ldap://127.0.0.1"),),
             checks=(),
-            min_in_service=0,
+            min_in_service=min_in_service,
         )
         self.saved = 0
         self.agent = Agent(
@@ -149,6 +151,27 @@ def test_the_last_server_in_service_goes_out_by_force_only(
     assert stage.answers.answer(replace(request, force=True)).error == ""
     assert stage.overrides == {"c/a": action}
     stage.stop()
+
+
+@pytest.mark.parametrize(
+    ("min_in_service", "words"),
+    [
+        (0, ""),
+        (1, f"c: 0 of 1 server in service, {TOO_FEW}; out by override: a (drain)"),
+    ],
+)
+def test_a_drain_below_the_least_number_in_service_says_so(
+    tmp_path: Path, min_in_service: int, words: str
+) -> None:
+    stage = Stage(tmp_path, LONG_SECONDS, min_in_service)
+    pool = stage.agent.pools["c"]
+    pool.memory = Memory(servers={"c/a": ServerMemory(in_service=True, since=0.0)})
+    stage.start()
+
+    answer = stage.answers.answer(replace(DRAIN, force=True))
+
+    stage.stop()
+    assert answer.document == {"server": "c/a", "in_service": False, "broken_floor": words}
 
 
 def test_what_has_begun_is_not_told_to_be_undone(stage: Stage) -> None:

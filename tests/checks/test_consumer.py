@@ -294,7 +294,7 @@ def test_every_number_of_every_link_is_told_whatever_is_wrong() -> None:
             "no connection to its provider ldap://a for at least 40 s: "
             "it receives no changes from there"
         ),
-        "1 of 3 replication links connected, 1 waiting for the next poll",
+        "1 of 2 other replication links connected, 1 waiting for the next poll",
     ]
 
 

@@ -6,6 +6,7 @@ say, and who must be looked at again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -832,8 +833,8 @@ def test_a_split_names_its_sides_and_has_its_time_in_the_metrics() -> None:
     (finding,) = judged(view(*halves_until(66), of="s3"), Params())
 
     assert finding.summary == (
-        "split for 66.0 s: s0, s1 | s2, s3; each side lacks changes of another, here of server ID "
-        "001; no server is removed for a split"
+        "split for 66.0 s: s0, s1 | s2, s3; this server lacks changes of server ID 001; no "
+        "server is removed for a split"
     )
     assert finding.metrics == (
         Metric("behind_seconds", 66.0, "10", "60", "001"),
@@ -854,6 +855,31 @@ def test_of_many_servers_a_split_names_some() -> None:
     (finding,) = judged(view(*seen, of="s00"), Params())
 
     assert "s06, s07 and 4 more | s12, s13" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ([*LEVEL, read("s3", 0, OLD), read("s3", 1, OLD)], "changes of server ID 001 for"),
+        (others_lack_until(1), "that most others have lacked for"),
+        (halves_until(1), "split for"),
+    ],
+)
+def test_without_memory_a_time_is_the_least_that_it_can_be(
+    seen: list[AnyObservation], words: str
+) -> None:
+    summaries = [each.summary for each in judged(view(*seen, of="s3", one_shot=True), Params())]
+
+    (summary,) = [each for each in summaries if words in each]
+    since = r" at least \d+\.\d s \(as long as this command has watched\)"
+    assert re.match(since, summary.partition(words)[2])
+
+
+def test_a_server_id_has_the_name_of_its_server_if_that_is_known() -> None:
+    seen = view(*others_lack_until(99), of="s3")
+    (finding,) = judged(replace(seen, writers=lambda: {1: "ldap1", 7: "ldap7"}), Params())
+
+    assert "changes of server ID 001 (ldap1) that most others" in finding.summary
 
 
 def test_an_isolated_server_has_its_time_in_the_metrics() -> None:

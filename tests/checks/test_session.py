@@ -178,9 +178,31 @@ def test_the_sentence_has_the_numbers_and_the_codes() -> None:
     found = judged(view(*row("..x.xx..")), PARAMS)[0]
 
     assert found.summary == (
-        "failed at 2 times in the newest 8 probes (2 bind.disconnected); 2 have succeeded since"
+        "failed 2 times in the newest 8 probes (2 bind.disconnected); 2 have succeeded since"
     )
     assert found.metrics[0].value == pytest.approx(2 / 7)
+
+
+@pytest.mark.parametrize(
+    ("probes", "summary"),
+    [
+        (
+            "...x.",
+            "failed once in the newest 5 probes (1 bind.disconnected); 1 has succeeded since",
+        ),
+        (
+            "....xxx",
+            "does not come and go: failed once in the newest 7 probes (1 {}), and still fails",
+        ),
+        ("....", "none of the newest 4 probes failed"),
+    ],
+)
+def test_one_failure_is_once_and_one_that_lasts_is_no_coming_and_going(
+    probes: str, summary: str
+) -> None:
+    found = judged(view(*row(probes)), PARAMS)[0]
+
+    assert found.summary == summary.format("bind.disconnected")
 
 
 @given(st.text(".x", min_size=1, max_size=64), st.floats(0.5, 60.0))

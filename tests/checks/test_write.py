@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldaphealth.checks.write import Params
+from ldaphealth.checks.write import Params, writers
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import AnyObservation, Failure, FailureKind
 from tests.checks.seen import (
@@ -219,3 +219,18 @@ def test_an_agent_with_a_plain_name_is_taken(agent: str) -> None:
 def test_an_agent_whose_name_would_need_escaping_is_refused(agent: str) -> None:
     with pytest.raises(ValueError, match="agent must consist of letters"):
         Params(DN("dc=x"), agent)
+
+
+@pytest.mark.parametrize(
+    ("seen", "known"),
+    [
+        ([*wrote_twice("s0", 1), *wrote_twice("s1", 2)], {1: "s0", 2: "s1"}),
+        ([*wrote_twice("s0", 2), *wrote_twice("s1", 2)], {}),
+        ([*wrote_twice("s0", 1), *wrote_twice("s1", 2, forwarded=True)], {1: "s0"}),
+        ([wrote(0, "s0 1")], {}),
+    ],
+)
+def test_the_server_of_a_server_id_is_known_by_its_own_writes(
+    seen: list[AnyObservation], known: dict[int, str]
+) -> None:
+    assert writers(view(*seen).observations) == known

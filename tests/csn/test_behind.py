@@ -157,6 +157,23 @@ def test_who_lacks_nothing_is_never_behind(seen: dict[str, list[VectorRead]]) ->
     assert assess(with_best)["best"].behind_seconds == {}
 
 
+def both(**vectors: Vector) -> dict[str, list[VectorRead]]:
+    """Return two reads of each server, 50 s apart, with the same vector."""
+    return {name: [VectorRead(at, each) for at in (0.0, 50.0)] for name, each in vectors.items()}
+
+
+def received_by_one(names: str, of: str) -> dict[str, list[VectorRead]]:
+    """Return reads of servers that all write, and of which one alone receives."""
+    sids = {name: f"s{number}" for number, name in enumerate(names, 1)}
+    return both(
+        **{
+            name: vector(**{sid: 9.0 if name in (own, of) else 0.0 for own, sid in sids.items()})
+            for name in names
+        }
+    )
+
+
+BOTH_RECEIVED = vector(s1=0.0, s2=9.0, s3=9.0, s4=9.0)
 GONE_ON = vector(s1=20.0, s3=499.0)
 CUT_OFF = vector(s1=10.0, s3=500.0)
 
@@ -198,6 +215,34 @@ CUT_OFF = vector(s1=10.0, s3=500.0)
                 "d": "split 50",
             },
             id="isolated with its own changes while two others' split the cluster",
+        ),
+        pytest.param(
+            received_by_one("abcd", of="a"),
+            {"a": "split 50", "b": "split 50", "c": "split 50", "d": "split 50"},
+            id="four, and one alone receives all: without it no two would be level",
+        ),
+        pytest.param(
+            received_by_one("abcd", of="a")
+            | both(d=vector(s1=0.0, s2=0.0, s3=0.0, s4=9.0))
+            | both(b=vector(s1=0.0, s2=9.0, s3=0.0, s4=9.0))
+            | both(c=vector(s1=0.0, s2=0.0, s3=9.0, s4=9.0)),
+            {"a": "split 50", "b": "split 50", "c": "split 50", "d": "behind 50"},
+            id="the same, and nothing was written at one of the others",
+        ),
+        pytest.param(
+            received_by_one("abc", of="a"),
+            {"a": "split 50", "b": "split 50", "c": "split 50"},
+            id="three, and one alone receives all",
+        ),
+        pytest.param(
+            received_by_one("abcdef", of="a"),
+            dict.fromkeys("abcdef", "split 50"),
+            id="six, and one alone receives all",
+        ),
+        pytest.param(
+            received_by_one("abcd", of="a") | both(b=BOTH_RECEIVED, c=BOTH_RECEIVED),
+            {"a": "isolated 50", "d": "behind 50"},
+            id="one alone receives all, but two others are level: they can do without it",
         ),
         pytest.param(
             reads(c=[(0, OLD), (99, OLD)]),

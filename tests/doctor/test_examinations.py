@@ -87,6 +87,23 @@ def test_the_exit_status_is_that_of_the_worst(states: list[State], status: int) 
     assert status_of(problems_in_order(examine(facts_of(cluster)))) == status
 
 
+@pytest.mark.parametrize(
+    ("servers", "what"),
+    [
+        ((1,), "not_connected of ldap1"),
+        ((1, 1, 1), "not_connected of ldap1 (and 2 more there)"),
+        ((1, 2, 1), "ldap1: not_connected of ldap1 (and 1 more there); likewise 1 more"),
+    ],
+)
+def test_several_findings_on_a_server_are_counted(servers: tuple[int, ...], what: str) -> None:
+    findings = tuple(finding("consumer.not_connected", number) for number in servers)
+    cluster = ClusterFacts(cluster=cluster_of(2), findings=findings)
+
+    (found,) = problems_in_order(examine(facts_of(cluster)))
+
+    assert found.what == what
+
+
 def test_servers_with_the_same_code_are_one_problem_with_the_steps_of_each() -> None:
     cluster = ClusterFacts(
         cluster=cluster_of(4), findings=tuple(finding("connect.connect", n) for n in (1, 2, 3))

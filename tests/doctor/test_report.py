@@ -16,7 +16,7 @@ from ldaphealth.doctor.facts import ClusterFacts
 from ldaphealth.doctor.problem import Importance, Problem, Step, joined
 from ldaphealth.doctor.report import fix_script, report_document, report_text
 from ldaphealth.doctor.steps import command
-from ldaphealth.model import BindMethod, Credentials
+from ldaphealth.model import BindMethod, Credentials, Tls
 from tests.doctor.facts_of import cluster_of, facts_of, finding
 
 LDIF = "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\nadd: olcAccess\nolcAccess: " + (
@@ -77,13 +77,41 @@ def test_what_is_for_other_hosts_is_named_and_in_the_script_a_comment() -> None:
 
 
 def test_what_stands_for_options_is_explained_before_its_first_use() -> None:
-    step = Step("command", "ldapadd $LDAP_ADMIN -H ldap://ldap1")
+    step = Step("command", 'ldapadd -x -D "$ADMIN_DN" -W -H ldap://ldap1')
     text = report_text(results(replace(PROBLEM, steps=(step,))), 80)
 
-    assert text.startswith("$LDAP_ADMIN in a command stands for the options")
-    assert text.count("$LDAP_ADMIN") == 2
+    assert text.startswith("$ADMIN_DN in a command stands for the DN of an administrator")
+    assert text.count("$ADMIN_DN") == 2
     assert "LDIF is indented" not in text
     assert "1 problem: 1 [breaks]." in text
+
+
+def script_of(*codes: str, start_tls: bool) -> str:
+    cluster = cluster_of(1)
+    server = replace(cluster.servers[0], tls=Tls(start_tls=start_tls))
+    found = ClusterFacts(
+        cluster=replace(cluster, servers=(server,)), findings=tuple(map(finding, codes))
+    )
+    return fix_script(problems_in_order(examine(facts_of(found))))
+
+
+@pytest.mark.parametrize("start_tls", [True, False])
+def test_each_administrator_is_set_once_and_starts_tls_as_the_servers_do(start_tls: bool) -> None:
+    script = script_of("write.no_canary", start_tls=start_tls)
+    ldif = fix_script([replace(PROBLEM, steps=(Step("ldif", LDIF, ("ldap://a",), start_tls),))] * 2)
+
+    assert script.count("\nADMIN_DN=${ADMIN_DN:?") == 1
+    assert "LDAP_ADMIN" not in script
+    assert ("ldapadd -x -ZZ -H" in script) is start_tls
+    assert ldif.count("\nLDAP_ADMIN=${LDAP_ADMIN:--x -D cn=admin,cn=config -W}") == 1
+    assert "ADMIN_DN" not in ldif
+    assert ("ldapmodify -ZZ $LDAP_ADMIN" in ldif) is start_tls
+
+
+def test_no_administrator_is_set_that_no_step_needs() -> None:
+    script = script_of("connect.connect", start_tls=True)
+
+    assert "ADMIN" not in script
 
 
 def test_the_document_has_every_problem_and_every_examination() -> None:
@@ -96,6 +124,7 @@ def test_the_document_has_every_problem_and_every_examination() -> None:
         "kind": "command",
         "text": "systemctl status slapd",
         "on": ["ldap1", "ldap2"],
+        "starts_tls": False,
     }
     assert len(document["examinations"]) == len(results())
 

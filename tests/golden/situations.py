@@ -75,8 +75,8 @@ EXPIRED = (
     "search, replication"
 )
 SPLIT = (
-    "split for 75.2 s: alpha, beta | gamma, delta; each side lacks changes of another, here of "
-    "server ID 001; no server is removed for a split"
+    "split for 75.2 s: alpha, beta | gamma, delta; this server lacks changes of server ID 003, "
+    "004; no server is removed for a split"
 )
 
 
@@ -220,7 +220,7 @@ def _explanation(decision: Decision, server: str) -> dict[str, Any]:
                 "failure": None,
             }
         ],
-        "judged": [_judged_document(each, verdict.remedies) for each in verdict.findings],
+        "judged": [_judged_document(each, verdict) for each in verdict.findings],
         "guarded": to_builtins(_guarded(past, CLUSTER.settle, verdict.held_by, now)),
         "held": to_builtins(held) | {"override_in_force": None} if held else None,
         "verdict": verdict_document(verdict),

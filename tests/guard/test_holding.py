@@ -43,7 +43,8 @@ def verdict(rule: str, *, in_service: bool) -> Verdict:
         ("settle", replace(OUT, good=2, since=900.0), "the next round"),
         ("blind", replace(IN, bad=1, silent_since=995.0),
          "another server answers, or 10 s have passed"),
-        ("blind", replace(IN, bad=9, bad_since=900.0), "not all servers share the failure"),
+        ("blind", replace(IN, bad=9, bad_since=900.0),
+         "a server no longer has the failure that they share; its finding says what to do"),
         ("floor", replace(IN, bad=9), "enough others are in service: min_in_service is 2"),
     ],
 )  # fmt: skip

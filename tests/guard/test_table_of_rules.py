@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.guard import RULES, Rule, rule_named
+from ldaphealth.guard import RULES, Rule, held_words, rule_named
 from tests.guard.test_memory import GOOD, HARD, SOFT, Story
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verdicts.md"
@@ -84,3 +84,21 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize("name", ["", "Blind", "blind ", "someone else's"])
 def test_another_name_is_no_rule(name: str) -> None:
     assert rule_named(name) is None
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda each: each.name)
+def test_each_side_of_a_rule_has_a_few_words_for_other_outputs(rule: Rule) -> None:
+    assert (bool(rule.kept_in), bool(rule.kept_out)) == (bool(rule.keeps_in), bool(rule.keeps_out))
+
+
+@pytest.mark.parametrize(
+    ("rule", "in_service", "words"),
+    [
+        ("", True, ""),
+        ("floor", True, "held by floor (kept in: too few servers would remain without it)"),
+        ("of another release", False, "held by of another release"),
+        ("a\nb", True, "held by a\\nb"),
+    ],
+)
+def test_a_rule_is_named_with_these_words(rule: str, in_service: bool, words: str) -> None:
+    assert held_words(rule, in_service=in_service) == words

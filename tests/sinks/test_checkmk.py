@@ -32,7 +32,7 @@ in service, weight 100
         0 LDAP_main/ldap1 bind_seconds=0.0021;0.5;2|search_seconds=0.0034;0.5;2 \
 in service, weight 100
         1 LDAP_main/ldap2 bind_seconds=0.0021;0.5;2|search_seconds=0.0034;0.5;2 draining, \
-weight 0, held by override
+weight 0, held by override (kept out: an operator ordered it)
         """,
         id="a drain is WARN",
     ),

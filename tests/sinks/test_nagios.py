@@ -89,7 +89,8 @@ set a longer 'deadline_seconds' than SECONDS
         """
         LDAP CRITICAL - ldap2 out: search.noSuchObject; ldap1 hel...; 1 of 2 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2
-        ldap1 CRITICAL: in service, weight 100, held by floor; search.noSuchObject: \
+        ldap1 CRITICAL: in service, weight 100, held by floor (kept in: \
+too few servers would remain without it); search.noSuchObject: \
 search below 'cn=test,dc=example,dc=com' was answered with noSuchObject
         ldap2 CRITICAL: OUT of service, weight 0; search.noSuchObject: \
 search below 'cn=test,dc=example,dc=com' was answered with noSuchObject
@@ -122,7 +123,7 @@ the name ldap1.example.com does not resolve: no answer from the DNS servers
         LDAP WARNING - ldap2 draining; 1 of 2 in service | \
 'ldap1 bind_seconds'=0.0021s;0.5;2 'ldap2 bind_seconds'=0.0021s;0.5;2 \
 'ldap1 search_seconds'=0.0034s;0.5;2 'ldap2 search_seconds'=0.0034s;0.5;2
-        ldap2 WARNING: draining, weight 0, held by override
+        ldap2 WARNING: draining, weight 0, held by override (kept out: an operator ordered it)
         ldap1 OK: in service, weight 100
         """,
         id="a drain is WARNING",

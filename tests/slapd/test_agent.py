@@ -274,7 +274,7 @@ def test_explain_tells_what_was_seen_judged_and_guarded(agent: RunningAgent) -> 
     document = json.loads(agent.run("explain", "c/ldap2", "--format", "json").stdout)
 
     assert "write.unwillingToPerform" in text
-    assert "what to do: on the server: `olcReadOnly`" in text
+    assert "what to do: on 127.0.0.1: `olcReadOnly`" in text
     remedies = {each["check"]: each["remedy"] for each in document["judged"]}
     assert remedies["connect"] == ""
     assert "olcReadOnly" in remedies["write"]

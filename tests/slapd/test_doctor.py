@@ -183,7 +183,7 @@ def test_a_password_that_expired_is_named_and_no_account_is_locked(tmp_path: Pat
     assert "has expired" in expired.problems["bind.invalidCredentials"]["what"]
     assert expires.problems["bind.password_expires"]["importance"] == "mend"
     (change, *_) = expires.steps("bind.password_expires")
-    assert shlex.split(change)[:2] == ["ldappasswd", "-H"]
+    assert shlex.split(change)[:2] == ["ldappasswd", "-x"]
 
 
 def test_missing_canaries_are_made_by_the_command(cluster: Cluster, tmp_path: Path) -> None:

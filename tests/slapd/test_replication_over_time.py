@@ -141,6 +141,21 @@ def test_two_against_two_is_a_split_for_which_nobody_goes_out(cluster: Cluster) 
     assert seen.ever_out() == set()
 
 
+def test_one_that_alone_receives_all_is_not_removed_from_a_split(cluster: Cluster) -> None:
+    first, *others = cluster.nodes
+    with Recorded(cluster, params=QUICK) as seen:
+        for each in others:
+            each.cut_replication()
+        with steady_writes(*cluster.nodes, pause_seconds=0.1):
+            split = {("replication.split", State.CRITICAL)}
+            told = {node.name: split for node in cluster.nodes}
+            wait.until(lambda: seen.wrong() == told, 10.0, "no split")
+            sleep(1.0)
+
+    assert first.name not in seen.ever_out()
+    assert seen.ever_out() == set()
+
+
 def test_a_consumer_whose_provider_died_is_not_blamed() -> None:
     with (
         Cluster(size=3, consumers={2: 1, 3: 1}) as cluster,
