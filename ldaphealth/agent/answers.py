@@ -22,6 +22,7 @@ from ldaphealth.agent.shadows import Shadows
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.control.requests import (
+    AvailabilityRequest,
     BaselineRequest,
     ControlRequest,
     ControlResponse,
@@ -32,6 +33,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.guard import Override
+from ldaphealth.history.availability_document import availability_document, of_target
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Server
@@ -99,6 +101,16 @@ class Answers:
         if request.server not in ("", *self._agent.pools) and not changes:
             self._find(request.server)  # a removed server has a history, a mistyped name has none
         return {"changes": changes}
+
+    def availability(self, request: AvailabilityRequest) -> dict[str, Any]:
+        """Return how long servers and clusters were in service."""
+        pools = {**self._agent.pools}
+        since, until = request.since_epoch, request.until_epoch
+        changes = self._history.service_changes(request.server, since, until)
+        if request.server not in ("", *pools) and not changes:
+            self._find(request.server)
+        least = {name: pool.cluster.min_in_service for name, pool in pools.items()}
+        return availability_document(changes, of_target(least, request.server), since, until)
 
     def set_override(self, request: OverrideRequest) -> dict[str, Any]:
         """Set an override on one server."""
@@ -256,6 +268,7 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     StatusRequest: Answers.status,
     ExplainRequest: Answers.explain,
     HistoryRequest: Answers.history,
+    AvailabilityRequest: Answers.availability,
     OverrideRequest: Answers.set_override,
     RemoveOverrideRequest: Answers.remove_override,
     BaselineRequest: Answers.accept_baseline,

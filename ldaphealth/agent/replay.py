@@ -25,7 +25,7 @@ from ldaphealth.store.journal_files import DamagedError, Segment
 MOST_DIFFERENCES = 1000  # are kept; all are counted
 
 
-class Period(Struct, frozen=True):
+class TimeSpan(Struct, frozen=True):
     """A period of the time of day, both ends included."""
 
     since: EpochSeconds = -inf
@@ -36,13 +36,13 @@ class Period(Struct, frozen=True):
         return self.since <= at <= self.until
 
 
-ALWAYS = Period()
+ALWAYS = TimeSpan()
 
 
 class Compared(Struct, frozen=True):
     """What is compared: the verdicts of a period on some servers, by their IDs; none: on all."""
 
-    period: Period = ALWAYS
+    period: TimeSpan = ALWAYS
     servers: Collection[str] = ()
 
     def has_server(self, server: str) -> bool:
@@ -82,7 +82,7 @@ class Replayed(Struct, kw_only=True):
     programs: set[str] = field(default_factory=set)
 
 
-def within(found: Sequence[Segment], period: Period) -> list[Segment]:
+def within(found: Sequence[Segment], period: TimeSpan) -> list[Segment]:
     """Return the segments that may have something of a period: by when each one began."""
     ends = [*(each.began for each in found[1:]), inf]
     return [
@@ -166,7 +166,7 @@ def pool_at(
 
     DamagedError and OSError: the segment of that moment cannot be read so far.
     """
-    for segment in reversed(within(found, Period(at, at))):
+    for segment in reversed(within(found, TimeSpan(at, at))):
         pool: Pool | None = None
         newest: Recorded | None = None
         since: list[PoolEvent] = []  # events of which it is not known yet whether they are later

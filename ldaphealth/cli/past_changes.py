@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +12,7 @@ import click
 from ldaphealth.cli.agent_request import no_agent_text
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
-from ldaphealth.control.requests import HistoryRequest
+from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest
 
 
 def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, Any]]:
@@ -28,11 +31,49 @@ def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, A
     return changes
 
 
+def availability_of(place: AgentPlace, request: AvailabilityRequest) -> dict[str, Any]:
+    """Return how long servers were in service, likewise."""
+    try:
+        document: dict[str, Any] = client.send_request(place.socket, request)
+    except client.NoAgentError as error:
+        return _availability_on_disk(place, request, error)
+    except client.AgentError as error:
+        raise click.ClickException(str(error)) from error
+    return document
+
+
 def _changes_on_disk(
     place: AgentPlace, request: HistoryRequest, no_agent: client.NoAgentError
 ) -> list[dict[str, Any]]:
+    from ldaphealth.store.history_reading import read_changes
+
+    with _history_on_disk(place, no_agent) as path:
+        return read_changes(path, request.server, request.limit, request.before_epoch)
+
+
+def _availability_on_disk(
+    place: AgentPlace, request: AvailabilityRequest, no_agent: client.NoAgentError
+) -> dict[str, Any]:
+    from ldaphealth.config import ConfigError, load_without_files
+    from ldaphealth.history.availability_document import availability_document, of_target
+    from ldaphealth.store.service_history import read_service_changes
+
+    since, until = request.since_epoch, request.until_epoch
+    with _history_on_disk(place, no_agent) as path:
+        changes = read_service_changes(path, request.server, since, until)
+    try:
+        clusters = load_without_files(place.config_file).clusters
+    except ConfigError:  # of its servers the history knows enough
+        clusters = {}
+    least = {name: cluster.min_in_service for name, cluster in clusters.items()}
+    return availability_document(changes, of_target(least, request.server), since, until)
+
+
+@contextlib.contextmanager
+def _history_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> Iterator[Path]:
+    """Yield the path of the history; click.ClickException if there is none, or on HistoryError."""
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.history_reading import HistoryError, history_path, read_changes
+    from ldaphealth.store.history_reading import HistoryError, history_path
 
     file = place.config_file
     if place.unusable:
@@ -47,8 +88,7 @@ def _changes_on_disk(
         raise click.ClickException(f"{no_agent}; {hint}")
     path = history_path(settings.state_directory)
     try:
-        changes = read_changes(path, request.server, request.limit, request.before_epoch)
+        yield path
     except HistoryError as error:
         raise click.ClickException(f"{no_agent}; {error}") from error
     click.echo(f"ldaphealth: {no_agent}; this is its history on disk, {path}", err=True)
-    return changes

@@ -21,7 +21,7 @@ from ldaphealth.text.quantity import quantity
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
-    from ldaphealth.agent.replay import ChangedVerdict, Period, Replayed
+    from ldaphealth.agent.replay import ChangedVerdict, Replayed, TimeSpan
     from ldaphealth.model import Verdict
 
 MOST_LINES = 20  # of differences, in the text
@@ -83,10 +83,10 @@ def replay_command(
     Exit status: 0 all verdicts are the same, 1 at least one is not,
                  3 there is nothing to compare.
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    from ldaphealth.agent.replay import ALWAYS, Period
+    from ldaphealth.agent.replay import ALWAYS, TimeSpan
 
     directory = _journal_of(config_file)
-    period = Period(
+    period = TimeSpan(
         ALWAYS.since if since is None else since, ALWAYS.until if until is None else until
     )
     results = _replayed(directory, _named(directory, targets), period)
@@ -131,7 +131,7 @@ def _named(directory: Path, targets: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _replayed(
-    directory: Path, wanted: Mapping[str, Sequence[str]], period: Period
+    directory: Path, wanted: Mapping[str, Sequence[str]], period: TimeSpan
 ) -> list[Replayed]:
     from ldaphealth.agent.replay import Compared, Replayed, replay, within
     from ldaphealth.checks import find

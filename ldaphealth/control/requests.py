@@ -47,6 +47,17 @@ class HistoryRequest(Struct, frozen=True, tag="history"):
     before_epoch: float | None = None
 
 
+class AvailabilityRequest(Struct, frozen=True, tag="availability"):
+    """How long servers and clusters were in service between two moments.
+
+    `server` is a server ID or a cluster, or empty: all.
+    """
+
+    server: str
+    since_epoch: float
+    until_epoch: float
+
+
 class OverrideRequest(OperatorRequest, frozen=True, tag="say"):
     """Set an override on one server; `force`: also if it takes the last one out of service."""
 
@@ -73,6 +84,7 @@ ControlRequest = (
     StatusRequest
     | ExplainRequest
     | HistoryRequest
+    | AvailabilityRequest
     | OverrideRequest
     | RemoveOverrideRequest
     | BaselineRequest

@@ -20,6 +20,7 @@ from typing import Any
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
 from ldaphealth.histogram import histogram_of
+from ldaphealth.history.availability import ServiceChange
 from ldaphealth.model import AnyObservation
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.shadow_publication import ShadowPublication
@@ -28,6 +29,7 @@ from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_reading import read_changes
 from ldaphealth.store.levels import DAY_SECONDS, Bounds
 from ldaphealth.store.point_rows import Times
+from ldaphealth.store.service_history import read_service_changes
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,12 @@ class HistoryDatabase:
         last, also if the time of day was set back before.
         """
         return read_changes(self._path, server, limit, before_epoch, has_writer=True)
+
+    def service_changes(
+        self, target: str, since: EpochSeconds, until: EpochSeconds
+    ) -> Mapping[str, list[ServiceChange]]:
+        """Return by server the changes of a period, and the last one before it; HistoryError."""
+        return read_service_changes(self._path, target, since, until, has_writer=True)
 
     def _write_until_close(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import subprocess
@@ -66,6 +67,35 @@ def test_an_override_stays_in_history_and_log_also_without_an_agent(tmp_path: Pa
     assert f"this is its history on disk, {tmp_path}/state/history.sqlite3" in dead.stderr
     assert f"taken back by {USER}" in past.stdout
     assert "this is its history on disk" in past.stderr
+
+
+def test_availability_is_the_same_with_and_without_an_agent(tmp_path: Path) -> None:
+    arguments = ("history", "c", "--availability", "--since", "1h")
+    with started(tmp_path) as agent:
+        agent.wait_for("verdict")
+        wait.until(lambda: has_history(tmp_path, "OUT"), START_SECONDS, "no change")
+        alive = json.loads(run(tmp_path, *arguments, "--format", "json").stdout)
+        unknown = run(tmp_path, "history", "c/none", "--availability")
+    dead = run(tmp_path, *arguments, "--format", "json")
+    text = run(tmp_path, *arguments).stdout
+
+    (server,), (cluster,) = alive["servers"], alive["clusters"]
+    assert (server["server"], server["in_service_ratio"], server["outages"]) == ("c/s", 0.0, 1)
+    assert server["removals"] == {"connect.connect": 1}
+    assert (cluster["cluster"], cluster["min_in_service"]) == ("c", 1)
+    assert json.loads(dead.stdout)["servers"][0]["removals"] == server["removals"]
+    assert "this is its history on disk" in dead.stderr
+    assert "c/s" in text
+    assert "removed by: connect.connect 1" in text
+    assert unknown.returncode == 3
+    assert "c/none" in unknown.stderr
+
+
+def test_a_period_that_ends_before_it_begins_is_refused() -> None:
+    done = run(Path("/nowhere"), "history", "--availability", "--since", "1h", "--until", "2h")
+
+    assert done.returncode == 3
+    assert "is not before" in done.stderr
 
 
 @pytest.mark.parametrize(

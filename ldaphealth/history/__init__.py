@@ -1,0 +1,1 @@
+"""What the history shows of a period: pure functions on what `store/` reads from it."""
