@@ -16,7 +16,7 @@ from ldaphealth.agent.journal_cluster import Finder
 from ldaphealth.agent.journal_digests import Digests
 from ldaphealth.agent.journal_segment import Recorded, SegmentReader
 from ldaphealth.agent.pool import Pool
-from ldaphealth.agent.pool_events import Began, Decided, PoolEvent
+from ldaphealth.agent.pool_events import Began, Decided, PoolEvent, Reconfigured
 from ldaphealth.agent.pool_replay import apply_event
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import Verdict
@@ -68,7 +68,7 @@ class Replayed(Struct, kw_only=True):
 
     `verdicts` counts those with something new, which were compared, at `decisions` between `first`
     and `last`. `problems` names what could not be read, by the path of the segment. `programs` are
-    the versions of ldaphealth that wrote it.
+    the versions of ldaphealth that wrote it, and `servers` all that were configured.
     """
 
     cluster: str
@@ -80,6 +80,7 @@ class Replayed(Struct, kw_only=True):
     differences: list[ChangedVerdict] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     programs: set[str] = field(default_factory=set)
+    servers: set[str] = field(default_factory=set)
 
 
 def within(found: Sequence[Segment], period: TimeSpan) -> list[Segment]:
@@ -130,6 +131,8 @@ class _Comparison:
         else:
             pool = _then(self._pool, event)
         self._pool = pool
+        if isinstance(event, Began | Reconfigured):
+            self._result.servers.update(each.id for each in pool.cluster.servers)
         if isinstance(event, Decided) and recorded.at is not None:
             self._published.update(recorded.verdicts)
             computed = self._digests.changed(pool.verdicts)

@@ -90,6 +90,7 @@ def replay_command(
         ALWAYS.since if since is None else since, ALWAYS.until if until is None else until
     )
     results = _replayed(directory, _named(directory, targets), period)
+    _refuse_unknown(targets, results)
     if form == "json":
         click.echo(json.dumps([_document(each) for each in results], indent=2))
     else:
@@ -97,6 +98,15 @@ def replay_command(
     if not any(each.decisions for each in results):
         raise click.ClickException(f"{directory} has no decision to compare in that time")
     sys.exit(1 if any(each.different for each in results) else 0)
+
+
+def _refuse_unknown(targets: Sequence[str], results: Sequence[Replayed]) -> None:
+    """Raise click.ClickException if a server was not configured in the time that was replayed."""
+    known = sorted(server for each in results for server in each.servers)
+    for each in targets:
+        if "/" in each and known and each not in known:
+            hint = suggestion(each, known)
+            raise click.ClickException(f"the journal has no server {each!r} in that time{hint}")
 
 
 def _journal_of(config_file: Path) -> Path:
@@ -107,7 +117,8 @@ def _journal_of(config_file: Path) -> Path:
     try:
         settings = load_agent(config_file)
     except ConfigError as error:
-        raise click.ClickException("\n".join(error.problems)) from error
+        lines = "\n".join(f"{config_file}: {each}" for each in error.problems)
+        raise click.ClickException(lines) from error
     directory = journal_directory(settings.state_directory)
     if not directory.is_dir():
         why = "" if settings.journal.days else "; agent.journal.days is 0"

@@ -68,7 +68,8 @@ def wait_until(holds: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def beside(tmp_path: Path) -> Iterator[Beside]:
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
+    monkeypatch.setattr(module, "TURN_SECONDS", 0.01)  # the site is faster than time
     running = Beside(tmp_path / "journal")
     yield running
     running.journal.close()
@@ -85,12 +86,12 @@ def test_what_is_written_gives_the_same_verdicts(beside: Beside) -> None:
 
 
 def test_a_segment_is_an_hour_and_the_next_one_can_be_read_alone(beside: Beside) -> None:
-    for _ in range(3):
-        beside.run(1300.0)
+    for _ in range(40):
+        beside.run(100.0)
         wait_until(beside.journal._waiting.empty)
     beside.journal.close()
     first, second = beside.segments()
-    assert second.began - first.began == pytest.approx(3600.0, abs=60.0)
+    assert second.began - first.began == pytest.approx(3600.0, abs=300.0)
     first.path.unlink()
     assert beside.replayed().decisions > 100
     assert not beside.replayed().different
@@ -130,8 +131,10 @@ def test_a_directory_that_cannot_be_made_disturbs_no_round(
 FULL = """
 import resource, sys, time
 from pathlib import Path
+from ldaphealth.agent import journal as module
 from tests.agent.test_journal import Beside
 
+module.TURN_SECONDS = 0.01
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # as a full disk: a part is written
 running = Beside(Path(sys.argv[1]))
 for _ in range(20):

@@ -20,7 +20,7 @@ from ldaphealth.agent import journal
 from ldaphealth.settings import JournalSettings
 from tests.agent.simulated_site import Site
 
-journal.SEGMENT_SECONDS, journal.PAUSE_SECONDS = 600.0, 0.0
+journal.SEGMENT_SECONDS, journal.PAUSE_SECONDS, journal.TURN_SECONDS = 600.0, 0.0, 0.001
 site, begin = Site(seed=int(sys.argv[2])), 1.8e9 + 1e6 * int(sys.argv[2])
 kept = journal.Journal(
     Path(sys.argv[1]), JournalSettings(), "1",

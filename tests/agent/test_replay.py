@@ -1,4 +1,4 @@
-"""The pool of a moment in the past, from the journal: neither earlier nor later than asked."""
+"""The pool of a moment in the past, from the journal: neither earlier nor later."""
 
 from __future__ import annotations
 

@@ -158,6 +158,7 @@ def test_rows_that_are_no_events_are_named(tmp_path: Path) -> None:
     [
         (("--since", "2030-01-01"), "no decision to compare in that time"),
         (("--server", "d/s0"), "the journal has no cluster 'd'"),
+        (("--server", "c/s9"), "the journal has no server 'c/s9' in that time"),
         (("--since", "yesterday"), "is not a moment"),
     ],
 )
