@@ -33,11 +33,14 @@ class _Check(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Cluster(ClusterSettings, frozen=True, kw_only=True):
+    """All that verdicts rest on; a shadow is left out, because it decides none."""
+
     name: str
     servers: tuple[Server, ...]
     checks: tuple[_Check, ...]
     min_in_service: int
     second_look_seconds: float
+    config_file: str = ""  # remedies name it
 
 
 class _Workload(Struct, frozen=True):
@@ -57,6 +60,7 @@ def cluster_document(cluster: Cluster) -> Any:
         checks=tuple(map(_check, cluster.checks)),
         min_in_service=cluster.min_in_service,
         second_look_seconds=cluster.second_look_seconds,
+        config_file=cluster.config_file,
         **_shared(cluster),
     )
     return msgspec.to_builtins(kept, enc_hook=_plain)
@@ -71,6 +75,7 @@ def cluster_of(document: Any, finder: Finder) -> Cluster:
         checks=tuple(_configured(each, finder(each.kind)) for each in kept.checks),
         min_in_service=kept.min_in_service,
         second_look_seconds=kept.second_look_seconds,
+        config_file=kept.config_file,
         **_shared(kept),
     )
 
