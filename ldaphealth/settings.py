@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
@@ -365,6 +365,12 @@ class JournalSettings(Struct, frozen=True, kw_only=True):
 
 class AgentSettings(Struct, frozen=True, kw_only=True):
     """How `ldaphealth agent` runs on this host."""
+
+    refused_keys: ClassVar[Mapping[str, str]] = {
+        "history_days": "is now `history: {changes_days: N}`, beside the days of points by level "
+        "(docs/history.md)",
+        "history_megabytes": "is now `history: {megabytes: N}`",
+    }
 
     runtime_directory: Annotated[
         Path, Meta(description="directory of the verdicts and the socket; empty after a boot")

@@ -19,6 +19,12 @@ from ldaphealth.config.named_checks import Finder
 from ldaphealth.config.shape import File
 from ldaphealth.config.yaml_file import read_yaml
 from ldaphealth.settings import USUAL_CONFIG_FILE, AgentSettings, Cluster, Settings
+from ldaphealth.text.suggestion import did_you_mean
+
+NO_CONFIGURATION = (
+    "this is no configuration of ldaphealth: it has none of the keys "
+    f"{', '.join(File.__struct_fields__)}; `ldaphealth discover LDAP-URL` writes one"
+)
 
 __all__ = ["ConfigError", "load", "load_agent", "load_without_files"]
 
@@ -38,6 +44,12 @@ def load_without_files(path: Path) -> Settings:
     """
     others = build.OtherFiles(password=lambda _: None, check_tls=lambda *_: None)
     return _load(path, find, others)
+
+
+def _is_configuration(content: object) -> bool:
+    """Return whether there is a key of a configuration, or one that was probably meant to be."""
+    known = File.__struct_fields__
+    return isinstance(content, dict) and any(did_you_mean(str(key), known) for key in content)
 
 
 def _load(path: Path, finder: Finder, others: build.OtherFiles) -> Settings:
@@ -66,7 +78,10 @@ def load_agent(path: Path) -> AgentSettings:
 
 
 def _read_file(path: Path, problems: Problems) -> File:
-    file: File | UnsetType = fill_struct(File, read_yaml(path), "", problems)
+    content = read_yaml(path)
+    if not _is_configuration(content):  # no other sentence: it may be a file with secrets
+        raise ConfigError([NO_CONFIGURATION])
+    file: File | UnsetType = fill_struct(File, content, "", problems)
     if not isinstance(file, File):
         raise ConfigError(problems.mistakes)
     return file

@@ -8,13 +8,17 @@ from __future__ import annotations
 from typing import Protocol
 
 QUOTED = 'put a text with special characters into "quotes"'
+TOO_DEEP = (
+    "this key has more spaces before it than the one above, which has a value already or too few "
+    f"spaces itself; or the line has a second colon: {QUOTED}"
+)
 # By a part of the message of libyaml or PyYAML: what is wrong, and whether the mistake is where the
 # parser was reading from (a key, a quote) in place of where it stopped.
 WORDS: tuple[tuple[str, str, bool], ...] = (
     ("find expected ':'", "a `key: value` was expected: a colon and a space are missing", True),
     (
         "mapping values are not allowed",
-        f"a second colon in a line, or too many spaces before a key; {QUOTED}",
+        TOO_DEEP,
         False,
     ),
     ("unexpected end of stream", "the quote that begins here is not closed", True),

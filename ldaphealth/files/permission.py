@@ -20,7 +20,8 @@ def refusal_cause(path: Path, error: OSError, use: str = "read") -> str:
         found = path.stat()
     except OSError:
         return f"{cause}, not even to enter its directory"
-    owner = _name(found.st_uid, lambda number: pwd.getpwuid(number).pw_name)
+    name = _name(found.st_uid, lambda number: pwd.getpwuid(number).pw_name)
+    owner = f"the user {name}"  # a user may be called nobody
     if not found.st_mode & stat.S_IRGRP:
         return f"{cause}; only {owner} may {use} it"
     group = _name(found.st_gid, lambda number: grp.getgrgid(number).gr_name)

@@ -5,6 +5,7 @@ All code that reads credentials uses it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import stat
@@ -41,7 +42,8 @@ def read_secret(path: Path) -> Secret:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         cause = refusal_cause(path, error)
-        raise SecretFileError(path, f"cannot read the password: {cause}") from error
+        next_step = "; write the password to it" if error.errno == errno.ENOENT else ""
+        raise SecretFileError(path, f"cannot read the password: {cause}{next_step}") from error
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise SecretFileError(
             path,
@@ -49,8 +51,10 @@ def read_secret(path: Path) -> Secret:
             ("chmod", "0600", str(path)),
         )
     text = content.removesuffix(b"\n").removesuffix(b"\r")
-    if not text or len(content) > MAX_BYTES:
-        raise SecretFileError(path, f"no password, or more than {MAX_BYTES} bytes")
+    if not text:
+        raise SecretFileError(path, "it is empty; write the password to it")
+    if len(content) > MAX_BYTES:
+        raise SecretFileError(path, f"it has more than {MAX_BYTES} bytes, so it is no password")
     try:
         password = text.decode()
     except UnicodeDecodeError as error:

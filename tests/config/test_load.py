@@ -366,3 +366,36 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, content: str) -> No
 
     with pytest.raises(ConfigError):
         load(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "# nothing\n", "[]", "root:$y$j9T$Jx:19000:0:\nann:$6$Zz:1:2:\n", "root: $y$j9T$Jx\n"],
+)
+def test_a_file_of_another_kind_is_named_without_its_content(tmp_path: Path, content: str) -> None:
+    (file := tmp_path / "x").write_text(content)
+    with pytest.raises(ConfigError) as raised:
+        load(file)
+
+    (line,) = raised.value.problems
+    assert "this is no configuration of ldaphealth" in line
+    assert "`ldaphealth discover LDAP-URL` writes one" in line
+    assert "$" not in line
+
+
+def test_a_typing_mistake_in_the_only_key_is_no_other_kind_of_file(tmp_path: Path) -> None:
+    (file := tmp_path / "x").write_text("cluster: {c: {servers: {s: ldap://h}}}")
+    with pytest.raises(ConfigError, match="cluster: unknown key; did you mean clusters"):
+        load(file)
+
+
+def test_keys_of_an_earlier_version_are_refused_with_those_of_today(tmp_path: Path) -> None:
+    (file := tmp_path / "x").write_text(
+        "clusters: {c: {servers: {s: ldap://h}}}\nagent: {history_days: 3, history_megabytes: 9}"
+    )
+    with pytest.raises(ConfigError) as raised:
+        load(file)
+
+    days, size = raised.value.problems
+    assert days.startswith("agent.history_days: is now `history: {changes_days: N}`")
+    assert size == "agent.history_megabytes: is now `history: {megabytes: N}`"

@@ -12,7 +12,7 @@ from ldaphealth.config.yaml_file import read_yaml, yaml_mistake
 
 MISTAKES = {
     "a: 1\nb\nc: 2\n": "line 2, column 1: a `key: value` was expected",
-    "a: b: c\n": "line 1, column 5: a second colon in a line",
+    "a: b: c\n": "or the line has a second colon",
     "a: 'b\nc: 2\n": "line 1, column 4: the quote that begins here is not closed",
     "a: {b: 1\nc: 2\n": "a comma or the closing } was expected",
     "a: [1, 2\nc: 2\n": "a comma or the closing ] was expected",

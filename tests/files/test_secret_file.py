@@ -41,7 +41,7 @@ def test_one_line_is_the_password(tmp_path: Path, content: bytes, text: str) -> 
         (b"sec\tret\n", "the password contains a control character, such as a tab"),
         (b"sec\x00ret", "the password contains a control character"),
         (b"\xffsecret", "the password is not UTF-8"),
-        (b"\n", "no password"),
+        (b"\n", "it is empty; write the password to it"),
     ],
 )
 def test_another_file_is_refused_with_its_path_and_without_the_password(

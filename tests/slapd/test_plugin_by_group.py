@@ -112,7 +112,7 @@ def test_a_stranger_gets_one_line_that_names_the_group(cluster: Cluster, shared:
     first, *others = printed.splitlines()
     assert first.startswith("LDAP UNKNOWN - ")
     assert len(first) < 80
-    assert printed.count("only root and members of the group games may read it") == 1
+    assert printed.count("only the user root and members of the group games may read it") == 1
     assert len(others) <= 1
     assert status == 3
 
@@ -126,7 +126,7 @@ def test_the_same_for_a_configuration_that_the_group_may_read(
 
     assert plugin("--config", config, "--cluster", "c", member=True)[0] == 0
     status, printed = plugin("--config", config, "--cluster", "c", member=False)
-    assert "only root and members of the group games may read it" in printed
+    assert "only the user root and members of the group games may read it" in printed
     assert status == 3
 
 
