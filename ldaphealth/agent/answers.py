@@ -31,9 +31,11 @@ from ldaphealth.control.requests import (
     OverrideRequest,
     RemoveOverrideRequest,
     StatusRequest,
+    TimesRequest,
 )
 from ldaphealth.guard import Override
 from ldaphealth.history.availability_document import availability_document, of_target
+from ldaphealth.history.times_document import times_document
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Server
@@ -111,6 +113,13 @@ class Answers:
             self._find(request.server)
         least = {name: pool.cluster.min_in_service for name, pool in pools.items()}
         return availability_document(changes, of_target(least, request.server), since, until)
+
+    def times(self, request: TimesRequest) -> dict[str, Any]:
+        """Return how long the operations of a check took."""
+        periods = self._history.times(request)
+        if request.server not in ("", *self._agent.pools) and not periods:
+            self._find(request.server)
+        return times_document(request, periods)
 
     def set_override(self, request: OverrideRequest) -> dict[str, Any]:
         """Set an override on one server."""
@@ -269,6 +278,7 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     ExplainRequest: Answers.explain,
     HistoryRequest: Answers.history,
     AvailabilityRequest: Answers.availability,
+    TimesRequest: Answers.times,
     OverrideRequest: Answers.set_override,
     RemoveOverrideRequest: Answers.remove_override,
     BaselineRequest: Answers.accept_baseline,

@@ -1,4 +1,4 @@
-"""The commands for the running agent: status, explain, history, and the overrides.
+"""The commands for the running agent: status, explain, and the overrides.
 
 They use the socket of the agent, do not load ldap3 and finish in milliseconds.
 """
@@ -14,17 +14,14 @@ from typing import Any
 import click
 
 from ldaphealth.cli.agent_request import query_agent
-from ldaphealth.cli.option_types import DurationText, MomentText, WholeNumber
+from ldaphealth.cli.option_types import DurationText, MomentText
 from ldaphealth.cli.options import AgentPlace, agent_options, complete, format_option
-from ldaphealth.cli.past_changes import availability_of, past_changes
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
     MAX_SECONDS,
-    AvailabilityRequest,
     BaselineRequest,
     ExplainRequest,
-    HistoryRequest,
     OverrideRequest,
     RemoveOverrideRequest,
     StatusRequest,
@@ -184,89 +181,6 @@ def _past_explanation(
         "then": None if isinstance(seen, str) else seen,
     }
     return document, [*lines, "", "CHANGES", *(f"  {each}" for each in history_lines(changes))]
-
-
-@click.command("history")
-@click.argument("target", metavar="[CLUSTER[/SERVER]]", default="", shell_complete=complete)
-@click.option(
-    "--limit",
-    type=WholeNumber(1, 1000),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="List at most N changes.",
-)
-@click.option(
-    "--availability",
-    is_flag=True,
-    help="Show for which share of the time each server and cluster was in service.",
-)
-@click.option(
-    "--since",
-    type=MomentText(),
-    default="30d",
-    show_default=True,
-    metavar="TIME",
-    help="With --availability: from this time on, such as 2026-11-23T03:12Z, or how long ago.",
-)
-@click.option(
-    "--until",
-    type=MomentText(),
-    metavar="TIME",
-    help="With --availability: up to this time.  [default: now]",
-)
-@agent_options
-@format_option
-def history_command(place: AgentPlace, **given: Any) -> None:
-    """List the latest changes of verdict, newest first.
-
-    Without an argument, those of all servers are listed. The lists of all and of a cluster also
-    have its new baselines (`ldaphealth baseline`), and what its shadow would have changed. A change
-    by an override has the user, the end and the reason, also after it was taken back. While no
-    agent runs, the history on disk of the agent of --config is read.
-
-    With --availability it shows of a period how long each server was in service, its longest
-    outage, and how often each reason removed it; of a cluster, for how long it had at least
-    `min_in_service` servers. A verdict lasts until the next one, also while no agent runs. What was
-    before the first one is left out.
-
-    \b
-    Exit status: 0 listed, 3 no such server, or no answer and no history.
-
-    \b
-    Examples:
-      ldaphealth history
-      ldaphealth history example/ldap2 --limit 5
-      ldaphealth history example --availability --since 7d
-    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    if given["availability"]:
-        _print_availability(place, given)
-        return
-    changes = past_changes(place, HistoryRequest(given["target"], given["limit"]))
-    if given["form"] == "json":
-        click.echo(json.dumps(changes, indent=2))
-        return
-    from ldaphealth.cli.history_lines import history_lines  # what only this form needs
-
-    for line in history_lines(changes):
-        click.echo(line)
-
-
-def _print_availability(place: AgentPlace, given: Mapping[str, Any]) -> None:
-    now = epoch_seconds()
-    until = now if given["until"] is None else min(given["until"], now)
-    if given["since"] >= until:
-        raise click.UsageError(f"--since {moment(given['since'])} is not before {moment(until)}")
-    request = AvailabilityRequest(given["target"], given["since"], until)
-    document = availability_of(place, request)
-    if given["form"] == "json":
-        click.echo(json.dumps(document, indent=2))
-        return
-    from ldaphealth.tables.availability_table import render_availability  # rich
-    from ldaphealth.tables.terminal import as_text
-
-    width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(as_text(render_availability(document), width=width, colour=sys.stdout.isatty()))
 
 
 def _set_override(request: OverrideRequest, place: AgentPlace) -> None:

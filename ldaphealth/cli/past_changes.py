@@ -12,7 +12,7 @@ import click
 from ldaphealth.cli.agent_request import no_agent_text
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
-from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest
+from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
 
 
 def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, Any]]:
@@ -31,12 +31,23 @@ def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, A
     return changes
 
 
-def availability_of(place: AgentPlace, request: AvailabilityRequest) -> dict[str, Any]:
+def past_availability(place: AgentPlace, request: AvailabilityRequest) -> dict[str, Any]:
     """Return how long servers were in service, likewise."""
     try:
         document: dict[str, Any] = client.send_request(place.socket, request)
     except client.NoAgentError as error:
         return _availability_on_disk(place, request, error)
+    except client.AgentError as error:
+        raise click.ClickException(str(error)) from error
+    return document
+
+
+def past_times(place: AgentPlace, request: TimesRequest) -> dict[str, Any]:
+    """Return how long operations took, likewise."""
+    try:
+        document: dict[str, Any] = client.send_request(place.socket, request)
+    except client.NoAgentError as error:
+        return _times_on_disk(place, request, error)
     except client.AgentError as error:
         raise click.ClickException(str(error)) from error
     return document
@@ -67,6 +78,17 @@ def _availability_on_disk(
         clusters = {}
     least = {name: cluster.min_in_service for name, cluster in clusters.items()}
     return availability_document(changes, of_target(least, request.server), since, until)
+
+
+def _times_on_disk(
+    place: AgentPlace, request: TimesRequest, no_agent: client.NoAgentError
+) -> dict[str, Any]:
+    from ldaphealth.history.times_document import times_document
+    from ldaphealth.store.points_reading import query_of, read_points, servers_with_points
+
+    with _history_on_disk(place, no_agent) as path:
+        servers = servers_with_points(path, request.server)
+        return times_document(request, read_points(path, servers, query_of(request)))
 
 
 @contextlib.contextmanager

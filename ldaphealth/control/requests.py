@@ -58,6 +58,21 @@ class AvailabilityRequest(Struct, frozen=True, tag="availability"):
     until_epoch: float
 
 
+class TimesRequest(Struct, frozen=True, kw_only=True, tag="times"):
+    """How long the operations of a check took between two moments, in periods of one length.
+
+    `server` is a server ID or a cluster, or empty: all. `operation` is empty for all of the check.
+    """
+
+    server: str
+    check: str
+    operation: str
+    since_epoch: float
+    until_epoch: float
+    by_seconds: Annotated[int, Meta(ge=60)]
+    quantile: Annotated[float, Meta(ge=0, le=1)]
+
+
 class OverrideRequest(OperatorRequest, frozen=True, tag="say"):
     """Set an override on one server; `force`: also if it takes the last one out of service."""
 
@@ -85,6 +100,7 @@ ControlRequest = (
     | ExplainRequest
     | HistoryRequest
     | AvailabilityRequest
+    | TimesRequest
     | OverrideRequest
     | RemoveOverrideRequest
     | BaselineRequest

@@ -19,6 +19,7 @@ from queue import Empty, Full, Queue
 from typing import Any
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
+from ldaphealth.control.requests import TimesRequest
 from ldaphealth.histogram import histogram_of
 from ldaphealth.history.availability import ServiceChange
 from ldaphealth.model import AnyObservation
@@ -29,6 +30,7 @@ from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_reading import read_changes
 from ldaphealth.store.levels import DAY_SECONDS, Bounds
 from ldaphealth.store.point_rows import Times
+from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.store.service_history import read_service_changes
 
 log = logging.getLogger(__name__)
@@ -136,6 +138,11 @@ class HistoryDatabase:
     ) -> Mapping[str, list[ServiceChange]]:
         """Return by server the changes of a period, and the last one before it; HistoryError."""
         return read_service_changes(self._path, target, since, until, has_writer=True)
+
+    def times(self, request: TimesRequest) -> Mapping[str, Sequence[Period]]:
+        """Return the durations of each server that a request is of, by period; HistoryError."""
+        servers = servers_with_points(self._path, request.server, has_writer=True)
+        return read_points(self._path, servers, query_of(request), has_writer=True)
 
     def _write_until_close(self) -> None:
         while True:

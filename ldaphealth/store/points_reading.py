@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
+from ldaphealth.control.requests import TimesRequest
 from ldaphealth.histogram import Histogram, merged
 from ldaphealth.store import old_history
 from ldaphealth.store.database import version_of
@@ -29,6 +30,11 @@ WHERE step_seconds = ? AND epoch >= ? AND epoch < ? AND server = ?
 PACKED = """
 SELECT epoch, points FROM packed
 WHERE step_seconds = ? AND epoch IN (SELECT value FROM json_each(?)) AND server = ? AND "check" = ?
+"""
+
+SERVERS = """
+SELECT DISTINCT server FROM (SELECT server FROM fresh UNION SELECT server FROM packed)
+WHERE ?1 = '' OR server = ?1 OR substr(server, 1, length(?1) + 1) = ?1 || '/'
 """
 
 
@@ -88,6 +94,27 @@ def read_points(
             }
     except (sqlite3.Error, ValueError) as error:
         raise HistoryError(f"{path}: {error}") from error
+
+
+def query_of(request: TimesRequest) -> PointQuery:
+    """Return the points that a request is of."""
+    return PointQuery(
+        check=request.check,
+        operation=request.operation,
+        since_epoch=request.since_epoch,
+        until_epoch=request.until_epoch,
+        by_seconds=request.by_seconds,
+    )
+
+
+def servers_with_points(path: Path, target: str, *, has_writer: bool = False) -> list[str]:
+    """Return the IDs of a server, of those of a cluster or of all (""), that have points.
+
+    HistoryError: it cannot be read.
+    """
+    with reading(path, has_writer=has_writer) as connection:
+        rows = connection.execute(SERVERS, (target,)).fetchall()
+    return sorted(server for (server,) in rows)
 
 
 def _refuse_other_versions(connection: sqlite3.Connection) -> None:

@@ -91,11 +91,36 @@ def test_availability_is_the_same_with_and_without_an_agent(tmp_path: Path) -> N
     assert "c/none" in unknown.stderr
 
 
-def test_a_period_that_ends_before_it_begins_is_refused() -> None:
-    done = run(Path("/nowhere"), "history", "--availability", "--since", "1h", "--until", "2h")
+def test_times_need_an_agent_or_its_history(tmp_path: Path) -> None:
+    with started(tmp_path) as agent:
+        agent.wait_for("verdict")
+        found = json.loads(
+            run(tmp_path, "history", "--times", "search.search", "--format", "json").stdout
+        )
+        unknown = run(tmp_path, "history", "c/none", "--times", "search")
+    dead = run(tmp_path, "history", "c", "--times", "search", "--since", "1h")
+
+    assert (found["check"], found["operation"], found["by_seconds"]) == ("search", "search", 86400)
+    assert unknown.returncode == 3
+    assert "c/none" in unknown.stderr
+    assert dead.stdout.startswith("times of search by 1 min, ")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--availability", "--since", "1h", "--until", "2h"), "is not before"),
+        (("--availability", "--times", "search"), "exclude each other"),
+        (("--format", "csv"), "--format csv needs --times"),
+        (("--times", "search", "--by", "minute"), "more than 1000 periods"),
+        (("--times", "search", "--quantile", "99"), "0.0 to 1.0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: tuple[str, ...], words: str) -> None:
+    done = run(Path("/nowhere"), "history", *options)
 
     assert done.returncode == 3
-    assert "is not before" in done.stderr
+    assert words in done.stderr
 
 
 @pytest.mark.parametrize(

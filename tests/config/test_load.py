@@ -228,7 +228,11 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
             "agent: {history: {minute_points_days: 61}}\ncred",
             "agent.history.minute_points_days: must not be more than hour_points_days",
         ),
-        ("cred", "agent: {history_days: 9}\ncred", "history_days: is now `history: {changes_days: N}`"),
+        (
+            "cred",
+            "agent: {history_days: 9}\ncred",
+            "history_days: is now `history: {changes_days: N}`",
+        ),
         ("cred", "agent: {threads: 1}\ncred", "agent.threads: must be a whole number >= 2"),
         ("monitor: off", 'replication: {retired_server_ids: ["1000"]}', "is not a server ID"),
         ("suffix:", "suffix: x\n    suffix:", "line 6: duplicate key 'suffix', first in line 5"),

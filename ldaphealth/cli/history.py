@@ -1,0 +1,194 @@
+"""`ldaphealth history`: changes of verdicts, availability, and the times of operations."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from ldaphealth.cli.option_types import MomentText, Number, WholeNumber
+from ldaphealth.cli.options import AgentPlace, agent_options, complete
+from ldaphealth.cli.past_changes import past_availability, past_changes, past_times
+from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
+from ldaphealth.text.moment import moment
+
+BY_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
+MOST_PERIODS = 1000
+USUAL_PERIODS = 100  # unless --by says otherwise
+
+
+@click.command("history")
+@click.argument("target", metavar="[CLUSTER[/SERVER]]", default="", shell_complete=complete)
+@click.option(
+    "--limit",
+    type=WholeNumber(1, 1000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="List at most N changes.",
+)
+@click.option(
+    "--availability",
+    is_flag=True,
+    help="Show for which share of the time each server and cluster was in service.",
+)
+@click.option(
+    "--times",
+    default="",
+    metavar="CHECK[.OPERATION]",
+    help="Show how long the operations of a check took, such as search or bind.bind.",
+)
+@click.option(
+    "--quantile",
+    type=Number(0.0, 1.0),
+    default=0.99,
+    show_default=True,
+    metavar="SHARE",
+    help="With --times: the time that this share of the operations did not exceed.",
+)
+@click.option(
+    "--by",
+    type=click.Choice([*BY_SECONDS]),
+    help="With --times: the length of a period.  [default: by the length of the whole]",
+)
+@click.option(
+    "--since",
+    type=MomentText(),
+    default="30d",
+    show_default=True,
+    metavar="TIME",
+    help="With --availability or --times: from this time on, such as 2026-11-23T03:12Z, or how "
+    "long ago.",
+)
+@click.option(
+    "--until",
+    type=MomentText(),
+    metavar="TIME",
+    help="With --availability or --times: up to this time.  [default: now]",
+)
+@agent_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="Output format; csv is for --times.",
+)
+def history_command(place: AgentPlace, **given: Any) -> None:
+    """List the latest changes of verdict, newest first.
+
+    Without an argument, those of all servers are listed. The lists of all and of a cluster also
+    have its new baselines (`ldaphealth baseline`), and what its shadow would have changed. A change
+    by an override has the user, the end and the reason, also after it was taken back. While no
+    agent runs, the history on disk of the agent of --config is read.
+
+    With --availability it shows of a period how long each server was in service, its longest
+    outage, and how often each reason removed it; of a cluster, for how long it had at least
+    `min_in_service` servers. A verdict lasts until the next one, also while no agent runs. What was
+    before the first one is left out.
+
+    With --times it plots a quantile of the times of a check for each server, and of one server
+    lists the periods. Times are wrong by 5 % at most. How far minutes, hours and days reach back
+    is set by `agent.history`.
+
+    \b
+    Exit status: 0 listed, 3 bad input, no such server, or no answer and no
+                 history.
+
+    \b
+    Examples:
+      ldaphealth history
+      ldaphealth history example/ldap2 --limit 5
+      ldaphealth history example --availability --since 7d
+      ldaphealth history example --times search --since 24h
+      ldaphealth history example/ldap2 --times bind --by day --format csv
+    """  # noqa: D301  \b keeps the lines of a paragraph in click's help
+    if given["availability"] and given["times"]:
+        raise click.UsageError("--availability and --times exclude each other")
+    if given["form"] == "csv" and not given["times"]:
+        raise click.UsageError("--format csv needs --times")
+    if given["availability"]:
+        _print_availability(place, given)
+    elif given["times"]:
+        _print_times(place, given)
+    else:
+        _print_changes(place, given)
+
+
+def _print_changes(place: AgentPlace, given: Mapping[str, Any]) -> None:
+    changes = past_changes(place, HistoryRequest(given["target"], given["limit"]))
+    if given["form"] == "json":
+        click.echo(json.dumps(changes, indent=2))
+        return
+    from ldaphealth.cli.history_lines import history_lines  # what only this form needs
+
+    for line in history_lines(changes):
+        click.echo(line)
+
+
+def _print_availability(place: AgentPlace, given: Mapping[str, Any]) -> None:
+    since, until = _period(given)
+    document = past_availability(place, AvailabilityRequest(given["target"], since, until))
+    if given["form"] == "json":
+        click.echo(json.dumps(document, indent=2))
+        return
+    from ldaphealth.tables.availability_table import render_availability
+
+    _print_table(render_availability(document))
+
+
+def _print_times(place: AgentPlace, given: Mapping[str, Any]) -> None:
+    since, until = _period(given)
+    by_seconds = BY_SECONDS[given["by"] or _usual_by(until - since)]
+    if (until - since) / by_seconds > MOST_PERIODS:
+        raise click.UsageError(f"more than {MOST_PERIODS} periods: --since later, or a longer --by")
+    check, _, operation = given["times"].partition(".")
+    document = past_times(
+        place,
+        TimesRequest(
+            server=given["target"],
+            check=check,
+            operation=operation,
+            since_epoch=since,
+            until_epoch=until,
+            by_seconds=by_seconds,
+            quantile=given["quantile"],
+        ),
+    )
+    if given["form"] == "json":
+        click.echo(json.dumps(document, indent=2))
+        return
+    from ldaphealth.tables.times_table import csv_lines, render_times
+
+    if given["form"] == "csv":
+        click.echo("\n".join(csv_lines(document)))
+    else:
+        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        _print_table(render_times(document, ascii_only=plain))
+
+
+def _usual_by(seconds: float) -> str:
+    """Return the shortest length that makes no more periods than people look at."""
+    fitting = (name for name, each in BY_SECONDS.items() if seconds / each <= USUAL_PERIODS)
+    return next(fitting, "day")
+
+
+def _period(given: Mapping[str, Any]) -> tuple[EpochSeconds, EpochSeconds]:
+    now = epoch_seconds()
+    until = now if given["until"] is None else min(given["until"], now)
+    if given["since"] >= until:
+        raise click.UsageError(f"--since {moment(given['since'])} is not before {moment(until)}")
+    return given["since"], until
+
+
+def _print_table(table: Any) -> None:
+    from ldaphealth.tables.terminal import as_text  # rich
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    click.echo(as_text(table, width=width, colour=sys.stdout.isatty()))
