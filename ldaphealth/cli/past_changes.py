@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
 from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
 
+R = TypeVar("R", HistoryRequest, AvailabilityRequest, TimesRequest)
+
 
 def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, Any]]:
     """Return the changes, newest first; click.ClickException if there is no history.
@@ -21,33 +23,30 @@ def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, A
     Without an agent the database of the agent with this socket in its configuration is read. It is
     opened for reading only and without the lock of the agent, and standard error says so.
     """
-    try:
-        document = client.send_request(place.socket, request)
-        changes: list[dict[str, Any]] = document["changes"]
-    except client.NoAgentError as error:
-        return _changes_on_disk(place, request, error)
-    except client.AgentError as error:
-        raise click.ClickException(str(error)) from error
+    changes: list[dict[str, Any]] = _answer(place, request, _changes_on_disk)["changes"]
     return changes
 
 
 def past_availability(place: AgentPlace, request: AvailabilityRequest) -> dict[str, Any]:
     """Return how long servers were in service, likewise."""
-    try:
-        document: dict[str, Any] = client.send_request(place.socket, request)
-    except client.NoAgentError as error:
-        return _availability_on_disk(place, request, error)
-    except client.AgentError as error:
-        raise click.ClickException(str(error)) from error
-    return document
+    return _answer(place, request, _availability_on_disk)
 
 
 def past_times(place: AgentPlace, request: TimesRequest) -> dict[str, Any]:
     """Return how long operations took, likewise."""
+    return _answer(place, request, _times_on_disk)
+
+
+def _answer(
+    place: AgentPlace,
+    request: R,
+    on_disk: Callable[[AgentPlace, R, client.NoAgentError], dict[str, Any]],
+) -> dict[str, Any]:
+    """Return the document of the agent, or what is made of the history on disk without one."""
     try:
         document: dict[str, Any] = client.send_request(place.socket, request)
     except client.NoAgentError as error:
-        return _times_on_disk(place, request, error)
+        return on_disk(place, request, error)
     except client.AgentError as error:
         raise click.ClickException(str(error)) from error
     return document
@@ -55,11 +54,12 @@ def past_times(place: AgentPlace, request: TimesRequest) -> dict[str, Any]:
 
 def _changes_on_disk(
     place: AgentPlace, request: HistoryRequest, no_agent: client.NoAgentError
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     from ldaphealth.store.history_reading import read_changes
 
     with _history_on_disk(place, no_agent) as path:
-        return read_changes(path, request.server, request.limit, request.before_epoch)
+        changes = read_changes(path, request.server, request.limit, request.before_epoch)
+        return {"changes": changes}
 
 
 def _availability_on_disk(
