@@ -82,6 +82,7 @@ class SegmentFile:
     """A new segment. OSError of any method: what follows cannot be written to it."""
 
     def __init__(self, directory: Path, now: EpochSeconds) -> None:
+        make_directory(directory.parent, PRIVATE)
         make_directory(directory, PRIVATE)
         self.path, self._descriptor = _create(directory, now)
         self._encoder = msgspec.msgpack.Encoder()
@@ -135,9 +136,12 @@ def _create(directory: Path, now: EpochSeconds) -> tuple[Path, int]:
     while True:
         path = directory / at.strftime(NAME)
         try:
-            return path, os.open(path, CREATE, MODE)
+            descriptor = os.open(path, CREATE, MODE)
         except FileExistsError:
             at += timedelta(seconds=1)
+        else:
+            os.fchmod(descriptor, MODE)  # whatever the umask is
+            return path, descriptor
 
 
 def read_frames(path: Path) -> Iterator[Sequence[Row]]:

@@ -154,7 +154,7 @@ def test_a_full_disk_is_counted_and_what_is_there_can_be_replayed(tmp_path: Path
     errors, lost, decisions, different = map(int, done.stdout.split())
     assert errors
     assert lost
-    assert decisions > 100
+    assert decisions > 20
     assert not different
     assert "cannot write the journal" in done.stderr
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slapd
 
 MONITOR = "olcDatabase={2}monitor,cn=config"
 NO_AGENT = "agent.not_running"
+LONG_WORD = 60  # such as a path; it is not broken
 ALL = ["c/ldap1", "c/ldap2", "c/ldap3", "c/ldap4"]
 
 
@@ -62,6 +63,7 @@ def test_a_server_that_is_down_is_named_with_the_commands_on_it(
         "kind": "command",
         "text": "systemctl status slapd",
         "on": ["ldap2"],
+        "starts_tls": False,
     }
     assert found.covered["reach"] == "4 of 4 servers"
     assert found.covered["rights"] == "3 of 4 servers"
@@ -130,7 +132,8 @@ def test_the_rights_that_are_missing_are_those_of_the_ldif(strict: Cluster, tmp_
     }
     assert found.where("replication.noSuchObject") == ALL
     assert only(after) == set()
-    assert after.covered["balancers"] == "agents with canaries: doctor"  # it may list them
+    assert after.covered["balancers"].startswith("agents with canaries: ")  # it may list them
+    assert "doctor" in after.covered["balancers"]
     assert strict.nodes[0].check.read(PEOPLE, "description") == ()
 
 
@@ -296,6 +299,6 @@ def test_everything_can_be_read_at_80_columns(cluster: Cluster, tmp_path: Path) 
     _, text = run(configure(tmp_path, cluster, checks=(SEARCH, WRITE)))
 
     long = [line for line in text.splitlines() if len(line) > 80]
-    assert [line for line in long if len(line.removesuffix(" \\").split()) > 1] == []
+    assert [line for line in long if max(map(len, line.split())) < LONG_WORD] == []
     assert "TLS: not used\n" in text
     assert "Clear text: 4 of 4 servers: fine\n" in text

@@ -53,7 +53,7 @@ def test_an_agent_that_does_not_run_is_started_by_the_command(agent: RunningAgen
     found = doctor(agent.config)
 
     assert (found.exit_status, set(found.problems)) == (1, {"agent.not_running"})
-    assert found.steps("agent.not_running")[0] == "systemctl enable --now ldaphealth-agent"
+    assert found.steps("agent.not_running")[0] == "systemctl status ldaphealth-agent"
 
 
 def test_two_agents_on_one_directory_are_found(agent: RunningAgent, tmp_path: Path) -> None:

@@ -59,4 +59,4 @@ def test_a_monitor_database_is_added(plain: Slapd, cluster: Cluster, tmp_path: P
     assert (found.exit_status, found.where("monitor.missing")) == (1, ["c/ldap1"])
     assert set(found.problems) - {"agent.not_running"} == {"monitor.missing"}
     assert set(after.problems) == {"agent.not_running"}
-    assert after.covered["clocks"].startswith("1 of 1 server, to 50")
+    assert after.covered["clocks"].startswith("1 of 1 server, to within 50")

@@ -70,7 +70,7 @@ def test_explain_at_shows_what_it_showed_then(cluster: Cluster, tmp_path: Path) 
         assert essence(past["then"]) == essence(before)
         assert past["after"]["at"] > past["at"]
     assert past["before"]["verdict"]["in_service"]
-    text = agent.run("explain", "c/ldap1", "--at", at_out).stdout
+    text = agent.run("explain", "c/ldap1", "--at", at_out, "--all").stdout
     assert "OUT of service" in text.partition("CHANGES")[0]
     assert "    entries: 0" in text
     assert text.partition("CHANGES")[2].count("c/ldap1") == len(("before", "then", "after"))

@@ -77,7 +77,7 @@ def test_a_slow_server_is_shown_as_would_have_been_removed_and_stays_in_service(
     assert agent.run("status").returncode == 0
     assert f"shadow: {REMOVED}" in agent.run("status").stdout
     assert REMOVED in agent.run("explain", "c/ldap2").stdout
-    assert f"shadow    c/ldap2  {REMOVED}" in agent.run("history").stdout
+    assert f"{'shadow':18}  c/ldap2  {REMOVED}" in agent.run("history").stdout
     assert not [each for each in site.history("c/ldap2") if "shadow" in each]
     assert all(each["verdict"]["in_service"] for each in site.history("c/ldap2"))
     assert REMOVED in site.get("/")
