@@ -119,12 +119,16 @@ def claim_directories(settings: AgentSettings, stack: ExitStack) -> ClaimedDirec
     try:
         runtime = ClaimedDirectory(settings.runtime_directory, READABLE)
         stack.callback(runtime.close)
-        stack.callback(ClaimedDirectory(settings.state_directory, PRIVATE).close)
+        state = ClaimedDirectory(settings.state_directory, PRIVATE)
+        stack.callback(state.close)
         own_tree(settings.verdict_directory)
         if settings.track_directory.exists():
             own_tree(settings.track_directory)
     except DirectoryError as error:
         raise StartError(str(error)) from error
+    if state.left_by:
+        message = "the agent before this one was killed, or the machine stopped"
+        log.warning(message, extra={"pid": state.left_by})
     cleared = clear_temporary_files(
         settings.runtime_directory,
         settings.state_directory,

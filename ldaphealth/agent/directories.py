@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ldaphealth.files.atomic_file import remove_temporary_files
-from ldaphealth.files.lock_file import LockFile, lock_path
+from ldaphealth.files.lock_file import LockFile, holder_of, lock_path
 from ldaphealth.files.own_directory import UnsafeDirectoryError, own_directory, refuse_link
 from ldaphealth.publishers.shared_verdicts import DIRECTORY_PREFIX
 
@@ -20,11 +20,15 @@ class DirectoryError(Exception):
 
 
 class ClaimedDirectory:
-    """A directory that no other agent uses, until `close`. DirectoryError: it cannot be claimed."""
+    """A directory that no other agent uses, until `close`. DirectoryError: it cannot be claimed.
+
+    `left_by` is the process ID of an agent that used it before and was killed, else 0.
+    """
 
     def __init__(self, path: Path, mode: int) -> None:
         self._path, self._mode = path, mode
         self._lock = self._claim()
+        self.left_by = self._lock.left_by
 
     def claim_again(self) -> None:
         """Claim the directory again if it was removed or replaced. DirectoryError: it cannot be."""
@@ -43,7 +47,9 @@ class ClaimedDirectory:
             return LockFile(lock_path(self._path))
         except BlockingIOError as error:
             step = "`systemctl status ldaphealth-agent`, or `pgrep -af ldaphealth`, shows it"
-            raise DirectoryError(f"another agent uses {self._path}; {step}") from error
+            holder = holder_of(lock_path(self._path))
+            which = f" (process {holder})" if holder else ""
+            raise DirectoryError(f"another agent uses {self._path}{which}; {step}") from error
         except UnsafeDirectoryError as error:
             raise DirectoryError(str(error)) from error
         except OSError as error:

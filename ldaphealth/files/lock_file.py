@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -12,6 +13,7 @@ from ldaphealth.files.regular_file import refuse_other_kinds
 # flock(2) needs only read permission, so a file that others can read can be locked by them.
 MODE = 0o600
 # O_NONBLOCK: there may be a FIFO in its place.
+LONGEST_ID = 20
 OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -20,9 +22,18 @@ def lock_path(directory: Path) -> Path:
     return directory / "agent.lock"
 
 
-class LockFile:
-    """Holds the lock until `close`, or until the process ends.
+def holder_of(path: Path) -> int:
+    """Return the ID of the process that holds the lock, as far as the file says it; else 0."""
+    try:
+        return int(path.read_bytes()[:LONGEST_ID])
+    except (OSError, ValueError):
+        return 0
 
+
+class LockFile:
+    """Holds the lock until `close`, or until the process ends. The file has its process ID.
+
+    `left_by` is that of a process that held it before and ended without `close`, else 0.
     BlockingIOError: another process holds it. OSError: the file cannot be made, or is no file.
     """
 
@@ -33,8 +44,10 @@ class LockFile:
         try:
             self._lock()
         except BaseException:
-            self.close()
+            os.close(self._descriptor)
             raise
+        self.left_by = holder_of(path)
+        self._write(f"{os.getpid()}\n".encode())
 
     def _lock(self) -> None:
         if os.fstat(self._descriptor).st_uid != os.geteuid():
@@ -52,4 +65,11 @@ class LockFile:
 
     def close(self) -> None:
         """Release the lock. The file stays: to remove it could leave two holders."""
+        self._write(b"")
         os.close(self._descriptor)
+
+    def _write(self, content: bytes) -> None:
+        """Replace the content. It is for people: a full disk is no reason not to hold the lock."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, content, 0)

@@ -141,6 +141,32 @@ def test_a_reload_that_failed_is_in_the_status_and_the_metrics(tmp_path: Path) -
         assert agent.end() == 0
 
 
+def test_an_agent_says_that_the_one_before_it_was_killed(tmp_path: Path) -> None:
+    words = "the agent before this one was killed, or the machine stopped"
+    with started(tmp_path) as first:
+        first.wait_for("started")
+        second = subprocess.run(
+            [sys.executable, "-m", "ldaphealth", "agent", "--config", str(first.config)],
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+        assert words not in first.log
+        first.process.kill()
+    with started(tmp_path) as after:
+        after.wait_for("started")
+        assert words in after.log
+        assert f"pid={first.process.pid}" in after.log
+        assert after.end() == 0
+    with started(tmp_path) as last:
+        last.wait_for("started")
+        assert words not in last.log
+
+    assert second.returncode == 3
+    assert f"run (process {first.process.pid}); " in second.stderr
+
+
 def test_many_reloads_leave_memory_as_it_is(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     reloads = pytestconfig.getoption("reloads")
     reserved = ports.reserve(1, (HOST,))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ldaphealth.files.lock_file import LockFile
+from ldaphealth.files.lock_file import LockFile, holder_of
 from tests.files.limits import umask
 
 
@@ -96,3 +96,26 @@ def test_a_file_of_another_user_is_refused(path: Path) -> None:
 
     with pytest.raises(PermissionError, match="belongs to another user; remove it"):
         LockFile(path)
+
+
+def test_the_file_has_the_process_and_says_which_one_left_it(path: Path) -> None:
+    assert holder_of(path) == 0
+
+    first = LockFile(path)
+    assert (first.left_by, holder_of(path)) == (0, os.getpid())
+    first.close()
+    assert holder_of(path) == 0
+
+    path.write_text("4711\n")
+    with closing(LockFile(path)) as second:
+        assert second.left_by == 4711
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\x00" * 4096, b"-", "\u0665".encode() * 99])
+def test_any_content_is_no_reason_not_to_hold_it(path: Path, content: bytes) -> None:
+    path.touch(0o600)
+    path.write_bytes(content)
+
+    with closing(LockFile(path)) as lock:
+        assert lock.left_by == 0
+        assert holder_of(path) == os.getpid()
