@@ -119,8 +119,14 @@ def _bind_options(credentials: Credentials) -> Iterator[str]:
         return
     yield "-x"
     if credentials.method is BindMethod.SIMPLE:
-        yield f"-D {word(credentials.dn)}"
+        yield f"-D {_dn(credentials)}"
         yield f"-y {word(credentials.password_file)}" if credentials.password_file else "-W"
+
+
+def _dn(credentials: Credentials) -> str:
+    """Return the DN. `login` finds that of its user: the sentence of the finding has it."""
+    is_searched = credentials.method is BindMethod.SIMPLE and not credentials.dn
+    return "DN" if is_searched else word(credentials.dn)
 
 
 def _environment(tls: Tls) -> str:
@@ -206,7 +212,7 @@ VALUES: Mapping[str, Callable[[_Place], object]] = {
     "check": lambda place: printable(place.check),
     "cluster": lambda place: word(place.cluster.name),
     "deadline_seconds": lambda place: f"{place.cluster.deadline_seconds:g}",
-    "dn": lambda place: word(place.account.dn),
+    "dn": lambda place: _dn(place.account),
     "every": lambda place: _each_of(place, place.cluster.data_servers),
     "file": _password_place,
     "filter": lambda place: word(str(getattr(place.params, "filter", "(objectClass=*)"))),

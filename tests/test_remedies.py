@@ -21,10 +21,11 @@ from ldaphealth.checks import BUILT_IN
 from ldaphealth.cli.commands import cli
 from ldaphealth.model import BindMethod, Credentials, Finding, Role, Server, State, Tls
 from ldaphealth.reason_codes import REASON_CODES, RESULT_CODE, ReasonCode
-from ldaphealth.remedies import VALUES, remedies_of, remedy_for, values_of
+from ldaphealth.remedies import VALUES, ldap_connection, remedies_of, remedy_for, values_of
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.text.command_template import READABLE, with_values
 from tests.checks.seen import planned
+from tests.checks.seen import server as any_server
 
 DN = "cn=ldaphealth check,ou=services,dc=example,dc=com"
 ACCOUNT = Credentials(BindMethod.SIMPLE, DN, password_file="/etc/ldaphealth/it's.password")
@@ -248,3 +249,11 @@ def test_findings_that_are_well_or_of_other_packages_have_none() -> None:
 
     assert remedies_of(found, found.servers[0], [fine]) == {}
     assert remedy_for(found, found.servers, theirs) == ""
+
+
+def test_a_user_that_is_found_by_a_search_has_no_empty_name_in_a_command() -> None:
+    found = Credentials(method=BindMethod.SIMPLE, dn="", password_file="/etc/user")
+
+    command = format(ldap_connection(any_server("a"), found), "ldapwhoami")
+
+    assert command.endswith(" -D DN -y /etc/user")

@@ -42,8 +42,12 @@ clusters:
 
 
 def environment_of(directory: Path) -> dict[str, str]:
-    """Return where programs find the configuration and the socket of an agent there."""
+    """Return where programs find the configuration and the socket of an agent there.
+
+    What they remember of refused passwords without an agent is of no other test (TMPDIR).
+    """
     return os.environ | {
+        "TMPDIR": str(directory),
         "LDAPHEALTH_CONFIG": str(directory / "ldaphealth.yaml"),
         "LDAPHEALTH_SOCKET": str(directory / "run" / "agent.sock"),
     }
