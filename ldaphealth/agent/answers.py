@@ -7,7 +7,7 @@ the agent runs in the agent's thread.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from concurrent.futures import Future, wait
 from time import monotonic
 from typing import Any
@@ -100,8 +100,7 @@ class Answers:
     def history(self, request: HistoryRequest) -> dict[str, Any]:
         """Return the latest changes, newest first."""
         changes = self._history.changes(request.server, request.limit, request.before_epoch)
-        if request.server not in ("", *self._agent.pools) and not changes:
-            self._find(request.server)  # a removed server has a history, a mistyped name has none
+        self._refuse_unknown(request.server, changes)
         return {"changes": changes}
 
     def availability(self, request: AvailabilityRequest) -> dict[str, Any]:
@@ -109,17 +108,23 @@ class Answers:
         pools = {**self._agent.pools}
         since, until = request.since_epoch, request.until_epoch
         changes = self._history.service_changes(request.server, since, until)
-        if request.server not in ("", *pools) and not changes:
-            self._find(request.server)
+        self._refuse_unknown(request.server, changes)
         least = {name: pool.cluster.min_in_service for name, pool in pools.items()}
         return availability_document(changes, of_target(least, request.server), since, until)
 
     def times(self, request: TimesRequest) -> dict[str, Any]:
         """Return how long the operations of a check took."""
         periods = self._history.times(request)
-        if request.server not in ("", *self._agent.pools) and not periods:
-            self._find(request.server)
+        self._refuse_unknown(request.server, periods)
         return times_document(request, periods)
+
+    def _refuse_unknown(self, target: str, found: Sized) -> None:
+        """Refuse a name of which nothing was found, unless it is configured.
+
+        A removed server has a history, a mistyped name has none.
+        """
+        if target not in ("", *self._agent.pools) and not found:
+            self._find(target)
 
     def set_override(self, request: OverrideRequest) -> dict[str, Any]:
         """Set an override on one server."""

@@ -48,8 +48,12 @@ def load_without_files(path: Path) -> Settings:
 
 def _is_configuration(content: object) -> bool:
     """Return whether there is a key of a configuration, or one that was probably meant to be."""
+    if not isinstance(content, dict):
+        return False
     known = File.__struct_fields__
-    return isinstance(content, dict) and any(did_you_mean(str(key), known) for key in content)
+    if any(key in known for key in content):
+        return True
+    return any(did_you_mean(str(key), known) for key in content)
 
 
 def _load(path: Path, finder: Finder, others: build.OtherFiles) -> Settings:

@@ -15,9 +15,10 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.store.history_tables import BUSY_SECONDS
 
+# The first parameter is a server ID or a cluster, or empty: all rows.
+OF_TARGET = "(?1 = '' OR server = ?1 OR substr(server, 1, length(?1) + 1) = ?1 || '/')"
 CHANGES = (
-    "SELECT document FROM change WHERE (?1 = '' OR server = ?1 OR "
-    "substr(server, 1, length(?1) + 1) = ?1 || '/') AND epoch <= ?2 "
+    f"SELECT document FROM change WHERE {OF_TARGET} AND epoch <= ?2 "  # noqa: S608
     "ORDER BY id DESC LIMIT ?3"
 )
 

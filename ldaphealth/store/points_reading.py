@@ -18,7 +18,7 @@ from ldaphealth.control.requests import TimesRequest
 from ldaphealth.histogram import Histogram, merged
 from ldaphealth.store import old_history
 from ldaphealth.store.database import version_of
-from ldaphealth.store.history_reading import HistoryError, reading
+from ldaphealth.store.history_reading import OF_TARGET, HistoryError, reading
 from ldaphealth.store.history_tables import SCHEMA_VERSION
 from ldaphealth.store.levels import DAY, HOUR, MINUTE, Level, row_start
 from ldaphealth.store.point_rows import points_of, times_of
@@ -32,10 +32,10 @@ SELECT epoch, points FROM packed
 WHERE step_seconds = ? AND epoch IN (SELECT value FROM json_each(?)) AND server = ? AND "check" = ?
 """
 
-SERVERS = """
-SELECT DISTINCT server FROM (SELECT server FROM fresh UNION SELECT server FROM packed)
-WHERE ?1 = '' OR server = ?1 OR substr(server, 1, length(?1) + 1) = ?1 || '/'
-"""
+SERVERS = (
+    "SELECT DISTINCT server FROM (SELECT server FROM fresh UNION SELECT server FROM packed) "  # noqa: S608
+    f"WHERE {OF_TARGET}"
+)
 
 
 class PointQuery(Struct, frozen=True, kw_only=True):

@@ -10,21 +10,18 @@ from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.history.availability import ServiceChange
-from ldaphealth.store.history_reading import HistoryError, reading
+from ldaphealth.store.history_reading import OF_TARGET, HistoryError, reading
 
 OPERATOR = "operator"  # the cause of an override
-OF_TARGET = (
-    "(?1 = '' OR server = ?1 OR substr(server, 1, length(?1) + 1) = ?1 || '/') "
-    "AND instr(server, '/') > 0"  # the others are baselines of clusters
-)
+OF_SERVERS = f"{OF_TARGET} AND instr(server, '/') > 0"  # the others are baselines of clusters
 # In the order in which they were written, which is that of the decisions.
 IN_PERIOD = (
-    f"SELECT epoch, document FROM change WHERE {OF_TARGET} "  # noqa: S608
+    f"SELECT epoch, document FROM change WHERE {OF_SERVERS} "  # noqa: S608
     "AND epoch BETWEEN ?2 AND ?3 ORDER BY id"
 )
 LAST_BEFORE = (
     f"SELECT epoch, document FROM change WHERE id IN (SELECT max(id) FROM change "  # noqa: S608
-    f"WHERE {OF_TARGET} AND epoch < ?2 GROUP BY server)"
+    f"WHERE {OF_SERVERS} AND epoch < ?2 GROUP BY server)"
 )
 
 
