@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,13 +14,13 @@ from typing import Any
 
 import click
 
+from ldaphealth.cli.printed_table import print_table
 from ldaphealth.cli.progress import show_progress
 from ldaphealth.cli.targets import select
 from ldaphealth.files import atomic_file
 from ldaphealth.survey import StoppedError
 from ldaphealth.tables.content_report import content_document, ldif
 from ldaphealth.tables.content_table import render_differences
-from ldaphealth.tables.terminal import as_text
 from ldaphealth.tasks.content_diff import ContentDiff, DiffOptions
 
 DIFFERENT, NOT_COMPARED, INTERRUPTED = 1, 3, 130
@@ -110,8 +109,7 @@ def _stoppable(comparison: ContentDiff) -> Iterator[None]:
 
 
 def _print(report: Mapping[str, Any]) -> None:
-    width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(as_text(render_differences(report), width=width, colour=sys.stdout.isatty()))
+    print_table(render_differences(report))
 
 
 def _write(output: Path, report: Mapping[str, Any]) -> None:

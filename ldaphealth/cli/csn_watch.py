@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 
 import click
 
+from ldaphealth.cli.printed_table import print_table
 from ldaphealth.cli.targets import select
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.tables.csn_matrix import render_matrix
-from ldaphealth.tables.terminal import as_text, show_live
+from ldaphealth.tables.terminal import show_live
 from ldaphealth.tasks.csn_watch import CSNWatch
 
 
@@ -39,7 +39,8 @@ def watch_csns(
     for _ in range((count or 2) - 1):
         time.sleep(pause_seconds)
         matrix = probe()
-    width = shutil.get_terminal_size((100, 24)).columns
-    text = as_text(render_matrix(matrix), width=width, colour=sys.stdout.isatty())
-    click.echo(json.dumps(matrix, indent=2) if form == "json" else text)
+    if form == "json":
+        click.echo(json.dumps(matrix, indent=2))
+    else:
+        print_table(render_matrix(matrix))
     return int(all(each["trouble"] for each in matrix["servers"]))

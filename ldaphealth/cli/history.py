@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ import click
 from ldaphealth.cli.option_types import MomentText, Number, WholeNumber
 from ldaphealth.cli.options import AgentPlace, agent_options, complete
 from ldaphealth.cli.past_changes import past_availability, past_changes, past_times
+from ldaphealth.cli.printed_table import print_table
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
 from ldaphealth.text.moment import moment
@@ -140,7 +140,7 @@ def _print_availability(place: AgentPlace, given: Mapping[str, Any]) -> None:
         return
     from ldaphealth.tables.availability_table import render_availability
 
-    _print_table(render_availability(document))
+    print_table(render_availability(document))
 
 
 def _print_times(place: AgentPlace, given: Mapping[str, Any]) -> None:
@@ -170,7 +170,7 @@ def _print_times(place: AgentPlace, given: Mapping[str, Any]) -> None:
         click.echo("\n".join(csv_lines(document)))
     else:
         plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-        _print_table(render_times(document, ascii_only=plain))
+        print_table(render_times(document, ascii_only=plain))
 
 
 def _usual_by(seconds: float) -> str:
@@ -185,10 +185,3 @@ def _period(given: Mapping[str, Any]) -> tuple[EpochSeconds, EpochSeconds]:
     if given["since"] >= until:
         raise click.UsageError(f"--since {moment(given['since'])} is not before {moment(until)}")
     return given["since"], until
-
-
-def _print_table(table: Any) -> None:
-    from ldaphealth.tables.terminal import as_text  # rich
-
-    width = shutil.get_terminal_size((100, 24)).columns
-    click.echo(as_text(table, width=width, colour=sys.stdout.isatty()))

@@ -16,6 +16,7 @@ import click
 from ldaphealth.cli.agent_request import query_agent
 from ldaphealth.cli.option_types import DurationText, MomentText
 from ldaphealth.cli.options import AgentPlace, agent_options, complete, format_option
+from ldaphealth.cli.printed_table import print_table
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import (
     MAX_REASON_CHARACTERS,
@@ -85,13 +86,12 @@ def status_command(place: AgentPlace, form: str, watch: bool) -> None:
 
 def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool) -> None:
     from ldaphealth.tables.status_table import render_status  # rich
-    from ldaphealth.tables.terminal import as_text, show_live
+    from ldaphealth.tables.terminal import show_live
 
     if watch and sys.stdout.isatty():
         show_live(lambda: render_status(query_agent(place, StatusRequest())), WATCH_SECONDS)
     else:
-        width, colour = shutil.get_terminal_size((100, 24)).columns, sys.stdout.isatty()
-        click.echo(as_text(render_status(document), width=width, colour=colour))
+        print_table(render_status(document))
 
 
 @click.command("explain")
