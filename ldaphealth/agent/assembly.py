@@ -41,7 +41,6 @@ from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import history_path
-from ldaphealth.store.journal_files import journal_directory
 from ldaphealth.store.kept_observations import kept_path
 from ldaphealth.store.levels import bounds_of
 from ldaphealth.store.override_files import override_directory
@@ -183,7 +182,7 @@ def _journal(agent: Agent, options: AgentSettings, program: str) -> Journal | No
     """Return the journal, which has the state that the agent begins with; None if none is kept."""
     if not options.journal.days:
         return None
-    journal = Journal(journal_directory(options.state_directory), options.journal, program)
+    journal = Journal(options.state_directory, options.journal, program)
     agent.follow(journal.follow)
     return journal
 

@@ -139,7 +139,7 @@ class Journal:
     def _begin(self, entry: _Entry, began: Began) -> None:
         self._due[entry.cluster] = self._running() + SEGMENT_SECONDS
         self._open[entry.cluster] = SegmentWriter(
-            self._directory / entry.cluster, began, entry.at, self._program, _pause
+            self._directory, began, entry.at, self._program, _pause
         )
 
     def _end(self, cluster: str) -> None:
@@ -160,7 +160,7 @@ class Journal:
         try:
             write()
         except OSError as error:
-            path = error.filename or self._directory / cluster
+            path = error.filename or self._directory
             extra = {"path": str(path), "error": error.strerror or str(error)}
             log.error("cannot write the journal", extra=extra)  # noqa: TRY400
         except Exception:  # no error may end the thread

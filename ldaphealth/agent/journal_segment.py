@@ -66,7 +66,7 @@ class SegmentWriter:
         self._verdicts = state.verdicts
         self._places = _places(state.cluster)
         self._difference: float | None = None
-        self.file = SegmentFile(directory, now)
+        self.file = SegmentFile(directory, state.cluster.name, now)
         try:
             self._write_head(began, program, pause)
         except BaseException:

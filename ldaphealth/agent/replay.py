@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from math import inf
-from pathlib import Path
 
 from msgspec import Struct, field
 
@@ -194,8 +193,3 @@ def _then(pool: Pool | None, event: PoolEvent) -> Pool:
     if pool is None:
         raise DamagedError("it does not begin with a state")
     return apply_event(pool, event)
-
-
-def journal_clusters(directory: Path) -> list[str]:
-    """Return the clusters of which there are segments, in order; OSError."""
-    return sorted(each.name for each in directory.iterdir() if each.is_dir())

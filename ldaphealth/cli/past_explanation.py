@@ -60,7 +60,7 @@ def seen_at(place: AgentPlace, server: str, at: EpochSeconds) -> dict[str, Any] 
     from ldaphealth.agent.replay import pool_at
     from ldaphealth.checks import find
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.journal_files import DamagedError, journal_directory, segments
+    from ldaphealth.store.journal_files import DamagedError, segments_by_cluster
 
     try:
         settings = load_agent(place.config_file)
@@ -68,13 +68,14 @@ def seen_at(place: AgentPlace, server: str, at: EpochSeconds) -> dict[str, Any] 
         return f"{place.config_file} is not the configuration of an agent; give it with --config"
     if settings.socket_path != place.socket:
         return f"the agent of {place.config_file} has another socket"
-    directory = journal_directory(settings.state_directory)
+    directory = settings.state_directory
     cluster, _, _ = server.partition("/")
     try:
         with show_progress(_Progress()):
-            found = pool_at(segments(directory / cluster), find, at)
+            of_cluster = segments_by_cluster(directory).get(cluster, [])
+            found = pool_at(of_cluster, find, at)
     except (DamagedError, OSError) as error:
-        return f"{directory / cluster}: {error}"
+        return f"the journal in {directory}: {error}"
     document = None if found is None else _explained(*found, server, at)
     return f"the journal in {directory} does not have that moment" if document is None else document
 

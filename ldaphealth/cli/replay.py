@@ -23,6 +23,9 @@ from ldaphealth.text.suggestion import suggestion
 if TYPE_CHECKING:
     from ldaphealth.agent.replay import ChangedVerdict, Replayed, TimeSpan
     from ldaphealth.model import Verdict
+    from ldaphealth.store.journal_files import Segment
+
+    Journal = Mapping[str, Sequence[Segment]]  # by cluster
 
 MOST_LINES = 20  # of differences, in the text
 
@@ -85,11 +88,11 @@ def replay_command(
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.agent.replay import ALWAYS, TimeSpan
 
-    directory = _journal_of(config_file)
+    directory, journal = _journal_of(config_file)
     period = TimeSpan(
         ALWAYS.since if since is None else since, ALWAYS.until if until is None else until
     )
-    results = _replayed(directory, _named(directory, targets), period)
+    results = _replayed(journal, _named(journal, targets), period)
     _refuse_unknown(targets, results)
     if form == "json":
         click.echo(json.dumps([_document(each) for each in results], indent=2))
@@ -109,46 +112,43 @@ def _refuse_unknown(targets: Sequence[str], results: Sequence[Replayed]) -> None
             raise click.ClickException(f"the journal has no server {each!r} in that time{hint}")
 
 
-def _journal_of(config_file: Path) -> Path:
-    """Return the directory of the journal; click.ClickException without one."""
+def _journal_of(config_file: Path) -> tuple[Path, Journal]:
+    """Return the directory of the journal, and what is in it; click.ClickException without one."""
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.journal_files import journal_directory
+    from ldaphealth.store.journal_files import segments_by_cluster
 
     try:
         settings = load_agent(config_file)
     except ConfigError as error:
         lines = "\n".join(f"{config_file}: {each}" for each in error.problems)
         raise click.ClickException(lines) from error
-    directory = journal_directory(settings.state_directory)
-    if not directory.is_dir():
+    directory = settings.state_directory
+    found = segments_by_cluster(directory)
+    if not found:
         why = "" if settings.journal.days else "; agent.journal.days is 0"
         raise click.ClickException(f"there is no journal in {directory}{why}")
-    return directory
+    return directory, found
 
 
-def _named(directory: Path, targets: Sequence[str]) -> dict[str, list[str]]:
+def _named(journal: Journal, targets: Sequence[str]) -> dict[str, list[str]]:
     """Return the servers to compare by cluster, none of a cluster: all of them."""
-    from ldaphealth.agent.replay import journal_clusters
-
-    known = journal_clusters(directory)
-    wanted: dict[str, list[str]] = {} if targets else {name: [] for name in known}
+    wanted: dict[str, list[str]] = {} if targets else {name: [] for name in journal}
     for each in targets:
         name, _, server = each.partition("/")
-        if name not in known:
-            hint = suggestion(name, known)
+        if name not in journal:
+            hint = suggestion(name, [*journal])
             raise click.ClickException(f"the journal has no cluster {name!r}{hint}")
         wanted.setdefault(name, []).extend([each] if server else [])
     return wanted
 
 
 def _replayed(
-    directory: Path, wanted: Mapping[str, Sequence[str]], period: TimeSpan
+    journal: Journal, wanted: Mapping[str, Sequence[str]], period: TimeSpan
 ) -> list[Replayed]:
     from ldaphealth.agent.replay import Compared, Replayed, replay, within
     from ldaphealth.checks import find
-    from ldaphealth.store.journal_files import segments
 
-    found = {name: within(segments(directory / name), period) for name in wanted}
+    found = {name: within(journal[name], period) for name in wanted}
     progress = _Progress(sum(map(len, found.values())))
     results = [Replayed(cluster=name) for name in wanted]
     with show_progress(progress):

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import inf
 from pathlib import Path
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.store.journal_files import Segment, segments
+from ldaphealth.store.journal_files import Segment, segments_by_cluster
 
 DAY_SECONDS = 86400.0
 LONGEST_SECONDS = 7200.0  # that one segment counts; the time of day may have been set in it
-
-
-def all_segments(directory: Path) -> dict[str, list[Segment]]:
-    """Return the segments by cluster, oldest first; OSError."""
-    if not directory.is_dir():
-        return {}
-    found = {each.name: segments(each) for each in directory.iterdir() if each.is_dir()}
-    return {name: of for name, of in found.items() if of}
 
 
 def too_old(found: Iterable[Segment], keep_days: int) -> Iterator[Segment]:
@@ -57,12 +48,10 @@ def delete_excess(
 
     Return what `max_bytes` deleted, and when the oldest segment begins that is left, 0 without one.
     """
-    found = [each for of in all_segments(directory).values() for each in of]
+    found = [each for of in segments_by_cluster(directory).values() for each in of]
     gone = {each.path for each in too_old(found, keep_days)} - {*open_now}
     left = [each for each in found if each.path not in gone]
     excess = beyond(left, max_bytes, open_now)
     for path in gone | {each.path for each in excess}:
         path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # it is not empty
-            path.parent.rmdir()
     return excess, min((each.began for each in left if each not in excess), default=0.0)

@@ -1,4 +1,4 @@
-"""The files of the journal: one directory a cluster, in it one file a segment. Only bytes here.
+"""The files of the journal: `CLUSTER.BEGAN.journal`, each with one segment. Only bytes here.
 
 A segment is `MAGIC` and frames: the length and the CRC-32 of what follows (big-endian), and a part
 of one zlib stream (RFC 1950) up to a flush. A frame has rows in MessagePack, in an array. A file is
@@ -31,7 +31,7 @@ HEAD = struct.Struct(">II")
 ARRAY = struct.Struct(">BI")  # an array of MessagePack with 32 bits of length
 ARRAY_32 = 0xDD
 END = ".journal"
-NAME = f"%Y%m%dT%H%M%SZ{END}"
+BEGAN = "%Y%m%dT%H%M%SZ"
 MODE = 0o640
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 LARGEST_FRAME = 16 << 20  # bytes, also when it is not compressed
@@ -49,42 +49,43 @@ class Segment(Struct, frozen=True):
     """A file, its size, and how long it was written to by the times of the file."""
 
     path: Path
+    cluster: str
     began: EpochSeconds
     bytes: int
     seconds: float
 
 
-def journal_directory(state_directory: Path) -> Path:
-    """Return the directory of the journal."""
-    return state_directory / "journal"
-
-
-def segments(directory: Path) -> list[Segment]:
-    """Return the segments of one cluster, oldest first; none without the directory; OSError."""
+def segments_by_cluster(directory: Path) -> dict[str, list[Segment]]:
+    """Return the segments of each cluster, oldest first; none without the directory; OSError."""
     try:
         paths = [*directory.iterdir()]  # glob would hide that it cannot be read
     except FileNotFoundError:
-        return []
-    found = [each for path in paths if (each := _segment(path)) is not None]
-    return sorted(found, key=lambda each: each.began)
+        return {}
+    found: dict[str, list[Segment]] = {}
+    for path in paths:
+        if (segment := _segment(path)) is not None:
+            found.setdefault(segment.cluster, []).append(segment)
+    return {each: sorted(found[each], key=lambda segment: segment.began) for each in sorted(found)}
 
 
 def _segment(path: Path) -> Segment | None:
+    cluster, _, stamp = path.name.removesuffix(END).rpartition(".")
+    if not (cluster and path.name.endswith(END)):
+        return None
     try:
-        began = datetime.strptime(path.name, NAME).replace(tzinfo=UTC).timestamp()
+        began = datetime.strptime(stamp, BEGAN).replace(tzinfo=UTC).timestamp()
         found = path.lstat()
     except (ValueError, OSError):  # not a name of the journal, or removed meanwhile
         return None
-    return Segment(path, began, found.st_size, max(0.0, found.st_mtime - began))
+    return Segment(path, cluster, began, found.st_size, max(0.0, found.st_mtime - began))
 
 
 class SegmentFile:
     """A new segment. OSError of any method: what follows cannot be written to it."""
 
-    def __init__(self, directory: Path, now: EpochSeconds) -> None:
-        make_directory(directory.parent, PRIVATE)
+    def __init__(self, directory: Path, cluster: str, now: EpochSeconds) -> None:
         make_directory(directory, PRIVATE)
-        self.path, self._descriptor = _create(directory, now)
+        self.path, self._descriptor = _create(directory, cluster, now)
         self._encoder = msgspec.msgpack.Encoder()
         self._stream = zlib.compressobj(LEVEL)
         self._rows, self._count, self._head = bytearray(), 0, MAGIC
@@ -130,11 +131,11 @@ class SegmentFile:
             view = view[os.write(self._descriptor, view) :]
 
 
-def _create(directory: Path, now: EpochSeconds) -> tuple[Path, int]:
+def _create(directory: Path, cluster: str, now: EpochSeconds) -> tuple[Path, int]:
     """Create a file that is not there yet, with the time in its name, or one soon after it."""
     at = datetime.fromtimestamp(now, UTC)
     while True:
-        path = directory / at.strftime(NAME)
+        path = directory / f"{cluster}.{at.strftime(BEGAN)}{END}"
         try:
             descriptor = os.open(path, CREATE, MODE)
         except FileExistsError:

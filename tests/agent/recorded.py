@@ -13,7 +13,7 @@ from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import Began, Decided, PoolEvent
 from ldaphealth.agent.pool_replay import apply_event
 from ldaphealth.checks import find
-from ldaphealth.store.journal_files import segments
+from ldaphealth.store.journal_files import segments_by_cluster
 from tests.agent.simulated_site import Site
 
 START = 1_767_225_600.0  # 2026-01-01, the time of day at the start of a site
@@ -66,7 +66,7 @@ class Recording:
     def computed_again(self) -> array[int]:
         """Return the same as `published`, from the files alone."""
         found = array("I")
-        for segment in segments(self.directory):
+        for segment in segments_by_cluster(self.directory)[self._site.pool.cluster.name]:
             pool: Pool | None = None
             for each in SegmentReader(segment.path, find).recorded():
                 event = each.event

@@ -18,7 +18,7 @@ from ldaphealth.agent.pool_events import Began, Decided
 from ldaphealth.agent.replay import ALWAYS, Compared, Replayed, replay
 from ldaphealth.checks import find
 from ldaphealth.settings import JournalSettings
-from ldaphealth.store.journal_files import Segment, segments
+from ldaphealth.store.journal_files import Segment, segments_by_cluster
 from tests.agent.recorded import START
 from tests.agent.simulated_site import Site
 
@@ -57,7 +57,7 @@ class Beside:
 
     def segments(self) -> list[Segment]:
         """Return the segments on disk."""
-        return segments(self.directory / "c")
+        return segments_by_cluster(self.directory).get("c", [])
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -178,8 +178,8 @@ def test_the_bound_is_kept_and_what_it_deletes_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = tmp_path / "journal"
-    (directory / "c").mkdir(parents=True)
-    old = directory / "c" / "20250101T000000Z.journal"
+    directory.mkdir()
+    old = directory / "c.20250101T000000Z.journal"
     old.write_bytes(bytes(2 << 20))
     with caplog.at_level(logging.WARNING):
         running = Beside(directory, JournalSettings(megabytes=1))

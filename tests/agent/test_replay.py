@@ -8,7 +8,7 @@ import pytest
 
 from ldaphealth.agent.replay import pool_at
 from ldaphealth.checks import find
-from ldaphealth.store.journal_files import segments
+from ldaphealth.store.journal_files import segments_by_cluster
 from tests.agent.recorded import START, Recording, whole
 from tests.agent.simulated_site import Site
 
@@ -35,7 +35,7 @@ def test_the_pool_of_a_moment_has_its_verdicts(noted: tuple[Path, dict[float, in
     directory, verdicts = noted
     assert len(verdicts) > 5
     for at, expected in verdicts.items():
-        found = pool_at(segments(directory), find, at)
+        found = pool_at(segments_by_cluster(directory)["c"], find, at)
         assert found is not None
         pool, newest = found
         assert newest.at == pytest.approx(at, abs=0.2)
@@ -45,7 +45,7 @@ def test_the_pool_of_a_moment_has_its_verdicts(noted: tuple[Path, dict[float, in
 
 
 def test_a_moment_before_or_without_a_journal_has_none(
-    tmp_path: Path, noted: tuple[Path, dict[float, int]]
+    noted: tuple[Path, dict[float, int]],
 ) -> None:
-    assert pool_at(segments(noted[0]), find, START - 1.0) is None
-    assert pool_at(segments(tmp_path / "missing"), find, START) is None
+    assert pool_at(segments_by_cluster(noted[0])["c"], find, START - 1.0) is None
+    assert pool_at([], find, START) is None

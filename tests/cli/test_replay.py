@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from ldaphealth.agent import journal_segment
 from ldaphealth.cli.commands import cli
-from ldaphealth.store.journal_files import MAGIC, SegmentFile, read_frames, segments
+from ldaphealth.store.journal_files import MAGIC, SegmentFile, read_frames, segments_by_cluster
 from tests.agent.recorded import Recording
 from tests.agent.simulated_site import Site
 
@@ -30,7 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("state")
     configure(directory)
     site = Site(seed=4)
-    recording = Recording(site, directory / "journal" / "c")
+    recording = Recording(site, directory)
     while site.now < SECONDS:
         if site.random.random() < 0.01:
             site.break_one()
@@ -56,9 +56,8 @@ def documents(result: Result) -> Sequence[dict[str, Any]]:
 def changed(directory: Path, source: Path) -> Path:
     """Return a copy of a journal in which one verdict has another digest, as of other rules."""
     configure(directory)
-    place = directory / "journal" / "c"
-    first, *_ = segments(source / "journal" / "c")
-    file = SegmentFile(place, first.began)
+    first, *_ = segments_by_cluster(source)["c"]
+    file = SegmentFile(directory, "c", first.began)
     left = 1
     for rows in read_frames(first.path):
         for row in rows:
@@ -124,18 +123,16 @@ def test_a_difference_is_status_1_and_says_when_and_of_what(tmp_path: Path, reco
 def test_what_cannot_be_read_is_named_and_the_rest_is_compared(
     tmp_path: Path, recorded: Path
 ) -> None:
-    directory = tmp_path / "journal" / "c"
-    directory.mkdir(parents=True)
     configure(tmp_path)
-    first, second, *_ = segments(recorded / "journal" / "c")
+    first, second, *_ = segments_by_cluster(recorded)["c"]
     content = first.path.read_bytes()
     middle = len(content) // 2
-    (directory / first.path.name).write_bytes(content[:middle] + b"\xff" + content[middle + 1 :])
-    (directory / second.path.name).write_bytes(second.path.read_bytes())
-    (directory / "20270101T000000Z.journal").write_bytes(MAGIC.replace(b"1", b"2"))
+    (tmp_path / first.path.name).write_bytes(content[:middle] + b"\xff" + content[middle + 1 :])
+    (tmp_path / second.path.name).write_bytes(second.path.read_bytes())
+    (tmp_path / "c.20270101T000000Z.journal").write_bytes(MAGIC.replace(b"1", b"2"))
     result = run(tmp_path)
     assert result.exit_code == 0
-    assert f"not read to its end: {directory / first.path.name}: a wrong checksum" in result.output
+    assert f"not read to its end: {tmp_path / first.path.name}: a wrong checksum" in result.output
     assert "written by another version of ldaphealth" in result.output
 
 
@@ -143,7 +140,7 @@ def test_rows_that_are_no_events_are_named(tmp_path: Path) -> None:
     configure(tmp_path)
     rows: list[list[Any]] = [[0, [], 0, 0], ["x"], [1], [15, {}], [99], [[]]]
     for number, row in enumerate(rows):
-        file = SegmentFile(tmp_path / "journal" / "c", 1e9 + number)
+        file = SegmentFile(tmp_path, "c", 1e9 + number)
         file.add([journal_segment.HEADER, msgspec.to_builtins({"program": "1", "cluster": "c"})])
         file.add(row)
         file.flush()
@@ -174,4 +171,4 @@ def test_without_a_journal_it_says_where_it_would_be(tmp_path: Path) -> None:
     configure(tmp_path, ", journal: {days: 0}")
     result = run(tmp_path)
     assert result.exit_code
-    assert f"there is no journal in {tmp_path}/journal; agent.journal.days is 0" in result.output
+    assert f"there is no journal in {tmp_path}; agent.journal.days is 0" in result.output
