@@ -6,12 +6,13 @@ Every option that takes a time has the type `DurationText`, and so one form for 
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
 
 import click
 
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.control.requests import MAX_REASON_CHARACTERS
 from ldaphealth.text.duration import exact_duration, seconds_in
+from ldaphealth.text.moment import utc_of
 
 
 class DurationText(click.ParamType[float]):
@@ -57,11 +58,26 @@ class MomentText(click.ParamType[EpochSeconds]):
         with contextlib.suppress(ValueError):
             return epoch_seconds() - seconds_in(text, needs_unit=True)
         try:
-            at = datetime.fromisoformat(text)
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):  # not ISO 8601, or out of the range of the clock
+            return utc_of(text).timestamp()
+        except ValueError:
             example = "such as 2026-11-23T03:12Z, or 2h for two hours ago"
             self.fail(f"{text!r} is not a moment that is known, {example}", param, ctx)
+
+
+class ReasonText(click.ParamType[str]):
+    """A text of limited length."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the text."""
+        if not str(value).strip():
+            self.fail("is empty; say why, for whoever reads `status` later", param, ctx)
+        if len(str(value)) > MAX_REASON_CHARACTERS:
+            self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
+        return str(value)
 
 
 class WholeNumber(click.IntRange):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 from ldaphealth.clocks import EpochSeconds
 
@@ -15,3 +15,17 @@ def moment(epoch_seconds: EpochSeconds, timespec: str = "seconds") -> str:
 def utc_text(at: datetime, timespec: str = "seconds") -> str:
     """Return a moment that is in UTC as a text."""
     return at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def utc_of(written: str | date) -> datetime:
+    """Return a moment in ISO 8601, or as YAML has it, in UTC; without an offset it is in UTC.
+
+    A day is its first moment. ValueError: it is no moment, or one that no clock has.
+    """
+    at = datetime.fromisoformat(written) if isinstance(written, str) else written
+    if not isinstance(at, datetime):
+        at = datetime.combine(at, time())
+    try:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError as error:  # year 1 or 9999, with an offset
+        raise ValueError(str(error)) from error
