@@ -44,8 +44,7 @@ incidents_option = click.option(
 def incident_command() -> None:
     """Mark what was really wrong with servers, and when.
 
-    A verdict says what the checks found; an incident says what users had to bear. Reports have both
-    side by side.
+    A verdict says what the checks found; an incident says what users had to bear.
     """
 
 
@@ -153,7 +152,7 @@ def remove_command(number: int, place: AgentPlace, form: str) -> None:
 @agent_options
 @format_option
 def list_command(target: str, file: Path | None, place: AgentPlace, form: str) -> None:
-    """List incidents with their IDs, in the order in which they were marked.
+    """List the incidents that were marked.
 
     Those of a cluster are also those of its servers, and those of a server also those of its
     cluster as a whole. While no agent runs, the file of the agent of --config is read.
