@@ -113,7 +113,8 @@ class Journal:
             if now >= self._room_at:
                 self._room_at = now + ROOM_SECONDS
                 self._make_room()
-        self._flush()
+        for cluster in [*self._open]:
+            self._try(cluster, partial(self._end, cluster))
 
     def _receive(self) -> None:
         """Encode the events that came. Other threads run between any two of them."""

@@ -42,6 +42,7 @@ class Backtest:
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.published = Published()
+        self.is_cut = False  # the time was up before the end
         self._trials, self._finder, self._is_over = trials, finder, is_over
         self._observed: dict[int, Observed] = {}  # by digest
         self._until: EpochSeconds | None = None  # of the segment before
@@ -49,7 +50,8 @@ class Backtest:
     def read(self, found: Iterable[Segment], done: Callable[[], None] = lambda: None) -> None:
         """Read segments; `done` is called after each one."""
         for segment in found:
-            if self._is_over():
+            if self.is_cut or self._is_over():
+                self.is_cut = True
                 return
             if self._until is not None and segment.began - self._until > PAUSE_SECONDS:
                 self._pause()
@@ -77,6 +79,7 @@ class Backtest:
         for each in SegmentReader(segment.path, self._finder).recorded():
             self._apply(each, segment)
             if self._is_over():
+                self.is_cut = True
                 return
 
     def _skip(self, summary: SegmentSummary, observed: Observed) -> None:

@@ -98,4 +98,5 @@ def _of_cluster(
         "segments": published.segments,
         "calm_segments": published.calm,
         "problems": published.problems,
+        "is_cut": backtest.is_cut,
     }
