@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from ldaphealth.control.explanation_lines import DOCTOR, explanation_lines
+from ldaphealth.control.explanation_lines import DOCTOR, explanation_lines, wrapped
 from ldaphealth.report.availability_section import availability_lines
 from ldaphealth.report.summary import summary_lines
 from ldaphealth.report.times_plot import plot_around, times_plot
@@ -24,6 +24,7 @@ from ldaphealth.text.quantity import quantity
 Report = Mapping[str, Any]
 Lines = Iterator[str]
 MOST_SEEN_LINES = 60
+COLUMNS = 96  # of what was seen
 MOST_NAMES = 8
 
 
@@ -93,11 +94,11 @@ def _outage(outage: Report) -> Lines:
 
 def _seen_lines(seen: Mapping[str, Any]) -> list[str]:
     """Return the explanation of the moment, with the facts of what was not OK."""
-    bad = [each for each in seen["judged"] if each["state"] != "OK"]
+    bad = [{**each, "remedy": ""} for each in seen["judged"] if each["state"] != "OK"]
     checks = {each["check"] for each in bad}
     shown = [each for each in seen["seen"] if each["check"] in checks or each["failure"]]
     lines = explanation_lines({**seen, "judged": bad, "seen": shown}, everything=True)
-    lines = lines[: lines.index(DOCTOR) - 1] if DOCTOR in lines else lines
+    lines = wrapped(lines[: lines.index(DOCTOR) - 1] if DOCTOR in lines else lines, COLUMNS)
     more = len(lines) - MOST_SEEN_LINES
     return [*lines[:MOST_SEEN_LINES], f"... {quantity(more, 'more line')}"] if more > 0 else lines
 
