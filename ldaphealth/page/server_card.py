@@ -76,6 +76,7 @@ class Card(Struct, frozen=True, kw_only=True):
     open: bool = False  # whether the details are open at first
     expired_side: str = ""  # side of a stale verdict
     expired: str = ""  # for how long it has been stale
+    history: str = ""  # the path of the page of its history
     shadow: str = ""  # what the shadow of the cluster would have done otherwise
 
     @property

@@ -16,6 +16,7 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.text.duration import axis_duration
 
 MOST_TICKS = 5  # so that labels do not overlap in a plot that is 300 pixels wide
+MOST_DURATIONS = 7  # likewise, in one that is 120 pixels high
 HOUR, DAY = 3600, 86_400
 # The distances of labels in seconds, with the form of the label (strftime(3)).
 STEPS = (
@@ -51,7 +52,7 @@ class TimeAxis(Struct, frozen=True):
         return min(1.0, max(0.0, (at - self.since) / (self.until - self.since)))
 
     def ticks(self) -> tuple[Tick, ...]:
-        """Return labels at whole minutes, hours, days or months."""
+        """Return labels at whole minutes, hours, days or months; a January has its year."""
         return tuple(Tick(self.share(at), label) for at, label in self._labels())
 
     def _labels(self) -> Iterator[tuple[EpochSeconds, str]]:
@@ -66,7 +67,7 @@ class TimeAxis(Struct, frozen=True):
         for number in range(ceil(first / step) * step, last + 1, step):
             start = datetime(number // YEAR_MONTHS, number % YEAR_MONTHS + 1, 1, tzinfo=UTC)
             if start.timestamp() >= self.since:
-                yield start.timestamp(), start.strftime("%b %Y")
+                yield start.timestamp(), start.strftime("%Y" if start.month == 1 else "%b")
 
 
 class DurationAxis(Struct, frozen=True):
@@ -95,7 +96,7 @@ class DurationAxis(Struct, frozen=True):
     def ticks(self) -> tuple[Tick, ...]:
         """Return labels such as `20 ms`."""
         inside = [each for each in BOUNDS if self.least <= each <= self.most]
-        if len(inside) > MOST_TICKS:  # powers of ten, or each second or third of them
+        if len(inside) > MOST_DURATIONS:  # powers of ten, or each second or third of them
             powers = [each for each in inside if round(log10(each), 6).is_integer()]
             inside = powers[:: ceil(len(powers) / MOST_TICKS)]
         return tuple(Tick(self.share(each), axis_duration(each)) for each in inside)

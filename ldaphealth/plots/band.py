@@ -21,7 +21,7 @@ class Span(Struct, frozen=True):
     text: str
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class BandPart(Struct, frozen=True, kw_only=True):
     """A part of a band: where it begins and how long it is; `texts` has those of its spans."""
 
     share: float
@@ -30,13 +30,13 @@ class Part(Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...]
 
 
-def band(spans: Iterable[Span], axis: TimeAxis) -> tuple[Part, ...]:
+def band(spans: Iterable[Span], axis: TimeAxis) -> tuple[BandPart, ...]:
     """Return the parts of spans, which are in their order; those outside are left out.
 
     Spans of one kind that no screen could show apart are one part, so there are about as many parts
     as `RESOLUTION` permits, however many spans there are.
     """
-    parts: list[Part] = []
+    parts: list[BandPart] = []
     for span in spans:
         if span.ended <= axis.since or span.began >= axis.until:
             continue
@@ -48,5 +48,5 @@ def band(spans: Iterable[Span], axis: TimeAxis) -> tuple[Part, ...]:
             parts.pop()
         else:
             texts = (span.text,)
-        parts.append(Part(share=begin, length=end - begin, kind=span.kind, texts=texts))
+        parts.append(BandPart(share=begin, length=end - begin, kind=span.kind, texts=texts))
     return tuple(parts)

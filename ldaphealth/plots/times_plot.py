@@ -18,6 +18,7 @@ from ldaphealth.text.quantity import quantity
 # Units of the SVG; labels of durations are left of LEFT, those of times below the bottom.
 WIDTH, HEIGHT = 340, 150
 LEFT, RIGHT, TOP, BOTTOM = 48, 8, 8, 128
+CHARACTER_WIDTH = 7.3  # of a digit in a font of 11.5
 
 
 class Quantiles(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,11 @@ class Label(Struct, frozen=True):
 
     position: float
     text: str
+
+    @property
+    def text_position(self) -> float:
+        """Return the middle of the text of a label of a time, which ends before the right edge."""
+        return round(min(self.position, WIDTH - len(self.text) * CHARACTER_WIDTH / 2), 1)
 
 
 class TimesPlot(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ldaphealth.plots.axes import TimeAxis
-from ldaphealth.plots.band import RESOLUTION, Part, Span, band
+from ldaphealth.plots.band import RESOLUTION, BandPart, Span, band
 
 AXIS = TimeAxis(1000.0, 2000.0)
 
@@ -20,8 +20,8 @@ def test_spans_are_parts_and_those_outside_are_left_out() -> None:
     ]
 
     assert band(spans, AXIS) == (
-        Part(share=0.0, length=0.25, kind="in", texts=("cut",)),
-        Part(share=0.25, length=0.25, kind="out", texts=("whole",)),
+        BandPart(share=0.0, length=0.25, kind="in", texts=("cut",)),
+        BandPart(share=0.25, length=0.25, kind="out", texts=("whole",)),
     )
 
 
