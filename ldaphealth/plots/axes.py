@@ -15,15 +15,18 @@ from msgspec import Struct
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.text.duration import axis_duration
 
-MOST_TICKS = 5  # so that labels do not overlap in a plot that is 300 pixels wide
+MOST_TICKS = 4  # so that labels do not overlap in a plot that is 300 pixels wide
 MOST_DURATIONS = 7  # likewise, in one that is 120 pixels high
 HOUR, DAY = 3600, 86_400
 # The distances of labels in seconds, with the form of the label (strftime(3)).
 STEPS = (
-    *((seconds, "%H:%M") for seconds in (60, 300, 600, 900, 1800, HOUR, 2 * HOUR, 6 * HOUR)),
-    *((days * DAY, "%-d %b") for days in (1, 2, 7, 14)),
+    *(
+        (seconds, "%H:%M")
+        for seconds in (60, 300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR)
+    ),
+    *((days * DAY, "%-d %b") for days in (1, 2, 5, 10)),
 )
-MONTHS = (1, 3, 6, 12, 36)  # and where those are too short
+MONTHS = (1, 3, 6, 12, 36, 120)  # and where those are too short
 YEAR_MONTHS = 12
 
 # Where an axis of durations may begin and end, and have labels: a microsecond to 1000 seconds.
@@ -98,7 +101,7 @@ class DurationAxis(Struct, frozen=True):
         inside = [each for each in BOUNDS if self.least <= each <= self.most]
         if len(inside) > MOST_DURATIONS:  # powers of ten, or each second or third of them
             powers = [each for each in inside if round(log10(each), 6).is_integer()]
-            inside = powers[:: ceil(len(powers) / MOST_TICKS)]
+            inside = powers[:: ceil(len(powers) / MOST_DURATIONS)]
         return tuple(Tick(self.share(each), axis_duration(each)) for each in inside)
 
 

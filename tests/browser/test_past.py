@@ -13,6 +13,8 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from ldaphealth.page.view_period import VIEW_PERIODS
+from ldaphealth.text.moment import moment
 from tests.browser.chromium import complaints, look_like, screenshot
 from tests.browser.test_page import AXE
 from tests.web.listening import Listening, cluster
@@ -61,18 +63,23 @@ def test_each_period_has_its_plots_without_a_script(
     assert complaints(chrome) == []
 
 
-def test_no_text_of_a_plot_is_cut_or_upon_another(chrome: webdriver.Chrome, web: str) -> None:
+@pytest.mark.parametrize("days_ago", [0, 1, 2, 5, 11, 17])
+@pytest.mark.parametrize("period", VIEW_PERIODS)
+def test_no_text_of_a_plot_is_cut_or_upon_another(
+    chrome: webdriver.Chrome, web: str, period: str, days_ago: int
+) -> None:
+    until = moment(time.time() - days_ago * 1.03 * 86_400)
+    chrome.get(f"{web}{PATHS['server']}?period={period}&until={until}")
     for width in (320, 1280):
         look_like(chrome, width)
-        for period in ("hour", "day", "week", "month", "year"):
-            chrome.get(f"{web}{PATHS['server']}?period={period}")
-            assert chrome.execute_script(OVERLAPS) == [], (width, period)
+        assert chrome.execute_script(OVERLAPS) == [], (width, until)
 
 
 OVERLAPS = """
     const found = [];
     for (const svg of document.querySelectorAll("main figure svg")) {
-        const whole = svg.getBoundingClientRect();
+        const room = svg.classList.contains("band") ? svg.closest("section") : svg;
+        const whole = room.getBoundingClientRect();
         const texts = [...svg.querySelectorAll("text")].map((each) => each.getBoundingClientRect());
         texts.forEach((one, number) => {
             if (one.left < whole.left - 1 || one.right > whole.right + 1)

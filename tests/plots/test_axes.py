@@ -24,25 +24,25 @@ def epoch(text: str) -> float:
     [
         ("2026-11-27T10:07Z", "2026-11-27T11:07Z", ["10:15", "10:30", "10:45", "11:00"]),
         ("2026-11-26T10:07Z", "2026-11-27T10:07Z", ["12:00", "18:00", "00:00", "06:00"]),
-        ("2026-11-20T10:07Z", "2026-11-27T10:07Z", ["21 Nov", "23 Nov", "25 Nov"]),
+        ("2026-11-20T10:07Z", "2026-11-27T10:07Z", ["21 Nov", "23 Nov", "25 Nov", "27 Nov"]),
         (
             "2026-10-28T10:07Z",
             "2026-11-27T10:07Z",
-            ["29 Oct", "5 Nov", "12 Nov", "19 Nov", "26 Nov"],
+            ["3 Nov", "13 Nov", "23 Nov"],
         ),
         (
             "2025-11-27T10:07Z",
             "2026-11-27T10:07Z",
             ["2026", "Apr", "Jul", "Oct"],
         ),
-        ("2000-01-01T00:00Z", "2026-11-27T00:00Z", ["2001", "2004", "2007"]),
+        ("2000-01-01T00:00Z", "2026-11-27T00:00Z", ["2000", "2010", "2020"]),
     ],
     ids=["hour", "day", "week", "month", "year", "26 years"],
 )
 def test_a_period_has_labels_at_whole_moments(since: str, until: str, labels: list[str]) -> None:
     ticks = TimeAxis(epoch(since), epoch(until)).ticks()
 
-    assert [each.label for each in ticks][: max(3, len(labels))] == labels
+    assert [each.label for each in ticks] == labels
 
 
 @given(EPOCHS, st.floats(60.0, 1e9), EPOCHS)

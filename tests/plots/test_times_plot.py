@@ -42,14 +42,7 @@ def test_each_period_is_a_step_and_a_missing_one_a_gap() -> None:
     assert plot.high_path == "M48 8H76.4H104.8M190 8H218.4".replace("H76.4H", "H76.4V8H")
     assert plot.between_path == ("M48 8H76.4V8H104.8V8H76.4V128H48ZM190 8H218.4V128H190Z")
     assert [each.text for each in plot.durations] == ["1 ms", "2 ms", "5 ms", "10 ms"]
-    assert [each.text for each in plot.times] == [
-        "02:00",
-        "04:00",
-        "06:00",
-        "08:00",
-        "10:00",
-        "12:00",
-    ]
+    assert [each.text for each in plot.times] == ["03:00", "06:00", "09:00", "12:00"]
 
 
 def test_the_numbers_are_in_words_too() -> None:
