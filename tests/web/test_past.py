@@ -9,6 +9,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, content: bytes | 
 
 
 def test_a_writer_is_not_waited_for(web: Listening, site: PastSite) -> None:
-    with sqlite3.connect(site.path, isolation_level=None) as writer:
+    with closing(sqlite3.connect(site.path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         assert web.get(f"{API}changes").status == 200
