@@ -25,7 +25,7 @@ PAGES = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("keepalived/*.md")]
 )
 NAME = re.compile(r"[a-z-]+")
-GROUPS = ("config", "canary", "csn", "content", "workload", "generate")
+GROUPS = ("config", "canary", "csn", "content", "workload", "generate", "incident")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 NAMES = "|".join(sorted(COMMANDS, key=len, reverse=True))
 COMMAND = re.compile(rf"(?:^|[`/ ])ldaphealth ((?:{NAMES})\b[^`\n|]*)", re.MULTILINE)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.explanation_document import Now, explanation_document
+from ldaphealth.agent.incident_answers import IncidentAnswers
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.roles import role_of
@@ -22,13 +23,17 @@ from ldaphealth.agent.shadows import Shadows
 from ldaphealth.agent.status import health_of, overrides_of
 from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.control.requests import (
+    AddIncidentRequest,
     AvailabilityRequest,
     BaselineRequest,
     ControlRequest,
     ControlResponse,
+    EndIncidentRequest,
     ExplainRequest,
     HistoryRequest,
+    IncidentsRequest,
     OverrideRequest,
+    RemoveIncidentRequest,
     RemoveOverrideRequest,
     StatusRequest,
     TimesRequest,
@@ -43,6 +48,7 @@ from ldaphealth.sinks.json_document import override_document
 from ldaphealth.store.change_document import baseline_document
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import HistoryError
+from ldaphealth.store.incident_file import IncidentError
 from ldaphealth.text.override_words import override_words
 from ldaphealth.text.suggestion import suggestion
 
@@ -77,12 +83,16 @@ class Answers:
         self._timeout_seconds = timeout_seconds
         self._shadows = shadows or Shadows()
         self._listens = listens  # a reload changes none
+        self.incidents = IncidentAnswers(
+            agent.settings.agent.state_directory,
+            lambda target: self._refuse_unknown(target, history.changes(target, 1, None)),
+        )
 
     def answer(self, request: ControlRequest) -> ControlResponse:
         """Answer one request."""
         try:
             return ControlResponse(TABLE[type(request)](self, request))
-        except RequestRefused as error:
+        except (RequestRefused, IncidentError) as error:
             return ControlResponse(error=str(error))
         except HistoryError as error:
             return ControlResponse(error=f"the history cannot be read: {error}")
@@ -284,6 +294,10 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     HistoryRequest: Answers.history,
     AvailabilityRequest: Answers.availability,
     TimesRequest: Answers.times,
+    IncidentsRequest: lambda own, request: own.incidents.read(request),
+    AddIncidentRequest: lambda own, request: own.incidents.add(request),
+    EndIncidentRequest: lambda own, request: own.incidents.end(request),
+    RemoveIncidentRequest: lambda own, request: own.incidents.remove(request),
     OverrideRequest: Answers.set_override,
     RemoveOverrideRequest: Answers.remove_override,
     BaselineRequest: Answers.accept_baseline,

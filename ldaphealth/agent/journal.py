@@ -146,10 +146,7 @@ class Journal:
         segment = self._open.pop(cluster, None)
         self._due.pop(cluster, None)
         if segment is not None:
-            try:
-                segment.file.flush()
-            finally:
-                segment.file.close()
+            segment.end()
 
     def _flush(self) -> None:
         for cluster, segment in [*self._open.items()]:

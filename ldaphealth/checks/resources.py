@@ -182,6 +182,9 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={
+        each: each for each in ("database_ratio", "readers_ratio", "connections_ratio")
+    },
     of_one_server=True,
     bound_because="it reads all counters of a server",
 )

@@ -316,6 +316,7 @@ CHECK = Check(
     facts=Facts,
     summarize=summarize,
     judge=judge,
+    judged_metrics={"failed_ratio": "session_failed_ratio"},
     effect=CheckEffect.OUT,
     judged_settings=Params.__struct_encode_fields__,
     single_because="it judges whole probes",

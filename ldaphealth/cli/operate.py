@@ -14,12 +14,11 @@ from typing import Any
 import click
 
 from ldaphealth.cli.agent_request import query_agent
-from ldaphealth.cli.option_types import DurationText, MomentText
+from ldaphealth.cli.option_types import DurationText, MomentText, ReasonText
 from ldaphealth.cli.options import AgentPlace, agent_options, complete, format_option
 from ldaphealth.cli.printed_table import print_table
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import (
-    MAX_REASON_CHARACTERS,
     MAX_SECONDS,
     BaselineRequest,
     ExplainRequest,
@@ -39,22 +38,6 @@ SERVICE_TEXTS: Mapping[OverrideAction, str] = {
     "in": "in service",
     "out": "out of service",
 }
-
-
-class ReasonText(click.ParamType[str]):
-    """A text of limited length."""
-
-    name = "text"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return the text."""
-        if not str(value).strip():
-            self.fail("is empty; say why, for whoever reads `status` later", param, ctx)
-        if len(str(value)) > MAX_REASON_CHARACTERS:
-            self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
-        return str(value)
 
 
 @click.command("status")

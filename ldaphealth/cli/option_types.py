@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.control.requests import MAX_REASON_CHARACTERS
 from ldaphealth.text.duration import exact_duration, seconds_in
 from ldaphealth.text.moment import epoch_in
 
@@ -55,6 +56,22 @@ class MomentText(click.ParamType[EpochSeconds]):
             return epoch_in(str(value), epoch_seconds())
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class ReasonText(click.ParamType[str]):
+    """A text of limited length."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the text."""
+        if not str(value).strip():
+            self.fail("is empty; say why, for whoever reads `status` later", param, ctx)
+        if len(str(value)) > MAX_REASON_CHARACTERS:
+            self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
+        return str(value)
 
 
 class WholeNumber(click.IntRange):

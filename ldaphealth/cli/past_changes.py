@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,9 @@ from ldaphealth.cli.agent_request import no_agent_text
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
 from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
+
+if TYPE_CHECKING:
+    from ldaphealth.settings import AgentSettings
 
 R = TypeVar("R", HistoryRequest, AvailabilityRequest, TimesRequest)
 
@@ -94,8 +97,22 @@ def _times_on_disk(
 @contextlib.contextmanager
 def _history_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> Iterator[Path]:
     """Yield the path of the history; click.ClickException if there is none, or on HistoryError."""
-    from ldaphealth.config import ConfigError, load_agent
     from ldaphealth.store.history_reading import HistoryError, history_path
+
+    path = history_path(state_on_disk(place, no_agent).state_directory)
+    try:
+        yield path
+    except HistoryError as error:
+        raise click.ClickException(f"{no_agent}; {error}") from error
+    click.echo(f"ldaphealth: {no_agent}; this is its history on disk, {path}", err=True)
+
+
+def state_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> AgentSettings:
+    """Return the settings of the agent that does not run, for what it left on disk.
+
+    click.ClickException: the configuration is not known, or is that of another agent.
+    """
+    from ldaphealth.config import ConfigError, load_agent
 
     file = place.config_file
     if place.unusable:
@@ -108,9 +125,4 @@ def _history_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> Iterat
     if settings.socket_path != place.socket:
         hint = f"the agent of {file} has another socket, so its history is not read"
         raise click.ClickException(f"{no_agent}; {hint}")
-    path = history_path(settings.state_directory)
-    try:
-        yield path
-    except HistoryError as error:
-        raise click.ClickException(f"{no_agent}; {error}") from error
-    click.echo(f"ldaphealth: {no_agent}; this is its history on disk, {path}", err=True)
+    return settings

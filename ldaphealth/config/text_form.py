@@ -6,6 +6,7 @@ fill.py parses the text, json_schema.py describes it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from ldaphealth.judging.thresholds import Range, parse_range
 from ldaphealth.ldap.endpoint import Endpoint, parse_listen
 from ldaphealth.ldap.names import DN, AttributeName, parse_attribute_name, parse_dn
 from ldaphealth.ldap.search_filter import Filter, parse_filter
+from ldaphealth.text.moment import utc_of
 from ldaphealth.workload.workload_file import WorkloadFile
+
+MOMENT = "a moment, such as 2026-11-23T03:12Z"
 
 
 class TextForm(Struct, frozen=True, kw_only=True):
@@ -44,6 +48,14 @@ def absolute_path(text: str) -> Path:
 def server_id(written: str | int | LeadingZero) -> ServerId:
     """Return the server ID; its digits are hexadecimal, with or without quotes."""
     return parse_server_id(str(written))
+
+
+def moment_in_utc(written: str | date) -> datetime:
+    """Return the moment, in UTC without an offset; ValueError."""
+    try:
+        return utc_of(written)
+    except ValueError as error:
+        raise ValueError(f"must be {MOMENT}, not {str(written)!r}") from error
 
 
 TEXT_FORMS: Mapping[Any, TextForm] = {
@@ -98,6 +110,12 @@ TEXT_FORMS: Mapping[Any, TextForm] = {
         expected="a text",
         parse=lambda text: WorkloadFile(absolute_path(text)),
         schema={"type": "string"},
+    ),
+    datetime: TextForm(
+        written_as=(str, date),  # YAML has a type for dates, and datetime is one of it
+        expected=MOMENT,
+        parse=moment_in_utc,
+        schema={"type": "string", "format": "date-time"},
     ),
     Path: TextForm(
         written_as=(str,), expected="a text", parse=absolute_path, schema={"type": "string"}

@@ -39,6 +39,10 @@ class PeerUsers:
         size = CREDENTIALS.size
         packed = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
         _, uid, _ = CREDENTIALS.unpack(packed)
+        return self.name(uid)
+
+    def name(self, uid: int) -> str:
+        """Return the name of a user."""
         return self._named(uid) or f"uid {uid}"
 
     def close(self) -> None:

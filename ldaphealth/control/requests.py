@@ -5,16 +5,18 @@ The commands send them, agent/answers.py answers them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Struct, field
 
+from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import OverrideAction
 
 MAX_REQUEST_BYTES = 4096
 MAX_ANSWER_BYTES = 16 << 20
 MAX_SECONDS = 30 * 86400  # of an override
 MAX_REASON_CHARACTERS = 200
+MarkedEpoch: TypeAlias = Annotated[EpochSeconds, Meta(ge=0, le=253402300799)]  # to year 9999
 
 
 class OperatorRequest(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,37 @@ class TimesRequest(Struct, frozen=True, kw_only=True, tag="times"):
     quantile: Annotated[float, Meta(ge=0, le=1)]
 
 
+class IncidentsRequest(Struct, frozen=True, tag="incidents"):
+    """The incidents that were marked.
+
+    `target` is a server ID or a cluster, or empty: all.
+    """
+
+    target: str = ""
+
+
+class AddIncidentRequest(OperatorRequest, frozen=True, kw_only=True, tag="add_incident"):
+    """Mark an incident of a server or a cluster; without `to_epoch` it still lasts."""
+
+    target: str
+    from_epoch: MarkedEpoch
+    to_epoch: MarkedEpoch | None = None
+    note: Annotated[str, Meta(min_length=1, max_length=MAX_REASON_CHARACTERS)]
+
+
+class EndIncidentRequest(OperatorRequest, frozen=True, tag="end_incident"):
+    """Set the end of an incident."""
+
+    id: int
+    to_epoch: MarkedEpoch
+
+
+class RemoveIncidentRequest(OperatorRequest, frozen=True, tag="remove_incident"):
+    """Remove an incident that was marked in error."""
+
+    id: int
+
+
 class OverrideRequest(OperatorRequest, frozen=True, tag="say"):
     """Set an override on one server; `force`: also if it takes the last one out of service."""
 
@@ -101,6 +134,10 @@ ControlRequest = (
     | HistoryRequest
     | AvailabilityRequest
     | TimesRequest
+    | IncidentsRequest
+    | AddIncidentRequest
+    | EndIncidentRequest
+    | RemoveIncidentRequest
     | OverrideRequest
     | RemoveOverrideRequest
     | BaselineRequest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.text.duration import seconds_in
@@ -22,9 +22,8 @@ def epoch_in(text: str, now: EpochSeconds) -> EpochSeconds:
     with contextlib.suppress(ValueError):
         return now - seconds_in(text, needs_unit=True)
     try:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as error:  # not ISO 8601, or out of the range of the clock
+        return utc_of(text).timestamp()
+    except ValueError as error:
         example = "such as 2026-11-23T03:12Z, or 2h for two hours ago"
         raise ValueError(f"{text!r} is not a moment that is known, {example}") from error
 
@@ -32,3 +31,17 @@ def epoch_in(text: str, now: EpochSeconds) -> EpochSeconds:
 def utc_text(at: datetime, timespec: str = "seconds") -> str:
     """Return a moment that is in UTC as a text."""
     return at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def utc_of(written: str | date) -> datetime:
+    """Return a moment in ISO 8601, or as YAML has it, in UTC; without an offset it is in UTC.
+
+    A day is its first moment. ValueError: it is no moment, or one that no clock has.
+    """
+    at = datetime.fromisoformat(written) if isinstance(written, str) else written
+    if not isinstance(at, datetime):
+        at = datetime.combine(at, time())
+    try:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError as error:  # year 1 or 9999, with an offset
+        raise ValueError(str(error)) from error

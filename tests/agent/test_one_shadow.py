@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 import ldaphealth
 from ldaphealth.agent.pool import Pool
-from ldaphealth.agent.shadows import Shadow, shadow_state
+from ldaphealth.agent.shadow_pool import shadow_state
+from ldaphealth.agent.shadows import Shadow
 from ldaphealth.checks import search, session
 from ldaphealth.guard import Memory, Override, RoundPeriod
 from ldaphealth.judging.thresholds import Range, Thresholds
