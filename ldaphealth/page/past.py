@@ -15,7 +15,7 @@ from ldaphealth.history.availability import Availability
 from ldaphealth.history.times_document import OperationTimes
 from ldaphealth.page.document import STYLE, file_text, headers, rendered
 from ldaphealth.page.past_changes import Change, past_change
-from ldaphealth.page.server_card import Card
+from ldaphealth.page.server_card import NAME_CHARACTERS, Card
 from ldaphealth.page.service_band import ServiceBand, service_band
 from ldaphealth.page.view_period import VIEW_PERIODS, PastView
 from ldaphealth.plots.axes import TimeAxis
@@ -130,7 +130,7 @@ def _rendered(past: Past, **variables: Any) -> str:
     return rendered(
         "past.html",
         PAST_STYLE,
-        target=printable(past.target, 128),
+        target=printable(past.target, NAME_CHARACTERS),
         version=printable(past.version, 64),
         view=view,
         periods=tuple(VIEW_PERIODS),

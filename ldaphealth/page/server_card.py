@@ -21,7 +21,7 @@ from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
 
-NAME_CHARACTERS = 128
+NAME_CHARACTERS = 129  # the longest ID of a server: two names of 64
 MOST_ROWS = 24  # of reasons, and of checks
 
 IN, OUT, DRAINING, STALE = "in service", "out", "draining", "no fresh verdict"

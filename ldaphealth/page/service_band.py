@@ -7,7 +7,7 @@ from msgspec import Struct
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.history.availability import Availability, Outage
 from ldaphealth.plots.axes import Tick, TimeAxis
-from ldaphealth.plots.band import BandPart, Span, band
+from ldaphealth.plots.band import RESOLUTION, BandPart, Span, band
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.moment import moment
 from ldaphealth.text.number import percent
@@ -38,14 +38,20 @@ class ServiceBand(Struct, frozen=True, kw_only=True):
     description: str
 
 
-def service_band(found: Availability, since: EpochSeconds, until: EpochSeconds) -> ServiceBand:
-    """Return the band of a period."""
+def service_band(
+    found: Availability,
+    since: EpochSeconds,
+    until: EpochSeconds,
+    *,
+    resolution: float = RESOLUTION,
+) -> ServiceBand:
+    """Return the band of a period; `resolution` is that of its outages (`plots/band.py`)."""
     axis = TimeAxis(since, until)
     known = [Span(until - found.known_seconds, until, "in", "")] if found.known_seconds else []
     outages = [
         Span(each.began, each.ended, _kind(each), outage_words(each)) for each in found.outages
     ]
-    parts = (*band(known, axis), *band(outages, axis))
+    parts = (*band(known, axis), *band(outages, axis, resolution))
     out_for = rounded_duration(found.out_seconds) if found.outages else ""
     return ServiceBand(
         parts=tuple(map(_part, parts)),

@@ -30,11 +30,13 @@ class BandPart(Struct, frozen=True, kw_only=True):
     texts: tuple[str, ...]
 
 
-def band(spans: Iterable[Span], axis: TimeAxis) -> tuple[BandPart, ...]:
+def band(
+    spans: Iterable[Span], axis: TimeAxis, resolution: float = RESOLUTION
+) -> tuple[BandPart, ...]:
     """Return the parts of spans, which are in their order; those outside are left out.
 
     Spans of one kind that no screen could show apart are one part, so there are about as many parts
-    as `RESOLUTION` permits, however many spans there are.
+    as `resolution` permits, however many spans there are.
     """
     parts: list[BandPart] = []
     for span in spans:
@@ -42,7 +44,7 @@ def band(spans: Iterable[Span], axis: TimeAxis) -> tuple[BandPart, ...]:
             continue
         begin, end = axis.share(span.began), axis.share(span.ended)
         last = parts[-1] if parts else None
-        if last and last.kind == span.kind and begin - last.share - last.length < RESOLUTION:
+        if last and last.kind == span.kind and begin - last.share - last.length < resolution:
             begin, texts = last.share, (*last.texts, span.text)
             end = max(end, last.share + last.length)
             parts.pop()

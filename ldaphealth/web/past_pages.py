@@ -13,7 +13,7 @@ from ldaphealth.clocks import epoch_seconds
 from ldaphealth.control.requests import AvailabilityRequest
 from ldaphealth.history.availability import ServiceChange, availability, cluster_availability
 from ldaphealth.page.past import HEADERS, Past, ServerRow, render_cluster, render_server
-from ldaphealth.page.server_card import Card, card
+from ldaphealth.page.server_card import NAME_CHARACTERS, Card, card
 from ldaphealth.page.service_band import service_band
 from ldaphealth.page.view_period import PastView
 from ldaphealth.text.printable import printable
@@ -23,6 +23,7 @@ from ldaphealth.web.past_queries import ChangesQuery, view_query
 from ldaphealth.web.source import Source
 
 MOST_CHANGES = 100
+ROW_RESOLUTION = 0.005  # of the bands on the page of a cluster, which may have many servers
 
 Service = Mapping[str, Sequence[ServiceChange]]
 
@@ -80,7 +81,7 @@ def _row(target: str, shown: Card | None, service: Service, view: PastView) -> S
     return ServerRow(
         name=printable(target.partition("/")[2]),
         card=shown,
-        band=service_band(found, view.begin, view.end),
+        band=service_band(found, view.begin, view.end, resolution=ROW_RESOLUTION),
     )
 
 
@@ -103,4 +104,4 @@ def _card(source: Source, target: str) -> Card | None:
     override = source.overrides().get(target)
     shown = card(known, now, None if override is None else card_override(override, now))
     uris = {each.id: each.uri for each in source.servers()}
-    return replace(shown, open=True, uri=printable(uris.get(target, ""), 128))
+    return replace(shown, open=True, uri=printable(uris.get(target, ""), NAME_CHARACTERS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ldaphealth.page.view_period import VIEW_PERIODS
 from ldaphealth.text.moment import moment
 from tests.browser.chromium import complaints, look_like, screenshot
 from tests.browser.test_page import AXE
+from tests.page import views
 from tests.web.listening import Listening, cluster
 from tests.web.past_site import PastSite, verdicts
 
@@ -46,6 +48,25 @@ def test_it_fits_and_has_no_errors(
 
     assert complaints(chrome) == []
     assert widest <= width
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_longest_names_and_a_server_that_is_out_fit(
+    chrome: webdriver.Chrome, tmp_path: Path, width: int
+) -> None:
+    name, server = "c" * 64, "s" * 64
+    path = tmp_path / "history.sqlite3"
+    PastSite(path, time.time()).write()
+    look_like(chrome, width)
+    with Listening((cluster(name, server),), history_file=path) as listening:
+        listening.publish(views.silent(f"{name}/{server}"))
+        for target in (f"{name}/{server}", name):
+            chrome.get(f"http://127.0.0.1:{listening.port}/history/{target}")
+            widest = chrome.execute_script("return document.documentElement.scrollWidth")
+            screenshot(chrome, f"past-long-{target.count('/')}-{width}")
+            assert widest <= width
+
+    assert complaints(chrome) == []
 
 
 @pytest.mark.parametrize("period", ["hour", "week", "month", "year"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sqlite3
@@ -13,6 +14,7 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -20,6 +22,7 @@ from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.settings import HttpSettings
 from ldaphealth.text.moment import moment
 from ldaphealth.web import past, past_answers
+from tests.page import views
 from tests.web.listening import HOST, Listening, cluster
 from tests.web.past_site import OPERATIONS, PastSite, verdicts
 
@@ -229,6 +232,20 @@ def test_each_operation_has_a_plot(web: Listening) -> None:
         name.partition(" on ")[0] for name in re.findall(r"<title>Times of (.*?)</title>", body)
     } == names
     assert body.count("<desc>") == 1 + len(names)
+
+
+def test_the_links_of_a_page_lead_somewhere(site: PastSite) -> None:
+    name, server = "c" * 64, "s" * 64
+    with Listening((EXAMPLE, cluster(name, server)), history_file=site.path) as web:
+        web.publish(views.fine(f"{name}/{server}"))
+        web.publish(*verdicts())
+        paths = ["/", f"/history/{name}/{server}", "/history/example", "/history/example/ldap2"]
+        for path in paths:
+            links = re.findall(r'<a [^>]*?href="([^"#]+)"', web.get(path).body)
+            links = [urljoin(path, html.unescape(each)) for each in links]
+            assert len(links) > 5
+            status = {each: web.get(each).status for each in links if each != "/ready"}
+            assert set(status.values()) == {200}, status
 
 
 @pytest.mark.parametrize(
