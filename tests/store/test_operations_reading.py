@@ -16,6 +16,7 @@ from ldaphealth.store.history_points import add_fresh
 from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.store.levels import DAY_SECONDS, HOUR, HOUR_SECONDS, bounds_of
 from ldaphealth.store.operations_reading import TimesQuery, read_operations, read_times
+from ldaphealth.store.point_tables import DURATIONS
 
 SERVER = "c/a"
 START = 1_795_737_600 // (32 * DAY_SECONDS) * 32 * DAY_SECONDS
@@ -33,7 +34,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     while clock[0] < NOW - HOUR_SECONDS:
         old = {"old": {"one": histogram_of([0.1])}} if clock[0] < START + DAY_SECONDS else {}
         with file.connection() as connection:
-            add_fresh(connection, HOUR, int(clock[0]), SERVER, times | old)
+            add_fresh(connection, DURATIONS, HOUR, (int(clock[0]), SERVER), times | old)
         clock[0] += HOUR_SECONDS
         if not clock[0] % DAY_SECONDS:
             file.fold(clock[0])

@@ -18,6 +18,7 @@ from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
 from ldaphealth.store.levels import HOUR, HOUR_SECONDS, bounds_of
 from ldaphealth.store.point_rows import Times
+from ldaphealth.store.point_tables import DURATIONS
 from tests.page import views
 
 DAY_SECONDS = 86_400
@@ -82,7 +83,7 @@ class PastSite:
             with connection:
                 for server in ("example/ldap1", "example/ldap2"):
                     chosen = self._random.choice(kinds)
-                    add_fresh(connection, HOUR, int(self._clock), server, chosen)
+                    add_fresh(connection, DURATIONS, HOUR, (int(self._clock), server), chosen)
             self._clock += HOUR_SECONDS
             if not self._clock % DAY_SECONDS:
                 self._file.fold(self._clock)
