@@ -311,13 +311,13 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
     """How long the history is kept, in days on which the agent ran (docs/history.md)."""
 
     minute_points_days: Annotated[
-        Days, Meta(description="for how long durations are kept by the minute")
+        Days, Meta(description="for how long durations and numbers are kept by the minute")
     ] = 2
     hour_points_days: Annotated[
-        Days, Meta(description="for how long durations are kept by the hour")
-    ] = 60
+        Days, Meta(description="for how long durations and numbers are kept by the hour")
+    ] = 50
     day_points_days: Annotated[
-        Days, Meta(description="for how long durations are kept by the day")
+        Days, Meta(description="for how long durations and numbers are kept by the day")
     ] = 400
     changes_days: Annotated[
         Days, Meta(description="for how long changes of verdicts and new baselines are kept")
