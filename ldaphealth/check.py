@@ -96,12 +96,15 @@ class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
     with their settings; of some of them there may be no observations. `configured` has the settings
     of the check on all servers; the judge gets those of the server that is judged. `writers`
     returns the names of the servers that make changes, by server ID, as far as a check shows it.
+    `is_growing`: each own observation with facts covers the one before it (`Check.covers`), and so
+    the newest covers all; false if that is not known.
     """
 
     one_shot: bool = False
     servers: Sequence[Server] = ()
     configured: CheckSettings | None = None
     writers: Callable[[], Mapping[int, str]] = dict
+    is_growing: bool = False
 
     @property
     def own(self) -> Sequence[Observation[F]]:

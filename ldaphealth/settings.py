@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -178,7 +179,7 @@ class ClusterSettings(Struct, frozen=True, kw_only=True):
     ] = Settle()
 
 
-class Cluster(ClusterSettings, frozen=True, kw_only=True):
+class Cluster(ClusterSettings, frozen=True, kw_only=True, dict=True):  # with cached properties
     """Servers that hold the same data, judged together.
 
     `checks` are in the order of a session: connect, bind, the operations, unbind.
@@ -196,12 +197,12 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     shadow: Cluster | None = None
     config_file: str = ""
 
-    @property
+    @cached_property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
         return tuple(planned for planned in self.checks if planned.check.is_in_rounds)
 
-    @property
+    @cached_property
     def data_servers(self) -> tuple[Server, ...]:
         """Return the servers that hold data themselves: all but the balancers."""
         return tuple(each for each in self.servers if each.role is not Role.BALANCER)

@@ -26,6 +26,7 @@ from ldaphealth.agent.pool_events import (
     SurveyAdded,
 )
 from ldaphealth.clocks import BootSeconds, EpochSeconds
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.publication import differs
 from ldaphealth.settings import Cluster
@@ -77,7 +78,7 @@ class SegmentWriter:
     ) -> None:
         state = began.state
         self._writer, self._digests = EventWriter(), Digests(state.verdicts)
-        self._verdicts = state.verdicts
+        self._verdicts = Verdicts(state.verdicts)
         self._places = _places(state.cluster)
         self._summary = Summary(state.cluster, state.verdicts)
         self._difference: float | None = None
@@ -96,7 +97,7 @@ class SegmentWriter:
             pause()
         self.file.flush()
 
-    def add(self, event: PoolEvent, verdicts: Mapping[str, Verdict], now: EpochSeconds) -> None:
+    def add(self, event: PoolEvent, verdicts: Verdicts, now: EpochSeconds) -> None:
         """Add an event; `verdicts` are those after a decision."""
         decided = self._decided(event, verdicts, now) if isinstance(event, Decided) else ()
         for row in self._writer.rows(event):
@@ -113,17 +114,15 @@ class SegmentWriter:
         finally:
             self.file.close()
 
-    def _decided(
-        self, event: Decided, verdicts: Mapping[str, Verdict], now: EpochSeconds
-    ) -> Sequence[Any]:
+    def _decided(self, event: Decided, verdicts: Verdicts, now: EpochSeconds) -> Sequence[Any]:
         """Return what follows the time of a decision in its row."""
-        digests = self._digests.changed(verdicts)
+        digests, before = self._digests.changed(verdicts), self._verdicts.as_decided
         self._summary.decide(verdicts, digests, now)
         pairs = [each for key, of in digests.items() for each in (self._places[key], of)]
         changed = [
             msgspec.to_builtins(verdicts[each])
             for each in digests
-            if each not in self._verdicts or differs(self._verdicts[each], verdicts[each])
+            if each not in before or differs(before[each], verdicts.as_decided[each])
         ]
         self._verdicts = verdicts
         difference = now - event.now

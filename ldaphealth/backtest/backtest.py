@@ -33,17 +33,26 @@ class Published(Struct, kw_only=True):
 
 
 class Backtest:
-    """The reading of one cluster's segments, in order."""
+    """The reading of one cluster's segments, in order, until `is_over` returns true."""
 
-    def __init__(self, trials: Collection[Trial], finder: Finder) -> None:
+    def __init__(
+        self,
+        trials: Collection[Trial],
+        finder: Finder,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.published = Published()
-        self._trials, self._finder = trials, finder
+        self.is_cut = False  # the time was up before the end
+        self._trials, self._finder, self._is_over = trials, finder, is_over
         self._observed: dict[int, Observed] = {}  # by digest
         self._until: EpochSeconds | None = None  # of the segment before
 
     def read(self, found: Iterable[Segment], done: Callable[[], None] = lambda: None) -> None:
         """Read segments; `done` is called after each one."""
         for segment in found:
+            if self.is_cut or self._is_over():
+                self.is_cut = True
+                return
             if self._until is not None and segment.began - self._until > PAUSE_SECONDS:
                 self._pause()
             self.published.segments += 1
@@ -69,6 +78,9 @@ class Backtest:
         self._until = segment.began
         for each in SegmentReader(segment.path, self._finder).recorded():
             self._apply(each, segment)
+            if self._is_over():
+                self.is_cut = True
+                return
 
     def _skip(self, summary: SegmentSummary, observed: Observed) -> None:
         self.published.calm += 1

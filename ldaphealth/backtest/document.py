@@ -104,6 +104,7 @@ def score_document(found: Score) -> dict[str, Any]:
     return {
         "found": found.found,
         "missed": found.missed,
+        "in_incidents": found.in_incidents,
         "false_hours": found.false_hours,
         "quiet_hours": found.quiet_hours,
         "found_after_seconds": found.found_after_seconds,

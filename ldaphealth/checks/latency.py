@@ -122,7 +122,7 @@ def _times(seen: Sequence[Observation[Facts]], operation: str, params: Params) -
     return [
         facts.seconds[operation]
         for each in seen
-        if each.ended_at >= since
+        if each.started_at + each.duration_seconds >= since  # ended_at, of many
         and (facts := each.facts) is not None
         and operation in facts.seconds
     ]

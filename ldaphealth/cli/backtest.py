@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,47 +15,17 @@ from ldaphealth.cli.incident import incidents_option
 from ldaphealth.cli.option_types import MomentText
 from ldaphealth.cli.options import CONFIG_FILE, READ_PATH, complete, format_option
 from ldaphealth.cli.printed_table import print_table
-from ldaphealth.cli.progress import show_progress
-from ldaphealth.text.duration import duration
-from ldaphealth.text.quantity import quantity
+from ldaphealth.cli.tried_settings import Trying, tried
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
     from ldaphealth.agent.replay import TimeSpan
     from ldaphealth.history.incident import Incident
-    from ldaphealth.settings import Settings
+    from ldaphealth.settings import Cluster, Settings
     from ldaphealth.store.journal_files import Segment
 
+    Journal = Mapping[str, Sequence[Segment]]  # by cluster
     Others = Mapping[str, Settings]  # by their labels
-
-PUBLISHED = "as it was"
-
-
-class _Trying(NamedTuple):
-    """What is tried, by which incidents, and on which time."""
-
-    others: Others
-    incidents: Sequence[Incident]
-    period: TimeSpan
-
-
-class _Progress:
-    """The segments that were read."""
-
-    def __init__(self, segments: int) -> None:
-        self._segments, self._done = segments, 0
-        self._started = monotonic()
-
-    def note(self) -> None:
-        """Count one that is done."""
-        self._done += 1
-
-    def __rich__(self) -> str:
-        """Return the line; called each time it is drawn."""
-        passed = monotonic() - self._started
-        of = quantity(self._segments, "segment")
-        left = passed * (self._segments - self._done) / self._done if self._done else 0.0
-        return f"{self._done} of {of} judged, about {duration(left)} left"
 
 
 @click.command("backtest")
@@ -85,6 +55,14 @@ class _Progress:
     help="Judge what was seen from this moment on.",
 )
 @click.option("--until", type=MomentText(), metavar="TIME", help="And up to this moment.")
+@click.option(
+    "--suggest",
+    "setting",
+    default="",
+    metavar="CHECK.SETTING",
+    help="Compare thresholds of a setting, such as search.seconds, from a quarter to five times of "
+    "those in the first --config.",
+)
 @incidents_option
 @format_option
 def backtest_command(
@@ -104,6 +82,9 @@ def backtest_command(
     the output has how many were found and how soon, and the sensitivity, specificity and predictive
     value of the outages, with their 95 % confidence intervals (docs/backtest.md).
 
+    With --suggest it compares thresholds of one setting from strict to lenient, and says which had
+    the fewest removals outside of incidents and found the most incidents.
+
     \b
     Exit status: 0 shown, 3 bad input, or the journal has nothing of that time.
 
@@ -111,6 +92,7 @@ def backtest_command(
     Examples:
       ldaphealth backtest --config new.yaml --since 7d
       ldaphealth backtest example --config strict.yaml --config lenient.yaml
+      ldaphealth backtest --suggest search.seconds
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.agent.replay import ALWAYS, TimeSpan
     from ldaphealth.store.journal_files import segments_by_cluster
@@ -125,19 +107,66 @@ def backtest_command(
         raise click.ClickException(f"the journal has no cluster {target!r}{hint}")
     wanted = {name: of for name, of in found.items() if target in ("", name)}
     until = ALWAYS.until if given["until"] is None else given["until"]
-    trying = _Trying(others, _incidents(place, given["file"]), TimeSpan(given["since"], until))
-    documents = _backtested(wanted, trying)
+    period, incidents = TimeSpan(given["since"], until), _incidents(place, given["file"])
+    if given["setting"]:
+        documents = _suggested(
+            wanted, next(iter(others.values())), given["setting"], incidents, period
+        )
+    else:
+        documents = tried(wanted, Trying(partial(_of_cluster, others), incidents, period))
     if not documents:
         raise click.ClickException(f"the journal in {place} has nothing of that time")
     if given["form"] == "json":
         click.echo(json.dumps(documents, indent=2))
         return
+    _print(documents)
+
+
+def _of_cluster(others: Others, name: str) -> dict[str, Cluster]:
+    return {
+        label: settings.clusters[name]
+        for label, settings in others.items()
+        if name in settings.clusters
+    }
+
+
+def _suggested(
+    wanted: Journal,
+    settings: Settings,
+    setting: str,
+    incidents: Sequence[Incident],
+    period: TimeSpan,
+) -> list[dict[str, Any]]:
+    """Return for each cluster the candidates of a setting; click.ClickException: it has none."""
+    from ldaphealth.backtest.candidates import candidates, suggestion_document
+
+    try:
+        found = {
+            name: {str(place): each for place, each in enumerate(candidates(cluster, setting))}
+            for name, cluster in settings.clusters.items()
+            if name in wanted
+        }
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--suggest'") from error
+    others = {name: {key: each.cluster for key, each in of.items()} for name, of in found.items()}
+    documents = tried(wanted, Trying(lambda name: others.get(name, {}), incidents, period))
+    return [
+        suggestion_document(each, setting, [*found[each["cluster"]].values()]) for each in documents
+    ]
+
+
+def _print(documents: Sequence[Mapping[str, Any]]) -> None:
     from ldaphealth.tables.backtest_table import render_backtest
+    from ldaphealth.tables.suggestion_table import render_suggestion
 
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     for number, each in enumerate(documents):
         click.echo("\n" if number else "", nl=False)
-        print_table(render_backtest(each, ascii_only=plain))
+        print_table(
+            render_suggestion(each)
+            if "candidates" in each
+            else render_backtest(each, ascii_only=plain)
+        )
 
 
 def _loaded(paths: Sequence[Path]) -> Others:
@@ -172,51 +201,3 @@ def _incidents(directory: Path, file: Path | None) -> list[Incident]:
         )
     except IncidentError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _backtested(wanted: Mapping[str, Sequence[Segment]], trying: _Trying) -> list[dict[str, Any]]:
-    from ldaphealth.agent.replay import within
-
-    found = {name: within(of, trying.period) for name, of in wanted.items()}
-    progress = _Progress(sum(map(len, found.values())))
-    documents = []
-    with show_progress(progress):
-        for name, of in found.items():
-            document = _of_cluster(name, of, trying, progress)
-            documents += [document] if document else []
-    return documents
-
-
-def _of_cluster(
-    name: str, found: Sequence[Segment], trying: _Trying, progress: _Progress
-) -> dict[str, Any] | None:
-    """Return what was decided on a cluster, and would have been; None: nothing in the period."""
-    from ldaphealth.agent.replay import TimeSpan
-    from ldaphealth.backtest.backtest import Backtest
-    from ldaphealth.backtest.document import Side, backtest_document
-    from ldaphealth.backtest.trial import Trial
-    from ldaphealth.checks import find
-
-    trials = {
-        label: Trial(settings.clusters[name])
-        for label, settings in trying.others.items()
-        if name in settings.clusters
-    }
-    backtest = Backtest([*trials.values()], find)
-    backtest.read(found, progress.note)
-    published = backtest.published
-    if published.first is None or published.last is None:
-        return None
-    span = TimeSpan(
-        max(trying.period.since, published.first), min(trying.period.until, published.last)
-    )
-    if span.since >= span.until:
-        return None
-    sides = [Side(PUBLISHED, published.course)]
-    sides += [Side(label, of.course, tuple(of.left_out)) for label, of in trials.items()]
-    return {
-        **backtest_document(name, sides, trying.incidents, span),
-        "segments": published.segments,
-        "calm_segments": published.calm,
-        "problems": published.problems,
-    }

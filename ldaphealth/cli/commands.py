@@ -26,6 +26,7 @@ COMMANDS = {  # the module and the function of each command
     "explain": "ldaphealth.cli.operate:explain_command",
     "reasons": "ldaphealth.cli.reasons:reasons_command",
     "history": "ldaphealth.cli.history:history_command",
+    "report": "ldaphealth.cli.report:report_command",
     "incident": "ldaphealth.cli.incident:incident_command",
     "replay": "ldaphealth.cli.replay:replay_command",
     "backtest": "ldaphealth.cli.backtest:backtest_command",

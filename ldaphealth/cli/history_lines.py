@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from ldaphealth.control.explanation_lines import service_text
+from ldaphealth.history.passing_holds import is_passing_hold
 from ldaphealth.model import Verdict
 from ldaphealth.sinks.json_document import verdict_of
 from ldaphealth.sinks.summary import cause_codes
 from ldaphealth.text.override_words import ended_override_words, override_words
 from ldaphealth.text.printable import printable
 
-# A rule that holds a server for a shorter time only waited for the probes of the others.
-SHORTEST_HOLD = timedelta(seconds=1)
 Change = Mapping[str, Any]
 
 
@@ -32,18 +30,9 @@ def history_lines(changes: Sequence[Change]) -> Iterator[str]:
             yield _shadow_line(change)
             continue
         server = change["verdict"]["server"]
-        if server not in after or not _is_passing(change, after[server]):
+        if server not in after or not is_passing_hold(change, after[server]):
             yield _verdict_line(change)
         after[server] = change
-
-
-def _is_passing(change: Change, after: Change) -> bool:
-    held = change["verdict"]["held_by"]
-    if not held or change["verdict"].get("override_in_force") or after.get("override_ended"):
-        return False
-    lasted = datetime.fromisoformat(after["at"]) - datetime.fromisoformat(change["at"])
-    codes, next_codes = ({r["code"] for r in c["verdict"]["reasons"]} for c in (change, after))
-    return codes == next_codes and lasted < SHORTEST_HOLD
 
 
 def _baseline_line(change: Change) -> str:

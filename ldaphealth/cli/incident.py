@@ -174,7 +174,9 @@ def list_command(target: str, file: Path | None, place: AgentPlace, form: str) -
       ldaphealth incident list example/ldap2 --format json
       ldaphealth incident list --incidents incidents.yaml
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    documents = incidents_of(place, target, file)
+    from ldaphealth.history.incident import incident_document
+
+    documents = [incident_document(each) for each in incidents_of(place, target, file)]
     if form == "json":
         click.echo(json.dumps(documents, indent=2))
         return

@@ -104,7 +104,10 @@ def _history_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> Iterat
         yield path
     except HistoryError as error:
         raise click.ClickException(f"{no_agent}; {error}") from error
-    click.echo(f"ldaphealth: {no_agent}; this is its history on disk, {path}", err=True)
+    said = click.get_current_context().meta.setdefault(__name__, set())
+    if path not in said:  # a command may read it several times
+        said.add(path)
+        click.echo(f"ldaphealth: {no_agent}; this is its history on disk, {path}", err=True)
 
 
 def state_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> AgentSettings:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import click
 from msgspec import Struct
 
 from ldaphealth.cli.options import AgentPlace
@@ -21,6 +22,7 @@ from ldaphealth.control.requests import HistoryRequest
 if TYPE_CHECKING:
     from ldaphealth.agent.journal_segment import Recorded
     from ldaphealth.agent.pool import Pool
+    from ldaphealth.store.journal_files import Segment
 
 MOST_CHANGES = 1000  # of a server, after the moment
 SHOWN_UNTIL = 2  # the one that made the verdict, and the one before
@@ -57,27 +59,54 @@ def changes_around(place: AgentPlace, server: str, at: EpochSeconds) -> Around:
 
 def seen_at(place: AgentPlace, server: str, at: EpochSeconds) -> dict[str, Any] | str:
     """Return what `explain` shows now, but of a moment; a phrase with the reason if it cannot."""
+    with show_progress(_Progress()):
+        return seen_on_servers(place, [server], at)[server]
+
+
+def seen_on_servers(
+    place: AgentPlace, servers: Sequence[str], at: EpochSeconds
+) -> dict[str, dict[str, Any] | str]:
+    """Return the same of several servers of one cluster."""
     from ldaphealth.agent.replay import pool_at
     from ldaphealth.checks import find
+    from ldaphealth.store.journal_files import DamagedError
+
+    cluster, _, _ = servers[0].partition("/")
+    try:
+        found = pool_at(journal_of(place).get(cluster, []), find, at)
+    except click.ClickException as error:
+        return dict.fromkeys(servers, error.message)
+    except (DamagedError, OSError) as error:
+        return dict.fromkeys(servers, f"the journal of {cluster}: {error}")
+    nothing = f"the journal of {cluster} does not have that moment"
+    return {
+        each: (None if found is None else _explained(*found, each, at)) or nothing
+        for each in servers
+    }
+
+
+def journal_of(place: AgentPlace) -> Mapping[str, Sequence[Segment]]:
+    """Return the segments of the journal by cluster.
+
+    click.ClickException: the configuration is not known, or the directory cannot be read.
+    """
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.journal_files import DamagedError, segments_by_cluster
+    from ldaphealth.store.journal_files import segments_by_cluster
 
     try:
         settings = load_agent(place.config_file)
-    except ConfigError:
-        return f"{place.config_file} is not the configuration of an agent; give it with --config"
+    except ConfigError as error:
+        raise click.ClickException(
+            f"{place.config_file} is not the configuration of an agent; give it with --config"
+        ) from error
     if settings.socket_path != place.socket:
-        return f"the agent of {place.config_file} has another socket"
-    directory = settings.state_directory
-    cluster, _, _ = server.partition("/")
+        raise click.ClickException(f"the agent of {place.config_file} has another socket")
     try:
-        with show_progress(_Progress()):
-            of_cluster = segments_by_cluster(directory).get(cluster, [])
-            found = pool_at(of_cluster, find, at)
-    except (DamagedError, OSError) as error:
-        return f"the journal in {directory}: {error}"
-    document = None if found is None else _explained(*found, server, at)
-    return f"the journal in {directory} does not have that moment" if document is None else document
+        return segments_by_cluster(settings.state_directory)
+    except OSError as error:
+        raise click.ClickException(
+            f"the journal in {settings.state_directory}: {error.strerror or error}"
+        ) from error
 
 
 def _explained(

@@ -24,38 +24,35 @@ from ldaphealth.control.requests import (
 
 if TYPE_CHECKING:
     from ldaphealth.files.lock_file import LockFile
+    from ldaphealth.history.incident import Incident
 
 Change = AddIncidentRequest | EndIncidentRequest | RemoveIncidentRequest
 
 
-def incidents_of(place: AgentPlace, target: str, file: Path | None) -> list[dict[str, Any]]:
-    """Return the incidents that concern a target, as documents; click.ClickException.
+def incidents_of(place: AgentPlace, target: str, file: Path | None) -> list[Incident]:
+    """Return the incidents that concern a target; click.ClickException.
 
     `file` is that of a person; None: those that the agent keeps.
     """
-    from ldaphealth.history.incident import incident_document
     from ldaphealth.store.incident_file import IncidentError, read_incidents
 
     try:
-        if file is None:
-            return _kept(place, target)
-        return [incident_document(each) for each in read_incidents(file) if each.is_of(target)]
+        found = _kept(place, target) if file is None else read_incidents(file)
     except (IncidentError, client.AgentError) as error:
         raise click.ClickException(str(error)) from error
+    return [each for each in found if each.is_of(target)]
 
 
-def _kept(place: AgentPlace, target: str) -> list[dict[str, Any]]:
-    """Return the documents of incidents from the agent, or from its file while it does not run."""
-    from ldaphealth.history.incident import incident_document
+def _kept(place: AgentPlace, target: str) -> list[Incident]:
+    """Return the incidents from the agent, or from its file while it does not run."""
+    from ldaphealth.history.incident import incident_of
     from ldaphealth.store.incident_file import IncidentFile, incident_path
 
     try:
         answer = client.send_request(place.socket, IncidentsRequest(target))
     except client.NoAgentError as error:
-        file = IncidentFile(incident_path(state_on_disk(place, error).state_directory))
-        return [incident_document(each) for each in file.read() if each.is_of(target)]
-    documents: list[dict[str, Any]] = answer["incidents"]
-    return documents
+        return IncidentFile(incident_path(state_on_disk(place, error).state_directory)).read()
+    return [incident_of(each) for each in answer["incidents"]]
 
 
 def change_incidents(place: AgentPlace, request: Change) -> dict[str, Any]:

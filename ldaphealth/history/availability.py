@@ -119,7 +119,8 @@ def cluster_availability(
 ) -> Availability:
     """Return the service of a cluster, which needs at least so many of its servers in service.
 
-    `verdicts` are by server, each as for `availability`. A server counts from its first verdict on.
+    `verdicts` are by server, each as for `availability`. A server counts from its first verdict on;
+    before so many servers had one, nothing is known of the cluster.
     The causes are those of all servers that are out when the outage begins.
     """
     moments: list[tuple[EpochSeconds, int, ServiceChange]] = []
@@ -129,6 +130,8 @@ def cluster_availability(
     whole: list[ServiceChange] = []
     for at, number, verdict in sorted(moments, key=lambda each: each[:2]):
         newest[number] = verdict
+        if len(newest) < least:
+            continue
         causes = [cause for each in newest.values() for cause in each.causes]
         serving = sum(each.in_service for each in newest.values())
         whole.append(ServiceChange(at, serving >= least, tuple(sorted(set(causes)))))

@@ -6,7 +6,8 @@ verdicts, and other settings, are measured by.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from math import inf
 from typing import Any
 
@@ -70,3 +71,20 @@ def incident_document(incident: Incident) -> dict[str, Any]:
         "by": incident.by,
         "marked": None if incident.marked_at is None else moment(incident.marked_at),
     }
+
+
+def incident_of(document: Mapping[str, Any]) -> Incident:
+    """Return the incident of a document; LookupError or ValueError if it is none."""
+    return Incident(
+        id=document["id"],
+        target=document["target"],
+        began=_seconds(document["from"]),
+        ended=None if document["to"] is None else _seconds(document["to"]),
+        note=document["note"],
+        by=document["by"],
+        marked_at=None if document["marked"] is None else _seconds(document["marked"]),
+    )
+
+
+def _seconds(text: str) -> EpochSeconds:
+    return datetime.fromisoformat(text).timestamp()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -64,6 +65,11 @@ def read_service_changes(
     except ValueError as error:
         raise HistoryError(f"{path}: {error}") from error
     return by_server
+
+
+def service_change(epoch: EpochSeconds, document: Mapping[str, Any]) -> ServiceChange:
+    """Return whether a change of the history left its server in service, and the causes if not."""
+    return _service_change(epoch, msgspec.convert(document, _Change).verdict)
 
 
 def _service_change(epoch: EpochSeconds, verdict: _Verdict) -> ServiceChange:

@@ -31,7 +31,7 @@ Document = Mapping[str, Any]
 def render_backtest(document: Document, *, ascii_only: bool = False) -> Group:
     """Return a table of all sides, and a plot of the servers that were out, for terminal.py."""
     sides = document["sides"]
-    parts: list[RenderableType] = [Text(_head(document), "bold"), Text(_size(document)), ""]
+    parts: list[RenderableType] = [*heading_lines(document), ""]
     headings = ("", *(printable(each["settings"]) for each in sides))
     parts.append(Rows(headings, [*_rows(document)], right=frozenset(headings[1:])))
     parts += [Text(f"{each['settings']}: {why}") for each in sides for why in each["left_out"]]
@@ -41,6 +41,11 @@ def render_backtest(document: Document, *, ascii_only: bool = False) -> Group:
     if not document["incidents"]:
         parts += ["", Text(NO_INCIDENTS)]
     return Group(*parts)
+
+
+def heading_lines(document: Document) -> list[Text]:
+    """Return two lines: which time of which cluster, and how much that is."""
+    return [Text(_head(document), "bold"), Text(_size(document))]
 
 
 def _head(document: Document) -> str:

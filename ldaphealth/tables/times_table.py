@@ -12,8 +12,8 @@ from rich.text import Text
 from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
+from ldaphealth.text.sparkline import ASCII_BLOCKS, BLOCKS, sparkline
 
-BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 MOST_COLUMNS = 60  # of a plot
 CSV = ("count", "mean_seconds", "least_seconds", "most_seconds", "quantile_seconds")
 
@@ -62,7 +62,7 @@ def plot(periods: Sequence[Mapping[str, Any]], most_seconds: float, blocks: str)
     for start, each in zip(starts, periods, strict=True):
         place = min(columns - 1, int((start - starts[0]) / length) * columns // whole)
         heights[place] = max(heights[place] or 0.0, each["quantile_seconds"])
-    return "".join(_block(each, most_seconds, blocks) for each in heights)
+    return sparkline(heights, most_seconds, blocks)
 
 
 def csv_lines(document: Mapping[str, Any]) -> Iterator[str]:
@@ -73,13 +73,6 @@ def csv_lines(document: Mapping[str, Any]) -> Iterator[str]:
             numbers = (f"{each[name]:.6g}" for name in CSV[1:])
             cells = (of["server"], each["start"], each["seconds"], each["count"], *numbers)
             yield ",".join(map(str, cells))
-
-
-def _block(seconds: float | None, most_seconds: float, blocks: str) -> str:
-    if seconds is None:
-        return " "
-    share = seconds / most_seconds if most_seconds else 0.0
-    return blocks[min(len(blocks) - 1, int(share * len(blocks)))]
 
 
 def _title(document: Mapping[str, Any]) -> str:

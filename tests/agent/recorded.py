@@ -46,7 +46,7 @@ class Recording:
             self._begin(event, now)
             return
         assert self._segment is not None
-        self._segment.add(event, dict(pool.verdicts), now)
+        self._segment.add(event, pool.verdicts, now)
         if isinstance(event, Decided):
             self.published.append(whole(pool))
             if len(self.published) % FLUSHED_DECISIONS == 0:

@@ -194,7 +194,7 @@ def test_a_defect_of_a_shadow_disturbs_nothing(caplog: pytest.LogCaptureFixture)
     rounds(pool, 0.0, 0.01)
     shadow = of.shadows.of("c")
     assert shadow is not None
-    shadow.pool.cluster = replace(shadow.pool.cluster, servers=())
+    del shadow.pool.recent
     with caplog.at_level(logging.ERROR):
         rounds(pool, 10.0, 0.01, 0.01)
 

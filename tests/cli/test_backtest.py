@@ -124,3 +124,44 @@ def test_what_is_not_there_is_an_error(
     result = run(directory, *arguments)
     assert result.exit_code
     assert message in result.output
+
+
+def test_thresholds_are_suggested_with_their_price(directory: Path) -> None:
+    arguments = ("--suggest", "search.seconds", "--incidents", str(directory / "mine.yaml"))
+    (document,) = json.loads(run(directory, *arguments, "--format", "json").stdout)
+    prices = {
+        each["critical_above"]: (
+            each["out_of_service"]["outages"],
+            each["critical"]["score"]["found"],
+        )
+        for each in document["candidates"]
+    }
+    assert prices["0.25"] == (1, 1)  # of `strict`, the first file
+    assert prices["1.5"] == (1, 1)
+    assert prices["3"][0] == 0
+    assert [each["is_now"] for each in document["candidates"]].count(True) == 1
+    assert len(document["candidates"]) == 8
+
+    text = run(directory, *arguments).stdout
+    assert "1 (now)" in text
+    (line,) = (each for each in text.splitlines() if each.startswith("suggested: "))
+    assert line.endswith("0 removals outside of incidents, 1 of 2 incidents found")
+    without = run(directory, *arguments[:2]).stdout
+    assert "0 removals; mark incidents to see what each one finds" in without
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("serach.seconds", "has no check 'serach'; did you mean search?"),
+        ("search.second", "search has no thresholds 'second'; did you mean seconds?"),
+        ("search.entries", "search.entries has no largest number"),
+        ("search", "search has no thresholds ''"),
+    ],
+)
+def test_what_has_no_thresholds_cannot_be_suggested(
+    directory: Path, setting: str, message: str
+) -> None:
+    result = run(directory, "--suggest", setting)
+    assert result.exit_code == 2
+    assert message in result.output

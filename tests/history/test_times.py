@@ -17,7 +17,8 @@ from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.levels import Bounds
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.tables.terminal import as_text
-from ldaphealth.tables.times_table import BLOCKS, csv_lines, plot, render_times
+from ldaphealth.tables.times_table import csv_lines, plot, render_times
+from ldaphealth.text.sparkline import BLOCKS
 
 START = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 REQUEST = TimesRequest(
