@@ -96,12 +96,15 @@ class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
     with their settings; of some of them there may be no observations. `configured` has the settings
     of the check on all servers; the judge gets those of the server that is judged. `writers`
     returns the names of the servers that make changes, by server ID, as far as a check shows it.
+    `is_growing`: each own observation with facts covers the one before it (`Check.covers`), and so
+    the newest covers all; false if that is not known.
     """
 
     one_shot: bool = False
     servers: Sequence[Server] = ()
     configured: CheckSettings | None = None
     writers: Callable[[], Mapping[int, str]] = dict
+    is_growing: bool = False
 
     @property
     def own(self) -> Sequence[Observation[F]]:
@@ -196,6 +199,10 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `judged_settings` names the settings that only `judge` and `summarize` read, so that a shadow of
     the cluster may have others for the same probes. By default these are its thresholds.
 
+    `judged_metrics` are thresholds that find nothing unless they alert for a metric of the finding:
+    the key of each one, and the metric, with `{check}` for the name of the check. So a backtest
+    knows when other thresholds would have found nothing either, without judging again.
+
     `of_one_server`: its facts are those of one server, such as a position in replication. It is not
     run on a server with the role `balancer`, behind which each session may reach another server.
 
@@ -236,6 +243,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
     server_settings: tuple[str, ...] | None = None
     judged_settings: tuple[str, ...] | None = None
+    judged_metrics: Mapping[str, str] = {}
     single_because: str = ""
     bound_because: str = ""
     writers: Callable[[ObservationsByServer[F]], Mapping[int, str]] | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
@@ -222,7 +223,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-class Server(ServerSettings, frozen=True, kw_only=True):
+class Server(ServerSettings, frozen=True, kw_only=True, dict=True):  # with a cached property
     """One LDAP server of a cluster."""
 
     cluster: str
@@ -231,7 +232,7 @@ class Server(ServerSettings, frozen=True, kw_only=True):
     credentials: Credentials = Credentials()
     tls: Tls = Tls()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Return `cluster/name`, the ID of this server in files and messages."""
         return f"{self.cluster}/{self.name}"

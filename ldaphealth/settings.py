@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -178,7 +179,7 @@ class ClusterSettings(Struct, frozen=True, kw_only=True):
     ] = Settle()
 
 
-class Cluster(ClusterSettings, frozen=True, kw_only=True):
+class Cluster(ClusterSettings, frozen=True, kw_only=True, dict=True):  # with cached properties
     """Servers that hold the same data, judged together.
 
     `checks` are in the order of a session: connect, bind, the operations, unbind.
@@ -196,12 +197,12 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True):
     shadow: Cluster | None = None
     config_file: str = ""
 
-    @property
+    @cached_property
     def round_checks(self) -> tuple[ConfiguredCheck, ...]:
         """Return the checks of a session, in order."""
         return tuple(planned for planned in self.checks if planned.check.is_in_rounds)
 
-    @property
+    @cached_property
     def data_servers(self) -> tuple[Server, ...]:
         """Return the servers that hold data themselves: all but the balancers."""
         return tuple(each for each in self.servers if each.role is not Role.BALANCER)
@@ -311,13 +312,13 @@ class HistorySettings(Struct, frozen=True, kw_only=True):
     """How long the history is kept, in days on which the agent ran (docs/history.md)."""
 
     minute_points_days: Annotated[
-        Days, Meta(description="for how long durations are kept by the minute")
+        Days, Meta(description="for how long durations and numbers are kept by the minute")
     ] = 2
     hour_points_days: Annotated[
-        Days, Meta(description="for how long durations are kept by the hour")
-    ] = 60
+        Days, Meta(description="for how long durations and numbers are kept by the hour")
+    ] = 50
     day_points_days: Annotated[
-        Days, Meta(description="for how long durations are kept by the day")
+        Days, Meta(description="for how long durations and numbers are kept by the day")
     ] = 400
     changes_days: Annotated[
         Days, Meta(description="for how long changes of verdicts and new baselines are kept")

@@ -35,6 +35,7 @@ from ldaphealth.clocks import (
     whole_microseconds,
 )
 from ldaphealth.guard import Memory, RoundPeriod
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Server
@@ -249,11 +250,10 @@ class Agent:
             _log_baseline(baseline)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
-        verdicts = dict(pool.verdicts)
         self._publish(
             Publication(
                 cluster=cluster.name,
-                verdicts=verdicts,
+                verdicts=pool.verdicts,
                 due=due,
                 changes=changes,
                 seen=seen,
@@ -386,7 +386,7 @@ class Agent:
     def _withdraw(self, published: Mapping[str, frozenset[str]]) -> None:
         """Have the publishers drop servers that were removed, or whose ID is of another server."""
         for name, servers in published.items():
-            verdicts = dict(self.pools[name].verdicts) if name in self.pools else {}
+            verdicts = self.pools[name].verdicts if name in self.pools else Verdicts()
             removed = servers - verdicts.keys()
             for server in removed:
                 self._valid_until.pop(server, None)

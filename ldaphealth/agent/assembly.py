@@ -307,6 +307,7 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
         probe=agent.probe,
+        history=history_path(options.state_directory),
     )
     try:
         web = WebServer(source, options)

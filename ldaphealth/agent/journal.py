@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -21,7 +21,7 @@ from ldaphealth.agent.journal_segment import SegmentWriter
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import Began, Decided, Ended, PoolEvent
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
-from ldaphealth.model import Verdict
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.settings import JournalSettings
 from ldaphealth.store.journal_bounds import delete_excess
 from ldaphealth.text.quantity import quantity
@@ -35,13 +35,13 @@ ROOM_SECONDS = 60.0
 RETRY_SECONDS = 30.0
 MOST_WAITING = 10_000  # events; with a thousand servers a disk may hang for half a minute
 PAUSE_SECONDS = 0.0005  # between the parts of a state, for the threads that measure
-NO_VERDICTS: Mapping[str, Verdict] = {}
+NO_VERDICTS = Verdicts()
 
 
 class _Entry(Struct, frozen=True):
     cluster: str
     event: PoolEvent
-    verdicts: Mapping[str, Verdict]
+    verdicts: Verdicts
     at: EpochSeconds
 
 
@@ -84,7 +84,7 @@ class Journal:
             return
         is_decided = isinstance(event, Decided)
         if name not in self._incomplete:
-            verdicts = dict(pool.verdicts) if is_decided else NO_VERDICTS
+            verdicts = pool.verdicts if is_decided else NO_VERDICTS
             self._waiting.put(_Entry(name, event, verdicts, at))
         elif not is_decided:
             self.lost += 1
@@ -113,7 +113,8 @@ class Journal:
             if now >= self._room_at:
                 self._room_at = now + ROOM_SECONDS
                 self._make_room()
-        self._flush()
+        for cluster in [*self._open]:
+            self._try(cluster, partial(self._end, cluster))
 
     def _receive(self) -> None:
         """Encode the events that came. Other threads run between any two of them."""
@@ -146,10 +147,7 @@ class Journal:
         segment = self._open.pop(cluster, None)
         self._due.pop(cluster, None)
         if segment is not None:
-            try:
-                segment.file.flush()
-            finally:
-                segment.file.close()
+            segment.end()
 
     def _flush(self) -> None:
         for cluster, segment in [*self._open.items()]:

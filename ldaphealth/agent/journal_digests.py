@@ -8,6 +8,7 @@ from zlib import crc32
 
 import msgspec
 
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.model import Verdict
 
 # `lasted_seconds` is new in each decision, and follows from the others.
@@ -21,13 +22,15 @@ class Digests:
         self._before = {server: _NEW(each) for server, each in verdicts.items()}
         self._encoder = msgspec.msgpack.Encoder()
 
-    def changed(self, verdicts: Mapping[str, Verdict]) -> dict[str, int]:
+    def changed(self, verdicts: Verdicts) -> dict[str, int]:
         """Return the digest of each verdict with something new since the latest decision."""
         digests: dict[str, int] = {}
-        after: dict[str, tuple[object, ...]] = {}
-        for server, each in verdicts.items():
-            new = after[server] = _NEW(each)
+        for server in verdicts.renewed:
+            each = verdicts[server]
+            new = _NEW(each)
             if new != self._before.get(server):
                 digests[server] = crc32(self._encoder.encode(each))
-        self._before = after
+                self._before[server] = new
+        if self._before.keys() != verdicts.as_decided.keys():  # a reload removed servers
+            self._before = {key: new for key, new in self._before.items() if key in verdicts}
         return digests

@@ -16,12 +16,27 @@ from msgspec import Struct
 from ldaphealth.agent.journal_cluster import Finder
 from ldaphealth.agent.journal_codec import EventReader, EventWriter
 from ldaphealth.agent.journal_digests import Digests
-from ldaphealth.agent.pool_events import Began, Decided, PoolEvent, Reconfigured
+from ldaphealth.agent.journal_summary import SegmentSummary, Summary
+from ldaphealth.agent.pool_events import (
+    Began,
+    Decided,
+    PoolEvent,
+    Reconfigured,
+    RoundAdded,
+    SurveyAdded,
+)
 from ldaphealth.clocks import BootSeconds, EpochSeconds
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.model import Verdict
 from ldaphealth.publishers.publication import differs
 from ldaphealth.settings import Cluster
-from ldaphealth.store.journal_files import DamagedError, Row, SegmentFile, read_frames
+from ldaphealth.store.journal_files import (
+    DamagedError,
+    Row,
+    SegmentFile,
+    read_frames,
+    read_summary,
+)
 
 HEADER = 20  # the kind of the first row
 LEAST_STEP_SECONDS = 0.1  # of the time of day against the boot clock, which is kept
@@ -63,8 +78,9 @@ class SegmentWriter:
     ) -> None:
         state = began.state
         self._writer, self._digests = EventWriter(), Digests(state.verdicts)
-        self._verdicts = state.verdicts
+        self._verdicts = Verdicts(state.verdicts)
         self._places = _places(state.cluster)
+        self._summary = Summary(state.cluster, state.verdicts)
         self._difference: float | None = None
         self.file = SegmentFile(directory, state.cluster.name, now)
         try:
@@ -81,24 +97,32 @@ class SegmentWriter:
             pause()
         self.file.flush()
 
-    def add(self, event: PoolEvent, verdicts: Mapping[str, Verdict], now: EpochSeconds) -> None:
+    def add(self, event: PoolEvent, verdicts: Verdicts, now: EpochSeconds) -> None:
         """Add an event; `verdicts` are those after a decision."""
         decided = self._decided(event, verdicts, now) if isinstance(event, Decided) else ()
         for row in self._writer.rows(event):
             self.file.add([*row, *decided])
+        if not isinstance(event, Decided | RoundAdded | SurveyAdded):
+            self._summary.change()
         if isinstance(event, Reconfigured):
             self._places = _places(event.cluster)
 
-    def _decided(
-        self, event: Decided, verdicts: Mapping[str, Verdict], now: EpochSeconds
-    ) -> Sequence[Any]:
+    def end(self) -> None:
+        """Write what is not in the file yet, and the summary, and close it."""
+        try:
+            self.file.end(msgspec.to_builtins(self._summary.so_far()))
+        finally:
+            self.file.close()
+
+    def _decided(self, event: Decided, verdicts: Verdicts, now: EpochSeconds) -> Sequence[Any]:
         """Return what follows the time of a decision in its row."""
-        digests = self._digests.changed(verdicts)
+        digests, before = self._digests.changed(verdicts), self._verdicts.as_decided
+        self._summary.decide(verdicts, digests, now)
         pairs = [each for key, of in digests.items() for each in (self._places[key], of)]
         changed = [
             msgspec.to_builtins(verdicts[each])
             for each in digests
-            if each not in self._verdicts or differs(self._verdicts[each], verdicts[each])
+            if each not in before or differs(before[each], verdicts.as_decided[each])
         ]
         self._verdicts = verdicts
         difference = now - event.now
@@ -107,6 +131,15 @@ class SegmentWriter:
             self._difference = difference
             return pairs, changed, difference
         return (pairs, changed) if changed else (pairs,)
+
+
+def summary_of(path: Path) -> SegmentSummary | None:
+    """Return the summary of a segment, None if it was not ended; DamagedError and OSError."""
+    found = read_summary(path)
+    try:
+        return None if found is None else msgspec.convert(found, SegmentSummary)
+    except msgspec.ValidationError as error:
+        raise DamagedError(str(error)) from error
 
 
 def _places(cluster: Cluster) -> dict[str, int]:

@@ -6,6 +6,7 @@ agent.py adds rounds and reads the verdicts. No threads, no clock and no I/O her
 from __future__ import annotations
 
 import logging
+from collections import ChainMap
 from collections.abc import Collection, Container, Sequence
 from functools import partial
 from typing import Any
@@ -29,7 +30,21 @@ from ldaphealth.agent.pool_events import (
 from ldaphealth.agent.turns import Turns, only_repeats
 from ldaphealth.check import NewBaseline, ObservationsByServer
 from ldaphealth.clocks import BootSeconds
-from ldaphealth.guard import Memory, Override, RoundPeriod, decide, is_in_doubt, rule_named
+from ldaphealth.guard import (
+    FoundOnServer,
+    Memory,
+    Override,
+    RoundPeriod,
+    Situation,
+    decide_on,
+    effects_by_server,
+    found_on_server,
+    is_in_doubt,
+    restless,
+    rule_named,
+    servers_to_decide,
+)
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.judging.judge import judge_server, new_baseline
 from ldaphealth.judging.recent_observations import Covers, RecentObservations
 from ldaphealth.judging.summaries import summaries
@@ -55,32 +70,43 @@ class Pool:
     """The state of one cluster between two ticks."""
 
     def __init__(self, cluster: Cluster, memory: Memory) -> None:
-        self.cluster = cluster
+        self._configure(cluster)
         self.memory = memory
         self.recent = RecentObservations(covers=_covers(cluster))
-        self.verdicts: dict[str, Verdict] = {}
+        self.verdicts = Verdicts()  # immutable; each decision replaces it
         self.latest: dict[str, tuple[AnyObservation, ...]] = {}
         self.hung: set[str] = set()
         self.surveyed: dict[str, dict[str, AnyObservation]] = {}  # by server and check, the newest
         self._surveyed: list[AnyObservation] = []  # since the last decision
         self._returned: set[str] = set()  # since the last call of take_returned
         self._baselines: list[BaselineChange] = []  # since the last call of take_baselines
-        self._findings: dict[str, list[Finding]] = {}
+        self._found: dict[str, FoundOnServer] = {}
+        self._changed: set[str] = set()  # servers with a round or other findings since the decision
         self._rounds: dict[str, RoundPeriod] = {}
         self._turns = Turns()
         self._taken_back: dict[str, str] = {}  # who removed an override since the last decision
         self._followers: tuple[Follower, ...] = ()
+
+    def _configure(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._servers = {each.id: each for each in cluster.servers}
+        self._effects = effects_by_server(cluster)
+        self._nothing_found = {
+            server: found_on_server((), effects) for server, effects in self._effects.items()
+        }
+        self._restless: set[str] = {*self._servers}  # servers that are not calm (guard/calm.py)
 
     @classmethod
     def of_state(cls, state: PoolState) -> Pool:
         """Return a pool that goes on from a state."""
         pool = cls(state.cluster, state.memory)
         pool.recent.restore(state.recent)
-        pool.verdicts = dict(state.verdicts)
+        pool.verdicts = Verdicts(dict(state.verdicts))
         pool.latest = dict(state.latest)
         pool.hung = {server for server, seen in state.latest.items() if _has_hung(seen)}
         pool.surveyed = {server: dict(of) for server, of in state.surveyed.items()}
-        pool._findings = {server: [*found] for server, found in state.findings.items()}
+        for server, found in state.findings.items():
+            pool._note_findings(server, found)
         pool._rounds = dict(state.rounds)
         pool._taken_back = dict(state.taken_back)
         return pool
@@ -94,7 +120,7 @@ class Pool:
             verdicts=dict(self.verdicts),
             latest=dict(self.latest),
             surveyed={server: dict(of) for server, of in self.surveyed.items()},
-            findings={server: (*found,) for server, found in self._findings.items()},
+            findings={server: each.findings for server, each in self._found.items()},
             rounds=dict(self._rounds),
             taken_back=dict(self._taken_back),
         )
@@ -122,8 +148,8 @@ class Pool:
 
     def add_round(self, server: str, seen: Sequence[AnyObservation], period: RoundPeriod) -> None:
         """Add the observations of a round, and judge the server."""
-        configured = {each.id: each for each in self.cluster.servers}
-        if server not in configured:  # a reload removed it meanwhile
+        configured = self._servers.get(server)
+        if configured is None:  # a reload removed it meanwhile
             return
         had_failed = server in self.latest and not self.recent.is_complete(server)
         for observation in seen:
@@ -138,20 +164,21 @@ class Pool:
         if _has_hung(seen):
             self.hung.add(server)
         self._rounds[server] = period
-        self._judge(configured[server])
-        bad = {each.check for each in self._findings[server] if each.state is not State.OK}
+        self._judge(configured)
+        bad = {each.check for each in self._findings(server) if each.state is not State.OK}
         self._turns.note(
             server,
             {each.check for each in seen},
             bad,
             is_complete=self.recent.is_complete(server),
         )
-        self._accept_baselines(configured[server], bad)
+        if bad:
+            self._accept_baselines(configured, bad)
         self._notify(RoundAdded(server, seen, period))
 
     def uncount_repeated(self, server: str, seen: Sequence[AnyObservation]) -> None:
         """Do not count the latest round if it only repeats what was found against the server."""
-        if only_repeats(self.cluster, self._findings.get(server, ()), seen):
+        if only_repeats(self.cluster, self._findings(server), seen):
             self._rounds.pop(server, None)
 
     def _accept_baselines(
@@ -175,7 +202,7 @@ class Pool:
             )
             accepted.append(change)
             for each in self.cluster.servers:
-                if each.id in self._findings:
+                if each.id in self._found:
                     self._judge_again(each, {name})
         self._baselines += accepted
         return accepted
@@ -203,15 +230,14 @@ class Pool:
 
     def add_survey(self, seen: Sequence[AnyObservation]) -> None:
         """Add the observations of a survey. Judge the servers that had a round already."""
-        configured = {each.id: each for each in self.cluster.servers}
-        here = [each for each in seen if each.server in configured]
+        here = [each for each in seen if each.server in self._servers]
         for observation in here:
             self.recent.add_surveyed(observation)
             self.surveyed.setdefault(observation.server, {})[observation.check] = observation
         self._surveyed += here
         checks = {each.check for each in here}
         for server in self.latest.keys() & {each.server for each in here}:
-            self._judge_again(configured[server], checks)
+            self._judge_again(self._servers[server], checks)
         self._notify(SurveyAdded(seen))
 
     def take_surveyed(self) -> tuple[AnyObservation, ...]:
@@ -224,35 +250,70 @@ class Pool:
         taken, self._returned = frozenset(self._returned), set()
         return taken
 
+    def _findings(self, server: str) -> Sequence[Finding]:
+        found = self._found.get(server)
+        return () if found is None else found.findings
+
     def _judge(self, server: Server) -> None:
         found = judge_server(self.cluster, server, self.recent, one_shot=False)
-        self._findings[server.id] = found
+        self._note_findings(server.id, found)
 
     def _judge_again(self, server: Server, checks: Collection[str]) -> None:
         """Judge these checks only: all checks of many servers at once would delay the rounds."""
         found = judge_server(self.cluster, server, self.recent, one_shot=False, only=checks)
-        rest = (each for each in self._findings[server.id] if each.check not in checks)
-        self._findings[server.id] = [*rest, *found]
+        rest = (each for each in self._findings(server.id) if each.check not in checks)
+        self._note_findings(server.id, [*rest, *found])
+
+    def _note_findings(self, server: str, findings: Sequence[Finding]) -> None:
+        self._found[server] = found_on_server(findings, self._effects[server])
+        self._changed.add(server)
+
+    def _situation(self, now: BootSeconds) -> Situation:
+        return Situation(
+            cluster=self.cluster,
+            servers=self._servers,
+            found=ChainMap(self._found, self._nothing_found),
+            memory=self.memory,
+            now=now,
+            rounds=self._rounds,
+            known=self.verdicts.as_decided,
+        )
 
     def decide(self, now: BootSeconds) -> tuple[list[VerdictChange], frozenset[str]]:
         """Return the changes since the last decision, and the servers with a new round."""
         fresh = frozenset(self._rounds)
-        findings = (finding for found in self._findings.values() for finding in found)
-        decision = decide(self.cluster, findings, self.memory, now, self._rounds)
+        given = self._situation(now)
+        if self._restless:
+            servers = [*self._servers.values()]
+        else:
+            servers = servers_to_decide(given, self._changed)
+        decision = decide_on(given, servers)
+        self._restless = restless(given, servers, decision.memory)
         self.memory = decision.memory
         self._rounds = {}
-        changes: list[VerdictChange] = []
-        for verdict in decision.verdicts:
-            if verdict.server not in self.memory.servers:
-                continue  # never probed: nothing to publish
-            before = self.verdicts.get(verdict.server)
-            if before is None or differs(before, verdict):
-                by = self._taken_back.get(verdict.server, "")
-                changes.append(VerdictChange(before, verdict, by))
-            self.verdicts[verdict.server] = verdict
+        self._changed.clear()
+        changes = self._replace_verdicts(decision.verdicts, now)
         self._taken_back.clear()
         self._notify(Decided(now))
         return changes, fresh
+
+    def _replace_verdicts(
+        self, decided: Sequence[Verdict], now: BootSeconds
+    ) -> list[VerdictChange]:
+        """Replace the verdicts by those after a decision, and return the changes."""
+        before, known = self.verdicts, self.memory.servers
+        new = [
+            each
+            for each in decided
+            if each.server in known  # else never probed: nothing to publish
+            and each is not before.as_decided.get(each.server)
+        ]
+        self.verdicts = before.after(new, known, now)
+        return [
+            VerdictChange(before.get(each.server), each, self._taken_back.get(each.server, ""))
+            for each in new
+            if each.server not in before or differs(before.as_decided[each.server], each)
+        ]
 
     def servers_to_probe_now(self) -> list[str]:
         """Return the servers to probe at once, because a rule waits for the result.
@@ -263,10 +324,12 @@ class Pool:
         starts no other. A server with a soft failure may be kept in until the others were probed
         since it began to fail. A failure that all answering servers share needs no probe.
         """
+        if not self._restless:  # a rule that waits holds none
+            return []
         known = self.memory.servers
         held = {
-            each.server: known[each.server]
-            for each in self.verdicts.values()
+            server: known[server]
+            for server, each in self.verdicts.as_decided.items()
             if (rule := rule_named(each.held_by)) is not None and rule.probes_the_others
         }
         silent = {key: past for key, past in held.items() if past.silent_since is not None}
@@ -301,7 +364,7 @@ class Pool:
             past = self.memory.servers.get(server)
             if past is None or server in self.memory.overrides:
                 continue
-            bases = {each.basis for each in self._findings.get(server, ())}
+            bases = {each.basis for each in self._findings(server)}
             if is_in_doubt(past, settle) or any(each.is_undecided for each in bases):
                 wanted.add(server)
             if Basis.COMPARISON in bases:
@@ -310,7 +373,7 @@ class Pool:
 
     def _witnesses(self, server: str) -> list[str]:
         """Return the few servers that follow one in the cluster, without those that are silent."""
-        ids = [each.id for each in self.cluster.servers]
+        ids = [*self._servers]
         place = ids.index(server)
         known = self.memory.servers
         answering = [
@@ -336,11 +399,13 @@ class Pool:
         self.memory = replace(
             self.memory, overrides=others if override is None else others | {server: override}
         )
+        self._restless.add(server)
         self._notify(OverrideChanged(server, override, by))
 
     def is_last(self, server: str) -> bool:
         """Return whether the server is in service, and no other one of the cluster is."""
-        return [key for key, each in self.verdicts.items() if each.in_service] == [server]
+        in_service = [key for key, each in self.verdicts.as_decided.items() if each.in_service]
+        return in_service == [server]
 
     def reconfigure(self, cluster: Cluster) -> None:
         """Replace the settings, and forget servers that were removed."""
@@ -351,14 +416,15 @@ class Pool:
         }
         self.recent.forget_checks(same)
         self._turns.forget()
-        self.cluster = cluster
+        self._configure(cluster)
         self.recent.covers = _covers(cluster)
         # Another URI is another server, whatever its name.
         here = {each.id for each in cluster.servers if uris.get(each.id, each.uri) == each.uri}
         self.recent.forget(here)
         kept = {key: each for key, each in self.memory.servers.items() if key in here}
         self.memory = replace(self.memory, servers=kept)
-        for by_server in (self.verdicts, self.latest, self.surveyed, self._findings, self._rounds):
+        self.verdicts = self.verdicts.of(here)
+        for by_server in (self.latest, self.surveyed, self._found, self._rounds):
             for server in [each for each in by_server if each not in here]:
                 del by_server[server]
         self.hung &= here
@@ -369,7 +435,7 @@ class Pool:
             for server, of in self.surveyed.items()
         }
         for each in cluster.servers:
-            if each.id in self._findings:
+            if each.id in self._found:
                 self._judge(each)
         self._notify(Reconfigured(cluster))
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from msgspec.structs import replace
-
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import (
     Began,
@@ -18,12 +16,8 @@ from ldaphealth.agent.pool_events import (
     PoolEvent,
     PoolState,
     Reconfigured,
-    RoundAdded,
 )
-from ldaphealth.agent.pool_replay import apply_event
-from ldaphealth.guard import Memory, ServerMemory
-from ldaphealth.judging.recent_observations import RecentState
-from ldaphealth.model import CheckEffect
+from ldaphealth.agent.shadow_pool import apply_to_shadow, shadow_pool
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.shadow_publication import (
     ShadowChange,
@@ -42,8 +36,7 @@ class Shadow:
 
     def __init__(self, state: PoolState, settings: Cluster) -> None:
         self.cluster = state.cluster
-        self.pool = Pool.of_state(shadow_state(state, settings))
-        self.pool.reconfigure(settings)  # judges what is remembered by its own settings
+        self.pool = shadow_pool(state, settings)
         self.verdicts: Mapping[str, ShadowVerdict] = {}
         self.waiting: list[PoolEvent] = []
 
@@ -51,11 +44,7 @@ class Shadow:
         """Judge the events since the last decision, and return the changes."""
         waiting, self.waiting = self.waiting, []
         for event in waiting:
-            self.pool = apply_event(self.pool, event)
-            if isinstance(event, RoundAdded):
-                self.pool.uncount_repeated(event.server, event.seen)
-        for forget in (self.pool.take_baselines, self.pool.take_surveyed, self.pool.take_returned):
-            forget()  # they are of the cluster's own pool
+            self.pool = apply_to_shadow(self.pool, event)
         before = {server: _sides(each) for server, each in self.verdicts.items()}
         self.verdicts = {
             server: beside(verdict, self.pool.verdicts[server])
@@ -148,42 +137,6 @@ class Shadows:
                 log.exception(
                     "cannot publish a shadow", extra={"receiver": type(receiver).__name__}
                 )
-
-
-def shadow_state(state: PoolState, settings: Cluster) -> PoolState:
-    """Return the state in which a shadow begins.
-
-    It remembers what was observed, which server is in service since when, when each answered, and
-    the overrides: all that does not depend on the settings, and the side on which the servers are.
-    It counts rounds anew, because those of the cluster were counted by other settings.
-    """
-    servers = {server: _begun(past) for server, past in state.memory.servers.items()}
-    return replace(
-        state,
-        memory=Memory(servers=servers, overrides=state.memory.overrides),
-        recent=_without_other_summaries(state, settings),
-        verdicts={},
-    )
-
-
-def _begun(past: ServerMemory) -> ServerMemory:
-    return replace(past, good=0, bad=0, bad_since=None, blamed=0, leaning=0, leaning_to=past.share)
-
-
-def _without_other_summaries(state: PoolState, settings: Cluster) -> RecentState:
-    """Return what was observed, without summaries of probes that the shadow makes otherwise."""
-    all_differ = _out(state.cluster) != _out(settings)
-    dropped = {
-        other.name
-        for usual, other in zip(state.cluster.checks, settings.checks, strict=True)
-        if other.check.summarize is not None and (all_differ or usual != other)
-    }
-    seen = {check: of for check, of in state.recent.seen.items() if check not in dropped}
-    return replace(state.recent, seen=seen)
-
-
-def _out(cluster: Cluster) -> set[str]:
-    return {each.name for each in cluster.checks if each.effect is CheckEffect.OUT}
 
 
 def _log_change(change: ShadowChange) -> None:

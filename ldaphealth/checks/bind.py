@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.account import DAYS_LEFT, AccountFacts, judge_account, observe_account
-from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.checks.duration import SECONDS_METRIC, judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.names import DN
 from ldaphealth.model import CheckEffect, Finding
@@ -64,6 +64,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={"seconds": SECONDS_METRIC},
     effect=CheckEffect.OUT,
     bound_because="every session has this step",
 )

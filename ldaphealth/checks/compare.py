@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct, field
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.checks.duration import SECONDS_METRIC, judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.model import Finding, State, Trust
@@ -55,4 +55,11 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     yield from judge_seconds(view, params.seconds)
 
 
-CHECK = Check(name="compare", params=Params, facts=Facts, observe=observe, judge=judge)
+CHECK = Check(
+    name="compare",
+    params=Params,
+    facts=Facts,
+    observe=observe,
+    judge=judge,
+    judged_metrics={"seconds": SECONDS_METRIC},
+)

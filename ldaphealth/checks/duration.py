@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from ldaphealth.model import F
 
 
+SECONDS_METRIC = "{check}_seconds"
+
+
 def judge_seconds(
     view: View[F], thresholds: Thresholds, what: str = "", besides: tuple[Metric, ...] = ()
 ) -> list[Finding]:
@@ -20,7 +23,7 @@ def judge_seconds(
     `what` is appended to the summary of an OK finding. `besides` are more metrics of the finding.
     """
     seconds = sum(view.latest.timings.values())
-    metrics = (*besides, thresholds.metric(f"{view.check}_seconds", seconds))
+    metrics = (*besides, thresholds.metric(SECONDS_METRIC.format(check=view.check), seconds))
     state = thresholds.state(seconds)
     took = f"{view.check} took {seconds:.3f} s"
     if state is State.OK:

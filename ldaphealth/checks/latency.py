@@ -122,7 +122,7 @@ def _times(seen: Sequence[Observation[Facts]], operation: str, params: Params) -
     return [
         facts.seconds[operation]
         for each in seen
-        if each.ended_at >= since
+        if each.started_at + each.duration_seconds >= since  # ended_at, of many
         and (facts := each.facts) is not None
         and operation in facts.seconds
     ]
@@ -134,6 +134,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={"seconds": "latency_seconds", "to_pool": "latency_to_pool_ratio"},
     effect=CheckEffect.WEIGHT,
     judged_settings=(
         "quantile",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 OF_DN = "dn:"  # an authzId that is a DN, RFC 4513 5.2.1.8
 LONGEST_DN = 300  # characters of one that is shown
 MOST_FOUND = 2  # entries: there must not be a second one
-FIND, BIND = "find", "bind"  # steps with thresholds of their own
+FIND, BIND, REST = "find", "bind", "rest"  # the steps with thresholds
 NO_SUCH_OBJECT = "noSuchObject"
 
 Membership = Literal["", "member", "no_member", "no_group"]  # "": not compared
@@ -255,9 +255,9 @@ def _judge_times(view: View[Facts], params: Params) -> Iterator[Finding]:
     timings = view.latest.timings
     rest = {step: each for step, each in timings.items() if step not in (FIND, BIND)}
     parts = (
-        ("find", "to find the user", timings.get(FIND), params.find_seconds),
-        ("bind", "the bind as the user", timings.get(BIND), params.bind_seconds),
-        ("rest", _slowest(rest), sum(rest.values()) if rest else None, params.rest_seconds),
+        (FIND, "to find the user", timings.get(FIND), params.find_seconds),
+        (BIND, "the bind as the user", timings.get(BIND), params.bind_seconds),
+        (REST, _slowest(rest), sum(rest.values()) if rest else None, params.rest_seconds),
     )
     taken = [(name, what, each, limits) for name, what, each, limits in parts if each is not None]
     is_slow = False
@@ -294,5 +294,6 @@ CHECK = Check(
     facts=Facts,
     observe_as=observe_as,
     judge=judge,
+    judged_metrics={f"{step}_seconds": f"{{check}}_{step}_seconds" for step in (FIND, BIND, REST)},
     effect=CheckEffect.OUT,
 )

@@ -49,10 +49,10 @@ from ldaphealth.csn import (
     ReferenceMode,
     Terms,
     VectorRead,
-    assess,
     counted,
     lacks,
     regressed,
+    standing_of,
 )
 from ldaphealth.csn.server_id import RetiredServerIds
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Range, Thresholds, at_most
@@ -222,11 +222,13 @@ def _judged(
         return [_without_csn(view, params, base, context)]
     terms = _terms(view, params, context.limits)
     retired, reference = terms.retired, terms.reference
-    reads, own = reads_now(view.observations, base), own_reads(view.own, base)
-    standing = assess(reads, terms)[view.server.id]
+    reads = reads_now(view.observations, base)
+    standing = standing_of(view.server.id, reads, terms)
     metrics = tuple(standing_metrics(context, standing))
     observed, limits = view.facts.observed_epoch_seconds, params.future_seconds
-    went_back = regressed(own, retired)
+    behind = standing.behind_seconds
+    own = [] if view.is_growing and not behind else own_reads(view.own, base)
+    went_back = {} if view.is_growing else regressed(own, retired)
     of_cluster = regressions_of(view.observations, view.servers, base, retired) if went_back else {}
     acceptance = Acceptance(view.server.cluster, params.baseline_seconds)
     found = [
@@ -258,7 +260,7 @@ def _without_csn(
     if reads:
         own = [*reads[view.server.id]]
         terms = _terms(view, params, context.limits)
-        standing = assess(reads, terms)[view.server.id]
+        standing = standing_of(view.server.id, reads, terms)
         began = own[-1].seen_at_seconds - own[-1].duration_seconds
         began -= context.poll_interval_seconds
         most = max(0.0, began - own[0].seen_at_seconds)

@@ -59,24 +59,37 @@ class Params(Struct, frozen=True):
 
 
 class Database(Struct, frozen=True):
-    """One MDB database: its naming contexts, and the used parts of its pages and reader slots."""
+    """One MDB database: its naming contexts, and the used parts of its pages and reader slots.
+
+    `pages` are those in use, and `pages_max` those that it can have; 0 in facts of before.
+    """
 
     name: str
     database_ratio: float
     readers_ratio: float
+    pages: int = 0
+    pages_max: int = 0
+
+
+class Connections(Struct, frozen=True):
+    """The open connections, and the file descriptors of slapd, of which each needs one."""
+
+    open: int
+    descriptors: int
 
 
 class Facts(Struct, frozen=True, omit_defaults=True):
     """The resources in use; empty if cn=Monitor does not exist or the account cannot read it.
 
     `connections_ratio` is the part of slapd's file descriptors that connections use;
-    `pending_operations` are those that wait for a thread.
+    `pending_operations` are those that wait for a thread. `connections` is None in facts of before.
     """
 
     connections_ratio: float | None = None
     pending_operations: int | None = None
     databases: tuple[Database, ...] = ()
     access: MonitorAccess = "read"
+    connections: Connections | None = None
 
 
 NOTHING = Facts()
@@ -86,14 +99,16 @@ def observe(session: Session, _: Params) -> Facts:
     """Read the counters."""
     access, entries = search_gauges(session)
     found = {dn.lower(): entry for dn, entry in entries}
-    connections, descriptors = (
+    used, descriptors = (
         number(_entry(found, dn), "monitorcounter") for dn in (CONNECTIONS, DESCRIPTORS)
     )
+    connections = Connections(used, descriptors) if used is not None and descriptors else None
     return Facts(
-        connections / descriptors if connections is not None and descriptors else None,
+        connections.open / connections.descriptors if connections else None,
         number(_entry(found, PENDING), "monitoredinfo"),
         tuple(_databases(found.values())),
         access,
+        connections,
     )
 
 
@@ -110,6 +125,8 @@ def _databases(
             name=printable(", ".join(entry.get("namingcontexts", ())), 64),
             database_ratio=max(0, used - free) / largest,
             readers_ratio=(readers or 0) / slots if slots else 0.0,
+            pages=max(0, used - free),
+            pages_max=largest,
         )
 
 
@@ -182,6 +199,9 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={
+        each: each for each in ("database_ratio", "readers_ratio", "connections_ratio")
+    },
     of_one_server=True,
     bound_because="it reads all counters of a server",
 )

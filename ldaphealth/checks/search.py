@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.checks.duration import SECONDS_METRIC, judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter, assertion, both
@@ -133,5 +133,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={"seconds": SECONDS_METRIC},
     effect=CheckEffect.OUT,
 )

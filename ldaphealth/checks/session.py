@@ -194,8 +194,9 @@ def _reliability(view: View[Facts], params: Params) -> Finding:
 def _newest(seen: Sequence[Observation[Facts]], params: Params) -> Sequence[Observation[Facts]]:
     """Return the probes of the window."""
     since = seen[-1].ended_at - params.window_seconds
-    first = next(number for number, each in enumerate(seen) if each.ended_at >= since)
-    return seen[min(first, max(0, len(seen) - LEAST_PROBES)) :]
+    latest_first = max(0, len(seen) - LEAST_PROBES)
+    in_window = (number for number in range(latest_first) if seen[number].ended_at >= since)
+    return seen[next(in_window, latest_first) :]
 
 
 def _window(seen: Sequence[Observation[Facts]]) -> _Window:
@@ -316,6 +317,7 @@ CHECK = Check(
     facts=Facts,
     summarize=summarize,
     judge=judge,
+    judged_metrics={"failed_ratio": "session_failed_ratio"},
     effect=CheckEffect.OUT,
     judged_settings=Params.__struct_encode_fields__,
     single_because="it judges whole probes",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.checks.duration import SECONDS_METRIC, judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.model import CheckEffect, Finding
 
@@ -48,6 +48,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={"seconds": SECONDS_METRIC},
     effect=CheckEffect.WATCH,
     bound_because="every session has this step",
 )

@@ -50,16 +50,17 @@ def vector(facts: Facts, base: str) -> Vector:
 
 def vector_read(seen: Observation[Facts], base: str) -> VectorRead | None:
     """Return the read of one observation, None if it failed or shows no CSN."""
-    if seen.facts is None:
+    facts = seen.facts
+    values = () if facts is None else facts.context_csn.get(base, ())
+    if facts is None or not values:
         return None
     try:
-        found = vector(seen.facts, base)
+        found = parse_vector(values)
     except CSNError:
         return None
-    if not found:
-        return None
-    interval_seconds = seen.facts.poll_interval_seconds.get(base, 0.0)
-    return VectorRead(seen.ended_at, found, seen.duration_seconds, interval_seconds)
+    duration_seconds = seen.duration_seconds
+    interval_seconds = facts.poll_interval_seconds.get(base, 0.0)
+    return VectorRead(seen.started_at + duration_seconds, found, duration_seconds, interval_seconds)
 
 
 def polled_every_seconds(seen: Sequence[Observation[Facts]], base: str) -> float:
@@ -77,29 +78,36 @@ def vector_reads(seen: Iterable[Observation[Facts]], base: str) -> list[VectorRe
 
 
 class _LazyReads(Reversible[VectorRead]):
-    """The reads of one server, parsed from the newest back when they are used; mostly few are."""
+    """The reads of one server, parsed from the newest back when they are used; mostly few are.
 
-    __slots__ = ("_parsed", "_rest")
+    `newest` is the newest one, which is parsed already.
+    """
 
-    def __init__(self, seen: Sequence[Observation[Facts]], base: str) -> None:
-        self._parsed: list[VectorRead] = []
-        found = (vector_read(each, base) for each in reversed(seen))
-        self._rest = (each for each in found if each is not None)
+    __slots__ = ("_base", "_left", "_parsed", "_seen")
+
+    def __init__(self, seen: Sequence[Observation[Facts]], base: str, newest: VectorRead) -> None:
+        self._seen, self._base = seen, base
+        self._parsed = [newest]
+        self._left = len(seen) - 1  # the observations before those that are parsed
 
     def __iter__(self) -> Iterator[VectorRead]:
         return reversed([*reversed(self)])
 
     def __reversed__(self) -> Iterator[VectorRead]:
-        place = 0
+        yield self._parsed[0]
+        place = 1
         while place < len(self._parsed) or self._parse_next():
             yield self._parsed[place]
             place += 1
 
     def _parse_next(self) -> bool:
-        found = next(self._rest, None)
-        if found is not None:
-            self._parsed.append(found)
-        return found is not None
+        while self._left:
+            self._left -= 1
+            found = vector_read(self._seen[self._left], self._base)
+            if found is not None:
+                self._parsed.append(found)
+                return True
+        return False
 
 
 def reads_now(
@@ -114,7 +122,7 @@ def reads_now(
     vectors = [each.vector for each in latest.values()]
     if all(each == vectors[0] for each in vectors):  # the usual case: no server lacks a change
         return {server: [each] for server, each in latest.items()}
-    return {server: _LazyReads(observations[server], base) for server in latest}
+    return {server: _LazyReads(observations[server], base, each) for server, each in latest.items()}
 
 
 def reads_beside_bare(
@@ -125,8 +133,17 @@ def reads_beside_bare(
     Those of the server `bare` are empty, and begin with the first one since it showed a CSN.
     """
     others = {server: seen for server, seen in observations.items() if server != bare}
-    latest = [seen[-1] for seen in others.values() if seen and seen[-1].facts is not None]
-    if not latest or not all(vector_read(each, base) for each in latest):
+    latest = {
+        server: vector_read(seen[-1], base)
+        for server, seen in others.items()
+        if seen and seen[-1].facts is not None
+    }
+    shown: dict[str, Reversible[VectorRead]] = {
+        server: _LazyReads(others[server], base, read)
+        for server, read in latest.items()
+        if read is not None
+    }
+    if not shown or len(shown) < len(latest):
         return {}
     since: list[VectorRead] = []
     for each in reversed(observations[bare]):
@@ -134,7 +151,6 @@ def reads_beside_bare(
             break
         if each.facts is not None:
             since.append(VectorRead(each.ended_at, {}, each.duration_seconds))
-    shown = {each.server: _LazyReads(observations[each.server], base) for each in latest}
     return {**shown, bare: since[::-1]} if since else {}
 
 

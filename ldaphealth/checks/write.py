@@ -31,7 +31,7 @@ from ldaphealth.checks.canary import (
     check_names,
     this_agent,
 )
-from ldaphealth.checks.duration import judge_seconds
+from ldaphealth.checks.duration import SECONDS_METRIC, judge_seconds
 from ldaphealth.checks.own_entry import COPY, NOT_WRITTEN, Owner, fresh_token, is_copy, read_own
 from ldaphealth.csn import CSNError, parse
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
@@ -306,6 +306,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    judged_metrics={"seconds": SECONDS_METRIC},
     of_one_server=True,
     effect=CheckEffect.OUT,
     server_settings=("seconds",),

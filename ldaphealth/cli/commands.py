@@ -29,6 +29,7 @@ COMMANDS = {  # the module and the function of each command
     "report": "ldaphealth.cli.report:report_command",
     "incident": "ldaphealth.cli.incident:incident_command",
     "replay": "ldaphealth.cli.replay:replay_command",
+    "backtest": "ldaphealth.cli.backtest:backtest_command",
     "drain": "ldaphealth.cli.operate:drain_command",
     "undrain": "ldaphealth.cli.operate:undrain_command",
     "force-in": "ldaphealth.cli.operate:force_in_command",

@@ -30,6 +30,9 @@ def config_check_command(
     with their checks and with what their shadows have in place of their settings, after a warning
     for each client certificate that expires within three weeks.
 
+    If the journal of the agent is there, and its settings judge otherwise, another line says which
+    removals there would have been in the last day, and which there were (`ldaphealth backtest`).
+
     \b
     Exit status: 0 no mistake, 3 at least one.
     FILE may also be given as --config FILE.

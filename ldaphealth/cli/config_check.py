@@ -5,9 +5,10 @@ A certificate that expires is a warning and not a mistake: the agent must start 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from msgspec import to_builtins
 
 from ldaphealth.checks.certificate import DAY_SECONDS, Params, expiry_text
 from ldaphealth.cli import BAD_INPUT
+from ldaphealth.cli.last_day import last_day, last_day_line
 from ldaphealth.cli.targets import load_config, read_agent_config
 from ldaphealth.clocks import epoch_seconds
 from ldaphealth.config import ConfigError, load
@@ -43,6 +45,11 @@ def check_file(file: Path) -> None:
         )
         if shadow := shadow_line(cluster):
             click.echo(f"{file}: cluster {cluster.name}: shadow: {shadow}")
+    try:
+        for name, document in last_day(settings).items():
+            click.echo(f"{file}: cluster {name}: {last_day_line(document)}")
+    except OSError as error:
+        click.echo(f"{file}: what it would have decided is not known: {error}", err=True)
 
 
 def check_file_as_json(file: Path) -> None:
@@ -50,6 +57,7 @@ def check_file_as_json(file: Path) -> None:
     problems: list[str] = []
     warnings: list[str] = []
     clusters: dict[str, object] = {}
+    decided: Mapping[str, object] = {}
     try:
         settings = with_workloads(load(file))
         for cluster in settings.clusters.values():
@@ -61,9 +69,17 @@ def check_file_as_json(file: Path) -> None:
         wrong = wrong_files(settings)
         problems = [wrong.text] if wrong else []
         warnings = list(_warnings(settings))
+        with contextlib.suppress(OSError):  # the journal is of no concern to the file
+            decided = last_day(settings)
     except ConfigError as error:
         problems = error.problems
-    document = {"file": str(file), "problems": problems, "warnings": warnings, "clusters": clusters}
+    document = {
+        "file": str(file),
+        "problems": problems,
+        "warnings": warnings,
+        "clusters": clusters,
+        "last_day": decided,
+    }
     click.echo(json.dumps(document, indent=2))
     sys.exit(BAD_INPUT if problems else 0)
 

@@ -15,11 +15,8 @@ from ldaphealth.cli.past_changes import past_availability, past_changes, past_ti
 from ldaphealth.cli.printed_table import print_table
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
+from ldaphealth.history.periods import BY_SECONDS, MOST_PERIODS, usual_by
 from ldaphealth.text.moment import moment
-
-BY_SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
-MOST_PERIODS = 1000
-USUAL_PERIODS = 100  # unless --by says otherwise
 
 
 @click.command("history")
@@ -145,7 +142,7 @@ def _print_availability(place: AgentPlace, given: Mapping[str, Any]) -> None:
 
 def _print_times(place: AgentPlace, given: Mapping[str, Any]) -> None:
     since, until = _period(given)
-    by_seconds = BY_SECONDS[given["by"] or _usual_by(until - since)]
+    by_seconds = BY_SECONDS[given["by"] or usual_by(until - since)]
     if (until - since) / by_seconds > MOST_PERIODS:
         raise click.UsageError(f"more than {MOST_PERIODS} periods: --since later, or a longer --by")
     check, _, operation = given["times"].partition(".")
@@ -171,12 +168,6 @@ def _print_times(place: AgentPlace, given: Mapping[str, Any]) -> None:
     else:
         plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
         print_table(render_times(document, ascii_only=plain))
-
-
-def _usual_by(seconds: float) -> str:
-    """Return the shortest length that makes no more periods than people look at."""
-    fitting = (name for name, each in BY_SECONDS.items() if seconds / each <= USUAL_PERIODS)
-    return next(fitting, "day")
 
 
 def _period(given: Mapping[str, Any]) -> tuple[EpochSeconds, EpochSeconds]:

@@ -5,14 +5,12 @@ Every option that takes a time has the type `DurationText`, and so one form for 
 
 from __future__ import annotations
 
-import contextlib
-
 import click
 
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import MAX_REASON_CHARACTERS
 from ldaphealth.text.duration import exact_duration, seconds_in
-from ldaphealth.text.moment import utc_of
+from ldaphealth.text.moment import epoch_in
 
 
 class DurationText(click.ParamType[float]):
@@ -54,14 +52,10 @@ class MomentText(click.ParamType[EpochSeconds]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> EpochSeconds:
         """Return seconds since 1970."""
-        text = str(value)
-        with contextlib.suppress(ValueError):
-            return epoch_seconds() - seconds_in(text, needs_unit=True)
         try:
-            return utc_of(text).timestamp()
-        except ValueError:
-            example = "such as 2026-11-23T03:12Z, or 2h for two hours ago"
-            self.fail(f"{text!r} is not a moment that is known, {example}", param, ctx)
+            return epoch_in(str(value), epoch_seconds())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class ReasonText(click.ParamType[str]):

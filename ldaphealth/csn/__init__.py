@@ -9,6 +9,7 @@ from ldaphealth.csn.behind import (
     Terms,
     VectorRead,
     assess,
+    standing_of,
 )
 from ldaphealth.csn.counted import counted, newest_positions
 from ldaphealth.csn.essential import essential
@@ -43,4 +44,5 @@ __all__ = [
     "parse",
     "parse_vector",
     "regressed",
+    "standing_of",
 ]

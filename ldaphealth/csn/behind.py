@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Reversible, Sequence
 from enum import Enum
 from math import inf
+from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -125,12 +126,36 @@ class Terms(Struct, frozen=True, kw_only=True):
 DEFAULT_TERMS = Terms()
 
 
+class _Compared(Struct, frozen=True):
+    """The newest reads, the positions in them that count, and what servers lack of these."""
+
+    now: Newest
+    vectors: Mapping[str, Vector]
+    heads: Vector
+    lacks: Mapping[int, Lacks]
+
+
 def assess(reads: Reads, terms: Terms = DEFAULT_TERMS) -> dict[str, Standing]:
     """Return the standing of every server with at least one read (oldest first).
 
     Pass only reads of servers that can be read now: the last reads of a dead server must not count
     in the majority. Without a read of the reference server, no server is behind or isolated.
     """
+    return _standings(_compared(reads, terms), terms)
+
+
+def standing_of(server: str, reads: Reads, terms: Terms) -> Standing:
+    """Return the standing of one server among all; KeyError if there is no read of it.
+
+    Usually no server lacks anything for longer than it may. Then those of the others do not matter.
+    """
+    compared = _compared(reads, terms)
+    if any(compared.lacks.values()):
+        return _standings(compared, terms)[server]
+    return Standing(csn_gap_seconds=_gaps(compared.vectors[server], compared.heads))
+
+
+def _compared(reads: Reads, terms: Terms) -> _Compared:
     latest = {server: next(reversed(of), None) for server, of in reads.items()}
     now = {server: read for server, read in latest.items() if read is not None}
     vectors = counted({server: read.vector for server, read in now.items()}, terms.consumers)
@@ -143,12 +168,18 @@ def assess(reads: Reads, terms: Terms = DEFAULT_TERMS) -> dict[str, Standing]:
     for sid, head in heads.items():
         held = {server: vector.get(sid) for server, vector in vectors.items()}
         if any(position != head for position in held.values()):
-            lacks[sid] = _lacks(reads, now, held, terms)
-    proven = _proven(lacks)
+            is_late = _is_any_late(reads, now, held, sid)
+            lacks[sid] = _lacks(reads, now, held, terms) if is_late else {}
+    return _Compared(now, vectors, heads, lacks)
+
+
+def _standings(compared: _Compared, terms: Terms) -> dict[str, Standing]:
+    now = compared.now
+    proven = _proven(compared.lacks)
     standings = {
         server: replace(
             _standing(server, proven, now, terms),
-            csn_gap_seconds=_gaps(vectors[server], heads),
+            csn_gap_seconds=_gaps(compared.vectors[server], compared.heads),
         )
         for server in now
     }
@@ -163,6 +194,35 @@ def assess(reads: Reads, terms: Terms = DEFAULT_TERMS) -> dict[str, Standing]:
         server: replace(standing, sides=sides) if standing.split_seconds else standing
         for server, standing in standings.items()
     }
+
+
+def _is_any_late(reads: Reads, now: Newest, held: Mapping[str, CSN | None], sid: int) -> bool:
+    """Return whether a newer position than that of a server was seen before its read began.
+
+    Else no server lacks anything: what changes between the reads of a round proves nothing. A few
+    newest reads of each server show that, where `_lacks` compares each pair of servers.
+    """
+    began = {server: read.seen_at_seconds - read.duration_seconds for server, read in now.items()}
+    first = min(began.values())
+    seen: list[tuple[MonotonicSeconds, CSN]] = []
+    for server in now:
+        for read in reversed(reads[server]):
+            position = read.vector.get(sid)
+            if position is not None:
+                seen.append((read.seen_at_seconds, position))
+            if read.seen_at_seconds < first:
+                break
+    seen.sort(key=itemgetter(0))
+    newest: CSN | None = None
+    place = 0
+    for server, at in sorted(began.items(), key=itemgetter(1)):
+        while place < len(seen) and seen[place][0] < at:
+            if newest is None or seen[place][1] > newest:
+                newest = seen[place][1]
+            place += 1
+        if _newer(newest, held[server]):
+            return True
+    return False
 
 
 def _gaps(own: Vector, heads: Mapping[int, CSN]) -> dict[int, float]:

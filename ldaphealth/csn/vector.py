@@ -25,7 +25,7 @@ def parse_vector(values: Iterable[str]) -> Vector:
 
     CSNError for a value that is not a CSN, and for more than MOST_SERVER_IDS values.
     """
-    texts = tuple(values)
+    texts = values if type(values) is tuple else tuple(values)
     if len(texts) > MOST_SERVER_IDS:
         raise CSNError(f"more than {MOST_SERVER_IDS} values of {ATTRIBUTE}, which are not judged")
     return _parse_vector(texts)

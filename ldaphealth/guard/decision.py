@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard.memory import Memory, RoundPeriod, ServerMemory
-from ldaphealth.guard.reading import Reading, is_removing, removing
+from ldaphealth.guard.reading import FoundOnServer, Reading, found_on_server
 from ldaphealth.guard.rules import RULES, RuleContext, accepted_share
-from ldaphealth.model import CheckEffect, Finding, Reason, Role, Server, State, Verdict, worst
+from ldaphealth.model import CheckEffect, Finding, Role, Server, Verdict
 from ldaphealth.remedies import remedies_of
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
@@ -23,6 +23,22 @@ MOST_FELL = 8  # more than the doublings of `min_out_seconds` need
 
 EMPTY = Memory()
 NO_ROUNDS: Mapping[str, RoundPeriod] = {}
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """All that a decision on a cluster depends on; the mappings are by server ID.
+
+    `rounds` are those not counted yet. `known` are the verdicts before: one that differs in
+    `lasted_seconds` only is returned as it was.
+    """
+
+    cluster: Cluster
+    servers: Mapping[str, Server]
+    found: Mapping[str, FoundOnServer]
+    memory: Memory
+    now: BootSeconds
+    rounds: Mapping[str, RoundPeriod]
+    known: Mapping[str, Verdict] = {}
 
 
 class Decision(Struct, frozen=True):
@@ -43,54 +59,51 @@ def decide(
 
     UNKNOWN alone never changes a verdict, because nothing is known against the server.
     """
-    memory = _without_expired(memory, now)
-    readings = _with_contradictions(_readings(cluster, findings, memory, rounds))
+    by_server: dict[str, list[Finding]] = {server.id: [] for server in cluster.servers}
+    for finding in findings:
+        by_server[finding.server].append(finding)
+    effects = effects_by_server(cluster)
+    found = {key: found_on_server(each, effects[key]) for key, each in by_server.items()}
+    servers = {each.id: each for each in cluster.servers}
+    given = Situation(
+        cluster=cluster, servers=servers, found=found, memory=memory, now=now, rounds=rounds
+    )
+    return decide_on(given, cluster.servers)
+
+
+def decide_on(given: Situation, servers: Sequence[Server]) -> Decision:
+    """Return the verdicts on these servers, and the memory of the whole cluster.
+
+    They are all of the cluster, unless the others are calm (calm.py).
+    """
+    given = replace(given, memory=_without_expired(given.memory, given.now))
+    cluster, memory, now = given.cluster, given.memory, given.now
+    readings = _with_contradictions([_reading(given, each) for each in servers])
     for rule in RULES:
         readings = rule.apply(RuleContext(cluster, memory, now, rule.name), readings)
-    servers = {
+    after = {
         reading.server.id: _updated_memory(reading, cluster, now)
         for reading in readings
         if reading.before is not None or reading.findings
     }
-    ramp_seconds = _ramp_seconds(servers, cluster, now)
+    ramp_seconds = _ramp_seconds(after, cluster, now)
     verdicts = tuple(
-        _verdict(cluster, each, servers.get(each.server.id), ramp_seconds, now) for each in readings
+        _verdict(given, each, after.get(each.server.id), ramp_seconds) for each in readings
     )
-    if memory.overrides:
-        verdicts = tuple(_with_override(each, memory) for each in verdicts)
-    return Decision(verdicts, replace(memory, servers=servers))
+    if len(servers) < len(cluster.servers):
+        after = {**memory.servers, **after}
+    return Decision(verdicts, replace(memory, servers=after))
 
 
-def _with_override(verdict: Verdict, memory: Memory) -> Verdict:
-    override = memory.overrides.get(verdict.server)
-    return verdict if override is None else replace(verdict, override=override.note)
+def _reading(given: Situation, server: Server) -> Reading:
+    """Return the plain reading of a server, before any rule."""
+    key = server.id
+    before, landed = given.memory.servers.get(key), given.rounds.get(key)
+    return Reading(server=server, found=given.found[key], before=before, round=landed)
 
 
-def _readings(
-    cluster: Cluster,
-    findings: Iterable[Finding],
-    memory: Memory,
-    rounds: Mapping[str, RoundPeriod],
-) -> list[Reading]:
-    """Return the plain reading of each server, before any rule."""
-    by_server: dict[str, list[Finding]] = {server.id: [] for server in cluster.servers}
-    for finding in findings:
-        by_server[finding.server].append(finding)
-    return [
-        Reading(
-            server=server,
-            findings=tuple(by_server[server.id]),
-            effects=effects,
-            removing=removing(by_server[server.id], effects),
-            before=memory.servers.get(server.id),
-            round=rounds.get(server.id),
-        )
-        for server, effects in zip(cluster.servers, _effects(cluster), strict=True)
-    ]
-
-
-def _effects(cluster: Cluster) -> list[Mapping[str, CheckEffect]]:
-    """Return the effects of the checks that are run on each server, in the order of the servers."""
+def effects_by_server(cluster: Cluster) -> dict[str, Mapping[str, CheckEffect]]:
+    """Return the effects of the checks that are run on each server, by server ID and check."""
     every = {each.name: each.effect for each in cluster.checks}
     has_balancer = any(each.role is Role.BALANCER for each in cluster.servers)
     limited = [
@@ -98,7 +111,7 @@ def _effects(cluster: Cluster) -> list[Mapping[str, CheckEffect]]:
         for each in cluster.checks
         if each.servers or (has_balancer and each.check.of_one_server)
     ]
-    return [_without(every, limited, server) for server in cluster.servers]
+    return {server.id: _without(every, limited, server) for server in cluster.servers}
 
 
 def _without(
@@ -182,39 +195,35 @@ def _ramp_seconds(servers: Mapping[str, ServerMemory], cluster: Cluster, now: Bo
 
 
 def _verdict(
-    cluster: Cluster,
-    reading: Reading,
-    past: ServerMemory | None,
-    ramp_seconds: float,
-    now: BootSeconds,
+    given: Situation, reading: Reading, past: ServerMemory | None, ramp_seconds: float
 ) -> Verdict:
+    server, found = reading.server.id, reading.found
+    in_service, override = reading.in_service, given.memory.overrides.get(server)
+    weight = _weight(reading, past, ramp_seconds, given.now) if in_service else 0
+    note = None if override is None else override.note
+    before = given.known.get(server)
+    if (
+        before is not None
+        and before.findings is found.findings
+        and before.in_service is in_service
+        and before.weight == weight
+        and before.held_by == reading.held_by
+        and before.override == note
+    ):
+        return before
     return Verdict(
-        server=reading.server.id,
-        state=worst(finding.state for finding in reading.findings),
-        in_service=reading.in_service,
-        weight=_weight(reading, past, ramp_seconds, now) if reading.in_service else 0,
-        reasons=_reasons(reading),
+        server=server,
+        state=found.state,
+        in_service=in_service,
+        weight=weight,
+        reasons=found.reasons,
         held_by=reading.held_by,
-        findings=reading.findings,
+        findings=found.findings,
         draining=reading.action == "drain",
-        lasted_seconds=now - past.since if past else 0.0,
+        lasted_seconds=given.now - past.since if past else 0.0,
         plain=reading.plain,
-        remedies=remedies_of(cluster, reading.server, reading.findings),
-    )
-
-
-def _reasons(reading: Reading) -> tuple[Reason, ...]:
-    """Return a reason for each finding that is not OK, the worst first."""
-    return tuple(
-        Reason(
-            finding.reason,
-            finding.summary,
-            finding.state,
-            effect=reading.effects[finding.check],
-            removes=is_removing(finding, reading.effects),
-        )
-        for finding in sorted(reading.findings, key=lambda finding: -finding.state.severity)
-        if finding.state is not State.OK
+        override=note,
+        remedies=remedies_of(given.cluster, reading.server, found.findings),
     )
 
 

@@ -1,14 +1,28 @@
-"""The plain reading of the newest findings on one server, and how the rules changed it."""
+"""The plain reading of the newest findings on one server, and how the rules changed it.
+
+What follows from the findings alone is in `FoundOnServer`, which is made once for all decisions
+with them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.guard.memory import RoundPeriod, ServerMemory
-from ldaphealth.model import Basis, CheckEffect, Finding, OverrideAction, Server, State, Trust
+from ldaphealth.model import (
+    Basis,
+    CheckEffect,
+    Finding,
+    OverrideAction,
+    Reason,
+    Server,
+    State,
+    Trust,
+    worst,
+)
 
 # The share of its weight that a server keeps with a finding of a check whose effect is `weight`.
 WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
@@ -16,8 +30,76 @@ WEIGHT_SHARE = {State.WARNING: 0.5, State.CRITICAL: 0.25}
 MOST_ANSWERS = 8  # of a server, which may have come while a probe of another one was under way
 
 
+class FoundOnServer(Struct, frozen=True, kw_only=True):
+    """The findings on one server, and what follows from them and the effects of their checks.
+
+    `removing` are the findings that would take the server out, and `reasons` those of all that are
+    not OK, the worst first. `state` is that of the worst finding. `is_hard`: there is no usable
+    LDAP service. `is_unknown`: no check with effect `out` succeeded or removes the server. `share`
+    is the share of its weight that the findings leave it, None if it is not known.
+    """
+
+    findings: tuple[Finding, ...]
+    effects: Mapping[str, CheckEffect]  # by check that is run on the server
+    removing: tuple[Finding, ...]
+    state: State
+    reasons: tuple[Reason, ...]
+    is_hard: bool
+    is_unknown: bool
+    share: float | None
+
+
+def found_on_server(
+    findings: Sequence[Finding], effects: Mapping[str, CheckEffect]
+) -> FoundOnServer:
+    """Return what follows from the findings on one server; `effects` are by check."""
+    removing = tuple(each for each in findings if is_removing(each, effects))
+    return FoundOnServer(
+        findings=tuple(findings),
+        effects=effects,
+        removing=removing,
+        state=worst(each.state for each in findings),
+        reasons=_reasons(findings, effects),
+        is_hard=any(each.trust is Trust.HARD for each in removing),
+        is_unknown=not removing and not any(_is_known(each, effects) for each in findings),
+        share=_share(findings, effects),
+    )
+
+
+def _reasons(findings: Sequence[Finding], effects: Mapping[str, CheckEffect]) -> tuple[Reason, ...]:
+    """Return a reason for each finding that is not OK, the worst first."""
+    bad = [each for each in findings if each.state is not State.OK]
+    return tuple(
+        Reason(
+            each.reason,
+            each.summary,
+            each.state,
+            effect=effects[each.check],
+            removes=is_removing(each, effects),
+        )
+        for each in sorted(bad, key=lambda finding: -finding.state.severity)
+    )
+
+
+def _is_known(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:
+    """Return whether a check with effect `out` could judge the server, and does not remove it."""
+    is_judged = finding.state is State.OK or finding.state is State.WARNING
+    return is_judged and effects.get(finding.check) is CheckEffect.OUT
+
+
+def _share(findings: Sequence[Finding], effects: Mapping[str, CheckEffect]) -> float | None:
+    shares = [
+        WEIGHT_SHARE.get(each.state, 1.0) if each.trust.can_remove else 1.0
+        for each in findings
+        if each.state is not State.UNKNOWN and effects.get(each.check) is CheckEffect.WEIGHT
+    ]
+    if not shares and CheckEffect.WEIGHT in effects.values():
+        return None
+    return min(shares, default=1.0)
+
+
 class Reading(Struct, frozen=True, kw_only=True):
-    """The findings on one server, its memory, and the effect of the rules so far.
+    """What was found on one server, its memory, and the effect of the rules so far.
 
     `before` is the memory from the last decision, None for a server without one: then the plain
     reading counts. `past` is the same with the latest round counted. `held` is the side on which a
@@ -25,15 +107,23 @@ class Reading(Struct, frozen=True, kw_only=True):
     """
 
     server: Server
-    findings: tuple[Finding, ...]
-    effects: Mapping[str, CheckEffect]  # by check that is run on the server
-    removing: tuple[Finding, ...]  # of the findings, those that would take the server out
+    found: FoundOnServer
     before: ServerMemory | None = None
     round: RoundPeriod | None = None  # not counted yet, if there is one
     excused: frozenset[str] = frozenset()  # reasons caused by an expectation, not by the server
     held: bool | None = None
     held_by: str = ""
     action: OverrideAction | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the newest findings on the server."""
+        return self.found.findings
+
+    @property
+    def removing(self) -> tuple[Finding, ...]:
+        """Return those of the findings that would take the server out."""
+        return self.found.removing
 
     @property
     def plain(self) -> bool:
@@ -47,7 +137,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     @property
     def is_hard(self) -> bool:
         """Return whether there is no usable LDAP service."""
-        return any(finding.trust is Trust.HARD for finding in self.removing)
+        return self.found.is_hard
 
     @property
     def is_blamed(self) -> bool:
@@ -73,24 +163,12 @@ class Reading(Struct, frozen=True, kw_only=True):
     @property
     def is_unknown(self) -> bool:
         """Return whether nothing is known: no check with effect `out` succeeded or removes it."""
-        return not self.removing and not any(
-            finding.state in (State.OK, State.WARNING)
-            and self.effects.get(finding.check) is CheckEffect.OUT
-            for finding in self.findings
-        )
+        return self.found.is_unknown
 
     @property
     def share(self) -> float | None:
         """Return the share of its weight that the findings leave it, None if it is not known."""
-        shares = [
-            WEIGHT_SHARE.get(finding.state, 1.0) if finding.trust.can_remove else 1.0
-            for finding in self.findings
-            if finding.state is not State.UNKNOWN
-            and self.effects.get(finding.check) is CheckEffect.WEIGHT
-        ]
-        if not shares and CheckEffect.WEIGHT in self.effects.values():
-            return None
-        return min(shares, default=1.0)
+        return self.found.share
 
     @property
     def learned_nothing(self) -> bool:
@@ -144,7 +222,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         blamed = {each.check for each in self.blaming}
         if not (blamed or past.failing):
             return replace(past, good=past.good + 1, bad=0, bad_since=None, blamed=0)
-        could = {check for check, effect in self.effects.items() if effect is CheckEffect.OUT}
+        could = {check for check, effect in self.found.effects.items() if effect is CheckEffect.OUT}
         unjudged = {each for each in could.intersection(past.failing) if not self._has_judged(each)}
         if blamed:
             failing = tuple(sorted(blamed | unjudged))
@@ -194,13 +272,6 @@ def is_removing(finding: Finding, effects: Mapping[str, CheckEffect]) -> bool:
         and finding.trust.can_remove
         and effects.get(finding.check) is CheckEffect.OUT
     )
-
-
-def removing(
-    findings: Iterable[Finding], effects: Mapping[str, CheckEffect]
-) -> tuple[Finding, ...]:
-    """Return the findings that would take their server out."""
-    return tuple(finding for finding in findings if is_removing(finding, effects))
 
 
 def _leaning(past: ServerMemory, share: float) -> ServerMemory:

@@ -15,11 +15,13 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import EpochSeconds
 
+OPERATOR = "operator"  # the cause of an override
+
 
 class ServiceChange(Struct, frozen=True):
     """A verdict and the moment of its change: whether in service, and if not, the causes of that.
 
-    Causes are reason codes, or "operator" for an override.
+    Causes are reason codes, or `OPERATOR` for an override.
     """
 
     at: EpochSeconds

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.control.requests import TimesRequest
@@ -25,6 +27,19 @@ class MeasuredPeriod(Protocol):
     @property
     def durations(self) -> Histogram:
         """Return what was measured in it."""
+
+
+class OperationTimes(Struct, frozen=True):
+    """The durations of one operation of a check on a server, by period, oldest first."""
+
+    check: str
+    operation: str
+    periods: Sequence[MeasuredPeriod]
+
+    @property
+    def name(self) -> str:
+        """Return such as `bind.bind`."""
+        return f"{self.check}.{self.operation}"
 
 
 def times_document(

@@ -5,7 +5,17 @@ The agent and the one-shot command add observations; checks read them through `V
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from itertools import pairwise
 from typing import Any
 
@@ -48,13 +58,75 @@ class RecentState(Struct, frozen=True, kw_only=True):
 
 
 class _Kept:
-    """The same while the agent runs."""
+    """The same while the agent runs.
 
-    __slots__ = ("older", "reads")
+    `is_growing`: each one with facts covers the one with facts before it; None: that is not known.
+    """
+
+    __slots__ = ("is_growing", "older", "reads")
 
     def __init__(self, reads: Sequence[AnyObservation] = (), older: int = 0) -> None:
         self.reads: list[AnyObservation] = [*reads]
         self.older = older
+        self.is_growing: bool | None = None
+
+    def grows(self, covers: Covers) -> bool:
+        """Return whether each one with facts covers the one with facts before it."""
+        if self.is_growing is None:
+            found = [each for each in self.reads if each.facts is not None]
+            self.is_growing = all(_covers(covers, *pair) for pair in pairwise(found))
+        return self.is_growing
+
+    def note_next(self, covers: Covers, seen: AnyObservation) -> None:
+        """Note an observation that is to follow."""
+        if not self.is_growing or seen.facts is None:
+            return
+        before = next((each for each in reversed(self.reads) if each.facts is not None), None)
+        self.is_growing = before is None or _covers(covers, before, seen)
+
+
+InView = Callable[[str, _Kept], Sequence[AnyObservation] | None]  # None: not in the view
+
+
+class _InView(Mapping[str, Sequence[AnyObservation]]):
+    """The observations of a view, by server: those of the others are found when a judge wants them.
+
+    Most judges read only those of the server that is judged.
+    """
+
+    __slots__ = ("_in_view", "_seen", "_whole")
+
+    def __init__(self, seen: Mapping[str, _Kept], in_view: InView) -> None:
+        self._seen, self._in_view = seen, in_view
+        self._whole: dict[str, Sequence[AnyObservation]] | None = None
+
+    def _all(self) -> dict[str, Sequence[AnyObservation]]:
+        if self._whole is None:
+            found = ((each, self._in_view(each, kept)) for each, kept in self._seen.items())
+            self._whole = {each: reads for each, reads in found if reads is not None}
+        return self._whole
+
+    def __getitem__(self, server: str) -> Sequence[AnyObservation]:
+        if self._whole is None:
+            reads = self._in_view(server, self._seen[server])
+            if reads is None:
+                raise KeyError(server)
+            return reads
+        return self._whole[server]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def items(self) -> ItemsView[str, Sequence[AnyObservation]]:
+        """Return the pairs of a dict, which are faster."""
+        return self._all().items()
+
+    def values(self) -> ValuesView[Sequence[AnyObservation]]:
+        """Return the values of a dict, likewise."""
+        return self._all().values()
 
 
 class RecentObservations:
@@ -103,10 +175,18 @@ class RecentObservations:
         return Age(max(0.0, now - seen.ended_at), is_before)
 
     def _keep(self, observation: AnyObservation) -> None:
-        kept = self._seen.setdefault(observation.check, {}).setdefault(observation.server, _Kept())
+        of_check = self._seen.get(observation.check)
+        if of_check is None:
+            of_check = self._seen[observation.check] = {}
+        kept = of_check.get(observation.server)
+        if kept is None:
+            kept = of_check[observation.server] = _Kept()
+        covers = self.covers.get(observation.check)
+        if covers is not None:
+            kept.note_next(covers, observation)
         kept.reads.append(observation)
         if len(kept.reads) - kept.older > self.keep:
-            self._age(kept, self.covers.get(observation.check))
+            self._age(kept, covers)
 
     def recall(self, observations: Iterable[AnyObservation], *, current: bool) -> None:
         """Add the observations of an earlier process, oldest first.
@@ -156,6 +236,7 @@ class RecentObservations:
         `counted` gets a server ID and facts.
         """
         for server, kept in self._seen.get(check, {}).items():
+            kept.is_growing = None
             kept.reads[:] = [
                 each if each.facts is None else replace(each, facts=counted(server, each.facts))
                 for each in kept.reads
@@ -188,17 +269,22 @@ class RecentObservations:
         and after it came back those of new surveys replace the earlier ones.
         """
         seen = self._seen.get(check, {})
-        if check in self._surveys:
-            reached = {
-                each: self._since_return(each, of.reads)
-                for each, of in seen.items()
-                if self.is_complete(each)
-            }
-        else:
-            reached = {
-                each: of.reads for each, of in seen.items() if self._is_reached(each, of.reads[-1])
-            }
-        return View(server, check, reached, one_shot=one_shot, servers=servers)
+        in_view = self._surveys_in_view if check in self._surveys else self._reads_in_view
+        covers, own = self.covers.get(check), seen.get(server.id)
+        return View(
+            server,
+            check,
+            _InView(seen, in_view),
+            one_shot=one_shot,
+            servers=servers,
+            is_growing=covers is not None and own is not None and own.grows(covers),
+        )
+
+    def _reads_in_view(self, server: str, kept: _Kept) -> Sequence[AnyObservation] | None:
+        return kept.reads if self._is_reached(server, kept.reads[-1]) else None
+
+    def _surveys_in_view(self, server: str, kept: _Kept) -> Sequence[AnyObservation] | None:
+        return self._since_return(server, kept.reads) if self.is_complete(server) else None
 
     def _since_return(self, server: str, reads: list[AnyObservation]) -> list[AnyObservation]:
         """Return the surveys that began after the server came back; all if there is none yet."""
@@ -219,6 +305,7 @@ class RecentObservations:
 
     def _age(self, kept: _Kept, covers: Covers | None) -> None:
         """Move the oldest of the newest observations to the older ones, or drop it."""
+        kept.is_growing = kept.is_growing or None  # what did not grow may be dropped
         reads, at = kept.reads, kept.older
         if covers is None or reads[at].facts is None:
             del reads[at]

@@ -1,29 +1,26 @@
 """The page at `/` for people on call: one document without external resources.
 
-Style and script are inline and permitted by their hashes (Content Security Policy Level 3), so the
-page is complete when it is saved or comes through a proxy. Send it with `HEADERS`. The script
-fetches the page again and replaces what has changed; the page is complete without it.
+Send it with `HEADERS`. The script fetches the page again and replaces what has changed; the page is
+complete without it.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.live.health import LATE_SECONDS, AgentHealth
-from ldaphealth.live.live_state import DatedChange, LiveServer, LiveView
+from ldaphealth.live.live_state import LiveServer, LiveView
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict
+from ldaphealth.page.changes import clock, folded, live_change
+from ldaphealth.page.document import STYLE, file_text, headers, rendered
 from ldaphealth.page.lag_matrix import Matrix, matrix
 from ldaphealth.page.plot import newest, plots
 from ldaphealth.page.server_card import (
@@ -33,47 +30,23 @@ from ldaphealth.page.server_card import (
     Card,
     CardOverride,
     card,
-    side,
 )
-from ldaphealth.publishers.publication import VerdictChange, ended_override_document
-from ldaphealth.sinks.json_document import override_document
 from ldaphealth.sinks.summary import problems
 from ldaphealth.tables.service_line import what_is_wrong
 from ldaphealth.text.duration import duration
 from ldaphealth.text.moment import moment
-from ldaphealth.text.override_words import ended_override_words, override_words
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import plural_of, quantity
 
-TEMPLATES = Path(__file__).parent / "templates"
 STALE_REASON = Reason(STALE, "", State.UNKNOWN, CheckEffect.WATCH, removes=False)
 MOST_CHANGES = 20
 OPEN_KINDS = ("out", "stale", "critical", "held", "warned")
-HALF_A_DAY = 43_200.0
 MOST_PROBLEMS = 8
 MOST_OPEN = 8
 MOST_PLOTTED = 24  # servers, the worst first; if there are more, none that are fine
 
-STYLE, SCRIPT = ((TEMPLATES / name).read_text("utf-8") for name in ("page.css", "page.js"))
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
-POLICY = (
-    f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-HEADERS: Mapping[str, str] = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+SCRIPT = file_text("page.js")
+HEADERS = headers(STYLE, SCRIPT)
 
 
 class Section(Struct, frozen=True):
@@ -88,27 +61,6 @@ class Section(Struct, frozen=True):
     def rank(self) -> int:
         """Return the position on the page: the cluster with the worst server first."""
         return min((card.rank for card in self.cards), default=len(KINDS))
-
-
-class FoldedChange(Struct, frozen=True):
-    """A change of verdict, and how many before it kept its server on the same side, since when."""
-
-    dated: DatedChange
-    number: int
-    since_epoch: EpochSeconds
-
-
-class ChangeRow(Struct, frozen=True, kw_only=True):
-    """A change of verdict as text; `repeated` is how often, if more than once."""
-
-    server: str
-    at: str  # RFC 3339
-    clock: str
-    ago: str
-    kind: str
-    text: str
-    why: str
-    repeated: str = ""
 
 
 def render(  # noqa: PLR0913  the time on both clocks
@@ -133,17 +85,18 @@ def render(  # noqa: PLR0913  the time on both clocks
     """
     sections = _sections(view, boot_seconds, overrides or {}, addresses or {})
     version = printable(health.version, 64)
-    return _template().render(
-        style=Markup(STYLE),  # noqa: S704  a file of this package
-        script=Markup(SCRIPT),  # noqa: S704  a file of this package
+    return rendered(
+        "page.html",
+        STYLE,
+        SCRIPT,
         build=_build(version),
         version=version,
         host=printable(host, 64),
         sections=sections,
-        now=_clock(epoch_seconds),
+        now=clock(epoch_seconds),
         now_rfc3339=moment(epoch_seconds),
         floors=[printable(each, 400) for each in floors[:MOST_PROBLEMS]],
-        changes=[_change_row(each, epoch_seconds) for each in folded(view.changes)[:MOST_CHANGES]],
+        changes=[live_change(each, epoch_seconds) for each in folded(view.changes)[:MOST_CHANGES]],
         links=links,
         most_plotted=MOST_PLOTTED,
         health=health,
@@ -236,20 +189,6 @@ def rounds_left_out(health: AgentHealth) -> str:
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters["quantity"] = quantity
-    return environment.get_template("page.html")
-
-
-@cache
 def _build(version: str) -> str:
     """Return an ID that changes when an open page must be reloaded."""
     return sha256((version + STYLE + SCRIPT).encode()).hexdigest()[:12]
@@ -273,7 +212,8 @@ def _sections(
     def detailed(card: Card) -> Card:
         drawn = plots(card.hours, minute) if card.id in plotted else ()
         uri = printable(addresses.get(card.id, ""), NAME_CHARACTERS)
-        return replace(card, plots=drawn, open=card.id in opened, uri=uri)
+        past = f"history/{quote(card.id)}"
+        return replace(card, plots=drawn, open=card.id in opened, uri=uri, history=past)
 
     sections = [replace(each, cards=tuple(map(detailed, each.cards))) for each in built]
     return sorted(sections, key=lambda section: section.rank)
@@ -335,71 +275,3 @@ def _title(cards: Sequence[Card]) -> str:
     if not cards:
         parts = ["no server probed yet"]
     return f"{', '.join(parts) or f'{len(cards)} in service'} - ldaphealth"
-
-
-def folded(changes: Iterable[DatedChange]) -> list[FoldedChange]:
-    """Return the changes, newest first, with one for all that kept a server on the same side.
-
-    Each stands where the newest of them was. A change of side of the same server ends it.
-    """
-    rows: dict[int, FoldedChange] = {}
-    newest: dict[str, int] = {}  # the row of each server that goes on
-    for place, dated in enumerate(changes):
-        server, epoch = dated.change.after.server, dated.epoch_seconds
-        at = newest.get(server) if _is_still(dated) else None
-        if at is None:
-            rows[place] = FoldedChange(dated, 1, epoch)
-            newest.pop(server, None)
-            if _is_still(dated):
-                newest[server] = place
-        else:
-            rows[at] = FoldedChange(rows[at].dated, rows[at].number + 1, epoch)
-    return [*rows.values()]
-
-
-def _is_still(dated: DatedChange) -> bool:
-    before = dated.change.before
-    return before is not None and side(before) == side(dated.change.after)
-
-
-def _change_row(one: FoldedChange, epoch_seconds: EpochSeconds) -> ChangeRow:
-    dated = one.dated
-    before, after = dated.change.before, dated.change.after
-    now, was = side(after), side(before) if before else ""
-    if not was:
-        text = f"first verdict: {now}"
-    elif was == now:
-        text = f"still {now}" + (f", {after.state.name.lower()}" if after.state.value else "")
-    else:
-        text = f"{was} → {now}"
-    if after.in_service:
-        kind = {State.OK: "fine", State.CRITICAL: "critical"}.get(after.state, "warned")
-    else:
-        kind = "draining" if after.draining else "out"
-    ago = max(0.0, epoch_seconds - dated.epoch_seconds)
-    codes = ", ".join(printable(each.code, 64) for each in after.reasons[:3])
-    held = f"held by {printable(after.held_by, 64)}" if after.held_by else ""
-    since = _clock(one.since_epoch, dated=epoch_seconds - one.since_epoch >= HALF_A_DAY)
-    return ChangeRow(
-        server=printable(after.server, NAME_CHARACTERS),
-        at=moment(dated.epoch_seconds),
-        clock=_clock(dated.epoch_seconds, dated=ago >= HALF_A_DAY),
-        ago=duration(ago),
-        kind=kind,
-        text=text,
-        why="; ".join(filter(None, (codes, held, _order(dated.change)))),
-        repeated=f"({quantity(one.number, 'time')} since {since})" if one.number > 1 else "",
-    )
-
-
-def _order(change: VerdictChange) -> str:
-    """Return the override in force or just ended, in words."""
-    if change.after.override is not None:
-        return override_words(override_document(change.after.override))
-    ended = ended_override_document(change)
-    return "" if ended is None else ended_override_words(ended)
-
-
-def _clock(epoch_seconds: EpochSeconds, *, dated: bool = False) -> str:
-    pattern = "%Y-%m-%d %H:%M" if dated else "%H:%M:%S"
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime(pattern)

@@ -11,7 +11,7 @@ from math import ceil, floor, isfinite, log10
 from msgspec import Struct
 
 from ldaphealth.live.recent_times import KEPT_MINUTES, LastHour, MinutePoint
-from ldaphealth.text.duration import brief
+from ldaphealth.text.duration import axis_duration, brief
 
 LEFT, STEP, HEIGHT, MARGIN = 36, 4, 68, 4  # units of the SVG; the labels are left of LEFT
 WIDTH = LEFT + STEP * KEPT_MINUTES
@@ -74,10 +74,7 @@ class _Scale(Struct, frozen=True):
     def lines(self) -> tuple[GridLine, ...]:
         step = ceil((self.high - self.low) / 3)  # so that labels do not overlap
         exponents = range(self.low, self.high + 1, step)
-        return tuple(
-            GridLine(self.y(10.0**each), brief(10.0**each).replace(".0 ", " "))
-            for each in exponents
-        )
+        return tuple(GridLine(self.y(10.0**each), axis_duration(10.0**each)) for each in exponents)
 
 
 def _exponent(seconds: float) -> float:

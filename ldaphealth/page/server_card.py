@@ -21,7 +21,7 @@ from ldaphealth.text.command_template import LONGEST_REMEDY
 from ldaphealth.text.duration import brief, duration
 from ldaphealth.text.printable import printable
 
-NAME_CHARACTERS = 128
+NAME_CHARACTERS = 129  # the longest ID of a server: two names of 64
 MOST_ROWS = 24  # of reasons, and of checks
 
 IN, OUT, DRAINING, STALE = "in service", "out", "draining", "no fresh verdict"
@@ -76,6 +76,7 @@ class Card(Struct, frozen=True, kw_only=True):
     open: bool = False  # whether the details are open at first
     expired_side: str = ""  # side of a stale verdict
     expired: str = ""  # for how long it has been stale
+    history: str = ""  # the path of the page of its history
     shadow: str = ""  # what the shadow of the cluster would have done otherwise
 
     @property

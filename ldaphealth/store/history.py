@@ -20,16 +20,16 @@ from typing import Any
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.requests import TimesRequest
-from ldaphealth.histogram import histogram_of
 from ldaphealth.history.availability import ServiceChange
-from ldaphealth.model import AnyObservation
+from ldaphealth.model import AnyObservation, Finding
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.shadow_publication import ShadowPublication
 from ldaphealth.store.change_document import AnyChange, change_row
 from ldaphealth.store.history_file import HistoryFile
+from ldaphealth.store.history_points import Place
 from ldaphealth.store.history_reading import read_changes
 from ldaphealth.store.levels import DAY_SECONDS, Bounds
-from ldaphealth.store.point_rows import Times
+from ldaphealth.store.minute import Minute
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.store.service_history import read_service_changes
 
@@ -46,8 +46,6 @@ LONGEST_SECONDS = 120.0  # between two writes, or the agent did not run meanwhil
 MAX_WAITING = 1000  # publications; with a thousand servers a disk may hang for about a minute
 MAX_KEPT = 5000  # changes, while the file cannot be written
 MAX_KEPT_MINUTES = 1000  # of one server each, meanwhile
-
-MinuteKey = tuple[int, str]  # start of the minute, server ID
 
 
 AnyPublication = Publication | ShadowPublication
@@ -72,7 +70,7 @@ class HistoryDatabase:
         self._path, self._clock, self._running = path, clock, running
         self._file = HistoryFile(path, bounds, clock)
         self._waiting: Queue[tuple[EpochSeconds, AnyPublication] | None] = Queue(MAX_WAITING)
-        self._minutes: dict[MinuteKey, dict[tuple[str, str], list[float]]] = {}
+        self._minutes: dict[Place, Minute] = {}
         self._changes: list[tuple[EpochSeconds, AnyChange]] = []
         self._days: dict[int, float] = defaultdict(float)  # seconds that are not written yet
         self._retry_at = self._clean_at = self._old_piece_at = self._tell_cuts_at = -inf
@@ -163,20 +161,20 @@ class HistoryDatabase:
                 if isinstance(decided, Publication):
                     self._changes += [(epoch, baseline) for baseline in decided.baselines]
                     for observation in decided.seen:
-                        self._add_times(epoch, observation)
+                        verdict = decided.verdicts.get(observation.server)
+                        self._add(epoch, observation, verdict.findings if verdict else ())
                 self._changes += [(epoch, change) for change in decided.changes]
                 entry = self._waiting.get_nowait()
         except Empty:
             return True
         return False
 
-    def _add_times(self, epoch: EpochSeconds, observation: AnyObservation) -> None:
-        if not observation.timings:
-            return
-        minute = int(epoch) // MINUTE_SECONDS * MINUTE_SECONDS
-        times = self._minutes.setdefault((minute, observation.server), {})
-        for operation, seconds in observation.timings.items():
-            times.setdefault((observation.check, operation), []).append(seconds)
+    def _add(
+        self, epoch: EpochSeconds, observation: AnyObservation, findings: Sequence[Finding]
+    ) -> None:
+        start = int(epoch) // MINUTE_SECONDS * MINUTE_SECONDS
+        minute = self._minutes.setdefault((start, observation.server), Minute())
+        minute.add(observation, findings)
 
     def _note_time(self) -> EpochSeconds:
         """Return the time of day. Log a step of it, and count the time that the agent ran."""
@@ -209,7 +207,7 @@ class HistoryDatabase:
             self._give_up(error)
         self._tell_cuts()
 
-    def _store(self, now: EpochSeconds, done: Sequence[MinuteKey]) -> None:
+    def _store(self, now: EpochSeconds, done: Sequence[Place]) -> None:
         self._file.add_days(self._days)
         self._days.clear()
         if self._noted_at >= self._clean_at:
@@ -220,17 +218,13 @@ class HistoryDatabase:
             del self._changes[: len(batch)]
         for first in range(0, len(done), BATCH_ROWS):
             keys = done[first : first + BATCH_ROWS]
-            self._file.add_minutes({key: self._times(key) for key in keys}, now)
+            times = {key: each for key in keys if (each := self._minutes[key].times())}
+            numbers = {key: found for key in keys if (found := self._minutes[key].numbers())}
+            self._file.add_minutes(times, now, numbers)
             for key in keys:
                 del self._minutes[key]
         if done:
             self._file.fold(now)
-
-    def _times(self, key: MinuteKey) -> Times:
-        times: Times = {}
-        for (check, operation), seconds in self._minutes[key].items():
-            times.setdefault(check, {})[operation] = histogram_of(seconds)
-        return times
 
     def _fold_old_piece(self) -> None:
         if self._noted_at >= self._old_piece_at:
@@ -246,7 +240,7 @@ class HistoryDatabase:
         message = "the history is full; its oldest points, or changes, are deleted"
         log.warning(message, extra={f"{name}_cuts": count for name, count in self.cuts.items()})
 
-    def _lose_minutes(self, keys: Sequence[MinuteKey]) -> None:
+    def _lose_minutes(self, keys: Sequence[Place]) -> None:
         for key in keys:
             self.lost_points += len(self._minutes.pop(key, ()))
 

@@ -17,17 +17,20 @@ from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.files.set_aside import set_aside
 from ldaphealth.store import history_tables
 from ldaphealth.store.history_points import (
+    Place,
     add_fresh,
     fold,
-    fresh_bytes,
     oldest,
+    packed_bytes,
     rows_that_are_over,
 )
 from ldaphealth.store.history_room import Room
 from ldaphealth.store.history_tables import ChangeRow
 from ldaphealth.store.levels import LEVELS, MINUTE, Bounds
+from ldaphealth.store.number_rows import Numbers, numbers_blob
 from ldaphealth.store.old_history import fold_piece
 from ldaphealth.store.point_rows import Times, times_blob
+from ldaphealth.store.point_tables import DURATIONS, NUMBERS
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +89,22 @@ class HistoryFile:
             self._room.for_changes(connection, [len(document) for _, _, document in rows], now)
             history_tables.add_changes(connection, rows)
 
-    def add_minutes(self, minutes: Mapping[tuple[int, str], Times], now: EpochSeconds) -> None:
-        """Add the points of minutes, by their start and server."""
+    def add_minutes(
+        self,
+        minutes: Mapping[Place, Times],
+        now: EpochSeconds,
+        numbers: Mapping[Place, Numbers] = {},
+    ) -> None:
+        """Add the durations, and the numbers, of minutes, by their start and server."""
         connection = self.connection()
         with connection:
             sizes = [len(times_blob(each)) for each in minutes.values()]
+            sizes += [len(numbers_blob(each)) for each in numbers.values()]
             self._room.for_points(connection, sizes, now)
-            for (epoch, server), times in minutes.items():
-                add_fresh(connection, MINUTE, epoch, server, times)
+            for place, times in minutes.items():
+                add_fresh(connection, DURATIONS, MINUTE, place, times)
+            for place, found in numbers.items():
+                add_fresh(connection, NUMBERS, MINUTE, place, found)
 
     def fold(self, now: EpochSeconds) -> None:
         """Fold what is over into rows and the next level, and some minutes of an older version."""
@@ -101,8 +112,8 @@ class HistoryFile:
         for level in LEVELS:
             for start in rows_that_are_over(connection, level, now):
                 with connection:
-                    size = fresh_bytes(connection, level, start)
-                    self._room.for_points(connection, [size // 2], now)  # packed, it is a third
+                    size = packed_bytes(connection, level, start)
+                    self._room.for_points(connection, [size], now)
                     fold(connection, level, start)
         self.oldest = oldest(connection)
 

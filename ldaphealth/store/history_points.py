@@ -1,10 +1,11 @@
-"""The tables of points: minutes become hours, and hours days, by adding histograms.
+"""The tables of points: minutes become hours, and hours days, by adding points of the same name.
 
 What is new goes to the table `fresh`: a row for each server and step, which is appended, so that
 few bytes are written and a process that is killed loses the current minute only. When an hour is
 over, its minutes are folded: they move to rows of the table `packed`, and their sum is a step of
 the next level, in `fresh` again. So each duration is counted once in `fresh` and in the last level.
-The functions raise sqlite3.Error.
+Numbers have tables of their own (`point_tables.py`) and are folded alike. The functions raise
+sqlite3.Error.
 """
 
 from __future__ import annotations
@@ -15,22 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.histogram import Histogram, merged
 from ldaphealth.store.levels import CHANGE, LEVELS, Level, next_level, row_start
-from ldaphealth.store.point_rows import (
-    Points,
-    Times,
-    add_points,
-    add_times,
-    points_blob,
-    points_of,
-    times_blob,
-    times_of,
-)
+from ldaphealth.store.point_tables import KINDS, PointTables, T
 
+Place = tuple[int, str]  # the start of a step or of a row, and the server ID
 PackedKey = tuple[int, int, str, str]  # step, start, server and check of a row
 
-FRESH_OF_ROW = "FROM fresh WHERE step_seconds = ? AND epoch >= ? AND epoch < ?"
+OF_ROW = "WHERE step_seconds = ? AND epoch >= ? AND epoch < ?"
+OF_STEP = "WHERE step_seconds = ? AND epoch = ?"
 
 # What is the oldest of, the statement that finds it, and its parameters.
 OLDEST: tuple[tuple[str, str, tuple[int, ...]], ...] = (
@@ -41,7 +34,8 @@ OLDEST: tuple[tuple[str, str, tuple[int, ...]], ...] = (
             (level.step_seconds,),
         )
         for level in LEVELS
-        for table in ("packed", "fresh")
+        for kind in KINDS
+        for table in (kind.packed, kind.fresh)
     ),
     (CHANGE, "SELECT min(epoch) FROM change", ()),
 )
@@ -49,23 +43,25 @@ OLDEST: tuple[tuple[str, str, tuple[int, ...]], ...] = (
 
 def add_fresh(
     connection: sqlite3.Connection,
+    kind: PointTables[T],
     level: Level,
-    epoch: int,
-    server: str,
-    times: Mapping[str, Mapping[str, Histogram]],
+    place: Place,
+    points: Mapping[str, Mapping[str, T]],
 ) -> None:
-    """Add the points of a server and a step. Those that are there, from before, are merged."""
-    key = level.step_seconds, epoch, server
+    """Add the points of a server and a step. Those that are there, from before, come first."""
+    key: tuple[int, int, str] = (level.step_seconds, *place)
     row = connection.execute(
-        "SELECT times FROM fresh WHERE step_seconds = ? AND epoch = ? AND server = ?", key
+        f"SELECT {kind.fresh_column} FROM {kind.fresh} {OF_STEP} AND server = ?",  # noqa: S608
+        key,
     ).fetchone()
     if row:
         with contextlib.suppress(ValueError):  # a broken one is replaced
-            whole = times_of(row[0])
-            add_times(whole, times)
-            times = whole
+            whole = kind.step_of(row[0])
+            kind.add(whole, points)
+            points = whole
     connection.execute(
-        "INSERT OR REPLACE INTO fresh VALUES (?, ?, ?, ?)", (*key, times_blob(times))
+        f"INSERT OR REPLACE INTO {kind.fresh} VALUES (?, ?, ?, ?)",  # noqa: S608
+        (*key, kind.step_blob(points)),
     )
 
 
@@ -74,28 +70,35 @@ def rows_that_are_over(
 ) -> Iterator[int]:
     """Yield the starts of rows that have fresh points and are not those of this time.
 
-    Of a clock that was wrong, that includes the future.
+    Of a clock that was wrong, that includes the future. What is yielded must be folded before the
+    next one.
     """
     current = row_start(level, now)
-    for before, order in ((True, "ASC"), (False, "DESC")):
-        while True:
-            row = connection.execute(
-                f"SELECT epoch FROM fresh WHERE step_seconds = ? ORDER BY epoch {order} LIMIT 1",  # noqa: S608
-                (level.step_seconds,),
-            ).fetchone()
-            start = current if row is None else row_start(level, row[0])
-            if not (start < current if before else start > current):
-                break
-            yield start
+    for kind in KINDS:
+        for before, order in ((True, "ASC"), (False, "DESC")):
+            while True:
+                row = connection.execute(
+                    f"SELECT epoch FROM {kind.fresh} WHERE step_seconds = ? "  # noqa: S608
+                    f"ORDER BY epoch {order} LIMIT 1",
+                    (level.step_seconds,),
+                ).fetchone()
+                start = current if row is None else row_start(level, row[0])
+                if not (start < current if before else start > current):
+                    break
+                yield start
 
 
-def fresh_bytes(connection: sqlite3.Connection, level: Level, start: int) -> int:
-    """Return the size of the fresh points of a row, in bytes."""
-    (size,) = connection.execute(
-        f"SELECT coalesce(sum(length(times)), 0) {FRESH_OF_ROW}",
-        (level.step_seconds, start, start + level.row_seconds),
-    ).fetchone()
-    return int(size)
+def packed_bytes(connection: sqlite3.Connection, level: Level, start: int) -> int:
+    """Return how many bytes the fresh points of a row need at most when they are packed."""
+    bounds = level.step_seconds, start, start + level.row_seconds
+    return sum(
+        connection.execute(
+            f"SELECT coalesce(sum(length({kind.fresh_column})), 0) FROM {kind.fresh} {OF_ROW}",  # noqa: S608
+            bounds,
+        ).fetchone()[0]
+        // kind.packed_part
+        for kind in KINDS
+    )
 
 
 def fold(connection: sqlite3.Connection, level: Level, start: int) -> None:
@@ -103,32 +106,46 @@ def fold(connection: sqlite3.Connection, level: Level, start: int) -> None:
 
     The caller makes one transaction of it, so that no duration is counted twice or lost.
     """
+    for kind in KINDS:
+        _fold_kind(connection, kind, level, start)
+
+
+def _fold_kind(
+    connection: sqlite3.Connection, kind: PointTables[T], level: Level, start: int
+) -> None:
     above = next_level(level)
     bounds = level.step_seconds, start, start + level.row_seconds
-    servers = connection.execute(f"SELECT DISTINCT server {FRESH_OF_ROW}", bounds).fetchall()
-    epochs = connection.execute(f"SELECT DISTINCT epoch {FRESH_OF_ROW}", bounds).fetchall()
+    servers, epochs = (
+        connection.execute(
+            f"SELECT DISTINCT {column} FROM {kind.fresh} {OF_ROW} ORDER BY 1",  # noqa: S608
+            bounds,
+        ).fetchall()
+        for column in ("server", "epoch")
+    )
     for (server,) in servers:
-        checks = _fresh_points(connection, level, start, server, [each for (each,) in epochs])
+        checks = _fresh_points(connection, kind, level, (start, server), [at for (at,) in epochs])
         for check, points in checks.items():
-            _pack(connection, (level.step_seconds, start, server, check), points)
+            _pack(connection, kind, (level.step_seconds, start, server, check), points)
         if above is not None:
-            add_fresh(connection, above, start, server, _sums(checks))
-    connection.execute(f"DELETE {FRESH_OF_ROW}", bounds)
+            add_fresh(connection, kind, above, (start, server), _sums(kind, checks))
+    connection.execute(f"DELETE FROM {kind.fresh} {OF_ROW}", bounds)  # noqa: S608
 
 
-def roll_up(connection: sqlite3.Connection, level: Level, epoch: int) -> None:
+def roll_up(connection: sqlite3.Connection, kind: PointTables[T], level: Level, epoch: int) -> None:
     """Add fresh points to the next level and delete them; after the last level they are gone."""
     above = next_level(level)
     key = level.step_seconds, epoch
     rows = connection.execute(
-        "SELECT server, times FROM fresh WHERE step_seconds = ? AND epoch = ?", key
+        f"SELECT server, {kind.fresh_column} FROM {kind.fresh} {OF_STEP}",  # noqa: S608
+        key,
     ).fetchall()
-    connection.execute("DELETE FROM fresh WHERE step_seconds = ? AND epoch = ?", key)
+    connection.execute(f"DELETE FROM {kind.fresh} {OF_STEP}", key)  # noqa: S608
     if above is None:
         return
-    for server, times in rows:
+    for server, blob in rows:
         with contextlib.suppress(ValueError):
-            add_fresh(connection, above, row_start(level, epoch), server, times_of(times))
+            start = row_start(level, epoch)
+            add_fresh(connection, kind, above, (start, server), kind.step_of(blob))
 
 
 def oldest(connection: sqlite3.Connection) -> dict[str, EpochSeconds]:
@@ -147,44 +164,58 @@ def oldest(connection: sqlite3.Connection) -> dict[str, EpochSeconds]:
 
 
 def _fresh_points(
-    connection: sqlite3.Connection, level: Level, start: int, server: str, epochs: Iterable[int]
-) -> dict[str, Points]:
+    connection: sqlite3.Connection,
+    kind: PointTables[T],
+    level: Level,
+    place: Place,
+    epochs: Iterable[int],
+) -> dict[str, dict[str, dict[int, T]]]:
     """Return the points of a server by check; those of a broken row are left out."""
-    checks: dict[str, Points] = {}
+    start, server = place
+    checks: dict[str, dict[str, dict[int, T]]] = {}
     for epoch in epochs:
         row = connection.execute(
-            "SELECT times FROM fresh WHERE step_seconds = ? AND epoch = ? AND server = ?",
+            f"SELECT {kind.fresh_column} FROM {kind.fresh} {OF_STEP} AND server = ?",  # noqa: S608
             (level.step_seconds, epoch, server),
         ).fetchone()
         if row is None:
             continue
         with contextlib.suppress(ValueError):
             step = (epoch - start) // level.step_seconds
-            for check, operations in times_of(row[0]).items():
+            for check, names in kind.step_of(row[0]).items():
                 points = checks.setdefault(check, {})
-                for operation, histogram in operations.items():
-                    points.setdefault(operation, {})[step] = histogram
+                for name, point in names.items():
+                    points.setdefault(name, {})[step] = point
     return checks
 
 
-def _pack(connection: sqlite3.Connection, key: PackedKey, points: Points) -> None:
+def _pack(
+    connection: sqlite3.Connection,
+    kind: PointTables[T],
+    key: PackedKey,
+    points: Mapping[str, Mapping[int, T]],
+) -> None:
     row = connection.execute(
-        "SELECT points FROM packed "
+        f"SELECT points FROM {kind.packed} "  # noqa: S608
         'WHERE step_seconds = ? AND epoch = ? AND server = ? AND "check" = ?',
         key,
     ).fetchone()
     if row:
         with contextlib.suppress(ValueError):  # a broken one is replaced
-            whole = points_of(row[0])
-            add_points(whole, points)
+            whole = kind.row_of(row[0])
+            kind.add(whole, points)
             points = whole
     connection.execute(
-        "INSERT OR REPLACE INTO packed VALUES (?, ?, ?, ?, ?)", (*key, points_blob(points))
+        f"INSERT OR REPLACE INTO {kind.packed} VALUES (?, ?, ?, ?, ?)",  # noqa: S608
+        (*key, kind.row_blob(points)),
     )
 
 
-def _sums(checks: Mapping[str, Points]) -> Times:
+def _sums(
+    kind: PointTables[T], checks: Mapping[str, Mapping[str, Mapping[int, T]]]
+) -> dict[str, dict[str, T]]:
+    """Return the sums of steps, which are in the order of their times."""
     return {
-        check: {operation: merged(steps.values()) for operation, steps in points.items()}
+        check: {name: kind.added(steps.values()) for name, steps in points.items()}
         for check, points in checks.items()
     }

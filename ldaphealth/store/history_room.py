@@ -15,6 +15,7 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.store.database import used_bytes
 from ldaphealth.store.history_points import roll_up
 from ldaphealth.store.levels import CHANGE, LEVELS, Level
+from ldaphealth.store.point_tables import KINDS, PointTables, T
 
 FULL_PART = 10  # a full file loses a tenth of the oldest rows of a level at a time
 SPARE_BYTES = 64 << 10  # for the inner pages of tables and indexes
@@ -81,37 +82,45 @@ def _delete_some(connection: sqlite3.Connection, level: Level, now: EpochSeconds
 
     Those of a clock that was wrong go first: they are in the future.
     """
-    return _delete_packed(connection, level, now) or _roll_up_some(connection, level)
+    packed = [_delete_packed(connection, kind, level, now) for kind in KINDS]
+    if any(packed):
+        return True
+    fresh = [_roll_up_some(connection, kind, level) for kind in KINDS]
+    return any(fresh)
 
 
-def _delete_packed(connection: sqlite3.Connection, level: Level, now: EpochSeconds) -> bool:
+def _delete_packed(
+    connection: sqlite3.Connection, kind: PointTables[T], level: Level, now: EpochSeconds
+) -> bool:
     (count,) = connection.execute(
-        "SELECT count(*) FROM packed WHERE step_seconds = ?", (level.step_seconds,)
+        f"SELECT count(*) FROM {kind.packed} WHERE step_seconds = ?",  # noqa: S608
+        (level.step_seconds,),
     ).fetchone()
     if not count:
         return False
     for condition in ("epoch > ?2", "epoch <= ?2"):
         (until,) = connection.execute(
-            "SELECT max(epoch) FROM (SELECT epoch FROM packed "  # noqa: S608
+            f"SELECT max(epoch) FROM (SELECT epoch FROM {kind.packed} "  # noqa: S608
             f"WHERE step_seconds = ?1 AND {condition} ORDER BY epoch LIMIT ?3)",
             (level.step_seconds, now, count // FULL_PART + 1),
         ).fetchone()
         if until is not None:
             connection.execute(
-                f"DELETE FROM packed WHERE step_seconds = ?1 AND {condition} AND epoch <= ?3",  # noqa: S608
+                f"DELETE FROM {kind.packed} "  # noqa: S608
+                f"WHERE step_seconds = ?1 AND {condition} AND epoch <= ?3",
                 (level.step_seconds, now, until),
             )
             break
     return True
 
 
-def _roll_up_some(connection: sqlite3.Connection, level: Level) -> bool:
+def _roll_up_some(connection: sqlite3.Connection, kind: PointTables[T], level: Level) -> bool:
     """Delete a tenth of the steps that are not packed yet, but the newest of them not."""
     epochs = connection.execute(
-        "SELECT DISTINCT epoch FROM fresh WHERE step_seconds = ? ORDER BY epoch",
+        f"SELECT DISTINCT epoch FROM {kind.fresh} WHERE step_seconds = ? ORDER BY epoch",  # noqa: S608
         (level.step_seconds,),
     ).fetchall()
     oldest = epochs[: min(len(epochs) // FULL_PART + 1, len(epochs) - 1)]
     for (epoch,) in oldest:
-        roll_up(connection, level, epoch)
+        roll_up(connection, kind, level, epoch)
     return bool(oldest)

@@ -14,6 +14,7 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.store import old_history
 from ldaphealth.store.database import PAGE_BYTES, make_file, page_bytes, refuse_lacking, version_of
 from ldaphealth.store.levels import CHANGE, DAY_SECONDS, LEVELS, Bounds
+from ldaphealth.store.point_tables import KINDS
 
 SCHEMA_VERSION = 2
 CHANGES = """
@@ -37,10 +38,24 @@ CREATE TABLE packed (
 );
 CREATE TABLE IF NOT EXISTS day (day INTEGER PRIMARY KEY, seconds REAL NOT NULL);
 """
+# The same for numbers, whose rows are shorter. A file of this version may lack them, from before
+# there were numbers; a program of then leaves them alone.
+NUMBERS = """
+CREATE TABLE IF NOT EXISTS fresh_number (
+    step_seconds INTEGER NOT NULL, epoch INTEGER NOT NULL, server TEXT NOT NULL,
+    numbers BLOB NOT NULL, PRIMARY KEY (step_seconds, epoch, server)
+);
+CREATE TABLE IF NOT EXISTS packed_number (
+    step_seconds INTEGER NOT NULL, epoch INTEGER NOT NULL, server TEXT NOT NULL,
+    "check" TEXT NOT NULL, points BLOB NOT NULL, PRIMARY KEY (step_seconds, epoch, server, "check")
+) WITHOUT ROWID;
+"""
 COLUMNS = {
     "change": {"id", "epoch", "server", "document"},
     "fresh": {"step_seconds", "epoch", "server", "times"},
     "packed": {"step_seconds", "epoch", "server", "check", "points"},
+    "fresh_number": {"step_seconds", "epoch", "server", "numbers"},
+    "packed_number": {"step_seconds", "epoch", "server", "check", "points"},
     "day": {"day", "seconds"},
 }
 SEEN_SECONDS = 3600.0  # a day in which the agent ran for less does not count
@@ -74,7 +89,9 @@ def open_history(path: Path, max_bytes: int) -> sqlite3.Connection:
             refuse_lacking(connection, old_history.COLUMNS)
             old_history.make_room(connection, max_bytes)
             _run(connection, old_history.BEGIN_MIGRATION + POINTS + old_history.DAYS)
-        _refuse_other_schemas(connection)
+        _refuse_other_versions(connection)
+        connection.executescript(f"BEGIN; {NUMBERS} COMMIT")
+        refuse_lacking(connection, COLUMNS)
     except BaseException:
         connection.close()
         raise
@@ -107,14 +124,15 @@ def forget(connection: sqlite3.Connection, bounds: Bounds) -> bool:
     with connection:
         for level in LEVELS:
             epoch = oldest[level.name] * DAY_SECONDS
-            connection.execute(
-                "DELETE FROM packed WHERE step_seconds = ? AND epoch <= ?",
-                (level.step_seconds, epoch - level.row_seconds),
-            )
-            connection.execute(
-                "DELETE FROM fresh WHERE step_seconds = ? AND epoch < ?",
-                (level.step_seconds, epoch),
-            )
+            for kind in KINDS:
+                connection.execute(
+                    f"DELETE FROM {kind.packed} WHERE step_seconds = ? AND epoch <= ?",  # noqa: S608
+                    (level.step_seconds, epoch - level.row_seconds),
+                )
+                connection.execute(
+                    f"DELETE FROM {kind.fresh} WHERE step_seconds = ? AND epoch < ?",  # noqa: S608
+                    (level.step_seconds, epoch),
+                )
         changes = connection.execute(
             "DELETE FROM change WHERE epoch < ?1 "
             "AND id < coalesce((SELECT min(id) FROM change WHERE epoch >= ?1), ?2)",
@@ -143,8 +161,7 @@ def _refuse_other_tables(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("an incomplete history, or another database")
 
 
-def _refuse_other_schemas(connection: sqlite3.Connection) -> None:
+def _refuse_other_versions(connection: sqlite3.Connection) -> None:
     version = version_of(connection)
     if version != SCHEMA_VERSION:
         raise sqlite3.DatabaseError(f"version {version}; this program knows {SCHEMA_VERSION}")
-    refuse_lacking(connection, COLUMNS)

@@ -4,6 +4,9 @@ A segment is `MAGIC` and frames: the length and the CRC-32 of what follows (big-
 of one zlib stream (RFC 1950) up to a flush. A frame has rows in MessagePack, in an array. A file is
 written once and never opened for writing again, so a torn or damaged frame ends what can be read
 of it, and the next segment can be read alone.
+
+A segment that was ended has a summary behind its frames: a frame of length 0, and then the length,
+the CRC-32 and MessagePack. It is found without a look into the frames.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +33,7 @@ MAGIC_OF_ANY_VERSION = b"ldaphealth journal "
 HEAD = struct.Struct(">II")
 ARRAY = struct.Struct(">BI")  # an array of MessagePack with 32 bits of length
 ARRAY_32 = 0xDD
+END_OF_FRAMES = HEAD.pack(0, 0)
 END = ".journal"
 BEGAN = "%Y%m%dT%H%M%SZ"
 MODE = 0o640
@@ -109,6 +113,13 @@ class SegmentFile:
         self._write(self._head + HEAD.pack(len(frame), zlib.crc32(frame)) + frame)
         self._head = b""
 
+    def end(self, summary: object) -> None:
+        """Write the rows that are not in the file yet, and the summary."""
+        self.flush()
+        plain = self._encoder.encode(summary)
+        self._refuse_removed()
+        self._write(END_OF_FRAMES + HEAD.pack(len(plain), zlib.crc32(plain)) + plain)
+
     def close(self) -> None:
         """Close the file, whatever is not in it yet."""
         os.close(self._descriptor)
@@ -157,19 +168,49 @@ def read_frames(path: Path) -> Iterator[Sequence[Row]]:
         _refuse_others(file.read(len(MAGIC)))
         while len(head := file.read(HEAD.size)) == HEAD.size:
             length, checksum = HEAD.unpack(head)
-            if length > LARGEST_FRAME:
-                raise DamagedError(f"a frame of {length} bytes")
-            frame = file.read(length)
-            if len(frame) < length:
+            if not length:
                 return
-            if zlib.crc32(frame) != checksum:
-                raise DamagedError("a wrong checksum")
+            if (frame := _content(file, length, checksum)) is None:
+                return
             try:
                 plain = stream.decompress(frame, LARGEST_FRAME)
                 rows = decoder.decode(plain)
             except (zlib.error, msgspec.MsgspecError, RecursionError) as error:
                 raise DamagedError(str(error)) from error
             yield rows
+
+
+def read_summary(path: Path) -> Any:
+    """Return the summary of a segment, None if it has none: it was not ended, or not yet.
+
+    DamagedError: it cannot be read. OSError: the file cannot be opened.
+    """
+    refuse_other_kinds(path)
+    with os.fdopen(os.open(path, READ), "rb") as file:
+        _refuse_others(file.read(len(MAGIC)))
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(HEAD.size)) == HEAD.size and head != END_OF_FRAMES:
+            if file.seek(HEAD.unpack(head)[0], os.SEEK_CUR) > size:
+                return None
+        head = file.read(HEAD.size)
+        if len(head) < HEAD.size or (content := _content(file, *HEAD.unpack(head))) is None:
+            return None
+    try:
+        return msgspec.msgpack.decode(content)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DamagedError(str(error)) from error
+
+
+def _content(file: BinaryIO, length: int, checksum: int) -> bytes | None:
+    """Return what follows a head; None: the file ends before; DamagedError."""
+    if length > LARGEST_FRAME:
+        raise DamagedError(f"a frame of {length} bytes")
+    content = file.read(length)
+    if len(content) < length:
+        return None
+    if zlib.crc32(content) != checksum:
+        raise DamagedError("a wrong checksum")
+    return content
 
 
 def _refuse_others(magic: bytes) -> None:

@@ -18,7 +18,8 @@ from ldaphealth.histogram import Histogram
 from ldaphealth.store.database import used_bytes
 from ldaphealth.store.history_points import add_fresh
 from ldaphealth.store.levels import MINUTE
-from ldaphealth.store.point_rows import Times, add_times
+from ldaphealth.store.point_rows import Times
+from ldaphealth.store.point_tables import DURATIONS
 
 VERSION = 1
 TABLE = "minute_of_version_1"
@@ -69,7 +70,7 @@ def fold_piece(connection: sqlite3.Connection) -> bool:
             rows[-1][:3],
         )
         for (epoch, server), of_server in groupby(rows, key=lambda row: row[:2]):
-            add_fresh(connection, MINUTE, epoch, server, _times(of_server))
+            add_fresh(connection, DURATIONS, MINUTE, (epoch, server), _times(of_server))
     return True
 
 
@@ -79,7 +80,7 @@ def _times(rows: Iterable[tuple[int, str, str, bytes]]) -> Times:
     for _, _, name, spread in rows:
         check, _, operation = name.removesuffix("_seconds").partition(".")
         with contextlib.suppress(ValueError):
-            add_times(times, {check: {operation: _histogram(spread)}})
+            DURATIONS.add(times, {check: {operation: _histogram(spread)}})
     return times
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, pairwise
 
 import msgspec
 from msgspec import Struct
 
-from ldaphealth.histogram import Histogram, merged
+from ldaphealth.histogram import Histogram
+from ldaphealth.store.float_bytes import inflated, rounded_bytes, rounded_numbers
 
 Times = dict[str, dict[str, Histogram]]  # by check and operation, at one time
 Points = dict[str, dict[int, Histogram]]  # of one check, by operation and number of the step
 
 _ENCODER = msgspec.msgpack.Encoder()
 _TIMES = msgspec.msgpack.Decoder(Times)
-HALF = 0x80  # of the last bit that is kept of a binary32: 16 bits of the number are
 
 
 class _Columns(Struct, frozen=True, array_like=True, kw_only=True):
@@ -71,35 +71,10 @@ def points_of(blob: bytes) -> Points:
     try:
         return {
             operation: dict(_histograms(columns))
-            for operation, columns in _COLUMNS.decode(_inflated(blob)).items()
+            for operation, columns in _COLUMNS.decode(inflated(blob)).items()
         }
     except (struct.error, RuntimeError, IndexError) as error:
         raise ValueError(f"broken points: {error}") from error
-
-
-def add_times(whole: Times, more: Mapping[str, Mapping[str, Histogram]]) -> None:
-    """Add the points of the same server at the same time."""
-    for check, operations in more.items():
-        known = whole.setdefault(check, {})
-        for operation, histogram in operations.items():
-            found = known.get(operation)
-            known[operation] = merged((found, histogram)) if found else histogram
-
-
-def add_points(whole: Points, more: Mapping[str, Mapping[int, Histogram]]) -> None:
-    """Add the points of the same check in the same row."""
-    for operation, steps in more.items():
-        known = whole.setdefault(operation, {})
-        for step, histogram in steps.items():
-            found = known.get(step)
-            known[step] = merged((found, histogram)) if found else histogram
-
-
-def _inflated(blob: bytes) -> bytes:
-    try:
-        return zlib.decompress(blob)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
 
 
 def _columns(points: Mapping[int, Histogram]) -> _Columns:
@@ -107,10 +82,10 @@ def _columns(points: Mapping[int, Histogram]) -> _Columns:
     return _Columns(
         steps=[after - before for before, after in pairwise((0, *points))],
         counts=[each.count for each in found],
-        sums=_floats_blob([each.sum for each in found]),
-        squares=_floats_blob([each.sum_of_squares for each in found]),
-        least=_floats_blob([each.least for each in found]),
-        most=_floats_blob([each.most for each in found]),
+        sums=rounded_bytes([each.sum for each in found]),
+        squares=rounded_bytes([each.sum_of_squares for each in found]),
+        least=rounded_bytes([each.least for each in found]),
+        most=rounded_bytes([each.most for each in found]),
         buckets=_bucket_numbers(found),
     )
 
@@ -129,7 +104,8 @@ def _bucket_numbers(histograms: Sequence[Histogram]) -> list[int]:
 
 def _histograms(columns: _Columns) -> Iterator[tuple[int, Histogram]]:
     numbers = (
-        _floats_of(each) for each in (columns.sums, columns.squares, columns.least, columns.most)
+        rounded_numbers(each)
+        for each in (columns.sums, columns.squares, columns.least, columns.most)
     )
     rows = zip(
         accumulate(columns.steps),
@@ -159,18 +135,3 @@ def _buckets_of(numbers: Sequence[int]) -> Iterator[dict[int, int]]:
         begin, at = at + 2, at + 2 + numbers[at + 1]
         counts = enumerate(numbers[begin:at], first)
         yield {bucket: count for bucket, count in counts if count}
-
-
-def _floats_blob(numbers: Sequence[float]) -> bytes:
-    """Return the upper three bytes of each as a binary32 (IEEE 754), rounded: first bytes last."""
-    count = len(numbers)
-    words = struct.unpack(f"<{count}I", struct.pack(f"<{count}f", *numbers))
-    whole = struct.pack(f"<{count}I", *(word + HALF for word in words))
-    return b"".join(whole[each::4] for each in range(1, 4))
-
-
-def _floats_of(blob: bytes) -> tuple[float, ...]:
-    count = len(blob) // 3
-    planes = (blob[each * count : (each + 1) * count] for each in range(3))
-    whole = bytes(byte for word in zip(repeat(0), *planes, strict=False) for byte in word)
-    return struct.unpack(f"<{count}f", whole)

@@ -10,10 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.history.availability import ServiceChange
+from ldaphealth.history.availability import OPERATOR, ServiceChange
 from ldaphealth.store.history_reading import OF_TARGET, HistoryError, reading
 
-OPERATOR = "operator"  # the cause of an override
 OF_SERVERS = f"{OF_TARGET} AND instr(server, '/') > 0"  # the others are baselines of clusters
 # In the order in which they were written, which is that of the decisions.
 IN_PERIOD = (

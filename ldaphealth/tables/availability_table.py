@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import floor
 from typing import Any
 
 from rich.console import Group
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.text.duration import rounded_duration
+from ldaphealth.text.number import percent
 from ldaphealth.text.printable import printable
 
 HEADINGS = ("", "IN SERVICE", "OUT FOR", "OUTAGES", "LONGEST")
@@ -28,13 +28,6 @@ def render_availability(document: Mapping[str, Any]) -> Group:
     if not rows:
         return Group(period, Text("the history has no verdict of this period"))
     return Group(period, "", Rows(HEADINGS, rows, right=frozenset(HEADINGS[1:4])))
-
-
-def percent(ratio: float | None) -> str:
-    """Return a share such as `99.982 %`. It is rounded down: 100 % is without any outage."""
-    if ratio is None:
-        return NONE
-    return f"{floor(ratio * 100_000) / 1000:g} %"
 
 
 def _row(name: str, found: Mapping[str, Any]) -> Row:

@@ -40,6 +40,11 @@ def brief(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
+def axis_duration(seconds: float) -> str:
+    """Return a duration of one digit, for the axis of a plot: `20 ms`, `1 s`."""
+    return brief(seconds).replace(".0 ", " ")
+
+
 def rounded_duration(seconds: float) -> str:
     """Return less than a minute with about two digits (`brief`), and more in its largest units."""
     return brief(seconds) if seconds < SHORT_SECONDS else duration(seconds)

@@ -13,6 +13,13 @@ def decimal(value: float) -> str:
     return "0" if short == "-0" else short
 
 
+def percent(ratio: float | None) -> str:
+    """Return a share such as `99.982 %`, or `-`. It is rounded down: 100 % is the whole."""
+    if ratio is None:
+        return "-"
+    return f"{floor(ratio * 100_000) / 1000:g} %"
+
+
 def rounded_up(number: float) -> float:
     """Return the next number with at most two digits, such as 0.13 for 0.123."""
     if number < LEAST:

@@ -13,7 +13,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ldaphealth.clocks import epoch_seconds
+from ldaphealth.clocks import BootSeconds, epoch_seconds
+from ldaphealth.guard.memory import Override
 from ldaphealth.live.health import LATE_SECONDS
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Verdict
@@ -29,6 +30,7 @@ MOST_NAMES = 20
 LINE_CHARACTERS = 500
 LINKS = (
     ("api/v1/status", "the status, as JSON"),
+    ("api/v1/history/availability", "availability in the last 30 days, as JSON"),
     ("metrics", "for Prometheus"),
     ("ready", "is there a fresh verdict on every server?"),
     ("live", "does the agent run?"),
@@ -39,8 +41,7 @@ def landing(source: Source, _: Request) -> Response:
     """Show the page for people on call."""
     now = source.now()
     overrides = {
-        server: CardOverride(override.action, override.until - now, override.reason, override.by)
-        for server, override in source.overrides().items()
+        server: card_override(override, now) for server, override in source.overrides().items()
     }
     text = page.render(
         source.live_state.view,
@@ -54,6 +55,11 @@ def landing(source: Source, _: Request) -> Response:
         links=LINKS,
     )
     return Response(text, headers=dict(page.HEADERS))
+
+
+def card_override(override: Override, now: BootSeconds) -> CardOverride:
+    """Return an override as the card of its server shows it."""
+    return CardOverride(override.action, override.until - now, override.reason, override.by)
 
 
 def live(source: Source, request: Request) -> Response:

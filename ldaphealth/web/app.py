@@ -16,17 +16,17 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ldaphealth.text.ascii_line import ascii_line
-from ldaphealth.web import answers, metrics
+from ldaphealth.web import answers, metrics, past_answers, past_pages
 from ldaphealth.web.access import Access, is_address_or_localhost, is_of_another_site
 from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
 from ldaphealth.web.logins import Logins, TooManyLoginsError
-from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
+from ldaphealth.web.source import BadRequestError, Source, UnknownNameError, UnreadableError
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,16 @@ def in_thread(answer: Answer) -> Callable[[Source], Handler]:
 
 
 class RouteRow(Struct, frozen=True):
-    """A route. `make` returns its handler. `for_any_site`: pages of other sites may cause it."""
+    """A route. `make` returns its handler. `for_any_site`: pages of other sites may cause it.
+
+    `is_json`: what it refuses is JSON too.
+    """
 
     path: str
     make: Callable[[Source], Handler]
     access: Access = Access.READER
     for_any_site: bool = True
+    is_json: bool = False
 
 
 ROUTES = (
@@ -75,7 +79,9 @@ ROUTES = (
     RouteRow("/ready", at_once(answers.ready), Access.HEALTH),
     RouteRow("/health/{cluster}", at_once(answers.cluster_health), Access.HEALTH),
     RouteRow("/health/{cluster}/{server}", at_once(answers.server_health), Access.HEALTH),
+    RouteRow("/history/{target:path}", in_thread(past_pages.page)),
     RouteRow("/api/v1/status", in_thread(answers.status)),
+    RouteRow("/api/v1/history/{kind}", in_thread(past_answers.answer), is_json=True),
     RouteRow("/metrics", in_thread(metrics.metrics)),
     RouteRow("/probe", metrics.probing, for_any_site=False),
 )
@@ -90,7 +96,7 @@ HEADERS = {
 OTHER_HOST = "the host must be an address or localhost, not another name: docs/http.md\n"
 OTHER_SITE = "a page of another site must not cause probes of servers: docs/http.md\n"
 INTERNAL_ERROR = "internal error of the agent; see its log\n"
-BUSY = "busy with other requests of this kind; try again\n"
+BUSY = "busy with other requests of this kind; try again"
 TOO_MANY = "too many requests from this address with credentials that were not checked yet\n"
 
 
@@ -155,6 +161,8 @@ def _endpoint(
         try:
             return await handler(request)
         except UnknownNameError as error:
+            if row.is_json:
+                return _refusal(row, 404, str(error))
             return answers.unknown(request, str(error))
 
     async def endpoint(request: Request) -> Response:
@@ -162,9 +170,11 @@ def _endpoint(
             refusal = await gate.refusal(row, request)
             return await answer(request) if refusal is None else refusal
         except BadRequestError as error:
-            return _line(400, f"{ascii_line(str(error), answers.LINE_CHARACTERS)}\n")
+            return _refusal(row, 400, str(error))
+        except UnreadableError as error:
+            return _refusal(row, 503, str(error))
         except (BusyError, asyncio.CancelledError):  # cancelled: the server ends
-            return _line(503, BUSY, {"Retry-After": "1"})
+            return _refusal(row, 503, BUSY, {"Retry-After": "1"})
         except Exception:
             log.exception("a request failed", extra={"path": row.path})
             return _line(500, INTERNAL_ERROR)
@@ -179,6 +189,16 @@ async def _refused(_: Request, error: Exception) -> Response:
     text = {404: "no such page; / lists the pages", 405: "only GET and HEAD are allowed"}
     line = text.get(error.status_code, error.detail)
     return _line(error.status_code, f"{line}\n", dict(error.headers or {}))
+
+
+def _refusal(
+    row: RouteRow, status: int, text: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an error as one line: of text, or of JSON."""
+    line = ascii_line(text, answers.LINE_CHARACTERS)
+    if row.is_json:
+        return JSONResponse({"error": line}, status, headers)
+    return _line(status, f"{line}\n", headers)
 
 
 def _line(status: int, text: str, headers: dict[str, str] | None = None) -> Response:

@@ -6,6 +6,7 @@ agent/assembly.py creates it. Nothing here blocks, probes a server or changes st
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -31,6 +32,10 @@ class UnknownNameError(LookupError):
     """There is no such cluster or server. The message is one line, with a similar name if any."""
 
 
+class UnreadableError(Exception):
+    """The history cannot be read, or not in time. The message is one line with the next step."""
+
+
 class BadRequestError(ValueError):
     """A query is invalid. The message is one line for people."""
 
@@ -45,6 +50,7 @@ class Source(Struct, frozen=True, kw_only=True):
     ticked_at: Callable[[], BootSeconds]  # when the agent's main loop ran last
     now: Callable[[], BootSeconds] = boot_seconds
     probe: Probe = probe_server  # that of the agent, which limits how often it binds
+    history: Path | None = None  # its file; None: the agent keeps none
     listens: Mapping[str, str] = {}  # set by the web server; a reload changes none
 
     def cluster(self, name: str) -> Cluster:

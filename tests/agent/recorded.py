@@ -29,10 +29,13 @@ def whole(pool: Pool) -> int:
 class Recording:
     """A follower that writes the journal in the same thread, and notes all verdicts."""
 
-    def __init__(self, site: Site, directory: Path) -> None:
+    def __init__(
+        self, site: Site, directory: Path, segment_seconds: float = SEGMENT_SECONDS
+    ) -> None:
         self.directory = directory
         self.published = array("I")
         self._site, self._segment_until = site, 0.0
+        self._segment_seconds = segment_seconds
         self._segment: SegmentWriter | None = None
         site.follow(self.note)
 
@@ -43,7 +46,7 @@ class Recording:
             self._begin(event, now)
             return
         assert self._segment is not None
-        self._segment.add(event, dict(pool.verdicts), now)
+        self._segment.add(event, pool.verdicts, now)
         if isinstance(event, Decided):
             self.published.append(whole(pool))
             if len(self.published) % FLUSHED_DECISIONS == 0:
@@ -54,13 +57,12 @@ class Recording:
     def _begin(self, began: Began, now: float) -> None:
         self.close()
         self._segment = SegmentWriter(self.directory, began, now, "1")
-        self._segment_until = self._site.now + SEGMENT_SECONDS
+        self._segment_until = self._site.now + self._segment_seconds
 
     def close(self) -> None:
         """Write what is left."""
         if self._segment is not None:
-            self._segment.file.flush()
-            self._segment.file.close()
+            self._segment.end()
             self._segment = None
 
     def computed_again(self) -> array[int]:

@@ -22,6 +22,7 @@ from ldaphealth.control.requests import (
     StatusRequest,
 )
 from ldaphealth.guard import Memory, ServerMemory
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.model import OverrideAction, Server, State, Verdict
 from ldaphealth.settings import AgentSettings, Cluster, HistorySettings, Settings
 from ldaphealth.store.history import HistoryDatabase
@@ -139,7 +140,7 @@ def test_the_last_server_in_service_goes_out_by_force_only(
 ) -> None:
     stage = Stage(tmp_path, LONG_SECONDS)
     serving = Verdict(server="c/a", state=State.OK, in_service=True, weight=100)
-    stage.agent.pools["c"].verdicts["c/a"] = serving
+    stage.agent.pools["c"].verdicts = Verdicts({"c/a": serving})
     stage.start()
     request = OverrideRequest("c/a", action, 3600.0, "new kernel")
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 import ldaphealth
 from ldaphealth.agent.pool import Pool
-from ldaphealth.agent.shadows import Shadow, shadow_state
+from ldaphealth.agent.shadow_pool import shadow_state
+from ldaphealth.agent.shadows import Shadow
 from ldaphealth.checks import search, session
 from ldaphealth.guard import Memory, Override, RoundPeriod
 from ldaphealth.judging.thresholds import Range, Thresholds
@@ -193,7 +194,7 @@ def test_a_defect_of_a_shadow_disturbs_nothing(caplog: pytest.LogCaptureFixture)
     rounds(pool, 0.0, 0.01)
     shadow = of.shadows.of("c")
     assert shadow is not None
-    shadow.pool.cluster = replace(shadow.pool.cluster, servers=())
+    del shadow.pool.recent
     with caplog.at_level(logging.ERROR):
         rounds(pool, 10.0, 0.01, 0.01)
 

@@ -19,6 +19,7 @@ from ldaphealth.csn import (
     Vector,
     VectorRead,
     assess,
+    standing_of,
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -138,6 +139,35 @@ def test_permuting_servers_permutes_the_result(
     moved = {name: seen[name] for name in order if name in seen}
 
     assert assess(moved) == assess(seen)
+
+
+LONG_READS = st.dictionaries(
+    st.sampled_from("abcd"),
+    st.lists(
+        st.tuples(st.integers(0, 9).map(float), VECTORS, st.sampled_from((0.0, 0.5, 2.0))),
+        min_size=1,
+        max_size=5,
+    ).map(
+        lambda seen: [VectorRead(at, v, took) for at, v, took in sorted(seen, key=lambda e: e[0])]
+    ),
+)
+TERMS = st.builds(
+    Terms,
+    reference=st.sampled_from((MAJORITY, Reference(ReferenceMode.NEWEST))),
+    tolerance_seconds=st.sampled_from((0.0, 3.0)),
+    consumers=st.sampled_from((frozenset(), frozenset("a"), frozenset("ab"))),
+    poll_interval_seconds=st.sampled_from(({}, {"a": 2.0})),
+    retired=st.sampled_from((frozenset(), frozenset({2}))),
+)
+
+
+@given(LONG_READS, TERMS)
+def test_the_standing_of_one_server_is_that_among_all(
+    seen: dict[str, list[VectorRead]], terms: Terms
+) -> None:
+    standings = assess(seen, terms)
+
+    assert {server: standing_of(server, seen, terms) for server in seen} == standings
 
 
 @given(READS)

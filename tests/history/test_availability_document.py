@@ -6,8 +6,9 @@ import pytest
 
 from ldaphealth.history.availability import ServiceChange
 from ldaphealth.history.availability_document import availability_document
-from ldaphealth.tables.availability_table import percent, render_availability
+from ldaphealth.tables.availability_table import render_availability
 from ldaphealth.tables.terminal import as_text
+from ldaphealth.text.number import percent
 
 SINCE = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 UNTIL = SINCE + 86400

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ldaphealth.page.page import STYLE
+from ldaphealth.page.document import STYLE
 
 TONES = ("good", "bad", "care", "calm", "dim")
 TEXT = [

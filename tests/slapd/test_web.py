@@ -87,6 +87,34 @@ def test_health_follows_faults_drains_and_reloads(asked: Asked) -> None:
     asked.wait_for("/health/d", 200)
 
 
+def test_the_history_by_http_is_that_of_the_command(asked: Asked) -> None:
+    agent = asked.agent
+    asked.wait_for("/ready", 200)
+    agent.run("drain", "c/ldap1", "--for", "1h", "--reason", "new kernel")
+    wait.until(
+        lambda: len(json.loads(asked.get("/api/v1/history/changes?target=c/ldap1")[1])) > 1,
+        SOON_SECONDS,
+        "the drain is not in the history",
+    )
+    for path, options in (
+        ("changes?target=c&limit=1000", ("c", "--limit", "1000")),
+        ("changes?target=c/ldap1", ("c/ldap1",)),
+    ):
+        printed = agent.run("history", *options, "--format", "json").stdout
+        assert json.loads(asked.get(f"/api/v1/history/{path}")[1]) == json.loads(printed)
+    printed = agent.run("history", "c", "--availability", "--format", "json").stdout
+    over_http = json.loads(asked.get("/api/v1/history/availability?target=c")[1])
+    assert over_http.keys() == json.loads(printed).keys()
+    assert [each["server"] for each in over_http["servers"]] == [
+        each["server"] for each in json.loads(printed)["servers"]
+    ]
+    assert over_http["servers"][0]["removals"] == {"operator": 1}
+
+    status, page = asked.get("/history/c/ldap1?period=hour")
+    assert (status, "drained by" in page, "new kernel" in page) == (200, True, True)
+    assert asked.get("/history/c")[0] == 200
+
+
 def test_it_ends_within_two_seconds_whoever_is_connected(asked: Asked) -> None:
     clients = [socket.create_connection((HOST, asked.port)) for _ in range(50)]
     for client in clients[:25]:

@@ -7,20 +7,24 @@ folding, what is forgotten and what is deleted for want of room are those of the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 from ldaphealth.histogram import histogram_of
+from ldaphealth.history.aggregate import aggregate_of
+from ldaphealth.history.kept_numbers import KEPT_NUMBERS, series
 from ldaphealth.publishers.publication import VerdictChange
 from ldaphealth.store.change_document import change_row
 from ldaphealth.store.database import used_bytes
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
 from ldaphealth.store.levels import DAY_SECONDS, HOUR, HOUR_SECONDS, MINUTE, Bounds, row_start
+from ldaphealth.store.number_rows import Numbers
 from ldaphealth.store.point_rows import Times
+from ldaphealth.store.point_tables import DURATIONS, NUMBERS
 from tests.sinks.snapshots import silent
 
 START = 1_800_000_000 // DAY_SECONDS * DAY_SECONDS
@@ -34,14 +38,16 @@ OPERATIONS = {
     "monitor": ("search",),
     "unbind": ("unbind",),
 }
+SERVER_IDS = ("001", "002", "003", "004")
 KINDS = 100  # of minutes, and of hours: each server has one after the other
 
 
 class Kind(NamedTuple):
-    """The durations of the search in a minute or an hour, and the points of all operations."""
+    """The durations of the search in a minute or an hour, the points of all operations, numbers."""
 
     searches: Sequence[float]
     times: Times
+    numbers: Numbers
 
 
 class Site:
@@ -62,7 +68,9 @@ class Site:
             minute = int(self.now)
             found = self._passes(self._minutes, 0, MINUTE.step_seconds)
             self.file.add_minutes(
-                {(minute, name): kind.times for name, kind in found.items()}, self.now
+                {(minute, name): kind.times for name, kind in found.items()},
+                self.now,
+                {(minute, name): kind.numbers for name, kind in found.items()},
             )
             self.file.fold(self.now)
 
@@ -74,7 +82,8 @@ class Site:
             connection = self.file.connection()
             with connection:
                 for name, kind in found.items():
-                    add_fresh(connection, HOUR, hour, name, kind.times)
+                    add_fresh(connection, DURATIONS, HOUR, (hour, name), kind.times)
+                    add_fresh(connection, NUMBERS, HOUR, (hour, name), kind.numbers)
             self.file.fold(self.now)
 
     def change(self, server: str) -> None:
@@ -121,9 +130,14 @@ class Site:
             f"memory grew by {growth_bytes / 2**20:.1f} MiB",
             f"cuts: {self.file.cuts}",
         ]
-        for table, column in (("packed", "points"), ("fresh", "times")):
+        for table, column in (
+            ("packed", "points"),
+            ("fresh", "times"),
+            ("packed_number", "points"),
+            ("fresh_number", "numbers"),
+        ):
             lines += [
-                f"{table:7} steps of {step:5} s: {rows:6} rows, {size / 2**20:6.1f} MiB"
+                f"{table:13} steps of {step:5} s: {rows:6} rows, {size / 2**20:6.1f} MiB"
                 for step, rows, size in connection.execute(
                     f"SELECT step_seconds, count(*), sum(length({column})) FROM {table} GROUP BY 1"  # noqa: S608
                 )
@@ -150,7 +164,40 @@ class Site:
             for check, operations in OPERATIONS.items()
         }
         times["search"]["search"] = histogram_of(searches)
-        return Kind(searches, times)
+        return Kind(searches, times, self._numbers(count))
+
+    def _numbers(self, count: int) -> Numbers:
+        """Return each number once, that of replication for four server IDs.
+
+        Without a client certificate there is one less.
+        """
+        draws: dict[str, Callable[[], float]] = {
+            "seconds": self._behind_seconds,
+            "pages": lambda: float(round(self._random.gauss(200_000, 500))),
+            "entries": lambda: float(round(self._random.gauss(1_000_000, 500))),
+            "connections": lambda: float(round(self._random.gauss(300, 30))),
+            "operations": lambda: float(int(self._random.expovariate(1.0))),
+            "days": lambda: 30 - self._random.randrange(4 if count == ROUNDS else 1000) / 100,
+        }
+        numbers: Numbers = {}
+        for kept in KEPT_NUMBERS:
+            if kept.name == "client_days_left":
+                continue
+            draw = draws[kept.unit]
+            for label in SERVER_IDS if kept.check == "replication" else ("",):
+                found = [draw() for _ in range(count)]
+                if kept.name.endswith("_max"):
+                    found = [65_536.0] * count
+                elif kept.unit == "days":  # it falls slowly
+                    found = [found[0]] * count
+                elif kept.unit in {"pages", "entries"}:  # they grow slowly
+                    found = sorted(found[0] + self._random.randrange(5) for _ in found)
+                of_check = numbers.setdefault(kept.check, {})
+                of_check[series(kept.name, label)] = aggregate_of(found)
+        return numbers
+
+    def _behind_seconds(self) -> float:
+        return round(3 * self._random.random(), 2) if self._random.random() < 0.05 else 0.0
 
     def _duration(self, scale: float) -> float:
         slow = 30.0 if self._random.random() < 0.005 else 1.0

@@ -10,6 +10,7 @@ import pytest
 from ldaphealth.settings import HistorySettings
 from ldaphealth.store.history_reading import read_changes
 from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS, bounds_of
+from ldaphealth.store.numbers_reading import NumberQuery, read_numbers
 from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.store.simulated_site import START, Site
 
@@ -68,6 +69,17 @@ def test_a_year_of_many_servers_is_within_its_bound(
     assert growth < GROWTH_BYTES
     now = site.now
     assert agree(site, path, now - 2 * DAY_SECONDS, now, HOUR_SECONDS) == 48
-    assert agree(site, path, now - 50 * DAY_SECONDS, now - 40 * DAY_SECONDS, HOUR_SECONDS) == 240
+    assert agree(site, path, now - 45 * DAY_SECONDS, now - 35 * DAY_SECONDS, HOUR_SECONDS) == 240
     assert agree(site, path, now - 390 * DAY_SECONDS, now, DAY_SECONDS) == 390
     assert agree(site, path, START, now, 40_000 * DAY_SECONDS) == 1
+    behind = NumberQuery(
+        check="replication",
+        name="behind_seconds",
+        since_epoch=START,
+        until_epoch=now,
+        by_seconds=DAY_SECONDS,
+    )
+    (by_server_id,) = read_numbers(path, site.names[0], behind, has_writer=True).values()
+    for periods in by_server_id.values():
+        assert sum(each.numbers.count for each in periods) == site.searches(START, now)
+        assert max(each.numbers.most for each in periods) <= 3

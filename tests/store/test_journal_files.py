@@ -18,6 +18,7 @@ from ldaphealth.store.journal_files import (
     Segment,
     SegmentFile,
     read_frames,
+    read_summary,
     segments_by_cluster,
 )
 
@@ -102,6 +103,27 @@ def test_a_newer_or_foreign_file_is_named(tmp_path: Path, content: bytes, messag
     path.write_bytes(content)
     with pytest.raises(DamagedError, match=message):
         [*read_frames(path)]
+
+
+def test_the_summary_of_an_ended_segment_is_found_without_its_frames(tmp_path: Path) -> None:
+    file = SegmentFile(tmp_path, "c", NOW)
+    for number in range(FRAMES):
+        file.add([number, *["row"] * 9])
+        file.flush()
+    assert read_summary(file.path) is None
+    file.add([FRAMES])
+    file.end({"bad": ["search"], "least": 1.5})
+    file.close()
+    content = file.path.read_bytes()
+    assert read_summary(file.path) == {"bad": ["search"], "least": 1.5}
+    assert [len(each) for each in read_frames(file.path)] == [1] * (FRAMES + 1)
+
+    for length in range(len(content)):
+        file.path.write_bytes(content[:length])
+        assert read_summary(file.path) is None
+    file.path.write_bytes(content[:-1] + b"\xff")
+    with pytest.raises(DamagedError, match="checksum"):
+        read_summary(file.path)
 
 
 def test_a_fifo_does_not_delay_a_reader(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from ldaphealth.histogram import Histogram, histogram_of
 from ldaphealth.store.point_rows import (
-    add_points,
     points_blob,
     points_of,
     times_blob,
     times_of,
 )
+from ldaphealth.store.point_tables import DURATIONS
 
 ROUNDING = 2e-5
 seconds = st.one_of(st.floats(0, 1e6), st.sampled_from([0.0, 0.001, 0.5]))
@@ -62,7 +62,7 @@ def test_points_of_the_same_row_are_added(
     one: dict[str, dict[int, Histogram]], other: dict[str, dict[int, Histogram]]
 ) -> None:
     whole = {operation: dict(steps) for operation, steps in one.items()}
-    add_points(whole, other)
+    DURATIONS.add(whole, other)
 
     for operation, steps in whole.items():
         for step, found in steps.items():

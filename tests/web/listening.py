@@ -77,6 +77,7 @@ class Listening:
     tls: ssl.SSLContext | None = None
     port: int = 0
     slow_seconds: float = 0.0  # that the status takes
+    history_file: Path | None = None
 
     def __enter__(self) -> Self:
         self._ports = ports.reserve(2, (HOST,))
@@ -109,6 +110,7 @@ class Listening:
             overrides=lambda: self.overrides,
             ticked_at=lambda: self.ticked_at,
             now=lambda: self.now,
+            history=self.history_file,
         )
 
     def _health(self) -> AgentHealth:

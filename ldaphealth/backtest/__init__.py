@@ -1,0 +1,1 @@
+"""What other settings would have decided, from the journal: `ldaphealth backtest`."""

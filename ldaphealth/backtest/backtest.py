@@ -1,0 +1,122 @@
+"""Read the journal of one cluster for trials, and leave out what is calm for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from msgspec import Struct, field
+
+from ldaphealth.agent.journal_cluster import Finder
+from ldaphealth.agent.journal_segment import Recorded, SegmentReader, summary_of
+from ldaphealth.agent.journal_summary import SegmentSummary
+from ldaphealth.agent.pool_events import Began
+from ldaphealth.backtest.course import Course
+from ldaphealth.backtest.trial import Observed, Trial, observed_by
+from ldaphealth.clocks import EpochSeconds
+from ldaphealth.store.journal_files import DamagedError, Segment
+
+PAUSE_SECONDS = 60.0  # between two segments: the agent did not run, or lost what it saw
+
+
+class Published(Struct, kw_only=True):
+    """What was decided at the time, from `first` to `last`, and how much was read of it.
+
+    `calm` of the `segments` were left out. `problems` names what could not be read, by its path.
+    """
+
+    course: Course = field(default_factory=Course)
+    first: EpochSeconds | None = None
+    last: EpochSeconds | None = None
+    segments: int = 0
+    calm: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class Backtest:
+    """The reading of one cluster's segments, in order, until `is_over` returns true."""
+
+    def __init__(
+        self,
+        trials: Collection[Trial],
+        finder: Finder,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.published = Published()
+        self.is_cut = False  # the time was up before the end
+        self._trials, self._finder, self._is_over = trials, finder, is_over
+        self._observed: dict[int, Observed] = {}  # by digest
+        self._until: EpochSeconds | None = None  # of the segment before
+
+    def read(self, found: Iterable[Segment], done: Callable[[], None] = lambda: None) -> None:
+        """Read segments; `done` is called after each one."""
+        for segment in found:
+            if self.is_cut or self._is_over():
+                self.is_cut = True
+                return
+            if self._until is not None and segment.began - self._until > PAUSE_SECONDS:
+                self._pause()
+            self.published.segments += 1
+            try:
+                self._read(segment)
+            except (DamagedError, OSError) as error:
+                why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+                self.published.problems[str(segment.path)] = why
+                self._pause()
+            done()
+
+    def _pause(self) -> None:
+        for trial in self._trials:
+            trial.pause()
+
+    def _read(self, segment: Segment) -> None:
+        summary = summary_of(segment.path)
+        if summary is not None and summary.is_steady:
+            observed = self._settings_of(segment, summary)
+            if all(trial.is_calm(summary, observed) for trial in self._trials):
+                self._skip(summary, observed)
+                return
+        self._until = segment.began
+        for each in SegmentReader(segment.path, self._finder).recorded():
+            self._apply(each, segment)
+            if self._is_over():
+                self.is_cut = True
+                return
+
+    def _skip(self, summary: SegmentSummary, observed: Observed) -> None:
+        self.published.calm += 1
+        self.published.course.note_calm(
+            (each.id for each in observed.cluster.servers), summary.since
+        )
+        for trial in self._trials:
+            trial.skip(summary.since, observed)
+        self._note_time(summary.since)
+        self._note_time(summary.until)
+
+    def _apply(self, recorded: Recorded, segment: Segment) -> None:
+        at = segment.began if recorded.at is None else recorded.at
+        self._note_time(at)
+        event = recorded.event
+        if isinstance(event, Began):
+            observed = observed_by(event.state.cluster)
+            self._observed[observed.digest] = observed
+        verdicts = event.state.verdicts if isinstance(event, Began) else recorded.verdicts
+        for verdict in verdicts.values():
+            self.published.course.note(verdict, at)
+        for trial in self._trials:
+            trial.apply(event, at)
+
+    def _note_time(self, at: EpochSeconds) -> None:
+        published = self.published
+        published.first = at if published.first is None else published.first
+        published.last = self._until = at
+
+    def _settings_of(self, segment: Segment, summary: SegmentSummary) -> Observed:
+        """Return the settings of a segment; DamagedError and OSError."""
+        known = self._observed.get(summary.settings)
+        if known is None:
+            first = next(SegmentReader(segment.path, self._finder).recorded(), None)
+            if first is None or not isinstance(first.event, Began):
+                raise DamagedError("it does not begin with a state")
+            cluster = first.event.state.cluster
+            known = self._observed[summary.settings] = Observed(cluster, summary.settings)
+        return known

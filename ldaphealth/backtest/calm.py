@@ -1,0 +1,96 @@
+"""Segments of the journal in which other settings would have decided nothing else. Pure.
+
+In a steady segment all servers were in service and no verdict changed. Other settings decide the
+same there if no check of theirs finds what the check of that time did not. That is certain for a
+check whose settings are the same, and for other thresholds of a metric whose extremes are known
+(`Check.judged_metrics`). All else must be judged again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ldaphealth.agent.journal_summary import Numbers, SegmentSummary, judged_metrics
+from ldaphealth.judging.thresholds import Range, Thresholds
+from ldaphealth.settings import Cluster, ConfiguredCheck
+
+
+def is_calm(summary: SegmentSummary, observed: Cluster, other: Cluster) -> bool:
+    """Return whether the verdicts of both settings are surely the same: all servers in service.
+
+    `other` are the observed servers and probes with other settings.
+    """
+    if not summary.is_steady:
+        return False
+    if observed.servers != other.servers:
+        return False
+    of_other = {each.name: each for each in other.checks}
+    metrics = judged_metrics(observed)
+    for each in observed.checks:
+        judged = of_other.get(each.name)
+        if judged is None:  # finds nothing any longer
+            if each.name in summary.bad:
+                return False
+        elif not _finds_the_same(
+            each, judged, summary, metrics.get(each.name, {}), summary.numbers.get(each.name, {})
+        ):
+            return False
+    return _settles_alike(summary, observed, other)
+
+
+def _settles_alike(summary: SegmentSummary, observed: Cluster, other: Cluster) -> bool:
+    """Return whether the rules have nothing to settle, or settle the same."""
+    same = (observed.settle, observed.min_in_service) == (other.settle, other.min_in_service)
+    return same or not summary.bad
+
+
+def _finds_the_same(
+    observed: ConfiguredCheck,
+    other: ConfiguredCheck,
+    summary: SegmentSummary,
+    metrics: dict[str, str],
+    numbers: Numbers,
+) -> bool:
+    changed = _changed(observed, other)
+    if not changed and observed.effect is other.effect:
+        return True
+    if observed.name in summary.bad:
+        return False
+    by_key = {key: metric for metric, key in metrics.items()}
+    for key, thresholds in changed.items():
+        if key not in by_key:
+            return False
+        span = numbers.get(by_key[key])  # None: no finding of the time had it
+        if span is not None and any(_may_alert(each, *span) for each in thresholds):
+            return False
+    return True
+
+
+def _changed(observed: ConfiguredCheck, other: ConfiguredCheck) -> dict[str, list[Any]]:
+    """Return the settings that differ, with the other values of all servers."""
+    pairs = [(observed.params, other.params)] + [
+        (
+            observed.own_params.get(server, observed.params),
+            other.own_params.get(server, other.params),
+        )
+        for server in {*observed.own_params, *other.own_params}
+    ]
+    changed: dict[str, list[Any]] = {}
+    kind = observed.check.params
+    for key, name in zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True):
+        for before, after in pairs:
+            if getattr(before, name) != getattr(after, name):
+                changed.setdefault(key, []).append(getattr(after, name))
+    return changed
+
+
+def _may_alert(limits: Thresholds, least: float, most: float) -> bool:
+    """Return whether a number between two others may alert."""
+    ranges = [each for each in (limits.warning, limits.critical) if each is not None]
+    return any(_may_be_alerting(each, least, most) for each in ranges)
+
+
+def _may_be_alerting(limits: Range, least: float, most: float) -> bool:
+    if limits.inside_alerts:
+        return least <= limits.end and most >= limits.start
+    return limits.alerts(least) or limits.alerts(most)

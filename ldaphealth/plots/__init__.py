@@ -1,0 +1,1 @@
+"""Plots as coordinates for SVG: axes, paths and parts of bands. Pure."""

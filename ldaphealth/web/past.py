@@ -1,0 +1,120 @@
+"""What the answers read from the history, within bounds; UnreadableError if that is not possible.
+
+It opens the file for reading only, and the thread that writes it never waits for a reader (WAL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
+from ldaphealth.control.requests import AvailabilityRequest, TimesRequest
+from ldaphealth.history.availability import ServiceChange
+from ldaphealth.history.times_document import OperationTimes
+from ldaphealth.page.view_period import PastView
+from ldaphealth.store.history_reading import HistoryError, read_changes
+from ldaphealth.store.operations_reading import MOST_OPERATIONS, TimesQuery, read_times
+from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
+from ldaphealth.store.service_history import read_service_changes
+from ldaphealth.text.quantity import plural_of, quantity
+from ldaphealth.web.past_queries import ChangesQuery
+from ldaphealth.web.source import BadRequestError, Source, UnreadableError
+
+READ_SECONDS = 10.0  # a response has 30
+MOST_PERIODS = 50_000  # of all servers together
+TOO_LONG = f"not read within {READ_SECONDS:.0f} s; choose a shorter period, or one server"
+
+
+def changes_of(source: Source, query: ChangesQuery) -> list[dict[str, Any]]:
+    """Return the latest changes between two moments, newest first."""
+    with _history(source) as path:
+        found = read_changes(path, query.server, query.limit, query.before_epoch, has_writer=True)
+    refuse_unknown(source, query.server, found)
+    return [each for each in found if _epoch(each) >= query.since_epoch]
+
+
+def service_of(
+    source: Source, request: AvailabilityRequest
+) -> Mapping[str, Sequence[ServiceChange]]:
+    """Return the changes of the service of servers."""
+    since, until = request.since_epoch, request.until_epoch
+    with _history(source) as path:
+        return read_service_changes(path, request.server, since, until, has_writer=True)
+
+
+def times_by_server(source: Source, request: TimesRequest) -> Mapping[str, Sequence[Period]]:
+    """Return the times of servers by period; BadRequestError: there are too many."""
+    with _history(source) as path:
+        servers = servers_with_points(path, request.server, has_writer=True)
+        refuse_unknown(source, request.server, servers)
+        periods = (request.until_epoch - request.since_epoch) / request.by_seconds
+        if len(servers) * periods > MOST_PERIODS:
+            raise BadRequestError(
+                f"{quantity(len(servers), 'server')} with more than {MOST_PERIODS} periods "
+                "together: choose a longer `by`, a later `since`, or one server"
+            )
+        return read_points(path, _in_time(servers), query_of(request), has_writer=True)
+
+
+def operations_of(source: Source, server: str, view: PastView) -> tuple[list[OperationTimes], str]:
+    """Return the times of all operations of a server, and what was not read, or ""."""
+    query = TimesQuery(view.begin, view.end, view.period.by_seconds)
+    go_on = _clock_until(monotonic() + READ_SECONDS)
+    with _history(source) as path:
+        found, left = read_times(path, server, query, go_on=go_on)
+    return found, _left_out(left)
+
+
+def _left_out(number: int) -> str:
+    if not number:
+        return ""
+    verb = plural_of(number, "is", "are")
+    return (
+        f"{quantity(number, 'operation')} {verb} not shown: at most {MOST_OPERATIONS} are, and "
+        f"what is read within {READ_SECONDS:.0f} s; for the others choose a shorter period"
+    )
+
+
+def refuse_unknown(source: Source, target: str, found: Sized) -> None:
+    """Raise UnknownNameError for a name of which nothing was found, unless it is configured.
+
+    A removed server has a history, a mistyped name has none.
+    """
+    if found or not target:
+        return
+    cluster, slash, name = target.partition("/")
+    if slash:
+        source.server(cluster, name)
+    else:
+        source.cluster(cluster)
+
+
+@contextmanager
+def _history(source: Source) -> Iterator[Path]:
+    if source.history is None:
+        raise UnreadableError("this agent keeps no history")
+    try:
+        yield source.history
+    except HistoryError as error:
+        raise UnreadableError(f"the history cannot be read: {error}") from error
+
+
+def _in_time(servers: Iterable[str]) -> Iterator[str]:
+    go_on = _clock_until(monotonic() + READ_SECONDS)
+    for each in servers:
+        if not go_on():
+            raise UnreadableError(f"the history was {TOO_LONG}")
+        yield each
+
+
+def _clock_until(deadline: MonotonicSeconds) -> Callable[[], bool]:
+    return lambda: monotonic() < deadline
+
+
+def _epoch(change: Mapping[str, Any]) -> EpochSeconds:
+    return datetime.fromisoformat(change["at"]).timestamp()
