@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ldaphealth.tables.availability_table import percent
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.markdown import cell, table
+from ldaphealth.text.number import percent
 
 HEADINGS = ("server or cluster", "removed by", "in service", "out for", "outages", "longest")
 NUMBERS = 2  # the first column with numbers

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ldaphealth.history.availability import Outage, availability
+from ldaphealth.history.availability import OPERATOR, Outage, availability
 from ldaphealth.report.period import Change, ReportPeriod, at_of, of_servers
-from ldaphealth.store.service_history import OPERATOR, service_change
+from ldaphealth.store.service_history import service_change
 
 
 class ServerOutage(Struct, frozen=True):
