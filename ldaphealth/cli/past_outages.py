@@ -105,12 +105,11 @@ def _times(place: AgentPlace, found: ServerOutage) -> tuple[str, dict[str, Any]]
     checks = [each.partition(".")[0] for each in outage.causes if "." in each]
     if not checks:
         return "", {}
-    first, last = outage.began - BESIDE_SECONDS, outage.ended + BESIDE_SECONDS
-    parts = {
-        "before": (first, outage.began),
-        "during": (outage.began, outage.ended),
-        "after": (outage.ended, last),
-    }
+    # The history has minutes: those in which it began and ended belong to it.
+    began = outage.began // MINUTE_SECONDS * MINUTE_SECONDS
+    ended = ceil(outage.ended / MINUTE_SECONDS) * MINUTE_SECONDS
+    first, last = began - BESIDE_SECONDS, ended + BESIDE_SECONDS
+    parts = {"before": (first, began), "during": (began, ended), "after": (ended, last)}
     times = {name: _quantile(place, found.server, checks[0], span) for name, span in parts.items()}
     minutes = ceil((last - first) / MINUTE_SECONDS / MOST_COLUMNS)
     around = past_times(place, times_request(found.server, checks[0], first, last, minutes))

@@ -38,7 +38,7 @@ class OperationTimes(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """Return such as `bind.bind`."""
+        """Return such as `write.modify`, as commands and requests name it."""
         return f"{self.check}.{self.operation}"
 
 

@@ -10,23 +10,26 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.histogram import merged
 from ldaphealth.history.availability import Availability
+from ldaphealth.history.number_series import NumberSeries
 from ldaphealth.history.times_document import OperationTimes
 from ldaphealth.page.document import STYLE, file_text, headers, rendered
 from ldaphealth.page.past_changes import Change, past_change
+from ldaphealth.page.past_plots import (
+    HIGH_NAME,
+    constant,
+    number_plot,
+    operation_plot,
+)
 from ldaphealth.page.server_card import NAME_CHARACTERS, Card
 from ldaphealth.page.service_band import ServiceBand, service_band
 from ldaphealth.page.view_period import VIEW_PERIODS, PastView
-from ldaphealth.plots.axes import TimeAxis
-from ldaphealth.plots.times_plot import HEIGHT, LEFT, WIDTH, Quantiles, TimesPlot, times_plot
-from ldaphealth.text.duration import brief, rounded_duration
+from ldaphealth.plots.period_plot import HEIGHT, LEFT, WIDTH
+from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.moment import moment
 from ldaphealth.text.number import percent
 from ldaphealth.text.printable import printable
 
-MEDIAN, HIGH = 0.5, 0.99
-HIGH_NAME = "99 %"
 PAST_STYLE = STYLE + file_text("past.css")
 HEADERS = headers(PAST_STYLE)
 NO_VERDICT = "no verdict"
@@ -48,18 +51,6 @@ class Past(Struct, frozen=True, kw_only=True):
     unread: str = ""
 
 
-class OperationPlot(Struct, frozen=True, kw_only=True):
-    """An operation: its quantiles over the whole period, and its plot."""
-
-    check: str
-    operation: str
-    median: str
-    high: str
-    most: str
-    count: int
-    plot: TimesPlot
-
-
 class ServerRow(Struct, frozen=True, kw_only=True):
     """A server on the page of its cluster. `card` is None without a verdict."""
 
@@ -68,7 +59,12 @@ class ServerRow(Struct, frozen=True, kw_only=True):
     band: ServiceBand
 
 
-def render_server(past: Past, card: Card | None, times: Sequence[OperationTimes]) -> str:
+def render_server(
+    past: Past,
+    card: Card | None,
+    times: Sequence[OperationTimes] = (),
+    numbers: Sequence[NumberSeries] = (),
+) -> str:
     """Return the page of a server; `card` is None without a verdict."""
     cluster, _, name = past.target.partition("/")
     return _rendered(
@@ -79,7 +75,9 @@ def render_server(past: Past, card: Card | None, times: Sequence[OperationTimes]
         name=printable(name),
         card=card,
         side=_side(card),
-        measured=[operation_plot(each, past.view) for each in times],
+        times=[operation_plot(each, past.view) for each in times],
+        numbers=[number_plot(each, past.view) for each in numbers if not constant(each)],
+        constants=", ".join(filter(None, map(constant, numbers))),
         servers=(),
         least=0,
     )
@@ -95,33 +93,11 @@ def render_cluster(past: Past, servers: Sequence[ServerRow], *, serving: int, le
         name="",
         card=None,
         side=f"{serving} of {len(servers)} in service",
-        measured=(),
+        times=(),
+        numbers=(),
+        constants="",
         servers=servers,
         least=least,
-    )
-
-
-def operation_plot(times: OperationTimes, view: PastView) -> OperationPlot:
-    """Return the times of an operation for the page."""
-    whole = merged(each.durations for each in times.periods)
-    quantiles = [
-        Quantiles(
-            start=each.start_epoch,
-            length_seconds=each.seconds,
-            median_seconds=each.durations.quantile(MEDIAN),
-            high_seconds=each.durations.quantile(HIGH),
-        )
-        for each in times.periods
-        if each.durations.count
-    ]
-    return OperationPlot(
-        check=printable(times.check, 64),
-        operation=printable(times.operation, 64),
-        median=brief(whole.quantile(MEDIAN)),
-        high=brief(whole.quantile(HIGH)),
-        most=brief(whole.most if whole.count else 0.0),
-        count=whole.count,
-        plot=times_plot(quantiles, TimeAxis(view.begin, view.end), HIGH_NAME),
     )
 
 
@@ -137,7 +113,7 @@ def _rendered(past: Past, **variables: Any) -> str:
         begin=moment(view.begin),
         end=moment(view.end),
         band=service_band(past.availability, view.begin, view.end),
-        numbers=numbers(past.availability, view),
+        service=service_rows(past.availability, view),
         changes=[past_change(each) for each in past.changes],
         has_more_changes=past.has_more_changes,
         unread=printable(past.unread),
@@ -149,7 +125,7 @@ def _rendered(past: Past, **variables: Any) -> str:
     )
 
 
-def numbers(found: Availability, view: PastView) -> Sequence[tuple[str, str]]:
+def service_rows(found: Availability, view: PastView) -> Sequence[tuple[str, str]]:
     """Return the availability as rows of a name and a value."""
     if not found.known_seconds:
         return [("in service", "not known: the history has no verdict of this period")]

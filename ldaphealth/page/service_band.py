@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.history.availability import Availability, Outage
+from ldaphealth.history.availability import OPERATOR, Availability, Outage
 from ldaphealth.plots.axes import Tick, TimeAxis
 from ldaphealth.plots.band import RESOLUTION, BandPart, Span, band
 from ldaphealth.text.duration import rounded_duration
@@ -15,7 +15,6 @@ from ldaphealth.text.printable import printable
 
 MOST_TEXTS = 3  # outages in the text of one part
 MOST_OUTAGES = 10  # in the description
-OPERATOR = ("operator",)
 
 
 class ServicePart(Struct, frozen=True, kw_only=True):
@@ -72,7 +71,7 @@ def outage_words(outage: Outage) -> str:
 
 
 def _kind(outage: Outage) -> str:
-    return "drained" if outage.causes == OPERATOR else "out"
+    return "drained" if outage.causes == (OPERATOR,) else "out"
 
 
 def _part(part: BandPart) -> ServicePart:

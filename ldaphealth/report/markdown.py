@@ -56,8 +56,8 @@ def _found(incident: Report) -> str:
         f"{code_span(server)} was out of service for {rounded_duration(seconds)} of it"
         for server, seconds in incident["out_seconds"].items()
     )
-    soon = f"{duration(after)} after its beginning" if after >= 1 else "from its beginning on"
-    return f"{', '.join(out)}; the first {soon}"
+    soon = f"first after {duration(after)}" if after >= 1 else "from its beginning on"
+    return f"{', '.join(out)}; {soon}"
 
 
 def _outages(report: Report) -> Lines:

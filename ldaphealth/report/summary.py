@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from ldaphealth.report.verdict_words import causes_words
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.listed import listed
 from ldaphealth.text.markdown import code_span, inline
+from ldaphealth.text.moment import moment
 from ldaphealth.text.quantity import quantity
 
 MOST_NAMES = 8
+LEAST_UNKNOWN_SECONDS = 60.0
 
 
 def summary_lines(report: Mapping[str, Any]) -> Iterator[str]:
@@ -24,6 +27,10 @@ def summary_lines(report: Mapping[str, Any]) -> Iterator[str]:
     if now := [each["server"] for each in report["outages"] if each["ended"] is None]:
         yield f"Out of service at the end: {listed([*map(code_span, now)], MOST_NAMES)}."
     yield from _clusters(report)
+    since, until = (datetime.fromisoformat(report[key]).timestamp() for key in ("since", "until"))
+    known = max(each["known_seconds"] for each in servers)
+    if until - since - known > LEAST_UNKNOWN_SECONDS:
+        yield f"The first verdict is of {moment(until - known)}; before, nothing is known."
     counts = {
         "incidents marked": len(report["incidents"]),
         "overrides": len(report["overrides"]),

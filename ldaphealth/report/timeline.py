@@ -15,7 +15,7 @@ from msgspec import Struct
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.history.incident import Incident
 from ldaphealth.history.passing_holds import is_passing_hold
-from ldaphealth.report.period import Change, Document, ReportPeriod, at_of
+from ldaphealth.report.period import Change, Document, ReportPeriod, at_of, of_servers
 from ldaphealth.report.verdict_words import reasons_words, rule_words, side_words
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.moment import moment
@@ -75,7 +75,8 @@ def timeline(gathered: ReportPeriod, most: int) -> Timeline:
     """Return at most so many events of a period."""
     events = sorted(
         [
-            *_of_changes(gathered.changes),
+            *_of_verdicts(gathered),
+            *_of_others(gathered.changes),
             *(row for each in gathered.incidents for row in _of_incident(each, gathered)),
             *map(_of_start, gathered.starts),
         ],
@@ -90,9 +91,9 @@ def timeline(gathered: ReportPeriod, most: int) -> Timeline:
     )
 
 
-def _of_changes(changes: Sequence[Change]) -> Iterator[Event]:
-    following: dict[str, Change] = {}
-    for change in reversed(changes):
+def _of_others(changes: Sequence[Change]) -> Iterator[Event]:
+    """Yield the new baselines and what shadows would have changed."""
+    for change in changes:
         if baseline := change.get("baseline"):
             by = "an operator" if baseline["accepted_by"] == "operator" else "agreement"
             what = f"new baseline of {baseline['check']}, by {by}"
@@ -100,12 +101,15 @@ def _of_changes(changes: Sequence[Change]) -> Iterator[Event]:
             yield Event(at=at_of(change), subject=cluster, what=what, why=summary)
         elif shadow := change.get("shadow"):
             yield _of_shadow(change, shadow)
-        elif change.get("verdict"):
-            server = change["verdict"]["server"]
-            after = following.get(server)
-            if after is None or not is_passing_hold(change, after):
-                yield _of_verdict(change)
-            following[server] = change
+
+
+def _of_verdicts(period: ReportPeriod) -> Iterator[Event]:
+    for server, changes in of_servers(period).items():
+        around = zip([None, *changes], changes, [*changes[1:], None], strict=False)
+        for before, change, after in around:
+            is_passing = after is not None and is_passing_hold(change, after)
+            if change is not period.before.get(server) and not is_passing:
+                yield _of_verdict(before, change)
 
 
 def _of_shadow(change: Change, shadow: Document) -> Event:
@@ -115,19 +119,25 @@ def _of_shadow(change: Change, shadow: Document) -> Event:
     )
 
 
-def _of_verdict(change: Change) -> Event:
+def _of_verdict(before: Change | None, change: Change) -> Event:
+    """Return the event of a change; `before` is the one before it, also of another run."""
     verdict = change["verdict"]
-    was = change["was_in_service"]
+    is_first = change["was_in_service"] is None  # since the agent began to watch
+    was = before["verdict"]["in_service"] if before else change["was_in_service"]
+    is_other = was is not None and was != verdict["in_service"]
     override, ended = verdict.get("override_in_force"), change.get("override_ended")
-    is_new = was is None or was != verdict["in_service"]
-    side = side_words(verdict) if is_new or override else f"still {side_words(verdict)}"
-    first = "first verdict: " if was is None else ""
+    side = side_words(verdict)
+    still = "first verdict: " if is_first else "" if is_other or override else "still "
     held = f"held by {verdict['held_by']}" if rule_words(verdict) else ""
-    what = ", ".join(filter(None, (f"{first}{side}", verdict["state"], held)))
     orders = (override_words(override) if override else "", _ended(ended))
-    why = "; ".join(filter(None, (*orders, reasons_words(verdict))))
-    rank = Rank.SERVICE if is_new or override or ended else Rank.HELD if held else Rank.STATE
-    return Event(at=at_of(change), subject=verdict["server"], what=what, why=why, rank=rank)
+    matters = is_other or override or ended or (was is None and not verdict["in_service"])
+    return Event(
+        at=at_of(change),
+        subject=verdict["server"],
+        what=", ".join(filter(None, (f"{still}{side}", verdict["state"], held))),
+        why="; ".join(filter(None, (*orders, reasons_words(verdict)))),
+        rank=Rank.SERVICE if matters else Rank.HELD if held else Rank.STATE,
+    )
 
 
 def _ended(override: Document | None) -> str:

@@ -8,25 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from msgspec import Struct
+
 from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
 from ldaphealth.control.requests import AvailabilityRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
+from ldaphealth.history.number_series import NumberSeries
 from ldaphealth.history.times_document import OperationTimes
 from ldaphealth.page.view_period import PastView
 from ldaphealth.store.history_reading import HistoryError, read_changes
-from ldaphealth.store.operations_reading import MOST_OPERATIONS, TimesQuery, read_times
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
+from ldaphealth.store.server_reading import ServerQuery, read_all_numbers, read_operations
 from ldaphealth.store.service_history import read_service_changes
-from ldaphealth.text.quantity import plural_of, quantity
+from ldaphealth.text.quantity import quantity
 from ldaphealth.web.past_queries import ChangesQuery
 from ldaphealth.web.source import BadRequestError, Source, UnreadableError
 
 READ_SECONDS = 10.0  # a response has 30
 MOST_PERIODS = 50_000  # of all servers together
+MOST_PLOTS = 64  # of operations, and of numbers, of a server
+UNREAD = (
+    f"Not all plots are shown: at most {MOST_PLOTS} of a kind are, and what is read within "
+    f"{READ_SECONDS:.0f} s. For the others choose a shorter period."
+)
 TOO_LONG = f"not read within {READ_SECONDS:.0f} s; choose a shorter period, or one server"
 
 
@@ -61,23 +70,23 @@ def times_by_server(source: Source, request: TimesRequest) -> Mapping[str, Seque
         return read_points(path, _in_time(servers), query_of(request), has_writer=True)
 
 
-def operations_of(source: Source, server: str, view: PastView) -> tuple[list[OperationTimes], str]:
-    """Return the times of all operations of a server, and what was not read, or ""."""
-    query = TimesQuery(view.begin, view.end, view.period.by_seconds)
+class MeasuredServer(Struct, frozen=True):
+    """What was measured on a server; `unread` says that there is more, or is empty."""
+
+    times: Sequence[OperationTimes]
+    numbers: Sequence[NumberSeries]
+    unread: str
+
+
+def measured_on(source: Source, server: str, view: PastView) -> MeasuredServer:
+    """Return the times of all operations of a server, and its numbers."""
+    query = ServerQuery(view.begin, view.end, view.period.by_seconds)
     go_on = _clock_until(monotonic() + READ_SECONDS)
     with _history(source) as path:
-        found, left = read_times(path, server, query, go_on=go_on)
-    return found, _left_out(left)
-
-
-def _left_out(number: int) -> str:
-    if not number:
-        return ""
-    verb = plural_of(number, "is", "are")
-    return (
-        f"{quantity(number, 'operation')} {verb} not shown: at most {MOST_OPERATIONS} are, and "
-        f"what is read within {READ_SECONDS:.0f} s; for the others choose a shorter period"
-    )
+        times = [*islice(read_operations(path, server, query, go_on=go_on), MOST_PLOTS + 1)]
+        numbers = [*islice(read_all_numbers(path, server, query, go_on=go_on), MOST_PLOTS + 1)]
+    has_more = max(len(times), len(numbers)) > MOST_PLOTS or not go_on()
+    return MeasuredServer(times[:MOST_PLOTS], numbers[:MOST_PLOTS], UNREAD if has_more else "")
 
 
 def refuse_unknown(source: Source, target: str, found: Sized) -> None:

@@ -38,20 +38,21 @@ def page(source: Source, request: Request) -> Response:
 
 def _server(source: Source, target: str, view: PastView) -> str:
     service = _service(source, target, view)
-    times, unread = past.operations_of(source, target, view)
+    measured = past.measured_on(source, target, view)
     shown = _card(source, target)
-    past.refuse_unknown(source, target, [*service, *times])
+    past.refuse_unknown(source, target, [*service, *measured.times])
     return render_server(
         Past(
             target=target,
             version=source.health().version,
             view=view,
             availability=availability(service.get(target, ()), view.begin, view.end),
-            unread=unread,
+            unread=measured.unread,
             **_changes(source, target, view),
         ),
         shown,
-        times,
+        measured.times,
+        measured.numbers,
     )
 
 

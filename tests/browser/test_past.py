@@ -77,7 +77,7 @@ def test_each_period_has_its_plots_without_a_script(
     chrome.get(f"{web}{PATHS['server']}")
     chrome.find_element(By.LINK_TEXT, period).click()
     assert f"last {period}" in chrome.title
-    assert len(chrome.find_elements(By.CSS_SELECTOR, ".past-plots figure")) == 8
+    assert len(chrome.find_elements(By.CSS_SELECTOR, ".past-plots figure")) >= 8
 
     chrome.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
     screenshot(chrome, f"past-server-{period}")

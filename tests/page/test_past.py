@@ -7,15 +7,20 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.histogram import histogram_of
+from ldaphealth.history.aggregate import aggregate_of
 from ldaphealth.history.availability import Availability, Outage
+from ldaphealth.history.kept_numbers import BY_KEY
+from ldaphealth.history.number_series import NumberSeries
 from ldaphealth.history.times_document import OperationTimes
 from ldaphealth.model import OverrideNote, Verdict
-from ldaphealth.page.past import Past, numbers, operation_plot, render_server
+from ldaphealth.page.past import Past, render_server, service_rows
 from ldaphealth.page.past_changes import past_change
+from ldaphealth.page.past_plots import constant, number_plot, operation_plot, series_name
 from ldaphealth.page.service_band import service_band
 from ldaphealth.page.view_period import VIEW_PERIODS, PastView
 from ldaphealth.publishers.publication import VerdictChange
 from ldaphealth.store.change_document import AnyChange, change_row
+from ldaphealth.store.numbers_reading import NumberPeriod
 from ldaphealth.store.points_reading import Period
 from tests.page import views
 from tests.page.test_page import Parsed
@@ -108,7 +113,7 @@ AVAILABLE = Availability(
 def test_availability_is_in_numbers_and_as_a_band() -> None:
     band = service_band(AVAILABLE, NOW - DAY, NOW)
 
-    assert dict(numbers(AVAILABLE, view())) == {
+    assert dict(service_rows(AVAILABLE, view())) == {
         "in service": "91.527 %",
         "known since": "2026-11-26T22:40:00Z",
         "out for": "1 h 1 min",
@@ -132,7 +137,7 @@ def test_nothing_known_is_no_share() -> None:
     nothing = Availability(known_seconds=0.0, outages=())
 
     assert service_band(nothing, NOW - DAY, NOW).parts == ()
-    assert dict(numbers(nothing, view()))["in service"].startswith("not known")
+    assert dict(service_rows(nothing, view()))["in service"].startswith("not known")
 
 
 def test_many_outages_are_few_parts_that_say_how_many() -> None:
@@ -153,8 +158,53 @@ def test_the_quantiles_of_an_operation_are_those_of_all_its_periods() -> None:
     ]
     found = operation_plot(OperationTimes("bind", "bind", periods), view())
 
-    assert (found.median, found.high, found.most, found.count) == ("1.0 ms", "1.0 ms", "1.0 s", 100)
-    assert found.plot.median_path.count("M") == 2
+    assert found.facts == ("median 1.0 ms", "99 % 1.0 ms", "longest 1.0 s", "100 times")
+    assert found.plot.middle_path.count("M") == 2
+    assert found.description == (
+        "2 values, with 1 gap. Median: 1.0 ms to 1.0 s. 99 %: 1.0 ms to 1.0 s, "
+        "the highest from 2026-11-27T09:40:00Z on."
+    )
+
+
+def series(key: str, label: str, *numbers: float) -> NumberSeries:
+    periods = [
+        NumberPeriod(
+            start_epoch=NOW - DAY + 3600 * place, seconds=3600, numbers=aggregate_of([number])
+        )
+        for place, number in enumerate(numbers)
+    ]
+    return NumberSeries(BY_KEY[key], label, periods)
+
+
+def test_a_number_has_its_label_and_the_worse_end() -> None:
+    behind = series("replication.behind_seconds", "001", 0.0, 90.0, 30.0)
+    days = series("certificate.days_left", "", 30.0, 29.5)
+
+    assert series_name(behind) == "replication: behind (001)"
+    assert number_plot(behind, view()).facts == ("latest 30.0 s", "mean 40.0 s", "most 1 min 30 s")
+    assert [each.text for each in number_plot(behind, view()).plot.values] == [
+        "0 s",
+        "30 s",
+        "1 min",
+        "1 min 30 s",
+    ]
+    assert number_plot(days, view()).facts == ("latest 29.5", "mean 29.75", "least 29.5")
+
+
+def test_what_never_changed_has_no_plot() -> None:
+    never, once = (
+        series("replication.behind_seconds", "001", 0.0, 0.0),
+        series("replication.behind_seconds", "002", 0.0, 0.5),
+    )
+    past = Past(target="c/a", version="1", view=view(), availability=AVAILABLE, changes=[])
+    page = render_server(past, None, (), [never, once])
+
+    assert (constant(never), constant(once)) == ("replication: behind (001) 0 s", "")
+    assert constant(series("resources.database_pages_max", "dc=x", 2_621_440.0, 2_621_440.0)) == (
+        "resources: database pages max (dc=x) 2.621 M"
+    )
+    assert page.count("<b>replication: behind") == 1
+    assert "The same all the time: replication: behind (001) 0 s<" in page
 
 
 def nasty_past(text: str) -> str:
@@ -173,7 +223,8 @@ def nasty_past(text: str) -> str:
         changes=[change, baseline],
         unread=text,
     )
-    return render_server(past, None, [OperationTimes(text, text, [])])
+    numbers = [series("replication.behind_seconds", text, number) for number in (0.0, 1.0)]
+    return render_server(past, None, [OperationTimes(text, text, [])], numbers)
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)

@@ -108,9 +108,7 @@ def test_the_sections_of_a_report() -> None:
     assert "### `c/a` out of service for 1 min\n" in source
     assert "- Found: `bind.timeout`: no answer\n" in source
     assert "- Ordered: drained by no answer until 2027-01-15T12:00:00Z: no answer\n" in source
-    assert (
-        "`c/a` was out of service for 1 min of it; the first 10 s after its beginning\n" in source
-    )
+    assert "`c/a` was out of service for 1 min of it; first after 10 s\n" in source
     assert "in the 30 min before, 200 ms in the 30 min after" in source
     assert "held by floor (kept in: x) with `bind.timeout`: 1 time, 1 min 40 s in all" in source
 

@@ -82,3 +82,14 @@ def test_a_hold_that_only_waited_for_the_others_is_no_event() -> None:
     found = timeline(gathered([held, change(10.4, "c/a", timeout)]), 10)
 
     assert [each.what for each in found.events] == ["out of service, CRITICAL"]
+
+
+def test_a_restart_of_the_agent_is_no_change_of_service_of_its_servers() -> None:
+    before = {"c/a": change(-90, "c/a"), "c/b": change(-90, "c/b", reason("bind.timeout"))}
+    restarted = [change(10, name, was_in_service=None) for name in before]
+    found = timeline(gathered(restarted, before=before), 10)
+
+    assert [(each.subject, each.what, each.rank) for each in found.events] == [
+        ("c/a", "first verdict: in service, OK", Rank.STATE),
+        ("c/b", "first verdict: in service, OK", Rank.SERVICE),
+    ]

@@ -95,6 +95,14 @@ def test_a_full_file_refuses_more_and_keeps_all(tmp_path: Path) -> None:
     assert kept(tmp_path).remove(1).id == 1
 
 
+def test_what_cannot_be_written_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    file = kept(tmp_path / "removed")
+
+    with pytest.raises(IncidentError, match=r"incidents\.yaml: No such file or directory"):
+        file.add("c", BEGAN, None, "all down", "bob")
+    assert file.read() == []
+
+
 def test_threads_add_side_by_side(tmp_path: Path) -> None:
     file = kept(tmp_path)
     threads = [

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.histogram import histogram_of
+from ldaphealth.history.aggregate import aggregate_of
 from ldaphealth.model import OverrideNote, Verdict
 from ldaphealth.publishers.publication import BaselineChange, VerdictChange
 from ldaphealth.settings import HistorySettings
@@ -17,8 +18,9 @@ from ldaphealth.store.change_document import change_row
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
 from ldaphealth.store.levels import HOUR, HOUR_SECONDS, bounds_of
+from ldaphealth.store.number_rows import Numbers
 from ldaphealth.store.point_rows import Times
-from ldaphealth.store.point_tables import DURATIONS
+from ldaphealth.store.point_tables import DURATIONS, NUMBERS
 from tests.page import views
 
 DAY_SECONDS = 86_400
@@ -83,7 +85,9 @@ class PastSite:
             with connection:
                 for server in ("example/ldap1", "example/ldap2"):
                     chosen = self._random.choice(kinds)
-                    add_fresh(connection, DURATIONS, HOUR, (int(self._clock), server), chosen)
+                    place = int(self._clock), server
+                    add_fresh(connection, DURATIONS, HOUR, place, chosen)
+                    add_fresh(connection, NUMBERS, HOUR, place, self._numbers())
             self._clock += HOUR_SECONDS
             if not self._clock % DAY_SECONDS:
                 self._file.fold(self._clock)
@@ -98,10 +102,36 @@ class PastSite:
             if not 3 * HOUR_SECONDS < ago < 4 * HOUR_SECONDS:
                 chosen = self._random.choice(slow if is_slow else kinds)
                 minutes[int(self._clock), "example/ldap2"] = chosen
-            self._file.add_minutes(minutes, self._clock)
+            numbers = {place: self._numbers() for place in minutes}
+            self._file.add_minutes(minutes, self._clock, numbers)
             self._clock += 60
             if not self._clock % HOUR_SECONDS:
                 self._file.fold(self._clock)
+
+    def _numbers(self) -> Numbers:
+        """Return numbers that grow, or expire, or are nearly always 0."""
+        ago = self.now - self._clock
+        behind = 600.0 - abs(ago - 6 * HOUR_SECONDS) / 3
+        days = (self._clock - self.begin) / DAY_SECONDS
+        shown = {
+            "replication": {
+                "behind_seconds 001": 0.0,
+                "behind_seconds 002": max(0.0, round(behind, 2)),
+                "behind_seconds 003": 0.0,
+            },
+            "resources": {
+                "database_pages dc=example,dc=com": 1_200_000.0 + 9_000 * days,
+                "database_pages_max dc=example,dc=com": 2_621_440.0,
+                "connections": float(self._random.randrange(180, 240)),
+                "pending_operations": 0.0,
+            },
+            "entry_count": {"entries dc=example,dc=com": 254_312.0 + int(days)},
+            "certificate": {"days_left": round(88.0 - days, 2)},
+        }
+        return {
+            check: {name: aggregate_of([value]) for name, value in of.items()}
+            for check, of in shown.items()
+        }
 
     def _times(self, count: int, slow: float = 1.0) -> Times:
         def took(usual: float) -> float:

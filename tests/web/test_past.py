@@ -156,7 +156,7 @@ def test_what_takes_too_long_is_said(web: Listening, monkeypatch: pytest.MonkeyP
 
     assert (times.status, page.status) == (503, 200)
     assert "choose a shorter period, or one server" in json.loads(times.body)["error"]
-    assert "8 operations are not shown: at most 64 are" in page.body
+    assert "Not all plots are shown: at most 64 of a kind are" in page.body
 
 
 @pytest.mark.parametrize("content", [None, b"no database" * 100, b""])
@@ -231,7 +231,16 @@ def test_each_operation_has_a_plot(web: Listening) -> None:
     assert {
         name.partition(" on ")[0] for name in re.findall(r"<title>Times of (.*?)</title>", body)
     } == names
-    assert body.count("<desc>") == 1 + len(names)
+    numbers = re.findall(r"<b>((?:replication|resources|entry_count|certificate): .*?)</b>", body)
+    assert numbers[:2] == [
+        "replication: behind (002)",
+        "resources: database pages (dc=example,dc=com)",
+    ]
+    assert body.count("<desc>") == 1 + len(names) + len(numbers)
+    assert (
+        "The same all the time: replication: behind (001) 0 s, replication: behind (003) 0 s, "
+        "resources: database pages max (dc=example,dc=com) 2.621 M, resources: pending operations 0"
+    ) in body
 
 
 def test_the_links_of_a_page_lead_somewhere(site: PastSite) -> None:
