@@ -22,7 +22,8 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.live.health import LATE_SECONDS, AgentHealth
-from ldaphealth.live.live_state import DatedChange, LiveServer, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import DatedChange, LiveView
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict
 from ldaphealth.page.lag_matrix import Matrix, matrix
 from ldaphealth.page.plot import newest, plots
