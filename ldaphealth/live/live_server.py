@@ -1,4 +1,4 @@
-"""The live state of one server: it grows in the agent's thread, and readers get an immutable one."""
+"""The live state of one server: it grows in the agent's thread; readers get an immutable one."""
 
 from __future__ import annotations
 
