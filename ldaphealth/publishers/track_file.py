@@ -57,14 +57,16 @@ class BalancerFile:
         self._path, self._clock = path, clock
         self._answering: dict[str, set[str]] = {}  # servers by cluster
         self._until: dict[str, BootSeconds] = {}  # by cluster
-        self._written = b""
+        self._written = (b"", -1)  # the line, and the time in it
 
     def publish(self, decided: Publication) -> None:
         """Write `0` or `1`, the end of validity in seconds since the boot, and a message."""
         until = self._until.get(decided.cluster, 0.0)
         until = max(until, *decided.due.values(), 0.0)  # a decision without a round renews nothing
         self._until[decided.cluster] = until
-        self._note_answering(decided)
+        is_another_number = self._note_answering(decided)
+        if int(until) == self._written[1] and not is_another_number:
+            return
         now = self._clock()  # a cluster that a reload removed is not renewed
         answering = sum(
             len(servers) for name, servers in self._answering.items() if self._until[name] > now
@@ -73,12 +75,14 @@ class BalancerFile:
             f"{MAGIC} {quantity(answering, 'server')} {plural_of(answering, 'answers', 'answer')}"
         )
         line = f"{int(not answering)} {int(until)} {message}\n".encode()
-        if line != self._written:
+        if line != self._written[0]:
             write(self._path, line)
-            self._written = line
+            self._written = line, int(until)
 
-    def _note_answering(self, decided: Publication) -> None:
+    def _note_answering(self, decided: Publication) -> bool:
+        """Note which servers of the cluster answer. Return whether that is another number."""
         known = self._answering.setdefault(decided.cluster, set())
+        before = len(known)
         for server in renewed(decided):
             if _answers(decided.verdicts[server]):
                 known.add(server)
@@ -86,6 +90,7 @@ class BalancerFile:
                 known.discard(server)
         if not known <= decided.verdicts.keys():  # a reload removed some
             known &= decided.verdicts.keys()
+        return len(known) != before
 
     def close(self) -> None:
         """Remove the file, so that ldaphealth-fit reports at once that no agent runs."""
