@@ -15,7 +15,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.live.live_state import CHECKS_BY_MINUTE, LiveView
+from ldaphealth.live.live_server import CHECKS_BY_MINUTE
+from ldaphealth.live.live_state import LiveView
 from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
 from ldaphealth.model import Snapshot
 from ldaphealth.page import page
