@@ -19,8 +19,9 @@ from queue import Empty, Full, Queue
 from typing import Any
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
-from ldaphealth.control.requests import TimesRequest
+from ldaphealth.control.requests import NumbersRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
+from ldaphealth.history.kept_numbers import KeptNumber
 from ldaphealth.model import AnyObservation, Finding
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.shadow_publication import ShadowPublication
@@ -30,6 +31,7 @@ from ldaphealth.store.history_points import Place
 from ldaphealth.store.history_reading import read_changes
 from ldaphealth.store.levels import DAY_SECONDS, Bounds
 from ldaphealth.store.minute import Minute
+from ldaphealth.store.numbers_reading import NumberPeriods, number_query, read_numbers
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.store.service_history import read_service_changes
 
@@ -141,6 +143,11 @@ class HistoryDatabase:
         """Return the durations of each server that a request is of, by period; HistoryError."""
         servers = servers_with_points(self._path, request.server, has_writer=True)
         return read_points(self._path, servers, query_of(request), has_writer=True)
+
+    def numbers(self, kept: KeptNumber, request: NumbersRequest) -> NumberPeriods:
+        """Return a number of each server that a request is of, by period; HistoryError."""
+        query = number_query(kept, request)
+        return read_numbers(self._path, request.server, query, has_writer=True)
 
     def _write_until_close(self) -> None:
         while True:

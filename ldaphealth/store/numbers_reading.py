@@ -12,8 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
+from ldaphealth.control.requests import NumbersRequest
 from ldaphealth.history.aggregate import Aggregate, combined
-from ldaphealth.history.kept_numbers import labels_of
+from ldaphealth.history.kept_numbers import KeptNumber, labels_of
 from ldaphealth.store.history_reading import OF_TARGET
 from ldaphealth.store.point_tables import NUMBERS, T
 from ldaphealth.store.points_reader import PeriodQuery, PointReader, periods_of, reading_points
@@ -63,6 +64,17 @@ def read_numbers(
         servers = connection.execute(SERVERS, (target,)).fetchall()
         found = {server: _periods(connection, server, query) for (server,) in servers}
     return {server: labels for server, labels in found.items() if labels}
+
+
+def number_query(kept: KeptNumber, request: NumbersRequest) -> NumberQuery:
+    """Return the numbers that a request is of."""
+    return NumberQuery(
+        check=kept.check,
+        name=kept.name,
+        since_epoch=request.since_epoch,
+        until_epoch=request.until_epoch,
+        by_seconds=request.by_seconds,
+    )
 
 
 def _periods(
