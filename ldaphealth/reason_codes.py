@@ -626,6 +626,18 @@ REASON_CODES: tuple[ReasonCode, ...] = (
         template="raise `olcDbMaxSize` and restart slapd",
     ),
     ReasonCode(
+        code="full_soon",
+        checks=("forecast",),
+        states=(State.WARNING,),
+        trusts=(Trust.INFORMATIVE,),
+        means="a database, or the file descriptors for connections, will be full within "
+        "`warning_days` even at the latest that is forecast, if use grows as in the last weeks",
+        template="a database: raise `olcDbMaxSize` and restart slapd. Connections: raise "
+        "`LimitNOFILE` of the service, set `olcIdleTimeout`, find the client that leaves "
+        "connections open. `{ldaphealth:history {server} --number resources.database_pages}` "
+        "or `resources.connections` plots the growth",
+    ),
+    ReasonCode(
         code="readers",
         checks=("resources",),
         states=BOTH,
@@ -768,7 +780,7 @@ REASON_CODES: tuple[ReasonCode, ...] = (
     ),
     ReasonCode(
         code="collecting",
-        checks=("monitor", "latency", "propagation", "entry_count", "workload"),
+        checks=("monitor", "latency", "propagation", "entry_count", "workload", "forecast"),
         states=OK,
         trusts=(),
         means="not enough was observed yet",

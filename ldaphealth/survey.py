@@ -21,7 +21,16 @@ P = TypeVar("P", bound=Struct)  # the settings of the survey
 K = TypeVar("K")  # what a run passes to the next run
 
 
+# What the history has of a number (`CHECK.NAME`) of a server by its ID: by label, the most in each
+# hour of the last weeks, by the hour since 1970.
+Past = Callable[[str, str], Mapping[str, Mapping[int, float]]]
+
 Opening = Callable[["Server", "Deadline", int | None], "Session"]  # with a byte budget
+
+
+def without_past(_server: str, _number: str) -> Mapping[str, Mapping[int, float]]:
+    """Return nothing, where there is no history."""
+    return {}
 
 
 class StoppedError(Exception):
@@ -35,7 +44,7 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     `returned` are the IDs of servers that came back since the previous run: a survey that takes
     turns begins with them. `deadline` is the hard deadline of the run. `open_session` opens a
     session with a byte budget. `wait` waits for some seconds; it returns true at once when the
-    survey must end.
+    survey must end. `past` has numbers of the history.
     """
 
     servers: tuple[Server, ...]
@@ -45,6 +54,7 @@ class SurveyContext(Struct, Generic[P, K], frozen=True, kw_only=True):
     returned: frozenset[str] = frozenset()
     open_session: Opening
     wait: Callable[[float], bool]
+    past: Past = without_past
 
     def open(
         self, server: Server, seconds: float | None = None, budget_bytes: int | None = None

@@ -55,6 +55,7 @@ from ldaphealth.rounds.round import (
     silent_since,
 )
 from ldaphealth.settings import Cluster, Settings
+from ldaphealth.survey import Past, without_past
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Agent:
         probe: Probe | None = None,
         clock: Callable[[], BootSeconds] = boot_seconds,
         random: Callable[[], float] = random_share,
+        past: Past = without_past,
     ) -> None:
         self.settings = settings
         # Set by the callers that read the file: when, and a sentence on a reload that failed.
@@ -124,6 +126,7 @@ class Agent:
             random,
             self.running.now,
             partial(open_session, accounts=self.accounts),
+            past,
         )
         self._free_memory = FreeMemory(self.started_at)
         self._in_flight: set[str] = set()

@@ -32,6 +32,7 @@ from ldaphealth.control.requests import (
     ExplainRequest,
     HistoryRequest,
     IncidentsRequest,
+    NumbersRequest,
     OverrideRequest,
     RemoveIncidentRequest,
     RemoveOverrideRequest,
@@ -40,6 +41,8 @@ from ldaphealth.control.requests import (
 )
 from ldaphealth.guard import Override
 from ldaphealth.history.availability_document import availability_document, of_target
+from ldaphealth.history.kept_numbers import BY_KEY, unknown_number
+from ldaphealth.history.numbers_document import numbers_document
 from ldaphealth.history.times_document import times_document
 from ldaphealth.live.broken_floor import broken_floors
 from ldaphealth.live.status_document import status_document
@@ -127,6 +130,15 @@ class Answers:
         periods = self._history.times(request)
         self._refuse_unknown(request.server, periods)
         return times_document(request, periods)
+
+    def numbers(self, request: NumbersRequest) -> dict[str, Any]:
+        """Return what a number was."""
+        kept = BY_KEY.get(request.number)
+        if kept is None:
+            raise RequestRefused(unknown_number(request.number))
+        periods = self._history.numbers(kept, request)
+        self._refuse_unknown(request.server, periods)
+        return numbers_document(request, kept, periods)
 
     def _refuse_unknown(self, target: str, found: Sized) -> None:
         """Refuse a name of which nothing was found, unless it is configured.
@@ -298,6 +310,7 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     AddIncidentRequest: lambda own, request: own.incidents.add(request),
     EndIncidentRequest: lambda own, request: own.incidents.end(request),
     RemoveIncidentRequest: lambda own, request: own.incidents.remove(request),
+    NumbersRequest: Answers.numbers,
     OverrideRequest: Answers.set_override,
     RemoveOverrideRequest: Answers.remove_override,
     BaselineRequest: Answers.accept_baseline,

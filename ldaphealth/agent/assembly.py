@@ -163,6 +163,7 @@ def _assembled(settings: Settings) -> Daemon:
         settings,
         [*_publishers(options, history, live_state), shadows],
         memories=load_memories(state_path(options.state_directory)),
+        past=history.past,
     )
     agent.config_read_epoch_seconds = epoch_seconds()
     restore_observations(agent, kept_path(options.state_directory))

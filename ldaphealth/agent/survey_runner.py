@@ -23,7 +23,15 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.settings import Cluster, ConfiguredCheck
-from ldaphealth.survey import Opening, StoppedError, SurveyContext, SurveyFacts, SurveyResult
+from ldaphealth.survey import (
+    Opening,
+    Past,
+    StoppedError,
+    SurveyContext,
+    SurveyFacts,
+    SurveyResult,
+    without_past,
+)
 from ldaphealth.text.printable import printable
 from ldaphealth.workers import Workers
 
@@ -82,8 +90,10 @@ class SurveyRunner:
         random: Callable[[], float],
         now: Callable[[], RunningSeconds] = monotonic,
         opening: Opening = open_session,
+        past: Past = without_past,
     ) -> None:
-        self._deliver, self._now, self._opening = deliver, now, opening
+        self._deliver, self._now = deliver, now
+        self._opening, self._past = opening, past
         self._threads = Workers("survey", MOST_SURVEYS)
         self._planned: dict[str, tuple[Cluster, ConfiguredCheck]] = {}
         self._schedule = Schedule({}, 0.0, random)
@@ -191,7 +201,7 @@ class SurveyRunner:
         """Run one survey, in one of the threads. A message reports its end, in any case."""
         seen: tuple[AnyObservation, ...] = ()
         try:
-            surveyed = _survey(run, kept, self._opening)
+            surveyed = _survey(run, kept, self._opening, self._past)
             seen, kept = _observations(run, surveyed), surveyed.kept
         except StoppedError:
             pass
@@ -215,7 +225,7 @@ def _has_changed(
     )
 
 
-def _survey(run: SurveyRun, kept: Any, opening: Opening) -> SurveyResult[Any, Any]:
+def _survey(run: SurveyRun, kept: Any, opening: Opening, past: Past) -> SurveyResult[Any, Any]:
     check = run.planned.check
     if check.survey is None:
         raise TypeError(f"check {check.name} is not a survey")
@@ -227,6 +237,7 @@ def _survey(run: SurveyRun, kept: Any, opening: Opening) -> SurveyResult[Any, An
         returned=run.returned,
         open_session=opening,
         wait=run.stop.wait,
+        past=past,
     )
     result: object = check.survey(context)
     if not isinstance(result, SurveyResult):  # a third party may return anything

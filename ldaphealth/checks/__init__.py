@@ -61,13 +61,24 @@ BUILT_IN = CheckTable(
         "propagation": "ldaphealth.checks.propagation",
         "traffic": "ldaphealth.checks.traffic",
         "workload": "ldaphealth.checks.workload",
+        "forecast": "ldaphealth.checks.forecast",
     }
 )
 
 # Off until a cluster names them: most have required settings. `counters` costs more than it tells
-# where no metrics are read.
+# where no metrics are read, and `forecast` needs weeks of history.
 OFF_WITHOUT_SETTINGS = frozenset(
-    {"compare", "write", "login", "counters", "content", "propagation", "traffic", "workload"}
+    {
+        "compare",
+        "write",
+        "login",
+        "counters",
+        "content",
+        "propagation",
+        "traffic",
+        "workload",
+        "forecast",
+    }
 )
 
 LAST = "monitor"  # checks of other packages run before it

@@ -12,12 +12,17 @@ import click
 from ldaphealth.cli.agent_request import no_agent_text
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.control import client
-from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
+from ldaphealth.control.requests import (
+    AvailabilityRequest,
+    HistoryRequest,
+    NumbersRequest,
+    TimesRequest,
+)
 
 if TYPE_CHECKING:
     from ldaphealth.settings import AgentSettings
 
-R = TypeVar("R", HistoryRequest, AvailabilityRequest, TimesRequest)
+R = TypeVar("R", HistoryRequest, AvailabilityRequest, TimesRequest, NumbersRequest)
 
 
 def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, Any]]:
@@ -38,6 +43,11 @@ def past_availability(place: AgentPlace, request: AvailabilityRequest) -> dict[s
 def past_times(place: AgentPlace, request: TimesRequest) -> dict[str, Any]:
     """Return how long operations took, likewise."""
     return _answer(place, request, _times_on_disk)
+
+
+def past_numbers(place: AgentPlace, request: NumbersRequest) -> dict[str, Any]:
+    """Return what a number was, likewise."""
+    return _answer(place, request, _numbers_on_disk)
 
 
 def _answer(
@@ -92,6 +102,19 @@ def _times_on_disk(
     with _history_on_disk(place, no_agent) as path:
         servers = servers_with_points(path, request.server)
         return times_document(request, read_points(path, servers, query_of(request)))
+
+
+def _numbers_on_disk(
+    place: AgentPlace, request: NumbersRequest, no_agent: client.NoAgentError
+) -> dict[str, Any]:
+    from ldaphealth.history.kept_numbers import BY_KEY
+    from ldaphealth.history.numbers_document import numbers_document
+    from ldaphealth.store.numbers_reading import number_query, read_numbers
+
+    kept = BY_KEY[request.number]
+    with _history_on_disk(place, no_agent) as path:
+        periods = read_numbers(path, request.server, number_query(kept, request))
+        return numbers_document(request, kept, periods)
 
 
 @contextlib.contextmanager

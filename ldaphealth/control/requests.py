@@ -75,6 +75,19 @@ class TimesRequest(Struct, frozen=True, kw_only=True, tag="times"):
     quantile: Annotated[float, Meta(ge=0, le=1)]
 
 
+class NumbersRequest(Struct, frozen=True, kw_only=True, tag="numbers"):
+    """What a number was between two moments, in periods of one length.
+
+    `server` is a server ID or a cluster, or empty: all. `number` is `CHECK.NAME`.
+    """
+
+    server: str
+    number: str
+    since_epoch: float
+    until_epoch: float
+    by_seconds: Annotated[int, Meta(ge=60)]
+
+
 class IncidentsRequest(Struct, frozen=True, tag="incidents"):
     """The incidents that were marked.
 
@@ -134,6 +147,7 @@ ControlRequest = (
     | HistoryRequest
     | AvailabilityRequest
     | TimesRequest
+    | NumbersRequest
     | IncidentsRequest
     | AddIncidentRequest
     | EndIncidentRequest

@@ -114,6 +114,7 @@ SECTIONS = (
         "slapd",
         (
             "ldaphealth_slapd_",
+            "ldaphealth_forecast_",
             "ldaphealth_certificate_",
             "ldaphealth_client_",
             "ldaphealth_password_",

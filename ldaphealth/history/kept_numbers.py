@@ -15,6 +15,7 @@ from msgspec import Struct
 from ldaphealth.checks import bind, certificate, entry_count, monitor, resources
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import AnyObservation, Finding
+from ldaphealth.text.suggestion import suggestion
 
 DAY_SECONDS = 86400.0
 MOST_LABELS = 64  # of one number: a server sends them
@@ -221,6 +222,11 @@ def observed_numbers(
         for each in kept
         for label, value in islice(each.read(observation.facts, of_check), MOST_LABELS)
     }
+
+
+def unknown_number(key: str) -> str:
+    """Return what is wrong with the name of a number that is not kept."""
+    return f"the history has no number {key!r}{suggestion(key, BY_KEY)}"
 
 
 def series(name: str, label: str) -> str:

@@ -197,6 +197,14 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         labels=(*SERVER, "suffix"),
     ),
     Family(
+        name="ldaphealth_forecast_full_seconds",
+        kind=GAUGE,
+        help="Seconds until a resource is likely to be full, if its use grows as before; none "
+        "where no end is to be seen.",
+        read=readings.measured("forecast", "forecast_full_seconds"),
+        labels=(*SERVER, "resource"),
+    ),
+    Family(
         name="ldaphealth_slapd_readers_ratio",
         kind=GAUGE,
         help="Reader slots in use as a share of those of an MDB database.",

@@ -19,17 +19,19 @@ from queue import Empty, Full, Queue
 from typing import Any
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
-from ldaphealth.control.requests import TimesRequest
+from ldaphealth.control.requests import NumbersRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
+from ldaphealth.history.kept_numbers import BY_KEY, KeptNumber
 from ldaphealth.model import AnyObservation, Finding
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.publishers.shadow_publication import ShadowPublication
 from ldaphealth.store.change_document import AnyChange, change_row
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import Place
-from ldaphealth.store.history_reading import read_changes
+from ldaphealth.store.history_reading import HistoryError, read_changes
 from ldaphealth.store.levels import DAY_SECONDS, Bounds
 from ldaphealth.store.minute import Minute
+from ldaphealth.store.numbers_reading import NumberPeriods, hours_of, number_query, read_numbers
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.store.service_history import read_service_changes
 
@@ -141,6 +143,18 @@ class HistoryDatabase:
         """Return the durations of each server that a request is of, by period; HistoryError."""
         servers = servers_with_points(self._path, request.server, has_writer=True)
         return read_points(self._path, servers, query_of(request), has_writer=True)
+
+    def numbers(self, kept: KeptNumber, request: NumbersRequest) -> NumberPeriods:
+        """Return a number of each server that a request is of, by period; HistoryError."""
+        query = number_query(kept, request)
+        return read_numbers(self._path, request.server, query, has_writer=True)
+
+    def past(self, server: str, number: str) -> Mapping[str, Mapping[int, float]]:
+        """Return the most of a number in each of the last hours, by label; none without a file."""
+        try:
+            return hours_of(self._path, server, BY_KEY[number], self._clock())
+        except HistoryError:
+            return {}
 
     def _write_until_close(self) -> None:
         while True:

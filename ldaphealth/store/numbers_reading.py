@@ -12,11 +12,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
+from ldaphealth.control.requests import NumbersRequest
 from ldaphealth.history.aggregate import Aggregate, combined
-from ldaphealth.history.kept_numbers import labels_of
+from ldaphealth.history.kept_numbers import KeptNumber, labels_of
 from ldaphealth.store.history_reading import OF_TARGET
+from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.store.point_tables import NUMBERS, T
 from ldaphealth.store.points_reader import PeriodQuery, PointReader, periods_of, reading_points
+
+PAST_SECONDS = 28.0 * DAY_SECONDS  # four weeks: what happened before says little of next week
 
 SERVERS = (
     "SELECT DISTINCT server FROM "  # noqa: S608
@@ -63,6 +67,42 @@ def read_numbers(
         servers = connection.execute(SERVERS, (target,)).fetchall()
         found = {server: _periods(connection, server, query) for (server,) in servers}
     return {server: labels for server, labels in found.items() if labels}
+
+
+def number_query(kept: KeptNumber, request: NumbersRequest) -> NumberQuery:
+    """Return the numbers that a request is of."""
+    return NumberQuery(
+        check=kept.check,
+        name=kept.name,
+        since_epoch=request.since_epoch,
+        until_epoch=request.until_epoch,
+        by_seconds=request.by_seconds,
+    )
+
+
+def hours_of(
+    path: Path, server: str, kept: KeptNumber, now: EpochSeconds
+) -> Mapping[str, Mapping[int, float]]:
+    """Return by label the most of a number in each of the last hours, by the hour since 1970.
+
+    HistoryError: it cannot be read. Days of which no hours are left are left out.
+    """
+    query = NumberQuery(
+        check=kept.check,
+        name=kept.name,
+        since_epoch=now - PAST_SECONDS,
+        until_epoch=now,
+        by_seconds=HOUR_SECONDS,
+    )
+    found = read_numbers(path, server, query, has_writer=True).get(server, {})
+    return {
+        label: {
+            int(each.start_epoch) // HOUR_SECONDS: each.numbers.most
+            for each in periods
+            if each.seconds == HOUR_SECONDS
+        }
+        for label, periods in found.items()
+    }
 
 
 def _periods(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,10 +47,18 @@ def render_times(document: Mapping[str, Any], *, ascii_only: bool = False) -> Gr
     return Group(*parts)
 
 
-def plot(periods: Sequence[Mapping[str, Any]], most_seconds: float, blocks: str) -> str:
+def plot(
+    periods: Sequence[Mapping[str, Any]],
+    most: float,
+    blocks: str,
+    *,
+    name: str = "quantile_seconds",
+    pick: Callable[[float, float], float] = max,
+) -> str:
     """Return a character for each period, or for several where there are many; a gap for none.
 
-    Of several the highest is shown.
+    It shows the number `name`, up to `most`. Of several periods the highest is shown, or what
+    `pick` takes of them.
     """
     if not periods:
         return ""
@@ -61,8 +69,9 @@ def plot(periods: Sequence[Mapping[str, Any]], most_seconds: float, blocks: str)
     heights: list[float | None] = [None] * columns
     for start, each in zip(starts, periods, strict=True):
         place = min(columns - 1, int((start - starts[0]) / length) * columns // whole)
-        heights[place] = max(heights[place] or 0.0, each["quantile_seconds"])
-    return sparkline(heights, most_seconds, blocks)
+        known = heights[place]
+        heights[place] = each[name] if known is None else pick(known, each[name])
+    return sparkline(heights, most, blocks)
 
 
 def csv_lines(document: Mapping[str, Any]) -> Iterator[str]:

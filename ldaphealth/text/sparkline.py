@@ -15,5 +15,5 @@ def sparkline(heights: Iterable[float | None], most: float, blocks: str = BLOCKS
 def _block(height: float | None, most: float, blocks: str) -> str:
     if height is None:
         return " "
-    share = height / most if most else 0.0
-    return blocks[min(len(blocks) - 1, int(share * len(blocks)))]
+    share = height / most if most > 0 else 0.0
+    return blocks[max(0, min(len(blocks) - 1, int(share * len(blocks))))]

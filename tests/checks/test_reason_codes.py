@@ -27,6 +27,7 @@ from tests.checks import (
     test_counters,
     test_duration,
     test_entry_count,
+    test_forecast,
     test_latency,
     test_login,
     test_monitor,
@@ -64,6 +65,7 @@ TABLES: tuple[dict[str, Case], ...] = (
     test_session.CASES,
     test_traffic.CASES,
     test_workload.CASES,
+    test_forecast.CASES,
 )
 ROWS = {row.code: row for row in REASON_CODES}
 

@@ -106,9 +106,28 @@ def test_times_need_an_agent_or_its_history(tmp_path: Path) -> None:
     assert dead.stdout.startswith("times of search by 1 min, ")
 
 
+def test_numbers_need_an_agent_or_its_history(tmp_path: Path) -> None:
+    arguments = ("history", "c", "--replication", "--since", "1h")
+    with started(tmp_path) as agent:
+        agent.wait_for("verdict")
+        alive = json.loads(run(tmp_path, *arguments, "--format", "json").stdout)
+        unknown = run(tmp_path, "history", "c/none", "--replication")
+    dead = run(tmp_path, *arguments)
+
+    assert (alive["number"], alive["by_seconds"]) == ("replication.behind_seconds", 60)
+    assert unknown.returncode == 3
+    assert "c/none" in unknown.stderr
+    assert dead.stdout.startswith("replication.behind_seconds by 1 min, ")
+    assert "the history does not have this number in this period" in dead.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--replication", "--times", "search"), "--times and --replication exclude each other"),
+        (("--number", "resources.conections"), "did you mean resources.connections?"),
+        (("--number", "x"), "there are replication.behind_seconds, resources.database_pages, "),
+        (("--replication", "--by", "minute"), "more than 1000 periods"),
         (("--availability", "--since", "1h", "--until", "2h"), "is not before"),
         (("--availability", "--times", "search"), "exclude each other"),
         (("--format", "csv"), "--format csv needs --times"),

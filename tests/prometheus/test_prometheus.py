@@ -278,7 +278,10 @@ def test_the_table_and_the_exposition_have_the_same_metrics() -> None:
         Metric("staff_shape_different_ratio", 0.4, label="search-uid"),
     )
     staff = replace(arrived, check="staff", metrics=of_shapes)
-    shown = view(replace(broken, findings=(*broken.findings, arrived, split, traffic, staff)))
+    full = Metric("forecast_full_seconds", 86_400.0, label="database dc=example,dc=com")
+    soon = replace(arrived, check="forecast", metrics=(full,))
+    more = (arrived, split, traffic, staff, soon)
+    shown = view(replace(broken, findings=(*broken.findings, *more)))
     known = shown.clusters["example"]["example/ldap1"]
     times = {**known.times, "from ldap2": histogram_of([0.02, 3.0])}
     shadow = beside(known.verdict, replace(known.verdict, in_service=False, weight=0))
