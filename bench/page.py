@@ -15,8 +15,9 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ldaphealth.live.live_state import CHECKS_BY_MINUTE, LiveView
-from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
+from ldaphealth.live.live_server import CHECKS_BY_MINUTE
+from ldaphealth.live.live_state import LiveView
+from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, GrowingHour
 from ldaphealth.model import Snapshot
 from ldaphealth.page import page
 from ldaphealth.sinks.json_document import snapshot_document
@@ -60,9 +61,9 @@ def _memory_of_hours(servers: int) -> int:
     tracemalloc.start()
     hours = []
     for number in range(servers * len(CHECKS_BY_MINUTE)):
-        hour = LastHour()
+        hour = GrowingHour()
         for minute in range(KEPT_MINUTES):
-            hour = added(hour, minute * MINUTE_SECONDS, [0.001 + number * 1e-7 + minute * 1e-5])
+            hour.add(minute * MINUTE_SECONDS, 0.001 + number * 1e-7 + minute * 1e-5)
         hours.append(hour)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.histogram import LEAST, Histogram, histogram_of, merged
+from ldaphealth.histogram import LEAST, GrowingHistogram, Histogram, histogram_of, merged
 
 seconds = st.floats(0, 1e6)
 numbers = st.lists(seconds, max_size=50)
@@ -118,3 +118,18 @@ def test_a_minute_of_a_thousand_numbers_stays_small() -> None:
     minute = histogram_of([0.001 * (1 + number % 97) for number in range(1000)])
 
     assert len(msgspec.json.encode(minute)) < 1000
+
+
+@given(numbers, numbers)
+def test_a_growing_histogram_is_that_of_its_numbers_and_snapshots_do_not_change(
+    first: list[float], later: list[float]
+) -> None:
+    growing = GrowingHistogram()
+    for each in first:
+        growing.add(each)
+    before = growing.snapshot()
+    for each in later:
+        growing.add(each)
+
+    assert same(before, histogram_of(first))
+    assert same(growing.snapshot(), histogram_of([*first, *later]))

@@ -94,7 +94,7 @@ class Pool:
         self._nothing_found = {
             server: found_on_server((), effects) for server, effects in self._effects.items()
         }
-        self._restless: set[str] = {*self._servers}  # servers that are not calm (guard/calm.py)
+        self._restless: set[str] = {*self._servers}  # servers that are not quiet (guard/quiet.py)
 
     @classmethod
     def of_state(cls, state: PoolState) -> Pool:

@@ -15,7 +15,7 @@ from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
 
-def is_calm(summary: SegmentSummary, observed: Cluster, other: Cluster) -> bool:
+def changes_nothing(summary: SegmentSummary, observed: Cluster, other: Cluster) -> bool:
     """Return whether the verdicts of both settings are surely the same: all servers in service.
 
     `other` are the observed servers and probes with other settings.

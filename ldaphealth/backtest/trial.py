@@ -8,7 +8,7 @@ from ldaphealth.agent.journal_summary import SegmentSummary, settings_digest
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import Began, Decided, Ended, PoolEvent, Reconfigured
 from ldaphealth.agent.shadow_pool import apply_to_shadow, shadow_pool
-from ldaphealth.backtest.calm import is_calm
+from ldaphealth.backtest.calm import changes_nothing
 from ldaphealth.backtest.course import Course
 from ldaphealth.backtest.other_settings import OtherSettings, with_other_settings
 from ldaphealth.clocks import EpochSeconds
@@ -40,7 +40,7 @@ class Trial:
         verdicts = {} if self._pool is None else self._pool.verdicts
         if not all(each.in_service and not each.held_by for each in verdicts.values()):
             return False
-        return is_calm(summary, observed.cluster, self._judged_by(observed))
+        return changes_nothing(summary, observed.cluster, self._judged_by(observed))
 
     def skip(self, since: EpochSeconds, observed: Observed) -> None:
         """Leave out a calm segment. The trial begins anew after it."""

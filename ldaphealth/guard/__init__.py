@@ -6,10 +6,10 @@ memory is empty.
 
 from __future__ import annotations
 
-from ldaphealth.guard.calm import restless, servers_to_decide
 from ldaphealth.guard.decision import Decision, Situation, decide, decide_on, effects_by_server
 from ldaphealth.guard.holding import Holding, holding
 from ldaphealth.guard.memory import Memory, Override, RoundPeriod, ServerMemory
+from ldaphealth.guard.quiet import restless, servers_to_decide
 from ldaphealth.guard.reading import FoundOnServer, found_on_server
 from ldaphealth.guard.rules import RULES, Rule, held_words, is_in_doubt, rule_named
 

@@ -74,7 +74,7 @@ def decide(
 def decide_on(given: Situation, servers: Sequence[Server]) -> Decision:
     """Return the verdicts on these servers, and the memory of the whole cluster.
 
-    They are all of the cluster, unless the others are calm (calm.py).
+    They are all of the cluster, unless the others are quiet (quiet.py).
     """
     given = replace(given, memory=_without_expired(given.memory, given.now))
     cluster, memory, now = given.cluster, given.memory, given.now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping
 
 from msgspec.structs import replace
 
@@ -63,6 +63,10 @@ class Verdicts(Mapping[str, Verdict]):
 
     def __len__(self) -> int:
         return len(self.as_decided)
+
+    def keys(self) -> KeysView[str]:
+        """Return the servers, as those of a dict, which are compared faster."""
+        return self.as_decided.keys()
 
     def __contains__(self, server: object) -> bool:
         return server in self.as_decided

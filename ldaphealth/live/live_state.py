@@ -1,52 +1,24 @@
 """The newest verdicts and observations of all clusters in memory, for readers such as HTTP.
 
-The agent's thread publishes into it. Any thread may read `view`, which is immutable.
+The agent's thread publishes into it, which costs what has landed. Any thread may read `view`. It is
+immutable, and costs what has changed since it was read last.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from ldaphealth.clocks import BootSeconds, EpochSeconds, epoch_seconds
-from ldaphealth.histogram import Histogram, histogram_of, merged
-from ldaphealth.live.recent_times import LastHour, added
+from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.live.live_server import GrowingServer, LiveServer
 from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
-from ldaphealth.publishers.shadow_publication import ShadowPublication, ShadowVerdict
+from ldaphealth.publishers.shadow_publication import ShadowPublication
 
 KEPT_CHANGES = 100
-FIRST_CHECK = "connect"  # every round begins with it
-CHECKS_BY_MINUTE = frozenset({"connect", "bind", "search", "write"})  # each one costs memory
-
-
-class LiveServer(Struct, frozen=True, kw_only=True):
-    """The live state of one server.
-
-    The verdict is valid until `valid_until`, in seconds since the boot (`clocks.boot_seconds`).
-    After that it is stale and must not be reported as current. `seen` has the newest observation of
-    each check. `times` has the seconds of each operation since the start of the agent, failed ones
-    included. `hours` has the seconds of the checks in `CHECKS_BY_MINUTE` by the minute, all
-    operations of an observation together. `shadow` is what the shadow of its cluster decided last,
-    None without one, and `shadow_changes` how often that would have changed the service.
-    """
-
-    verdict: Verdict
-    valid_until: BootSeconds
-    seen: Mapping[str, AnyObservation] = {}
-    times: Mapping[str, Histogram] = {}
-    rounds: int = 0
-    failed_rounds: int = 0
-    hours: Mapping[str, LastHour] = {}
-    shadow: ShadowVerdict | None = None
-    shadow_changes: int = 0
-
-    def is_stale(self, now: BootSeconds) -> bool:
-        """Return whether the verdict is no longer valid."""
-        return now >= self.valid_until
 
 
 class DatedChange(Struct, frozen=True):
@@ -68,98 +40,89 @@ class LiveView(Struct, frozen=True):
             yield from servers.items()
 
 
+class _Cluster:
+    """The servers of a cluster, and the verdicts of its newest publication."""
+
+    __slots__ = ("servers", "verdicts")
+
+    def __init__(self) -> None:
+        self.servers: dict[str, GrowingServer] = {}
+        self.verdicts: Mapping[str, Verdict] = {}
+
+    def add(self, decided: Publication) -> None:
+        """Add a decision, and forget servers without a verdict."""
+        self.verdicts, known = decided.verdicts, self.servers
+        if known.keys() != decided.verdicts.keys():
+            self.servers = {each: known.get(each) or GrowingServer() for each in decided.verdicts}
+        seen: dict[str, list[AnyObservation]] = {}
+        for observation in decided.seen:
+            seen.setdefault(observation.server, []).append(observation)
+        for server, valid_until in decided.due.items():
+            self.servers[server].renew(valid_until)
+        for server, of in seen.items():
+            if server in self.servers:
+                self.servers[server].add(of)
+
+    def so_far(self) -> Mapping[str, LiveServer]:
+        """Return the live state of its servers, in the order of the verdicts."""
+        return {
+            server: self.servers[server].so_far(verdict)
+            for server, verdict in self.verdicts.items()
+        }
+
+
 class LiveState:
     """A publisher that keeps the newest state. Its size is bounded by the number of servers."""
 
     def __init__(self, clock: Callable[[], EpochSeconds] = epoch_seconds) -> None:
         self._clock = clock
-        self._clusters: Mapping[str, Mapping[str, LiveServer]] = {}
+        self._lock = threading.Lock()  # held while one cluster is changed or read, not for longer
+        self._reading = threading.Lock()  # held while a view is made
+        self._clusters: dict[str, _Cluster] = {}
+        self._changed: dict[str, None] = {}  # clusters since the view was made
         self._changes: deque[DatedChange] = deque(maxlen=KEPT_CHANGES)
-        self.view = LiveView()
+        self._view = LiveView()
+
+    @property
+    def view(self) -> LiveView:
+        """Return the state now, the same object while nothing changes."""
+        with self._reading:
+            with self._lock:
+                changed, self._changed = self._changed, {}
+                changes = tuple(self._changes) if changed else ()
+            if changed:
+                clusters = {**self._view.clusters}
+                for name in changed:
+                    with self._lock:
+                        cluster = self._clusters.get(name)
+                        clusters[name] = {} if cluster is None else cluster.so_far()
+                    if cluster is None:
+                        del clusters[name]
+                self._view = LiveView(clusters, changes)
+            return self._view
 
     def publish(self, decided: Publication) -> None:
         """Add a decision on one cluster."""
-        before = self._clusters.get(decided.cluster, {})
-        seen: dict[str, list[AnyObservation]] = {}
-        for observation in decided.seen:
-            seen.setdefault(observation.server, []).append(observation)
-        now = {
-            server: _updated(before.get(server), verdict, decided.due.get(server), seen.get(server))
-            for server, verdict in decided.verdicts.items()
-        }
-        clusters = {**self._clusters, decided.cluster: now}
-        if not now:  # a reload removed the cluster
-            del clusters[decided.cluster]
-        self._clusters = clusters
-        self._changes.extendleft(DatedChange(self._clock(), change) for change in decided.changes)
-        self.view = LiveView(self._clusters, tuple(self._changes))
+        with self._lock:
+            self._changed[decided.cluster] = None
+            now = self._clock()
+            self._changes.extendleft(DatedChange(now, change) for change in decided.changes)
+            if not decided.verdicts:  # a reload removed the cluster
+                self._clusters.pop(decided.cluster, None)
+                return
+            if decided.cluster not in self._clusters:
+                self._clusters[decided.cluster] = _Cluster()
+            self._clusters[decided.cluster].add(decided)
 
     def publish_shadow(self, decided: ShadowPublication) -> None:
         """Add what a shadow decided beside the newest decision."""
-        servers = self._clusters.get(decided.cluster)
-        if servers is None:
-            return
-        now = {
-            server: _with_shadow(known, decided.verdicts.get(server))
-            for server, known in servers.items()
-        }
-        self._clusters = {**self._clusters, decided.cluster: now}
-        self.view = LiveView(self._clusters, tuple(self._changes))
+        with self._lock:
+            cluster = self._clusters.get(decided.cluster)
+            if cluster is None:
+                return
+            self._changed[decided.cluster] = None
+            for server, each in cluster.servers.items():
+                each.judge_in_shadow(decided.verdicts.get(server), cluster.verdicts[server])
 
     def close(self) -> None:
         """Keep everything: a verdict is valid until it expires."""
-
-
-def _with_shadow(known: LiveServer, shadow: ShadowVerdict | None) -> LiveServer:
-    """Return the live state with what a shadow decided, which begins on the side of the verdict."""
-    before = (known.shadow or known.verdict).in_service
-    is_change = shadow is not None and shadow.in_service is not before
-    return replace(known, shadow=shadow, shadow_changes=known.shadow_changes + is_change)
-
-
-def _updated(
-    before: LiveServer | None,
-    verdict: Verdict,
-    valid_until: BootSeconds | None,
-    seen: list[AnyObservation] | None,
-) -> LiveServer:
-    known = before or LiveServer(verdict=verdict, valid_until=0.0)
-    until = known.valid_until if valid_until is None else valid_until
-    if not seen:
-        return replace(known, verdict=verdict, valid_until=until)
-    newest = {each.check: each for each in seen}  # after a confirmation, the last one counts
-    times = dict(known.times)
-    for operation, seconds in _times(seen).items():
-        times[operation] = merged((times.get(operation, Histogram()), histogram_of(seconds)))
-    is_round = FIRST_CHECK in newest  # else a survey ended
-    failed = is_round and any(each.failure is not None for each in newest.values())
-    return replace(
-        known,
-        verdict=verdict,
-        valid_until=until,
-        seen={**known.seen, **newest},
-        times=times,
-        rounds=known.rounds + is_round,
-        failed_rounds=known.failed_rounds + failed,
-        hours=_hours(known.hours, seen),
-    )
-
-
-def _times(seen: Iterable[AnyObservation]) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {}
-    for observation in seen:
-        for operation, seconds in observation.timings.items():
-            times.setdefault(operation, []).append(seconds)
-    return times
-
-
-def _hours(
-    before: Mapping[str, LastHour], seen: Iterable[AnyObservation]
-) -> Mapping[str, LastHour]:
-    hours = dict(before)
-    for each in seen:
-        if each.check in CHECKS_BY_MINUTE and each.timings:
-            seconds = [sum(each.timings.values())]
-            hour = hours.get(each.check, LastHour())
-            hours[each.check] = added(hour, each.ended_at, seconds)
-    return hours

@@ -1,17 +1,15 @@
 """The durations of a check in each minute of the last hour, for the plots of the page. Pure.
 
-live_state.py keeps one `LastHour` for each server and check. It is immutable, so any thread may
-read it.
+live_server.py keeps one `GrowingHour` for each server and check. Readers get a `LastHour`, which is
+immutable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 from ldaphealth.clocks import MonotonicSeconds
-from ldaphealth.histogram import Histogram, histogram_of, merged
+from ldaphealth.histogram import GrowingHistogram, Histogram
 
 KEPT_MINUTES = 60
 MINUTE_SECONDS = 60
@@ -50,12 +48,27 @@ class LastHour(Struct, frozen=True):
         return tuple(point for point in self.points() if point.minute >= minute)
 
 
-def added(hour: LastHour, at_seconds: MonotonicSeconds, seconds: Iterable[float]) -> LastHour:
-    """Return the hour with durations added that were measured then (monotonic seconds)."""
-    minute, found = int(at_seconds // MINUTE_SECONDS), histogram_of(seconds)
-    if minute <= hour.minute:  # a round may arrive a little late
-        return LastHour(hour.over, hour.minute, merged((hour.current, found)))
-    return LastHour(hour.points()[-(KEPT_MINUTES - 1) :], minute, found)
+class GrowingHour:
+    """The last hour of a check, to which its durations are added."""
+
+    __slots__ = ("_current", "_minute", "_over")
+
+    def __init__(self) -> None:
+        self._over: tuple[MinutePoint, ...] = ()
+        self._minute = -1
+        self._current = GrowingHistogram()
+
+    def add(self, at_seconds: MonotonicSeconds, seconds: float) -> None:
+        """Add a duration that was measured then (monotonic seconds)."""
+        minute = int(at_seconds // MINUTE_SECONDS)
+        if minute > self._minute:  # else it is of this minute, or a round that arrived a bit late
+            self._over = self.so_far().points()[-(KEPT_MINUTES - 1) :]
+            self._minute, self._current = minute, GrowingHistogram()
+        self._current.add(seconds)
+
+    def so_far(self) -> LastHour:
+        """Return the hour as it is now."""
+        return LastHour(self._over, self._minute, self._current.snapshot())
 
 
 def _point(minute: int, of: Histogram) -> MinutePoint:

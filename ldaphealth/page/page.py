@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.live.health import LATE_SECONDS, AgentHealth
-from ldaphealth.live.live_state import LiveServer, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import LiveView
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict
 from ldaphealth.page.changes import clock, folded, live_change
 from ldaphealth.page.document import STYLE, file_text, headers, rendered

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import rule_named
-from ldaphealth.live.live_state import LiveServer
+from ldaphealth.live.live_server import LiveServer
 from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ldaphealth.checks.counters import MEASURES, Facts, Measure, ShownDatabase
-from ldaphealth.live.live_state import LiveServer
+from ldaphealth.live.live_server import LiveServer
 from ldaphealth.prometheus.family import SERVER, Family, MetricType, Series
 from ldaphealth.prometheus.readings import facts_of
 

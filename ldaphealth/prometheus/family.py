@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from ldaphealth.histogram import Histogram
-from ldaphealth.live.live_state import LiveServer
+from ldaphealth.live.live_server import LiveServer
 
 S = TypeVar("S")
 # The values of a family's labels, in their order, and the measured value.

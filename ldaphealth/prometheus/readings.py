@@ -12,7 +12,7 @@ from typing import Any
 from ldaphealth.checks import bind, certificate, entry_count, monitor, resources
 from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.guard import RULES
-from ldaphealth.live.live_state import LiveServer
+from ldaphealth.live.live_server import LiveServer
 from ldaphealth.model import State, Verdict
 from ldaphealth.prometheus.family import ScrapedServer, Series
 from ldaphealth.publishers.shadow_publication import ShadowVerdict

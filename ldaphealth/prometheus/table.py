@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.live_state import LiveServer
+from ldaphealth.live.live_server import LiveServer
 from ldaphealth.prometheus import readings
 from ldaphealth.prometheus.counters_families import COUNTERS
 from ldaphealth.prometheus.family import SERVER, Family, MetricType, Probed, ScrapedServer

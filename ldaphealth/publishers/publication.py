@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from ldaphealth.clocks import BootSeconds
+from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.model import AnyObservation, Verdict
 from ldaphealth.sinks.json_document import override_document
 
@@ -51,6 +52,12 @@ class Publication(Struct, frozen=True, kw_only=True):
     changes: Sequence[VerdictChange]
     seen: Sequence[AnyObservation]
     baselines: Sequence[BaselineChange] = ()
+
+
+def renewed(decided: Publication) -> Collection[str]:
+    """Return the servers of which the verdict is new in more than how long it has lasted."""
+    verdicts = decided.verdicts
+    return verdicts.renewed if isinstance(verdicts, Verdicts) else verdicts.keys()
 
 
 class Publisher(Protocol):

@@ -24,6 +24,16 @@ def path_of(directory: Path, server: str) -> Path:
     return directory / server
 
 
+def _write_all(path: Path, contents: Mapping[str, str]) -> None:
+    for suffix, text in contents.items():
+        file = path.with_name(path.name + suffix)
+        try:
+            write(file, text.encode())
+        except FileNotFoundError:  # the first one of the cluster, or another program removed it
+            make_directory(path.parent)  # readable for keepalived
+            write(file, text.encode())
+
+
 class ServerFiles:
     """The files below one directory. Those of servers that were removed are deleted."""
 
@@ -40,9 +50,7 @@ class ServerFiles:
             written[server] = tuple(contents)
             path = path_of(self._directory, server)
             try:
-                make_directory(path.parent)  # readable for keepalived
-                for suffix, text in contents.items():
-                    write(path.with_name(path.name + suffix), text.encode())
+                _write_all(path, contents)
             except OSError as error:  # the files of the other servers are still written
                 first = first or error
         for server in written.keys() - decided.verdicts.keys():

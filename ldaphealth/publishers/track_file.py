@@ -13,7 +13,7 @@ from pathlib import Path
 from ldaphealth.clocks import BootSeconds, boot_seconds
 from ldaphealth.files.atomic_file import write
 from ldaphealth.model import Trust, Verdict
-from ldaphealth.publishers.publication import Publication
+from ldaphealth.publishers.publication import Publication, renewed
 from ldaphealth.publishers.server_files import ServerFiles
 from ldaphealth.publishers.verdict_file import MAGIC
 from ldaphealth.text.quantity import plural_of, quantity
@@ -50,24 +50,47 @@ class BalancerFile:
     """One file that states whether this balancer reaches a server that answers.
 
     A balancer that reaches none while its peer reaches some should not hold the virtual address.
+    It is written when its line changes, so about once a second while rounds end.
     """
 
     def __init__(self, path: Path, clock: Callable[[], BootSeconds] = boot_seconds) -> None:
         self._path, self._clock = path, clock
-        self._known: dict[str, tuple[int, BootSeconds]] = {}  # by cluster: how many, until when
+        self._answering: dict[str, set[str]] = {}  # servers by cluster
+        self._until: dict[str, BootSeconds] = {}  # by cluster
+        self._written = (b"", -1)  # the line, and the time in it
 
     def publish(self, decided: Publication) -> None:
         """Write `0` or `1`, the end of validity in seconds since the boot, and a message."""
-        _, until = self._known.get(decided.cluster, (0, 0.0))
+        until = self._until.get(decided.cluster, 0.0)
         until = max(until, *decided.due.values(), 0.0)  # a decision without a round renews nothing
-        in_cluster = sum(map(_answers, decided.verdicts.values()))
-        self._known[decided.cluster] = (in_cluster, until)
+        self._until[decided.cluster] = until
+        is_another_number = self._note_answering(decided)
+        if int(until) == self._written[1] and not is_another_number:
+            return
         now = self._clock()  # a cluster that a reload removed is not renewed
-        answering = sum(number for number, valid_until in self._known.values() if valid_until > now)
+        answering = sum(
+            len(servers) for name, servers in self._answering.items() if self._until[name] > now
+        )
         message = (
             f"{MAGIC} {quantity(answering, 'server')} {plural_of(answering, 'answers', 'answer')}"
         )
-        write(self._path, f"{int(not answering)} {int(until)} {message}\n".encode())
+        line = f"{int(not answering)} {int(until)} {message}\n".encode()
+        if line != self._written[0]:
+            write(self._path, line)
+            self._written = line, int(until)
+
+    def _note_answering(self, decided: Publication) -> bool:
+        """Note which servers of the cluster answer. Return whether that is another number."""
+        known = self._answering.setdefault(decided.cluster, set())
+        before = len(known)
+        for server in renewed(decided):
+            if _answers(decided.verdicts[server]):
+                known.add(server)
+            else:
+                known.discard(server)
+        if not known <= decided.verdicts.keys():  # a reload removed some
+            known &= decided.verdicts.keys()
+        return len(known) != before
 
     def close(self) -> None:
         """Remove the file, so that ldaphealth-fit reports at once that no agent runs."""

@@ -13,7 +13,7 @@ from typing import Any
 from ldaphealth.control.explanation_lines import DOCTOR, explanation_lines, wrapped
 from ldaphealth.report.availability_section import availability_lines
 from ldaphealth.report.summary import summary_lines
-from ldaphealth.report.times_plot import plot_around, times_plot
+from ldaphealth.report.times_plot import plot_around, times_lines
 from ldaphealth.report.verdict_words import causes_words, reasons_words, rule_words
 from ldaphealth.text.duration import brief, duration, rounded_duration
 from ldaphealth.text.listed import listed
@@ -155,7 +155,7 @@ def _times(report: Report) -> Lines:
         began = datetime.fromisoformat(each["began"]).timestamp()
         spans.setdefault(each["server"], []).append((began, began + each["seconds"]))
     for number, document in enumerate(report["times"]):
-        lines, left_out = times_plot(document, spans)
+        lines, left_out = times_lines(document, spans)
         share = f"{100 * document['quantile']:g} %"
         yield from [""] if number else []
         yield f"{code_span(document['check'])}: {share} of the operations took at most so long."

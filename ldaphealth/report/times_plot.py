@@ -18,7 +18,7 @@ OUT, IN = "x", " "
 Spans = Sequence[tuple[EpochSeconds, EpochSeconds]]
 
 
-def times_plot(document: Mapping[str, Any], outages: Mapping[str, Spans]) -> tuple[list[str], int]:
+def times_lines(document: Mapping[str, Any], outages: Mapping[str, Spans]) -> tuple[list[str], int]:
     """Return the lines, and how many servers are left out.
 
     Servers with outages come first, then the slowest; below a server with outages there is a line

@@ -8,7 +8,7 @@ BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 
 
 def sparkline(heights: Iterable[float | None], most: float, blocks: str = BLOCKS) -> str:
-    """Return a block for each number from 0 to `most`, and a gap for None."""
+    """Return a block for each number from 0 to `most`, and a gap for None; below 0 is as 0."""
     return "".join(_block(each, most, blocks) for each in heights)
 
 

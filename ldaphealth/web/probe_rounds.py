@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds, epoch_seconds
 from ldaphealth.guard import Memory
 from ldaphealth.ldap.deadline import Deadline
-from ldaphealth.live.live_state import FIRST_CHECK, LiveServer
+from ldaphealth.live.live_server import FIRST_CHECK, LiveServer
 from ldaphealth.model import AnyObservation, FailureKind, Server, Snapshot
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from ldaphealth.tasks.one_shot import Probe, evaluate_cluster

@@ -23,7 +23,8 @@ from ldaphealth.agent.explanation_document import _guarded, _judged_document
 from ldaphealth.agent.verdict_log import log_change
 from ldaphealth.control.explanation_lines import explanation_lines, wrapped
 from ldaphealth.guard import Decision, Memory, RoundPeriod, ServerMemory, decide, holding
-from ldaphealth.live.live_state import LiveServer, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import LiveView
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import (
     BindMethod,

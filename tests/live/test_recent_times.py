@@ -8,18 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.live.live_state import CHECKS_BY_MINUTE, LiveState
-from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, LastHour, added
+from ldaphealth.live.live_server import CHECKS_BY_MINUTE
+from ldaphealth.live.live_state import LiveState
+from ldaphealth.live.recent_times import KEPT_MINUTES, MINUTE_SECONDS, GrowingHour, LastHour
 from ldaphealth.model import AnyObservation, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication
 
 
 def hour(*looks: tuple[float, float]) -> LastHour:
     """Return the hour of checks, each given by its time and its seconds."""
-    found = LastHour()
+    found = GrowingHour()
     for at, seconds in looks:
-        found = added(found, at, [seconds])
-    return found
+        found.add(at, seconds)
+    return found.so_far()
 
 
 def test_looks_of_one_minute_are_one_point() -> None:

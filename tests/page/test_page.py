@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from ldaphealth.guard.rules import RULES
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.live_state import DatedChange, LiveServer, LiveState, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import DatedChange, LiveState, LiveView
 from ldaphealth.model import OverrideNote, State
 from ldaphealth.page import page
 from ldaphealth.page.changes import folded

@@ -7,16 +7,16 @@ from math import inf, nan
 
 import pytest
 
-from ldaphealth.live.recent_times import LastHour, MinutePoint, added
+from ldaphealth.live.recent_times import GrowingHour, LastHour, MinutePoint
 from ldaphealth.page.plot import HEIGHT, LEFT, WIDTH, newest, plots
 
 
 def hour(**minutes: float) -> LastHour:
     """Return an hour with one probe in each minute: m0=0.001 took a millisecond in minute 0."""
-    found = LastHour()
+    found = GrowingHour()
     for minute, seconds in minutes.items():
-        found = added(found, 60.0 * int(minute[1:]), [seconds])
-    return found
+        found.add(60.0 * int(minute[1:]), seconds)
+    return found.so_far()
 
 
 def test_a_line_ends_where_a_minute_is_missing() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ldaphealth.live.live_state import LiveServer, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import LiveView
 from ldaphealth.model import CheckEffect, Finding, State, Trust, Verdict
 from ldaphealth.page import page
 from tests.page import views

@@ -12,7 +12,8 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.live_state import LiveServer, LiveState, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,

@@ -24,7 +24,8 @@ from ldaphealth.checks.links import Link
 from ldaphealth.guard.rules import RULES
 from ldaphealth.histogram import histogram_of
 from ldaphealth.judging.thresholds import Thresholds
-from ldaphealth.live.live_state import LiveServer, LiveView
+from ldaphealth.live.live_server import LiveServer
+from ldaphealth.live.live_state import LiveView
 from ldaphealth.model import (
     AnyObservation,
     CheckEffect,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ldaphealth.report.times_plot import MOST_SERVERS, heights, marks, plot_around, times_plot
+from ldaphealth.report.times_plot import MOST_SERVERS, heights, marks, plot_around, times_lines
 from ldaphealth.text.moment import moment
 from tests.report.changes import SINCE
 
@@ -46,7 +46,7 @@ def document(servers: int) -> dict[str, Any]:
 
 
 def test_all_servers_have_one_axis_and_those_with_outages_are_the_first() -> None:
-    lines, left_out = times_plot(document(3), {"c/s0": [(SINCE + 120, SINCE + 130)]})
+    lines, left_out = times_lines(document(3), {"c/s0": [(SINCE + 120, SINCE + 130)]})
 
     assert lines == [
         "c/s0  ▃  ▃  100 ms, 5 times",
@@ -60,7 +60,7 @@ def test_all_servers_have_one_axis_and_those_with_outages_are_the_first() -> Non
 
 
 def test_too_many_servers_are_counted() -> None:
-    lines, left_out = times_plot(document(MOST_SERVERS + 2), {})
+    lines, left_out = times_lines(document(MOST_SERVERS + 2), {})
 
     assert left_out == 2
     assert len(lines) == MOST_SERVERS + 2

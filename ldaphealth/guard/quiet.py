@@ -1,4 +1,4 @@
-"""Which servers a decision must consider: those with something new, while all are calm. Pure.
+"""Which servers a decision must consider: those with something new, while all are quiet. Pure.
 
 All servers of a cluster must be considered only while a rule may change something: then one server
 matters to the others.
@@ -16,7 +16,7 @@ from ldaphealth.model import Server
 from ldaphealth.settings import Settle
 
 
-def is_calm(
+def is_quiet(
     found: FoundOnServer, past: ServerMemory | None, settle: Settle, now: BootSeconds
 ) -> bool:
     """Return whether a server without an override matters to no other, and no other to it.
@@ -35,11 +35,11 @@ def is_calm(
 
 
 def servers_to_decide(given: Situation, changed: Collection[str]) -> list[Server]:
-    """Return the servers that changed if they are calm, else all. Call it if the others are calm.
+    """Return the servers that changed if they are quiet, else all. Call it if the others are quiet.
 
     `changed` are those with a round, or with other findings than at the decision before.
     """
-    if given.memory.overrides or not all(_is_calm(given, each, given.memory) for each in changed):
+    if given.memory.overrides or not all(_is_quiet(given, each, given.memory) for each in changed):
         return [*given.servers.values()]
     if len(changed) == 1:
         return [given.servers[each] for each in changed]
@@ -47,18 +47,18 @@ def servers_to_decide(given: Situation, changed: Collection[str]) -> list[Server
 
 
 def restless(given: Situation, decided: Sequence[Server], after: Memory) -> set[str]:
-    """Return the servers that are not calm after a decision on these, with the memory of it.
+    """Return the servers that are not quiet after a decision on these, with the memory of it.
 
-    A server is not calm in its first decision, which began its memory.
+    A server is not quiet in its first decision, which began its memory.
     """
     known = given.memory.servers
     return {
         server
         for server in (each.id for each in decided)
-        if server in after.servers and (server not in known or not _is_calm(given, server, after))
+        if server in after.servers and (server not in known or not _is_quiet(given, server, after))
     }
 
 
-def _is_calm(given: Situation, server: str, memory: Memory) -> bool:
+def _is_quiet(given: Situation, server: str, memory: Memory) -> bool:
     past = memory.servers.get(server)
-    return is_calm(given.found[server], past, given.cluster.settle, given.now)
+    return is_quiet(given.found[server], past, given.cluster.settle, given.now)
