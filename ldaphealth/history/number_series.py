@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from msgspec import Struct
 
-from ldaphealth.clocks import EpochSeconds
-from ldaphealth.history.aggregate import Aggregate
 from ldaphealth.history.kept_numbers import KeptNumber
-
-
-class CountedPeriod(Protocol):
-    """The numbers of a period."""
-
-    @property
-    def start_epoch(self) -> EpochSeconds:
-        """Return when it begins."""
-
-    @property
-    def seconds(self) -> int:
-        """Return how long it is."""
-
-    @property
-    def numbers(self) -> Aggregate:
-        """Return what was counted in it."""
+from ldaphealth.history.numbers_document import ObservedPeriod
 
 
 class NumberSeries(Struct, frozen=True):
@@ -33,4 +15,4 @@ class NumberSeries(Struct, frozen=True):
 
     number: KeptNumber
     label: str
-    periods: Sequence[CountedPeriod]
+    periods: Sequence[ObservedPeriod]

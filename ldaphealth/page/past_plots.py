@@ -27,6 +27,7 @@ class PastPlot(Struct, frozen=True, kw_only=True):
     """A plot with its caption. `about` and `description` are its text for screen readers."""
 
     name: str
+    key: str  # by which commands and requests name it
     facts: tuple[str, ...]
     about: str
     description: str
@@ -50,6 +51,7 @@ def operation_plot(times: OperationTimes, view: PastView) -> PastPlot:
     plot = period_plot(values, TimeAxis(view.begin, view.end), axis)
     return PastPlot(
         name=printable(times.name),
+        key=printable(times.name),
         facts=(
             f"median {brief(whole.quantile(MEDIAN))}",
             f"{HIGH_NAME} {brief(whole.quantile(HIGH))}",
@@ -83,6 +85,7 @@ def number_plot(series: NumberSeries, view: PastView) -> PastPlot:
     facts = (f"latest {words(whole.last)}", f"mean {words(whole.mean)}", f"{shows} {words(edge)}")
     return PastPlot(
         name=series_name(series),
+        key=series.number.key,
         facts=facts if whole.count else (),
         about=printable(f"{series_name(series)}: {series.number.means.replace('`', '')}"),
         description=_description(values, plot, ("Mean", shows.capitalize()), words),

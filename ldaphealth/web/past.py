@@ -16,12 +16,19 @@ from typing import Any
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
-from ldaphealth.control.requests import AvailabilityRequest, TimesRequest
+from ldaphealth.control.requests import AvailabilityRequest, NumbersRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
+from ldaphealth.history.kept_numbers import BY_KEY
 from ldaphealth.history.number_series import NumberSeries
 from ldaphealth.history.times_document import OperationTimes
 from ldaphealth.page.view_period import PastView
 from ldaphealth.store.history_reading import HistoryError, read_changes
+from ldaphealth.store.numbers_reading import (
+    NumberPeriod,
+    NumberPeriods,
+    number_query,
+    read_numbers,
+)
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.store.server_reading import ServerQuery, read_all_numbers, read_operations
 from ldaphealth.store.service_history import read_service_changes
@@ -59,15 +66,31 @@ def service_of(
 def times_by_server(source: Source, request: TimesRequest) -> Mapping[str, Sequence[Period]]:
     """Return the times of servers by period; BadRequestError: there are too many."""
     with _history(source) as path:
-        servers = servers_with_points(path, request.server, has_writer=True)
-        refuse_unknown(source, request.server, servers)
-        periods = (request.until_epoch - request.since_epoch) / request.by_seconds
-        if len(servers) * periods > MOST_PERIODS:
-            raise BadRequestError(
-                f"{quantity(len(servers), 'server')} with more than {MOST_PERIODS} periods "
-                "together: choose a longer `by`, a later `since`, or one server"
-            )
+        servers = _servers(source, path, request)
         return read_points(path, _in_time(servers), query_of(request), has_writer=True)
+
+
+def numbers_by_server(source: Source, request: NumbersRequest) -> NumberPeriods:
+    """Return what a number was on servers by period; BadRequestError: there are too many."""
+    query = number_query(BY_KEY[request.number], request)
+    found: dict[str, Mapping[str, Sequence[NumberPeriod]]] = {}
+    with _history(source) as path:
+        for server in _in_time(_servers(source, path, request)):
+            found |= read_numbers(path, server, query, has_writer=True)
+    return found
+
+
+def _servers(source: Source, path: Path, request: TimesRequest | NumbersRequest) -> list[str]:
+    """Return the servers that a request is of."""
+    servers = servers_with_points(path, request.server, has_writer=True)
+    refuse_unknown(source, request.server, servers)
+    periods = (request.until_epoch - request.since_epoch) / request.by_seconds
+    if len(servers) * periods > MOST_PERIODS:
+        raise BadRequestError(
+            f"{quantity(len(servers), 'server')} with more than {MOST_PERIODS} periods "
+            "together: choose a longer `by`, a later `since`, or one server"
+        )
+    return servers
 
 
 class MeasuredServer(Struct, frozen=True):

@@ -12,9 +12,16 @@ from starlette.responses import Response
 
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.history.availability_document import availability_document, of_target
+from ldaphealth.history.kept_numbers import BY_KEY
+from ldaphealth.history.numbers_document import numbers_document
 from ldaphealth.history.times_document import times_document
 from ldaphealth.web import past
-from ldaphealth.web.past_queries import availability_query, changes_query, times_query
+from ldaphealth.web.past_queries import (
+    availability_query,
+    changes_query,
+    numbers_query,
+    times_query,
+)
 from ldaphealth.web.source import BadRequestError, Source, UnknownNameError
 
 MOST_BYTES = 16 << 20  # as of an answer to a command
@@ -56,8 +63,15 @@ def _times(source: Source, params: QueryParams, now: EpochSeconds) -> Any:
     return times_document(query, past.times_by_server(source, query))
 
 
+def _numbers(source: Source, params: QueryParams, now: EpochSeconds) -> Any:
+    """Return what a number was."""
+    query = numbers_query(params, now)
+    return numbers_document(query, BY_KEY[query.number], past.numbers_by_server(source, query))
+
+
 TABLE: Mapping[str, Callable[[Source, QueryParams, EpochSeconds], Any]] = {
     "changes": _changes,
     "availability": _availability,
     "times": _times,
+    "numbers": _numbers,
 }

@@ -8,7 +8,13 @@ from math import isfinite
 from starlette.datastructures import QueryParams
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.control.requests import AvailabilityRequest, HistoryRequest, TimesRequest
+from ldaphealth.control.requests import (
+    AvailabilityRequest,
+    HistoryRequest,
+    NumbersRequest,
+    TimesRequest,
+)
+from ldaphealth.history.kept_numbers import BY_KEY, unknown_number
 from ldaphealth.history.periods import BY_SECONDS, MOST_PERIODS, usual_by
 from ldaphealth.page.view_period import USUAL_PERIOD, VIEW_PERIODS, PastView
 from ldaphealth.text.moment import epoch_in, moment
@@ -22,6 +28,7 @@ LONGEST_VALUE = 200  # of a parameter: no valid one is longer
 TIME = ("target", "since", "until")
 CHANGES = (*TIME, "limit")
 TIMES = (*TIME, "check", "quantile", "by")
+NUMBERS = (*TIME, "number", "by")
 
 
 class ChangesQuery(HistoryRequest, frozen=True, tag="changes"):
@@ -51,24 +58,35 @@ def times_query(params: QueryParams, now: EpochSeconds) -> TimesRequest:
     """Return which times are wanted."""
     _refuse_others(params, TIMES)
     since, until = _between(params, now)
+    by_seconds = _by_seconds(params, until - since)
     check, _, operation = params.get("check", "").partition(".")
     if not check:
         raise BadRequestError("check is missing, such as ?check=search or ?check=bind.bind")
-    by = params.get("by") or usual_by(until - since)
-    if by not in BY_SECONDS:
-        raise BadRequestError(f"by must be one of {', '.join(BY_SECONDS)}")
-    if (until - since) / BY_SECONDS[by] > MOST_PERIODS:
-        raise BadRequestError(
-            f"more than {MOST_PERIODS} periods: choose a later `since`, or a longer `by`"
-        )
     return TimesRequest(
         server=params.get("target", ""),
         check=check,
         operation=operation,
         since_epoch=since,
         until_epoch=until,
-        by_seconds=BY_SECONDS[by],
+        by_seconds=by_seconds,
         quantile=_share(params.get("quantile", str(USUAL_QUANTILE))),
+    )
+
+
+def numbers_query(params: QueryParams, now: EpochSeconds) -> NumbersRequest:
+    """Return which number is wanted."""
+    _refuse_others(params, NUMBERS)
+    since, until = _between(params, now)
+    number = params.get("number", "")
+    if number not in BY_KEY:
+        example = "number is missing, such as ?number=replication.behind_seconds"
+        raise BadRequestError(unknown_number(number) if number else example)
+    return NumbersRequest(
+        server=params.get("target", ""),
+        number=number,
+        since_epoch=since,
+        until_epoch=until,
+        by_seconds=_by_seconds(params, until - since),
     )
 
 
@@ -102,6 +120,18 @@ def _between(
     if since >= until:
         raise BadRequestError(f"since {moment(since)} is not before {moment(until)}")
     return since, until
+
+
+def _by_seconds(params: QueryParams, seconds: float) -> int:
+    """Return the length of the periods into which a time is divided."""
+    by = params.get("by") or usual_by(seconds)
+    if by not in BY_SECONDS:
+        raise BadRequestError(f"by must be one of {', '.join(BY_SECONDS)}")
+    if seconds / BY_SECONDS[by] > MOST_PERIODS:
+        raise BadRequestError(
+            f"more than {MOST_PERIODS} periods: choose a later `since`, or a longer `by`"
+        )
+    return BY_SECONDS[by]
 
 
 def _moment(name: str, text: str, now: EpochSeconds) -> EpochSeconds:

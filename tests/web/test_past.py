@@ -82,6 +82,18 @@ def test_times_are_those_of_an_operation_by_period(web: Listening) -> None:
     assert [each["server"] for each in both["servers"]] == ["example/ldap1", "example/ldap2"]
 
 
+def test_numbers_are_by_label_and_period(web: Listening) -> None:
+    found = document(
+        web, "numbers?number=replication.behind_seconds&target=example/ldap2&since=24h&by=hour"
+    )
+    (server,) = found["servers"]
+
+    assert (found["number"], found["unit"]) == ("replication.behind_seconds", "seconds")
+    assert [each["label"] for each in server["numbers"]] == ["001", "002", "003"]
+    assert [each["most"] > 300 for each in server["numbers"]] == [False, True, False]
+    assert len(document(web, "numbers?number=resources.connections")["servers"]) == 2
+
+
 @pytest.mark.parametrize(
     ("path", "status", "error"),
     [
@@ -95,6 +107,10 @@ def test_times_are_those_of_an_operation_by_period(web: Listening) -> None:
             "no parameter 'chek'; there are target, since, until, check, quantile, by",
         ),
         ("times?check=bind&since=2020-01-01&by=day", 400, "more than 1000 periods"),
+        ("numbers", 400, "number is missing, such as ?number=replication.behind_seconds"),
+        ("numbers?number=replication.behind", 400, "the history has no number"),
+        ("numbers?number=resources.connections&by=minute&since=9d", 400, "more than 1000 periods"),
+        ("numbers?number=resources.connections&target=example/x", 404, "no server 'example/x'"),
         ("changes?limit=0", 400, "limit must be a number from 1 to 1000"),
         ("changes?limit=%C2%B2", 400, "limit must be a number from 1 to 1000"),
         ("changes?since=yesterday", 400, "since: 'yesterday' is not a moment that is known"),
@@ -104,7 +120,7 @@ def test_times_are_those_of_an_operation_by_period(web: Listening) -> None:
         ("availability?target=exampel", 404, "no cluster 'exampel'; did you mean example?"),
         ("changes?target=nothing/at/all", 404, "no cluster 'nothing'"),
         ("times?check=bind&target=example/x", 404, "no server 'example/x'"),
-        ("everything", 404, "no such document; there are changes, availability, times"),
+        ("everything", 404, "no such document; there are changes, availability, times, numbers"),
     ],
 )
 def test_a_wrong_query_is_one_line_of_json(
@@ -141,10 +157,11 @@ def test_a_removed_server_keeps_its_history(site: PastSite) -> None:
 def test_too_much_is_refused(web: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(past, "MOST_PERIODS", 10)
     times = web.get(f"{API}times?check=bind&since=24h&by=hour")
+    numbers = web.get(f"{API}numbers?number=resources.connections&since=24h&by=hour")
     monkeypatch.setattr(past_answers, "MOST_BYTES", 100)
     changes = web.get(f"{API}changes")
 
-    assert (times.status, changes.status) == (400, 400)
+    assert (times.status, numbers.status, changes.status) == (400, 400, 400)
     assert "2 servers with more than 10 periods together" in times.body
     assert "choose a shorter period" in changes.body
 
@@ -154,7 +171,9 @@ def test_what_takes_too_long_is_said(web: Listening, monkeypatch: pytest.MonkeyP
     times = web.get(f"{API}times?check=bind")
     page = web.get("/history/example/ldap2")
 
-    assert (times.status, page.status) == (503, 200)
+    numbers = web.get(f"{API}numbers?number=resources.connections")
+
+    assert (times.status, numbers.status, page.status) == (503, 503, 200)
     assert "choose a shorter period, or one server" in json.loads(times.body)["error"]
     assert "Not all plots are shown: at most 64 of a kind are" in page.body
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
+from ldaphealth.history.kept_numbers import BY_KEY
 from ldaphealth.web.past_queries import (
     availability_query,
     changes_query,
+    numbers_query,
     times_query,
     view_query,
 )
@@ -31,6 +33,7 @@ VALUES = {
     "until": MOMENTS,
     "limit": st.text("0123456789²-+e.", max_size=8),
     "check": st.text("ab.%\0é", max_size=8),
+    "number": st.sampled_from([*BY_KEY, "", "connections", "\0"]),
     "quantile": st.one_of(st.text("0123456789.e-naif", max_size=6), st.just("nan")),
     "by": st.sampled_from(["minute", "hour", "day", "week", ""]),
     "period": st.sampled_from(["hour", "day", "year", "", "decade"]),
@@ -41,7 +44,9 @@ QUERIES = st.lists(
 )
 
 
-@pytest.mark.parametrize("read", [availability_query, changes_query, times_query, view_query])
+@pytest.mark.parametrize(
+    "read", [availability_query, changes_query, numbers_query, times_query, view_query]
+)
 @given(QUERIES)
 def test_any_query_is_valid_or_refused_with_one_line(
     read: Callable[[QueryParams, float], Any], given: list[tuple[str, str]]
