@@ -1,7 +1,7 @@
 """The types that all stages share: servers, observations, findings, verdicts.
 
-All stages import this module. Of the package it imports only clocks.py. What is kept in great numbers
-is in no cycle of references, so the garbage collector need not visit it (`gc=False`).
+All stages import this module. Of the package it imports only clocks.py. What is kept in great
+numbers is in no cycle of references, so the garbage collector need not visit it (`gc=False`).
 """
 
 from __future__ import annotations
