@@ -81,7 +81,12 @@ class Host:
         (self.directory / name).chmod(0o755)
 
     def start(
-        self, server: str, *, shell: tuple[str, ...] = ("/bin/sh",), seconds: int = 8
+        self,
+        server: str,
+        *,
+        shell: tuple[str, ...] = ("/bin/sh",),
+        seconds: int = 8,
+        stdout: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start the script as keepalived does."""
         return subprocess.Popen(
@@ -94,7 +99,7 @@ class Host:
                 "LDAPHEALTH_OVERRIDES": str(self.state / "overrides"),
             },
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
             umask=0o177,
             process_group=0,
@@ -155,6 +160,12 @@ def test_a_later_script_reads_the_verdict_without_a_program(
 
     assert host.check(shell=shell) == 102
     assert host.starts == 0
+
+
+def test_by_hand_it_says_that_no_agent_runs(host: Host, shell: tuple[str, ...]) -> None:
+    host.share(serving(SERVER))
+    output, _ = host.start(SERVER, shell=shell, stdout=subprocess.PIPE).communicate(timeout=20)
+    assert output.decode() == f"102 {SERVER} in service; no agent runs\n"
 
 
 def test_a_verdict_that_removes_the_server_is_not_read_by_a_later_script(host: Host) -> None:

@@ -299,6 +299,6 @@ def test_by_hand_the_result_and_the_cause_of_a_failure_are_shown(tmp_path: Path)
         )
 
     assert result("echo '1 c/s out of service search.timeout'").stdout == (
-        "1 c/s out of service search.timeout\n"
+        "1 c/s out of service search.timeout; no agent runs\n"
     )
     assert "rejects its arguments or its configuration" in result("exit 3").stderr
