@@ -27,7 +27,8 @@ from ldaphealth.agent.replay import Compared, Replayed, replay
 from ldaphealth.checks import find
 from ldaphealth.guard import RoundPeriod
 from ldaphealth.live.live_state import LiveState
-from ldaphealth.model import Server
+from ldaphealth.model import AnyObservation, Server
+from ldaphealth.publishers.publication import Publisher
 from ldaphealth.publishers.track_file import BalancerFile
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Cluster, HistorySettings, JournalSettings, Settings
@@ -36,6 +37,7 @@ from ldaphealth.store.journal_files import segments_by_cluster
 from ldaphealth.store.levels import bounds_of
 from tests.agent import simulated_site
 from tests.agent.recorded import Recording
+from tests.checks.seen import saw
 
 SIZES = ((100, 4), (1000, 4), (1000, 100))  # servers, and how many of them are in a cluster
 INTERVAL_SECONDS = 5.0
@@ -60,7 +62,7 @@ class Fleet:
         self.live_state = LiveState()
         self._history = HistoryDatabase(directory / "history", bounds_of(HistorySettings()))
         self._journal = Journal(directory / "journal", JournalSettings(), "bench")
-        publishers = [
+        publishers: list[Publisher] = [
             VerdictFiles(directory / "verdicts"),
             BalancerFile(directory / "balancer", lambda: self.now),
             self._history,
@@ -105,16 +107,16 @@ def _cluster(number: int, servers: int) -> Cluster:
     return replace(found, name=name, servers=own, interval_seconds=INTERVAL_SECONDS)
 
 
-def _seen(server: Server, at: float, random: Random) -> list[simulated_site.AnyObservation]:
+def _seen(server: Server, at: float, random: Random) -> list[AnyObservation]:
     """Return a good round, in which each operation takes another time."""
     site = simulated_site.Site.__new__(simulated_site.Site)  # its facts need the time only
     site.now = at
-    seen: list[simulated_site.AnyObservation] = []
+    seen: list[AnyObservation] = []
     for check in simulated_site.CHECKS:
         took = round(random.uniform(0.0005, 0.003), 6)
         timings = {check: took} if check in {"connect", "bind", "search"} else {}
         facts = site._facts(check, None, seen)  # noqa: SLF001
-        found = simulated_site.saw(check, facts, at=at, took=took, timings=timings)
+        found = saw(check, facts, at=at, took=took, timings=timings)
         seen.append(replace(found, server=server.id))
         at = round(at + took, 6)
     return seen

@@ -1,6 +1,7 @@
 """The types that all stages share: servers, observations, findings, verdicts.
 
-All stages import this module. Of the package it imports only clocks.py.
+All stages import this module. Of the package it imports only clocks.py. What is kept in great numbers
+is in no cycle of references, so the garbage collector need not visit it (`gc=False`).
 """
 
 from __future__ import annotations
@@ -294,7 +295,7 @@ class Failure(Struct, frozen=True):
     answered: bool = False
 
 
-class Observation(Struct, Generic[F], frozen=True, kw_only=True):
+class Observation(Struct, Generic[F], frozen=True, kw_only=True, gc=False):
     """What one check saw of one server, without an opinion. Times are monotonic seconds.
 
     An observation has either the `facts` of the check or a `failure`. `timings` are the seconds
@@ -318,7 +319,7 @@ class Observation(Struct, Generic[F], frozen=True, kw_only=True):
 AnyObservation = Observation[Any]  # an observation of any check
 
 
-class Metric(Struct, frozen=True):
+class Metric(Struct, frozen=True, gc=False):
     """A number of a finding; its name ends with its unit. `warning` and `critical` are ranges.
 
     `label` distinguishes metrics of the same name, such as by the server ID in replication. A count
@@ -363,7 +364,7 @@ class Basis(Enum):
         return self in (Basis.DOUBT, Basis.COMPARISON)
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Finding(Struct, frozen=True, kw_only=True, gc=False):
     """The opinion on one check of one server; `code` is stable between releases."""
 
     server: str

@@ -75,10 +75,12 @@ def observe(session: Session, params: Params) -> Facts:
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge each operation over the window."""
+    recent = _recent(view.own, params)
     for operation in params.operations:
-        seconds = _quantile(view.own, operation, params)
+        times = _times(recent, operation)
+        seconds = _quantile(times, params)
         if seconds is None:
-            count = len(_times(view.own, operation, params))
+            count = len(times)
             summary = f"{operation}: {quantity(count, 'time')} in the window, too few to judge"
             yield view.finding(State.OK, "collecting", summary)
         else:
@@ -105,27 +107,30 @@ def _to_pool(view: View[Facts], params: Params, operation: str, seconds: float) 
     others = [
         each
         for seen in view.others.values()
-        if (each := _quantile(seen, operation, params)) is not None
+        if (each := _quantile(_times(_recent(seen, params), operation), params)) is not None
     ]
     return seconds / median(others) if others and median(others) > 0 else None
 
 
-def _quantile(seen: Sequence[Observation[Facts]], operation: str, params: Params) -> float | None:
-    times = _times(seen, operation, params)
+def _quantile(times: Sequence[float], params: Params) -> float | None:
     return None if len(times) < params.min_operations else quantile(times, params.quantile)
 
 
-def _times(seen: Sequence[Observation[Facts]], operation: str, params: Params) -> list[float]:
+def _recent(seen: Sequence[Observation[Facts]], params: Params) -> list[Mapping[str, float]]:
+    """Return the seconds of the observations in the window, by operation."""
     if not seen:
         return []
     since = seen[-1].ended_at - params.window_seconds
     return [
-        facts.seconds[operation]
+        facts.seconds
         for each in seen
         if each.started_at + each.duration_seconds >= since  # ended_at, of many
         and (facts := each.facts) is not None
-        and operation in facts.seconds
     ]
+
+
+def _times(recent: Sequence[Mapping[str, float]], operation: str) -> list[float]:
+    return [seconds[operation] for seconds in recent if operation in seconds]
 
 
 CHECK = Check(

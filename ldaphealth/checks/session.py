@@ -195,8 +195,10 @@ def _newest(seen: Sequence[Observation[Facts]], params: Params) -> Sequence[Obse
     """Return the probes of the window."""
     since = seen[-1].ended_at - params.window_seconds
     latest_first = max(0, len(seen) - LEAST_PROBES)
-    in_window = (number for number in range(latest_first) if seen[number].ended_at >= since)
-    return seen[next(in_window, latest_first) :]
+    for number, each in enumerate(seen[:latest_first]):
+        if each.started_at + each.duration_seconds >= since:
+            return seen[number:]
+    return seen[latest_first:]
 
 
 def _window(seen: Sequence[Observation[Facts]]) -> _Window:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -130,8 +131,8 @@ def _times(
         times_request(wanted.target, check, since, wanted.until, minutes)
         for check in dict.fromkeys([*checks, *USUAL_CHECKS])
     )
-    found = [past_times(place, each) for each in requests]
-    return [each for each in found if each["servers"]][:MOST_CHECKS]
+    found = (past_times(place, each) for each in requests)
+    return [*islice((each for each in found if each["servers"]), MOST_CHECKS)]
 
 
 def _starts(place: AgentPlace, wanted: ReportRange) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from ldaphealth.csn.value import CSN
 from ldaphealth.csn.vector import Vector
 
 
-class VectorRead(Struct, frozen=True):
+class VectorRead(Struct, frozen=True, gc=False):
     """One read of the vector of a server: when it ended, in monotonic seconds, and its duration.
 
     The vector may be from any moment of the read. Without the duration, a server that answers

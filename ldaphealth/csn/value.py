@@ -20,7 +20,7 @@ class CSNError(ValueError):
     """A value that is not a CSN; the message quotes it."""
 
 
-class CSN(Struct, frozen=True, order=True):
+class CSN(Struct, frozen=True, order=True, gc=False):
     """One position; CSNs are ordered by their fields, as their text forms are.
 
     `time` is in UTC, to the microsecond; `sid` is the server ID, at most 0xfff.

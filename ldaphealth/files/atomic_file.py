@@ -15,7 +15,8 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = Fals
 
     After an OSError the old file is unchanged.
     """
-    new = path.with_name(f".{path.name}.new")
+    directory, name = os.path.split(path)
+    new = os.path.join(directory, f".{name}.new")  # noqa: PTH118  a Path costs more, in each round
     descriptor = _create(new, mode)
     try:
         try:
@@ -27,11 +28,11 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, durable: bool = Fals
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        new.replace(path)
+        os.replace(new, path)  # noqa: PTH105
         if durable:
             _sync_directory(path.parent)
     except OSError:
-        new.unlink(missing_ok=True)
+        Path(new).unlink(missing_ok=True)
         raise
 
 
@@ -46,11 +47,11 @@ def remove_temporary_files(directory: Path) -> int:
     return len(left)
 
 
-def _create(new: Path, mode: int) -> int:
+def _create(new: str, mode: int) -> int:
     try:
         return os.open(new, CREATE, mode)
     except FileExistsError:  # a process was killed while it wrote
-        new.unlink()
+        Path(new).unlink()
         return os.open(new, CREATE, mode)
 
 

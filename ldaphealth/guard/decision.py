@@ -126,8 +126,16 @@ def _without(
 
 def _with_contradictions(readings: Sequence[Reading]) -> Sequence[Reading]:
     """Return the readings; a silent server remembers when another one was first known to answer."""
+    if not any(map(_may_be_silent, readings)):
+        return readings
     pasts = {each.server.id: past for each in readings if (past := each.past) is not None}
     return [_with_contradiction(each, pasts) for each in readings]
+
+
+def _may_be_silent(reading: Reading) -> bool:
+    return reading.is_hard or (
+        reading.before is not None and reading.before.silent_since is not None
+    )
 
 
 def _with_contradiction(reading: Reading, pasts: Mapping[str, ServerMemory]) -> Reading:

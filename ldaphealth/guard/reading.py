@@ -7,6 +7,7 @@ with them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -98,7 +99,7 @@ def _share(findings: Sequence[Finding], effects: Mapping[str, CheckEffect]) -> f
     return min(shares, default=1.0)
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class Reading(Struct, frozen=True, kw_only=True, dict=True):  # with a cached property
     """What was found on one server, its memory, and the effect of the rules so far.
 
     `before` is the memory from the last decision, None for a server without one: then the plain
@@ -180,7 +181,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         """Return whether this is its first round in an agent. A one-shot command has no rounds."""
         return self.before is None and self.round is not None
 
-    @property
+    @cached_property
     def past(self) -> ServerMemory | None:
         """Return the memory with the latest round counted."""
         if self.before is None or self.round is None:

@@ -24,14 +24,12 @@ def path_of(directory: Path, server: str) -> Path:
     return directory / server
 
 
-def _write_all(path: Path, contents: Mapping[str, str]) -> None:
-    for suffix, text in contents.items():
-        file = path.with_name(path.name + suffix)
-        try:
-            write(file, text.encode())
-        except FileNotFoundError:  # the first one of the cluster, or another program removed it
-            make_directory(path.parent)  # readable for keepalived
-            write(file, text.encode())
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write(path, content)
+    except FileNotFoundError:  # the first one of the cluster, or another program removed it
+        make_directory(path.parent)  # readable for keepalived
+        write(path, content)
 
 
 class ServerFiles:
@@ -39,7 +37,7 @@ class ServerFiles:
 
     def __init__(self, directory: Path, contents: Contents) -> None:
         self._directory, self._contents = directory, contents
-        self._written: dict[str, dict[str, tuple[str, ...]]] = {}  # by cluster, server: suffixes
+        self._written: dict[str, dict[str, dict[str, Path]]] = {}  # by cluster, server, suffix
 
     def publish(self, decided: Publication) -> None:
         """Write the files that are due. The first OSError is raised after all were tried."""
@@ -47,16 +45,17 @@ class ServerFiles:
         written = self._written.setdefault(decided.cluster, {})
         for server, valid_until in decided.due.items():
             contents = self._contents(decided.verdicts[server], valid_until)
-            written[server] = tuple(contents)
-            path = path_of(self._directory, server)
+            if server not in written:
+                path = path_of(self._directory, server)
+                written[server] = {each: path.with_name(path.name + each) for each in contents}
             try:
-                _write_all(path, contents)
+                for suffix, text in contents.items():
+                    _write(written[server][suffix], text.encode())
             except OSError as error:  # the files of the other servers are still written
                 first = first or error
         for server in written.keys() - decided.verdicts.keys():
-            path = path_of(self._directory, server)
-            for suffix in written.pop(server):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            for path in written.pop(server).values():
+                path.unlink(missing_ok=True)
         if first is not None:
             raise first
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ldaphealth.history.availability import OPERATOR
 from ldaphealth.report.verdict_words import causes_words
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.listed import listed
@@ -23,7 +24,7 @@ def summary_lines(report: Mapping[str, Any]) -> Iterator[str]:
     if not servers:
         yield "The history has no verdict of this period."
         return
-    yield f"{quantity(len(servers), 'server')}, {_outages(servers)}"
+    yield f"{quantity(len(servers), 'server')}, {_outages(report, servers)}"
     if now := [each["server"] for each in report["outages"] if each["ended"] is None]:
         yield f"Out of service at the end: {listed([*map(code_span, now)], MOST_NAMES)}."
     yield from _clusters(report)
@@ -41,19 +42,26 @@ def summary_lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"{'; '.join(found).capitalize()}."
 
 
-def _outages(servers: list[Mapping[str, Any]]) -> str:
-    """Return how many outages there were, and the longest."""
+def _outages(report: Mapping[str, Any], servers: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many outages there were, and the longest, if possible one without an order."""
     count = sum(each["outages"] for each in servers)
     if not count:
         return "none was out of service."
     hit = sum(bool(each["outages"]) for each in servers)
+    ordered = sum(each["removals"].get(OPERATOR, 0) for each in servers)
     text = f"{quantity(count, 'outage')} on {hit} of them"
-    longest = max(servers, key=lambda each: (each["longest_outage"] or {}).get("seconds", 0.0))
-    found = longest["longest_outage"]
-    causes = inline(causes_words(found["causes"])) if found["causes"] else ""
-    why = f" ({causes})" if causes else ""
-    lasted = rounded_duration(found["seconds"])
-    return f"{text}; the longest: {code_span(longest['server'])} for {lasted}{why}."
+    if ordered:
+        text += f" ({ordered} ordered by operators)"
+    longest = max(
+        report["outages"],
+        key=lambda each: (OPERATOR not in each["causes"], each["seconds"]),
+        default=None,
+    )
+    if longest is None:
+        return f"{text}."
+    causes = f" ({inline(causes_words(longest['causes']))})" if longest["causes"] else ""
+    lasted = rounded_duration(longest["seconds"])
+    return f"{text}; the longest: {code_span(longest['server'])} for {lasted}{causes}."
 
 
 def _clusters(report: Mapping[str, Any]) -> Iterator[str]:

@@ -80,7 +80,7 @@ def timeline(gathered: ReportPeriod, most: int) -> Timeline:
             *(row for each in gathered.incidents for row in _of_incident(each, gathered)),
             *map(_of_start, gathered.starts),
         ],
-        key=lambda each: each.at,
+        key=lambda each: (each.at, each.subject != ""),  # the agent before its verdicts
     )
     newest_first = range(len(events) - 1, -1, -1)
     ranked = sorted(newest_first, key=lambda place: events[place].rank)

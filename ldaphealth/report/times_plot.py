@@ -38,8 +38,8 @@ def times_lines(document: Mapping[str, Any], outages: Mapping[str, Spans]) -> tu
         line = sparkline(heights(each["periods"], columns), most)
         numbers = f"{brief(each['quantile_seconds'])}, {quantity(each['count'], 'time')}"
         lines.append(f"{each['server']:{width}}  {line}  {numbers}")
-        if spans := outages.get(each["server"], ()):
-            lines.append(f"{'':{width}}  {marks(spans, columns)}".rstrip())
+        if (below := marks(outages.get(each["server"], ()), columns)).strip():
+            lines.append(f"{'':{width}}  {below}".rstrip())
     return [*lines, "", _about(columns, most)], len(servers) - len(shown)
 
 

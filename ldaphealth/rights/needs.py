@@ -302,4 +302,5 @@ NEEDS: Mapping[str, Callable[[Any, OneServer], Iterable[Right]]] = {
     "propagation": _propagation,
     "traffic": _traffic,
     "workload": _workload,
+    "forecast": _none,
 }

@@ -14,6 +14,7 @@ from ldaphealth.report.document import OutageDetail, period_document
 from ldaphealth.report.markdown import markdown
 from ldaphealth.report.outages import outages_of
 from ldaphealth.report.period import ReportPeriod
+from tests.report import example
 from tests.report.changes import DRAIN, SINCE, change, gathered, reason
 from tests.report.test_times_plot import document as times
 from tests.report.test_times_plot import period
@@ -102,7 +103,8 @@ def test_the_sections_of_a_report() -> None:
     ]
     assert source.startswith(
         "# LDAP report: 2027-01-15T08:00:00Z to 2027-01-16T08:00:00Z\n\n"
-        "1 server, 3 outages on 1 of them; the longest: `c/a` for 23 h 51 min (`no answer`).\n"
+        "1 server, 3 outages on 1 of them (1 ordered by operators); the longest: `c/a` for "
+        "23 h 51 min (`no answer`).\n"
         "Out of service at the end: `c/a`.\n"
     )
     assert "### `c/a` out of service for 1 min\n" in source
@@ -124,6 +126,11 @@ def test_no_text_becomes_a_link_html_or_another_heading(text: str) -> None:
     count = Counter(each.type for each in PARSER.parse(source))
     like = Counter(each.type for each in PARSER.parse(expected))
     assert (count["td_open"], count["fence"]) == (like["td_open"], like["fence"])
+
+
+def test_the_whole_report_is_the_one_in_the_file() -> None:
+    """`python -m tests.report.example` writes it again."""
+    assert example.text() == example.FILE.read_text(encoding="utf-8")
 
 
 def test_a_period_without_a_verdict_says_so() -> None:
