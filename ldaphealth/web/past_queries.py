@@ -21,6 +21,7 @@ from ldaphealth.text.moment import epoch_in, moment
 from ldaphealth.web.source import BadRequestError
 
 USUAL_SINCE = "30d"
+BEGINNING = "1970-01-01"
 USUAL_LIMIT, MOST_CHANGES = 20, 1000
 USUAL_QUANTILE = 0.99
 LONGEST_VALUE = 200  # of a parameter: no valid one is longer
@@ -40,7 +41,7 @@ class ChangesQuery(HistoryRequest, frozen=True, tag="changes"):
 def changes_query(params: QueryParams, now: EpochSeconds) -> ChangesQuery:
     """Return which changes are wanted: without `since`, all that the history has."""
     _refuse_others(params, CHANGES)
-    since, until = _between(params, now, usual_since="")
+    since, until = _between(params, now, usual_since=BEGINNING)
     limit = params.get("limit", str(USUAL_LIMIT))
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit) <= MOST_CHANGES):
         raise BadRequestError(f"limit must be a number from 1 to {MOST_CHANGES}")
@@ -115,8 +116,7 @@ def _between(
     params: QueryParams, now: EpochSeconds, usual_since: str = USUAL_SINCE
 ) -> tuple[EpochSeconds, EpochSeconds]:
     until = min(_moment("until", params["until"], now), now) if "until" in params else now
-    text = params.get("since", usual_since)
-    since = _moment("since", text, now) if text else 0.0
+    since = _moment("since", params.get("since", usual_since), now)
     if since >= until:
         raise BadRequestError(f"since {moment(since)} is not before {moment(until)}")
     return since, until

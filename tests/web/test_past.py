@@ -114,6 +114,8 @@ def test_numbers_are_by_label_and_period(web: Listening) -> None:
         ("changes?limit=0", 400, "limit must be a number from 1 to 1000"),
         ("changes?limit=%C2%B2", 400, "limit must be a number from 1 to 1000"),
         ("changes?since=yesterday", 400, "since: 'yesterday' is not a moment that is known"),
+        ("changes?since=", 400, "since: '' is not a moment that is known"),
+        ("availability?until=", 400, "until: '' is not a moment that is known"),
         ("changes?since=1h&until=2h", 400, "is not before"),
         ("changes?since=" + "9" * 300 + "d", 400, "since is longer than 200 characters"),
         ("availability?target=example/ldap3", 404, "no server 'example/ldap3'; did you mean"),
