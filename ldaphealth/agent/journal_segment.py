@@ -22,8 +22,6 @@ from ldaphealth.agent.pool_events import (
     Decided,
     PoolEvent,
     Reconfigured,
-    RoundAdded,
-    SurveyAdded,
 )
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.guard.verdicts import Verdicts
@@ -102,8 +100,8 @@ class SegmentWriter:
         decided = self._decided(event, verdicts, now) if isinstance(event, Decided) else ()
         for row in self._writer.rows(event):
             self.file.add([*row, *decided])
-        if not isinstance(event, Decided | RoundAdded | SurveyAdded):
-            self._summary.change()
+        if not isinstance(event, Decided):
+            self._summary.change(event)
         if isinstance(event, Reconfigured):
             self._places = _places(event.cluster)
 

@@ -12,30 +12,41 @@ import msgspec
 from msgspec import Struct
 
 from ldaphealth.agent.journal_cluster import cluster_document
+from ldaphealth.agent.pool_events import PoolEvent, Reconfigured, RoundAdded, SurveyAdded
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import State, Verdict
 from ldaphealth.publishers.publication import differs
 from ldaphealth.settings import Cluster
 
+PART_SECONDS = 300.0
 Numbers = Mapping[str, tuple[float, float]]  # by metric: the least and the most
 
 
-class SegmentSummary(Struct, frozen=True, kw_only=True):
-    """One segment: its decisions from `since` to `until`, and what was found in it.
+class PartSummary(Struct, frozen=True, kw_only=True):
+    """The next `decisions` of a segment, and what was found in them.
 
-    `settings` identifies the settings of the cluster, and `is_steady` says that these and all
-    verdicts remained as they were at its beginning, with all servers in service by plain verdicts.
-    `bad` names the checks with findings that were not OK, and `numbers` has the metrics by which
-    thresholds alone decide (`Check.judged_metrics`), by check, over all servers.
+    `is_steady`: nothing but rounds and surveys changed the pool, and all verdicts remained as they
+    were, with all servers in service by plain verdicts. `bad` names the checks with findings that
+    were not OK, and `numbers` has the metrics by which thresholds alone decide
+    (`Check.judged_metrics`), by check, over all servers.
+    """
+
+    decisions: int
+    is_steady: bool
+    bad: tuple[str, ...]
+    numbers: Mapping[str, Numbers]
+
+
+class SegmentSummary(Struct, frozen=True, kw_only=True):
+    """One segment: its decisions from `since` to `until`, in parts of some minutes.
+
+    `settings` identifies the settings of the cluster at its beginning.
     """
 
     settings: int
     since: EpochSeconds
     until: EpochSeconds
-    decisions: int
-    is_steady: bool
-    bad: tuple[str, ...]
-    numbers: Mapping[str, Numbers]
+    parts: tuple[PartSummary, ...]
 
 
 def settings_digest(cluster: Cluster) -> int:
@@ -50,23 +61,32 @@ class Summary:
         self._settings = settings_digest(cluster)
         self._judged = judged_metrics(cluster)
         self._verdicts = verdicts
-        self._is_steady = all(map(_is_plainly_in, verdicts.values()))
         self._since = self._until = 0.0
-        self._decisions = 0
+        self._parts: list[PartSummary] = []
+        self._has_settings = True  # those of the beginning
+        self._begin(0.0)
+
+    def _begin(self, now: EpochSeconds) -> None:
+        """Begin a part with the verdicts as they are."""
+        self._began, self._decisions = now, 0
+        self._is_steady = self._has_settings and all(map(_is_plainly_in, self._verdicts.values()))
         self._bad: set[str] = set()
         self._numbers: dict[str, dict[str, tuple[float, float]]] = {}
-        self._add_findings(verdicts.values())
+        self._add_findings(self._verdicts.values())
 
-    def change(self) -> None:
-        """Note that something else than a decision changed the pool."""
-        self._is_steady = False
+    def change(self, event: PoolEvent) -> None:
+        """Note an event that is no decision."""
+        if isinstance(event, Reconfigured):
+            self._has_settings = False
+        if not isinstance(event, RoundAdded | SurveyAdded):
+            self._is_steady = False
 
     def decide(
         self, verdicts: Mapping[str, Verdict], changed: Collection[str], now: EpochSeconds
     ) -> None:
         """Add a decision; `changed` names the servers of which something is new."""
-        self._since = self._since or now
-        self._until = now
+        self._since, self._until = self._since or now, now
+        self._began = self._began or now
         self._decisions += 1
         if self._is_steady:
             self._is_steady = len(verdicts) == len(self._verdicts) and not any(
@@ -75,6 +95,9 @@ class Summary:
             )
         self._verdicts = verdicts
         self._add_findings([verdicts[each] for each in changed])
+        if now - self._began >= PART_SECONDS:
+            self._parts.append(self._part())
+            self._begin(now)
 
     def _add_findings(self, verdicts: Collection[Verdict]) -> None:
         for verdict in verdicts:
@@ -90,16 +113,21 @@ class Summary:
                         least, most = numbers.get(each.name, (each.value, each.value))
                         numbers[each.name] = min(least, each.value), max(most, each.value)
 
+    def _part(self) -> PartSummary:
+        return PartSummary(
+            decisions=self._decisions,
+            is_steady=self._is_steady,
+            bad=tuple(sorted(self._bad)),
+            numbers=self._numbers,
+        )
+
     def so_far(self) -> SegmentSummary:
         """Return the summary of what was added."""
         return SegmentSummary(
             settings=self._settings,
             since=self._since,
             until=self._until,
-            decisions=self._decisions,
-            is_steady=self._is_steady,
-            bad=tuple(sorted(self._bad)),
-            numbers=self._numbers,
+            parts=(*self._parts, self._part()),
         )
 
 

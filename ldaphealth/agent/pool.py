@@ -151,6 +151,23 @@ class Pool:
         configured = self._servers.get(server)
         if configured is None:  # a reload removed it meanwhile
             return
+        self.remember_round(server, seen, period)
+        self._judge(configured)
+        bad = {each.check for each in self._findings(server) if each.state is not State.OK}
+        self._turns.note(
+            server,
+            {each.check for each in seen},
+            bad,
+            is_complete=self.recent.is_complete(server),
+        )
+        if bad:
+            self._accept_baselines(configured, bad)
+        self._notify(RoundAdded(server, seen, period))
+
+    def remember_round(
+        self, server: str, seen: Sequence[AnyObservation], period: RoundPeriod
+    ) -> None:
+        """Add the observations of a round of a configured server, which is judged later."""
         had_failed = server in self.latest and not self.recent.is_complete(server)
         for observation in seen:
             self.recent.add(observation)
@@ -164,17 +181,11 @@ class Pool:
         if _has_hung(seen):
             self.hung.add(server)
         self._rounds[server] = period
-        self._judge(configured)
-        bad = {each.check for each in self._findings(server) if each.state is not State.OK}
-        self._turns.note(
-            server,
-            {each.check for each in seen},
-            bad,
-            is_complete=self.recent.is_complete(server),
-        )
-        if bad:
-            self._accept_baselines(configured, bad)
-        self._notify(RoundAdded(server, seen, period))
+
+    def judge_remembered(self) -> None:
+        """Judge the servers with a round since the last decision."""
+        for server in self._rounds:
+            self._judge(self._servers[server])
 
     def uncount_repeated(self, server: str, seen: Sequence[AnyObservation]) -> None:
         """Do not count the latest round if it only repeats what was found against the server."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
 
 from msgspec import Struct, field
 
 from ldaphealth.agent.journal_cluster import Finder
 from ldaphealth.agent.journal_segment import Recorded, SegmentReader, summary_of
 from ldaphealth.agent.journal_summary import SegmentSummary
-from ldaphealth.agent.pool_events import Began
+from ldaphealth.agent.pool_events import Began, Decided
 from ldaphealth.backtest.course import Course
 from ldaphealth.backtest.trial import Observed, Trial, observed_by
 from ldaphealth.clocks import EpochSeconds
@@ -37,7 +38,7 @@ class Backtest:
 
     def __init__(
         self,
-        trials: Collection[Trial],
+        trials: Sequence[Trial],
         finder: Finder,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -70,14 +71,33 @@ class Backtest:
 
     def _read(self, segment: Segment) -> None:
         summary = summary_of(segment.path)
-        if summary is not None and summary.is_steady:
+        calm: list[list[bool]] = [[] for _ in self._trials]  # by trial: which parts
+        if summary is not None:
             observed = self._settings_of(segment, summary)
-            if all(trial.is_calm(summary, observed) for trial in self._trials):
+            calm = [[of.is_calm(each, observed) for each in summary.parts] for of in self._trials]
+            if all(map(all, calm)) and all(of.is_resting() for of in self._trials):
                 self._skip(summary, observed)
                 return
         self._until = segment.began
+        parts = () if summary is None else summary.parts
+        places = chain.from_iterable(
+            repeat(place, part.decisions) for place, part in enumerate(parts)
+        )
+        self._judge(segment, places, calm)
+
+    def _judge(
+        self, segment: Segment, places: Iterator[int], calm: Sequence[Sequence[bool]]
+    ) -> None:
+        """Apply the events of a segment; `places` are those of the part of each decision."""
+        place = next(places, None)
         for each in SegmentReader(segment.path, self._finder).recorded():
-            self._apply(each, segment)
+            at = segment.began if each.at is None else each.at
+            self._publish(each, at)
+            for trial, parts in zip(self._trials, calm, strict=True):
+                is_calm = place is not None and parts[place]
+                trial.apply(each.event, at, is_calm=is_calm)
+            if isinstance(each.event, Decided):
+                place = next(places, None)
             if self._is_over():
                 self.is_cut = True
                 return
@@ -92,8 +112,8 @@ class Backtest:
         self._note_time(summary.since)
         self._note_time(summary.until)
 
-    def _apply(self, recorded: Recorded, segment: Segment) -> None:
-        at = segment.began if recorded.at is None else recorded.at
+    def _publish(self, recorded: Recorded, at: EpochSeconds) -> None:
+        """Note what was decided at the time."""
         self._note_time(at)
         event = recorded.event
         if isinstance(event, Began):
@@ -102,8 +122,6 @@ class Backtest:
         verdicts = event.state.verdicts if isinstance(event, Began) else recorded.verdicts
         for verdict in verdicts.values():
             self.published.course.note(verdict, at)
-        for trial in self._trials:
-            trial.apply(event, at)
 
     def _note_time(self, at: EpochSeconds) -> None:
         published = self.published

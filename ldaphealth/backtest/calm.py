@@ -1,6 +1,6 @@
-"""Segments of the journal in which other settings would have decided nothing else. Pure.
+"""Parts of the journal in which other settings would have decided nothing else. Pure.
 
-In a steady segment all servers were in service and no verdict changed. Other settings decide the
+In a steady part all servers were in service and no verdict changed. Other settings decide the
 same there if no check of theirs finds what the check of that time did not. That is certain for a
 check whose settings are the same, and for other thresholds of a metric whose extremes are known
 (`Check.judged_metrics`). All else must be judged again.
@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ldaphealth.agent.journal_summary import Numbers, SegmentSummary, judged_metrics
+from ldaphealth.agent.journal_summary import Numbers, PartSummary, judged_metrics
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
 
-def changes_nothing(summary: SegmentSummary, observed: Cluster, other: Cluster) -> bool:
+def changes_nothing(part: PartSummary, observed: Cluster, other: Cluster) -> bool:
     """Return whether the verdicts of both settings are surely the same: all servers in service.
 
     `other` are the observed servers and probes with other settings.
     """
-    if not summary.is_steady:
+    if not part.is_steady:
         return False
     if observed.servers != other.servers:
         return False
@@ -29,32 +29,32 @@ def changes_nothing(summary: SegmentSummary, observed: Cluster, other: Cluster) 
     for each in observed.checks:
         judged = of_other.get(each.name)
         if judged is None:  # finds nothing any longer
-            if each.name in summary.bad:
+            if each.name in part.bad:
                 return False
         elif not _finds_the_same(
-            each, judged, summary, metrics.get(each.name, {}), summary.numbers.get(each.name, {})
+            each, judged, part, metrics.get(each.name, {}), part.numbers.get(each.name, {})
         ):
             return False
-    return _settles_alike(summary, observed, other)
+    return _settles_alike(part, observed, other)
 
 
-def _settles_alike(summary: SegmentSummary, observed: Cluster, other: Cluster) -> bool:
+def _settles_alike(part: PartSummary, observed: Cluster, other: Cluster) -> bool:
     """Return whether the rules have nothing to settle, or settle the same."""
     same = (observed.settle, observed.min_in_service) == (other.settle, other.min_in_service)
-    return same or not summary.bad
+    return same or not part.bad
 
 
 def _finds_the_same(
     observed: ConfiguredCheck,
     other: ConfiguredCheck,
-    summary: SegmentSummary,
+    part: PartSummary,
     metrics: dict[str, str],
     numbers: Numbers,
 ) -> bool:
     changed = _changed(observed, other)
     if not changed and observed.effect is other.effect:
         return True
-    if observed.name in summary.bad:
+    if observed.name in part.bad:
         return False
     by_key = {key: metric for metric, key in metrics.items()}
     for key, thresholds in changed.items():

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ldaphealth.agent.journal_summary import SegmentSummary, settings_digest
+from ldaphealth.agent.journal_summary import PartSummary, settings_digest
 from ldaphealth.agent.pool import Pool
-from ldaphealth.agent.pool_events import Began, Decided, Ended, PoolEvent, Reconfigured
+from ldaphealth.agent.pool_events import (
+    Began,
+    Decided,
+    Ended,
+    PoolEvent,
+    Reconfigured,
+    RoundAdded,
+)
 from ldaphealth.agent.shadow_pool import apply_to_shadow, shadow_pool
 from ldaphealth.backtest.calm import changes_nothing
 from ldaphealth.backtest.course import Course
 from ldaphealth.backtest.other_settings import OtherSettings, with_other_settings
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.settings import Cluster
 
 
@@ -34,38 +41,67 @@ class Trial:
         self._other = other
         self._pool: Pool | None = None
         self._settings: dict[int, OtherSettings] = {}
+        self._decided_at: BootSeconds | None = None  # the last decision that was left out
 
-    def is_calm(self, summary: SegmentSummary, observed: Observed) -> bool:
-        """Return whether a segment changes nothing: all servers stay in service."""
+    def is_resting(self) -> bool:
+        """Return whether all servers are in service, and no rule holds any."""
         verdicts = {} if self._pool is None else self._pool.verdicts
-        if not all(each.in_service and not each.held_by for each in verdicts.values()):
-            return False
-        return changes_nothing(summary, observed.cluster, self._judged_by(observed))
+        return all(each.in_service and not each.held_by for each in verdicts.values())
+
+    def is_calm(self, part: PartSummary, observed: Observed) -> bool:
+        """Return whether a part of a segment changes nothing, if the trial rests."""
+        return changes_nothing(part, observed.cluster, self._judged_by(observed))
 
     def skip(self, since: EpochSeconds, observed: Observed) -> None:
         """Leave out a calm segment. The trial begins anew after it."""
-        self._pool = None
+        self.pause()
         self.course.note_calm((each.id for each in self._judged_by(observed).servers), since)
 
     def pause(self) -> None:
         """Begin anew with the next segment: something is missing between the last one and it."""
-        self._pool = None
+        self._pool = self._decided_at = None
 
-    def apply(self, event: PoolEvent, at: EpochSeconds) -> None:
-        """Apply an event. A pool that has begun goes on over the end of a segment."""
+    def apply(self, event: PoolEvent, at: EpochSeconds, *, is_calm: bool) -> None:
+        """Apply an event. A pool that has begun goes on over the end of a segment.
+
+        In a calm part what was seen is only remembered, and judged when the part is over.
+        """
+        pool = self._pool
+        if pool is not None and is_calm and self._is_idle(event):
+            if isinstance(event, RoundAdded):
+                if event.server in pool.latest:
+                    pool.remember_round(event.server, event.seen, event.period)
+                return
+            if isinstance(event, Decided):
+                self._decided_at = event.now
+                return
+        if pool is not None and self._decided_at is not None:
+            pool.judge_remembered()
+            self._decide(pool, self._decided_at, at)
+            self._decided_at = None
+        self._apply(pool, event, at)
+
+    def _is_idle(self, event: PoolEvent) -> bool:
+        """Return whether decisions are left out, or may be from this one on."""
+        return self._decided_at is not None or (isinstance(event, Decided) and self.is_resting())
+
+    def _apply(self, pool: Pool | None, event: PoolEvent, at: EpochSeconds) -> None:
         if isinstance(event, Began):
-            if self._pool is None:
+            if pool is None:
                 settings = self._judged_by(observed_by(event.state.cluster))
                 self._pool = shadow_pool(event.state, settings)
-        elif self._pool is None or isinstance(event, Ended):
+        elif pool is None or isinstance(event, Ended):
             self._pool = None
         elif isinstance(event, Decided):
-            for change in self._pool.decide(event.now)[0]:
-                self.course.note(change.after, at)
+            self._decide(pool, event.now, at)
         elif isinstance(event, Reconfigured):
-            self._pool.reconfigure(self._judged_by(observed_by(event.cluster)))
+            pool.reconfigure(self._judged_by(observed_by(event.cluster)))
         else:
-            apply_to_shadow(self._pool, event)
+            apply_to_shadow(pool, event)
+
+    def _decide(self, pool: Pool, now: BootSeconds, at: EpochSeconds) -> None:
+        for change in pool.decide(now)[0]:
+            self.course.note(change.after, at)
 
     def _judged_by(self, observed: Observed) -> Cluster:
         """Return the other settings for what was observed by some."""

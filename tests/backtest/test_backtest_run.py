@@ -113,7 +113,7 @@ def test_a_summary_knows_the_settings_and_what_was_bad(journal: list[Segment]) -
     for segment in journal:
         summary = summary_of(segment.path)
         assert summary is not None
-        bad |= {*summary.bad}
+        bad |= {check for part in summary.parts for check in part.bad}
         assert summary.settings == settings_digest(SETTINGS)
         assert segment.began <= summary.since <= summary.until
     assert "latency" in bad
