@@ -31,17 +31,19 @@ FactsType = Callable[[str], type[Struct]]  # by the name of a check
 SAME: None = None  # facts equal to those before
 NONE = False  # no facts
 LEFT_OUT: Row = [None, None, None, [], SAME, None]
+FIELDS = len(LEFT_OUT)
 
 
 class _Past:
     """The newest observation of one server and check."""
 
-    __slots__ = ("facts", "leaves", "marks", "names", "shape", "started", "which")
+    __slots__ = ("encoded", "facts", "leaves", "marks", "names", "shape", "started", "which")
 
     def __init__(self, which: int) -> None:
         self.which = which
         self.names: tuple[str, ...] = ()
         self.facts: Struct | None = None
+        self.encoded = b""  # of the facts; it differs if only the order of keys does
         self.shape: Shape = None
         self.marks: list[Leaf] = []
         self.leaves: list[int | str] = []
@@ -54,6 +56,7 @@ class ObservationWriter:
     def __init__(self) -> None:
         self._past: dict[tuple[str, str], _Past] = {}
         self._failures: dict[Failure, int] = {}
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_nothing)
         self._leaves = LeafWriter()
         self._ended = 0
 
@@ -102,17 +105,26 @@ class ObservationWriter:
     def _facts(self, facts: Struct | None, past: _Past, started: int) -> Any:
         if facts is None:
             return NONE
-        if facts is past.facts or facts == past.facts:
+        if facts is past.facts:
             return SAME
+        encoded = self._encoder.encode(facts)
+        if encoded == past.encoded:
+            return SAME
+        past.encoded = encoded
         leaves: list[Leaf] = []
         shape = shape_of(msgspec.to_builtins(facts, enc_hook=_nothing), leaves)
-        before = past.leaves if shape == past.shape else ()
+        is_same = shape == past.shape and self._has_order_of(shape, past.shape)
+        before = past.leaves if is_same else ()
         rows, past.leaves = self._leaves.differences(leaves, before, started - past.started)
         past.facts = facts
-        if shape == past.shape:
+        if is_same:
             return rows
         past.shape = shape
         return {"shape": shape, "leaves": rows}
+
+    def _has_order_of(self, shape: Shape, other: Shape) -> bool:
+        """Return whether the keys of equal shapes are in the same order, as their leaves are."""
+        return self._encoder.encode(shape) == self._encoder.encode(other)
 
     def _failure(self, failure: Failure) -> Any:
         known = self._failures.get(failure)
@@ -134,32 +146,33 @@ class ObservationReader:
 
     def observation(self, row: Row) -> AnyObservation:
         """Return the observation of a row."""
-        which, start, took, times, kept, failed = row + LEFT_OUT[len(row) :]
+        which, start, took, times, kept, failed = row if len(row) == FIELDS else _filled(row)
         if type(which) is not int:
             server, check = which
             which = len(self._past)
             self._past.append((server, check, _Past(which)))
         server, check, past = self._past[which]
-        started_at = (start + self._ended) / 1e6 if type(start) is int else start
+        if type(start) is int:
+            started = start + self._ended
+            started_at = started / 1e6
+        else:
+            started_at, started = start, round(start * 1e6)
         spent = took if type(took) is int else 0
-        started = start + self._ended if type(start) is int else round(start * 1e6)
         self._ended = started + spent
         timings = _timings(times, spent, past)
-        facts = self._facts(kept, check, past, started)
+        facts = past.facts if kept is SAME else self._facts(kept, check, past, started)
         past.started = started
         return Observation(
             server=server,
             check=check,
             started_at=started_at,
-            duration_seconds=long(took),
+            duration_seconds=took / 1e6 if type(took) is int else float(took),
             facts=facts,
             timings=timings,
             failure=None if failed is None else self._failure(failed),
         )
 
     def _facts(self, kept: Any, check: str, past: _Past, started: int) -> Struct | None:
-        if kept is SAME:
-            return past.facts
         if kept is NONE:
             return None
         rows, before = kept, past.leaves
@@ -179,10 +192,19 @@ class ObservationReader:
         return self._failures[-1]
 
 
+def _filled(row: Row) -> Row:
+    """Return a row with what is left out at its end."""
+    return row + LEFT_OUT[len(row) :]
+
+
 def _timings(kept: Any, took: int, past: _Past) -> dict[str, float]:
     if type(kept) is dict:
         past.names = (*kept,)
         kept = [*kept.values()]
+    if not (kept or past.names):
+        return {}
+    if len(kept) == 1 == len(past.names) and type(kept[0]) is int:  # the usual one operation
+        return {past.names[0]: (took - kept[0]) / 1e6}
     for each in kept[:-1]:
         if type(each) is int:
             took -= each

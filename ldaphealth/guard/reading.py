@@ -54,22 +54,22 @@ def found_on_server(
     findings: Sequence[Finding], effects: Mapping[str, CheckEffect]
 ) -> FoundOnServer:
     """Return what follows from the findings on one server; `effects` are by check."""
-    removing = tuple(each for each in findings if is_removing(each, effects))
+    bad = [each for each in findings if each.state is not State.OK]
+    removing = tuple(each for each in bad if is_removing(each, effects))
     return FoundOnServer(
         findings=tuple(findings),
         effects=effects,
         removing=removing,
-        state=worst(each.state for each in findings),
-        reasons=_reasons(findings, effects),
+        state=worst(each.state for each in bad or findings[:1]),
+        reasons=_reasons(bad, effects),
         is_hard=any(each.trust is Trust.HARD for each in removing),
         is_unknown=not removing and not any(_is_known(each, effects) for each in findings),
         share=_share(findings, effects),
     )
 
 
-def _reasons(findings: Sequence[Finding], effects: Mapping[str, CheckEffect]) -> tuple[Reason, ...]:
-    """Return a reason for each finding that is not OK, the worst first."""
-    bad = [each for each in findings if each.state is not State.OK]
+def _reasons(bad: Sequence[Finding], effects: Mapping[str, CheckEffect]) -> tuple[Reason, ...]:
+    """Return a reason for each of these findings, the worst first."""
     return tuple(
         Reason(
             each.reason,
@@ -92,7 +92,7 @@ def _share(findings: Sequence[Finding], effects: Mapping[str, CheckEffect]) -> f
     shares = [
         WEIGHT_SHARE.get(each.state, 1.0) if each.trust.can_remove else 1.0
         for each in findings
-        if each.state is not State.UNKNOWN and effects.get(each.check) is CheckEffect.WEIGHT
+        if effects.get(each.check) is CheckEffect.WEIGHT and each.state is not State.UNKNOWN
     ]
     if not shares and CheckEffect.WEIGHT in effects.values():
         return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from ldaphealth.agent.journal_cluster import cluster_document, cluster_of
 from ldaphealth.agent.journal_codec import EventReader, EventWriter
 from ldaphealth.agent.journal_leaves import units
+from ldaphealth.agent.journal_observations import ObservationReader, ObservationWriter
 from ldaphealth.agent.pool_events import (
     BaselinesAccepted,
     Began,
@@ -31,7 +33,7 @@ from ldaphealth.config import load_without_files
 from ldaphealth.guard import Override, RoundPeriod
 from ldaphealth.model import AnyObservation, Credentials, Failure, FailureKind, Observation, Secret
 from tests.agent.simulated_site import CHECKS, Site, site_cluster
-from tests.checks.seen import server
+from tests.checks.seen import saw, server
 
 EXAMPLE = Path("examples/ldaphealth.yaml")
 
@@ -200,3 +202,14 @@ def test_the_settings_come_back_without_a_password_and_without_values_of_a_workl
         cluster_of(msgspec.msgpack.decode(msgspec.msgpack.encode(cluster_document(example))), find)
         == example
     )
+
+
+@pytest.mark.parametrize("later", [{"b": 0.0, "a": 0.0}, {"b": 0.0, "a": 1e-06}])
+def test_facts_whose_keys_have_another_order_come_back_in_it(later: dict[str, float]) -> None:
+    writer, reader = ObservationWriter(), ObservationReader(lambda check: find(check).facts)
+    for seconds in ({"a": 0.0, "b": 0.0}, later, later):
+        seen = saw("latency", {"seconds": seconds})
+        found = reader.observation(writer.row(seen))
+
+        assert found == seen
+        assert msgspec.json.encode(found) == msgspec.json.encode(seen)  # in the same order
