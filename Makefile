@@ -39,6 +39,7 @@ bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a
 	$(BIN)/python -m bench.dead_agent
 	$(BIN)/python -m bench.agent
 	$(BIN)/python -m bench.decisions
+	$(BIN)/python -m bench.backtest
 	$(BIN)/python -m bench.scrape
 	$(BIN)/python -m bench.history
 	$(BIN)/python -m bench.page
