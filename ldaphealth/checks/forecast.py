@@ -20,6 +20,7 @@ from ldaphealth.text.printable import printable
 
 DAY_SECONDS = 86_400.0
 MOST_SHOWN = 16  # resources of one server
+PAUSE_SECONDS = 0.05  # between two servers
 
 
 class Params(Struct, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ def survey(context: SurveyContext[Params, None]) -> SurveyResult[Facts, None]:
     """Forecast the resources of each server from the history."""
     found = {}
     for server in context.servers:
-        context.pause(0.0)
+        context.pause(PAUSE_SECONDS)  # rounds need the CPU first
         found[server.id] = SurveyFacts(Facts(tuple(_resources(context.past, server.id))))
     return SurveyResult(found)
 
@@ -115,7 +116,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Warn of each resource that will be full soon, even at the latest that is forecast."""
     found = view.facts.resources
     if not found:
-        summary = "the history has no numbers of its databases and connections yet"
+        summary = "the history has no numbers of cn=Monitor: none yet, or the server shows none"
         yield view.finding(State.OK, "collecting", summary)
         return
     ends = [(each, each.full) for each in found if each.full is not None]
