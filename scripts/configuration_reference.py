@@ -42,8 +42,8 @@ setting is in place of that of the cluster, as a whole: `seconds` with `critical
 `warning`. A setting that a server has of its own remains in force. Of `settle` it may have
 {settle}."""
 SWITCHES = """\
-A check without settings is on, unless it needs one. `off` leaves it out. `counters` and
-`forecast` are on if they are named (`forecast: true`)."""
+A check without settings is on, unless it needs one. `off` leaves it out. `counters` is on
+if it is named (`counters: true`)."""
 SHARED = ("check", "every", "only", "except", "credentials")  # beside `effect`
 COMMON_SETTINGS = """\
 Beside `effect`, whose default is that of its kind. The checks of each session, such as `bind` and

@@ -57,28 +57,18 @@ BUILT_IN = CheckTable(
         # summaries of whole sessions
         "session": "ldaphealth.checks.session",
         # surveys, which do not run in sessions of rounds
+        "forecast": "ldaphealth.checks.forecast",
         "content": "ldaphealth.checks.content",
         "propagation": "ldaphealth.checks.propagation",
         "traffic": "ldaphealth.checks.traffic",
         "workload": "ldaphealth.checks.workload",
-        "forecast": "ldaphealth.checks.forecast",
     }
 )
 
 # Off until a cluster names them: most have required settings. `counters` costs more than it tells
-# where no metrics are read, and `forecast` needs weeks of history.
+# where no metrics are read.
 OFF_WITHOUT_SETTINGS = frozenset(
-    {
-        "compare",
-        "write",
-        "login",
-        "counters",
-        "content",
-        "propagation",
-        "traffic",
-        "workload",
-        "forecast",
-    }
+    {"compare", "write", "login", "counters", "content", "propagation", "traffic", "workload"}
 )
 
 LAST = "monitor"  # checks of other packages run before it

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
+from ldaphealth.clocks import RunningSeconds
 from ldaphealth.judging.forecast import LEAST_STEPS, MOST_PART, STEP_SECONDS, Forecast, forecast
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import Past, SurveyContext, SurveyFacts, SurveyResult
@@ -20,6 +21,8 @@ from ldaphealth.text.printable import printable
 
 DAY_SECONDS = 86_400.0
 MOST_SHOWN = 16  # resources of one server
+WHOLE_PART = 0.9  # of the interval, which varies a little: after this time a run is a whole one
+PAUSE_SECONDS = 0.05  # between two servers
 
 
 class Params(Struct, frozen=True, kw_only=True):
@@ -88,13 +91,19 @@ KINDS: dict[Literal["database", "connections"], _Kind] = {
 }
 
 
-def survey(context: SurveyContext[Params, None]) -> SurveyResult[Facts, None]:
-    """Forecast the resources of each server from the history."""
+def survey(context: SurveyContext[Params, RunningSeconds]) -> SurveyResult[Facts, RunningSeconds]:
+    """Forecast the resources of each server from the history.
+
+    Between two whole runs, only those of servers that came back: their facts are out of date.
+    """
+    now, before = context.deadline.now(), context.kept
+    is_whole = before is None or now - before >= WHOLE_PART * context.params.interval_seconds
     found = {}
     for server in context.servers:
-        context.pause(0.0)
-        found[server.id] = SurveyFacts(Facts(tuple(_resources(context.past, server.id))))
-    return SurveyResult(found)
+        if is_whole or server.id in context.returned:
+            context.pause(PAUSE_SECONDS)  # rounds need the CPU first
+            found[server.id] = SurveyFacts(Facts(tuple(_resources(context.past, server.id))))
+    return SurveyResult(found, now if is_whole else before)
 
 
 def _resources(past: Past, server: str) -> Iterator[Resource]:
@@ -115,7 +124,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Warn of each resource that will be full soon, even at the latest that is forecast."""
     found = view.facts.resources
     if not found:
-        summary = "the history has no numbers of its databases and connections yet"
+        summary = "the history has no numbers of cn=Monitor: none yet, or the server shows none"
         yield view.finding(State.OK, "collecting", summary)
         return
     ends = [(each, each.full) for each in found if each.full is not None]
@@ -162,5 +171,6 @@ CHECK = Check(
     survey=survey,
     judge=judge,
     of_one_server=True,
+    judged_settings=("warning_days",),
     single_because="the history has these numbers of a server once",
 )

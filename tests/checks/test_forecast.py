@@ -10,7 +10,7 @@ from ldaphealth.checks.forecast import Facts, Params, Resource, survey
 from ldaphealth.judging.forecast import Forecast
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.session import open_session
-from ldaphealth.survey import SurveyContext
+from ldaphealth.survey import SurveyContext, SurveyResult
 from tests.checks.seen import (
     FINE,
     OK,
@@ -126,18 +126,22 @@ def past(server_id: str, number: str) -> Mapping[str, Mapping[int, float]]:
     return PAST[number] if server_id == "c/s0" else {}
 
 
-def test_a_survey_reads_the_past_of_each_server() -> None:
-    context: SurveyContext[Params, None] = SurveyContext(
+def surveyed(now: float, kept: float | None = None, *returned: str) -> SurveyResult[Facts, float]:
+    context: SurveyContext[Params, float] = SurveyContext(
         servers=(server("s0"), server("s1")),
         params=Params(),
-        deadline=Deadline.after(5.0),
-        kept=None,
+        deadline=Deadline.after(5.0, lambda: now),
+        kept=kept,
+        returned=frozenset(returned),
         open_session=open_session,
         wait=lambda _: False,
         past=past,
     )
+    return survey(context)
 
-    found = survey(context).found
+
+def test_a_survey_reads_the_past_of_each_server() -> None:
+    found = surveyed(0.0).found
 
     exactly = Forecast(earliest_seconds=2 * DAY, likely_seconds=2 * DAY, latest_seconds=2 * DAY)
     assert found["c/s0"].facts.resources == (
@@ -151,3 +155,21 @@ def test_a_survey_reads_the_past_of_each_server() -> None:
         Resource(kind="connections", ratio=0.5, known_seconds=0.0),
     )
     assert found["c/s1"].facts == Facts()
+
+
+@pytest.mark.parametrize(
+    ("now", "kept", "returned", "servers", "keeps"),
+    [
+        pytest.param(100.0, None, (), {"c/s0", "c/s1"}, 100.0, id="the first run"),
+        pytest.param(3700.0, 100.0, (), {"c/s0", "c/s1"}, 3700.0, id="an interval later"),
+        pytest.param(3700.0, 100.0, ("c/s1",), {"c/s0", "c/s1"}, 3700.0, id="and one came back"),
+        pytest.param(400.0, 100.0, ("c/s1",), {"c/s1"}, 100.0, id="one came back meanwhile"),
+    ],
+)
+def test_a_server_that_comes_back_costs_no_whole_run(
+    now: float, kept: float | None, returned: tuple[str, ...], servers: set[str], keeps: float
+) -> None:
+    result = surveyed(now, kept, *returned)
+
+    assert result.found.keys() == servers
+    assert result.kept == keeps

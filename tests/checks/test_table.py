@@ -22,7 +22,7 @@ def test_off_are_checks_that_need_a_setting_and_those_that_only_some_want() -> N
         if any(each.required for each in fields(check.params))
     }
 
-    assert needy | {"counters", "forecast"} == OFF_WITHOUT_SETTINGS
+    assert needy | {"counters"} == OFF_WITHOUT_SETTINGS
 
 
 def test_the_other_names_are_of_checks_that_there_are() -> None:

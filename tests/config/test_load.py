@@ -60,6 +60,7 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
         "latency",
         "unbind",
         "session",
+        "forecast",
     ]
     assert isinstance(search.params, SearchParams)
     assert search.params.entries.critical == Range(1, 30)  # in YAML 1.1 it would be 90

@@ -112,7 +112,7 @@ def test_checks_with_an_account_follow_one_another_just_before_the_counters(tmp_
 
 def test_a_survey_may_have_an_account_of_its_own(tmp_path: Path) -> None:
     cluster = loaded(tmp_path, "{traffic: {base: cn=accesslog, credentials: web}}")
-    (traffic,) = cluster.surveys
+    (traffic,) = (each for each in cluster.surveys if each.name == "traffic")
 
     assert traffic.credentials is not None
     assert traffic.credentials.dn == "cn=web"

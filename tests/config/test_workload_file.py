@@ -167,7 +167,8 @@ def test_the_files_that_checks_name_are_read(tmp_path: Path) -> None:
     settings = load_config(configured(tmp_path, TEXT))
     checks = {each.name: each for each in with_workloads(settings).clusters["c"].checks}
 
-    assert settings.clusters["c"].checks[-1].params.file.content is None, "a one-shot check"
+    of_one_shot = {each.name: each for each in settings.clusters["c"].checks}
+    assert of_one_shot["workload"].params.file.content is None
     assert [*checks["workload"].params.shapes] == ["search-uid-1", "compare-uid-2"]
     assert checks["staff"].params.file.digest == checks["workload"].params.file.digest != ""
 

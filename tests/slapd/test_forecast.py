@@ -92,7 +92,7 @@ def finding(agent: RunningAgent, node: Node) -> dict[str, str]:
 def test_a_database_that_fills_is_warned_of(tmp_path: Path) -> None:
     with Cluster(size=2, database_bytes=DATABASE_BYTES) as cluster:
         filling, steady = cluster.nodes
-        agent = RunningAgent(cluster, tmp_path, more_checks="forecast: true")
+        agent = RunningAgent(cluster, tmp_path)
         with agent:
             assert finding(agent, filling)["code"] == "collecting"
             agent.stop()

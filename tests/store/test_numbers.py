@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ldaphealth.history.aggregate import Aggregate, aggregate_of, combined
+from ldaphealth.history.kept_numbers import BY_KEY
 from ldaphealth.model import AnyObservation, Finding, Metric, Observation, State, Verdict
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.store.history_file import HistoryFile
@@ -24,7 +25,7 @@ from ldaphealth.store.number_rows import (
     numbers_blob,
     numbers_of,
 )
-from ldaphealth.store.numbers_reading import NumberPeriods, NumberQuery, read_numbers
+from ldaphealth.store.numbers_reading import NumberPeriods, NumberQuery, hours_of, read_numbers
 from tests.store.disk import (
     PATIENCE_SECONDS,
     SERVER,
@@ -296,3 +297,21 @@ def test_a_table_that_lacks_columns_is_another_database(tmp_path: Path) -> None:
 
     with pytest.raises(Exception, match="lacks columns"):
         open_history(path, SMALL_BYTES)
+
+
+def test_the_last_weeks_are_read_by_the_hour_with_the_most_of_each(written: Written) -> None:
+    for hour in range(40 * 24):
+        written.now = float(DAY + hour * HOUR_SECONDS)
+        written.minute(int(written.now), float(hour), float(hour + 1))
+    connection = written.file.connection()
+    with connection:  # of the first of these days only the day is left
+        connection.execute(
+            "DELETE FROM packed_number WHERE step_seconds = 3600 AND epoch < ?",
+            (DAY + 15 * DAY_SECONDS,),
+        )
+
+    found = hours_of(written.path, SERVER, BY_KEY["replication.behind_seconds"], written.now + 60)
+
+    first = DAY // HOUR_SECONDS
+    assert found == {"001": {first + hour: float(hour + 1) for hour in range(15 * 24, 40 * 24)}}
+    assert hours_of(written.path, SERVER, BY_KEY["resources.connections"], written.now) == {}
