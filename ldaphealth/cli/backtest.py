@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 
 @click.command("backtest")
-@click.argument("target", metavar="[CLUSTER]", default="", shell_complete=complete)
+@click.argument("cluster", metavar="[CLUSTER]", default="", shell_complete=complete)
 @click.option(
     "--config",
     "config_files",
     type=READ_PATH,
     multiple=True,
+    envvar="LDAPHEALTH_CONFIG",
+    show_envvar=True,
     metavar="FILE",
     help="Configuration with the other settings; may be given several times.  [default: "
     f"{CONFIG_FILE}]",
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
 @incidents_option
 @format_option
 def backtest_command(
-    target: str, config_files: tuple[Path, ...], directory: Path | None, **given: Any
+    cluster: str, config_files: tuple[Path, ...], directory: Path | None, **given: Any
 ) -> None:
     """Show what other settings would have decided.
 
@@ -102,10 +104,10 @@ def backtest_command(
     found = segments_by_cluster(place)
     if not found:
         raise click.ClickException(f"there is no journal in {place}; --journal DIRECTORY names one")
-    if target and target not in found:
-        hint = suggestion(target, [*found])
-        raise click.ClickException(f"the journal has no cluster {target!r}{hint}")
-    wanted = {name: of for name, of in found.items() if target in ("", name)}
+    if cluster and cluster not in found:
+        hint = suggestion(cluster, [*found])
+        raise click.ClickException(f"the journal has no cluster {cluster!r}{hint}")
+    wanted = {name: of for name, of in found.items() if cluster in ("", name)}
     until = ALWAYS.until if given["until"] is None else given["until"]
     period, incidents = TimeSpan(given["since"], until), _incidents(place, given["file"])
     if given["setting"]:
