@@ -474,6 +474,24 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         read=lambda health: readings.by_level(health.history_oldest_age_seconds),
         labels=("level",),
     ),
+    Family(
+        name="ldaphealth_agent_journal_errors_total",
+        kind=COUNTER,
+        help=f"Errors of the journal on disk {SINCE}.",
+        read=lambda health: one(health.journal_errors),
+    ),
+    Family(
+        name="ldaphealth_agent_journal_lost_events_total",
+        kind=COUNTER,
+        help=f"Rounds, decisions and the like that are not in the journal on disk {SINCE}.",
+        read=lambda health: one(health.journal_lost),
+    ),
+    Family(
+        name="ldaphealth_agent_journal_oldest_timestamp_seconds",
+        kind=GAUGE,
+        help="Since when the journal on disk has something, in Unix time; 0: it has nothing.",
+        read=lambda health: one(health.journal_from_epoch_seconds),
+    ),
 )
 
 # Of one probe on demand, with the names that other Prometheus probers use.
