@@ -26,13 +26,15 @@ class PartSummary(Struct, frozen=True, kw_only=True):
     """The next `decisions` of a segment, and what was found in them.
 
     `is_steady`: nothing but rounds and surveys changed the pool, and all verdicts remained as they
-    were, with all servers in service by plain verdicts. `bad` names the checks with findings that
-    were not OK, and `numbers` has the metrics by which thresholds alone decide
-    (`Check.judged_metrics`), by check, over all servers.
+    were, with all servers in service by plain verdicts. `critical` are the servers whose state was
+    CRITICAL at its beginning. `bad` names the checks with findings that were not OK, and `numbers`
+    has the metrics by which thresholds alone decide (`Check.judged_metrics`), by check, over all
+    servers.
     """
 
     decisions: int
     is_steady: bool
+    critical: tuple[str, ...]
     bad: tuple[str, ...]
     numbers: Mapping[str, Numbers]
 
@@ -70,6 +72,8 @@ class Summary:
         """Begin a part with the verdicts as they are."""
         self._began, self._decisions = now, 0
         self._is_steady = self._has_settings and all(map(_is_plainly_in, self._verdicts.values()))
+        critical = (key for key, of in self._verdicts.items() if of.state is State.CRITICAL)
+        self._critical = tuple(sorted(critical))
         self._bad: set[str] = set()
         self._numbers: dict[str, dict[str, tuple[float, float]]] = {}
         self._add_findings(self._verdicts.values())
@@ -117,6 +121,7 @@ class Summary:
         return PartSummary(
             decisions=self._decisions,
             is_steady=self._is_steady,
+            critical=self._critical,
             bad=tuple(sorted(self._bad)),
             numbers=self._numbers,
         )

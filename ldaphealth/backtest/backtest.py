@@ -104,11 +104,10 @@ class Backtest:
 
     def _skip(self, summary: SegmentSummary, observed: Observed) -> None:
         self.published.calm += 1
-        self.published.course.note_calm(
-            (each.id for each in observed.cluster.servers), summary.since
-        )
+        servers = (each.id for each in observed.cluster.servers)
+        self.published.course.note_calm(servers, summary.parts[0].critical, summary.since)
         for trial in self._trials:
-            trial.skip(summary.since, observed)
+            trial.skip(summary, observed)
         self._note_time(summary.since)
         self._note_time(summary.until)
 

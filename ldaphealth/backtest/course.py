@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct, field
 
@@ -27,11 +27,13 @@ class Course(Struct):
         causes = tuple(sorted(codes)) if is_critical else ()
         _note(self.critical, verdict.server, ServiceChange(at, not is_critical, causes))
 
-    def note_calm(self, servers: Iterable[str], at: EpochSeconds) -> None:
-        """Add that these servers were in service, and their state not CRITICAL, from then on."""
+    def note_calm(
+        self, servers: Iterable[str], critical: Collection[str], at: EpochSeconds
+    ) -> None:
+        """Add that these servers were in service from then on, and the state of some CRITICAL."""
         for server in servers:
-            for changes in (self.service, self.critical):
-                _note(changes, server, ServiceChange(at, True))
+            _note(self.service, server, ServiceChange(at, True))
+            _note(self.critical, server, ServiceChange(at, server not in critical))
 
     def add(self, later: Course) -> None:
         """Add what came after it."""

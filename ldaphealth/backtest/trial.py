@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ldaphealth.agent.journal_summary import PartSummary, settings_digest
+from ldaphealth.agent.journal_summary import PartSummary, SegmentSummary, settings_digest
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import (
     Began,
@@ -52,10 +52,11 @@ class Trial:
         """Return whether a part of a segment changes nothing, if the trial rests."""
         return changes_nothing(part, observed.cluster, self._judged_by(observed))
 
-    def skip(self, since: EpochSeconds, observed: Observed) -> None:
+    def skip(self, summary: SegmentSummary, observed: Observed) -> None:
         """Leave out a calm segment. The trial begins anew after it."""
         self.pause()
-        self.course.note_calm((each.id for each in self._judged_by(observed).servers), since)
+        servers = (each.id for each in self._judged_by(observed).servers)
+        self.course.note_calm(servers, summary.parts[0].critical, summary.since)
 
     def pause(self) -> None:
         """Begin anew with the next segment: something is missing between the last one and it."""

@@ -17,6 +17,7 @@ from ldaphealth.backtest.course import Course
 from ldaphealth.backtest.trial import Trial
 from ldaphealth.checks import find
 from ldaphealth.judging.thresholds import at_most
+from ldaphealth.model import CheckEffect
 from ldaphealth.settings import Cluster
 from ldaphealth.store.journal_files import Segment, segments_by_cluster
 from tests.agent.recorded import Recording
@@ -30,8 +31,10 @@ SETTINGS = site_cluster()
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> list[Segment]:
     """Return the segments of a site with a fault now and then, and calm times."""
-    directory = tmp_path_factory.mktemp("state")
-    site = Site(seed=11)
+    return recorded(Site(seed=11), tmp_path_factory.mktemp("state"))
+
+
+def recorded(site: Site, directory: Path) -> list[Segment]:
     recording = Recording(site, directory, SEGMENT_SECONDS)
     broken_at = [1000.0, 1600.0, 4000.0, 4100.0, 5500.0]
     while site.now < SECONDS:
@@ -132,3 +135,29 @@ def test_a_damaged_segment_is_named_and_the_rest_is_read(
     run.read(copies)
     assert [*run.published.problems] == [str(copies[3].path)]
     assert run.published.segments == len(copies)
+
+
+def test_a_state_that_stays_critical_and_removes_nobody_is_calm(tmp_path: Path) -> None:
+    """As a certificate that has expired: for all sides it is CRITICAL all the time."""
+
+    def watched(_: int) -> Cluster:
+        limits = at_most(0.001, 0.002)  # each search is too slow
+        return replace(
+            changed("search", seconds=limits),
+            checks=tuple(
+                replace(each, effect=CheckEffect.WATCH, params=replace(each.params, seconds=limits))
+                if each.name == "search"
+                else each
+                for each in SETTINGS.checks
+            ),
+        )
+
+    site = Site(seed=3, settings=watched)
+    found = recorded(site, tmp_path)
+    trial = Trial(watched(0))
+    backtest = Backtest([trial], find)
+    backtest.read(found)
+    assert backtest.published.calm
+    assert trial.course == backtest.published.course
+    for changes in backtest.published.course.critical.values():
+        assert [each.in_service for each in changes] == [False]
