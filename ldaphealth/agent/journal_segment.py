@@ -17,12 +17,7 @@ from ldaphealth.agent.journal_cluster import Finder
 from ldaphealth.agent.journal_codec import EventReader, EventWriter
 from ldaphealth.agent.journal_digests import Digests
 from ldaphealth.agent.journal_summary import SegmentSummary, Summary
-from ldaphealth.agent.pool_events import (
-    Began,
-    Decided,
-    PoolEvent,
-    Reconfigured,
-)
+from ldaphealth.agent.pool_events import Began, Decided, PoolEvent, Reconfigured
 from ldaphealth.clocks import BootSeconds, EpochSeconds
 from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.model import Verdict
@@ -115,13 +110,13 @@ class SegmentWriter:
     def _decided(self, event: Decided, verdicts: Verdicts, now: EpochSeconds) -> Sequence[Any]:
         """Return what follows the time of a decision in its row."""
         digests, before = self._digests.changed(verdicts), self._verdicts.as_decided
-        self._summary.decide(verdicts, digests, now)
         pairs = [each for key, of in digests.items() for each in (self._places[key], of)]
         changed = [
             msgspec.to_builtins(verdicts[each])
             for each in digests
             if each not in before or differs(before[each], verdicts.as_decided[each])
         ]
+        self._summary.decide(verdicts.as_decided, digests, now, same=not changed)
         self._verdicts = verdicts
         difference = now - event.now
         known = self._difference
@@ -170,6 +165,11 @@ class SegmentReader:
                         yield self._recorded(event, row)
             except WRONG_ROW as error:
                 raise DamagedError(f"{type(error).__name__}: {error}") from error
+
+    def began(self) -> Began | None:
+        """Return the first event; None: there is none yet. DamagedError and OSError as above."""
+        first = next((each.event for each in self.recorded()), None)
+        return first if isinstance(first, Began) else None
 
     def _recorded(self, event: PoolEvent, row: Row) -> Recorded:
         if isinstance(event, Began | Reconfigured):

@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from ldaphealth.agent.journal_cluster import Finder
 from ldaphealth.agent.journal_segment import SegmentReader
-from ldaphealth.agent.pool_events import Began
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.store.journal_files import DamagedError, Segment
 from ldaphealth.text.moment import moment
@@ -49,13 +48,13 @@ def journal_starts(
             continue
         reader = SegmentReader(each.path, finder)
         try:
-            event = next((found.event for found in reader.recorded()), None)
+            began = reader.began()
         except (DamagedError, OSError):
             continue
-        if not isinstance(event, Began) or reader.header is None:
+        if began is None or reader.header is None:
             continue
         silent = None if before is None else max(0.0, each.began - before.began - before.seconds)
-        is_start = not event.state.latest
+        is_start = not began.state.latest
         if is_start or (silent or 0.0) > LEAST_GAP_SECONDS:
             yield JournalStart(
                 cluster=each.cluster,

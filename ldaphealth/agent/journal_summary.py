@@ -15,7 +15,6 @@ from ldaphealth.agent.journal_cluster import cluster_document
 from ldaphealth.agent.pool_events import PoolEvent, Reconfigured, RoundAdded, SurveyAdded
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import State, Verdict
-from ldaphealth.publishers.publication import differs
 from ldaphealth.settings import Cluster
 
 PART_SECONDS = 300.0
@@ -86,19 +85,23 @@ class Summary:
             self._is_steady = False
 
     def decide(
-        self, verdicts: Mapping[str, Verdict], changed: Collection[str], now: EpochSeconds
+        self,
+        verdicts: Mapping[str, Verdict],
+        new: Collection[str],
+        now: EpochSeconds,
+        *,
+        same: bool,
     ) -> None:
-        """Add a decision; `changed` names the servers of which something is new."""
+        """Add a decision; `new` names the servers with something new, which is no change if `same`.
+
+        Changes are what `publication.differs` says.
+        """
         self._since, self._until = self._since or now, now
         self._began = self._began or now
         self._decisions += 1
-        if self._is_steady:
-            self._is_steady = len(verdicts) == len(self._verdicts) and not any(
-                each not in self._verdicts or differs(self._verdicts[each], verdicts[each])
-                for each in changed
-            )
+        self._is_steady = self._is_steady and same
         self._verdicts = verdicts
-        self._add_findings([verdicts[each] for each in changed])
+        self._add_findings([verdicts[each] for each in new])
         if now - self._began >= PART_SECONDS:
             self._parts.append(self._part())
             self._begin(now)

@@ -12,7 +12,7 @@ from ldaphealth.agent.journal_segment import Recorded, SegmentReader, summary_of
 from ldaphealth.agent.journal_summary import SegmentSummary
 from ldaphealth.agent.pool_events import Began, Decided
 from ldaphealth.backtest.course import Course
-from ldaphealth.backtest.trial import Observed, Trial, observed_by
+from ldaphealth.backtest.trial import Observed, Trial
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.store.journal_files import DamagedError, Segment
 
@@ -115,9 +115,6 @@ class Backtest:
         """Note what was decided at the time."""
         self._note_time(at)
         event = recorded.event
-        if isinstance(event, Began):
-            observed = observed_by(event.state.cluster)
-            self._observed[observed.digest] = observed
         verdicts = event.state.verdicts if isinstance(event, Began) else recorded.verdicts
         for verdict in verdicts.values():
             self.published.course.note(verdict, at)
@@ -131,9 +128,9 @@ class Backtest:
         """Return the settings of a segment; DamagedError and OSError."""
         known = self._observed.get(summary.settings)
         if known is None:
-            first = next(SegmentReader(segment.path, self._finder).recorded(), None)
-            if first is None or not isinstance(first.event, Began):
+            began = SegmentReader(segment.path, self._finder).began()
+            if began is None:
                 raise DamagedError("it does not begin with a state")
-            cluster = first.event.state.cluster
-            known = self._observed[summary.settings] = Observed(cluster, summary.settings)
+            known = Observed(began.state.cluster, summary.settings)
+            self._observed[summary.settings] = known
         return known

@@ -67,17 +67,16 @@ def _words(found: Mapping[str, Any]) -> str:
 def _judges_otherwise(cluster: Cluster, found: Sequence[Segment]) -> bool:
     """Return whether the settings would judge otherwise than the newest ones in the journal."""
     from ldaphealth.agent.journal_segment import SegmentReader
-    from ldaphealth.agent.pool_events import Began
     from ldaphealth.backtest.other_settings import with_other_settings
     from ldaphealth.checks import find
     from ldaphealth.store.journal_files import DamagedError
 
     for segment in reversed(found):
         try:
-            first = next(SegmentReader(segment.path, find).recorded(), None)
+            began = SegmentReader(segment.path, find).began()
         except DamagedError:
             continue
-        if first is not None and isinstance(first.event, Began):
-            observed = first.event.state.cluster
+        if began is not None:
+            observed = began.state.cluster
             return with_other_settings(observed, cluster).cluster != observed
     return False
