@@ -15,18 +15,17 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.control.requests import NumbersRequest
 from ldaphealth.history.aggregate import Aggregate, combined
 from ldaphealth.history.kept_numbers import KeptNumber, labels_of
-from ldaphealth.store.history_reading import OF_TARGET
 from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.store.point_tables import NUMBERS, T
-from ldaphealth.store.points_reader import PeriodQuery, PointReader, periods_of, reading_points
+from ldaphealth.store.points_reader import (
+    PeriodQuery,
+    PointReader,
+    periods_of,
+    reading_points,
+    servers_of,
+)
 
 PAST_SECONDS = 28.0 * DAY_SECONDS  # four weeks: what happened before says little of next week
-
-SERVERS = (
-    "SELECT DISTINCT server FROM "  # noqa: S608
-    "(SELECT server FROM fresh_number UNION SELECT server FROM packed_number) "
-    f"WHERE {OF_TARGET} ORDER BY server"
-)
 
 
 class NumberQuery(PeriodQuery, frozen=True, kw_only=True):
@@ -64,8 +63,8 @@ def read_numbers(
     with reading_points(path, has_writer=has_writer) as connection:
         if not _has_numbers(connection):
             return {}
-        servers = connection.execute(SERVERS, (target,)).fetchall()
-        found = {server: _periods(connection, server, query) for (server,) in servers}
+        servers = servers_of(connection, NUMBERS, target)
+        found = {server: _periods(connection, server, query) for server in servers}
     return {server: labels for server, labels in found.items() if labels}
 
 

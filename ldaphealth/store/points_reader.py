@@ -18,7 +18,7 @@ from msgspec import Struct
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.store import old_history
 from ldaphealth.store.database import version_of
-from ldaphealth.store.history_reading import HistoryError, reading
+from ldaphealth.store.history_reading import OF_TARGET, HistoryError, reading
 from ldaphealth.store.history_tables import SCHEMA_VERSION
 from ldaphealth.store.levels import DAY, HOUR, MINUTE, Level, row_start
 from ldaphealth.store.point_tables import PointTables, T
@@ -77,6 +77,17 @@ def _refuse_other_versions(connection: sqlite3.Connection) -> None:
         raise ValueError("of an older version; the agent takes it over when it starts")
     if version != SCHEMA_VERSION:
         raise ValueError(f"version {version}; this program knows {SCHEMA_VERSION}")
+
+
+def servers_of(connection: sqlite3.Connection, kind: PointTables[Any], target: str) -> list[str]:
+    """Return the IDs of a server, of those of a cluster or of all (""), that have such points."""
+    rows = connection.execute(
+        "SELECT DISTINCT server FROM "  # noqa: S608
+        f"(SELECT server FROM {kind.fresh} UNION SELECT server FROM {kind.packed}) "
+        f"WHERE {OF_TARGET} ORDER BY server",
+        (target,),
+    ).fetchall()
+    return [server for (server,) in rows]
 
 
 class PointReader(Generic[T]):

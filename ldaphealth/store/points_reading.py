@@ -13,13 +13,14 @@ from msgspec import Struct
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.control.requests import TimesRequest
 from ldaphealth.histogram import Histogram, merged
-from ldaphealth.store.history_reading import OF_TARGET, reading
+from ldaphealth.store.history_reading import reading
 from ldaphealth.store.point_tables import DURATIONS, T
-from ldaphealth.store.points_reader import PeriodQuery, PointReader, periods_of, reading_points
-
-SERVERS = (
-    "SELECT DISTINCT server FROM (SELECT server FROM fresh UNION SELECT server FROM packed) "  # noqa: S608
-    f"WHERE {OF_TARGET}"
+from ldaphealth.store.points_reader import (
+    PeriodQuery,
+    PointReader,
+    periods_of,
+    reading_points,
+    servers_of,
 )
 
 
@@ -87,5 +88,4 @@ def servers_with_points(path: Path, target: str, *, has_writer: bool = False) ->
     HistoryError: it cannot be read.
     """
     with reading(path, has_writer=has_writer) as connection:
-        rows = connection.execute(SERVERS, (target,)).fetchall()
-    return sorted(server for (server,) in rows)
+        return servers_of(connection, DURATIONS, target)
