@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from ldaphealth.cli.incident import incidents_option
 from ldaphealth.cli.option_types import MomentText
 from ldaphealth.cli.options import CONFIG_FILE, READ_PATH, complete, format_option
-from ldaphealth.cli.printed_table import print_table
+from ldaphealth.cli.printed_table import ascii_only, print_table
 from ldaphealth.cli.tried_settings import Trying, tried
 from ldaphealth.text.suggestion import suggestion
 
@@ -161,13 +160,12 @@ def _print(documents: Sequence[Mapping[str, Any]]) -> None:
     from ldaphealth.tables.backtest_table import render_backtest
     from ldaphealth.tables.suggestion_table import render_suggestion
 
-    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     for number, each in enumerate(documents):
         click.echo("\n" if number else "", nl=False)
         print_table(
             render_suggestion(each)
             if "candidates" in each
-            else render_backtest(each, ascii_only=plain)
+            else render_backtest(each, ascii_only=ascii_only())
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from ldaphealth.cli.past_changes import (
     past_numbers,
     past_times,
 )
-from ldaphealth.cli.printed_table import print_table
+from ldaphealth.cli.printed_table import ascii_only, print_table
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import (
     AvailabilityRequest,
@@ -223,8 +222,7 @@ def _print_periods(
     elif form == "csv":
         click.echo("\n".join(csv_lines(document)))
     else:
-        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-        print_table(render(document, ascii_only=plain))
+        print_table(render(document, ascii_only=ascii_only()))
 
 
 def _by_seconds(given: Mapping[str, Any], seconds: float) -> int:

@@ -11,6 +11,11 @@ import click
 COLUMNS = 100  # without a terminal
 
 
+def ascii_only() -> bool:
+    """Return whether standard output cannot show the characters of plots."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+
+
 def print_table(table: Any) -> None:
     """Print what `tables/` made."""
     from ldaphealth.tables.terminal import as_text  # rich takes 60 ms
