@@ -7,7 +7,6 @@ by itself: to compute the pool of that moment again takes seconds, which the age
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +17,7 @@ from ldaphealth.cli.past_changes import past_changes
 from ldaphealth.cli.progress import show_progress
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.control.requests import HistoryRequest
+from ldaphealth.text.moment import epoch_of
 
 if TYPE_CHECKING:
     from ldaphealth.agent.journal_segment import Recorded
@@ -48,7 +48,7 @@ def changes_around(place: AgentPlace, server: str, at: EpochSeconds) -> Around:
     click.ClickException: there is no history.
     """
     newest = past_changes(place, HistoryRequest(server, MOST_CHANGES))
-    later = [each for each in newest if datetime.fromisoformat(each["at"]).timestamp() > at]
+    later = [each for each in newest if epoch_of(each["at"]) > at]
     until = newest[len(later) :]
     if len(newest) == MOST_CHANGES and len(until) < SHOWN_UNTIL:
         until = past_changes(place, HistoryRequest(server, SHOWN_UNTIL, at))

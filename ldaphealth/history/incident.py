@@ -7,14 +7,13 @@ verdicts, and other settings, are measured by.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from math import inf
 from typing import Any
 
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
-from ldaphealth.text.moment import moment
+from ldaphealth.text.moment import epoch_of, moment
 
 
 class Incident(Struct, frozen=True, kw_only=True):
@@ -78,13 +77,9 @@ def incident_of(document: Mapping[str, Any]) -> Incident:
     return Incident(
         id=document["id"],
         target=document["target"],
-        began=_seconds(document["from"]),
-        ended=None if document["to"] is None else _seconds(document["to"]),
+        began=epoch_of(document["from"]),
+        ended=None if document["to"] is None else epoch_of(document["to"]),
         note=document["note"],
         by=document["by"],
-        marked_at=None if document["marked"] is None else _seconds(document["marked"]),
+        marked_at=None if document["marked"] is None else epoch_of(document["marked"]),
     )
-
-
-def _seconds(text: str) -> EpochSeconds:
-    return datetime.fromisoformat(text).timestamp()

@@ -6,7 +6,6 @@ Text of servers and of people is escaped by text/markdown.py; nothing needs HTML
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -18,6 +17,7 @@ from ldaphealth.report.verdict_words import causes_words, reasons_words, rule_wo
 from ldaphealth.text.duration import brief, duration, rounded_duration
 from ldaphealth.text.listed import listed
 from ldaphealth.text.markdown import code_span, fenced, inline
+from ldaphealth.text.moment import epoch_of
 from ldaphealth.text.override_words import override_words, without_fraction
 from ldaphealth.text.quantity import quantity
 
@@ -117,7 +117,7 @@ def _times_around(outage: Report) -> Lines:
         if times[key] is not None
     )
     yield f"- Times of {code_span(outage['check'])}, 99 % of the operations at most: {words}"
-    began = datetime.fromisoformat(outage["began"]).timestamp()
+    began = epoch_of(outage["began"])
     yield ""
     yield from fenced(plot_around(times["around"], (began, began + outage["seconds"])))
 
@@ -152,7 +152,7 @@ def _timeline(report: Report) -> Lines:
 def _times(report: Report) -> Lines:
     spans: dict[str, list[tuple[float, float]]] = {}
     for each in report["outages"]:
-        began = datetime.fromisoformat(each["began"]).timestamp()
+        began = epoch_of(each["began"])
         spans.setdefault(each["server"], []).append((began, began + each["seconds"]))
     for number, document in enumerate(report["times"]):
         lines, left_out = times_lines(document, spans)

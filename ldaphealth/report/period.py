@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.history.incident import Incident
+from ldaphealth.text.moment import epoch_of
 
 Change = Mapping[str, Any]  # of the history, as `ldaphealth history --format json` has it
 Document = Mapping[str, Any]
@@ -40,7 +40,7 @@ class ReportPeriod(Struct, frozen=True, kw_only=True):
 
 def at_of(change: Change) -> EpochSeconds:
     """Return when a change was made."""
-    return datetime.fromisoformat(change["at"]).timestamp()
+    return epoch_of(change["at"])
 
 
 def of_servers(gathered: ReportPeriod) -> Mapping[str, list[Change]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from ldaphealth.history.availability import OPERATOR
@@ -11,7 +10,7 @@ from ldaphealth.report.verdict_words import causes_words
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.listed import listed
 from ldaphealth.text.markdown import code_span, inline
-from ldaphealth.text.moment import moment
+from ldaphealth.text.moment import epoch_of, moment
 from ldaphealth.text.quantity import quantity
 
 MOST_NAMES = 8
@@ -28,7 +27,7 @@ def summary_lines(report: Mapping[str, Any]) -> Iterator[str]:
     if now := [each["server"] for each in report["outages"] if each["ended"] is None]:
         yield f"Out of service at the end: {listed([*map(code_span, now)], MOST_NAMES)}."
     yield from _clusters(report)
-    since, until = (datetime.fromisoformat(report[key]).timestamp() for key in ("since", "until"))
+    since, until = (epoch_of(report[key]) for key in ("since", "until"))
     known = max(each["known_seconds"] for each in servers)
     if until - since - known > LEAST_UNKNOWN_SECONDS:
         yield f"The first verdict is of {moment(until - known)}; before, nothing is known."

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from math import ceil
 from typing import Any
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.text.duration import brief, duration
-from ldaphealth.text.moment import moment
+from ldaphealth.text.moment import epoch_of, moment
 from ldaphealth.text.quantity import quantity
 from ldaphealth.text.sparkline import sparkline
 
@@ -28,7 +27,7 @@ def times_lines(document: Mapping[str, Any], outages: Mapping[str, Spans]) -> tu
         document["servers"],
         key=lambda each: (each["server"] not in outages, -each["quantile_seconds"]),
     )
-    since, until = (_seconds(document[key]) for key in ("since", "until"))
+    since, until = (epoch_of(document[key]) for key in ("since", "until"))
     columns = _columns(since, until, document["by_seconds"])
     shown = servers[:MOST_SERVERS]
     most = max((p["quantile_seconds"] for each in shown for p in each["periods"]), default=0.0)
@@ -46,8 +45,8 @@ def times_lines(document: Mapping[str, Any], outages: Mapping[str, Spans]) -> tu
 def plot_around(around: Mapping[str, Any], span: tuple[EpochSeconds, EpochSeconds]) -> list[str]:
     """Return the lines of one server around an outage."""
     periods, by_seconds = around["periods"], around["by_seconds"]
-    first = min(_seconds(each["start"]) for each in periods)
-    last = max(_seconds(each["start"]) + each["seconds"] for each in periods)
+    first = min(epoch_of(each["start"]) for each in periods)
+    last = max(epoch_of(each["start"]) + each["seconds"] for each in periods)
     columns = _columns(min(first, span[0]), max(last, span[1]), by_seconds)
     most = max(each["quantile_seconds"] for each in periods)
     line, below = sparkline(heights(periods, columns), most), marks([span], columns)
@@ -61,7 +60,7 @@ def heights(
     found: list[float | None] = [None] * len(columns)
     step = columns[1] - columns[0] if len(columns) > 1 else 1.0
     for each in periods:
-        start = _seconds(each["start"])
+        start = epoch_of(each["start"])
         first = int((start - columns[0]) // step)
         last = ceil((start + each["seconds"] - columns[0]) / step)
         for at in range(max(0, first), min(len(columns), max(last, first + 1))):
@@ -90,7 +89,3 @@ def _about(columns: Sequence[EpochSeconds], most: float) -> str:
         f"from {moment(columns[0])}, a column is {duration(step)}; from 0 to {brief(most)}; "
         f"{OUT}: out of service"
     )
-
-
-def _seconds(text: str) -> EpochSeconds:
-    return datetime.fromisoformat(text).timestamp()

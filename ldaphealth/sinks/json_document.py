@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from math import isfinite, nan
 from typing import Any
 
@@ -28,7 +27,7 @@ from ldaphealth.model import (
 )
 from ldaphealth.sinks import SinkOptions, SinkOutput, exit_status
 from ldaphealth.text.command_template import LONGEST_REMEDY
-from ldaphealth.text.moment import moment
+from ldaphealth.text.moment import epoch_of, moment
 from ldaphealth.text.printable import printable
 
 VERSION = 1  # changes when a key changes its meaning or is removed, not when one is added
@@ -60,7 +59,7 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
     """
     try:
         verdicts = [_verdict_values(each) for each in document["verdicts"]]
-        taken_at = datetime.fromisoformat(document["taken_at"]).timestamp()
+        taken_at = epoch_of(document["taken_at"])
         return convert({"taken_at": taken_at, "verdicts": verdicts}, Snapshot)
     except (LookupError, TypeError, ValidationError) as error:
         raise ValueError(f"not a document of verdicts: {error}") from error
@@ -164,7 +163,7 @@ def override_note(document: Mapping[str, Any]) -> OverrideNote:
         action=document["action"],
         by=document["by"],
         reason=document["reason"],
-        until_epoch=None if until is None else datetime.fromisoformat(until).timestamp(),
+        until_epoch=None if until is None else epoch_of(until),
     )
 
 

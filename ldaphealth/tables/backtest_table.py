@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.text.duration import duration, rounded_duration
+from ldaphealth.text.moment import epoch_of
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
 
@@ -49,7 +49,7 @@ def heading_lines(document: Document) -> list[Text]:
 
 
 def _head(document: Document) -> str:
-    seconds = _epoch(document["until"]) - _epoch(document["since"])
+    seconds = epoch_of(document["until"]) - epoch_of(document["since"])
     return printable(
         f"{document['cluster']}: {document['since']} to {document['until']} ({duration(seconds)})"
     )
@@ -136,7 +136,7 @@ def _percent(ratio: float) -> str:
 def _plots(document: Document, ascii_only: bool) -> Iterator[RenderableType]:
     """Yield for each server that was out of service on a side a line for each side."""
     known, some = (ASCII_KNOWN, ASCII_SOME) if ascii_only else (KNOWN, SOME)
-    since, until = _epoch(document["since"]), _epoch(document["until"])
+    since, until = epoch_of(document["since"]), epoch_of(document["until"])
     sides = document["sides"]
     labels = [printable(each["settings"]) for each in sides]
     width = max(map(len, labels))
@@ -151,14 +151,10 @@ def _plots(document: Document, ascii_only: bool) -> Iterator[RenderableType]:
             cells = [known] * COLUMNS
             for each in of_side.get(server, ()):
                 first, last = (
-                    min(COLUMNS - 1, int((_epoch(each[key]) - since) / (until - since) * COLUMNS))
+                    min(COLUMNS - 1, int((epoch_of(each[key]) - since) / (until - since) * COLUMNS))
                     for key in ("began", "ended")
                 )
                 cells[first : last + 1] = [some] * (last + 1 - first)
             yield Text(f"  {label.ljust(width)}  {''.join(cells)}", no_wrap=True)
     if len(shown) > MOST_SERVERS:
         yield Text(f"and {quantity(len(shown) - MOST_SERVERS, 'other server')}")
-
-
-def _epoch(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

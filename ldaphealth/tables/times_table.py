@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from ldaphealth.tables.rows import Row, Rows
 from ldaphealth.text.duration import brief, duration
+from ldaphealth.text.moment import epoch_of
 from ldaphealth.text.printable import printable
 from ldaphealth.text.sparkline import ASCII_BLOCKS, BLOCKS, sparkline
 
@@ -62,7 +62,7 @@ def plot(
     """
     if not periods:
         return ""
-    starts = [datetime.fromisoformat(each["start"]).timestamp() for each in periods]
+    starts = [epoch_of(each["start"]) for each in periods]
     length = min(each["seconds"] for each in periods)
     whole = int((starts[-1] - starts[0]) / length) + 1
     columns = min(whole, MOST_COLUMNS)

@@ -14,6 +14,11 @@ def moment(epoch_seconds: EpochSeconds, timespec: str = "seconds") -> str:
     return utc_text(datetime.fromtimestamp(epoch_seconds, UTC), timespec)
 
 
+def epoch_of(text: str) -> EpochSeconds:
+    """Return the moment that `moment` wrote; ValueError: it is none."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def epoch_in(text: str, now: EpochSeconds) -> EpochSeconds:
     """Return a moment in ISO 8601, in UTC unless it has another offset, or how long ago it was.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -32,6 +31,7 @@ from ldaphealth.store.numbers_reading import (
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points
 from ldaphealth.store.server_reading import ServerQuery, read_all_numbers, read_operations
 from ldaphealth.store.service_history import read_service_changes
+from ldaphealth.text.moment import epoch_of
 from ldaphealth.text.quantity import quantity
 from ldaphealth.web.past_queries import ChangesQuery
 from ldaphealth.web.source import BadRequestError, Source, UnreadableError
@@ -149,4 +149,4 @@ def _clock_until(deadline: MonotonicSeconds) -> Callable[[], bool]:
 
 
 def _epoch(change: Mapping[str, Any]) -> EpochSeconds:
-    return datetime.fromisoformat(change["at"]).timestamp()
+    return epoch_of(change["at"])
