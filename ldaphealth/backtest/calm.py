@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ldaphealth.agent.journal_summary import Numbers, PartSummary, judged_metrics
+from ldaphealth.config.shadow import attribute_names
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.settings import Cluster, ConfiguredCheck
 
@@ -76,8 +77,7 @@ def _changed(observed: ConfiguredCheck, other: ConfiguredCheck) -> dict[str, lis
         for server in {*observed.own_params, *other.own_params}
     ]
     changed: dict[str, list[Any]] = {}
-    kind = observed.check.params
-    for key, name in zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True):
+    for key, name in attribute_names(observed.check.params).items():
         for before, after in pairs:
             if getattr(before, name) != getattr(after, name):
                 changed.setdefault(key, []).append(getattr(after, name))

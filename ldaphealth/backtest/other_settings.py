@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.config.shadow import SETTLE, judged_settings
+from ldaphealth.config.shadow import SETTLE, attribute_names, judged_settings
 from ldaphealth.settings import Cluster, ConfiguredCheck, Settle
 from ldaphealth.text.listed import listed
 
@@ -66,9 +66,8 @@ def _check(observed: ConfiguredCheck, other: ConfiguredCheck, cluster: Cluster) 
 
 def _attributes(configured: ConfiguredCheck) -> list[str]:
     """Return the settings that only judge, by their names in the struct."""
-    kind = configured.check.params
-    encoded = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-    return [encoded[key] for key in judged_settings(configured.check)]
+    names = attribute_names(configured.check.params)
+    return [names[key] for key in judged_settings(configured.check)]
 
 
 def _judged(keys: list[str], observed: Any, other: Any) -> Any:
@@ -104,11 +103,10 @@ def _has_kind(one: ConfiguredCheck | None, other: ConfiguredCheck) -> bool:
 
 
 def _probing_differences(observed: ConfiguredCheck, other: ConfiguredCheck) -> list[str]:
-    kind = observed.check.params
     judged = judged_settings(observed.check)
     return [
         key
-        for key, name in zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
+        for key, name in attribute_names(observed.check.params).items()
         if key not in judged and getattr(observed.params, name) != getattr(other.params, name)
     ]
 

@@ -45,6 +45,22 @@ class CheckProgress:
         )
 
 
+class Counting:
+    """How many of a number of things are done, and for how long that has been going on."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.done = count, 0
+        self._started = monotonic()
+
+    def note(self) -> None:
+        """Count one that is done."""
+        self.done += 1
+
+    def seconds(self) -> float:
+        """Return for how long it has been going on."""
+        return monotonic() - self._started
+
+
 @contextmanager
 def show_progress(progress: ProgressLine) -> Iterator[None]:
     """Show the progress on standard error after a delay, if that is a terminal."""

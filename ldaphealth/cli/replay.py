@@ -7,14 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ldaphealth.cli.option_types import MomentText
 from ldaphealth.cli.options import complete, config_option, format_option
-from ldaphealth.cli.progress import show_progress
+from ldaphealth.cli.progress import Counting, show_progress
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.text.moment import moment
 from ldaphealth.text.quantity import quantity
@@ -30,21 +29,13 @@ if TYPE_CHECKING:
 MOST_LINES = 20  # of differences, in the text
 
 
-class _Progress:
+class _Progress(Counting):
     """The segments that were replayed."""
-
-    def __init__(self, segments: int) -> None:
-        self._segments, self._done = segments, 0
-        self._started = monotonic()
-
-    def note(self) -> None:
-        """Count one that is done."""
-        self._done += 1
 
     def __rich__(self) -> str:
         """Return the line; called each time it is drawn."""
-        of = quantity(self._segments, "segment")
-        return f"{self._done} of {of} replayed, {monotonic() - self._started:.0f} s"
+        of = quantity(self.count, "segment")
+        return f"{self.done} of {of} replayed, {self.seconds():.0f} s"
 
 
 @click.command("replay")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ldaphealth.cli.progress import show_progress
+from ldaphealth.cli.progress import Counting, show_progress
 from ldaphealth.text.duration import duration
 from ldaphealth.text.quantity import quantity
 
@@ -31,26 +30,14 @@ class Trying(NamedTuple):
     deadline_seconds: float | None = None
 
 
-class _Progress:
+class _Progress(Counting):
     """The segments that were read."""
-
-    def __init__(self, segments: int) -> None:
-        self._segments, self._done = segments, 0
-        self._started = monotonic()
-
-    def note(self) -> None:
-        """Count one that is done."""
-        self._done += 1
-
-    def seconds(self) -> float:
-        """Return for how long it has been going on."""
-        return monotonic() - self._started
 
     def __rich__(self) -> str:
         """Return the line; called each time it is drawn."""
-        of = quantity(self._segments, "segment")
-        left = self.seconds() * (self._segments - self._done) / self._done if self._done else 0.0
-        return f"{self._done} of {of} judged, about {duration(left)} left"
+        of = quantity(self.count, "segment")
+        left = self.seconds() * (self.count - self.done) / self.done if self.done else 0.0
+        return f"{self.done} of {of} judged, about {duration(left)} left"
 
 
 def tried(journal: Mapping[str, Sequence[Segment]], trying: Trying) -> list[dict[str, Any]]:

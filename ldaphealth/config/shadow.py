@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
 
 from ldaphealth.check import AnyCheck
@@ -37,6 +37,11 @@ def _plain(kind: Any) -> Any:
 
 # The key of these settings in a cluster, and in a shadow.
 SETTLE_KEY = next(each.name for each in fields(ClusterSettings) if _plain(each.type) is Settle)
+
+
+def attribute_names(params: type[Struct]) -> dict[str, str]:
+    """Return the keys of settings, each with the name of its attribute."""
+    return dict(zip(params.__struct_encode_fields__, params.__struct_fields__, strict=True))
 
 
 def judged_settings(check: AnyCheck) -> tuple[str, ...]:
