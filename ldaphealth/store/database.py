@@ -5,11 +5,33 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 MODE = 0o640  # the files that SQLite makes beside it get the same mode
+BESIDE = ("-wal", "-shm")  # ends of the names of the files that SQLite makes beside it
+# Held while a file is opened for reading, and while its name gets free for another one: SQLite
+# opens the -shm after the file, by its name, and its locks have no effect within a process.
+OPENING = threading.Lock()
 PAGE_BYTES = 8192  # of a new file: rows of points are 1 to 2 KiB, and less of a page stays empty
+
+
+Identity = tuple[int, int]  # device and inode
+
+
+def identity_of(path: Path) -> Identity | None:
+    """Return which file is at the path; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def files_beside(path: Path) -> tuple[Path, ...]:
+    """Return the paths of the files that SQLite makes beside a file."""
+    return tuple(path.with_name(path.name + end) for end in BESIDE)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -27,9 +49,9 @@ def make_file(path: Path) -> None:
     try:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
-        for end in ("", "-wal", "-shm"):
+        for each in (path, *files_beside(path)):
             with contextlib.suppress(FileNotFoundError, PermissionError):
-                path.with_name(path.name + end).chmod(MODE)
+                each.chmod(MODE)
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
 

@@ -16,6 +16,7 @@ from ldaphealth.clocks import EpochSeconds
 from ldaphealth.files.regular_file import refuse_other_kinds
 from ldaphealth.files.set_aside import set_aside
 from ldaphealth.store import history_tables
+from ldaphealth.store.database import OPENING, Identity, files_beside, identity_of
 from ldaphealth.store.history_points import (
     Place,
     add_fresh,
@@ -45,7 +46,8 @@ class HistoryFile:
     def __init__(self, path: Path, bounds: Bounds, clock: Callable[[], EpochSeconds]) -> None:
         self._path, self._bounds, self._clock = path, bounds, clock
         self._connection: sqlite3.Connection | None = None
-        self._identity = 0, 0
+        self._identity: Identity | None = None
+        self._beside: Mapping[Path, Identity | None] = {}
         self._has_old_minutes = False
         self._room = Room(bounds.max_bytes)
         self.oldest: Mapping[str, EpochSeconds] = {}
@@ -60,14 +62,14 @@ class HistoryFile:
 
         One that is no longer at its path is closed, because it would never be read.
         """
-        if self._connection is not None and self._is_removed():
-            self.close()
+        if self._connection is not None and identity_of(self._path) != self._identity:
+            self._leave()
         if self._connection is None:
             self._connection = self._opened()
             self._room.measure(self._connection)
             self._has_old_minutes = True
-            found = self._path.stat()
-            self._identity = found.st_dev, found.st_ino
+            self._identity = identity_of(self._path)
+            self._beside = {each: identity_of(each) for each in files_beside(self._path)}
         return self._connection
 
     def add_days(self, seconds: Mapping[int, float]) -> None:
@@ -130,12 +132,25 @@ class HistoryFile:
 
     def set_aside(self, reason: str) -> None:
         """Rename a file that is no history, so that a new one can be made."""
-        aside = set_aside(self._path, self._clock())
-        for end in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                self._path.with_name(self._path.name + end).rename(f"{aside}{end}")
+        with OPENING:
+            aside = set_aside(self._path, self._clock())
+            for each, renamed in zip(files_beside(self._path), files_beside(aside), strict=True):
+                with contextlib.suppress(FileNotFoundError):
+                    each.rename(renamed)
         message = "the history is damaged; a new one is created"
         log.error(message, extra={"kept_as": str(aside), "error": reason})
+
+    def _leave(self) -> None:
+        """Close a file that is no longer at its path, and remove what SQLite made beside it.
+
+        Another file at the path would else share them with readers of this one, and so would get
+        pages of it. SQLite shortens a -shm that it opens again: a reader would end by SIGBUS.
+        """
+        with OPENING:
+            self.close()
+            for path, identity in self._beside.items():
+                if identity is not None and identity_of(path) == identity:
+                    path.unlink()
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -146,10 +161,3 @@ class HistoryFile:
         except (sqlite3.DatabaseError, OSError) as error:
             self.set_aside(str(error))
             return history_tables.open_history(self._path, self._bounds.max_bytes)
-
-    def _is_removed(self) -> bool:
-        try:
-            current = self._path.stat()
-        except FileNotFoundError:
-            return True
-        return (current.st_dev, current.st_ino) != self._identity

@@ -13,6 +13,7 @@ import msgspec
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.files.regular_file import refuse_other_kinds
+from ldaphealth.store.database import OPENING
 from ldaphealth.store.history_tables import BUSY_SECONDS
 
 # The first parameter is a server ID or a cluster, or empty: all rows.
@@ -62,8 +63,19 @@ def reading(path: Path, *, has_writer: bool) -> Iterator[sqlite3.Connection]:
         refuse_other_kinds(path)  # to open a FIFO would wait for a writer
         has_log = has_writer or path.with_name(f"{path.name}-wal").exists()
         uri = f"{path.absolute().as_uri()}?mode=ro{'' if has_log else '&immutable=1'}"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as found:
-            yield found
+        with contextlib.closing(_opened(uri)) as connection:
+            yield connection
     except (sqlite3.Error, OSError) as error:
         missing = "" if path.exists() else "no history: "
         raise HistoryError(f"{missing}{path}: {error}") from error
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    with OPENING:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
+        try:
+            connection.execute("PRAGMA schema_version")  # else a later read opens the -shm
+        except BaseException:
+            connection.close()
+            raise
+    return connection
