@@ -7,8 +7,10 @@ the agent runs in the agent's thread.
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Mapping, Sized
 from concurrent.futures import Future, wait
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -17,6 +19,7 @@ from ldaphealth.agent.explanation_document import Now, explanation_document
 from ldaphealth.agent.incident_answers import IncidentAnswers
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.pool import Pool
+from ldaphealth.agent.reload import Reload
 from ldaphealth.agent.roles import role_of
 from ldaphealth.agent.shadow_explanation import shadow_explanation
 from ldaphealth.agent.shadows import Shadows
@@ -34,6 +37,7 @@ from ldaphealth.control.requests import (
     IncidentsRequest,
     NumbersRequest,
     OverrideRequest,
+    ReloadRequest,
     RemoveIncidentRequest,
     RemoveOverrideRequest,
     StatusRequest,
@@ -58,6 +62,7 @@ from ldaphealth.text.suggestion import suggestion
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 4.0
+NO_RELOAD = Reload(Path(), lambda: False)
 BUSY = "the agent is busy; nothing was done; try again"
 
 
@@ -79,11 +84,12 @@ class Answers:
         listens: Mapping[str, str] = {},
         shadows: Shadows | None = None,
         save_observations: Callable[[], None] = lambda: None,
+        reload: Reload = NO_RELOAD,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._agent, self._history, self._save, self._version = agent, history, save, version
         self._save_observations, self._journal = save_observations, journal
-        self._timeout_seconds = timeout_seconds
+        self._reload, self._timeout_seconds = reload, timeout_seconds
         self._shadows = shadows or Shadows()
         self._listens = listens  # a reload changes none
         self.incidents = IncidentAnswers(
@@ -171,6 +177,21 @@ class Answers:
         except OSError as error:
             raise RequestRefused(f"done, but it is not saved: {error}") from error
         return document
+
+    def reload(self, request: ReloadRequest) -> dict[str, Any]:
+        """Read the configuration again. If it has a mistake, the old one is kept."""
+        path = self._reload.path.resolve()
+        if Path(request.file) != path:
+            command = f"ldaphealth reload --config {shlex.quote(str(path))}"
+            raise RequestRefused(f"the agent reads another file: `{command}`")
+        log.info("reload requested", extra={"by": request.by})
+        return {"file": str(path), **self._in_agent(self._reloaded)}
+
+    def _reloaded(self) -> dict[str, Any]:
+        needs_restart = self._reload.run()
+        if failure := self._agent.reload_failure:
+            raise RequestRefused(failure)
+        return {"needs_restart": needs_restart}
 
     def _change_override(
         self,
@@ -314,4 +335,5 @@ TABLE: Mapping[type, Callable[[Answers, Any], dict[str, Any]]] = {
     OverrideRequest: Answers.set_override,
     RemoveOverrideRequest: Answers.remove_override,
     BaselineRequest: Answers.accept_baseline,
+    ReloadRequest: Answers.reload,
 }

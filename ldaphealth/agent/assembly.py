@@ -27,7 +27,7 @@ from ldaphealth.agent.directories import (
 from ldaphealth.agent.free_memory import use_one_arena
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.log_format import write_counts
-from ldaphealth.agent.reload import SettingsFile, log_warnings, reload_settings
+from ldaphealth.agent.reload import Reload, SettingsFile, log_warnings, reload_settings
 from ldaphealth.agent.restart import load_memories, restore_observations, state_saver
 from ldaphealth.agent.shadows import Shadows
 from ldaphealth.agent.status import health_of, overrides_of
@@ -88,7 +88,7 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
             stack.callback(daemon.journal.close)
         _handle_signals(daemon, file)
         _open_web_server(daemon, stack)
-        _open_control_socket(daemon, runtime, stack)
+        _open_control_socket(daemon, file, runtime, stack)
         _run(daemon)
 
 
@@ -250,7 +250,9 @@ def _is_terminal_gone() -> bool:
     return False
 
 
-def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitStack) -> None:
+def _open_control_socket(
+    daemon: Daemon, file: SettingsFile, runtime: ClaimedDirectory, stack: ExitStack
+) -> None:
     """Start to save the state and to answer on the control socket. StartError: no socket."""
     options = daemon.agent.settings.agent
     saver = state_saver(
@@ -268,6 +270,7 @@ def _open_control_socket(daemon: Daemon, runtime: ClaimedDirectory, stack: ExitS
         listens=daemon.listens,
         shadows=daemon.shadows,
         save_observations=saver.save_beside,
+        reload=Reload(file.path, lambda: reload_settings(daemon.agent, file, daemon.reload_web)),
     )
     try:
         control = ControlSocket(

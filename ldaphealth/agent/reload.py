@@ -1,6 +1,6 @@
 """Reload the configuration of a running agent: as a whole, or not at all.
 
-After SIGHUP `assembly.py` has the agent's thread call `reload_settings`.
+After SIGHUP, or a request on the control socket, the agent's thread calls `reload_settings`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
@@ -43,6 +46,16 @@ class SettingsFile:
         return self._read(self.path)
 
 
+class Reload(Struct, frozen=True):
+    """A reload on request: of which file, and what the agent's thread then calls.
+
+    `run` returns what `reload_settings` returns.
+    """
+
+    path: Path
+    run: Callable[[], bool]
+
+
 def log_warnings(settings: Settings) -> None:
     """Log what works and is not safe, and the shadows, at a start and after a reload."""
     for line in passwords_in_clear(settings.clusters.values()):
@@ -52,15 +65,18 @@ def log_warnings(settings: Settings) -> None:
             log.info("shadow, which decides nothing", extra={"cluster": cluster.name, "has": line})
 
 
-def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], None]) -> None:
-    """Use the new configuration, or keep the old one and log the reason.
+def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], None]) -> bool:
+    """Use the new configuration, or keep the old one and log the reason (`agent.reload_failure`).
+
+    Return whether some of it takes effect after a restart only.
 
     `reload_web` reads the files of the web server again, even if the configuration has problems.
     The service manager is notified of the beginning and the end.
     """
     service_manager.notify(service_manager.RELOADING)
+    needs_restart = False
     try:
-        _reconfigure(agent, file)
+        needs_restart = _reconfigure(agent, file)
         reload_web()
     except Exception as error:
         agent.reload_failure = printable(
@@ -68,9 +84,10 @@ def reload_settings(agent: Agent, file: SettingsFile, reload_web: Callable[[], N
         )
         log.exception(KEPT)
     service_manager.notify(service_manager.READY)
+    return needs_restart
 
 
-def _reconfigure(agent: Agent, file: SettingsFile) -> None:
+def _reconfigure(agent: Agent, file: SettingsFile) -> bool:
     try:
         settings = file.read()
     except ConfigError as error:
@@ -82,13 +99,15 @@ def _reconfigure(agent: Agent, file: SettingsFile) -> None:
             "not reloaded; a restart would fail",
             extra={"problems": len(error.problems), "what_to_do": command},
         )
-    else:
-        if settings.agent != agent.settings.agent:
-            log.warning("changes of `agent` need a restart")
-        agent.reconfigure(settings)
-        agent.config_read_epoch_seconds, agent.reload_failure = epoch_seconds(), ""
-        log.info("reloaded", extra={"path": str(file.path)})
-        log_warnings(settings)
+        return False
+    needs_restart = settings.agent != agent.settings.agent
+    if needs_restart:
+        log.warning("changes of `agent` need a restart")
+    agent.reconfigure(replace(settings, agent=agent.settings.agent))  # those that it runs with
+    agent.config_read_epoch_seconds, agent.reload_failure = epoch_seconds(), ""
+    log.info("reloaded", extra={"path": str(file.path)})
+    log_warnings(settings)
+    return needs_restart
 
 
 def _failure(path: Path, problems: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ COMMANDS = {  # the module and the function of each command
     "incident": "ldaphealth.cli.incident:incident_command",
     "replay": "ldaphealth.cli.replay:replay_command",
     "backtest": "ldaphealth.cli.backtest:backtest_command",
+    "reload": "ldaphealth.cli.reload:reload_command",
     "drain": "ldaphealth.cli.operate:drain_command",
     "undrain": "ldaphealth.cli.operate:undrain_command",
     "force-in": "ldaphealth.cli.operate:force_in_command",

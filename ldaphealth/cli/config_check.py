@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from msgspec import to_builtins
@@ -31,13 +32,22 @@ from ldaphealth.settings import ConfiguredCheck, Settings
 from ldaphealth.text.quantity import quantity
 
 
-def check_file(file: Path) -> None:
-    """Print the clusters of a file; raise a click exception that lists its mistakes."""
+def accepted_settings(file: Path) -> Settings:
+    """Return the settings in a file, and print what they warn of.
+
+    click.ClickException: the file has mistakes, and lists them.
+    """
     settings = load_config(file, read_agent_config)
     if wrong := wrong_files(settings):
         raise click.ClickException(wrong.text)
     for warning in _warnings(settings):
         click.echo(f"{file}: warning: {warning}", err=True)
+    return settings
+
+
+def check_file(file: Path) -> None:
+    """Print the clusters of a file; raise a click exception that lists its mistakes."""
+    settings = accepted_settings(file)
     for cluster in settings.clusters.values():
         checks = ", ".join(map(_shown, cluster.checks))
         click.echo(
@@ -45,11 +55,17 @@ def check_file(file: Path) -> None:
         )
         if shadow := shadow_line(cluster):
             click.echo(f"{file}: cluster {cluster.name}: shadow: {shadow}")
+    for name, document in known_last_day(file, settings).items():
+        click.echo(f"{file}: cluster {name}: {last_day_line(document)}")
+
+
+def known_last_day(file: Path, settings: Settings) -> Mapping[str, Mapping[str, Any]]:
+    """Return by cluster what the settings would have decided; empty, and say why, if unknown."""
     try:
-        for name, document in last_day(settings).items():
-            click.echo(f"{file}: cluster {name}: {last_day_line(document)}")
+        return last_day(settings)
     except OSError as error:
         click.echo(f"{file}: what it would have decided is not known: {error}", err=True)
+        return {}
 
 
 def check_file_as_json(file: Path) -> None:

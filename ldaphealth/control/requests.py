@@ -141,6 +141,15 @@ class BaselineRequest(OperatorRequest, frozen=True, tag="baseline"):
     cluster: str
 
 
+class ReloadRequest(OperatorRequest, frozen=True, tag="reload"):
+    """Read the configuration again. `file` is the one that the client checked, without links.
+
+    An agent that reads another file refuses it.
+    """
+
+    file: str
+
+
 ControlRequest = (
     StatusRequest
     | ExplainRequest
@@ -155,6 +164,7 @@ ControlRequest = (
     | OverrideRequest
     | RemoveOverrideRequest
     | BaselineRequest
+    | ReloadRequest
 )
 
 

@@ -130,9 +130,11 @@ def test_a_reload_says_that_settings_of_the_agent_need_a_restart(
 ) -> None:
     agent = Agent(settings(tmp_path, "c"), [])
     other = settings(tmp_path, "c", track_files=True)
-    reload_settings(agent, SettingsFile(tmp_path, lambda _: other), renew_nothing)
+    found = iter((other, other, agent.settings))
+    file = SettingsFile(tmp_path, lambda _: next(found))
 
-    assert [each.message for each in caplog.records] == ["changes of `agent` need a restart"]
+    assert [reload_settings(agent, file, renew_nothing) for _ in range(3)] == [True, True, False]
+    assert [each.message for each in caplog.records] == 2 * ["changes of `agent` need a restart"]
 
 
 def test_a_configuration_with_problems_is_not_taken_and_each_problem_is_a_line_of_the_log(

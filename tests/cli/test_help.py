@@ -82,7 +82,7 @@ def test_files_are_read_by_code_that_says_who_may_read_them(name: str) -> None:
 def test_every_command_that_finds_the_agent_has_its_configuration() -> None:
     finding = {name: each for name, each in ALL.items() if "socket" in names(each)}
 
-    assert len(finding) == 14
+    assert len(finding) == 15
     assert [name for name, each in finding.items() if "config_file" not in names(each)] == []
 
 

@@ -59,3 +59,17 @@ def test_a_slow_server_would_have_been_removed(cluster: Cluster, tmp_path: Path)
     same = agent.run("config", "check")
     assert same.returncode == 0
     assert "the last day" not in same.stdout
+
+    agent.start()
+    agent.config.write_text(strict.read_text())
+    asked = agent.run("reload")
+    before = agent.log()
+    forced = agent.run("reload", "--yes")
+    agent.kill()
+
+    assert (asked.returncode, forced.returncode) == (1, 0), asked.stderr + forced.stderr
+    assert "cluster c: the last day, with these settings: 1 removal for" in asked.stdout
+    why = "servers of c would have been out of service for longer"
+    assert f"{why}; --yes reloads nevertheless" in asked.stderr
+    assert "event=reloaded" not in before
+    assert forced.stdout.endswith(f"reloaded: {agent.config}\n")
