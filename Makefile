@@ -68,6 +68,7 @@ check: venv site  ## Format, lint, direction of imports, types, tests, links of 
 	$(BIN)/pytest $(PARALLEL) -m 'not e2e'
 
 check-busy: venv packages site  ## All tests three times, while other processes keep every CPU busy (an hour and a half)
+	@./scripts/install-packages user-mode-linux iproute2
 	for run in 1 2 3; do \
 	  $(BUSY) $(BIN)/pytest $(PARALLEL) -m 'not e2e' && $(BUSY) $(BIN)/pytest tests/e2e || exit; \
 	done
