@@ -199,9 +199,10 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `judged_settings` names the settings that only `judge` and `summarize` read, so that a shadow of
     the cluster may have others for the same probes. By default these are its thresholds.
 
-    `judged_metrics` are thresholds that find nothing unless they alert for a metric of the finding:
-    the key of each one, and the metric, with `{check}` for the name of the check. So a backtest
-    knows when other thresholds would have found nothing either, without judging again.
+    `judged_metrics` are thresholds that find nothing unless they alert for a metric that a finding
+    has with other thresholds, too: the key of each one, and the metrics, with `{check}` for the
+    name of the check. Without metrics they decide nothing in the agent. So a backtest knows when
+    other thresholds would have found nothing either, without judging again.
 
     `of_one_server`: its facts are those of one server, such as a position in replication. It is not
     run on a server with the role `balancer`, behind which each session may reach another server.
@@ -243,7 +244,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     validate: Callable[[CheckedCluster, P], Iterable[tuple[str, str]]] | None = None
     server_settings: tuple[str, ...] | None = None
     judged_settings: tuple[str, ...] | None = None
-    judged_metrics: Mapping[str, str] = {}
+    judged_metrics: Mapping[str, tuple[str, ...]] = {}
     single_because: str = ""
     bound_because: str = ""
     writers: Callable[[ObservationsByServer[F]], Mapping[int, str]] | None = None

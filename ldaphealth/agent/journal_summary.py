@@ -15,7 +15,7 @@ from ldaphealth.agent.journal_cluster import cluster_document
 from ldaphealth.agent.pool_events import PoolEvent, Reconfigured, RoundAdded, SurveyAdded
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.model import State, Verdict
-from ldaphealth.settings import Cluster
+from ldaphealth.settings import Cluster, ConfiguredCheck
 
 PART_SECONDS = 300.0
 Numbers = Mapping[str, tuple[float, float]]  # by metric: the least and the most
@@ -41,10 +41,12 @@ class PartSummary(Struct, frozen=True, kw_only=True):
 class SegmentSummary(Struct, frozen=True, kw_only=True):
     """One segment: its decisions from `since` to `until`, in parts of some minutes.
 
-    `settings` identifies the settings of the cluster at its beginning.
+    `settings` identifies the settings of the cluster at its beginning, and `judged` the metrics of
+    which its parts have numbers (`judged_digest`): another version may know others.
     """
 
     settings: int
+    judged: int = 0
     since: EpochSeconds
     until: EpochSeconds
     parts: tuple[PartSummary, ...]
@@ -55,12 +57,18 @@ def settings_digest(cluster: Cluster) -> int:
     return crc32(msgspec.msgpack.encode(cluster_document(cluster), order="deterministic"))
 
 
+def judged_digest(cluster: Cluster) -> int:
+    """Return what `SegmentSummary.judged` is for a cluster."""
+    names = {check: sorted(metrics) for check, metrics in _judged_metrics(cluster).items()}
+    return crc32(msgspec.msgpack.encode(names, order="deterministic"))
+
+
 class Summary:
     """The summary of a segment that is being written."""
 
     def __init__(self, cluster: Cluster, verdicts: Mapping[str, Verdict]) -> None:
-        self._settings = settings_digest(cluster)
-        self._judged = judged_metrics(cluster)
+        self._settings, self._digest = settings_digest(cluster), judged_digest(cluster)
+        self._judged = _judged_metrics(cluster)
         self._verdicts = verdicts
         self._since = self._until = 0.0
         self._parts: list[PartSummary] = []
@@ -133,21 +141,26 @@ class Summary:
         """Return the summary of what was added."""
         return SegmentSummary(
             settings=self._settings,
+            judged=self._digest,
             since=self._since,
             until=self._until,
             parts=(*self._parts, self._part()),
         )
 
 
-def judged_metrics(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """Return by check the metrics by which thresholds alone decide, and the key of each one."""
+def _judged_metrics(cluster: Cluster) -> dict[str, set[str]]:
+    """Return by check the metrics by which thresholds alone decide."""
     return {
-        each.name: {
-            metric.format(check=each.name): key for key, metric in each.check.judged_metrics.items()
-        }
+        each.name: {metric for key in each.check.judged_metrics for metric in metrics_of(each, key)}
         for each in cluster.checks
         if each.check.judged_metrics
     }
+
+
+def metrics_of(configured: ConfiguredCheck, key: str) -> tuple[str, ...]:
+    """Return the metrics by which the thresholds `key` of a check decide; KeyError if unknown."""
+    metrics = configured.check.judged_metrics[key]
+    return tuple(each.format(check=configured.name) for each in metrics)
 
 
 def _is_plainly_in(verdict: Verdict) -> bool:

@@ -9,10 +9,10 @@ from msgspec import Struct, field
 
 from ldaphealth.agent.journal_cluster import Finder
 from ldaphealth.agent.journal_segment import Recorded, SegmentReader, summary_of
-from ldaphealth.agent.journal_summary import SegmentSummary
+from ldaphealth.agent.journal_summary import PartSummary, SegmentSummary
 from ldaphealth.agent.pool_events import Began, Decided
 from ldaphealth.backtest.course import Course
-from ldaphealth.backtest.trial import Observed, Trial
+from ldaphealth.backtest.trial import Observed, Trial, observed_by
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.store.journal_files import DamagedError, Segment
 
@@ -70,16 +70,16 @@ class Backtest:
             trial.pause()
 
     def _read(self, segment: Segment) -> None:
-        summary = summary_of(segment.path)
         calm: list[list[bool]] = [[] for _ in self._trials]  # by trial: which parts
-        if summary is not None:
-            observed = self._settings_of(segment, summary)
-            calm = [[of.is_calm(each, observed) for each in summary.parts] for of in self._trials]
+        parts: tuple[PartSummary, ...] = ()
+        if (known := self._known(segment)) is not None:
+            summary, observed = known
+            parts = summary.parts
+            calm = [[of.is_calm(each, observed) for each in parts] for of in self._trials]
             if all(map(all, calm)) and all(of.is_resting() for of in self._trials):
                 self._skip(summary, observed)
                 return
         self._until = segment.began
-        parts = () if summary is None else summary.parts
         places = chain.from_iterable(
             repeat(place, part.decisions) for place, part in enumerate(parts)
         )
@@ -124,6 +124,17 @@ class Backtest:
         published.first = at if published.first is None else published.first
         published.last = self._until = at
 
+    def _known(self, segment: Segment) -> tuple[SegmentSummary, Observed] | None:
+        """Return the summary of a segment and its settings. None: it must be judged.
+
+        It has no summary, or one of another version, which did not note all metrics that count now.
+        """
+        summary = summary_of(segment.path)
+        if summary is None:
+            return None
+        observed = self._settings_of(segment, summary)
+        return (summary, observed) if summary.judged == observed.judged else None
+
     def _settings_of(self, segment: Segment, summary: SegmentSummary) -> Observed:
         """Return the settings of a segment; DamagedError and OSError."""
         known = self._observed.get(summary.settings)
@@ -131,6 +142,5 @@ class Backtest:
             began = SegmentReader(segment.path, self._finder).began()
             if began is None:
                 raise DamagedError("it does not begin with a state")
-            known = Observed(began.state.cluster, summary.settings)
-            self._observed[summary.settings] = known
+            known = self._observed[summary.settings] = observed_by(began.state.cluster)
         return known

@@ -2,15 +2,17 @@
 
 In a steady part all servers were in service and no verdict changed. Other settings decide the
 same there if no check of theirs finds what the check of that time did not. That is certain for a
-check whose settings are the same, and for other thresholds of a metric whose extremes are known
-(`Check.judged_metrics`). All else must be judged again.
+check whose settings are the same, and for other thresholds of metrics whose extremes are known
+(`Check.judged_metrics`), unless servers have settings of their own. All else must be judged again.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ldaphealth.agent.journal_summary import Numbers, PartSummary, judged_metrics
+from msgspec import Struct
+
+from ldaphealth.agent.journal_summary import PartSummary, metrics_of
 from ldaphealth.config.shadow import attribute_names
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.settings import Cluster, ConfiguredCheck
@@ -26,15 +28,12 @@ def changes_nothing(part: PartSummary, observed: Cluster, other: Cluster) -> boo
     if len(observed.servers) != len(other.servers):
         return False  # one matters to the others
     of_other = {each.name: each for each in other.checks}
-    metrics = judged_metrics(observed)
     for each in observed.checks:
         judged = of_other.get(each.name)
         if judged is None:  # finds nothing any longer
             if each.name in part.bad:
                 return False
-        elif not _finds_the_same(
-            each, judged, part, metrics.get(each.name, {}), part.numbers.get(each.name, {})
-        ):
+        elif not _finds_the_same(each, judged, part):
             return False
     return _settles_alike(part, observed, other)
 
@@ -45,43 +44,39 @@ def _settles_alike(part: PartSummary, observed: Cluster, other: Cluster) -> bool
     return same or not part.bad
 
 
-def _finds_the_same(
-    observed: ConfiguredCheck,
-    other: ConfiguredCheck,
-    part: PartSummary,
-    metrics: dict[str, str],
-    numbers: Numbers,
-) -> bool:
-    changed = _changed(observed, other)
+def _finds_the_same(observed: ConfiguredCheck, other: ConfiguredCheck, part: PartSummary) -> bool:
+    own = {*observed.own_params, *other.own_params}
+    if any(
+        observed.own_params.get(server, observed.params)
+        != other.own_params.get(server, other.params)
+        for server in own
+    ):
+        return False  # what one server tolerates may matter to the others
+    changed = _changed(observed.params, other.params)
     if not changed and observed.effect is other.effect:
         return True
-    if observed.name in part.bad:
+    if (
+        observed.name in part.bad
+        or own
+        or not changed.keys() <= observed.check.judged_metrics.keys()
+    ):
         return False
-    by_key = {key: metric for metric, key in metrics.items()}
-    for key, thresholds in changed.items():
-        if key not in by_key:
-            return False
-        span = numbers.get(by_key[key])  # None: no finding of the time had it
-        if span is not None and any(_may_alert(each, *span) for each in thresholds):
-            return False
-    return True
+    numbers = part.numbers.get(observed.name, {})  # those that findings of the time had
+    return not any(
+        _may_alert(limits, *numbers[metric])
+        for key, limits in changed.items()
+        for metric in metrics_of(observed, key)
+        if metric in numbers
+    )
 
 
-def _changed(observed: ConfiguredCheck, other: ConfiguredCheck) -> dict[str, list[Any]]:
-    """Return the settings that differ, with the other values of all servers."""
-    pairs = [(observed.params, other.params)] + [
-        (
-            observed.own_params.get(server, observed.params),
-            other.own_params.get(server, other.params),
-        )
-        for server in {*observed.own_params, *other.own_params}
-    ]
-    changed: dict[str, list[Any]] = {}
-    for key, name in attribute_names(observed.check.params).items():
-        for before, after in pairs:
-            if getattr(before, name) != getattr(after, name):
-                changed.setdefault(key, []).append(getattr(after, name))
-    return changed
+def _changed(observed: Struct, other: Struct) -> dict[str, Any]:
+    """Return the settings that differ, with their other values."""
+    return {
+        key: getattr(other, name)
+        for key, name in attribute_names(type(observed)).items()
+        if getattr(observed, name) != getattr(other, name)
+    }
 
 
 def _may_alert(limits: Thresholds, least: float, most: float) -> bool:

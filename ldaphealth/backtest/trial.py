@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ldaphealth.agent.journal_summary import PartSummary, SegmentSummary, settings_digest
+from ldaphealth.agent.journal_summary import (
+    PartSummary,
+    SegmentSummary,
+    judged_digest,
+    settings_digest,
+)
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import (
     Began,
@@ -23,10 +28,11 @@ from ldaphealth.settings import Cluster
 
 
 class Observed(Struct, frozen=True):
-    """The settings by which a cluster was observed, and their digest."""
+    """The settings by which a cluster was observed, their digest, and that of judged metrics."""
 
     cluster: Cluster
     digest: int
+    judged: int
 
 
 class Trial:
@@ -116,4 +122,4 @@ class Trial:
 
 def observed_by(cluster: Cluster) -> Observed:
     """Return the settings with their digest."""
-    return Observed(cluster, settings_digest(cluster))
+    return Observed(cluster, settings_digest(cluster), judged_digest(cluster))

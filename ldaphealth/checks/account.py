@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
 DAY_SECONDS = 86400.0
+DAYS_LEFT_METRIC = "{check}_password_days_left"
 DAYS_LEFT = Thresholds(Range(start=14))  # until the password expires
 
 
@@ -95,7 +96,7 @@ def judge_account(
     if expires is not None and observed is not None:
         days = (expires - observed) / DAY_SECONDS
         state = days_left.state(days)
-        metric = days_left.metric(f"{view.check}_password_days_left", days)
+        metric = days_left.metric(DAYS_LEFT_METRIC.format(check=view.check), days)
         when = f"in {duration(expires - observed)}" if days >= 0 else "now"
         if state is State.OK:
             yield view.finding(state, "ok", f"the password expires {when}", (metric,))

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.account import DAYS_LEFT, AccountFacts, judge_account, observe_account
+from ldaphealth.checks.account import (
+    DAYS_LEFT,
+    DAYS_LEFT_METRIC,
+    AccountFacts,
+    judge_account,
+    observe_account,
+)
 from ldaphealth.checks.duration import SECONDS_METRIC, judge_seconds
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.names import DN
@@ -64,7 +70,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
-    judged_metrics={"seconds": SECONDS_METRIC},
+    judged_metrics={"seconds": (SECONDS_METRIC,), "password_days_left": (DAYS_LEFT_METRIC,)},
     effect=CheckEffect.OUT,
     bound_because="every session has this step",
 )

@@ -61,5 +61,5 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
-    judged_metrics={"seconds": SECONDS_METRIC},
+    judged_metrics={"seconds": (SECONDS_METRIC,)},
 )

@@ -253,5 +253,9 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     covers=is_unchanged,
+    judged_metrics={
+        each: (each,)
+        for each in ("not_connected_seconds", "refresh_seconds", "reconnects", "silent_seconds")
+    },
     bound_because="it reads all replication links of a server",
 )

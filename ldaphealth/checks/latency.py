@@ -139,7 +139,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
-    judged_metrics={"seconds": "latency_seconds", "to_pool": "latency_to_pool_ratio"},
+    judged_metrics={"seconds": ("latency_seconds",), "to_pool": ("latency_to_pool_ratio",)},
     effect=CheckEffect.WEIGHT,
     judged_settings=(
         "quantile",

@@ -17,7 +17,13 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Check, Login, View
-from ldaphealth.checks.account import DAYS_LEFT, AccountFacts, judge_account, observe_account
+from ldaphealth.checks.account import (
+    DAYS_LEFT,
+    DAYS_LEFT_METRIC,
+    AccountFacts,
+    judge_account,
+    observe_account,
+)
 from ldaphealth.judging.thresholds import SECONDS_OF_A_ROUND, Thresholds, at_most
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.names import DN, NO_ATTRIBUTES, AttributeName, is_same_dn
@@ -294,6 +300,9 @@ CHECK = Check(
     facts=Facts,
     observe_as=observe_as,
     judge=judge,
-    judged_metrics={f"{step}_seconds": f"{{check}}_{step}_seconds" for step in (FIND, BIND, REST)},
+    judged_metrics={
+        **{f"{step}_seconds": (f"{{check}}_{step}_seconds",) for step in (FIND, BIND, REST)},
+        "password_days_left": (DAYS_LEFT_METRIC,),
+    },
     effect=CheckEffect.OUT,
 )

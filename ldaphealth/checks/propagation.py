@@ -333,5 +333,6 @@ CHECK = Check(
     survey=survey,
     of_one_server=True,
     server_settings=("seconds",),
+    judged_metrics={"seconds": ("propagation_seconds",)},
     single_because="the agent has one canary for each provider",
 )

@@ -435,6 +435,7 @@ CHECK = Check(
         "future_seconds",
         "baseline_seconds",
     ),
+    judged_metrics={"behind": ("behind_seconds", "isolated_seconds", "split_seconds")},
     names_writers=True,
     bound_because="it compares what all servers show in the same round",
 )

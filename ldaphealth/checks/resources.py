@@ -200,7 +200,7 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     judged_metrics={
-        each: each for each in ("database_ratio", "readers_ratio", "connections_ratio")
+        each: (each,) for each in ("database_ratio", "readers_ratio", "connections_ratio")
     },
     of_one_server=True,
     bound_because="it reads all counters of a server",

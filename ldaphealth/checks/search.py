@@ -133,6 +133,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
-    judged_metrics={"seconds": SECONDS_METRIC},
+    judged_metrics={"seconds": (SECONDS_METRIC,)},
     effect=CheckEffect.OUT,
 )

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from ldaphealth.agent.journal_segment import summary_of
-from ldaphealth.agent.journal_summary import settings_digest
+from ldaphealth.agent.journal_summary import SegmentSummary, settings_digest
 from ldaphealth.backtest import backtest as module
 from ldaphealth.backtest.backtest import Backtest
 from ldaphealth.backtest.course import Course
@@ -43,6 +43,8 @@ def recorded(site: Site, directory: Path) -> list[Segment]:
             site.break_one()
         if 3000 < site.now < 3200:
             site.faults["c/s1"] = Fault.SLOW, site.now + 20.0
+        if 6200 < site.now < 6215:
+            site.faults["c/s2"] = Fault.BEHIND, 6215.0
         site.step()
     recording.close()
     return segments_by_cluster(directory)["c"]
@@ -78,6 +80,8 @@ OTHERS: dict[str, Callable[[], Cluster]] = {
     "a limit that nothing reaches": lambda: changed("search", seconds=at_most(3.0, 4.0)),
     "a limit that only the slow reach": lambda: changed("search", seconds=at_most(0.5, 1.0)),
     "a limit below the usual": lambda: changed("search", seconds=at_most(0.001, 0.002)),
+    "a server may be behind for longer": lambda: changed("replication", behind=at_most(20, 120)),
+    "a server may be behind for a second": lambda: changed("replication", behind=at_most(0.5, 1)),
     "fewer rounds": lambda: replace(SETTINGS, settle=replace(SETTINGS.settle, fall_soft=1)),
     "a floor": lambda: replace(SETTINGS, min_in_service=6),
     "other settings than thresholds": lambda: changed("latency", quantile=0.5),
@@ -98,6 +102,18 @@ def test_what_is_left_out_as_calm_changes_nothing(
     assert (run.published.calm > 0) == (
         name not in ("a limit below the usual", "other settings than thresholds")
     )
+
+
+def test_a_segment_of_another_version_that_noted_other_metrics_is_judged(
+    journal: list[Segment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_another(path: Path) -> SegmentSummary | None:
+        found = summary_of(path)
+        return found and replace(found, judged=found.judged ^ 1)
+
+    monkeypatch.setattr(module, "summary_of", of_another)
+    run, _ = ran(journal, SETTINGS)
+    assert not run.published.calm
 
 
 def outages(course: Course) -> list[tuple[str, str, float, bool]]:
