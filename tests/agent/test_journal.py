@@ -6,12 +6,12 @@ import logging
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from demo import wait
 from ldaphealth.agent import journal as module
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.pool_events import Began, Decided
@@ -48,6 +48,15 @@ class Beside:
                 self.site.break_one()
             self.site.step()
 
+    def run_until(self, holds: Callable[[], object]) -> None:
+        """Let the site run on until it holds: what is written is written by its time."""
+
+        def after_a_second() -> object:
+            self.run(1.0)
+            return holds()
+
+        wait_until(after_a_second)
+
     def replayed(self) -> Replayed:
         """Return the comparison of all that is on disk."""
         result = Replayed(cluster="c")
@@ -61,10 +70,7 @@ class Beside:
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait.until(holds, PATIENCE_SECONDS, "nothing came of it")
 
 
 @pytest.fixture
@@ -101,13 +107,12 @@ def test_a_directory_that_is_removed_is_made_again(
     beside: Beside, caplog: pytest.LogCaptureFixture
 ) -> None:
     beside.run(120.0)
-    wait_until(beside.segments)
+    beside.run_until(beside.segments)
     shutil.rmtree(beside.directory)
     with caplog.at_level(logging.ERROR):
-        beside.run(120.0)
-        wait_until(lambda: beside.journal.errors)
+        beside.run_until(lambda: beside.journal.errors)
     beside.run(120.0)
-    wait_until(beside.segments)
+    beside.run_until(beside.segments)
     beside.journal.close()
     assert beside.journal.lost
     assert "cannot write the journal" in caplog.text
@@ -121,8 +126,7 @@ def test_a_directory_that_cannot_be_made_disturbs_no_round(
     (tmp_path / "journal").write_text("a file is in the place of the directory")
     running = Beside(tmp_path / "journal")
     with caplog.at_level(logging.ERROR):
-        running.run(60.0)
-        wait_until(lambda: running.journal.errors)
+        running.run_until(lambda: running.journal.errors)
     assert running.site.pool.verdicts
     running.journal.close()
     assert running.journal.lost
