@@ -38,6 +38,7 @@ def remove_canaries(cluster: Cluster) -> None:
     root = cluster.nodes[0].root
     for entry in root.search(CANARIES, scope="one"):
         root.delete(entry["dn"][0])
+    cluster.wait_until_level()
 
 
 @pytest.fixture
@@ -111,6 +112,7 @@ def set_rules(node: Node, database: str, rules: Sequence[str]) -> None:
 
 
 def test_the_rights_that_are_missing_are_those_of_the_ldif(strict: Cluster, tmp_path: Path) -> None:
+    remove_canaries(strict)
     make_canaries(strict, "doctor")
     config = configure(tmp_path, strict, checks=(SEARCH, WRITE))
     found = doctor(config)
@@ -121,8 +123,7 @@ def test_the_rights_that_are_missing_are_those_of_the_ldif(strict: Cluster, tmp_
                 for node in strict.nodes:
                     node.root.change(step["text"])
     after = doctor(config)
-    for node in strict.nodes:
-        strict.nodes[0].root.delete(f"cn=doctor c/{node.name},{CANARIES}")
+    remove_canaries(strict)
 
     assert only(found) == {
         "search.noSuchObject",
@@ -190,6 +191,7 @@ def test_a_password_that_expired_is_named_and_no_account_is_locked(tmp_path: Pat
 
 
 def test_missing_canaries_are_made_by_the_command(cluster: Cluster, tmp_path: Path) -> None:
+    remove_canaries(cluster)
     config = configure(tmp_path, cluster, checks=(SEARCH, WRITE))
     found = doctor(config)
     (command,) = found.steps("canaries.no_canary")
@@ -201,8 +203,7 @@ def test_missing_canaries_are_made_by_the_command(cluster: Cluster, tmp_path: Pa
         cluster.wait_until_level()
         after = doctor(config)
     finally:
-        for node in cluster.nodes:
-            cluster.nodes[0].root.delete(f"cn=doctor c/{node.name},{CANARIES}")
+        remove_canaries(cluster)
 
     assert (found.exit_status, found.where("canaries.no_canary")) == (2, ALL)
     assert found.steps("canaries.no_canary", "ldif") == []
