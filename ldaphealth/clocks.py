@@ -13,6 +13,9 @@ from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime, time
 from typing import TypeAlias
 
+HOUR_SECONDS = 3600
+DAY_SECONDS = 86_400
+
 BootSeconds: TypeAlias = float
 MonotonicSeconds: TypeAlias = float
 RunningSeconds: TypeAlias = float

@@ -14,11 +14,10 @@ from statistics import median
 from msgspec import Struct
 
 from ldaphealth.backtest.share import Share
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import HOUR_SECONDS, EpochSeconds
 from ldaphealth.history.availability import OPERATOR, Availability, Outage
 from ldaphealth.history.incident import Incident, within_period
 
-HOUR_SECONDS = 3600.0
 LATE_SECONDS = 60.0  # after the end of an incident an outage still belongs to it
 
 

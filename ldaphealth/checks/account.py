@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ldaphealth.check import View
 from ldaphealth.checks.password_age import read_expiry
-from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.clocks import DAY_SECONDS, EpochSeconds, epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.password_policy import (
@@ -28,7 +28,6 @@ from ldaphealth.text.duration import duration
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-DAY_SECONDS = 86400.0
 DAYS_LEFT_METRIC = "{check}_password_days_left"
 DAYS_LEFT = Thresholds(Range(start=14))  # until the password expires
 

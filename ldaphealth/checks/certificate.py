@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.clocks import epoch_seconds
+from ldaphealth.clocks import DAY_SECONDS, epoch_seconds
 from ldaphealth.judging.thresholds import Range, Thresholds
 from ldaphealth.model import Finding, State, Trust
 from ldaphealth.text.printable import printable
@@ -23,7 +23,6 @@ from ldaphealth.text.quantity import quantity
 if TYPE_CHECKING:
     from ldaphealth.ldap.session import Session
 
-DAY_SECONDS = 86400.0
 MOST_NAMES, LONGEST_NAME = 8, 80
 
 

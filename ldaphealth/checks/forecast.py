@@ -12,14 +12,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ldaphealth.check import Check, View
-from ldaphealth.clocks import RunningSeconds
+from ldaphealth.clocks import DAY_SECONDS, RunningSeconds
 from ldaphealth.judging.forecast import LEAST_STEPS, MOST_PART, STEP_SECONDS, Forecast, forecast
 from ldaphealth.model import Finding, Metric, State, Trust
 from ldaphealth.survey import Past, SurveyContext, SurveyFacts, SurveyResult
 from ldaphealth.text.duration import one_unit
 from ldaphealth.text.printable import printable
 
-DAY_SECONDS = 86_400.0
 MOST_SHOWN = 16  # resources of one server
 WHOLE_PART = 0.9  # of the interval, which varies a little: after this time a run is a whole one
 PAUSE_SECONDS = 0.05  # between two servers

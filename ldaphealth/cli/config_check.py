@@ -15,11 +15,11 @@ from typing import Any
 import click
 from msgspec import to_builtins
 
-from ldaphealth.checks.certificate import DAY_SECONDS, Params, expiry_text
+from ldaphealth.checks.certificate import Params, expiry_text
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.last_day import last_day, last_day_line
 from ldaphealth.cli.targets import load_config, read_agent_config
-from ldaphealth.clocks import epoch_seconds
+from ldaphealth.clocks import DAY_SECONDS, epoch_seconds
 from ldaphealth.config import ConfigError, load
 from ldaphealth.config.cleartext import passwords_in_clear
 from ldaphealth.config.mistakes import Mistake

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ldaphealth.cli.tried_settings import Trying, tried
-from ldaphealth.clocks import EpochSeconds, epoch_seconds
+from ldaphealth.clocks import DAY_SECONDS, EpochSeconds, epoch_seconds
 from ldaphealth.text.duration import rounded_duration
 from ldaphealth.text.listed import listed
 from ldaphealth.text.quantity import quantity
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ldaphealth.settings import Cluster, Settings
     from ldaphealth.store.journal_files import Segment
 
-DAY_SECONDS = 86400.0
 DEADLINE_SECONDS = 20.0  # a person waits for it; docs/configuration.md has it
 MOST_CAUSES = 4
 LABEL = "with these settings"

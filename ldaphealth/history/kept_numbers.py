@@ -13,11 +13,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ldaphealth.checks import bind, certificate, entry_count, monitor, resources
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import DAY_SECONDS, EpochSeconds
 from ldaphealth.model import AnyObservation, Finding
 from ldaphealth.text.suggestion import suggestion
 
-DAY_SECONDS = 86400.0
 MOST_LABELS = 64  # of one number: a server sends them
 
 Labelled = Iterable[tuple[str, float]]  # a number by its label, or ""

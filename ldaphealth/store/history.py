@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
 
-from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
+from ldaphealth.clocks import DAY_SECONDS, BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.requests import NumbersRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
 from ldaphealth.history.kept_numbers import BY_KEY, KeptNumber
@@ -29,7 +29,7 @@ from ldaphealth.store.change_document import AnyChange, change_row
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import Place
 from ldaphealth.store.history_reading import HistoryError, read_changes
-from ldaphealth.store.levels import DAY_SECONDS, Bounds
+from ldaphealth.store.levels import Bounds
 from ldaphealth.store.minute import Minute
 from ldaphealth.store.numbers_reading import NumberPeriods, hours_of, number_query, read_numbers
 from ldaphealth.store.points_reading import Period, query_of, read_points, servers_with_points

@@ -10,10 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import DAY_SECONDS, EpochSeconds
 from ldaphealth.store import old_history
 from ldaphealth.store.database import PAGE_BYTES, make_file, page_bytes, refuse_lacking, version_of
-from ldaphealth.store.levels import CHANGE, DAY_SECONDS, LEVELS, Bounds
+from ldaphealth.store.levels import CHANGE, LEVELS, Bounds
 from ldaphealth.store.point_tables import KINDS
 
 SCHEMA_VERSION = 2

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import inf
 from pathlib import Path
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import DAY_SECONDS, EpochSeconds
 from ldaphealth.store.journal_files import Segment, segments_by_cluster
 
-DAY_SECONDS = 86400.0
 LONGEST_SECONDS = 7200.0  # that one segment counts; the time of day may have been set in it
 
 

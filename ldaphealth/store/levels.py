@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.settings import HistorySettings
-
-HOUR_SECONDS = 3600
-DAY_SECONDS = 86400
 
 
 class Level(Struct, frozen=True, kw_only=True):

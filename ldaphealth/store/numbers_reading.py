@@ -11,11 +11,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS, EpochSeconds
 from ldaphealth.control.requests import NumbersRequest
 from ldaphealth.history.aggregate import Aggregate, combined
 from ldaphealth.history.kept_numbers import KeptNumber, labels_of
-from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.store.point_tables import NUMBERS, T
 from ldaphealth.store.points_reader import (
     PeriodQuery,

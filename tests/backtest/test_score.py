@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.backtest.score import HOUR_SECONDS, MarkedTime, Score, marked_times, score
+from ldaphealth.backtest.score import MarkedTime, Score, marked_times, score
+from ldaphealth.clocks import HOUR_SECONDS
 from ldaphealth.history.availability import OPERATOR, Availability, Outage
 from ldaphealth.history.incident import Incident
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from ldaphealth.checks.bind import Params
+from ldaphealth.clocks import DAY_SECONDS
 from ldaphealth.judging.thresholds import Range, Thresholds
 from tests.checks.seen import (
     CRITICAL,
@@ -22,7 +23,7 @@ from tests.checks.seen import (
     view,
 )
 
-NOW, DAY_SECONDS = 1_800_000_000.0, 86400
+NOW = 1_800_000_000.0
 SETTINGS = Params()
 IN_TIME: Opinion = ("ok", OK, SOFT)
 

@@ -12,6 +12,7 @@ from hypothesis.strategies import text
 from msgspec.structs import replace
 
 from ldaphealth.checks.login import CHECK, Params, _other_identity, judge
+from ldaphealth.clocks import DAY_SECONDS
 from ldaphealth.ldap.names import DN, AttributeName, is_same_dn
 from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import BindMethod, CheckEffect, Credentials, Finding, Secret
@@ -41,7 +42,7 @@ PARAMS = Params(
 )
 WELL: dict[str, Any] = {"found": 1, "dn": USER, "membership": "member"}
 QUICK = {"find": 0.001, "connect": 0.001, "bind": 0.002, "whoami": 0.001, "unbind": 0.0}
-NOW, DAY_SECONDS = 1_800_000_000.0, 86400
+NOW = 1_800_000_000.0
 
 
 def case(

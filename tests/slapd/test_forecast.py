@@ -11,11 +11,12 @@ import pytest
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.tree import PEOPLE
+from ldaphealth.clocks import HOUR_SECONDS
 from ldaphealth.history.aggregate import aggregate_of
 from ldaphealth.settings import HistorySettings
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
-from ldaphealth.store.levels import HOUR, HOUR_SECONDS, bounds_of
+from ldaphealth.store.levels import HOUR, bounds_of
 from ldaphealth.store.point_tables import NUMBERS
 from tests.slapd.running_agent import RunningAgent
 

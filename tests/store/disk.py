@@ -12,12 +12,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from demo import wait
+from ldaphealth.clocks import DAY_SECONDS
 from ldaphealth.histogram import Histogram, merged
 from ldaphealth.model import AnyObservation, Observation, Verdict
 from ldaphealth.publishers.publication import Publication, VerdictChange
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import HistoryError
-from ldaphealth.store.levels import CHANGE, DAY_SECONDS, LEVELS, Bounds
+from ldaphealth.store.levels import CHANGE, LEVELS, Bounds
 from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.sinks.snapshots import silent
 

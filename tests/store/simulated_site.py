@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.histogram import histogram_of
 from ldaphealth.history.aggregate import aggregate_of
 from ldaphealth.history.kept_numbers import KEPT_NUMBERS, series
@@ -21,7 +22,7 @@ from ldaphealth.store.change_document import change_row
 from ldaphealth.store.database import used_bytes
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
-from ldaphealth.store.levels import DAY_SECONDS, HOUR, HOUR_SECONDS, MINUTE, Bounds, row_start
+from ldaphealth.store.levels import HOUR, MINUTE, Bounds, row_start
 from ldaphealth.store.number_rows import Numbers
 from ldaphealth.store.point_rows import Times
 from ldaphealth.store.point_tables import DURATIONS, NUMBERS

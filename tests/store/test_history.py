@@ -13,6 +13,7 @@ from contextlib import closing
 import pytest
 from msgspec.structs import replace
 
+from ldaphealth.clocks import DAY_SECONDS
 from ldaphealth.control.explanation_lines import past_lines
 from ldaphealth.histogram import histogram_of
 from ldaphealth.model import OverrideNote
@@ -25,7 +26,6 @@ from ldaphealth.store.history import (
 )
 from ldaphealth.store.history_reading import HistoryError, read_changes
 from ldaphealth.store.history_tables import CHANGES, SCHEMA_VERSION
-from ldaphealth.store.levels import DAY_SECONDS
 from tests import lateness
 from tests.files.limits import files_no_larger_than, umask
 from tests.sinks.snapshots import serving, silent

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.histogram import histogram_of
 from ldaphealth.store import history
 from ldaphealth.store.history import CUTS_SECONDS, RETRY_SECONDS
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_reading import HistoryError
-from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.files.limits import files_no_larger_than
 from tests.sinks.snapshots import serving

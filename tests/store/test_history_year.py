@@ -7,9 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.settings import HistorySettings
 from ldaphealth.store.history_reading import read_changes
-from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS, bounds_of
+from ldaphealth.store.levels import bounds_of
 from ldaphealth.store.numbers_reading import NumberQuery, read_numbers
 from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.store.simulated_site import START, Site

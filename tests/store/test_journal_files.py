@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from ldaphealth.clocks import DAY_SECONDS
 from ldaphealth.store import journal_files
-from ldaphealth.store.journal_bounds import DAY_SECONDS, delete_excess, too_old
+from ldaphealth.store.journal_bounds import delete_excess, too_old
 from ldaphealth.store.journal_files import (
     MAGIC,
     DamagedError,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.history.aggregate import Aggregate, aggregate_of, combined
 from ldaphealth.history.kept_numbers import BY_KEY
 from ldaphealth.model import AnyObservation, Finding, Metric, Observation, State, Verdict
@@ -18,7 +19,6 @@ from ldaphealth.publishers.publication import Publication
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_reading import HistoryError
 from ldaphealth.store.history_tables import open_history
-from ldaphealth.store.levels import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.store.number_rows import (
     number_points_blob,
     number_points_of,

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from ldaphealth.clocks import DAY_SECONDS
 from ldaphealth.histogram import merged
 from ldaphealth.publishers.publication import Publication
 from ldaphealth.store import old_history
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import HistoryError, read_changes
 from ldaphealth.store.history_tables import SCHEMA_VERSION, open_history
-from ldaphealth.store.levels import DAY_SECONDS
 from ldaphealth.store.points_reading import PointQuery, read_points
 from tests.sinks.snapshots import serving
 from tests.store.disk import (

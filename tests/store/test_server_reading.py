@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS
 from ldaphealth.histogram import histogram_of
 from ldaphealth.history.aggregate import aggregate_of
 from ldaphealth.settings import HistorySettings
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
 from ldaphealth.store.history_reading import HistoryError
-from ldaphealth.store.levels import DAY_SECONDS, HOUR, HOUR_SECONDS, bounds_of
+from ldaphealth.store.levels import HOUR, bounds_of
 from ldaphealth.store.point_tables import DURATIONS, NUMBERS
 from ldaphealth.store.server_reading import ServerQuery, read_all_numbers, read_operations
 

@@ -8,7 +8,7 @@ from random import Random
 
 from msgspec.structs import replace
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import DAY_SECONDS, HOUR_SECONDS, EpochSeconds
 from ldaphealth.histogram import histogram_of
 from ldaphealth.history.aggregate import aggregate_of
 from ldaphealth.model import OverrideNote, Verdict
@@ -17,13 +17,12 @@ from ldaphealth.settings import HistorySettings
 from ldaphealth.store.change_document import change_row
 from ldaphealth.store.history_file import HistoryFile
 from ldaphealth.store.history_points import add_fresh
-from ldaphealth.store.levels import HOUR, HOUR_SECONDS, bounds_of
+from ldaphealth.store.levels import HOUR, bounds_of
 from ldaphealth.store.number_rows import Numbers
 from ldaphealth.store.point_rows import Times
 from ldaphealth.store.point_tables import DURATIONS, NUMBERS
 from tests.page import views
 
-DAY_SECONDS = 86_400
 DAYS = 40
 # The checks and their operations, with the usual time of each.
 OPERATIONS = {
