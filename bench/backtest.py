@@ -1,4 +1,4 @@
-"""How long a backtest takes: 30 days of 20 servers, a number of the hours with a fault.
+"""How long a backtest takes: 30 days of one cluster, a number of the hours with a fault.
 
 An hour without a fault and one with a fault are simulated, and copied: what the journal of a month
 has. The times within the copies are the same, which changes nothing in the work. `make bench`
@@ -25,7 +25,6 @@ from ldaphealth.store.journal_files import BEGAN, END, Segment, segments_by_clus
 from tests.agent import simulated_site
 from tests.agent.recorded import START, Recording
 
-SERVERS = 20
 INTERVAL_SECONDS = 5.0
 HOURS = 30 * 24
 HOUR_SECONDS = 3600.0
@@ -33,16 +32,16 @@ FAULT_SECONDS = 300.0
 SLOW = simulated_site.Fault.SLOW
 
 
-def settings(_: int = SERVERS) -> Cluster:
+def settings(servers: int) -> Cluster:
     """Return the settings of the site."""
-    found = simulated_site.site_cluster(SERVERS)
-    return replace(found, interval_seconds=INTERVAL_SECONDS, min_in_service=SERVERS // 2)
+    found = simulated_site.site_cluster(servers)
+    return replace(found, interval_seconds=INTERVAL_SECONDS, min_in_service=servers // 2)
 
 
-def record(directory: Path) -> tuple[Segment, Segment]:
+def record(directory: Path, servers: int) -> tuple[Segment, Segment]:
     """Record three hours, and return one without a fault, and one with a slow server."""
     simulated_site.INTERVAL_SECONDS = INTERVAL_SECONDS
-    site = simulated_site.Site(seed=1, settings=settings)
+    site = simulated_site.Site(seed=1, settings=lambda _: settings(servers))
     recording = Recording(site, directory, HOUR_SECONDS)
     while site.now < 3 * HOUR_SECONDS + INTERVAL_SECONDS:
         if site.now > 2.5 * HOUR_SECONDS and not site.faults:
@@ -68,21 +67,23 @@ def main() -> None:
     """Print a line for each number of faults."""
     parser = argparse.ArgumentParser("python -m bench.backtest", description=__doc__)
     parser.add_argument("--faults", type=int, nargs="*", default=[0, 5, 10, 20])
+    parser.add_argument("--servers", type=int, default=20)
     options = parser.parse_args()
+    usual = settings(options.servers)
     stricter = replace(
-        settings(),
+        usual,
         checks=tuple(
             replace(each, params=replace(each.params, seconds=at_most(0.4, 1.0)))
             if each.name == "search"
             else each
-            for each in settings().checks
+            for each in usual.checks
         ),
     )
     with tempfile.TemporaryDirectory() as name:
         source = Path(name) / "source"
         source.mkdir()
-        calm, faulty = record(source)
-        print(f"{SERVERS} servers, {HOURS // 24} days, {calm.bytes} bytes an hour")
+        calm, faulty = record(source, options.servers)
+        print(f"{options.servers} servers, {HOURS // 24} days, {calm.bytes} bytes an hour")
         print("hours with a fault   calm segments   seconds   CPU seconds")
         for faults in options.faults:
             directory = Path(name) / str(faults)
