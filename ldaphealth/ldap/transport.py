@@ -18,7 +18,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import EpochSeconds, RunningSeconds
 from ldaphealth.ldap.certificate_name import certificate_names
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import is_other_file
@@ -156,6 +156,7 @@ class Transport:
         self._tls_settings = Tls()
         self._client_expires: EpochSeconds | None = None
         self._has_message = False  # whether a whole message was received since TLS started
+        self.received_at: RunningSeconds = 0.0  # when the end of the newest message was received
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.renew(deadline, budget_bytes)
 
@@ -237,6 +238,7 @@ class Transport:
                 raise self._broken(
                     FailureKind.CONNECT, _broke("the server closed the connection", doing), None
                 )
+            self.received_at = self.deadline.now()
             self.budget_bytes -= len(chunk)
             self._buffer += chunk
         message = bytes(self._buffer[:size])
