@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.codec import Scope
 
 
-class SearchRequest(Struct, frozen=True):
+class SearchRequest(Struct, frozen=True, cache_hash=True):
     """What `Session.search` gets (RFC 4511 4.5.1)."""
 
     base: str
@@ -32,7 +32,7 @@ class SearchRequest(Struct, frozen=True):
         return cls(dn, "base", ALL_ENTRIES, attributes)
 
 
-class CompareRequest(Struct, frozen=True):
+class CompareRequest(Struct, frozen=True, cache_hash=True):
     """What `Session.compare` gets (RFC 4511 4.10)."""
 
     dn: str

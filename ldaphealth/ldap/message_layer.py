@@ -88,7 +88,7 @@ class MessageLayer:
         while wanted.octets in self._planned:
             flight = next(iter(self._planned.values()))
             for each in flight:
-                del self._planned[each.octets]
+                self._planned.pop(each.octets, None)
             self._send(flight, wanted.doing)
         if wanted.octets not in self._travelling:
             self._send((wanted,), wanted.doing)

@@ -113,9 +113,8 @@ class Session:
         A request that cannot be encoded is left out, and fails when it is made.
         """
         for flight in flights:
-            encoded = {each.octets: each for each in map(_encoded_or_none, flight) if each}
-            left = [each for each in encoded.values() if each.octets not in self._planned]
-            self._planned |= dict.fromkeys((each.octets for each in left), left)
+            for each in (encoded := _encoded_flight(flight)):
+                self._planned.setdefault(each.octets, encoded)
 
     def connect(self) -> None:
         """Resolve the host, connect, and start TLS if the server's settings require it.
@@ -579,9 +578,17 @@ def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
     return entries[0][1]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
+def _encoded_flight(flight: Flight) -> tuple[EncodedRequest, ...]:
+    """Return requests as `search` and `compare` send them, without those that cannot be encoded."""
+    found: list[EncodedRequest] = []
+    for each in flight:
+        with suppress(Exception):  # ldap3 and pyasn1 raise any error, even RecursionError
+            found.append(_encoded(each))
+    return (*found,)
+
+
 def _encoded(request: Request) -> EncodedRequest:
-    """Return a request as `search` and `compare` send it."""
     if isinstance(request, CompareRequest):
         octets = codec.compare_request(request.dn, request.attribute, request.value)
         return EncodedRequest("compare", octets, codec.COMPARE, on("compare on", request.dn))
@@ -589,9 +596,3 @@ def _encoded(request: Request) -> EncodedRequest:
         request.base, request.scope, request.filter, request.attributes, request.size_limit
     )
     return EncodedRequest("search", octets, codec.DONE, on("search below", request.base))
-
-
-def _encoded_or_none(request: Request) -> EncodedRequest | None:
-    with suppress(Exception):  # ldap3 and pyasn1 raise any error, even RecursionError
-        return _encoded(request)
-    return None

@@ -88,6 +88,7 @@ def conversation(data: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         session = Session(SERVER, Deadline.after(5.0))
+        ours.setblocking(False)
         transport = Transport(ours, session.deadline)
         session.plan([(SearchRequest.read("dc=x", ("cn",)), CompareRequest("dc=x", "dc", "x"))])
         session._messages = MessageLayer(transport, session._planned, session.counts)

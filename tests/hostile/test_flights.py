@@ -234,6 +234,7 @@ def test_what_overlaps_counts_once() -> None:
     with ours, theirs:
         session = Session(Server(cluster="c", name="s", uri="ldap://127.0.0.1"), deadline)
         session.plan([tuple(SearchRequest.read(each, ("cn",)) for each in names)])
+        ours.setblocking(False)
         session._messages = MessageLayer(
             Transport(ours, deadline), session._planned, session.counts
         )

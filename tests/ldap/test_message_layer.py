@@ -43,6 +43,7 @@ class Peer:
         for flight in flights:
             requests = [*map(search, flight)]
             planned |= {each.octets: requests for each in requests}
+        ours.setblocking(False)
         transport = Transport(ours, Deadline.after(5.0), BUDGET_BYTES)
         self.layer = MessageLayer(transport, planned, self.counts)
         self._theirs = theirs
