@@ -71,8 +71,10 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
         failure = Failure(FailureKind.BUG, detail, is_local=True)
     timings, session.timings = session.timings, {}
-    # It began with the flight whose answers it used, which an earlier check may have sent.
-    started = min(started, own.flight_began)
+    if (
+        failure is None
+    ):  # the facts may be as old as their flight, which another check may have sent
+        started = min(started, own.flight_began)
     own.flight_began = inf
     return Observation(
         server=own.server.id,
