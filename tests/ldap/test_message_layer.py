@@ -9,6 +9,7 @@ import contextlib
 import random
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -270,11 +271,13 @@ def test_any_order_of_responses_gives_each_request_its_own(
 ) -> None:
     names = "abcdef"[: len(answers)]
     octets = b"".join(interleaved(answers, chance))
+    cuts = data.draw(st.sets(st.integers(1, len(octets) - 1), max_size=20))
     order = data.draw(st.permutations(names))
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # it keeps the pieces
     with ours, theirs:
         peer = Peer(ours, theirs, names)
-        peer.says(octets)
+        for start, stop in pairwise((0, *sorted(cuts), len(octets))):
+            peer.says(octets[start:stop])
         peer.closes()
         for name in order[: data.draw(st.integers(1, len(names)))]:
             wanted = [SEEN[each] for each in answers[names.index(name)]]
