@@ -1,4 +1,4 @@
-"""A bind is encoded as ldap3 encodes it, and the password as it is."""
+"""Requests that are encoded without ldap3 are those of ldap3, and the password is as it is."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ldap3.operation.bind import bind_operation
+from ldap3.operation.compare import compare_operation
+from ldap3.operation.modify import modify_operation
 from ldap3.utils import asn1
 
-from ldaphealth.ldap.codec import bind_request
+from ldaphealth.ldap.codec import bind_request, encode_compare, modify_request
 from ldaphealth.model import BindMethod, Credentials, Secret
 from tests.ldap.opening import ANONYMOUS, EXTERNAL, simple
 
+TEXT = st.text(st.characters(codec="utf-8"))
 TYPED = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
 
 
-@given(st.text(st.characters(codec="utf-8"), min_size=1), TYPED)
+@given(TEXT.filter(bool), TYPED)
 def test_a_simple_bind_is_that_of_ldap3(dn: str, password: str) -> None:
     request = bind_operation(3, ldap3.SIMPLE, dn, password.encode(), auto_encode=True)
 
@@ -34,6 +37,21 @@ def test_a_simple_bind_is_that_of_ldap3(dn: str, password: str) -> None:
 )
 def test_other_binds_are_those_of_ldap3(credentials: Credentials, operation: object) -> None:
     assert bind_request(credentials) == asn1.encode(operation)
+
+
+@given(TEXT, TEXT, TEXT)
+def test_a_compare_is_that_of_ldap3(dn: str, attribute: str, value: str) -> None:
+    expected = asn1.encode(compare_operation(dn, attribute, value, auto_encode=True))
+
+    assert encode_compare(dn, attribute, value) == expected
+
+
+@given(TEXT, TEXT, TEXT | st.just("x" * 70_000))
+def test_a_modify_is_that_of_ldap3(dn: str, attribute: str, value: str) -> None:
+    changes = {attribute: [(ldap3.MODIFY_REPLACE, [value])]}
+    expected = asn1.encode(modify_operation(dn, changes, auto_encode=True))
+
+    assert modify_request(dn, attribute, value) == expected
 
 
 def test_a_password_that_cannot_be_encoded_is_not_shown() -> None:
