@@ -2,20 +2,23 @@
 
 Also of a round with what clients do more: a login, three more searches, and one draw of the check
 `workload` at the server, a session with four operations. `make bench` runs it; the second table has
-the share of each step.
+the share of each step, and the third one compares requests that travel together with requests that
+are made one by one (docs/configuration.md).
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from time import process_time
+from time import monotonic, process_time, thread_time
 from typing import Any
 
 from msgspec.structs import replace
 
 from bench.cpu import CHECK_LDAP, process_seconds, table
+from bench.far_server import far
 from demo.cluster import Cluster
 from demo.tree import CANARIES, CHECK_DN, CHECK_PASSWORD, PEOPLE, SERVICES, SUFFIX
 from ldaphealth.checks import BUILT_IN
@@ -25,6 +28,7 @@ from ldaphealth.checks.search import Params as SearchParams
 from ldaphealth.checks.workload import Params as WorkloadParams
 from ldaphealth.checks.workload_survey import Kept, do_one_draw
 from ldaphealth.checks.write import Params as WriteParams
+from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter
@@ -36,6 +40,7 @@ from ldaphealth.survey import SurveyContext
 from ldaphealth.workload.shape import OperationShape, ValueSource, Workload
 
 PAIRS = 100
+FAR_SECONDS = 0.005  # to the server and back
 ROUND, DRAW = "one round of the checks", "one draw of four operations"
 MORE = "with a login, three searches and that draw"
 LOGIN = Credentials(BindMethod.SIMPLE, "", Secret(CHECK_PASSWORD))
@@ -79,6 +84,7 @@ def main() -> None:
             measured[DRAW].append(draw.seconds())
             measured[MORE].append(_round_seconds(server, more) + measured[DRAW][-1])
             measured["check_ldap"].append(process_seconds(peer))
+        travelling = _travelling(server)
     table(measured, "check_ldap")
     ratio = _median_ratio(measured[MORE], measured[ROUND])
     print(f"{ROUND} {MORE}: {ratio:.2f} times as much")
@@ -86,6 +92,46 @@ def main() -> None:
     for name, seconds in steps.items():
         median = statistics.median(seconds)
         print(f"  {name:20} {median * 1e3:6.2f} ms {median / whole:6.0%}")
+    print(f"{'a round, medians of pairs':44} {'one by one':>12} {'together':>12}")
+    for what, (alone, together) in travelling.items():
+        medians = (statistics.median(each) * 1e3 for each in (alone, together))
+        print(f"  {what:42}" + "".join(f"{each:9.2f} ms" for each in medians))
+
+
+def _travelling(server: Server) -> Mapping[str, tuple[list[float], list[float]]]:
+    """Return seconds of rounds without and with flights: CPU of the agent, all, and each check."""
+    names = [name for name, check in BUILT_IN.items() if check.observe is not None]
+    plan = [
+        ConfiguredCheck(
+            BUILT_IN[name], PARAMS.get(name) or BUILT_IN[name].params(), BUILT_IN[name].effect
+        )
+        for name in names
+        if name not in {"compare", "write"}
+    ]
+    usual = [each for each in plan if each.name != "counters"]
+    found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    accounts = Accounts()
+
+    def measure(what: str, at: Server, checks: Sequence[ConfiguredCheck]) -> None:
+        for place, pipeline in enumerate((False, True)):
+            on, started, spent = replace(at, pipeline=pipeline), monotonic(), thread_time()
+            seen = probe_server(on, checks, Deadline.after(5.0), accounts)
+            found[f"{what}: CPU"][place].append(thread_time() - spent)
+            found[what][place].append(monotonic() - started)
+            assert not any(each.failure for each in seen), seen
+            if checks is usual and at is server:
+                for each in seen:
+                    seconds = sum(each.timings.values())
+                    found[f"  operations of {each.check}"][place].append(seconds)
+
+    with far(server.uri, FAR_SECONDS) as uri:
+        away = replace(server, uri=uri)
+        for _ in range(PAIRS):
+            measure("the usual checks", server, usual)
+            measure("with counters", server, plan)
+            measure(f"the usual checks, {FAR_SECONDS * 1e3:.0f} ms away", away, usual)
+            measure(f"with counters, {FAR_SECONDS * 1e3:.0f} ms away", away, plan)
+    return found
 
 
 def _round_seconds(server: Server, plan: Sequence[ConfiguredCheck]) -> float:

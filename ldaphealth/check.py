@@ -27,6 +27,7 @@ from ldaphealth.model import (
 )
 
 if TYPE_CHECKING:  # importing the session would import ldap3
+    from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
     from ldaphealth.survey import SurveyContext, SurveyResult
 
@@ -176,7 +177,15 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     `facts` is the frozen msgspec Struct that holds what the check sees.
 
     `observe(session, params)` does the I/O on one server and returns the facts, without an opinion.
-    SessionError passes through it. `judge(view, params)` is a pure function that returns findings:
+    SessionError passes through it.
+
+    `requests(server, params)` states the searches and compares that `observe` will surely make, so
+    that they travel together with those of its neighbours (rounds/flights.py). It returns flights:
+    the requests of one do not depend on each other, nor on the order in which they are answered;
+    each flight depends on the answers to the one before. A request whose time is judged, or that
+    follows a write, is not among them.
+
+    `judge(view, params)` is a pure function that returns findings:
     at least one, and only OK ones when all is well. It runs only when the newest observation did
     not fail. `second_look(view, params)` returns true when a process without memory must observe
     the server again a moment later before it can judge.
@@ -232,6 +241,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     facts: type[F]
     judge: Callable[[View[F], P], Iterable[Finding]]
     observe: Callable[[Session, P], F] | None = None
+    requests: Callable[[Server, P], Iterable[Flight]] | None = None
     observe_as: Callable[[Session, Login, P], F] | None = None
     survey: Callable[[SurveyContext[P, Any]], SurveyResult[F, Any]] | None = None
     summarize: Callable[[Sequence[AnyObservation], P], F | None] | None = None
@@ -255,6 +265,8 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
         if sum(each is not None for each in sources) != 1:
             needs = "one of observe, observe_as, survey and summarize"
             raise TypeError(f"check {self.name} needs {needs}")
+        if self.requests is not None and self.observe is None:
+            raise TypeError(f"check {self.name} states requests, which needs observe")
 
     @property
     def is_in_rounds(self) -> bool:

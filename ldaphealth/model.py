@@ -225,13 +225,17 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
 
 
 class Server(ServerSettings, frozen=True, kw_only=True, dict=True):  # with a cached property
-    """One LDAP server of a cluster."""
+    """One LDAP server of a cluster.
+
+    `pipeline`: requests that do not depend on each other are sent together (rounds/flights.py).
+    """
 
     cluster: str
     name: str
     suffix: str = ""
     credentials: Credentials = Credentials()
     tls: Tls = Tls()
+    pipeline: bool = True
 
     @cached_property
     def id(self) -> str:

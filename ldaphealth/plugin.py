@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 from ldaphealth.check import Check, CheckedCluster, Login, ObservationsByServer, View
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.flight import CompareRequest, Flight, SearchRequest
 from ldaphealth.ldap.names import DN, AttributeName
 from ldaphealth.ldap.search_filter import Filter
 from ldaphealth.model import (
@@ -41,11 +42,13 @@ __all__ = [
     "Check",
     "CheckEffect",
     "CheckedCluster",
+    "CompareRequest",
     "Deadline",
     "Failure",
     "FailureKind",
     "Filter",
     "Finding",
+    "Flight",
     "Login",
     "Meta",
     "Metric",
@@ -53,6 +56,7 @@ __all__ = [
     "ObservationsByServer",
     "Range",
     "Role",
+    "SearchRequest",
     "Server",
     "Session",
     "SessionError",

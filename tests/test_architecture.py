@@ -28,6 +28,7 @@ BY_CONTRACT = {
     "new_baseline",
     "observe",
     "render",
+    "requests",
     "second_look",
     "survey",
     "validate",

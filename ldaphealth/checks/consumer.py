@@ -28,13 +28,14 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
-from ldaphealth.checks.links import PERSIST, Facts, Link, read_links
+from ldaphealth.checks.links import LINKS_REQUEST, PERSIST, Facts, Link, read_links
 from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
-from ldaphealth.model import Finding, Metric, State
+from ldaphealth.model import Finding, Metric, Server, State
 from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
+    from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
 
 RECONNECTS: dict[str, object] = {"least": 0.0, "most": 63.0}  # between 64 reads
@@ -71,6 +72,11 @@ class Params(Struct, frozen=True):
 
 
 Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldest first, never empty
+
+
+def requests(_: Server, __: Params) -> Iterator[Flight]:
+    """Yield what `observe` requests."""
+    yield (LINKS_REQUEST,)
 
 
 def observe(session: Session, _: Params) -> Facts:
@@ -249,6 +255,7 @@ CHECK = Check(
     name="consumer",
     params=Params,
     facts=Facts,
+    requests=requests,
     observe=observe,
     judge=judge,
     of_one_server=True,

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct, field
 
 from ldaphealth.check import Check, CheckedCluster, View
 from ldaphealth.checks.monitor_access import (
+    GAUGES_FLIGHT,
     MonitorAccess,
     no_monitor_finding,
     number,
@@ -22,7 +23,7 @@ from ldaphealth.checks.monitor_access import (
 )
 from ldaphealth.checks.quiet_period import QuietPeriod, last_quiet_period
 from ldaphealth.checks.vector_reads import bounded
-from ldaphealth.content.context_csn import read_context_csn_once
+from ldaphealth.content.context_csn import context_csn_request, read_context_csn_once
 from ldaphealth.csn import (
     ATTRIBUTE,
     CSNError,
@@ -51,6 +52,7 @@ from ldaphealth.text.quantity import quantity
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
+    from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
 
 CHANGES = ("cn=add,cn=operations,cn=monitor", "cn=delete,cn=operations,cn=monitor")
@@ -103,6 +105,12 @@ class Facts(Struct, frozen=True, omit_defaults=True, kw_only=True):
     context_csn: Mapping[str, tuple[str, ...]] = field(name=ATTRIBUTE, default={})
     changes: int | None = None
     access: MonitorAccess = "read"
+
+
+def requests(server: Server, params: Params) -> Iterator[Flight]:
+    """Yield contextCSN, and then the numbers, whose read must not begin before."""
+    yield (*map(context_csn_request, params.contexts(server)),)
+    yield GAUGES_FLIGHT
 
 
 def observe(session: Session, params: Params) -> Facts:
@@ -296,6 +304,7 @@ CHECK = Check(
     name="entry_count",
     params=Params,
     facts=Facts,
+    requests=requests,
     observe=observe,
     judge=judge,
     of_one_server=True,

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from ldaphealth.checks.monitor_access import MonitorAccess, search_monitor
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.flight import SearchRequest
 from ldaphealth.model import LONGEST_POLL_SECONDS, is_in_context
 from ldaphealth.text.printable import printable
 
@@ -36,6 +37,7 @@ ATTRIBUTES = (
     "olmSRLastContact",
     "olmSRNextConnect",
 )
+LINKS_REQUEST = SearchRequest(BASE, "sub", FILTER, ATTRIBUTES)  # of `read_links`
 NEVER = "00000101000000Z"
 PERSIST = "Persist"
 REFRESH = frozenset({"Refresh", "Fallback Refresh"})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from ldaphealth.check import AnyView
 from ldaphealth.judging.judge import HARD_RESULT_CODES
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.flight import SearchRequest
 from ldaphealth.ldap.names import ALL_ENTRIES
 from ldaphealth.model import FailureKind, Finding, Server, State, Trust
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ldaphealth.ldap.codec import Entry, Scope
+    from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
 
 # Whether entries can be read, there is no monitor database, or the account has no right to it.
@@ -45,6 +47,12 @@ GAUGES_ATTRIBUTES = (
     "olmMDBPagesFree",
     "olmMDBReadersMax",
     "olmMDBReadersUsed",
+)
+# Those that travel together: what the entries of cn=Threads count is made more by other requests.
+GAUGES_FLIGHT: Flight = tuple(
+    SearchRequest(base, scope, filter_text, GAUGES_ATTRIBUTES)
+    for base, scope, filter_text in GAUGES
+    if "cn=Threads" not in base
 )
 NO_ACCESS = (
     "cn=Monitor cannot be read: `ldaphealth setup --part rules` prints the access rules that the "

@@ -40,7 +40,11 @@ from ldaphealth.checks.vector_reads import (
     vector,
 )
 from ldaphealth.clocks import epoch_seconds
-from ldaphealth.content.context_csn import read_context_csn_once, superior_with_csn
+from ldaphealth.content.context_csn import (
+    context_csn_request,
+    read_context_csn_once,
+    superior_with_csn,
+)
 from ldaphealth.csn import (
     ATTRIBUTE,
     MAJORITY,
@@ -62,6 +66,7 @@ from ldaphealth.text.printable import printable
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
+    from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
 
 SYNC_REQUEST = "1.3.6.1.4.1.4203.1.9.1.1"
@@ -169,6 +174,11 @@ class Params(Struct, frozen=True, kw_only=True):
             },
             own_tolerance_seconds=own_tolerance_seconds,
         )
+
+
+def requests(server: Server, params: Params) -> Iterator[Flight]:
+    """Yield the reads of contextCSN; the links belong to the check consumer."""
+    yield (*map(context_csn_request, params.contexts(server)),)
 
 
 def observe(session: Session, params: Params) -> Facts:
@@ -418,6 +428,7 @@ CHECK = Check(
     name="replication",
     params=Params,
     facts=Facts,
+    requests=requests,
     observe=observe,
     judge=judge,
     of_one_server=True,

@@ -14,17 +14,19 @@ from msgspec import Meta, Struct
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import (
     BASE,
+    GAUGES_FLIGHT,
     MonitorAccess,
     no_monitor_finding,
     number,
     search_gauges,
 )
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, SHARE, Range, Thresholds, at_most
-from ldaphealth.model import Finding, State
+from ldaphealth.model import Finding, Server, State
 from ldaphealth.text.printable import printable
 from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
+    from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
 
 CONNECTIONS, DESCRIPTORS = "cn=current,cn=connections", "cn=max file descriptors,cn=connections"
@@ -93,6 +95,11 @@ class Facts(Struct, frozen=True, omit_defaults=True):
 
 
 NOTHING = Facts()
+
+
+def requests(_: Server, __: Params) -> Iterator[Flight]:
+    """Yield the counters that `observe` reads, without that of waiting operations."""
+    yield GAUGES_FLIGHT
 
 
 def observe(session: Session, _: Params) -> Facts:
@@ -197,6 +204,7 @@ CHECK = Check(
     name="resources",
     params=Params,
     facts=Facts,
+    requests=requests,
     observe=observe,
     judge=judge,
     judged_metrics={

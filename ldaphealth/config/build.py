@@ -229,6 +229,7 @@ def _servers(
                     entry.credentials or cluster_entry.credentials, Credentials()
                 ),
                 tls=tls,
+                pipeline=cluster_entry.pipeline if entry.pipeline is None else entry.pipeline,
                 **_inherited(ServerSettings, entry),
             )
         )

@@ -100,6 +100,7 @@ class ServerEntry(ServerSettings, frozen=True, kw_only=True):
         str, about("a name under `credentials`; empty: those of the cluster")
     ] = ""
     tls: Annotated[Tls | None, about("replaces the whole `tls` of the cluster")] = None
+    pipeline: Annotated[bool | None, about("in place of `pipeline` of the cluster")] = None
     checks: Annotated[
         dict[str, Any],
         about("settings by check for this server, each in place of that of the cluster"),
@@ -125,6 +126,7 @@ class ShadowEntry(Struct, frozen=True, kw_only=True):
             "suffix",
             "credentials",
             "tls",
+            "pipeline",
             "deadline_seconds",
             "interval_seconds",
             "second_look_seconds",
@@ -154,6 +156,14 @@ class ClusterEntry(ClusterSettings, frozen=True, kw_only=True):
     suffix: Annotated[DN, about("the naming context of the servers")] = DN("")
     credentials: Annotated[str, about("a name under `credentials`; empty: anonymous")] = ""
     tls: Annotated[Tls, about("encryption of the sessions")] = Tls()
+    pipeline: Annotated[
+        bool,
+        about(
+            "requests of a session that do not depend on each other are sent together, which saves "
+            "time and CPU; `false`: each after the answer to the one before, for a server or "
+            "balancer that cannot take several (RFC 4511 permits them)"
+        ),
+    ] = True
     second_look_seconds: Annotated[
         Annotated[float, Meta(gt=0)] | None,
         about(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ldaphealth.csn import ATTRIBUTE
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.flight import SearchRequest
 from ldaphealth.model import FailureKind
 
 if TYPE_CHECKING:  # importing it would import ldap3
@@ -23,6 +24,11 @@ COMMA = re.compile(r"(?<!\\),")  # between two RDNs (RFC 4514)
 MOST_SUPERIORS = 8
 
 Read = Callable[[str, Sequence[str]], Mapping[str, tuple[str, ...]]]  # `Session.read`
+
+
+def context_csn_request(base: str) -> SearchRequest:
+    """Return the first request of `read_context_csn`, and mostly the only one."""
+    return SearchRequest.read(base, (ATTRIBUTE,))
 
 
 def read_context_csn(session: Session, base: str) -> tuple[str, ...]:

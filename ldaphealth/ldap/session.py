@@ -6,18 +6,23 @@ all waiting is in transport.py. Every error is raised as SessionError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from math import inf
 from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.clocks import whole_microseconds
-from ldaphealth.ldap import ber, codec
+from ldaphealth.clocks import MonotonicSeconds, RunningSeconds, whole_microseconds
+from ldaphealth.ldap import codec
 from ldaphealth.ldap.accounts import Accounts
-from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Response, Result, Scope
+from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Result, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import parse_uri
+from ldaphealth.ldap.flight import CompareRequest, Flight, Request
+from ldaphealth.ldap.message_layer import EncodedRequest, MessageLayer, decoded
 from ldaphealth.ldap.names import ALL_ENTRIES, NO_ATTRIBUTES, is_attribute
 from ldaphealth.ldap.password_policy import (
     LONGEST_SENTENCE,
@@ -32,7 +37,6 @@ from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
 from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
 from ldaphealth.model import BindMethod, Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
-from ldaphealth.text.result_words import result_words
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
 ROOT_DSE = ("monitorContext", "supportedControl")
@@ -40,16 +44,12 @@ ROOT_DSE = ("monitorContext", "supportedControl")
 # version 2 and the command LOCAL, no address family, no addresses (2.2 of
 # https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt).
 PROXY_LOCAL = b"\r\n\r\n\x00\r\nQUIT\n" + b"\x20\x00\x00\x00"
-UNBIND = b"\x42\x00"  # [APPLICATION 2] NULL, RFC 4511 4.3
 
 COUNTED_ENTRY_BYTES = 1024  # its DN, and 20 octets
 
-BETWEEN = (codec.ENTRY, codec.REFERENCE, codec.INTERMEDIATE)  # before the end of a search
 RESTRICTED = ("insufficientAccessRights", "unwillingToPerform", "constraintViolation")
-LARGEST_MESSAGE_ID = 2**15 - 1  # two octets, RFC 4511 4.1.1.1; then they begin again
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 
 class Count(Struct, frozen=True):
@@ -72,6 +72,10 @@ class Session:
     operations answered, and of unbinds sent. `policy` is what the server said of the account when
     it bound. `accounts` limits how often a password is tried that was refused; without it this
     session tries once.
+
+    The time of an operation is that from when its flight was sent to its final response. Operations
+    of one flight overlap, and what overlaps counts once. `flight_began` is when the oldest flight
+    was sent whose answers were used; the probe sets it back with `timings`.
     """
 
     def __init__(
@@ -88,17 +92,29 @@ class Session:
         self.timings: dict[str, float] = {}
         self.totals: dict[str, float] = {}
         self.counts: dict[str, int] = {}
+        self.flight_began: MonotonicSeconds = inf
+        self._counted_until: tuple[dict[str, RunningSeconds], ...] = ({}, {})  # timings, totals
         self._budget_bytes = budget_bytes
-        self._transport: Transport | None = None
+        self._messages: MessageLayer | None = None  # of the open connection
         self._ended_by: Failure | None = None  # what ended it, so that no operation can follow
-        self._message_id = 0
         self._has_answer = False  # whether the server has sent an LDAP response
+        self._planned: dict[bytes, Sequence[EncodedRequest]] = {}
         self._read_once: dict[Hashable, Any] = {}
 
     @property
     def alive(self) -> bool:
         """Return whether an operation can still be sent."""
-        return self._transport is not None
+        return self._messages is not None
+
+    def plan(self, flights: Iterable[Flight]) -> None:
+        """Take the requests that will be made: a flight is sent when one of it is made.
+
+        The others of it are then answered without being sent again. Flights are sent in this order.
+        A request that cannot be encoded is left out, and fails when it is made.
+        """
+        for flight in flights:
+            for each in (encoded := _encoded_flight(flight)):
+                self._planned.setdefault(each.octets, encoded)
 
     def connect(self) -> None:
         """Resolve the host, connect, and start TLS if the server's settings require it.
@@ -113,12 +129,13 @@ class Session:
             ) from error
         addresses = self._timed("resolve", lambda: resolve(endpoint, self.deadline))
         sock = self._timed("connect", lambda: connect(addresses, self.deadline))
-        transport = self._transport = Transport(sock, self.deadline, self._budget_bytes)
+        transport = Transport(sock, self.deadline, self._budget_bytes)
+        self._messages = MessageLayer(transport, self._planned, self.counts)
         if self.server.proxy_protocol or endpoint.has_proxy_protocol:
             self._timed(
                 "connect", lambda: transport.send(PROXY_LOCAL, "the header of the PROXY protocol")
             )
-        self._message_id, self._ended_by = 0, None
+        self._ended_by = None
         tls = self.server.tls
         if tls.start_tls:
             request = codec.start_tls_request()
@@ -214,7 +231,7 @@ class Session:
             counted += 1
 
         try:
-            with self._connected().extra_bytes(size_limit * COUNTED_ENTRY_BYTES):
+            with self._connected().transport.extra_bytes(size_limit * COUNTED_ENTRY_BYTES):
                 result, _ = self._exchange("search", request, codec.DONE, count_entry, what=what)
         except SessionError as error:
             if error.failure.kind is not FailureKind.TOO_LARGE or not 0 < counted <= size_limit:
@@ -240,7 +257,7 @@ class Session:
 
     def renew(self, deadline: Deadline) -> None:
         """Set a new deadline and reset the byte budget, for a session that reads much."""
-        self._connected().renew(deadline, self._budget_bytes)
+        self._connected().transport.renew(deadline, self._budget_bytes)
         self.deadline = deadline
 
     def pages(  # noqa: PLR0913, PLR0917  those of a search
@@ -387,28 +404,28 @@ class Session:
 
     def certificate(self) -> Certificate | None:
         """Return the certificate of the TLS handshake; None without TLS."""
-        return self._connected().certificate()
+        return self._connected().transport.certificate()
 
     def unbind(self) -> None:
         """End the session; an unbind has no response (RFC 4511 4.3)."""
-        transport = self._connected()
+        messages = self._connected()
         try:
-            self._timed("unbind", lambda: transport.send(self._envelope(UNBIND), "unbind"))
+            self._timed("unbind", messages.send_unbind)
             self.counts["unbind"] = self.counts.get("unbind", 0) + 1
         finally:
             self.close()
 
     def close(self) -> None:
         """Close the socket; it may be called at any time, and repeatedly."""
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        if self._messages is not None:
+            self._messages.transport.close()
+            self._messages = None
 
-    def _connected(self) -> Transport:
-        if self._transport is None:
+    def _connected(self) -> MessageLayer:
+        if self._messages is None:
             not_open = Failure(FailureKind.BUG, "the session is not open", is_local=True)
             raise SessionError(self._ended_by or not_open)
-        return self._transport
+        return self._messages
 
     def _end(self, failure: Failure) -> None:
         """Close the socket after a failure; a check may hide it that can do without the answer."""
@@ -416,25 +433,34 @@ class Session:
         self.close()
 
     def _timed(self, operation: str, run: Callable[[], Any]) -> Any:
-        started = self.deadline.now()
+        began = self.deadline.now()
         try:
             return run()
         except SessionError as error:
-            error.failure = replace(
-                error.failure,
-                detail=error.failure.detail + self._port_hint(error.failure),
-                answered=self._has_answer,
-            )
-            self._end(error.failure)
+            self._fail(error)
             raise
         finally:
-            spent = max(0.0, self.deadline.now() - started)
-            for times in (self.timings, self.totals):
-                times[operation] = whole_microseconds(times.get(operation, 0.0) + spent)
+            self._count_time(operation, began, self.deadline.now())
+
+    def _fail(self, error: SessionError) -> None:
+        """End the session, and complete the failure by what is known of the server."""
+        if self._messages is not None and self._messages.has_answer:
+            self._has_answer = True
+        detail = error.failure.detail + self._port_hint(error.failure)
+        error.failure = replace(error.failure, detail=detail, answered=self._has_answer)
+        self._end(error.failure)
+
+    def _count_time(self, operation: str, began: RunningSeconds, ended: RunningSeconds) -> None:
+        """Add the time of an operation, without what was counted for another one of its flight."""
+        for times, until in zip((self.timings, self.totals), self._counted_until, strict=True):
+            since = max(began, until.get(operation, began)) if operation in times else began
+            spent = max(0.0, ended - since)
+            times[operation] = whole_microseconds(times.get(operation, 0.0) + spent)
+            until[operation] = max(since, ended)
 
     def _port_hint(self, failure: Failure) -> str:
         """Return the end of a sentence on a server that has sent no LDAP, by its port."""
-        if self._has_answer or self._transport is None:
+        if self._has_answer or self._messages is None:
             return ""
         return wrong_port(parse_uri(self.server.uri), failure)
 
@@ -447,12 +473,6 @@ class Session:
             detail = f"cannot encode a request with these settings: {what}"
             raise SessionError(Failure(FailureKind.BUG, detail, is_local=True)) from error
 
-    def _envelope(self, protocol_op: bytes, controls: bytes = b"") -> bytes:
-        """Wrap a request into an LDAPMessage with the next message ID (RFC 4511 4.1.1)."""
-        self._message_id = self._message_id % LARGEST_MESSAGE_ID + 1
-        body = b"\x02\x02" + self._message_id.to_bytes(2, "big") + protocol_op + controls
-        return ber.element(ber.SEQUENCE, body)
-
     def _exchange(  # noqa: PLR0913, PLR0917  all of one operation
         self,
         operation: str,
@@ -462,41 +482,30 @@ class Session:
         controls: bytes = b"",
         what: str = "",
     ) -> tuple[Result, Controls]:
-        """Send one request; return the result and the controls of its final response.
+        """Send one request, or take the one in flight; return its result and controls.
 
         `operation` is its name in the timings, `what` are the words for it in a sentence.
         `receive_entry` gets each SearchResultEntry; only a search has them.
         """
-        transport, doing = self._connected(), what or f"the {operation}"
-
-        def run() -> tuple[Result, Controls]:
-            transport.send(self._envelope(request, controls), doing)
-            while True:
-                response = self._response(transport.receive(doing))
-                if response.tag == final:
-                    return _decoded(codec.result, response.payload), response.controls
-                if receive_entry is None or response.tag not in BETWEEN:
-                    detail = f"unexpected type of response to {operation}"
-                    raise SessionError(Failure(FailureKind.PROTOCOL, detail))
-                if response.tag == codec.ENTRY:
-                    receive_entry(_decoded(codec.octets_entry, response.payload))
+        messages, doing = self._connected(), what or f"the {operation}"
+        began, answered_at = self.deadline.now(), None
+        try:
+            sent = messages.request(EncodedRequest(operation, request + controls, final, doing))
+            began = sent.sent_at
+            self.flight_began = min(self.flight_began, sent.sent_monotonic)
+            while (response := messages.response(sent)).tag != final:
+                if response.tag == codec.ENTRY and receive_entry is not None:
+                    receive_entry(decoded(codec.octets_entry, response.payload))
                 elif response.tag == codec.REFERENCE:
-                    _decoded(codec.check_reference, response.payload)
-
-        done: tuple[Result, Controls] = self._timed(operation, run)
-        self.counts[operation] = self.counts.get(operation, 0) + 1
-        return done
-
-    def _response(self, message: bytes) -> Response:
-        """Decode one message, which must be a response to the latest request."""
-        response = _decoded(codec.response, message)
-        if response.message_id == 0 and response.tag == codec.EXTENDED:
-            raise _disconnected(response)
-        if response.message_id != self._message_id:
-            detail = f"unexpected message ID {response.message_id} in a response"
-            raise SessionError(Failure(FailureKind.PROTOCOL, detail))
-        self._has_answer = True
-        return response
+                    decoded(codec.check_reference, response.payload)
+            answered_at = sent.answered_at
+            return decoded(codec.result, response.payload), response.controls
+        except SessionError as error:
+            self._fail(error)
+            raise
+        finally:
+            ended = self.deadline.now() if answered_at is None else answered_at
+            self._count_time(operation, began, ended)
 
     def _expect_success(  # noqa: PLR0913  all of one operation
         self,
@@ -534,7 +543,7 @@ class Session:
     def _decoded(self, decode: Callable[[Controls], T], controls: Controls) -> T:
         """Decode a control of a response; a malformed one ends the session."""
         try:
-            return _decoded(decode, controls)
+            return decoded(decode, controls)
         except SessionError as error:
             self._end(error.failure)
             raise
@@ -569,21 +578,21 @@ def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
     return entries[0][1]
 
 
-def _decoded(decode: Callable[[U], T], received: U) -> T:
-    """Decode a part of a response; SessionError if it is malformed."""
-    try:
-        return decode(received)
-    except ValueError as error:
-        detail = f"what the server sent is not LDAP: {printable(str(error))}"
-        raise SessionError(Failure(FailureKind.PROTOCOL, detail)) from error
+@lru_cache(maxsize=256)
+def _encoded_flight(flight: Flight) -> tuple[EncodedRequest, ...]:
+    """Return requests as `search` and `compare` send them, without those that cannot be encoded."""
+    found: list[EncodedRequest] = []
+    for each in flight:
+        with suppress(Exception):  # ldap3 and pyasn1 raise any error, even RecursionError
+            found.append(_encoded(each))
+    return (*found,)
 
 
-def _disconnected(response: Response) -> SessionError:
-    """Return the error for a Notice of Disconnection (RFC 4511 4.4.1)."""
-    try:
-        name = codec.result(response.payload).code_name
-    except ValueError:
-        name = ""
-    why = f"{result_words(name)} ({name})" if name else "no reason given"
-    detail = f"the server closed the session: {why}"
-    return SessionError(Failure(FailureKind.CONNECT, detail, name))
+def _encoded(request: Request) -> EncodedRequest:
+    if isinstance(request, CompareRequest):
+        octets = codec.compare_request(request.dn, request.attribute, request.value)
+        return EncodedRequest("compare", octets, codec.COMPARE, on("compare on", request.dn))
+    octets = codec.search_request(
+        request.base, request.scope, request.filter, request.attributes, request.size_limit
+    )
+    return EncodedRequest("search", octets, codec.DONE, on("search below", request.base))

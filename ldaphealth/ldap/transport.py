@@ -18,7 +18,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import EpochSeconds, RunningSeconds
 from ldaphealth.ldap.certificate_name import certificate_names
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import is_other_file
@@ -105,18 +105,14 @@ def _connect(
     deadline: Deadline,
     doing: str,
 ) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         if family != socket.AF_UNIX:
             # Else the bind with TLS 1.3 would wait 40 ms for a delayed ACK (RFC 896).
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setblocking(False)
         error = sock.connect_ex(address)
         if error == errno.EINPROGRESS:
-            poll = select.poll()
-            poll.register(sock, select.POLLOUT)
-            while not poll.poll(deadline.left(doing) * 1000):
-                pass  # the deadline moved while this process stood still
+            _wait(sock, select.POLLOUT, deadline, doing)
             error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         _raise_error(error)
     except BaseException:
@@ -129,6 +125,14 @@ def _raise_error(number: int) -> None:
     """OSError for the number of an error; none for 0."""
     if number:
         raise OSError(number, os.strerror(number))
+
+
+def _wait(sock: socket.socket, event: int, deadline: Deadline, doing: str) -> None:
+    """Wait for an event of poll(2). If the deadline moved meanwhile, continue to wait."""
+    poll = select.poll()
+    poll.register(sock, event)
+    while not poll.poll(deadline.left(doing) * 1000):
+        pass
 
 
 class Certificate(Struct, frozen=True):
@@ -145,7 +149,7 @@ class Certificate(Struct, frozen=True):
 
 
 class Transport:
-    """A connected socket that frames LDAP messages and never waits past its deadline."""
+    """A connected socket, which never blocks, that frames LDAP messages until its deadline."""
 
     def __init__(
         self, sock: socket.socket, deadline: Deadline, budget_bytes: int = BUDGET_BYTES
@@ -156,6 +160,7 @@ class Transport:
         self._tls_settings = Tls()
         self._client_expires: EpochSeconds | None = None
         self._has_message = False  # whether a whole message was received since TLS started
+        self.received_at: RunningSeconds = 0.0  # when the end of the newest message was received
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.renew(deadline, budget_bytes)
 
@@ -219,10 +224,13 @@ class Transport:
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""
         tls = self._tls
-        if tls is None:
-            self._io(lambda: self._send(message, doing), doing)
-        else:
-            self._io(lambda: self._through_tls(lambda: tls.write(message), doing), doing)
+        try:
+            if tls is None:
+                self._send(message, doing)
+            else:
+                self._through_tls(lambda: tls.write(message), doing)
+        except OSError as error:
+            raise self._failed(error, doing) from error
 
     def receive(self, doing: str) -> bytes:
         """Return the next whole LDAPMessage (RFC 4511 4.1.1, definite lengths as 5.1 requires)."""
@@ -231,12 +239,15 @@ class Transport:
                 raise _too_large(f"a response of {size} bytes exceeds")
             if self.budget_bytes <= 0:
                 raise _too_large("the responses together exceed")
-            most = min(CHUNK_BYTES, self.budget_bytes)
-            chunk = self._io(lambda: self._read(most, doing), doing)  # noqa: B023  called now
+            try:
+                chunk = self._read(min(CHUNK_BYTES, self.budget_bytes), doing)
+            except OSError as error:
+                raise self._failed(error, doing) from error
             if not chunk:
                 raise self._broken(
                     FailureKind.CONNECT, _broke("the server closed the connection", doing), None
                 )
+            self.received_at = self.deadline.now()
             self.budget_bytes -= len(chunk)
             self._buffer += chunk
         message = bytes(self._buffer[:size])
@@ -245,27 +256,25 @@ class Transport:
         return message
 
     def _send(self, data: bytes, doing: str) -> None:
+        """Send all of it; mostly there is room, so it is tried before it waits."""
         view = memoryview(data)
         while view:
-            view = view[self._wait(lambda: self.sock.send(view), doing) :]  # noqa: B023  called now
+            self.deadline.left(doing)
+            try:
+                view = view[self.sock.send(view) :]
+            except BlockingIOError:
+                _wait(self.sock, select.POLLOUT, self.deadline, doing)
 
     def _receive(self, most: int, doing: str) -> bytes:
         """Return bytes from the socket; all of them count against the limit of the session."""
         if self._wire_bytes <= 0:
             raise _too_large("the responses together, with the overhead of TLS, exceed")
-        chunk = self._wait(lambda: self.sock.recv(most), doing)
-        self._wire_bytes -= len(chunk)
-        return chunk
-
-    def _wait(self, step: Callable[[], T], doing: str) -> T:
-        """Do one step of the socket. If the deadline moved meanwhile, continue to wait."""
         while True:
-            self.sock.settimeout(self.deadline.left(doing))
-            try:
-                return step()
-            except TimeoutError as error:
-                if error.errno is not None:  # ETIMEDOUT: the system has given up the connection
-                    raise
+            _wait(self.sock, select.POLLIN, self.deadline, doing)
+            with contextlib.suppress(BlockingIOError):  # poll(2) may be wrong
+                chunk = self.sock.recv(most)
+                self._wire_bytes -= len(chunk)
+                return chunk
 
     def _read(self, most: int, doing: str) -> bytes:
         tls = self._tls
@@ -300,14 +309,12 @@ class Transport:
             else:
                 self._from_server.write_eof()
 
-    def _io(self, operation: Callable[[], T], doing: str) -> T:
-        try:
-            return operation()
-        except TimeoutError:
-            raise self.deadline.passed(doing) from None
-        except OSError as error:
-            detail = f"{_broke('the connection broke', doing)}: {_reason(error)}"
-            raise self._broken(FailureKind.CONNECT, detail, error) from error
+    def _failed(self, error: OSError, doing: str) -> SessionError:
+        """Return the error for one of the socket; ETIMEDOUT: the system has given up waiting."""
+        if isinstance(error, TimeoutError):
+            return self.deadline.passed(doing)
+        detail = f"{_broke('the connection broke', doing)}: {_reason(error)}"
+        return self._broken(FailureKind.CONNECT, detail, error)
 
     def _broken(self, kind: FailureKind, detail: str, error: OSError | None) -> SessionError:
         """Return the error for a connection that broke; `error` is None if the server closed it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from math import inf
 from time import monotonic
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
+from ldaphealth.rounds.flights import flights
 from ldaphealth.rounds.other_session import OtherLogin, OtherSession, never_hard
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.text.printable import printable
@@ -39,6 +41,8 @@ def probe_server(
     failure ends only that (other_session.py).
     """
     session = Session(server, deadline, accounts=accounts)
+    if server.pipeline:
+        session.plan(flights(checks, server))
     other = OtherSession(session)
     observations: list[AnyObservation] = []
     try:
@@ -67,6 +71,11 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
         failure = Failure(FailureKind.BUG, detail, is_local=True)
     timings, session.timings = session.timings, {}
+    if (
+        failure is None
+    ):  # the facts may be as old as their flight, which another check may have sent
+        started = min(started, own.flight_began)
+    own.flight_began = inf
     return Observation(
         server=own.server.id,
         check=configured.name,

@@ -75,6 +75,28 @@ def test_a_right_file_becomes_a_cluster(written: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("of_cluster", "of_server", "expected"),
+    [
+        ("", "", [True, True, True]),
+        ("pipeline: false", "", [False, False, False]),
+        ("", "pipeline: false", [True, False, True]),
+        ("pipeline: false", "pipeline: true", [False, True, False]),
+    ],
+)
+def test_a_server_pipelines_as_it_says_or_else_as_its_cluster_says(
+    written: Path, of_cluster: str, of_server: str, expected: list[bool]
+) -> None:
+    text = written.read_text()
+    text = text.replace("    suffix:", f"    {of_cluster}\n    suffix:")
+    text = text.replace("weight: 50", f"weight: 50, {of_server}" if of_server else "weight: 50")
+    written.write_text(text)
+
+    servers = load(written).clusters["example"].servers
+
+    assert [each.pipeline for each in servers] == expected
+
+
+@pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ("suffix", "sufix", "clusters.example.sufix: unknown key; did you mean suffix?"),

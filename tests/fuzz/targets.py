@@ -29,6 +29,8 @@ from ldaphealth.csn.value import CSNError, parse
 from ldaphealth.csn.vector import parse_vector
 from ldaphealth.ldap import codec
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.flight import CompareRequest, SearchRequest
+from ldaphealth.ldap.message_layer import MessageLayer
 from ldaphealth.ldap.search_filter import encode
 from ldaphealth.ldap.session import Session
 from ldaphealth.ldap.transport import Transport, frame_bytes
@@ -86,7 +88,10 @@ def conversation(data: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         session = Session(SERVER, Deadline.after(5.0))
-        session._transport = Transport(ours, session.deadline)
+        ours.setblocking(False)
+        transport = Transport(ours, session.deadline)
+        session.plan([(SearchRequest.read("dc=x", ("cn",)), CompareRequest("dc=x", "dc", "x"))])
+        session._messages = MessageLayer(transport, session._planned, session.counts)
         theirs.settimeout(5.0)
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
@@ -110,6 +115,7 @@ def use(session: Session) -> None:
     """Do one operation of each kind, as far as the session lives."""
     session.bind()
     for operate in (
+        lambda: session.read("dc=x", ("cn",)),
         lambda: session.search("dc=x", "sub", "(cn=*)", ("cn",)),
         lambda: [*session.pages("dc=x", "sub", "(cn=*)", ("cn",), 5, lambda each: each)],
         lambda: session.compare("dc=x", "dc", "x"),
