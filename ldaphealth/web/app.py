@@ -84,7 +84,7 @@ class RouteRow(Struct, frozen=True):
 
 
 ROUTES = (
-    RouteRow("/", in_thread(answers.landing)),
+    RouteRow("/", kept_in_thread(answers.landing)),
     RouteRow("/live", at_once(answers.live), Access.PUBLIC),
     RouteRow("/ready", at_once(answers.ready), Access.HEALTH),
     RouteRow("/health/{cluster}", at_once(answers.cluster_health), Access.HEALTH),
