@@ -30,12 +30,13 @@ from ldaphealth.prometheus.encoder import (
     number_texts,
 )
 from ldaphealth.prometheus.exposition import exposition, server_labels
-from ldaphealth.prometheus.family import Family, Labels, Series
+from ldaphealth.prometheus.family import Family, Labels
 from ldaphealth.prometheus.parts import ScrapedServer
 from ldaphealth.prometheus.table import AGENT, ALWAYS, ANSWER, VERDICT
 
 OF_SERVERS: tuple[Family[ScrapedServer], ...] = (*ALWAYS, *VERDICT)
-OF_ALL = range(len(ALWAYS))  # their places; the others are of servers with a valid verdict
+FIRST_OF_VERDICT = len(ALWAYS)  # from there on they are of servers with a valid verdict
+PARTS = tuple(family.part for family in OF_SERVERS)
 PLACES = ("\0", "\1")  # of the names of a server in lines; no label has them (`text.printable`)
 
 
@@ -101,15 +102,15 @@ class _KeptServer:
             return
         self._known, self._is_valid = known, is_valid
         shown = ScrapedServer(known, is_valid)
-        for place, family in enumerate(OF_SERVERS):
-            part = family.part(shown) if is_valid or place in OF_ALL else None
-            before = self._parts[place]
+        for place, (part_of, before) in enumerate(zip(PARTS, self._parts, strict=True)):
+            part = part_of(shown) if is_valid or place < FIRST_OF_VERDICT else None
             if part is not before and part != before:
                 self._parts[place] = part
-                self._write(place, [] if part is None else [*family.read(part)], in_use)
+                self._write(place, part, in_use)
                 yield place
 
-    def _write(self, place: int, series: Sequence[Series], in_use: _LinesInUse) -> None:
+    def _write(self, place: int, part: Any, in_use: _LinesInUse) -> None:
+        series = [] if part is None else [*OF_SERVERS[place].read(part)]
         self.left_out.pop(place, None)
         if not series:
             self._lines[place], self._without_numbers[place], self.texts[place] = None, "", ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,7 +35,11 @@ SHORT_NASTY = [each for each in NASTY.values() if len(each) < 1000]
 NAMES = st.sampled_from(["a", "b", "\n", r"\n", "x" * 101, "x" * 102, *SHORT_NASTY]) | st.text(
     min_size=1, max_size=12
 )
-NUMBERS = st.sampled_from([0.0, -0.0, 1e6, 999999.9]) | st.floats() | st.integers().map(float)
+NUMBERS = (
+    st.sampled_from([0.0, -0.0, inf, -inf, nan, 1e6, 999999.9])
+    | st.floats()
+    | st.integers().map(float)
+)
 COUNTS = st.integers(0, 9) | st.integers(0, 2**63)
 METRIC_NAMES = st.sampled_from(["behind_seconds", "csn_gap_seconds", "silent_seconds"])
 CHECKS = st.sampled_from(["replication", "consumer"])

@@ -94,6 +94,16 @@ def test_nasty_names(text: str) -> None:
     assert_same(KeptExposition(), shown)
 
 
+@pytest.mark.parametrize("names", [("x" * 101, "x" * 102), ("\n", r"\n")])
+def test_servers_that_are_printed_alike_have_no_series_twice(names: tuple[str, str]) -> None:
+    known = cluster(1).clusters["example"]["example/ldap1"]
+    kept = KeptExposition()
+    body = assert_same(kept, view_of(dict.fromkeys(names, known)))
+
+    assert body.count(b"ldaphealth_server_in_service{") == 1
+    assert_same(kept, view_of({names[0]: known}))
+
+
 def test_a_verdict_that_expires_while_nothing_changes_is_left_out() -> None:
     kept, shown = KeptExposition(), cluster(2)
     valid, expired = (assert_same(kept, shown, now) for now in (UNTIL - 0.1, UNTIL))
@@ -148,14 +158,13 @@ def test_servers_with_the_same_labels_share_their_lines() -> None:
 def test_after_an_error_nothing_old_is_told() -> None:
     kept, shown = KeptExposition(), cluster(2)
     assert_same(kept, shown)
-    servers = shown.clusters["example"]
-    wrong = replace(servers["example/ldap2"], rounds=9, verdict=None)
-    broken = LiveView({"example": {**servers, "example/ldap2": wrong}})
+    one, two = shown.clusters["example"].items()
+    changed = (one[0], replace(one[1], rounds=9))
+    wrong = (two[0], replace(two[1], verdict=None))
     with pytest.raises(AttributeError):
-        kept.exposition(broken, HEALTH, NOW)
+        kept.exposition(LiveView({"example": dict([changed, wrong])}), HEALTH, NOW)
 
-    assert_same(kept, shown)
-    assert_same(kept, cluster(2))
+    assert_same(kept, LiveView({"example": dict([changed, two])}))
 
 
 def test_threads_with_different_views_get_each_their_own() -> None:
