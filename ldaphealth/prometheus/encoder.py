@@ -133,10 +133,12 @@ def number_texts(family: Family[Any], values: Iterable[Any]) -> list[str]:
 
 
 def _histogram_texts(times: Histogram, exponents: Exponents) -> list[str]:
-    counts = [*cumulative(times, exponents), times.count]
+    counts = cumulative(times, exponents)
     if times.count < PYTHONIC_BELOW:
-        return [*[f"{each}.0" for each in counts], _text(times.sum)]
-    return [*map(_text, counts), _text(times.sum)]
+        texts = [f"{each}.0" for each in counts]
+    else:
+        texts = [*map(_text, counts)]
+    return [*texts, texts[-1], _text(times.sum)]  # the last bucket has all
 
 
 def _text(value: float) -> str:
