@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 LEAST_BYTES = 1024  # smaller ones fit in a packet
-LEVEL = 1  # bench/scrape.py: higher levels take longer than they save on any network
+LEVEL = 1  # level 6 takes three times as long for 20 % less (bench/scrape.py)
 GZIP_FORMAT = 31  # `wbits` of zlib: a window of 32 KiB, and the header and trailer of gzip
 FORBIDDEN = frozenset({"q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000"})
 
