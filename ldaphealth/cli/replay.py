@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +151,8 @@ def _replayed(
 
 def _lines(result: Replayed) -> list[str]:
     """Return what was compared, and what differs."""
+    from importlib.metadata import version  # loads email, 3 ms
+
     if result.first is None or result.last is None:
         lines = [f"{result.cluster}: nothing to compare"]
     else:

@@ -9,10 +9,10 @@ limit, and noise makes the interval wider. No shape of the growth is assumed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 
 from msgspec import Struct
 
+from ldaphealth.judging.quantile import median
 from ldaphealth.text.duration import one_unit
 
 STEP_SECONDS = 3600  # between two numbers

@@ -7,7 +7,7 @@ Style and script of a page are inline and permitted by their hashes (Content Sec
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -50,6 +50,12 @@ def rendered(name: str, style: str, script: str = "", /, **variables: Any) -> st
     """Return a page: a template with its style and script, which are files of this package."""
     style, script = Markup(style), Markup(script)  # noqa: S704
     return _template(name).render(style=style, script=script, **variables)
+
+
+def macro(name: str, of: str) -> Callable[..., Markup]:
+    """Return a macro of a template, which makes a part of a page."""
+    found: Callable[..., Markup] = getattr(_template(name).module, of)
+    return found
 
 
 @cache

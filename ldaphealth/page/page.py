@@ -22,16 +22,10 @@ from ldaphealth.live.live_state import LiveView
 from ldaphealth.model import CheckEffect, Reason, Snapshot, State, Verdict
 from ldaphealth.page.changes import clock, folded, live_change
 from ldaphealth.page.document import STYLE, file_text, headers, rendered
+from ldaphealth.page.kept_cards import KeptCards
 from ldaphealth.page.lag_matrix import Matrix, matrix
-from ldaphealth.page.plot import newest, plots
-from ldaphealth.page.server_card import (
-    KINDS,
-    NAME_CHARACTERS,
-    STALE,
-    Card,
-    CardOverride,
-    card,
-)
+from ldaphealth.page.plot import newest
+from ldaphealth.page.server_card import KINDS, NAME_CHARACTERS, STALE, Card, CardOverride
 from ldaphealth.sinks.summary import problems
 from ldaphealth.tables.service_line import what_is_wrong
 from ldaphealth.text.duration import duration
@@ -50,12 +44,13 @@ SCRIPT = file_text("page.js")
 HEADERS = headers(STYLE, SCRIPT)
 
 
-class Section(Struct, frozen=True):
-    """One cluster on the page."""
+class Section(Struct, frozen=True, kw_only=True):
+    """One cluster on the page; `html` are its cards as they are shown."""
 
     name: str
     serving: int
     cards: tuple[Card, ...]
+    html: tuple[str, ...]
     matrix: Matrix | None
 
     @property
@@ -75,16 +70,18 @@ def render(  # noqa: PLR0913  the time on both clocks
     overrides: Mapping[str, CardOverride] | None = None,
     floors: Sequence[str] = (),
     links: Sequence[tuple[str, str]] = (),
+    kept: KeptCards | None = None,
 ) -> str:
-    """Return the page. Pure; any thread may call it.
+    """Return the page. Any thread may call it.
 
     `boot_seconds` decides which verdicts are stale; `epoch_seconds` is the time that is shown.
     `host` is the balancer's name. `addresses` are the URIs of the servers, and `overrides` the
     operators' overrides in force, by server ID.
     `floors` are sentences on clusters with too few servers in service. `links` are other pages of
-    the agent, each a path and its description.
+    the agent, each a path and its description. `kept` has the cards of the last page, and changes
+    nothing but the cost.
     """
-    sections = _sections(view, boot_seconds, overrides or {}, addresses or {})
+    sections = _sections(view, boot_seconds, overrides or {}, addresses or {}, kept or KeptCards())
     version = printable(health.version, 64)
     return rendered(
         "page.html",
@@ -200,40 +197,41 @@ def _sections(
     now: BootSeconds,
     overrides: Mapping[str, CardOverride],
     addresses: Mapping[str, str],
+    kept: KeptCards,
 ) -> list[Section]:
-    built = [_section(name, servers, now, overrides) for name, servers in view.clusters.items()]
-    cards = (each for section in built for each in section.cards)
-    worst = sorted(cards, key=lambda each: each.rank)
+    servers = dict(view.servers())
+    plain = kept.cards(servers, now, overrides)
+    worst = sorted(plain, key=lambda server: plain[server].rank)
     few = len(worst) <= MOST_PLOTTED
-    candidates = worst if few else [each for each in worst if each.kind != "fine"]
-    plotted = {each.id for each in candidates[:MOST_PLOTTED]}
-    opened = {each.id for each in [each for each in worst if each.kind in OPEN_KINDS][:MOST_OPEN]}
-    minute = newest(hour for each in worst for hour in each.hours.values())
+    candidates = worst if few else [each for each in worst if plain[each].kind != "fine"]
+    minute = newest(hour for known in servers.values() for hour in known.hours.values())
+    drawn = kept.plots(servers, candidates[:MOST_PLOTTED], minute)
+    opened = {*[each for each in worst if plain[each].kind in OPEN_KINDS][:MOST_OPEN]}
+    cards = {
+        server: replace(
+            each,
+            plots=drawn.get(server, ()),
+            open=server in opened,
+            uri=printable(addresses.get(server, ""), NAME_CHARACTERS),
+            history=f"history/{quote(each.id)}",
+        )
+        for server, each in plain.items()
+    }
+    html = kept.html(cards)
 
-    def detailed(card: Card) -> Card:
-        drawn = plots(card.hours, minute) if card.id in plotted else ()
-        uri = printable(addresses.get(card.id, ""), NAME_CHARACTERS)
-        past = f"history/{quote(card.id)}"
-        return replace(card, plots=drawn, open=card.id in opened, uri=uri, history=past)
+    def section(name: str, of_cluster: Mapping[str, LiveServer]) -> Section:
+        ordered = sorted(of_cluster, key=lambda server: cards[server].rank)
+        fresh = [each.verdict for each in of_cluster.values() if not each.is_stale(now)]
+        return Section(
+            name=printable(name, NAME_CHARACTERS),
+            serving=sum(verdict.in_service for verdict in fresh),
+            cards=tuple(cards[server] for server in ordered),
+            html=tuple(html[server] for server in ordered),
+            matrix=matrix(fresh),
+        )
 
-    sections = [replace(each, cards=tuple(map(detailed, each.cards))) for each in built]
-    return sorted(sections, key=lambda section: section.rank)
-
-
-def _section(
-    name: str,
-    servers: Mapping[str, LiveServer],
-    now: BootSeconds,
-    overrides: Mapping[str, CardOverride],
-) -> Section:
-    cards = [card(known, now, overrides.get(server)) for server, known in servers.items()]
-    fresh = [each.verdict for each in servers.values() if not each.is_stale(now)]
-    return Section(
-        printable(name, NAME_CHARACTERS),
-        sum(verdict.in_service for verdict in fresh),
-        tuple(sorted(cards, key=lambda each: each.rank)),
-        matrix(fresh),
-    )
+    sections = [section(name, of_cluster) for name, of_cluster in view.clusters.items()]
+    return sorted(sections, key=lambda each: each.rank)
 
 
 def _valid_or_stale(known: LiveServer, now: BootSeconds) -> Verdict:

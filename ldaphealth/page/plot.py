@@ -6,7 +6,7 @@ All plots of one server share a logarithmic scale, so that they can be compared.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from ldaphealth.text.duration import axis_duration, brief
 
 LEFT, STEP, HEIGHT, MARGIN = 36, 4, 68, 4  # units of the SVG; the labels are left of LEFT
 WIDTH = LEFT + STEP * KEPT_MINUTES
-LEAST_EXPONENT, MOST_EXPONENT = -6, 3  # a microsecond, a quarter of an hour
+LEAST_SECONDS, MOST_SECONDS = 1e-6, 1e3  # what is outside is drawn at the edge
 
 
 class GridLine(Struct, frozen=True):
@@ -78,9 +78,7 @@ class _Scale(Struct, frozen=True):
 
 
 def _exponent(seconds: float) -> float:
-    if not isfinite(seconds):
-        return MOST_EXPONENT
-    return min(max(log10(max(seconds, 1e-9)), LEAST_EXPONENT), MOST_EXPONENT)
+    return log10(max(LEAST_SECONDS, min(MOST_SECONDS, seconds)))
 
 
 def _plot(check: str, points: Sequence[MinutePoint], newest_minute: int, scale: _Scale) -> Plot:

@@ -6,14 +6,12 @@ Pure; page.py sorts the cards and renders the template.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 from msgspec import Struct
 
 from ldaphealth.clocks import BootSeconds
 from ldaphealth.guard import rule_named
 from ldaphealth.live.live_server import LiveServer
-from ldaphealth.live.recent_times import LastHour
 from ldaphealth.model import State, Verdict
 from ldaphealth.page.plot import Plot
 from ldaphealth.sinks.summary import explained_code, remark
@@ -71,8 +69,7 @@ class Card(Struct, frozen=True, kw_only=True):
     left_out: int
     checks: tuple[CardRow, ...]
     counted: str  # "4 ok, 1 critical"
-    hours: Mapping[str, LastHour] = {}
-    plots: tuple[Plot, ...] = ()  # of the hours, on few servers only
+    plots: tuple[Plot, ...] = ()  # of the last hour, on few servers only
     open: bool = False  # whether the details are open at first
     expired_side: str = ""  # side of a stale verdict
     expired: str = ""  # for how long it has been stale
@@ -110,7 +107,6 @@ def card(known: LiveServer, now: BootSeconds, override: CardOverride | None = No
         left_out=len(verdict.reasons) - len(reasons),
         checks=_check_rows(verdict),
         counted=_counted(verdict),
-        hours=known.hours,
         expired_side=side(verdict) if stale else "",
         expired=duration(max(0.0, now - known.valid_until)) if stale and known.valid_until else "",
         shadow=shadow,

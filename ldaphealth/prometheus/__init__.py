@@ -2,6 +2,15 @@
 
 from ldaphealth.prometheus.exposition import exposition, exposition_of_probe
 from ldaphealth.prometheus.family import Family, MetricType, Probed
+from ldaphealth.prometheus.kept_exposition import KeptExposition
 from ldaphealth.prometheus.table import METRICS
 
-__all__ = ["METRICS", "Family", "MetricType", "Probed", "exposition", "exposition_of_probe"]
+__all__ = [
+    "METRICS",
+    "Family",
+    "KeptExposition",
+    "MetricType",
+    "Probed",
+    "exposition",
+    "exposition_of_probe",
+]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
 from ldaphealth.histogram import Histogram
-from ldaphealth.live.live_server import LiveServer
 
 S = TypeVar("S")
-# The values of a family's labels, in their order, and the measured value.
-Series = tuple[tuple[str, ...], float | Histogram]
+Labels = tuple[str, ...]  # the values of a family's labels, in their order
+Series = tuple[Labels, float | Histogram]  # and the measured value
 
 # Upper bounds of a histogram as powers of two, by default 1 ms to 4 s, beyond the
 # critical thresholds of a step. Never change them: recorded
@@ -35,9 +34,15 @@ class MetricType(StrEnum):
     INFO = "info"
 
 
-class Family(Struct, Generic[S], frozen=True, kw_only=True):
-    """One metric: `read` returns its series from a source, without the labels of the server.
+def one(value: float) -> Iterable[Series]:
+    """Return the one series of a metric without labels of its own."""
+    return (((), float(value)),)
 
+
+class Family(Struct, Generic[S], frozen=True, kw_only=True):
+    """One metric: `read` returns its series from a part of a source, without the server's labels.
+
+    The `part` is all that the series depend on; where it is None there are none.
     https://prometheus.io/docs/practices/naming/: the name ends in the unit; `_total` is for
     counters only.
     """
@@ -45,7 +50,8 @@ class Family(Struct, Generic[S], frozen=True, kw_only=True):
     name: str
     kind: MetricType
     help: str
-    read: Callable[[S], Iterable[Series]]
+    part: Callable[[S], Any]
+    read: Callable[[Any], Iterable[Series]] = one
     labels: tuple[str, ...] = ()
     exponents: Exponents = EXPONENTS
 
@@ -54,13 +60,6 @@ class Family(Struct, Generic[S], frozen=True, kw_only=True):
         """Return the base unit, or "" for a count."""
         last = self.name.removesuffix("_total").rpartition("_")[2]
         return last if last in UNITS else ""
-
-
-class ScrapedServer(Struct, frozen=True):
-    """The live state of a server, and whether its verdict is valid."""
-
-    known: LiveServer
-    is_valid: bool
 
 
 class Probed(Struct, frozen=True):

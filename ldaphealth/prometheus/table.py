@@ -1,6 +1,6 @@
 """The table of all metrics, from which the exposition, the dashboard and docs/metrics.md are made.
 
-To add a metric, add a row here and, if necessary, a reading in readings.py.
+To add a metric, add a row here and, if necessary, a part in parts.py or a reading in readings.py.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from ldaphealth.live.health import AgentHealth
-from ldaphealth.live.live_server import LiveServer
-from ldaphealth.prometheus import readings
+from ldaphealth.prometheus import parts, readings
 from ldaphealth.prometheus.counters_families import COUNTERS
-from ldaphealth.prometheus.family import SERVER, Family, MetricType, Probed, ScrapedServer
-from ldaphealth.prometheus.readings import one
+from ldaphealth.prometheus.family import SERVER, Family, MetricType, Probed
+from ldaphealth.prometheus.parts import ScrapedServer
 
 COUNTER, GAUGE, HISTOGRAM, INFO = (
     MetricType.COUNTER,
@@ -23,39 +22,40 @@ COUNTER, GAUGE, HISTOGRAM, INFO = (
 SINCE = "since the agent started"
 
 # Of the verdict on a server; left out when the verdict is stale.
-VERDICT: tuple[Family[LiveServer], ...] = (
+VERDICT: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="ldaphealth_server_in_service",
         kind=GAUGE,
         help="1 if the verdict is that the server is in service, 0 if it is out.",
-        read=readings.of_verdict(lambda verdict: verdict.in_service),
+        part=lambda shown: shown.known.verdict.in_service,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_weight",
         kind=GAUGE,
         help="The weight that is reported to balancers; 0 if the server is out of service.",
-        read=readings.of_verdict(lambda verdict: verdict.weight),
+        part=lambda shown: shown.known.verdict.weight,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_draining",
         kind=GAUGE,
         help="1 while an operator drains the server: no new connections; open ones continue.",
-        read=readings.of_verdict(lambda verdict: verdict.draining),
+        part=lambda shown: shown.known.verdict.draining,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_unchanged_seconds",
         kind=GAUGE,
         help="How long the server had been in service, or out of service, at the latest decision.",
-        read=readings.of_verdict(lambda verdict: verdict.lasted_seconds),
+        part=lambda shown: shown.known.verdict.lasted_seconds,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_state",
         kind=GAUGE,
         help="1 for the worst state of all findings on the server, 0 for the other three states.",
+        part=lambda shown: shown.known.verdict.state,
         read=readings.states,
         labels=(*SERVER, "state"),
     ),
@@ -63,6 +63,7 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         name="ldaphealth_server_held",
         kind=GAUGE,
         help="1 for the rule that overrode the plain reading of the findings, 0 for the others.",
+        part=lambda shown: shown.known.verdict.held_by,
         read=readings.holds,
         labels=(*SERVER, "held_by"),
     ),
@@ -71,20 +72,21 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="1 if the server would be in service by the shadow of its cluster, 0 if it would be "
         "out. It decides nothing; a cluster without a shadow has no series.",
-        read=readings.of_shadow(lambda shadow: shadow.in_service),
+        part=parts.of_shadow(lambda shadow: shadow.in_service),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_shadow_weight",
         kind=GAUGE,
         help="The weight that the server would have by the shadow of its cluster.",
-        read=readings.of_shadow(lambda shadow: shadow.weight),
+        part=parts.of_shadow(lambda shadow: shadow.weight),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_check_severity",
         kind=GAUGE,
         help="The worst finding of a check: 0 OK, 1 unknown, 2 warning, 3 critical.",
+        part=parts.finding_states,
         read=readings.severities,
         labels=(*SERVER, "check"),
     ),
@@ -93,6 +95,7 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="The severity of each reason of the verdict, by stable code, with the values of "
         "ldaphealth_check_severity; a reason that is gone has no series.",
+        part=lambda shown: shown.known.verdict.reasons,
         read=readings.reasons,
         labels=(*SERVER, "code"),
     ),
@@ -101,7 +104,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="The share of the newest probes that failed, those that confirm a failure included; "
         "failures without a good probe between them count as one.",
-        read=readings.single("session", "session_failed_ratio"),
+        part=parts.metrics_named("session", "session_failed_ratio"),
+        read=readings.single,
         labels=SERVER,
     ),
     Family(
@@ -109,7 +113,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="How long the server was observed to lack changes of a server ID; 0 if it lacks "
         "none. The suffix is empty if the cluster has only one.",
-        read=readings.of_server_ids("behind_seconds"),
+        part=parts.metrics_named("replication", "behind_seconds"),
+        read=readings.of_server_ids,
         labels=(*SERVER, "server_id", "suffix"),
     ),
     Family(
@@ -117,7 +122,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="How long most others were observed to lack changes of a server ID that the server "
         "has; no series while they lack none.",
-        read=readings.of_server_ids("isolated_seconds"),
+        part=parts.metrics_named("replication", "isolated_seconds"),
+        read=readings.of_server_ids,
         labels=(*SERVER, "server_id", "suffix"),
     ),
     Family(
@@ -125,7 +131,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="How long the cluster was observed to be split over changes of a server ID: each side "
         "lacks changes of another; no series without a split.",
-        read=readings.of_server_ids("split_seconds"),
+        part=parts.metrics_named("replication", "split_seconds"),
+        read=readings.of_server_ids,
         labels=(*SERVER, "server_id", "suffix"),
     ),
     Family(
@@ -133,14 +140,16 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="The newest CSN of a server ID minus the server's own: the time between two writes, "
         "not a delay; after an idle day one write makes it a day.",
-        read=readings.of_server_ids("csn_gap_seconds"),
+        part=parts.metrics_named("replication", "csn_gap_seconds"),
+        read=readings.of_server_ids,
         labels=(*SERVER, "server_id", "suffix"),
     ),
     Family(
         name="ldaphealth_replication_propagation_seconds",
         kind=GAUGE,
         help="How long a change that was written on one provider took to appear on the server.",
-        read=readings.measured("propagation", "propagation_seconds"),
+        part=parts.metrics_named("propagation", "propagation_seconds"),
+        read=readings.measured,
         labels=(*SERVER, "provider"),
     ),
     Family(
@@ -148,6 +157,7 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="1 if slapd reports that the link to the provider is connected; a link that only "
         "polls (refreshOnly) is not connected between two polls.",
+        part=parts.facts("consumer", lambda facts: facts.links),
         read=readings.links,
         labels=(*SERVER, "provider"),
     ),
@@ -156,7 +166,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="How long slapd was observed to receive nothing on a connected link, in the last 64 "
         "probes; on an idle cluster this is normal.",
-        read=readings.measured("consumer", "silent_seconds"),
+        part=parts.metrics_named("consumer", "silent_seconds"),
+        read=readings.measured,
         labels=(*SERVER, "provider"),
     ),
     Family(
@@ -164,7 +175,8 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=COUNTER,
         help="Operations that slapd completed since it started (cn=Operations,cn=Monitor), the "
         "agent's included; a restart of slapd resets it.",
-        read=readings.completed_operations,
+        part=parts.facts("monitor", parts.completed_operations),
+        read=readings.by_label,
         labels=(*SERVER, "operation"),
     ),
     Family(
@@ -172,28 +184,30 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="Operations that slapd had begun and not completed at the latest probe, without the "
         "search that read them.",
-        read=readings.requests_in_flight,
+        part=parts.facts("monitor", parts.requests_in_flight),
+        read=readings.by_label,
         labels=(*SERVER, "operation"),
     ),
     Family(
         name="ldaphealth_slapd_pending_operations",
         kind=GAUGE,
         help="Operations that waited for a thread of slapd at the latest probe.",
-        read=readings.resource(lambda facts: facts.pending_operations),
+        part=parts.facts("resources", lambda facts: facts.pending_operations),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_slapd_connections_ratio",
         kind=GAUGE,
         help="Open connections as a share of the descriptors that slapd may have.",
-        read=readings.resource(lambda facts: facts.connections_ratio),
+        part=parts.facts("resources", lambda facts: facts.connections_ratio),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_slapd_database_ratio",
         kind=GAUGE,
         help="Pages in use as a share of the maximum size of an MDB database.",
-        read=readings.database(lambda each: each.database_ratio),
+        part=parts.facts("resources", lambda facts: facts.databases),
+        read=readings.by_database(lambda each: each.database_ratio),
         labels=(*SERVER, "suffix"),
     ),
     Family(
@@ -201,21 +215,24 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="Seconds until a resource is likely to be full, if its use grows as before; none "
         "where no end is to be seen.",
-        read=readings.measured("forecast", "forecast_full_seconds"),
+        part=parts.metrics_named("forecast", "forecast_full_seconds"),
+        read=readings.measured,
         labels=(*SERVER, "resource"),
     ),
     Family(
         name="ldaphealth_slapd_readers_ratio",
         kind=GAUGE,
         help="Reader slots in use as a share of those of an MDB database.",
-        read=readings.database(lambda each: each.readers_ratio),
+        part=parts.facts("resources", lambda facts: facts.databases),
+        read=readings.by_database(lambda each: each.readers_ratio),
         labels=(*SERVER, "suffix"),
     ),
     Family(
         name="ldaphealth_slapd_database_entries",
         kind=GAUGE,
         help="Entries of an MDB database, by the suffix that the check compares.",
-        read=readings.entries,
+        part=parts.facts("entry_count", lambda facts: sorted(facts.entries.items())),
+        read=readings.by_label,
         labels=(*SERVER, "suffix"),
     ),
     *COUNTERS,
@@ -223,14 +240,16 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         name="ldaphealth_traffic_operations",
         kind=GAUGE,
         help="Operations of clients in the newest window of the log, by kind (check `traffic`).",
-        read=readings.measured("traffic", "traffic_operations"),
+        part=parts.metrics_named("traffic", "traffic_operations"),
+        read=readings.measured,
         labels=(*SERVER, "operation"),
     ),
     Family(
         name="ldaphealth_traffic_mean_seconds",
         kind=GAUGE,
         help="The mean time of the operations of clients in the newest window of the log.",
-        read=readings.measured("traffic", "traffic_mean_seconds"),
+        part=parts.metrics_named("traffic", "traffic_mean_seconds"),
+        read=readings.measured,
         labels=(*SERVER, "operation"),
     ),
     Family(
@@ -238,21 +257,24 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="The share of the operations of clients in the newest window of the log that failed, "
         "by result code; `abandoned`: those that clients gave up.",
-        read=readings.measured("traffic", "traffic_failed_ratio"),
+        part=parts.metrics_named("traffic", "traffic_failed_ratio"),
+        read=readings.measured,
         labels=(*SERVER, "code"),
     ),
     Family(
         name="ldaphealth_workload_operations",
         kind=GAUGE,
         help="Operations of a shape in the newest window (kind of check `workload`).",
-        read=readings.of_shapes("shape_operations"),
+        part=parts.shape_metrics("shape_operations"),
+        read=readings.of_shapes,
         labels=(*SERVER, "check", "shape"),
     ),
     Family(
         name="ldaphealth_workload_seconds",
         kind=GAUGE,
         help="The quantile of the times of a shape that its check judges.",
-        read=readings.of_shapes("shape_seconds"),
+        part=parts.shape_metrics("shape_seconds"),
+        read=readings.of_shapes,
         labels=(*SERVER, "check", "shape"),
     ),
     Family(
@@ -260,28 +282,29 @@ VERDICT: tuple[Family[LiveServer], ...] = (
         kind=GAUGE,
         help="The share of the operations of a shape with another result code or number of entries "
         "than at most servers.",
-        read=readings.of_shapes("shape_different_ratio"),
+        part=parts.shape_metrics("shape_different_ratio"),
+        read=readings.of_shapes,
         labels=(*SERVER, "check", "shape"),
     ),
     Family(
         name="ldaphealth_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the certificate that the server presented expires.",
-        read=readings.certificate_expiry,
+        part=parts.facts("certificate", lambda facts: facts.expires_epoch_seconds),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_client_certificate_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the client certificate (certificate_file), or the first of its chain, expires.",
-        read=readings.client_certificate_expiry,
+        part=parts.facts("certificate", lambda facts: facts.client_expires_epoch_seconds),
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_password_expiry_timestamp_seconds",
         kind=GAUGE,
         help="When the password of the account that checks use expires, if the server says so.",
-        read=readings.password_expiry,
+        part=parts.facts("bind", lambda facts: facts.expires_epoch_seconds),
         labels=SERVER,
     ),
 )
@@ -293,21 +316,21 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
         kind=GAUGE,
         help="1 while the latest verdict is valid. 0 if it expired because no round renewed it: "
         "then only the server's counts of rounds and its histograms remain.",
-        read=lambda shown: one(shown.is_valid),
+        part=lambda shown: shown.is_valid,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_rounds_total",
         kind=COUNTER,
         help=f"Rounds of the server {SINCE}.",
-        read=lambda shown: one(shown.known.rounds),
+        part=lambda shown: shown.known.rounds,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_server_failed_rounds_total",
         kind=COUNTER,
         help=f"Rounds with a failure that remained after the confirmation {SINCE}.",
-        read=lambda shown: one(shown.known.failed_rounds),
+        part=lambda shown: shown.known.failed_rounds,
         labels=SERVER,
     ),
     Family(
@@ -315,14 +338,15 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
         kind=COUNTER,
         help="Times that the shadow of the cluster would have taken the server out of service, or "
         f"put it in, {SINCE}.",
-        read=readings.shadow_changes,
+        part=parts.shadow_changes,
         labels=SERVER,
     ),
     Family(
         name="ldaphealth_operation_duration_seconds",
         kind=HISTOGRAM,
         help=f"How long the server took for an operation of the agent {SINCE}, failures included.",
-        read=readings.operation_times,
+        part=parts.operation_times,
+        read=readings.histograms,
         labels=(*SERVER, "operation"),
     ),
     Family(
@@ -330,7 +354,8 @@ ALWAYS: tuple[Family[ScrapedServer], ...] = (
         kind=HISTOGRAM,
         help=f"How long changes that were written on one provider took to appear {SINCE}; lost "
         "changes are not included.",
-        read=readings.propagation_times,
+        part=parts.propagation_times,
+        read=readings.histograms,
         labels=(*SERVER, "provider"),
         exponents=(-8, -6, -4, -2, 0, 2, 4),
     ),
@@ -342,128 +367,130 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         name="ldaphealth_build_info",
         kind=INFO,
         help="The version of the agent; always 1.",
-        read=lambda health: (((health.version,), 1.0),),
+        part=lambda health: health.version,
+        read=readings.info,
         labels=("version",),
     ),
     Family(
         name="ldaphealth_agent_up_seconds",
         kind=GAUGE,
         help="How long the agent has been running.",
-        read=lambda health: one(health.up_seconds),
+        part=lambda health: health.up_seconds,
     ),
     Family(
         name="ldaphealth_agent_servers",
         kind=GAUGE,
         help="Servers of all clusters in the configuration.",
-        read=lambda health: one(health.servers),
+        part=lambda health: health.servers,
     ),
     Family(
         name="ldaphealth_agent_rounds_total",
         kind=COUNTER,
         help=f"Rounds that ended {SINCE}.",
-        read=lambda health: one(health.rounds),
+        part=lambda health: health.rounds,
     ),
     Family(
         name="ldaphealth_agent_deadline_misses_total",
         kind=COUNTER,
         help="Rounds in which a server had not answered by the deadline.",
-        read=lambda health: one(health.deadline_misses),
+        part=lambda health: health.deadline_misses,
     ),
     Family(
         name="ldaphealth_agent_overruns_total",
         kind=COUNTER,
         help=f"Rounds that were left out because the one before had not ended {SINCE}.",
-        read=lambda health: one(health.overruns),
+        part=lambda health: health.overruns,
     ),
     Family(
         name="ldaphealth_agent_rounds_in_flight",
         kind=GAUGE,
         help="Rounds that are in progress or wait for a thread.",
-        read=lambda health: one(health.in_flight),
+        part=lambda health: health.in_flight,
     ),
     Family(
         name="ldaphealth_agent_threads",
         kind=GAUGE,
         help="Threads that probe servers, including those for servers that hang.",
-        read=lambda health: one(health.threads),
+        part=lambda health: health.threads,
     ),
     Family(
         name="ldaphealth_agent_busy_threads",
         kind=GAUGE,
         help="Threads that are probing a server now.",
-        read=lambda health: one(health.busy),
+        part=lambda health: health.busy,
     ),
     Family(
         name="ldaphealth_agent_waiting_rounds",
         kind=GAUGE,
         help="Rounds that are due and wait for a thread: more threads would help.",
-        read=lambda health: one(health.waiting),
+        part=lambda health: health.waiting,
     ),
     Family(
         name="ldaphealth_agent_loop_age_seconds",
         kind=GAUGE,
         help="How long ago the agent's main loop last ran; if it is more than a few seconds, the "
         "loop hangs.",
-        read=lambda health: one(health.loop_age_seconds),
+        part=lambda health: health.loop_age_seconds,
     ),
     Family(
         name="ldaphealth_config_last_reload_successful",
         kind=GAUGE,
         help="1 if the newest configuration is in use; 0 if the last reload failed, and the one "
         "from before is.",
-        read=lambda health: one(not health.reload_failure),
+        part=lambda health: not health.reload_failure,
     ),
     Family(
         name="ldaphealth_config_last_reload_success_timestamp_seconds",
         kind=GAUGE,
         help="When the configuration in use was read, in seconds since the epoch.",
-        read=lambda health: one(health.config_read_epoch_seconds),
+        part=lambda health: health.config_read_epoch_seconds,
     ),
     Family(
         name="ldaphealth_agent_late_total",
         kind=COUNTER,
         help=f"How often the agent did not run when it should have {SINCE}: it was stopped, or got "
         "no CPU.",
-        read=lambda health: one(health.late),
+        part=lambda health: health.late,
     ),
     Family(
         name="ldaphealth_agent_late_seconds_total",
         kind=COUNTER,
         help="The time in which the agent did not run when it should have; its deadlines moved by "
         f"most of it {SINCE}.",
-        read=lambda health: one(health.late_seconds),
+        part=lambda health: health.late_seconds,
     ),
     Family(
         name="ldaphealth_agent_publish_errors_total",
         kind=COUNTER,
         help=f"Verdicts that could not be written for their readers {SINCE}.",
-        read=lambda health: one(health.publish_errors),
+        part=lambda health: health.publish_errors,
     ),
     Family(
         name="ldaphealth_agent_history_errors_total",
         kind=COUNTER,
         help=f"Errors of the history on disk {SINCE}.",
-        read=lambda health: one(health.history_errors),
+        part=lambda health: health.history_errors,
     ),
     Family(
         name="ldaphealth_agent_history_lost_changes_total",
         kind=COUNTER,
         help=f"Changes of verdicts that were not written to the history on disk {SINCE}.",
-        read=lambda health: one(health.history_lost),
+        part=lambda health: health.history_lost,
     ),
     Family(
         name="ldaphealth_agent_history_lost_points_total",
         kind=COUNTER,
         help="Durations of one operation in a minute that were not written to the history on disk "
         f"{SINCE}.",
-        read=lambda health: one(health.history_lost_points),
+        part=lambda health: health.history_lost_points,
     ),
     Family(
         name="ldaphealth_agent_history_cuts_total",
         kind=COUNTER,
         help="How often the oldest points of a level, or changes of verdicts, were deleted because "
         f"the history had its largest size {SINCE}.",
-        read=lambda health: readings.by_level(health.history_cuts),
+        part=lambda health: health.history_cuts.items(),
+        read=readings.by_label,
         labels=("level",),
     ),
     Family(
@@ -471,26 +498,27 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         kind=GAUGE,
         help="How far the history on disk reaches back: durations by the minute, hour or day, and "
         "changes of verdicts.",
-        read=lambda health: readings.by_level(health.history_oldest_age_seconds),
+        part=lambda health: health.history_oldest_age_seconds.items(),
+        read=readings.by_label,
         labels=("level",),
     ),
     Family(
         name="ldaphealth_agent_journal_errors_total",
         kind=COUNTER,
         help=f"Errors of the journal on disk {SINCE}.",
-        read=lambda health: one(health.journal_errors),
+        part=lambda health: health.journal_errors,
     ),
     Family(
         name="ldaphealth_agent_journal_lost_events_total",
         kind=COUNTER,
         help=f"Rounds, decisions and the like that are not in the journal on disk {SINCE}.",
-        read=lambda health: one(health.journal_lost),
+        part=lambda health: health.journal_lost,
     ),
     Family(
         name="ldaphealth_agent_journal_oldest_timestamp_seconds",
         kind=GAUGE,
         help="Since when the journal on disk has something, in Unix time; 0: it has nothing.",
-        read=lambda health: one(health.journal_from_epoch_seconds),
+        part=lambda health: health.journal_from_epoch_seconds,
     ),
 )
 
@@ -501,22 +529,23 @@ PROBE: tuple[Family[Probed], ...] = (
         kind=GAUGE,
         help="1 if a bind succeeded on every server of the target, every one is in service, and no "
         "rule but an override keeps a failed one in service.",
-        read=lambda probed: one(probed.success),
+        part=lambda probed: probed.success,
     ),
     Family(
         name="probe_duration_seconds",
         kind=GAUGE,
         help="How long the probe took.",
-        read=lambda probed: one(probed.duration_seconds),
+        part=lambda probed: probed.duration_seconds,
     ),
 )
 
-PROBED_SERVER: tuple[Family[LiveServer], ...] = (
+PROBED_SERVER: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="probe_ldap_duration_seconds",
         kind=GAUGE,
         help="The total time of all operations of one kind in the probe.",
-        read=readings.times_of_one_probe,
+        part=parts.times_of_one_probe,
+        read=readings.by_label,
         labels=(*SERVER, "operation"),
     ),
 )
@@ -527,7 +556,7 @@ ANSWER: tuple[Family[int], ...] = (
         name="ldaphealth_series_left_out",
         kind=GAUGE,
         help="Series that were left out of this response: more than 64 of one metric and server.",
-        read=one,
+        part=lambda left_out: left_out,
     ),
 )
 

@@ -6,7 +6,7 @@ The table is in app.py. Text from a server is sent as JSON or as one line of ASC
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from ldaphealth.live.health import LATE_SECONDS
 from ldaphealth.live.status_document import status_document
 from ldaphealth.model import Verdict
 from ldaphealth.page import page
+from ldaphealth.page.kept_cards import KeptCards
 from ldaphealth.page.server_card import CardOverride
 from ldaphealth.sinks.json_document import verdict_document
 from ldaphealth.sinks.summary import cause_codes
@@ -37,24 +38,30 @@ LINKS = (
 )
 
 
-def landing(source: Source, _: Request) -> Response:
-    """Show the page for people on call."""
-    now = source.now()
-    overrides = {
-        server: card_override(override, now) for server, override in source.overrides().items()
-    }
-    text = page.render(
-        source.live_state.view,
-        source.health(),
-        boot_seconds=now,
-        epoch_seconds=epoch_seconds(),
-        host=socket.gethostname(),
-        addresses={each.id: each.uri for each in source.servers()},
-        overrides=overrides,
-        floors=[each.summary for each in source.broken_floors()],
-        links=LINKS,
-    )
-    return Response(text, headers=dict(page.HEADERS))
+def landing() -> Callable[[Source, Request], Response]:
+    """Return the answer that shows the page for people on call."""
+    kept = KeptCards()
+
+    def answer(source: Source, _: Request) -> Response:
+        now = source.now()
+        overrides = {
+            server: card_override(override, now) for server, override in source.overrides().items()
+        }
+        text = page.render(
+            source.live_state.view,
+            source.health(),
+            boot_seconds=now,
+            epoch_seconds=epoch_seconds(),
+            host=socket.gethostname(),
+            addresses={each.id: each.uri for each in source.servers()},
+            overrides=overrides,
+            floors=[each.summary for each in source.broken_floors()],
+            links=LINKS,
+            kept=kept,
+        )
+        return Response(text, headers=dict(page.HEADERS))
+
+    return answer
 
 
 def card_override(override: Override, now: BootSeconds) -> CardOverride:

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ldaphealth.text.ascii_line import ascii_line
 from ldaphealth.web import answers, metrics, past_answers, past_pages
 from ldaphealth.web.access import Access, is_address_or_localhost, is_of_another_site
+from ldaphealth.web.compression import compressed
 from ldaphealth.web.http_files import HttpFiles
 from ldaphealth.web.in_thread import AnswerThreads, BusyError
 from ldaphealth.web.logins import Logins, TooManyLoginsError
@@ -48,12 +49,21 @@ def at_once(answer: Answer) -> Callable[[Source], Handler]:
 
 def in_thread(answer: Answer) -> Callable[[Source], Handler]:
     """Return the handler of an answer that is large, or does I/O with a time limit of its own."""
+    return kept_in_thread(lambda: answer)
+
+
+def kept_in_thread(make: Callable[[], Answer]) -> Callable[[Source], Handler]:
+    """Return the same of an answer that keeps something from one request to the next."""
 
     def made(source: Source) -> Handler:
         threads = AnswerThreads()  # of this route: a large page must not delay a scrape
+        answer = make()
+
+        def response(request: Request) -> Response:
+            return compressed(answer(source, request), request)
 
         async def handler(request: Request) -> Response:
-            return await threads.run(partial(answer, source, request))
+            return await threads.run(partial(response, request))
 
         return handler
 
@@ -74,7 +84,7 @@ class RouteRow(Struct, frozen=True):
 
 
 ROUTES = (
-    RouteRow("/", in_thread(answers.landing)),
+    RouteRow("/", kept_in_thread(answers.landing)),
     RouteRow("/live", at_once(answers.live), Access.PUBLIC),
     RouteRow("/ready", at_once(answers.ready), Access.HEALTH),
     RouteRow("/health/{cluster}", at_once(answers.cluster_health), Access.HEALTH),
@@ -82,7 +92,7 @@ ROUTES = (
     RouteRow("/history/{target:path}", in_thread(past_pages.page)),
     RouteRow("/api/v1/status", in_thread(answers.status)),
     RouteRow("/api/v1/history/{kind}", in_thread(past_answers.answer), is_json=True),
-    RouteRow("/metrics", in_thread(metrics.metrics)),
+    RouteRow("/metrics", kept_in_thread(metrics.scraping)),
     RouteRow("/probe", metrics.probing, for_any_site=False),
 )
 # An answer may have other values, such as a page with a style.

@@ -8,18 +8,25 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ldaphealth.prometheus import exposition
+from ldaphealth.prometheus import KeptExposition
 from ldaphealth.web.probe import read_request, render
 from ldaphealth.web.probe_rounds import ProbeRounds
 from ldaphealth.web.source import Source
 from ldaphealth.workers import Workers
 
 
-def metrics(source: Source, request: Request) -> Response:
-    """Return all metrics."""
-    accept = request.headers.get("accept", "")
-    body, content_type = exposition(source.live_state.view, source.health(), source.now(), accept)
-    return Response(body, headers={"Content-Type": content_type})
+def scraping() -> Callable[[Source, Request], Response]:
+    """Return the answer with all metrics."""
+    kept = KeptExposition()
+
+    def answer(source: Source, request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        body, content_type = kept.exposition(
+            source.live_state.view, source.health(), source.now(), accept
+        )
+        return Response(body, headers={"Content-Type": content_type})
+
+    return answer
 
 
 def probing(source: Source) -> Callable[[Request], Awaitable[Response]]:

@@ -136,7 +136,8 @@ def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
         "import sys\nfrom ldaphealth.__main__ import main\n"
         f"sys.argv = ['ldaphealth', *{arguments}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "loaded = {'ldap3', 'prometheus_client', 'rich', 'yaml'} & set(sys.modules)\n"
+        "heavy = {'email', 'ldap3', 'prometheus_client', 'rich', 'statistics', 'yaml'}\n"
+        "loaded = heavy & set(sys.modules)\n"
         "sys.exit(str(loaded) if loaded else 0)"
     )
     done = subprocess.run(
