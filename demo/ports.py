@@ -59,6 +59,14 @@ def reserve(
     return reservation
 
 
+def reserve_row(count: int, hosts: tuple[str, ...]) -> Reservation:
+    """Reserve so many ports that follow each other. OSError: there are none."""
+    for first in _candidates():
+        with contextlib.suppress(OSError):
+            return reserve(count, hosts, range(first, first + count))
+    raise OSError(f"no {count} ports that follow each other are free")
+
+
 def has_ipv6() -> bool:
     """Return whether this machine has the IPv6 loopback address."""
     return _is_free("::1", 0)

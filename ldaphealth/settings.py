@@ -6,7 +6,7 @@ check. config/ reads them from a file. config/shape.py has the keys where the fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,10 @@ from msgspec.structs import replace
 from ldaphealth.check import AnyCheck
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.model import CheckEffect, Credentials, Role, Server, SettingMistakes
+from ldaphealth.shard import WHOLE, Shard
 
 USUAL_CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
+HIGHEST_PORT = 65535
 SECOND_LOOK_PART = 0.6  # of the deadline; the rest is for the probes
 
 
@@ -417,7 +419,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
 
     @property
     def socket_path(self) -> Path:
-        """Return the path of the socket of the agent."""
+        """Return the path of the socket of an agent of all clusters."""
         return self.runtime_directory / "agent.sock"
 
     @property
@@ -437,7 +439,64 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True):
-    """The clusters by name, and the agent."""
+    """The clusters by name, the agent, and the shard whose clusters these are."""
 
     clusters: Mapping[str, Cluster]
     agent: AgentSettings
+    shard: Shard = WHOLE
+
+    @property
+    def own_runtime_directory(self) -> Path:
+        """Return the directory of the socket and the lock."""
+        return self.shard.below(self.agent.runtime_directory)
+
+    @property
+    def own_state_directory(self) -> Path:
+        """Return the directory of the state, the history and the journal."""
+        return self.shard.below(self.agent.state_directory)
+
+    @property
+    def own_socket_path(self) -> Path:
+        """Return the path of the socket."""
+        return self.own_runtime_directory / self.agent.socket_path.name
+
+    def of(self, shard: Shard, *, own_host: bool = False) -> Settings:
+        """Return the settings of a shard: its clusters, and its ports, each `index - 1` higher.
+
+        On a host of its own the ports are as they are. ValueError: two shards would have the same
+        port, or one none.
+        """
+        if shard.is_whole:
+            return self
+        agent = self.agent if own_host else self._with_ports_of(shard)
+        clusters = {name: each for name, each in self.clusters.items() if shard.holds(name)}
+        return Settings(clusters, agent, shard)
+
+    def _with_ports_of(self, shard: Shard) -> AgentSettings:
+        http, haproxy = self.agent.http, self.agent.haproxy
+        _refuse_ports(shard, [each.listen.port for each in (http, haproxy) if each is not None])
+        return replace(
+            self.agent,
+            http=http and replace(http, listen=_listen_of(shard, http.listen)),
+            haproxy=haproxy and replace(haproxy, listen=_listen_of(shard, haproxy.listen)),
+        )
+
+
+def _listen_of(shard: Shard, listen: Endpoint) -> Endpoint:
+    return replace(listen, port=listen.port + shard.index - 1)
+
+
+def _refuse_ports(shard: Shard, ports: Sequence[int]) -> None:
+    """Raise ValueError if the ports of the file are too near to each other, or to the last one."""
+    count = shard.count
+    if ports and max(ports) + count - 1 > HIGHEST_PORT:
+        raise ValueError(
+            f"agent: {count} shards listen on as many ports, from that of the file on, and after "
+            f"port {max(ports)} there are only {HIGHEST_PORT - max(ports)}"
+        )
+    if len(ports) > 1 and abs(ports[0] - ports[1]) < count:
+        first, second = (f"{each} to {each + count - 1}" for each in ports)
+        raise ValueError(
+            f"agent: {count} shards would use the ports {first} for http and {second} for haproxy: "
+            f"set `listen` of one of them so that the ports are at least {count} apart"
+        )

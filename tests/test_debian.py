@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 DEBIAN = ROOT / "debian"
@@ -39,6 +42,16 @@ def test_the_unit_has_the_lines_that_the_package_changes() -> None:
 
     assert len(re.findall(r"^Before=", unit, re.MULTILINE)) == 1
     assert unit.count("/opt/ldaphealth/bin/ldaphealth agent") == 1
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
+def test_the_scripts_of_the_maintainer_are_shell(script: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-n", DEBIAN / f"ldaphealth.{script}"], timeout=10, check=False
+    )
+
+    assert done.returncode == 0
+    assert "#DEBHELPER#" in (DEBIAN / f"ldaphealth.{script}").read_text()
 
 
 def test_directories_are_made_as_by_the_unit() -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 
 from msgspec import Struct
@@ -24,6 +25,7 @@ from ldaphealth.agent.directories import (
     clear_temporary_files,
     own_tree,
 )
+from ldaphealth.agent.division import divide_state, forget_other_states
 from ldaphealth.agent.free_memory import use_one_arena
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.log_format import write_counts
@@ -36,9 +38,11 @@ from ldaphealth.control.control_socket import ControlSocket
 from ldaphealth.files.own_directory import PRIVATE, READABLE, make_directory
 from ldaphealth.live.live_state import LiveState
 from ldaphealth.publishers.publication import Publisher
+from ldaphealth.publishers.shared_balancer import SharedBalancerFile
 from ldaphealth.publishers.track_file import BalancerFile, TrackFiles
 from ldaphealth.publishers.verdict_file import VerdictFiles
 from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.shard import WHOLE, Shard, shards_of
 from ldaphealth.store.history import HistoryDatabase
 from ldaphealth.store.history_reading import history_path
 from ldaphealth.store.kept_observations import kept_path
@@ -80,7 +84,7 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
     """
     use_one_arena()
     with _refused_threads(), ExitStack() as stack:
-        runtime = claim_directories(settings.agent, stack)
+        runtime = claim_directories(settings.agent, stack, settings.shard)
         make_track_directories(settings)
         daemon = _assembled(settings)
         del settings  # the agent has it; its passwords must not outlive a reload here
@@ -109,31 +113,39 @@ def _refused_threads() -> Iterator[None]:
         ) from error
 
 
-def claim_directories(settings: AgentSettings, stack: ExitStack) -> ClaimedDirectory:
+def claim_directories(
+    settings: AgentSettings, stack: ExitStack, shard: Shard = WHOLE
+) -> ClaimedDirectory:
     """Create or check the directories of the agent and lock them until the stack is closed.
 
     Return the runtime directory. StartError: another agent uses one of them, another user could
     change the files in one, or one cannot be created.
     """
     try:
-        runtime = ClaimedDirectory(settings.runtime_directory, READABLE)
+        runtime = ClaimedDirectory(settings.runtime_directory, READABLE, shard)
         stack.callback(runtime.close)
-        state = ClaimedDirectory(settings.state_directory, PRIVATE)
+        divide = partial(divide_state, settings.state_directory)
+        state = ClaimedDirectory(settings.state_directory, PRIVATE, shard, divide)
         stack.callback(state.close)
+        forget_other_states(settings.state_directory, shard.count)
         own_tree(settings.verdict_directory)
         if settings.track_directory.exists():
             own_tree(settings.track_directory)
     except DirectoryError as error:
         raise StartError(str(error)) from error
+    except OSError as error:
+        raise StartError(f"{error.filename}: {error.strerror}") from error
     if state.left_by:
         message = "the agent before this one was killed, or the machine stopped"
         log.warning(message, extra={"pid": state.left_by})
     cleared = clear_temporary_files(
-        settings.runtime_directory,
-        settings.state_directory,
-        override_directory(settings.state_directory),
-        settings.verdict_directory,
-        settings.track_directory,
+        (shard.below(settings.runtime_directory), shard.below(settings.state_directory)),
+        (
+            override_directory(settings.state_directory),
+            settings.verdict_directory,
+            settings.track_directory,
+        ),
+        shard,
     )
     if cleared:
         log.info(
@@ -155,18 +167,18 @@ def make_track_directories(settings: Settings) -> None:
 
 def _assembled(settings: Settings) -> Daemon:
     """Return the agent with its publishers and its saved state. Its loop does not run yet."""
-    options = settings.agent
-    history = HistoryDatabase(history_path(options.state_directory), bounds_of(options.history))
+    options, directory = settings.agent, settings.own_state_directory
+    history = HistoryDatabase(history_path(directory), bounds_of(options.history))
     live_state = LiveState()
     shadows = Shadows([history, live_state])  # no file for a balancer, and no answer for one
     agent = Agent(
         settings,
-        [*_publishers(options, history, live_state), shadows],
-        memories=load_memories(state_path(options.state_directory)),
+        [*_publishers(settings, history, live_state), shadows],
+        memories=load_memories(state_path(directory), settings.shard),
         past=history.past,
     )
     agent.config_read_epoch_seconds = epoch_seconds()
-    restore_observations(agent, kept_path(options.state_directory))
+    restore_observations(agent, kept_path(directory))
     agent.follow(shadows.note)
     program = version("ldaphealth")
     return Daemon(
@@ -175,25 +187,27 @@ def _assembled(settings: Settings) -> Daemon:
         live_state=live_state,
         shadows=shadows,
         version=program,
-        journal=_journal(agent, options, program),
+        journal=_journal(agent, program),
     )
 
 
-def _journal(agent: Agent, options: AgentSettings, program: str) -> Journal | None:
+def _journal(agent: Agent, program: str) -> Journal | None:
     """Return the journal, which has the state that the agent begins with; None if none is kept."""
-    if not options.journal.days:
+    options = agent.settings.agent.journal
+    if not options.days:
         return None
-    journal = Journal(options.state_directory, options.journal, program)
+    journal = Journal(agent.settings.own_state_directory, options, program)
     agent.follow(journal.follow)
     return journal
 
 
 def _publishers(
-    settings: AgentSettings, history: HistoryDatabase, live_state: LiveState
+    whole: Settings, history: HistoryDatabase, live_state: LiveState
 ) -> list[Publisher]:
+    settings = whole.agent
     publishers: list[Publisher] = [
         VerdictFiles(settings.verdict_directory),
-        BalancerFile(settings.balancer_path),
+        _balancer_file(whole),
         history,
     ]
     if settings.track_files:
@@ -201,6 +215,14 @@ def _publishers(
     if settings.http or settings.haproxy:
         publishers.append(live_state)
     return publishers
+
+
+def _balancer_file(settings: Settings) -> BalancerFile:
+    path, shard = settings.agent.balancer_path, settings.shard
+    if shard.is_whole:
+        return BalancerFile(path)
+    shards = [each.below(settings.agent.runtime_directory) for each in shards_of(shard.count)]
+    return SharedBalancerFile(path, settings.own_runtime_directory, shards)
 
 
 def _handle_signals(daemon: Daemon, file: SettingsFile) -> None:
@@ -254,12 +276,8 @@ def _open_control_socket(
     daemon: Daemon, file: SettingsFile, runtime: ClaimedDirectory, stack: ExitStack
 ) -> None:
     """Start to save the state and to answer on the control socket. StartError: no socket."""
-    options = daemon.agent.settings.agent
-    saver = state_saver(
-        daemon.agent,
-        state_path(options.state_directory),
-        kept_path(options.state_directory),
-    )
+    settings = daemon.agent.settings
+    saver = state_saver(daemon.agent, settings.own_state_directory)
     stack.callback(saver.close)
     answers = Answers(
         daemon.agent,
@@ -274,23 +292,26 @@ def _open_control_socket(
     )
     try:
         control = ControlSocket(
-            options.socket_path, options.socket_group, answers.answer, runtime.claim_again
+            settings.own_socket_path,
+            settings.agent.socket_group,
+            answers.answer,
+            runtime.claim_again,
         )
     except (OSError, LookupError) as error:
-        raise StartError(_socket_problem(options, error)) from error
+        raise StartError(_socket_problem(settings, error)) from error
     stack.callback(control.close)
 
 
-def _socket_problem(settings: AgentSettings, error: Exception) -> str:
+def _socket_problem(settings: Settings, error: Exception) -> str:
     """Return the reason why there is no socket, with the key of the configuration if one is."""
+    group = settings.agent.socket_group
     if isinstance(error, LookupError):
-        problem = f"there is no group {settings.socket_group!r}"
-    elif isinstance(error, PermissionError) and settings.socket_group:
-        group = settings.socket_group
+        problem = f"there is no group {group!r}"
+    elif isinstance(error, PermissionError) and group:
         problem = f"no permission to give the socket to group {group!r}; is the agent a member?"
     else:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        return f"{settings.socket_path}: {reason}"
+        return f"{settings.own_socket_path}: {reason}"
     return f"agent.socket_group: {problem}"
 
 
@@ -311,20 +332,27 @@ def _open_web_server(daemon: Daemon, stack: ExitStack) -> None:
         overrides=lambda: overrides_of(agent),
         ticked_at=lambda: agent.ticked_at,
         probe=agent.probe,
-        history=history_path(options.state_directory),
+        history=history_path(agent.settings.own_state_directory),
     )
     try:
         web = WebServer(source, options)
     except ListenError as error:
-        raise StartError(str(error)) from error
+        raise StartError(f"{error}{_shard_words(agent.settings.shard)}") from error
     daemon.reload_web, daemon.listens = web.reload, web.listens
     stack.callback(web.close)
 
 
+def _shard_words(shard: Shard) -> str:
+    return "" if shard.is_whole else f" (shard {shard}: docs/how-to/shards.md has which ports)"
+
+
 def _run(daemon: Daemon) -> None:
-    agent = daemon.agent
+    agent, shard = daemon.agent, daemon.agent.settings.shard
     servers = sum(len(each.servers) for each in agent.settings.clusters.values())
-    log.info("started", extra={"servers": servers, "pid": os.getpid()})
+    own = {} if shard.is_whole else {"shard": str(shard), "clusters": len(agent.pools)}
+    log.info("started", extra={"servers": servers, "pid": os.getpid(), **own})
+    if not agent.pools:
+        log.info("no cluster belongs to this shard; it waits for a reload that gives it one")
     log_warnings(agent.settings)
     service_manager.notify(service_manager.READY)
     agent.run(heartbeat=_heartbeat)

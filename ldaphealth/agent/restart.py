@@ -14,17 +14,19 @@ from ldaphealth.agent.agent import Agent
 from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.files.set_aside import set_aside
 from ldaphealth.guard import Memory
+from ldaphealth.shard import WHOLE, Shard
 from ldaphealth.store import kept_observations, state_file
+from ldaphealth.store.kept_observations import KeptObservations
 
 log = logging.getLogger(__name__)
 
 
-def load_memories(path: Path) -> dict[str, Memory]:
-    """Return the guard's memories from the state file: what can be read of it.
+def load_memories(path: Path, shard: Shard = WHOLE) -> dict[str, Memory]:
+    """Return the guard's memories from the state file of a shard: what can be read of it.
 
     A damaged file is set aside and logged, so that it is not overwritten.
     """
-    loaded = state_file.load_state(path, boot_seconds())
+    loaded = state_file.load_state(path, boot_seconds(), shard)
     if loaded.problem:
         memories = loaded.memories.values()
         _set_aside(
@@ -38,10 +40,14 @@ def load_memories(path: Path) -> dict[str, Memory]:
 
 
 def restore_observations(agent: Agent, path: Path) -> None:
-    """Give the pools the observations of before a restart: what can be read of them.
+    """Give the pools the observations of before a restart: what can be read of them."""
+    kept = load_observations(path)
+    for pool in agent.pools.values():
+        pool.recent.recall(kept.of(pool.cluster), current=kept.current)
 
-    A damaged file is set aside and logged.
-    """
+
+def load_observations(path: Path) -> KeptObservations:
+    """Return the kept observations; a damaged file is set aside and logged."""
     kept = kept_observations.load_kept(path)
     if kept.problem:
         _set_aside(
@@ -50,8 +56,7 @@ def restore_observations(agent: Agent, path: Path) -> None:
             kept.problem,
             servers=len(kept.records),
         )
-    for pool in agent.pools.values():
-        pool.recent.recall(kept.of(pool.cluster), current=kept.current)
+    return kept
 
 
 def _set_aside(message: str, path: Path, problem: str, **used: int) -> None:
@@ -62,10 +67,18 @@ def _set_aside(message: str, path: Path, problem: str, **used: int) -> None:
     log.error(message, extra={"error": problem, "kept_as": kept_as, **used})
 
 
-def state_saver(agent: Agent, state: Path, observations: Path) -> state_file.StateSaver:
+def state_saver(agent: Agent, directory: Path) -> state_file.StateSaver:
     """Start and return the saver of the memories and the kept observations of the agent."""
-    save_observations: Callable[[], None] = partial(_save_observations, agent, observations)
-    return state_file.StateSaver(state, partial(_memories, agent), boot_seconds, save_observations)
+    save_observations: Callable[[], None] = partial(
+        _save_observations, agent, kept_observations.kept_path(directory)
+    )
+    return state_file.StateSaver(
+        state_file.state_path(directory),
+        partial(_memories, agent),
+        boot_seconds,
+        save_observations,
+        agent.settings.shard,
+    )
 
 
 def _memories(agent: Agent) -> dict[str, Memory]:

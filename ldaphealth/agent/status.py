@@ -20,6 +20,8 @@ def health_of(
     counters, bulkheads, now = agent.counters, agent.bulkheads, boot_seconds()
     return AgentHealth(
         version=version,
+        shard=agent.settings.shard.index,
+        shards=agent.settings.shard.count,
         up_seconds=now - agent.started_at,
         servers=sum(len(cluster.servers) for cluster in agent.settings.clusters.values()),
         rounds=counters.rounds,

@@ -1,41 +1,112 @@
-"""Requests of the commands to the running agent."""
+"""Requests of the commands to the running agent, or to the shard of a cluster."""
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import click
 
 from ldaphealth.cli.options import AgentPlace
+from ldaphealth.cli.places import merged_documents, places_of
 from ldaphealth.control import client
-from ldaphealth.control.requests import ControlRequest
+from ldaphealth.control.requests import (
+    BaselineRequest,
+    ControlRequest,
+    ExplainRequest,
+    OverrideRequest,
+    ReloadRequest,
+    RemoveOverrideRequest,
+    StatusRequest,
+)
 
 CONFIG_HINT = (
     "correct the file (`ldaphealth config check` shows what is wrong), or name the socket with "
     "--socket"
 )
 NO_AGENT = (
-    "no agent runs here: `systemctl start ldaphealth-agent`, its log is `journalctl -u "
-    "ldaphealth-agent`; meanwhile keepalived's script checks each server itself, those that answer "
-    "stay in service, and `ldaphealth check` shows them ({cause}; --socket names another socket)"
+    "{what} here: `systemctl start {unit}`, its log is `journalctl -u {unit}`; meanwhile "
+    "keepalived's script checks each server itself, those that answer stay in service, and "
+    "`ldaphealth check` shows them ({cause}; --socket names another socket)"
 )
+LEAST_SECONDS = 0.1  # for a shard, after others took the time for all
+OfCluster = ExplainRequest | OverrideRequest | RemoveOverrideRequest | BaselineRequest
 
 
-def query_agent(
-    place: AgentPlace, request: ControlRequest, timeout_seconds: float | None = None
-) -> Any:
-    """Return the agent's document; click.ClickException when there is none."""
+def query_agent(place: AgentPlace, request: OfCluster) -> Any:
+    """Return the document of the agent of a cluster; click.ClickException when there is none."""
+    target = request.cluster if isinstance(request, BaselineRequest) else request.server
+    (own,) = places_of(place, target)
     try:
-        return client.send_request(place.socket, request, timeout_seconds or client.TIMEOUT_SECONDS)
-    except client.NoAgentError as error:
-        raise click.ClickException(no_agent_text(place, error)) from error
+        return _send(own, request)
     except client.AgentError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(_text(own, error)) from error
+
+
+def query_all(place: AgentPlace, request: ReloadRequest) -> list[Any]:
+    """Return the documents of all agents of this host.
+
+    click.ClickException: one has none; the others were asked nevertheless.
+    """
+    documents, problems = [], []
+    for own in places_of(place, ""):
+        try:
+            documents.append(_send(own, request))
+        except client.AgentError as error:
+            problems.append(_text(own, error))
+    if problems:
+        raise click.ClickException("\n".join(dict.fromkeys(problems)))
+    return documents
+
+
+def query_status(
+    place: AgentPlace, cluster: str = "", timeout_seconds: float = client.TIMEOUT_SECONDS
+) -> Any:
+    """Return the status of the agent, or of a cluster's shard; click.ClickException: no answer.
+
+    That of several shards has their parts in `shards`, with an `error` for one without an answer.
+    """
+    places, until = places_of(place, cluster), monotonic() + timeout_seconds
+    documents, parts = [], []
+    for own in places:
+        part: dict[str, Any] = {"shard": str(own.shard)}
+        try:
+            left_seconds = max(LEAST_SECONDS, until - monotonic())
+            document = _send(own, StatusRequest(), left_seconds)
+        except client.AgentError as error:
+            if len(places) == 1:
+                raise click.ClickException(_text(own, error)) from error
+            part["error"] = _text(own, error)
+        else:
+            if len(places) == 1:
+                return document
+            part |= {key: document.pop(key, {}) for key in ("agent", "listens")}
+            documents.append(document)
+        parts.append(part)
+    if not documents:
+        raise click.ClickException(parts[0]["error"])
+    return merged_documents(documents) | {"shards": parts}
+
+
+def _send(
+    place: AgentPlace,
+    request: ControlRequest,
+    timeout_seconds: float = client.TIMEOUT_SECONDS,
+) -> Any:
+    return client.send_request(place.socket, request, timeout_seconds)
+
+
+def _text(place: AgentPlace, error: client.AgentError) -> str:
+    return no_agent_text(place, error) if isinstance(error, client.NoAgentError) else str(error)
 
 
 def no_agent_text(place: AgentPlace, error: client.NoAgentError) -> str:
     """Return why there is no agent at this place, and what to do."""
     if not place.unusable:
-        return NO_AGENT.format(cause=str(error).partition(": ")[2])
+        what, unit = "no agent runs", "ldaphealth-agent"
+        if not place.shard.is_whole:
+            what = f"shard {place.shard} does not run"
+            unit = f"ldaphealth-shard@{str(place.shard).replace('/', '-')}"
+        return NO_AGENT.format(what=what, unit=unit, cause=str(error).partition(": ")[2])
     unknown = f"its agent may run, but its socket is not known, and none is at {place.socket}"
     return f"{place.unusable}; {unknown}; {CONFIG_HINT}"

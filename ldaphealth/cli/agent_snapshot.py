@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 from msgspec.structs import replace
 
-from ldaphealth.cli.agent_request import query_agent
+from ldaphealth.cli.agent_request import query_status
 from ldaphealth.cli.options import AgentPlace
-from ldaphealth.control.requests import StatusRequest
 from ldaphealth.model import Snapshot, State
 from ldaphealth.sinks.check_ldap import stale
 from ldaphealth.sinks.json_document import snapshot_of
@@ -24,7 +23,7 @@ def agent_snapshot(
     The notes are sentences on the agent itself, and the commands for what is not OK. Raise
     click.ClickException if there are no verdicts.
     """
-    document = query_agent(place, StatusRequest(), timeout_seconds)
+    document = query_status(place, target.partition("/")[0], timeout_seconds)
     try:
         snapshot = snapshot_of(document)
         current = stale(snapshot, {**document["valid_seconds"]})
@@ -32,6 +31,9 @@ def agent_snapshot(
         raise click.ClickException(
             f"{place.socket}: the response is not from an agent: {error}"
         ) from error
+    parts = document.get("shards", [document])
+    if missing := [each["error"] for each in parts if "error" in each]:  # it may hide an outage
+        raise click.ClickException("; ".join(missing))
     wanted = tuple(each for each in current.verdicts if _is_selected(target, each.server))
     if not wanted:
         what = f"no verdict on {target}" if target else "no verdict"
@@ -40,12 +42,12 @@ def agent_snapshot(
             f"the agent has {what}" + (f"; it checks {known}" if known else " yet")
         )
     found = replace(current, verdicts=wanted)
-    return found, tuple(_notes(found, document.get("agent", {}).get("reload_failure", "")))
+    failures = (each.get("agent", {}).get("reload_failure", "") for each in parts)
+    return found, tuple(_notes(found, dict.fromkeys(failures)))
 
 
-def _notes(snapshot: Snapshot, reload_failure: str) -> Iterator[str]:
-    if reload_failure:
-        yield reload_failure
+def _notes(snapshot: Snapshot, reload_failures: Iterable[str]) -> Iterator[str]:
+    yield from filter(None, reload_failures)
     worst = worst_first(snapshot)[0]
     if worst.state is not State.OK or not worst.in_service:
         yield f"more: ldaphealth explain {worst.server}; ldaphealth doctor"

@@ -96,11 +96,11 @@ def backtest_command(
       ldaphealth backtest --suggest search.seconds
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
     from ldaphealth.agent.replay import ALWAYS, TimeSpan
-    from ldaphealth.store.journal_files import segments_by_cluster
+    from ldaphealth.store.journal_files import segments_of_all
 
     others = _loaded(config_files or (CONFIG_FILE,))
     place = directory or next(iter(others.values())).agent.state_directory
-    found = segments_by_cluster(place)
+    found = segments_of_all(place)
     if not found:
         raise click.ClickException(f"there is no journal in {place}; --journal DIRECTORY names one")
     if cluster and cluster not in found:

@@ -17,13 +17,15 @@ from msgspec.structs import replace
 from ldaphealth.cli.progress import CheckProgress, show_progress
 from ldaphealth.cli.selection import Selection
 from ldaphealth.clocks import boot_seconds
+from ldaphealth.files.division import DivisionError, read_division
 from ldaphealth.guard import Memory
 from ldaphealth.ldap.accounts import Accounts, AccountState
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.other_protocol import with_other_protocol
 from ldaphealth.model import AnyObservation, CheckEffect, FailureKind, Server, Snapshot, Verdict
 from ldaphealth.rounds.probe import probe_server
-from ldaphealth.settings import ConfiguredCheck, Settings
+from ldaphealth.settings import Cluster, ConfiguredCheck, Settings
+from ldaphealth.shard import Shard, shard_of
 from ldaphealth.store.refused_passwords import Key, load_refusals, password_of, save_refusals
 from ldaphealth.store.state_file import load_state, state_path
 from ldaphealth.tasks.one_shot import evaluate
@@ -74,7 +76,7 @@ def evaluate_selection(
             selection.clusters,
             effects=effects,
             probe=probe,
-            overrides=_overrides(selection.settings),
+            overrides=_overrides(selection),
         )
     save_refusals(
         directories, refused, {key: accounts.state_of(server) for key, server in tried.items()}
@@ -100,11 +102,25 @@ def _directories(settings: Settings | None) -> tuple[Path, ...]:
     return settings.agent.runtime_directory, settings.agent.state_directory, temporary
 
 
-def _overrides(settings: Settings | None) -> Mapping[str, Memory]:
-    """Return the overrides that the agent saved; they also apply while it is down."""
-    if settings is None:
+def _overrides(selection: Selection) -> Mapping[str, Memory]:
+    """Return the overrides that the agent saved, or its shards; they also apply without it."""
+    if selection.settings is None:
         return {}
-    loaded = load_state(state_path(settings.agent.state_directory), boot_seconds())
-    if loaded.problem:
-        click.echo(f"ldaphealth: cannot read all overrides: {loaded.problem}", err=True)
-    return {name: Memory(overrides=each.overrides) for name, each in loaded.memories.items()}
+    directory, found = selection.settings.agent.state_directory, dict[str, Memory]()
+    for shard in _shards(directory, selection.clusters):
+        loaded = load_state(state_path(shard.below(directory)), boot_seconds(), shard)
+        found |= {name: Memory(overrides=of.overrides) for name, of in loaded.memories.items()}
+        if loaded.problem:
+            click.echo(f"ldaphealth: cannot read all overrides: {loaded.problem}", err=True)
+    return found
+
+
+def _shards(state_directory: Path, clusters: Iterable[Cluster]) -> set[Shard]:
+    """Return the shards that these clusters belong to."""
+    try:
+        count = read_division(state_directory)
+    except (DivisionError, OSError) as error:
+        count = 1
+        if not isinstance(error, PermissionError):  # `load_state` says that
+            click.echo(f"ldaphealth: cannot read all overrides: {error}", err=True)
+    return {shard_of(each.name, count) for each in clusters}

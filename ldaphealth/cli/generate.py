@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ldaphealth.cli.option_types import WholeNumber
 from ldaphealth.cli.options import complete, config_option, output_option
+from ldaphealth.shard import MOST_SHARDS
 from ldaphealth.text.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   ldaphealth generate systemd
+  ldaphealth generate systemd --shards 4
   ldaphealth generate keepalived --virtual-address 192.0.2.10
   ldaphealth generate prometheus --output /etc/prometheus/prometheus.yml
 """
@@ -41,6 +44,12 @@ site_options = {  # by the field of Site that an option sets
         default="",
         metavar="NAME",
         help="The network interface for the address: adds a vrrp_instance for a pair of balancers.",
+    ),
+    "shards": click.option(
+        "--shards",
+        type=WholeNumber(2, MOST_SHARDS),
+        metavar="N",
+        help="The template unit of N agents that divide the clusters (`ldaphealth agent --shard`).",
     ),
 }
 

@@ -39,6 +39,7 @@ def generate(
         virtual_addresses=_virtual_addresses(clusters, given.get(VIRTUAL, ())),
         interface=_interface(given.get("interface", "")),
         addresses=_addresses(clusters) if VIRTUAL in kind.needs else {},
+        shards=given.get("shards") or 0,
     )
     try:
         text = kind.text(site)

@@ -29,9 +29,9 @@ def last_day(settings: Settings, now: EpochSeconds | None = None) -> dict[str, M
     Clusters are left out whose settings judge as those of the journal, or that it does not have.
     """
     from ldaphealth.agent.replay import TimeSpan
-    from ldaphealth.store.journal_files import segments_by_cluster
+    from ldaphealth.store.journal_files import segments_of_all
 
-    journal = segments_by_cluster(settings.agent.state_directory)
+    journal = segments_of_all(settings.agent.state_directory)
     changed = {
         name: cluster
         for name, cluster in settings.clusters.items()

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ldaphealth.cli.agent_request import query_agent
+from ldaphealth.cli.agent_request import query_agent, query_status
 from ldaphealth.cli.option_types import DurationText, MomentText, ReasonText
 from ldaphealth.cli.options import AgentPlace, agent_options, complete, format_option
 from ldaphealth.cli.printed_table import print_table
@@ -24,7 +24,6 @@ from ldaphealth.control.requests import (
     ExplainRequest,
     OverrideRequest,
     RemoveOverrideRequest,
-    StatusRequest,
 )
 from ldaphealth.model import OverrideAction
 from ldaphealth.text.moment import moment
@@ -49,21 +48,25 @@ def status_command(place: AgentPlace, form: str, watch: bool) -> None:
 
     The worst server is the first. Below it stands the rule or override that holds it, and what is
     not OK. LAG is for how long it is known to lack changes, or to be isolated or split. Then comes
-    the state of the agent, and in the last line what is wrong.
+    the state of the agent, and in the last line what is wrong. If shards of the agent run here
+    (`ldaphealth agent --shard`), those of all of them are shown.
 
     \b
-    Exit status: 0 every server is in service, 1 at least one is out, 3 no answer.
+    Exit status: 0 every server is in service, 1 at least one is out, 3 no answer,
+                 or none of a shard.
 
     \b
     Examples:
       ldaphealth status
       ldaphealth status --watch
     """  # noqa: D301  \b keeps the lines of a paragraph in click's help
-    document = query_agent(place, StatusRequest())
+    document = query_status(place)
     if form == "json":
         click.echo(json.dumps(document, indent=2))
     else:
         _draw_status(document, place, watch=watch)
+    if missing := [each["error"] for each in document.get("shards", ()) if "error" in each]:
+        raise click.ClickException("\n".join(missing))
     sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 
 
@@ -72,7 +75,7 @@ def _draw_status(document: Mapping[str, Any], place: AgentPlace, *, watch: bool)
     from ldaphealth.tables.terminal import show_live
 
     if watch and sys.stdout.isatty():
-        show_live(lambda: render_status(query_agent(place, StatusRequest())), WATCH_SECONDS)
+        show_live(lambda: render_status(query_status(place)), WATCH_SECONDS)
     else:
         print_table(render_status(document))
 

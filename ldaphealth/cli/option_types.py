@@ -6,11 +6,15 @@ Every option that takes a time has the type `DurationText`, and so one form for 
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import MAX_REASON_CHARACTERS
+from ldaphealth.shard import Shard, shard_named, shards_of
 from ldaphealth.text.duration import exact_duration, seconds_in
 from ldaphealth.text.moment import epoch_in
+
+USUAL_SHARDS = (2, 4, 8)
 
 
 class DurationText(click.ParamType[float]):
@@ -72,6 +76,31 @@ class ReasonText(click.ParamType[str]):
         if len(str(value)) > MAX_REASON_CHARACTERS:
             self.fail(f"at most {MAX_REASON_CHARACTERS} characters", param, ctx)
         return str(value)
+
+
+class ShardText(click.ParamType[Shard]):
+    """A shard such as `2/4`: the second of four."""
+
+    name = "shard"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        """Return the shard."""
+        try:
+            return shard_named(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return the shards of the usual numbers of them."""
+        known = [str(each) for count in USUAL_SHARDS for each in shards_of(count)]
+        return [CompletionItem(each) for each in known if each.startswith(incomplete)]
 
 
 class WholeNumber(click.IntRange):

@@ -1,6 +1,6 @@
 """Options that several commands have, and the completion of clusters and servers.
 
-It imports nothing but click, because `--help` loads it with every command.
+It imports little but click, because `--help` loads it with every command.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
+
+from ldaphealth.shard import WHOLE, Shard
 
 CONFIG_FILE = Path("/etc/ldaphealth/ldaphealth.yaml")
 SOCKET = Path("/run/ldaphealth/agent.sock")
@@ -62,12 +64,23 @@ class AgentPlace(NamedTuple):
     """Where the running agent answers, and the configuration that it was started with.
 
     `unusable` is why the configuration cannot be read. Then the socket is the usual one, and the
-    agent, which may still run, may have another.
+    agent, which may still run, may have another. `places.py` finds those of shards.
     """
 
     socket: Path
     config_file: Path = CONFIG_FILE
     unusable: str = ""
+    shard: Shard = WHOLE
+
+    def of(self, shard: Shard) -> AgentPlace:
+        """Return the place of a shard of the agent."""
+        own = shard.below(self.socket.parent) / self.socket.name
+        return self._replace(socket=own, shard=shard)
+
+    @property
+    def common_socket(self) -> Path:
+        """Return the socket by which the configuration names the agent, whatever the shard."""
+        return self.shard.above(self.socket.parent) / self.socket.name
 
 
 def agent_place(
@@ -99,7 +112,7 @@ socket_option = click.option(
     envvar="LDAPHEALTH_SOCKET",
     show_envvar=True,
     metavar="PATH",
-    help=f"Socket of the agent.  [default: that of --config, else {SOCKET}]",
+    help=f"Socket of the agent, or of one shard.  [default: that of --config, else {SOCKET}]",
 )
 
 _config_of_agent = click.option(

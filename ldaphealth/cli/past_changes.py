@@ -11,6 +11,7 @@ import click
 
 from ldaphealth.cli.agent_request import no_agent_text
 from ldaphealth.cli.options import AgentPlace
+from ldaphealth.cli.places import merged_documents, places_of
 from ldaphealth.control import client
 from ldaphealth.control.requests import (
     AvailabilityRequest,
@@ -31,8 +32,11 @@ def past_changes(place: AgentPlace, request: HistoryRequest) -> list[dict[str, A
     Without an agent the database of the agent with this socket in its configuration is read. It is
     opened for reading only and without the lock of the agent, and standard error says so.
     """
-    changes: list[dict[str, Any]] = _answer(place, request, _changes_on_disk)["changes"]
-    return changes
+    answers = _answers(place, request, _changes_on_disk)
+    changes: list[dict[str, Any]] = [each for answer in answers for each in answer["changes"]]
+    if len(answers) > 1:  # each has its own order, which no clock changes
+        changes.sort(key=lambda each: str(each["at"]), reverse=True)
+    return changes[: request.limit]
 
 
 def past_availability(place: AgentPlace, request: AvailabilityRequest) -> dict[str, Any]:
@@ -56,6 +60,23 @@ def _answer(
     on_disk: Callable[[AgentPlace, R, client.NoAgentError], dict[str, Any]],
 ) -> dict[str, Any]:
     """Return the document of the agent, or what is made of the history on disk without one."""
+    return merged_documents(_answers(place, request, on_disk))
+
+
+def _answers(
+    place: AgentPlace,
+    request: R,
+    on_disk: Callable[[AgentPlace, R, client.NoAgentError], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return it of the agent of a cluster; without a cluster of all shards of this host."""
+    return [_answer_of(each, request, on_disk) for each in places_of(place, request.server)]
+
+
+def _answer_of(
+    place: AgentPlace,
+    request: R,
+    on_disk: Callable[[AgentPlace, R, client.NoAgentError], dict[str, Any]],
+) -> dict[str, Any]:
     try:
         document: dict[str, Any] = client.send_request(place.socket, request)
     except client.NoAgentError as error:
@@ -122,7 +143,7 @@ def _history_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> Iterat
     """Yield the path of the history; click.ClickException if there is none, or on HistoryError."""
     from ldaphealth.store.history_reading import HistoryError, history_path
 
-    path = history_path(state_on_disk(place, no_agent).state_directory)
+    path = history_path(place.shard.below(state_on_disk(place, no_agent).state_directory))
     try:
         yield path
     except HistoryError as error:
@@ -148,7 +169,7 @@ def state_on_disk(place: AgentPlace, no_agent: client.NoAgentError) -> AgentSett
     except ConfigError as error:
         hint = f"to read its history on disk, give its configuration with --config, not {file}"
         raise click.ClickException(f"{no_agent}; {hint}") from error
-    if settings.socket_path != place.socket:
+    if settings.socket_path != place.common_socket:
         hint = f"the agent of {file} has another socket, so its history is not read"
         raise click.ClickException(f"{no_agent}; {hint}")
     return settings

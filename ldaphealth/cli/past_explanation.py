@@ -91,7 +91,7 @@ def journal_of(place: AgentPlace) -> Mapping[str, Sequence[Segment]]:
     click.ClickException: the configuration is not known, or the directory cannot be read.
     """
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.journal_files import segments_by_cluster
+    from ldaphealth.store.journal_files import segments_of_all
 
     try:
         settings = load_agent(place.config_file)
@@ -99,10 +99,10 @@ def journal_of(place: AgentPlace) -> Mapping[str, Sequence[Segment]]:
         raise click.ClickException(
             f"{place.config_file} is not the configuration of an agent; give it with --config"
         ) from error
-    if settings.socket_path != place.socket:
+    if settings.socket_path != place.common_socket:
         raise click.ClickException(f"the agent of {place.config_file} has another socket")
     try:
-        return segments_by_cluster(settings.state_directory)
+        return segments_of_all(settings.state_directory)
     except OSError as error:
         raise click.ClickException(
             f"the journal in {settings.state_directory}: {error.strerror or error}"

@@ -5,6 +5,7 @@ Whoever has the lock of the state directory may write there, and so one process 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import msgspec
 
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.cli.past_changes import state_on_disk
+from ldaphealth.cli.places import places_of
 from ldaphealth.control import client
 from ldaphealth.control.requests import (
     AddIncidentRequest,
@@ -49,7 +51,7 @@ def _kept(place: AgentPlace, target: str) -> list[Incident]:
     from ldaphealth.store.incident_file import IncidentFile, incident_path
 
     try:
-        answer = client.send_request(place.socket, IncidentsRequest(target))
+        answer = _ask(place, IncidentsRequest(target), target)
     except client.NoAgentError as error:
         return IncidentFile(incident_path(state_on_disk(place, error).state_directory)).read()
     return [incident_of(each) for each in answer["incidents"]]
@@ -61,13 +63,23 @@ def change_incidents(place: AgentPlace, request: Change) -> dict[str, Any]:
 
     try:
         try:
-            answer = client.send_request(place.socket, request)
+            target = request.target if isinstance(request, AddIncidentRequest) else ""
+            answer = _ask(place, request, target)
         except client.NoAgentError as error:
             answer = _changed_on_disk(place, request, error)
     except (IncidentError, client.AgentError) as error:
         raise click.ClickException(str(error)) from error
     document: dict[str, Any] = answer["incident"]
     return document
+
+
+def _ask(place: AgentPlace, request: IncidentsRequest | Change, target: str) -> Any:
+    """Return the document of an agent; all shards have the same file. client.AgentError."""
+    *others, last = places_of(place, target)
+    for each in others:
+        with contextlib.suppress(client.NoAgentError):
+            return client.send_request(each.socket, request)
+    return client.send_request(last.socket, request)
 
 
 def _changed_on_disk(

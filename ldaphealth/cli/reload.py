@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ldaphealth.cli.agent_request import query_agent
+from ldaphealth.cli.agent_request import query_all
 from ldaphealth.cli.options import AgentPlace, agent_options, format_option
 from ldaphealth.control.requests import ReloadRequest
 
@@ -26,7 +26,7 @@ KEPT = "not reloaded: the agent continues with the settings from before"
 @format_option
 @click.option("--yes", is_flag=True, help="Reload without a question.")
 def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
-    """Have the running agent use its changed configuration file.
+    """Have the running agent, or all its shards here, use its changed configuration file.
 
     First the file is checked, as by `ldaphealth config check`. For each cluster whose settings
     judge otherwise than before, a line says which removals they would have made in the last day,
@@ -56,12 +56,14 @@ def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
     longer = [name for name, document in decided.items() if _is_out_for_longer(document)]
     if longer and not yes:
         _ask(longer)
-    answer = query_agent(place, ReloadRequest(str(file.resolve())))
+    answers = query_all(place, ReloadRequest(str(file.resolve())))
+    needs_restart = any(each["needs_restart"] for each in answers)
     if form == "json":
-        click.echo(json.dumps({**answer, "last_day": decided}, indent=2))
+        document = {**answers[0], "needs_restart": needs_restart, "last_day": decided}
+        click.echo(json.dumps(document, indent=2))
         return
     click.echo(f"reloaded: {file}")
-    if answer["needs_restart"]:
+    if needs_restart:
         click.echo("the changes below `agent` are used after a restart of the agent only")
 
 

@@ -105,7 +105,7 @@ def _refuse_unknown(targets: Sequence[str], results: Sequence[Replayed]) -> None
 def _journal_of(config_file: Path) -> tuple[Path, Journal]:
     """Return the directory of the journal, and what is in it; click.ClickException without one."""
     from ldaphealth.config import ConfigError, load_agent
-    from ldaphealth.store.journal_files import segments_by_cluster
+    from ldaphealth.store.journal_files import segments_of_all
 
     try:
         settings = load_agent(config_file)
@@ -113,7 +113,7 @@ def _journal_of(config_file: Path) -> tuple[Path, Journal]:
         lines = "\n".join(f"{config_file}: {each}" for each in error.problems)
         raise click.ClickException(lines) from error
     directory = settings.state_directory
-    found = segments_by_cluster(directory)
+    found = segments_of_all(directory)
     if not found:
         why = "" if settings.journal.days else "; agent.journal.days is 0"
         raise click.ClickException(f"there is no journal in {directory}{why}")

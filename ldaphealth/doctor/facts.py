@@ -13,6 +13,7 @@ from ldaphealth.doctor.host_files import HostFile
 from ldaphealth.doctor.keepalived_conf import KeepalivedConf
 from ldaphealth.model import AnyObservation, Finding, Server
 from ldaphealth.settings import AgentSettings, Cluster
+from ldaphealth.shard import WHOLE, Shard
 
 
 class Round(Struct, frozen=True):
@@ -76,13 +77,14 @@ class LocalAgent(Struct, frozen=True, kw_only=True):
     """The agent of the configuration on this host.
 
     `state` is that of its control socket; `detail` is why it does not answer. `servers` are those
-    that it checks. `holders` are the IDs of the processes that hold the lock of a
-    directory, by its path.
+    that it checks, and `shards` are those of this host. `holders` are the IDs of the processes that
+    hold the lock of a directory, by its path; a lock that shards share has none.
     """
 
     state: Literal["answers", "none", "unknown"]
     detail: str = ""
     servers: frozenset[str] = frozenset()
+    shards: tuple[Shard, ...] = (WHOLE,)
     holders: Mapping[str, int] = {}
 
 

@@ -14,7 +14,9 @@ from ldaphealth.doctor.facts import Gathered, LocalAgent
 from ldaphealth.doctor.host_files import host_files, lock_holder
 from ldaphealth.doctor.keepalived_conf import KeepalivedConf, read_conf
 from ldaphealth.doctor.trial import try_cluster
+from ldaphealth.files.division import DivisionError, shards_here
 from ldaphealth.settings import AgentSettings, Settings
+from ldaphealth.shard import WHOLE, Shard
 
 KEEPALIVED = Path("/etc/keepalived/keepalived.conf")
 MOST_AT_ONCE = 8  # clusters
@@ -55,11 +57,17 @@ def gather(sources: Sources, note: Callable[[str], None] = lambda _: None) -> Ga
 
 def local_agent(agent: AgentSettings) -> LocalAgent:
     """Return whether the agent of this configuration answers, and who holds its directories."""
-    directories = (agent.runtime_directory, agent.state_directory)
+    runtime, state = agent.runtime_directory, agent.state_directory
+    shards = _shards(runtime)
+    # A lock that shards share has no one holder, and they refuse another agent at its start.
+    directories = () if len(shards) > 1 or not shards[0].is_whole else (runtime, state)
     holders = {str(each): holder for each in directories if (holder := lock_holder(each))}
+    servers: frozenset[str] = frozenset()
     try:
-        status = send_request(agent.socket_path, StatusRequest(), ANSWER_SECONDS)
-        servers = frozenset(map(str, status["roles"]))  # a verdict comes with the first round
+        for shard in shards:
+            socket = shard.below(runtime) / agent.socket_path.name
+            status = send_request(socket, StatusRequest(), ANSWER_SECONDS)
+            servers |= {*map(str, status["roles"])}  # a verdict comes with the first round
     except NoAgentError as error:
         return LocalAgent(state="none", detail=str(error), holders=holders)
     except AgentError as error:
@@ -67,7 +75,15 @@ def local_agent(agent: AgentSettings) -> LocalAgent:
     except (KeyError, TypeError):
         detail = f"{agent.socket_path}: the response is not from an agent of this version"
         return LocalAgent(state="unknown", detail=detail, holders=holders)
-    return LocalAgent(state="answers", servers=servers, holders=holders)
+    return LocalAgent(state="answers", servers=servers, holders=holders, shards=(*shards,))
+
+
+def _shards(runtime_directory: Path) -> list[Shard]:
+    """Return the shards of the agent on this host; if that is not known, the whole."""
+    try:
+        return shards_here(runtime_directory) or [WHOLE]
+    except (DivisionError, OSError):
+        return [WHOLE]
 
 
 def keepalived_conf(path: Path | None) -> tuple[KeepalivedConf | None, str]:

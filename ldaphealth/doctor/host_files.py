@@ -21,6 +21,7 @@ from ldaphealth.store.state_file import state_path
 MOST_LOCKS = 65_536  # lines of /proc/locks
 LOCK_WORDS = 8  # of a line; one that waits for a lock has `->` more
 SET_ASIDE = "*.broken-*"
+SHARDS = "shard-*"  # directories of shards
 MOST_SET_ASIDE = 16
 
 Use = Literal["runtime", "state", "record", "password", "key", "damaged"]
@@ -53,10 +54,14 @@ def _paths(agent: AgentSettings, clusters: Iterable[Cluster]) -> Iterator[tuple[
     state = agent.state_directory
     yield state, "state"
     yield override_directory(state), "state"
-    for record in (state_path(state), history_path(state)):
-        yield record, "record"
-    for each in sorted(islice(_set_aside(state), MOST_SET_ASIDE)):
-        yield each, "damaged"
+    yield from ((each, "runtime") for each in sorted(agent.runtime_directory.glob(SHARDS)))
+    shards = sorted(state.glob(SHARDS))
+    yield from ((each, "state") for each in shards)
+    for own in (state, *shards):
+        for record in (state_path(own), history_path(own)):
+            yield record, "record"
+        for each in sorted(islice(_set_aside(own), MOST_SET_ASIDE)):
+            yield each, "damaged"
     servers = [server for cluster in clusters for server in cluster.servers]
     checks = [each for cluster in clusters for each in cluster.checks]
     accounts = [*(each.credentials for each in servers), *(each.credentials for each in checks)]

@@ -91,7 +91,12 @@ def _two_agents(facts: Gathered) -> Iterator[Problem]:
 
 
 def _other_servers(facts: Gathered, socket: str) -> Iterator[Problem]:
-    wanted = {server.id for each in facts.clusters for server in each.cluster.servers}
+    wanted = {
+        server.id
+        for each in facts.clusters
+        for server in each.cluster.servers
+        if any(shard.holds(each.cluster.name) for shard in facts.agent.shards)
+    }
     if wanted == facts.agent.servers:
         return
     missing, more = sorted(wanted - facts.agent.servers), sorted(facts.agent.servers - wanted)

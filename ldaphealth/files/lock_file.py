@@ -33,27 +33,38 @@ def holder_of(path: Path) -> int:
 class LockFile:
     """Holds the lock until `close`, or until the process ends. The file has its process ID.
 
-    `left_by` is that of a process that held it before and ended without `close`, else 0.
-    BlockingIOError: another process holds it. OSError: the file cannot be made, or is no file.
+    `left_by` is that of a process that held it before and ended without `close`, else 0. A shared
+    lock can be held by several processes, and their IDs are not in the file. BlockingIOError:
+    another process holds it. OSError: the file cannot be made, or is no file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         refuse_other_kinds(path)
-        self._path = path
+        self._path, self._is_shared = path, shared
         self._descriptor = os.open(path, OPEN, MODE)
         try:
             self._lock()
         except BaseException:
             os.close(self._descriptor)
             raise
-        self.left_by = holder_of(path)
+        self.left_by = 0 if shared else holder_of(path)
         self._write(f"{os.getpid()}\n".encode())
 
     def _lock(self) -> None:
         if os.fstat(self._descriptor).st_uid != os.geteuid():
             raise OSError(errno.EPERM, "belongs to another user; remove it", str(self._path))
         os.fchmod(self._descriptor, MODE)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if self._is_shared else fcntl.LOCK_EX
+        fcntl.flock(self._descriptor, kind | fcntl.LOCK_NB)
+
+    def share(self) -> None:
+        """Let other processes share the lock from now on.
+
+        BlockingIOError: another one took it meanwhile (flock(2): this is not atomic).
+        """
+        self._write(b"")
+        self._is_shared = True
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     @property
     def is_current(self) -> bool:
@@ -70,6 +81,8 @@ class LockFile:
 
     def _write(self, content: bytes) -> None:
         """Replace the content. It is for people: a full disk is no reason not to hold the lock."""
+        if self._is_shared:
+            return
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, content, 0)

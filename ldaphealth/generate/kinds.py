@@ -29,6 +29,7 @@ class Kind(Struct, frozen=True):
 
 
 CLUSTERS, VIRTUAL, INTERFACE = "clusters", "virtual_addresses", "interface"
+SHARDS = "shards"
 KINDS = (
     Kind(
         "keepalived",
@@ -42,5 +43,5 @@ KINDS = (
     Kind("grafana", "A dashboard to import.", grafana),
     Kind("icinga", "Hosts and services for Icinga 2.", icinga, (CLUSTERS,)),
     Kind("nagios", "Hosts and services for Nagios Core.", nagios, (CLUSTERS,)),
-    Kind("systemd", "The unit of the agent.", systemd),
+    Kind("systemd", "The unit of the agent, or of its shards.", systemd, (SHARDS,)),
 )

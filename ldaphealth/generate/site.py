@@ -26,6 +26,7 @@ class Site(Struct, frozen=True, kw_only=True):
 
     `virtual_addresses` are the addresses that clients connect to, by cluster; `interface` is the
     network interface for them. `addresses` has those of the host names in the URIs of servers.
+    `shards` is how many agents divide the clusters, 0 for one agent.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class Site(Struct, frozen=True, kw_only=True):
     virtual_addresses: Mapping[str, str] = {}
     interface: str = ""
     addresses: Mapping[str, tuple[str, ...]] = {}
+    shards: int = 0
 
     def virtual_address(self, cluster: Cluster) -> str:
         """Return the address of a cluster that is known, "" if none is.

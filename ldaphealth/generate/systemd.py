@@ -1,4 +1,8 @@
-"""The unit of the agent: that of examples/, with the paths of the configuration (docs/agent.md)."""
+"""The unit of the agent: that of examples/, with the paths of the configuration (docs/agent.md).
+
+That of shards is the same as a template, whose instances are `2-4` for shard 2/4: systemd unescapes
+the name (%I of systemd.unit(5)).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,11 @@ from ldaphealth.settings import AgentSettings
 HEADING = """\
 ldaphealth-agent.service, in /etc/systemd/system; docs/agent.md has the installation.
 Test it: systemd-analyze verify FILE. Then: systemctl enable --now ldaphealth-agent"""
+HEADING_OF_SHARDS = """\
+ldaphealth-shard@.service, in /etc/systemd/system: one of {0} agents that divide the clusters.
+Test it: systemd-analyze verify FILE. Then: systemctl disable --now ldaphealth-agent
+and: systemctl enable --now ldaphealth-shard@{{1..{0}}}-{0} (docs/how-to/shards.md)"""
+DESCRIPTION = "Description=Health checks for LDAP servers"
 FIRST_FREE_PORT = 1024  # below it only processes with a capability may listen (ip(7))
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  they are not used
 # How quotes and backslashes are read depends on the setting.
@@ -24,7 +33,10 @@ def systemd(site: Site) -> str:
     replaced = _replaced(site)
     lines = files(__package__).joinpath("templates", "ldaphealth-agent.service").read_text("utf-8")
     body = [new for line in lines.splitlines() for new in replaced.get(line, [line])]
-    return "\n".join([*heading(site, "systemd", HEADING), "", *body]) + "\n"
+    words, kind = HEADING, "systemd"
+    if site.shards:
+        words, kind = HEADING_OF_SHARDS.format(site.shards), f"systemd --shards {site.shards}"
+    return "\n".join([*heading(site, kind, words), "", *body]) + "\n"
 
 
 def _replaced(site: Site) -> Mapping[str, list[str]]:
@@ -35,10 +47,12 @@ def _replaced(site: Site) -> Mapping[str, list[str]]:
     listens = [each.listen for each in (agent.http, agent.haproxy) if each]
     needs_port = any(each.port < FIRST_FREE_PORT for each in listens)
     bind = "CAP_NET_BIND_SERVICE"
+    shard, described = (" --shard %I", ", shard %I") if site.shards else ("", "")
     return {
+        DESCRIPTION: [DESCRIPTION + described],
         "ExecStart=/opt/ldaphealth/bin/ldaphealth agent --config /etc/ldaphealth/ldaphealth.yaml": [
             *_hidden(site),
-            f"ExecStart={program} agent --config {config}",
+            f"ExecStart={program} agent --config {config}{shard}",
         ],
         "RuntimeDirectory=ldaphealth": _directory("Runtime", agent.runtime_directory, Path("/run")),
         "StateDirectory=ldaphealth": _directory("State", agent.state_directory, Path("/var/lib")),

@@ -18,6 +18,8 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     """The numbers of the agent. Counts begin at its start."""
 
     version: str
+    shard: int = 1  # of `shards`, which divide the clusters
+    shards: int = 1
     up_seconds: float
     servers: int
     rounds: int

@@ -372,6 +372,13 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         labels=("version",),
     ),
     Family(
+        name="ldaphealth_agent_shard_info",
+        kind=INFO,
+        help="Which shard of how many the agent is (`--shard`); always 1.",
+        read=lambda health: (((str(health.shard), str(health.shards)), 1.0),),
+        labels=("shard", "shards"),
+    ),
+    Family(
         name="ldaphealth_agent_up_seconds",
         kind=GAUGE,
         help="How long the agent has been running.",

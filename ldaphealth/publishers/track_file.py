@@ -71,13 +71,13 @@ class BalancerFile:
         answering = sum(
             len(servers) for name, servers in self._answering.items() if self._until[name] > now
         )
-        message = (
-            f"{MAGIC} {quantity(answering, 'server')} {plural_of(answering, 'answers', 'answer')}"
-        )
-        line = f"{int(not answering)} {int(until)} {message}\n".encode()
+        line = balancer_line(answering, int(until))
         if line != self._written[0]:
-            write(self._path, line)
+            self._write(line)
             self._written = line, int(until)
+
+    def _write(self, line: bytes) -> None:
+        write(self._path, line)
 
     def _note_answering(self, decided: Publication) -> bool:
         """Note which servers of the cluster answer. Return whether that is another number."""
@@ -95,6 +95,12 @@ class BalancerFile:
     def close(self) -> None:
         """Remove the file, so that ldaphealth-fit reports at once that no agent runs."""
         self._path.unlink(missing_ok=True)
+
+
+def balancer_line(answering: int, until: int) -> bytes:
+    """Return the line of the file (docs/keepalived-contract.md)."""
+    servers = f"{quantity(answering, 'server')} {plural_of(answering, 'answers', 'answer')}"
+    return f"{int(not answering)} {until} {MAGIC} {servers}\n".encode()
 
 
 def _answers(verdict: Verdict) -> bool:

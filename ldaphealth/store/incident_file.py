@@ -6,11 +6,12 @@ names another one, which a person wrote.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct, UnsetType, field
@@ -22,12 +23,14 @@ from ldaphealth.config.mistakes import ConfigError, Problems
 from ldaphealth.config.yaml_file import read_yaml
 from ldaphealth.control.requests import MAX_REASON_CHARACTERS
 from ldaphealth.files.atomic_file import write
+from ldaphealth.files.lock_file import LockFile
 from ldaphealth.history.incident import Incident, incident_document
 from ldaphealth.model import SettingMistakes
 from ldaphealth.text.yaml_text import flow
 
 MAX_BYTES = 1 << 18  # of the agent's file: a thousand incidents or more
 MODE = 0o640  # as the state file
+LOCK_SECONDS, POLL_SECONDS = 2.0, 0.02
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"  # a name of a cluster or a server, as in the settings
 HEAD = """\
 # Incidents that were marked with `ldaphealth incident`, which writes this file anew. To keep a file
@@ -90,14 +93,13 @@ def read_incidents(path: Path) -> list[Incident]:
 
 
 class IncidentFile:
-    """The agent's file. Threads may use it side by side, but no other process may write to it.
+    """The agent's file. Threads and processes may use it side by side: shards have one together.
 
     What a method returns is on the disk. IncidentError: the file is as it was.
     """
 
     def __init__(self, path: Path, clock: Callable[[], EpochSeconds] = epoch_seconds) -> None:
         self._path, self._clock = path, clock
-        self._lock = threading.Lock()
 
     def read(self) -> list[Incident]:
         """Return all; none if there is no file yet."""
@@ -112,7 +114,7 @@ class IncidentFile:
         by: str,
     ) -> Incident:
         """Add an incident, in whole seconds, with the next ID."""
-        with self._lock:
+        with self._locked():
             found = self.read()
             new = Incident(
                 id=max((each.id for each in found), default=0) + 1,
@@ -128,7 +130,7 @@ class IncidentFile:
 
     def end(self, number: int, ended: EpochSeconds) -> Incident:
         """Set the end of an incident, in whole seconds."""
-        with self._lock:
+        with self._locked():
             found = self.read()
             new = replace(_with_id(found, number, self._path), ended=ended // 1)
             self._write([new if each.id == number else each for each in found])
@@ -136,11 +138,32 @@ class IncidentFile:
 
     def remove(self, number: int) -> Incident:
         """Remove an incident, and return it."""
-        with self._lock:
+        with self._locked():
             found = self.read()
             removed = _with_id(found, number, self._path)
             self._write([each for each in found if each is not removed])
         return removed
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the file, which is beside it; IncidentError."""
+        path = self._path.with_suffix(".lock")
+        until = monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                lock = LockFile(path)
+                break
+            except BlockingIOError as error:
+                if monotonic() >= until:
+                    busy = f"{self._path}: is being changed; nothing was done; try again"
+                    raise IncidentError(busy) from error
+                sleep(POLL_SECONDS)
+            except OSError as error:
+                raise IncidentError(f"{self._path}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.close()
 
     def _write(self, incidents: Iterable[Incident]) -> None:
         content = incidents_text(incidents).encode()

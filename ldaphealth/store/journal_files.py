@@ -72,6 +72,20 @@ def segments_by_cluster(directory: Path) -> dict[str, list[Segment]]:
     return {each: sorted(found[each], key=lambda segment: segment.began) for each in sorted(found)}
 
 
+def segments_of_all(state_directory: Path) -> dict[str, list[Segment]]:
+    """Return those in a state directory and in those of shards below it: a cluster may have moved.
+
+    OSError: a directory cannot be read.
+    """
+    found = segments_by_cluster(state_directory)
+    for directory in sorted(state_directory.glob("shard-*")):
+        for cluster, segments in segments_by_cluster(directory).items():
+            found[cluster] = sorted(
+                [*found.get(cluster, ()), *segments], key=lambda segment: segment.began
+            )
+    return found
+
+
 def _segment(path: Path) -> Segment | None:
     cluster, _, stamp = path.name.removesuffix(END).rpartition(".")
     if not (cluster and path.name.endswith(END)):

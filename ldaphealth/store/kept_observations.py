@@ -85,6 +85,10 @@ class KeptObservations(msgspec.Struct, frozen=True, kw_only=True):
     loaded_at: MonotonicSeconds = 0.0
     same_boot: bool = False
 
+    def part(self, holds: Callable[[str], bool]) -> KeptObservations:
+        """Return what is of some clusters, by their names."""
+        return replace(self, records=[each for each in self.records if holds(each.cluster)])
+
     def of(self, cluster: Cluster) -> list[AnyObservation]:
         """Return the observations of the servers and the checks of a cluster, oldest first."""
         checks = [each for each in cluster.checks if each.check.select_kept is not None]
@@ -136,6 +140,21 @@ def save_kept(
     ]
     header = _Header(version=VERSION, records=len(records), boot_id=boot_id(), at=now())
     save_records(path, header, records, durable=False)
+
+
+def save_part(path: Path, kept: Iterable[KeptObservations], holds: Callable[[str], bool]) -> None:
+    """Write what files of several agents have of some clusters; OSError.
+
+    If the agents did not end together in this boot, only the order of the reads of each is known.
+    """
+    parts = [each for of in kept if (each := of.part(holds)).records]
+    ends = [each.saved_at for each in parts]
+    at = max(ends, default=0.0)
+    is_together = at - min(ends, default=at) <= YOUNG_SECONDS
+    boot = boot_id() if is_together and all(each.same_boot for each in parts) else ""
+    records = [each for of in parts for each in of.records]
+    header = _Header(version=VERSION, records=len(records), boot_id=boot, at=at)
+    save_records(path, header, records, durable=True)
 
 
 def _records_of(cluster: Cluster, check: str, seen: ObservationsByServer[Any]) -> Iterator[_Record]:

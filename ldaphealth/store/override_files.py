@@ -18,6 +18,7 @@ from ldaphealth.files.own_directory import make_directory
 from ldaphealth.files.regular_file import read_regular_file
 from ldaphealth.guard import Memory, Override
 from ldaphealth.model import OverrideAction
+from ldaphealth.shard import WHOLE, Shard
 
 MAGIC = "ldaphealth1"
 MAX_BYTES = 1000  # of one line
@@ -31,18 +32,19 @@ def override_directory(state_directory: Path) -> Path:
     return state_directory / "overrides"
 
 
-def write_override_files(
+def write_override_files(  # noqa: PLR0913  the moment on two clocks
     directory: Path,
     memories: Mapping[str, Memory],
     *,
     boot_id: str,
     now: BootSeconds,
     epoch: EpochSeconds,
+    shard: Shard = WHOLE,
 ) -> None:
     """Write the files that changed, and remove those of overrides that ended.
 
     `now` and `epoch` are the same moment on two clocks, and `boot_id` is this boot of the machine.
-    OSError: some files are as they were.
+    The files of clusters of other shards are left alone. OSError: some files are as they were.
     """
     wanted = {
         path: _line(server, each, boot_id, epoch - now)
@@ -57,7 +59,8 @@ def write_override_files(
             make_directory(each, DIRECTORY_MODE)
         write(path, line.encode(), MODE)
     for path in set(directory.glob("*/*")) - wanted.keys():
-        path.unlink()
+        if shard.holds(path.parent.name):
+            path.unlink()
 
 
 def read_override_files(

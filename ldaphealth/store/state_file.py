@@ -18,6 +18,7 @@ from ldaphealth.clocks import BootSeconds, EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import MAX_SECONDS
 from ldaphealth.guard import Memory
 from ldaphealth.guard.memory import Override, ServerMemory
+from ldaphealth.shard import WHOLE, Shard
 from ldaphealth.store.override_files import (
     override_directory,
     read_override_files,
@@ -84,8 +85,10 @@ def state_path(state_directory: Path) -> Path:
     return state_directory / "state.json"
 
 
-def save_state(path: Path, memories: Mapping[str, Memory], now: BootSeconds) -> None:
-    """Write the file, overrides first, and then the files of overrides.
+def save_state(
+    path: Path, memories: Mapping[str, Memory], now: BootSeconds, shard: Shard = WHOLE
+) -> None:
+    """Write the file, overrides first, and then the files of overrides, which shards share.
 
     OSError: some are left as they were.
     """
@@ -104,19 +107,21 @@ def save_state(path: Path, memories: Mapping[str, Memory], now: BootSeconds) -> 
     header = _Header(version=VERSION, records=len(records), boot_id=boot_id(), at=now, epoch=epoch)
     save_records(path, header, records, durable=True)
     write_override_files(
-        override_directory(path.parent),
+        override_directory(shard.above(path.parent)),
         memories,
         boot_id=header.boot_id,
         now=now,
         epoch=epoch,
+        shard=shard,
     )
 
 
-def load_state(path: Path, now: BootSeconds) -> LoadedState:
+def load_state(path: Path, now: BootSeconds, shard: Shard = WHOLE) -> LoadedState:
     """Return what can be read of the memories, on the clock of this boot; empty without a file.
 
     Servers are left out if the file is older than `YOUNG_SECONDS` or of another boot. Overrides are
-    always returned: those that the file lost are in the files for keepalived's script.
+    always returned: those that the file lost are in the files for keepalived's script. Clusters
+    that the shard does not hold are left out: another file has what is true of them.
     """
     loaded = load_records(path, _Header, _Record, VERSION, _lines_of_version_1)
     same_boot, passed = _age(loaded.header, now)
@@ -130,18 +135,19 @@ def load_state(path: Path, now: BootSeconds) -> LoadedState:
             override = msgspec.structs.replace(each.override, until=until)
             overrides.setdefault(each.cluster, {})[each.server] = override
     if loaded.problem:
-        for name, beside in _read_beside(path, now).items():
+        for name, beside in _read_beside(shard.above(path.parent), now).items():
             overrides[name] = {**beside.overrides, **overrides.get(name, {})}
     memories = {
         name: Memory(servers.get(name, {}), overrides.get(name, {}))
         for name in servers.keys() | overrides.keys()
+        if shard.holds(name)
     }
     return LoadedState(memories, loaded.problem and f"{path}: {loaded.problem}")
 
 
-def _read_beside(path: Path, now: BootSeconds) -> Mapping[str, Memory]:
+def _read_beside(state_directory: Path, now: BootSeconds) -> Mapping[str, Memory]:
     """Return the overrides in the files for keepalived's script, as they were last saved."""
-    directory = override_directory(path.parent)
+    directory = override_directory(state_directory)
     return read_override_files(directory, boot_id=boot_id(), now=now, epoch=epoch_seconds())
 
 
@@ -203,8 +209,9 @@ class StateSaver:
         memories: Callable[[], Mapping[str, Memory]],
         clock: Callable[[], BootSeconds],
         save_beside: Callable[[], None] = lambda: None,
+        shard: Shard = WHOLE,
     ) -> None:
-        self._path, self._memories, self._clock = path, memories, clock
+        self._path, self._memories, self._clock, self._shard = path, memories, clock, shard
         self._save_second = save_beside
         self._saving = threading.Lock()
         self._stop = threading.Event()
@@ -241,7 +248,7 @@ class StateSaver:
 
     def _save(self, memories: Mapping[str, Memory]) -> None:
         self._saved = None
-        save_state(self._path, memories, self._clock())
+        save_state(self._path, memories, self._clock(), self._shard)
         self._saved, self._saved_at = _important(memories), self._clock()
 
     def _run(self) -> None:

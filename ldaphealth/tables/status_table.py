@@ -6,7 +6,7 @@ the last line says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -41,32 +41,54 @@ def render_status(document: Mapping[str, Any]) -> Group:
     verdicts = sorted(document["verdicts"], key=lambda each: _rank(each, each["server"] in fresh))
     first = _first_with(verdicts)
     rows = [_row(each, document, first, each["server"] in fresh) for each in verdicts]
-    agent = document["agent"]
-    about_agent = (
-        f"agent {agent['version']}, up {duration(agent['up_seconds'])}, "
+    floors = [
+        Text(printable(each["summary"]), "bold red") for each in document.get("below_floor", ())
+    ]
+    parts = document.get("shards", [document])
+    failures = dict.fromkeys(each.get("agent", {}).get("reload_failure") for each in parts)
+    return Group(
+        Rows(HEADINGS, rows, right=frozenset({"WEIGHT"}), spare=SPARE),
+        "",
+        *(line for each in parts for line in _about_agent(each)),
+        *_elsewhere(parts),
+        *floors,
+        *(Text(printable(each, 400), "bold yellow") for each in failures if each),
+        *_next_step(verdicts, fresh),
+        _last_line(verdicts, fresh),
+    )
+
+
+def _about_agent(part: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield the lines on the agent, or on one shard of it."""
+    if "error" in part:
+        unknown = f"shard {part['shard']}: no answer, and none of its servers is shown"
+        yield Text(printable(unknown), "bold red")
+        return
+    agent = part["agent"]
+    is_shard = agent.get("shards", 1) > 1  # an agent of before has none
+    yield Text(
+        (f"shard {agent['shard']} of {agent['shards']}: " if is_shard else "")
+        + f"agent {printable(agent['version'])}, up {duration(agent['up_seconds'])}, "
         f"{quantity(agent['servers'], 'server')}, {quantity(agent['rounds'], 'round')}, "
         f"{agent['overruns']} left out, "
         f"{agent['busy']} of {quantity(agent['threads'], 'thread')} busy, "
         f"{quantity(agent['waiting'], 'probe')} waiting"
     )
-    listens = document.get("listens", {})
-    where = ", ".join(f"{address} ({service})" for service, address in listens.items())
-    floors = [
-        Text(printable(each["summary"]), "bold red") for each in document.get("below_floor", ())
+    listens = part.get("listens", {}).items()
+    where = ", ".join(f"{address} ({service})" for service, address in listens)
+    if where:
+        yield Text(printable(f"listens on {where}"))
+    yield from _history_cut(agent)
+
+
+def _elsewhere(parts: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """Return a line if some shards are not of this host; it cannot know whether they run."""
+    count = max(each["agent"].get("shards", 1) for each in parts if "agent" in each)
+    if count <= len(parts):
+        return []
+    return [
+        Text(f"shards on this host: {len(parts)} of {count}; ask the others on theirs", "yellow")
     ]
-    failed = agent.get("reload_failure")
-    config = [Text(printable(failed, 400), "bold yellow")] if failed else []
-    return Group(
-        Rows(HEADINGS, rows, right=frozenset({"WEIGHT"}), spare=SPARE),
-        "",
-        Text(about_agent),
-        *([Text(printable(f"listens on {where}"))] if where else []),
-        *_history_cut(agent),
-        *floors,
-        *config,
-        *_next_step(verdicts, fresh),
-        _last_line(verdicts, fresh),
-    )
 
 
 def _history_cut(agent: Mapping[str, Any]) -> list[Text]:

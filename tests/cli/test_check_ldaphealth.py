@@ -397,7 +397,7 @@ def test_a_defect_of_ours_is_unknown_and_no_warning() -> None:
             "evaluate_selection",
             2,
         ),
-        (["--agent"], "agent_snapshot", "query_agent", 3),
+        (["--agent"], "agent_snapshot", "query_status", 3),
     ],
     ids=["a check", "a check with a password", "the agent"],
 )

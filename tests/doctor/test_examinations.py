@@ -19,6 +19,7 @@ from ldaphealth.doctor.problem import Importance
 from ldaphealth.doctor.steps import STEPS
 from ldaphealth.model import BindMethod, Credentials, Finding, Secret, State, Tls
 from ldaphealth.reason_codes import REASON_CODES, ROWS
+from ldaphealth.shard import Shard
 from ldaphealth.text.result_words import is_result_code
 from tests.doctor.facts_of import cluster_of, facts_of, finding, server
 
@@ -218,6 +219,12 @@ SERVERS = frozenset({"c/ldap1"})
         (LocalAgent(state="unknown", holders={RUN: 5}), "agent.no_answer", Importance.MEND),
         (LocalAgent(state="unknown", holders={STATE: 5}), "agent.no_answer", Importance.MEND),
         (LocalAgent(state="answers"), "agent.other_configuration", Importance.BREAKS),
+        (LocalAgent(state="answers", shards=(Shard(2, 2),)), None, None),  # c is of the first
+        (
+            LocalAgent(state="answers", shards=(Shard(1, 2),)),
+            "agent.other_configuration",
+            Importance.BREAKS,
+        ),
         (
             LocalAgent(state="answers", servers=SERVERS | {"c/old"}),
             "agent.other_configuration",

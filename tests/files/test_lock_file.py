@@ -119,3 +119,23 @@ def test_any_content_is_no_reason_not_to_hold_it(path: Path, content: bytes) -> 
     with closing(LockFile(path)) as lock:
         assert lock.left_by == 0
         assert holder_of(path) == os.getpid()
+
+
+def test_a_shared_lock_keeps_out_only_who_wants_it_alone(path: Path) -> None:
+    with closing(LockFile(path, shared=True)), closing(LockFile(path, shared=True)) as second:
+        assert (second.left_by, holder_of(path)) == (0, 0)
+        with pytest.raises(BlockingIOError):
+            LockFile(path)
+
+    with closing(LockFile(path)), pytest.raises(BlockingIOError):
+        LockFile(path, shared=True)
+
+
+def test_who_holds_it_alone_may_share_it(path: Path) -> None:
+    with closing(LockFile(path)) as first:
+        first.share()
+        assert holder_of(path) == 0
+        with closing(LockFile(path, shared=True)) as second:
+            assert second.is_current
+        with pytest.raises(BlockingIOError):
+            LockFile(path)

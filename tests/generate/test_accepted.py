@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -88,9 +89,11 @@ def by_nagios(directory: Path, text: str) -> tuple[int, str]:
     return status + said.count("Warning: Service"), said
 
 
-def by_systemd(directory: Path, text: str) -> tuple[int, str]:
+def by_systemd(
+    directory: Path, text: str, name: str = "ldaphealth-agent.service"
+) -> tuple[int, str]:
     """Check the unit; the program must be there, and that of the text is not."""
-    path = directory / "ldaphealth-agent.service"
+    path = directory / name
     path.write_text(text.replace("=/opt/ldaphealth/bin/ldaphealth ", "=/bin/true "))
     status, said = run(find("systemd-analyze", "systemd"), "verify", path)
     return max(status, str(path) in said), said
@@ -132,6 +135,30 @@ def test_keepalived_accepts_it_with_addresses_for_a_pair(
 
     assert by_keepalived(tmp_path, text) == (0, ""), text
     assert "interface eth0\n" in text
+
+
+@pytest.mark.parametrize("configuration", SITES)
+def test_systemd_accepts_the_unit_of_shards(tmp_path: Path, configuration: str) -> None:
+    text = TEXTS["systemd"](site(tmp_path, SITES[configuration], shards=4))
+    instance = tmp_path / "ldaphealth-shard@2-4.service"
+
+    assert by_systemd(tmp_path, text, instance.name) == (0, ""), text
+
+
+@pytest.mark.skipif(not shutil.which("systemd-escape"), reason="systemd is not installed")
+@pytest.mark.parametrize("shard", ["1/2", "2/4", "16/16"])
+def test_systemd_unescapes_the_name_of_an_instance_to_its_shard(shard: str) -> None:
+    """`%I` is the unescaped name."""
+    name = shard.replace("/", "-")
+    said = subprocess.run(
+        ["systemd-escape", "--unescape", name],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    ).stdout
+
+    assert said.strip() == shard
 
 
 @pytest.mark.parametrize("configuration", [HTTPS, TOKEN, WEB_CONFIG])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,41 @@ def test_with_the_usual_paths_the_unit_is_that_of_the_examples(tmp_path: Path) -
     example = (ROOT / "examples" / "ldaphealth-agent.service").read_text()
 
     assert TEXTS["systemd"](site(tmp_path, USUAL)).partition("\n\n")[2] == example
+
+
+def test_the_unit_of_shards_is_that_of_the_agent_as_a_template(tmp_path: Path) -> None:
+    one, several = (TEXTS["systemd"](site(tmp_path, ODD, shards=each)) for each in (0, 4))
+    others = [
+        (before, after)
+        for before, after in zip(
+            one.partition("\n\n")[2].splitlines(),
+            several.partition("\n\n")[2].splitlines(),
+            strict=True,
+        )
+        if before != after
+    ]
+
+    assert [after.removeprefix(before) for before, after in others] == [
+        ", shard %I",
+        " --shard %I",
+    ]
+    assert "systemctl enable --now ldaphealth-shard@{1..4}-4 " in several
+
+
+def test_the_package_makes_the_same_unit_of_shards(tmp_path: Path) -> None:
+    """Debian's rules edit the unit of the agent with sed(1)."""
+    rules = (ROOT / "debian" / "rules").read_text()
+    (command,) = re.findall(r"^\tsed (-e '/\^Description.*?) \\$", rules, re.MULTILINE)
+    unit = ROOT / "examples" / "ldaphealth-agent.service"
+    made = subprocess.run(
+        ["/bin/sh", "-c", f"sed {command.replace('$$', '$')} {unit}"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    ).stdout
+
+    assert made == TEXTS["systemd"](site(tmp_path, USUAL, shards=4)).partition("\n\n")[2]
 
 
 def test_the_files_with_secrets_are_named_each_once(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ldaphealth.files.lock_file import LockFile
 from ldaphealth.history.incident import Incident
 from ldaphealth.store.incident_file import (
     MAX_BYTES,
@@ -93,6 +95,32 @@ def test_a_full_file_refuses_more_and_keeps_all(tmp_path: Path) -> None:
         file.add("c", BEGAN, None, "☃" * 200, "b" * 200)
     assert path.read_bytes() == before
     assert kept(tmp_path).remove(1).id == 1
+
+
+def test_processes_that_mark_at_the_same_time_lose_none_and_share_no_id(tmp_path: Path) -> None:
+    """Each shard of an agent has an `IncidentFile` of its own: the lock is that of the file."""
+    threads = [
+        threading.Thread(
+            target=kept(tmp_path).add, args=("c", BEGAN, None, f"note {number}", "alice")
+        )
+        for number in range(8)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+
+    found = kept(tmp_path).read()
+    assert sorted(each.id for each in found) == [*range(1, 9)]
+    assert {each.note for each in found} == {f"note {number}" for number in range(8)}
+
+
+def test_a_file_that_others_change_without_end_is_not_waited_for(tmp_path: Path) -> None:
+    busy = r"incidents\.yaml: is being changed; nothing was done; try again"
+    with closing(LockFile(tmp_path / "incidents.lock")), pytest.raises(IncidentError, match=busy):
+        kept(tmp_path).add("c", BEGAN, None, "note", "alice")
+
+    kept(tmp_path).add("c", BEGAN, None, "note", "alice")
 
 
 def test_what_cannot_be_written_is_one_line_and_changes_nothing(tmp_path: Path) -> None:

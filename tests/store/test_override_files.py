@@ -9,6 +9,7 @@ import pytest
 
 from ldaphealth.guard import Memory, Override
 from ldaphealth.model import OverrideAction
+from ldaphealth.shard import Shard, shard_of
 from ldaphealth.sinks.keepalived import misc_check_status
 from ldaphealth.store.override_files import (
     STATUSES,
@@ -71,6 +72,23 @@ def test_an_override_that_ended_loses_its_file(tmp_path: Path) -> None:
     save(tmp_path, overridden("c/t"))
 
     assert [each.name for each in tmp_path.glob("*/*")] == ["t"]
+
+
+def test_the_files_of_other_shards_are_left_alone(tmp_path: Path) -> None:
+    save(
+        tmp_path,
+        overridden("c/s") | {"example": Memory({}, overridden("example/s")["c"].overrides)},
+    )
+
+    def save_nothing(shard: Shard) -> None:
+        write_override_files(tmp_path, {}, boot_id=BOOT, now=NOW, epoch=EPOCH, shard=shard)
+
+    assert shard_of("c", 2) == Shard(1, 2)
+    assert shard_of("example", 2) == Shard(2, 2)
+    save_nothing(Shard(2, 2))
+    assert [*tmp_path.glob("*/*")] == [tmp_path / "c" / "s"]
+    save_nothing(Shard(1, 2))
+    assert not [*tmp_path.glob("*/*")]
 
 
 def test_a_file_that_did_not_change_is_not_written_again(tmp_path: Path) -> None:

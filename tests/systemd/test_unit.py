@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from demo.cluster import Cluster
-from demo.ports import reserve
+from demo.ports import reserve_row
 from demo.tree import CHECK_DN, SUFFIX
 from demo.wait import until
+from ldaphealth.generate.systemd import systemd
+from tests.generate.sites import USUAL, site
 from tests.systemd.machine import UNIT, USER_ID, Machine, machine, missing
 
 MOST_EXPOSURE = 2.0
@@ -37,9 +40,9 @@ StandardError=append:/run/agent.log
 """
 
 
-def exposure() -> float:
+def exposure(unit: Path) -> float:
     shown = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", str(UNIT)],
+        ["systemd-analyze", "security", "--offline=true", str(unit)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -52,7 +55,15 @@ def exposure() -> float:
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 def test_systemd_finds_little_to_restrict() -> None:
-    assert exposure() < MOST_EXPOSURE
+    assert exposure(UNIT) < MOST_EXPOSURE
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_finds_no_more_to_restrict_in_the_unit_of_shards(tmp_path: Path) -> None:
+    unit = tmp_path / "ldaphealth-shard@2-4.service"
+    unit.write_text(systemd(site(tmp_path, USUAL, shards=4)))
+
+    assert exposure(unit) == exposure(UNIT)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,7 @@ def running(
     etc = directory / "etc"
     etc.mkdir(mode=0o755)
     nodes = ", ".join(f"{node.name}: '{node.ldaps_uri}'" for node in running_cluster.nodes)
-    web = reserve(1, ("127.0.0.1",))
+    web = reserve_row(2, ("127.0.0.1",))
     (etc / "ldaphealth.yaml").write_text(
         CONFIG.format(dn=CHECK_DN, suffix=SUFFIX, servers=nodes, port=web.ports[0])
     )
@@ -178,3 +189,27 @@ def test_an_abort_as_by_the_watchdog_leaves_no_core_and_the_agent_comes_back(
     until(lambda: agent.property("ActiveState") == "active", SECONDS, "it is not ready again")
     assert agent.property("MainPID") != process
     assert "code=killed, status=6/ABRT" in agent.log.read_text()  # else code=dumped
+
+
+@pytest.mark.slapd
+def test_shards_are_instances_of_one_unit_and_take_over_from_the_agent(agent: Machine) -> None:
+    shards = ("ldaphealth-shard@1-2", "ldaphealth-shard@2-2")
+    units, script = "/run/units/ldaphealth-shard@.service", ["sh", SCRIPT, "c/ldap2"]
+    agent.run(PROGRAM, "generate", "systemd", "--shards", "2", "--output", units)
+    agent.run("sh", "-c", f"mkdir {units}.d; cat >{units}.d/test.conf <<'END'\n{DROP_IN}END")
+    assert agent.run("systemctl", "daemon-reload").returncode == 0
+    assert agent.run(PROGRAM, "drain", "c/ldap2", "--for", "1h", "--reason", "x").returncode == 0
+
+    agent.run("systemctl", "stop", "ldaphealth-agent")
+    started = agent.run("systemctl", "start", *shards)
+    assert started.returncode == 0, started.stderr + log_of(agent)
+    shown = agent.run(PROGRAM, "status").stdout
+    assert "shard 1 of 2: agent " in shown
+    assert "shard 2 of 2: agent " in shown
+    until(lambda: agent.run(*script).returncode == 1, SECONDS, "it is not drained")
+
+    assert agent.run(PROGRAM, "undrain", "c/ldap2").returncode == 0
+    agent.run("systemctl", "stop", *shards)
+    assert agent.run("systemctl", "start", "ldaphealth-agent").returncode == 0
+    until(lambda: agent.run(*script).returncode == 0, SECONDS, "it stays drained")
+    assert "level=error" not in log_of(agent)

@@ -185,6 +185,34 @@ def test_a_full_history_says_how_far_it_reaches_back() -> None:
     assert "history" not in text(snapshot_document(HEALTHY), {})
 
 
+def test_each_shard_has_its_lines_and_one_without_an_answer_says_so() -> None:
+    document = snapshot_document(HEALTHY)
+    of_agent = to_builtins(HEALTH)
+    whole = {key: each for key, each in document.items() if key not in ("agent", "listens")} | {
+        "valid_seconds": ALL,
+        "overrides": {},
+        "shards": [
+            {"shard": "1/4", "agent": {**of_agent, "shard": 1, "shards": 4}, "listens": {}},
+            {
+                "shard": "2/4",
+                "agent": {**of_agent, "shard": 2, "shards": 4, "reload_failure": "wrong"},
+                "listens": {"http": "http://127.0.0.1:8390"},
+            },
+            {"shard": "4/4", "error": "it does not run"},
+        ],
+    }
+    lines = as_text(render_status(whole), width=160, colour=False).splitlines()
+
+    assert [each.partition(", up")[0] for each in lines if each.startswith("shard ")] == [
+        f"shard 1 of 4: agent {HEALTH.version}",
+        f"shard 2 of 4: agent {HEALTH.version}",
+        "shard 4/4: no answer, and none of its servers is shown",
+    ]
+    assert "listens on http://127.0.0.1:8390 (http)" in lines
+    assert "shards on this host: 3 of 4; ask the others on theirs" in lines
+    assert "wrong" in lines
+
+
 def drawn(verdicts: list[Verdict], width: int) -> list[str]:
     document = snapshot_document(replace(HEALTHY, verdicts=tuple(verdicts))) | {
         "valid_seconds": {each.server: 9.0 for each in verdicts},
