@@ -375,7 +375,8 @@ AGENT: tuple[Family[AgentHealth], ...] = (
         name="ldaphealth_agent_shard_info",
         kind=INFO,
         help="Which shard of how many the agent is (`--shard`); always 1.",
-        read=lambda health: (((str(health.shard), str(health.shards)), 1.0),),
+        part=lambda health: (str(health.shard), str(health.shards)),
+        read=lambda names: ((names, 1.0),),
         labels=("shard", "shards"),
     ),
     Family(
