@@ -26,7 +26,7 @@ KEPT = "not reloaded: the agent continues with the settings from before"
 @format_option
 @click.option("--yes", is_flag=True, help="Reload without a question.")
 def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
-    """Have the running agent, or all its shards here, use its changed configuration file.
+    """Have the running agent use its changed configuration file.
 
     First the file is checked, as by `ldaphealth config check`. For each cluster whose settings
     judge otherwise than before, a line says which removals they would have made in the last day,
@@ -35,7 +35,7 @@ def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
     given.
 
     `systemctl reload ldaphealth-agent` has the agent read the file as well, without these lines.
-    The agent keeps what it uses if the file has a mistake.
+    The agent keeps what it uses if the file has a mistake. All shards of this host are asked.
 
     \b
     Exit status: 0 reloaded, 1 not: servers would have been out of service longer,
