@@ -5,6 +5,8 @@ MINUTES ?= 30
 SERVICE ?= pypi
 # Most tests wait for other processes: more of them than CPUs run at once.
 PARALLEL := -n 4 --dist worksteal
+# What it takes to build slapdcheck's ldap0, which bench.peers installs for itself
+SLAPDCHECK := gcc libc6-dev libldap-dev libsasl2-dev openssl
 BUSY := $(BIN)/python -m bench.busy
 
 MAKEFLAGS += --no-print-directory
@@ -32,9 +34,11 @@ demo: venv  ## Show verdicts on a four-node cluster with real faults
 	@./scripts/install-packages slapd ldap-utils
 	$(BIN)/python -m demo
 
-bench: venv packages  ## Measure rounds, one-shot checks, keepalived's script, a dead agent, the agent, a scrape, the history and the page
+bench: venv packages  ## Measure rounds, one-shot checks, their peers, keepalived's script, a dead agent, the agent, a scrape, the history and the page
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.one_shot
+	@./scripts/install-packages $(SLAPDCHECK) || echo 'bench.peers goes on without slapdcheck' >&2
+	$(BIN)/python -m bench.peers
 	$(BIN)/python -m bench.shim
 	$(BIN)/python -m bench.dead_agent
 	$(BIN)/python -m bench.agent

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from bench.slapdcheck import TO_BUILD
 from demo.programs import OPENLDAP
 
 ROOT = Path(__file__).parents[1]
@@ -27,3 +28,7 @@ def test_the_demo_installs_openldap_alone() -> None:
 
 def test_the_tests_install_the_other_programs_too() -> None:
     assert {"slapd", "keepalived", "haproxy", "icinga2-bin"} <= set(installed_by("test").split())
+
+
+def test_the_benchmarks_install_what_a_peer_is_built_with() -> None:
+    assert set(TO_BUILD.split()) <= set(installed_by("bench").split())
