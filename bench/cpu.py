@@ -20,10 +20,12 @@ CHECK_LDAP = "/usr/lib/nagios/plugins/check_ldap"
 LEFT_OUT = "PYTHONDONTWRITEBYTECODE"
 
 
-def process_seconds(command: list[str], exit_status: int = 0) -> float:
+def process_seconds(
+    command: list[str], exit_status: int = 0, limit_seconds: float = PROCESS_SECONDS
+) -> float:
     """Return the user and system CPU seconds of one run; its output is discarded.
 
-    RuntimeError if it ends with another exit status, or not within PROCESS_SECONDS.
+    RuntimeError if it ends with another exit status, or is killed at the limit.
     """
     # posix_spawn and not fork: to copy the page tables of this process takes a millisecond.
     null = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
@@ -32,7 +34,7 @@ def process_seconds(command: list[str], exit_status: int = 0) -> float:
     pid = os.posix_spawn(command[0], command, environment, file_actions=both)
     ending = os.pidfd_open(pid)
     try:
-        if not select.select([ending], [], [], PROCESS_SECONDS)[0]:
+        if not select.select([ending], [], [], limit_seconds)[0]:
             os.kill(pid, signal.SIGKILL)
     finally:
         os.close(ending)

@@ -30,3 +30,8 @@ def test_a_process_that_has_ended_has_no_clock() -> None:
 def test_a_process_that_fails_is_not_measured() -> None:
     with pytest.raises(RuntimeError, match="failed; it is not measured"):
         process_seconds([sys.executable, "-c", "exit(2)"])
+
+
+def test_a_process_that_does_not_end_is_killed_at_its_limit() -> None:
+    with pytest.raises(RuntimeError, match="failed; it is not measured"):
+        process_seconds(["/bin/sleep", "1000"], limit_seconds=0.1)
