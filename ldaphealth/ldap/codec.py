@@ -1,13 +1,13 @@
 """Encoding of requests and decoding of responses (RFC 4511); the only module that uses ldap3.
 
-session.py calls it. ldap3 only encodes requests; docs/architecture.md gives the reasons. Its errors
-are not caught here: they mean settings that cannot be encoded. Responses are decoded with ber.py,
-which checks the type of each value; a malformed one is a ValueError.
+session.py calls it. ldap3 encodes what no round sends, additions and controls of pages, and is
+loaded for these only: it takes longer than a check. docs/architecture.md gives the reasons. Its
+errors are not caught here: they mean settings that cannot be encoded. Responses are decoded with
+ber.py, which checks the type of each value; a malformed one is a ValueError.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal
@@ -15,21 +15,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ldaphealth.ldap import ber, search_filter
+from ldaphealth.ldap.result_codes import RESULT_CODES
 from ldaphealth.model import BindMethod, Credentials
 from ldaphealth.text.untyped import has_untyped
-
-gc.disable()  # objects made by loading ldap3 all stay, so there is nothing to collect meanwhile
-try:
-    from ldap3.core.results import RESULT_CODES
-    from ldap3.operation.add import add_operation
-    from ldap3.operation.extended import extended_operation
-    from ldap3.protocol.controls import build_control
-    from ldap3.protocol.convert import build_controls_list
-    from ldap3.protocol.rfc2696 import paged_search_control
-    from ldap3.protocol.rfc4527 import post_read_control
-    from ldap3.utils import asn1
-finally:
-    gc.enable()
 
 START_TLS_OID = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
 WHO_AM_I_OID = "1.3.6.1.4.1.4203.1.11.3"  # RFC 4532 2
@@ -40,6 +28,7 @@ SUCCESS, PROTOCOL_ERROR, COMPARE_FALSE, COMPARE_TRUE = 0, 2, 5, 6
 SIZE_LIMIT_EXCEEDED, ADMIN_LIMIT_EXCEEDED = 4, 11
 # Identifier octets of requests
 BIND_REQUEST, SEARCH, MODIFY_REQUEST, COMPARE_REQUEST = 0x60, 0x63, 0x66, 0x6E
+EXTENDED_REQUEST, REQUEST_NAME = 0x77, 0x80  # RFC 4511 4.12
 SIMPLE, SASL = 0x80, 0xA3  # [0] and [3] of AuthenticationChoice, RFC 4511 4.2
 REPLACE = b"\x0a\x01\x02"  # an operation of a modify, RFC 4511 4.6
 # Tags of responses, [APPLICATION n] in RFC 4511
@@ -228,13 +217,7 @@ def cookie(controls: Controls) -> bytes:
     return ber.octets(value, found)
 
 
-# Requests. With ldap3, encoding takes longer than receiving and decoding. Every round sends the
-# same requests, so those without a secret or a token are cached.
-
-
-def _encode(request: Any) -> bytes:
-    encoded: bytes = asn1.encode(request)
-    return encoded
+# Requests. Every round sends the same ones, so those without a secret or a token are cached.
 
 
 def bind_request(credentials: Credentials) -> bytes:
@@ -296,11 +279,15 @@ def encode_search(  # noqa: PLR0913, PLR0917  those of a search
 
 def page_controls(page_size: int, cookie: bytes) -> bytes:
     """Encode the controls for one page; paging is critical (RFC 2696), ManageDsaIT is not."""
+    from ldap3.protocol.controls import build_control  # noqa: PLC0415
+    from ldap3.protocol.convert import build_controls_list  # noqa: PLC0415
+    from ldap3.protocol.rfc2696 import paged_search_control  # noqa: PLC0415
+
     controls = [
         paged_search_control(criticality=True, size=page_size, cookie=cookie),
         build_control(MANAGE_DSA_IT_OID, False, None),
     ]
-    return _encode(build_controls_list(controls))
+    return _encoded(build_controls_list(controls))
 
 
 @lru_cache(maxsize=1024)
@@ -326,20 +313,39 @@ def modify_request(dn: str, attribute: str, value: str) -> bytes:
 @lru_cache(maxsize=64)
 def post_read(attributes: tuple[str, ...]) -> bytes:
     """Encode the post-read control (RFC 4527); it is not critical."""
-    return _encode(build_controls_list([post_read_control([*attributes])]))
+    wanted = ber.element(ber.SEQUENCE, b"".join(map(ber.octet_string, attributes)))
+    control = ber.octet_string(POST_READ_OID) + ber.element(ber.OCTET_STRING, wanted)
+    return ber.element(CONTROLS, ber.element(ber.SEQUENCE, control))
 
 
 def add_request(dn: str, attributes: Mapping[str, Sequence[str]]) -> bytes:
     """Encode an add."""
-    return _encode(add_operation(dn, {k: list(v) for k, v in attributes.items()}, auto_encode=True))
+    from ldap3.operation.add import add_operation  # noqa: PLC0415
+
+    values = {name: list(of) for name, of in attributes.items()}
+    return _encoded(add_operation(dn, values, auto_encode=True))
+
+
+def _encoded(request: Any) -> bytes:
+    """Encode what ldap3 has built."""
+    from ldap3.utils import asn1  # noqa: PLC0415
+
+    encoded: bytes = asn1.encode(request)
+    return encoded
 
 
 @cache
 def who_am_i_request() -> bytes:
     """Encode the request for the own identity (RFC 4532)."""
-    return _encode(extended_operation(WHO_AM_I_OID))
+    return _extended_request(WHO_AM_I_OID)
 
 
+@cache
 def start_tls_request() -> bytes:
     """Encode the request for StartTLS (RFC 4511 4.14.1)."""
-    return _encode(extended_operation(START_TLS_OID))
+    return _extended_request(START_TLS_OID)
+
+
+def _extended_request(oid: str) -> bytes:
+    """Encode an extended request without a value (RFC 4511 4.12)."""
+    return ber.element(EXTENDED_REQUEST, ber.octet_string(oid, REQUEST_NAME))

@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from pyasn1.codec.der.decoder import decode
-from pyasn1.error import PyAsn1Error
-from pyasn1.type.univ import Integer
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import SessionError
@@ -193,7 +190,12 @@ PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.D
 
 
 def first_expiry(text: str) -> EpochSeconds | None:
-    """Return when the first of the certificates (PEM) expires; None if none can be read."""
+    """Return when the first of the certificates (PEM) expires; None if none can be read.
+
+    pyasn1 is loaded here, because few checks have a client certificate.
+    """
+    from pyasn1.error import PyAsn1Error  # noqa: PLC0415
+
     try:
         found = [_expiry(ssl.PEM_cert_to_DER_cert(each)) for each in PEM.findall(text)]
     except (ValueError, IndexError, PyAsn1Error):
@@ -203,6 +205,9 @@ def first_expiry(text: str) -> EpochSeconds | None:
 
 def _expiry(der: bytes) -> EpochSeconds:
     """Return notAfter of a certificate (RFC 5280 4.1.2.5)."""
+    from pyasn1.codec.der.decoder import decode  # noqa: PLC0415
+    from pyasn1.type.univ import Integer  # noqa: PLC0415
+
     certificate, _ = decode(der)
     to_be_signed = certificate[0]
     has_version = isinstance(to_be_signed[1], Integer)  # before the serial number

@@ -130,12 +130,21 @@ def test_csn_compare_says_that_the_gap_is_no_lateness() -> None:
     assert "not the delay of a server" in out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["csn", "parse", CSN_A], ["check", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["csn", "parse", CSN_A],
+        ["check", "--help"],
+        ["check", "ldap://127.0.0.1:1", "--deadline", "0.2", "--format", "keepalived"],
+    ],
+)
 def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
     script = (
-        "import sys\nfrom ldaphealth.__main__ import main\n"
-        f"sys.argv = ['ldaphealth', *{arguments}]\n"
+        "import os, sys\nos._exit = sys.exit  # else nothing follows the command\n"
+        f"from ldaphealth.__main__ import main\nsys.argv = ['ldaphealth', *{arguments}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "assert 'click' in sys.modules\n"
         "heavy = {'email', 'ldap3', 'prometheus_client', 'rich', 'statistics', 'yaml'}\n"
         "loaded = heavy & set(sys.modules)\n"
         "sys.exit(str(loaded) if loaded else 0)"
