@@ -119,7 +119,7 @@ def files(*servers: str) -> set[str]:
 
 def test_a_cluster_that_is_gone(staged: Staged) -> None:
     stage = staged(C, D)
-    assert stage.in_files() == files("c/a", "c/b", "d/x")
+    wait.until(lambda: stage.in_files() == files("c/a", "c/b", "d/x"), 10.0, "files are missing")
     stage.reload(C)
 
     assert set(stage.live_state.view.clusters) == {"c"}

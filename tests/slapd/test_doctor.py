@@ -280,6 +280,7 @@ def test_a_clock_that_is_ahead_is_found_with_its_certainty(tmp_path: Path) -> No
 def test_the_script_of_all_steps_is_valid_and_runs_nothing(
     cluster: Cluster, tmp_path: Path
 ) -> None:
+    remove_canaries(cluster)
     cluster.nodes[0].kill()
     cluster.nodes[1].refuse_password()
     config = configure(tmp_path, cluster, checks=(SEARCH, WRITE))
