@@ -1,6 +1,6 @@
 """The same questions answered by ldaphealth and by its peers, in turn, on the same two servers.
 
-`make bench` runs it. For each server and round: the CPU of who asks, the CPU of slapd, and the
+`make bench` runs it. For each server and round: the CPU of the program, the CPU of slapd, and the
 operations and connections that slapd counted (slapd-monitor(5)), without those of the counting.
 What a peer does not answer is in docs/performance.md.
 """
@@ -74,12 +74,12 @@ NOT_PACKAGED = ("LDAP Tool Box's plugins", "Telegraf", "an OpenLDAP exporter")
 
 
 class Way(Struct, frozen=True, kw_only=True, eq=False):
-    """How one program answers one question; `ask` does it once and returns its CPU seconds."""
+    """How one program answers one question; `measure` does it once and returns its CPU seconds."""
 
     question: str
     program: str
     servers: int
-    ask: Callable[[], float]
+    measure: Callable[[], float]
 
 
 class Counted(Struct, frozen=True):
@@ -158,9 +158,9 @@ def main() -> None:
         with Counting(cluster.nodes) as counting:
             costs = _measured(ways, counting, options.turns, options.rounds)
     for question in CHECKS:
-        asked = {way.program: costs[way] for way in ways if way.question == question}
+        of_question = {way.program: costs[way] for way in ways if way.question == question}
         print()
-        show(question, asked)
+        show(question, of_question)
 
 
 def _ways(cluster: Cluster, directory: Path) -> Iterator[Way]:
@@ -179,8 +179,8 @@ def _ways(cluster: Cluster, directory: Path) -> Iterator[Way]:
         programs |= _ldaphealth(question, nodes[0], password_file, config)
         way = partial(Way, question=question, servers=len(nodes))
         for name, command in programs.items():
-            yield way(program=name, ask=partial(process_seconds, command))
-        yield way(program="ldaphealth, in process", ask=Rounds(servers).ask)
+            yield way(program=name, measure=partial(process_seconds, command))
+        yield way(program="ldaphealth, in process", measure=Rounds(servers).measure)
 
 
 def _configuration(
@@ -239,7 +239,10 @@ def _check_ldap(node: Node) -> Iterator[Way]:
     counting = [*command, "-C", f"{PEOPLE_COUNT}:"]
     for question, each in ((SESSION, command), (ALL, counting)):
         yield Way(
-            question=question, program="check_ldap", servers=1, ask=partial(process_seconds, each)
+            question=question,
+            program="check_ldap",
+            servers=1,
+            measure=partial(process_seconds, each),
         )
 
 
@@ -255,7 +258,7 @@ def _slapdcheck(nodes: Sequence[Node], directory: Path) -> Iterator[Way]:
         question=ALL,
         program="slapdcheck",
         servers=len(nodes),
-        ask=partial(process_seconds, command),
+        measure=partial(process_seconds, command),
     )
 
 
@@ -293,7 +296,7 @@ class Rounds:
         self._recent = RecentObservations()
         self._memory = Memory()
 
-    def ask(self) -> float:
+    def measure(self) -> float:
         """Do one round; return its CPU seconds. RuntimeError if not all is well."""
         started = time.process_time()
         for server in self._servers.servers:
@@ -317,7 +320,7 @@ def _measured(
 ) -> Mapping[Way, Sequence[Cost]]:
     costs: dict[Way, list[Cost]] = {way: [] for way in ways}
     for way in ways:
-        way.ask()  # writes the bytecode
+        way.measure()  # writes the bytecode
     for _ in range(turns):
         for way in ways:
             costs[way].append(_one_turn(way, counting, rounds))
@@ -326,13 +329,13 @@ def _measured(
 
 def _one_turn(way: Way, counting: Counting, rounds: int) -> Cost:
     before, slapd_before = counting.counted(), counting.slapd_seconds()
-    asked = sum(way.ask() for _ in range(rounds))
+    seconds = sum(way.measure() for _ in range(rounds))
     time.sleep(AFTERWARDS_SECONDS)
     slapd = counting.slapd_seconds() - slapd_before
     after = counting.counted()
     times = rounds * way.servers
     return Cost(
-        prober_seconds=asked / times,
+        prober_seconds=seconds / times,
         slapd_seconds=slapd / times,
         operations=(after.operations - before.operations) / times,
         connections=(after.connections - before.connections) / times,

@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 MOST_SHARDS = 256
+PREFIX = "shard-"  # of the name of a directory of one shard
 MULTIPLIER, BITS = 2862933555777941757, 64  # of the paper's generator
 FORM = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
 
@@ -40,7 +41,7 @@ class Shard(Struct, frozen=True):
 
         The name has no count: what is in it stays with a shard when there are more of them.
         """
-        return directory if self.is_whole else directory / f"shard-{self.index}"
+        return directory if self.is_whole else directory / f"{PREFIX}{self.index}"
 
     def above(self, own: Path) -> Path:
         """Return the directory that all share, of its own one."""

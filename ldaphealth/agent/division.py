@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ldaphealth.agent.restart import load_memories, load_observations
 from ldaphealth.clocks import boot_seconds
+from ldaphealth.files.division import shard_directories
 from ldaphealth.files.own_directory import PRIVATE, make_directory
 from ldaphealth.guard import Memory
 from ldaphealth.shard import Shard, shards_of
@@ -55,7 +56,7 @@ def forget_other_states(directory: Path, shards: int) -> None:
     OSError: one cannot be removed.
     """
     ours = {each.below(directory) for each in shards_of(shards)}
-    for each in {directory, *directory.glob("shard-*")} - ours:
+    for each in {directory, *shard_directories(directory)} - ours:
         for path in PATHS:
             path(each).unlink(missing_ok=True)
 

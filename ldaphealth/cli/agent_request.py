@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -86,6 +87,11 @@ def query_status(
     if not documents:
         raise click.ClickException(parts[0]["error"])
     return merged_documents(documents) | {"shards": parts}
+
+
+def unanswered(document: Mapping[str, Any]) -> list[str]:
+    """Return why shards did not answer for a status; it may lack an outage then."""
+    return [each["error"] for each in document.get("shards", ()) if "error" in each]
 
 
 def _send(

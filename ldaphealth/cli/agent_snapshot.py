@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import click
 from msgspec.structs import replace
 
-from ldaphealth.cli.agent_request import query_status
+from ldaphealth.cli.agent_request import query_status, unanswered
 from ldaphealth.cli.options import AgentPlace
 from ldaphealth.model import Snapshot, State
 from ldaphealth.sinks.check_ldap import stale
@@ -31,8 +31,7 @@ def agent_snapshot(
         raise click.ClickException(
             f"{place.socket}: the response is not from an agent: {error}"
         ) from error
-    parts = document.get("shards", [document])
-    if missing := [each["error"] for each in parts if "error" in each]:  # it may hide an outage
+    if missing := unanswered(document):
         raise click.ClickException("; ".join(missing))
     wanted = tuple(each for each in current.verdicts if _is_selected(target, each.server))
     if not wanted:
@@ -42,6 +41,7 @@ def agent_snapshot(
             f"the agent has {what}" + (f"; it checks {known}" if known else " yet")
         )
     found = replace(current, verdicts=wanted)
+    parts = document.get("shards", [document])
     failures = (each.get("agent", {}).get("reload_failure", "") for each in parts)
     return found, tuple(_notes(found, dict.fromkeys(failures)))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ldaphealth.cli.agent_request import query_agent, query_status
+from ldaphealth.cli.agent_request import query_agent, query_status, unanswered
 from ldaphealth.cli.option_types import DurationText, MomentText, ReasonText
 from ldaphealth.cli.options import AgentPlace, agent_options, complete, format_option
 from ldaphealth.cli.printed_table import print_table
@@ -65,7 +65,7 @@ def status_command(place: AgentPlace, form: str, watch: bool) -> None:
         click.echo(json.dumps(document, indent=2))
     else:
         _draw_status(document, place, watch=watch)
-    if missing := [each["error"] for each in document.get("shards", ()) if "error" in each]:
+    if missing := unanswered(document):
         raise click.ClickException("\n".join(missing))
     sys.exit(0 if all(each["in_service"] for each in document["verdicts"]) else 1)
 

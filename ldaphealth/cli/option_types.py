@@ -5,14 +5,18 @@ Every option that takes a time has the type `DurationText`, and so one form for 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
-from click.shell_completion import CompletionItem
 
 from ldaphealth.clocks import EpochSeconds, epoch_seconds
 from ldaphealth.control.requests import MAX_REASON_CHARACTERS
 from ldaphealth.shard import Shard, shard_named, shards_of
 from ldaphealth.text.duration import exact_duration, seconds_in
 from ldaphealth.text.moment import epoch_in
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 USUAL_SHARDS = (2, 4, 8)
 
@@ -99,6 +103,8 @@ class ShardText(click.ParamType[Shard]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Return the shards of the usual numbers of them."""
+        from click.shell_completion import CompletionItem  # only completion uses it
+
         known = [str(each) for count in USUAL_SHARDS for each in shards_of(count)]
         return [CompletionItem(each) for each in known if each.startswith(incomplete)]
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ldaphealth.files.division import shard_directories
 from ldaphealth.files.lock_file import lock_path
 from ldaphealth.settings import AgentSettings, Cluster
 from ldaphealth.store.history_reading import history_path
@@ -21,7 +22,6 @@ from ldaphealth.store.state_file import state_path
 MOST_LOCKS = 65_536  # lines of /proc/locks
 LOCK_WORDS = 8  # of a line; one that waits for a lock has `->` more
 SET_ASIDE = "*.broken-*"
-SHARDS = "shard-*"  # directories of shards
 MOST_SET_ASIDE = 16
 
 Use = Literal["runtime", "state", "record", "password", "key", "damaged"]
@@ -54,8 +54,8 @@ def _paths(agent: AgentSettings, clusters: Iterable[Cluster]) -> Iterator[tuple[
     state = agent.state_directory
     yield state, "state"
     yield override_directory(state), "state"
-    yield from ((each, "runtime") for each in sorted(agent.runtime_directory.glob(SHARDS)))
-    shards = sorted(state.glob(SHARDS))
+    yield from ((each, "runtime") for each in shard_directories(agent.runtime_directory))
+    shards = shard_directories(state)
     yield from ((each, "state") for each in shards)
     for own in (state, *shards):
         for record in (state_path(own), history_path(own)):

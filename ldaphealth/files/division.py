@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ldaphealth.files.atomic_file import write
 from ldaphealth.files.regular_file import read_regular_file
-from ldaphealth.shard import MOST_SHARDS, Shard, shards_of
+from ldaphealth.shard import MOST_SHARDS, PREFIX, Shard, shards_of
 
 NAME = "shards"
 MAX_BYTES = 16
@@ -42,6 +42,11 @@ def write_division(directory: Path, count: int) -> None:
         (directory / NAME).unlink(missing_ok=True)
     else:
         write(directory / NAME, f"{count}\n".encode(), durable=True)
+
+
+def shard_directories(directory: Path) -> list[Path]:
+    """Return the directories of shards below one that they share, also those of other divisions."""
+    return sorted(directory.glob(f"{PREFIX}*"))
 
 
 def shards_here(directory: Path) -> list[Shard]:

@@ -71,9 +71,7 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
         failure = Failure(FailureKind.BUG, detail, is_local=True)
     timings, session.timings = session.timings, {}
-    if (
-        failure is None
-    ):  # the facts may be as old as their flight, which another check may have sent
+    if failure is None:  # facts may be as old as their flight, which another check may have sent
         started = min(started, own.flight_began)
     own.flight_began = inf
     return Observation(

@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
+from ldaphealth.files.division import shard_directories
 from ldaphealth.files.own_directory import PRIVATE, make_directory
 from ldaphealth.files.regular_file import READ, refuse_other_kinds
 
@@ -78,7 +79,7 @@ def segments_of_all(state_directory: Path) -> dict[str, list[Segment]]:
     OSError: a directory cannot be read.
     """
     found = segments_by_cluster(state_directory)
-    for directory in sorted(state_directory.glob("shard-*")):
+    for directory in shard_directories(state_directory):
         for cluster, segments in segments_by_cluster(directory).items():
             found[cluster] = sorted(
                 [*found.get(cluster, ()), *segments], key=lambda segment: segment.began

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ldaphealth.clocks import EpochSeconds, MonotonicSeconds
+from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.control.requests import AvailabilityRequest, NumbersRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
 from ldaphealth.history.kept_numbers import BY_KEY
@@ -51,7 +51,7 @@ def changes_of(source: Source, query: ChangesQuery) -> list[dict[str, Any]]:
     with _history(source) as path:
         found = read_changes(path, query.server, query.limit, query.before_epoch, has_writer=True)
     refuse_unknown(source, query.server, found)
-    return [each for each in found if _epoch(each) >= query.since_epoch]
+    return [each for each in found if epoch_of(each["at"]) >= query.since_epoch]
 
 
 def service_of(
@@ -146,7 +146,3 @@ def _in_time(servers: Iterable[str]) -> Iterator[str]:
 
 def _clock_until(deadline: MonotonicSeconds) -> Callable[[], bool]:
     return lambda: monotonic() < deadline
-
-
-def _epoch(change: Mapping[str, Any]) -> EpochSeconds:
-    return epoch_of(change["at"])

@@ -67,6 +67,17 @@ def run_program(
     )
 
 
+def run_script(environment: Mapping[str, str], server: str, *options: str) -> int:
+    """Return what keepalived's script answers on a server, by its ID."""
+    return subprocess.run(
+        ["/bin/sh", SCRIPT, *options, server],
+        env=environment,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    ).returncode
+
+
 @dataclass
 class RunningAgent:
     """One agent process with directories of its own below `directory`; a context manager."""
@@ -159,13 +170,7 @@ class RunningAgent:
 
     def script(self, server: str, *options: str) -> int:
         """Return what keepalived's script answers."""
-        return subprocess.run(
-            ["/bin/sh", SCRIPT, *options, f"c/{server}"],
-            env=self.environment,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        ).returncode
+        return run_script(self.environment, f"c/{server}", *options)
 
     def script_answers(self) -> dict[str, int]:
         """Return the script's answers on all nodes."""

@@ -28,7 +28,7 @@ from demo.tree import CHECK_DN, SUFFIX
 from ldaphealth.config import load_agent
 from ldaphealth.doctor.gathering import local_agent
 from ldaphealth.shard import Shard, shard_of, shards_of
-from tests.slapd.running_agent import PROGRAM, SCRIPT, environment_of, run_program
+from tests.slapd.running_agent import PROGRAM, SCRIPT, environment_of, run_program, run_script
 
 pytestmark = pytest.mark.slapd
 
@@ -106,13 +106,7 @@ class Host:
 
     def script(self, server: str) -> int:
         """Return the exit status of keepalived's script."""
-        return subprocess.run(
-            ["/bin/sh", SCRIPT, server],
-            env=self.environment,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        ).returncode
+        return run_script(self.environment, server)
 
     def answers(self) -> dict[str, int]:
         """Return the exit statuses of the script for the first server of each cluster."""
