@@ -61,7 +61,7 @@ bench-faults: venv packages  ## Inject faults, compare what four checkers find, 
 test: venv packages check e2e  ## Install missing packages and run all checks and tests
 
 e2e: venv packages  ## Test with keepalived and IPVS in User-Mode Linux
-	@./scripts/install-packages user-mode-linux iproute2
+	@./scripts/install-packages user-mode-linux iproute2 gcc libc6-dev
 	$(BIN)/pytest tests/e2e
 
 check: venv site  ## Format, lint, direction of imports, types, tests, links of the documentation
@@ -72,7 +72,7 @@ check: venv site  ## Format, lint, direction of imports, types, tests, links of 
 	$(BIN)/pytest $(PARALLEL) -m 'not e2e'
 
 check-busy: venv packages site  ## All tests three times, while other processes keep every CPU busy (an hour and a half)
-	@./scripts/install-packages user-mode-linux iproute2
+	@./scripts/install-packages user-mode-linux iproute2 gcc libc6-dev
 	for run in 1 2 3; do \
 	  $(BUSY) $(BIN)/pytest $(PARALLEL) -m 'not e2e' && $(BUSY) $(BIN)/pytest tests/e2e || exit; \
 	done

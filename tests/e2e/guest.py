@@ -19,6 +19,7 @@ import random
 import resource
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +33,7 @@ INIT = Path(__file__).with_name("guest_init.py")
 BOOT_SECONDS = 15.0
 STOP_SECONDS = 2.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # linux.uml's choice
-# A CPU with AMX has more registers than linux.uml 6.1 has room for: no program runs in the guest.
-UNKNOWN_CPU = "ptrace set fp regs failed"
+ALL_REGISTERS = Path(__file__).with_name("all_registers.c")
 # Taken from the host when it is used.
 MEMORY_BYTES = 512 * 2**20
 
@@ -78,6 +78,7 @@ def run(
         "seconds": seconds,
     }
     results = results.resolve()
+    host_environment = _environment(results) | _all_registers(results)
     (results / "job.json").write_text(json.dumps(job))
     (results / "status").unlink(missing_ok=True)
     (results / "console").unlink(missing_ok=True)
@@ -86,7 +87,7 @@ def run(
         kernel = RunningProgram(
             [*_kernel(cpu), *_parameters(results), *init],
             results / "console",
-            _environment(results),
+            host_environment,
             directory=Path("/"),
             own_session=True,
             stop_seconds=STOP_SECONDS,
@@ -99,8 +100,7 @@ def run(
         text = kernel.log().partition("Call Trace:")[0]
         # 1 is for what linux.uml finds amiss before it boots, such as a host without ptrace(2) or
         # memory; when a guest panics it aborts.
-        cannot_run = kernel.status == 1 or UNKNOWN_CPU in text
-        raise (CannotRunError if cannot_run else GuestDiedError)(text) from None
+        raise (CannotRunError if kernel.status == 1 else GuestDiedError)(text) from None
     return Finished(status, (results / "output").read_text(errors="replace"))
 
 
@@ -181,6 +181,19 @@ def _environment(results: Path) -> dict[str, str]:
     fits = shared and shared.f_bavail * shared.f_frsize > MEMORY_BYTES
     usable = fits and shared and not shared.f_flag & os.ST_NOEXEC
     return {"PATH": os.defpath, "TMPDIR": str(SHARED_MEMORY if usable else results)}
+
+
+def _all_registers(results: Path) -> dict[str, str]:
+    """Return what has linux.uml set all registers of a CPU with AMX: without it no program runs."""
+    if "amx_tile" not in Path("/proc/cpuinfo").read_text().split():
+        return {}
+    if not shutil.which("gcc"):
+        text = "linux.uml cannot use this CPU alone: run scripts/install-packages gcc libc6-dev"
+        raise CannotRunError(text)
+    library = results / "all_registers.so"
+    command = ["gcc", "-shared", "-fPIC", "-O", "-o", library, ALL_REGISTERS]
+    subprocess.run(command, check=True, timeout=30)
+    return {"LD_PRELOAD": str(library)}
 
 
 def main() -> None:
