@@ -27,9 +27,10 @@ from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 HOST = "127.0.0.1"
+IN_MEMORY = "/dev/shm"  # noqa: S108  as /run is
 INTERVAL_SECONDS = 5.0
 IN_A_CLUSTER = 4
-WARM_UP_SECONDS = 10.0
+WARM_UP_SECONDS = 30.0
 PATHS = ("/metrics", "/")
 
 
@@ -41,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     reservation = ports.reserve(1, (HOST,))
     (http,) = reservation.ports
-    with Cluster(1) as cluster, tempfile.TemporaryDirectory() as directory:
+    with Cluster(1) as cluster, tempfile.TemporaryDirectory(dir=IN_MEMORY) as directory:
         node = cluster.nodes[0]
         port = listen_everywhere(node)
         config = Path(directory) / "ldaphealth.yaml"
@@ -89,20 +90,23 @@ def _settings(
 
 
 def _measure(process: psutil.Process, node: Node, http: int, options: argparse.Namespace) -> None:
-    servers, seconds = options.servers, options.seconds
+    servers = options.servers
     time.sleep(WARM_UP_SECONDS)
     slapd = psutil.Process(node.pid)
     before, agent_before, slapd_before = _agent_status(http), _cpu(process), _cpu(slapd)
+    threads = _by_thread(process)
     longest = dict.fromkeys(PATHS, 0.0)
     sizes = dict.fromkeys(PATHS, 0)
-    until = time.monotonic() + seconds
+    started = time.monotonic()
+    until = started + options.seconds
     while time.monotonic() < until:
         for path in PATHS:
             began = time.monotonic()
             sizes[path] = len(_read(http, path))
             longest[path] = max(longest[path], time.monotonic() - began)
-        time.sleep(options.every)
+        time.sleep(min(options.every, max(0.0, until - time.monotonic())))
     after, spent = _agent_status(http), _cpu(process) - agent_before
+    seconds = time.monotonic() - started
     rounds = after["rounds"] - before["rounds"]
     print(
         f"{servers} servers every {INTERVAL_SECONDS:g} s, / and /metrics every "
@@ -112,6 +116,9 @@ def _measure(process: psutil.Process, node: Node, http: int, options: argparse.N
     print(f", late {after['overruns'] - before['overruns']}, waiting {after['waiting']}")
     print(f"CPU      {spent / seconds:5.1%} of a core for the agent, HTTP responses included")
     print(f"         {(_cpu(slapd) - slapd_before) / seconds:5.1%} for slapd")
+    of_threads = (each - threads.get(id_, 0.0) for id_, each in _by_thread(process).items())
+    busiest = ", ".join(f"{each / rounds * 1e3:.2f}" for each in sorted(of_threads)[:-5:-1])
+    print(f"         {spent / rounds * 1e3:.2f} ms a round; of the busiest threads: {busiest} ms")
     print(f"memory   {process.memory_info().rss / 2**20:5.1f} MiB")
     for path in PATHS:
         print(f"{path:8} {sizes[path] / 1024:6.0f} KiB, at most {longest[path] * 1e3:.0f} ms")
@@ -126,6 +133,10 @@ def _read(http: int, path: str) -> bytes:
     with urllib.request.urlopen(f"http://{HOST}:{http}{path}", timeout=10) as response:
         body: bytes = response.read()
         return body
+
+
+def _by_thread(process: psutil.Process) -> Mapping[int, float]:
+    return {each.id: each.user_time + each.system_time for each in process.threads()}
 
 
 def _cpu(process: psutil.Process) -> float:

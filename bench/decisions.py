@@ -68,7 +68,7 @@ class Fleet:
             self._history,
             self.live_state,
         ]
-        settings = Settings({each.name: each for each in clusters}, AgentSettings(threads=2))
+        settings = Settings({each.name: each for each in clusters}, AgentSettings())
         self._agent = Agent(settings, publishers, probe=lambda *_: [], clock=lambda: self.now)
         self._agent.follow(self._journal.follow)
         self._shown_at = self.now

@@ -258,6 +258,13 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     single_because: str = ""
     bound_because: str = ""
     writers: Callable[[ObservationsByServer[F]], Mapping[int, str]] | None = None
+
+    @property
+    def may_block(self) -> bool:
+        """Return whether it may wait for something else than its session: it is not ours."""
+        observes = self.observe or self.observe_as
+        return not str(getattr(observes, "__module__", "")).startswith("ldaphealth.")
+
     names_writers: bool = False
 
     def __post_init__(self) -> None:

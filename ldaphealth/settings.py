@@ -373,6 +373,7 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         "history_days": "is now `history: {changes_days: N}`, beside the days of points by level "
         "(docs/history.md)",
         "history_megabytes": "is now `history: {megabytes: N}`",
+        "threads": "is not needed any more: remove it; one thread probes all servers at once",
     }
 
     runtime_directory: Annotated[
@@ -386,15 +387,6 @@ class AgentSettings(Struct, frozen=True, kw_only=True):
         str,
         Meta(description="the group that may query and control the agent; empty: the agent's own"),
     ] = ""
-    threads: Annotated[
-        int,
-        Meta(
-            ge=2,
-            le=256,
-            description="servers that are probed at the same time, at most; a quarter of the "
-            "threads, at least one, is for servers that hung",
-        ),
-    ] = 64
     track_files: Annotated[
         bool,
         Meta(description="also write files for keepalived's FILE_CHECK (keepalived/README.md)"),

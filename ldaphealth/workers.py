@@ -23,15 +23,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Call(Struct, frozen=True):
+class Call(Struct, frozen=True):
+    """A call, and the future that gets its result or what it raises."""
+
     answer: Future[Any]
     run: Callable[..., Any]
     args: tuple[Any, ...]
     named: Mapping[str, Any]
 
     def __call__(self) -> None:
+        """Run it, unless it was cancelled; never raises."""
         if not self.answer.set_running_or_notify_cancel():
-            return  # it was cancelled
+            return
         try:
             result = self.run(*self.args, **self.named)
         except BaseException as error:  # raised again by `result` of the future
@@ -44,7 +47,7 @@ class _Queue:
     """The calls that wait, and how many run. The threads refer to it, and not to `Workers`."""
 
     def __init__(self) -> None:
-        self.calls: deque[_Call] = deque()
+        self.calls: deque[Call] = deque()
         self.changed = threading.Condition()
         self.busy = 0
         self.is_shut = False
@@ -110,7 +113,7 @@ class Workers(Executor):
         with queue.changed:
             if queue.is_shut:
                 raise RuntimeError(f"the threads {self._name!r} have ended")
-            queue.calls.append(_Call(answer, fn, args, kwargs))
+            queue.calls.append(Call(answer, fn, args, kwargs))
             idle = len(self._threads) - queue.busy
             if len(queue.calls) > idle and len(self._threads) < self.most:
                 self._start_if_possible()
@@ -122,7 +125,7 @@ class Workers(Executor):
 
         As `Executor.shutdown`: with `cancel_futures` the calls that wait are cancelled.
         """
-        cancelled: list[_Call] = []
+        cancelled: list[Call] = []
         with self._queue.changed:
             if cancel_futures:
                 cancelled = [*self._queue.calls]

@@ -18,7 +18,7 @@ DECIDING = sorted(
             for room in ("guard", "checks", "csn", "content", "judging", "rounds", "ldap")
             for path in ROOT.glob(f"{room}/*.py")
         ),
-        *(ROOT / "agent" / f"{name}.py" for name in ("agent", "pool", "schedule", "bulkhead")),
+        *(ROOT / "agent" / f"{name}.py" for name in ("agent", "pool", "schedule")),
     ]
 )
 # Functions that a table, or what installs the program, calls by these names.

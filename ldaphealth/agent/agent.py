@@ -1,9 +1,9 @@
 """The main loop of the daemon. Read `tick` and `_handle_rounds` first.
 
-    schedule -> bulkheads (threads: probe) -> mailbox -> pool (judge, guard) -> publishers
+    schedule -> rounds (event loop: probe) -> mailbox -> pool (judge, guard) -> publishers
              survey runner (threads) -----^
 
-One thread owns all state. The threads that probe, the control socket and the signal handlers only
+One thread owns all state. The rounds, the surveys, the control socket and the signal handlers only
 put messages into the mailbox. `assembly.py` starts the loop.
 """
 
@@ -19,7 +19,6 @@ from time import monotonic
 
 from msgspec import Struct
 
-from ldaphealth.agent.bulkhead import Bulkheads
 from ldaphealth.agent.free_memory import FreeMemory
 from ldaphealth.agent.pool import Pool
 from ldaphealth.agent.pool_events import Follower
@@ -34,6 +33,7 @@ from ldaphealth.clocks import (
     boot_seconds,
     whole_microseconds,
 )
+from ldaphealth.event_loop import EventLoop
 from ldaphealth.guard import Memory, RoundPeriod
 from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.ldap.accounts import Accounts
@@ -63,6 +63,7 @@ MAX_SLEEP_SECONDS = 1.0  # the watchdog of the service manager expects a regular
 # A verdict is valid until two rounds should have renewed it. Then its reader must check by itself.
 VALID_ROUNDS = 2
 MARGIN_SECONDS = 1.0
+STANDSTILL_SECONDS = 10.0  # of the event loop of the rounds, which no call may block
 
 
 class AgentCounters:
@@ -120,7 +121,7 @@ class Agent:
         self.running = RunningClock()
         self._lateness_log = LatenessLog()
         self._mailbox: SimpleQueue[Message] = SimpleQueue()
-        self.bulkheads = Bulkheads(settings.agent.threads)
+        self.rounds = EventLoop("rounds", self.running.now)
         self._survey_runner = SurveyRunner(
             self._mailbox.put,
             random,
@@ -128,6 +129,7 @@ class Agent:
             partial(open_session, accounts=self.accounts),
             past,
         )
+        self._overrides_due_at: BootSeconds = 0.0
         self._free_memory = FreeMemory(self.started_at)
         self._in_flight: set[str] = set()
         self._valid_until: dict[str, BootSeconds] = {}
@@ -148,7 +150,7 @@ class Agent:
 
     @property
     def in_flight(self) -> int:
-        """Return how many rounds are in progress or wait for a thread."""
+        """Return how many rounds are in progress or wait to begin."""
         return len(self._in_flight)
 
     def valid_seconds(self) -> dict[str, float]:
@@ -161,14 +163,19 @@ class Agent:
         }
 
     def run(self, heartbeat: Callable[[], None] = lambda: None) -> None:
-        """Run until `stop` is called. `heartbeat` is called at least every second or two."""
+        """Run until `stop` is called.
+
+        `heartbeat` is called at least every second or two, unless the rounds stand still: then a
+        service manager should start the agent anew.
+        """
         self.running.start()
         while True:
-            wake = self.tick(self._clock())
-            heartbeat()
+            wake = self.tick(now := self._clock())
+            if self.ticked_at == now:
+                heartbeat()
             if not self._wait(wake):
                 break
-        self.bulkheads.close()
+        self.rounds.shutdown(wait=False, cancel_futures=True)
         self._survey_runner.close()
         self.running.close()
         for publisher in self.publishers:
@@ -181,19 +188,34 @@ class Agent:
 
     def tick(self, now: BootSeconds) -> BootSeconds:
         """Start the rounds and surveys that are due. Return when to call it again at the latest."""
-        self.ticked_at = now
+        if self._rounds_go_on():
+            self.ticked_at = now
         self._lateness_log.report(self.running.lateness, now)
         for server in self._schedule.take(now):
             self._start(server)
         for server in self._schedule.take_hurried(now):
             self._start(server, counts=False)
-        for pool in self.pools.values():
-            if any(override.until <= now for override in pool.memory.overrides.values()):
-                self.decide(pool)
+        if now >= self._overrides_due_at:
+            self._overrides_due_at = now + MAX_SLEEP_SECONDS
+            self._end_overrides(now)
         self._survey_runner.start_due(now)
         self._free_memory.return_if_due(now)
         next_at = min(self._schedule.next_at(), self._survey_runner.next_at())
         return min(next_at, now + MAX_SLEEP_SECONDS)
+
+    def _rounds_go_on(self) -> bool:
+        """Return whether the event loop of the rounds goes on; log where it stands if not."""
+        seconds = self.rounds.busy_seconds
+        if seconds < STANDSTILL_SECONDS:
+            return True
+        error = f"the event loop has not gone on for {seconds:.0f} s: {self.rounds.where()}"
+        log.error("no server is probed", extra={"error": error})
+        return False
+
+    def _end_overrides(self, now: BootSeconds) -> None:
+        for pool in self.pools.values():
+            if any(override.until <= now for override in pool.memory.overrides.values()):
+                self.decide(pool)
 
     def stop(self) -> None:
         """Make `run` return soon. Signal handlers and other threads may call it."""
@@ -297,8 +319,8 @@ class Agent:
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
         )
-        run = partial(run_round, plan, self.probe, self.bulkheads.second, now=self.running.now)
-        self.bulkheads.submit(partial(self._run_round, server, run), hung=server_id in pool.hung)
+        run = partial(run_round, plan, self.probe, self.rounds, now=self.running.now)
+        self.rounds.submit(self._run_round, server, run)
 
     def _note_left_out(self, server_id: str, *, counts: bool) -> None:
         """Count and log a round that is left out, once a minute for each server."""
@@ -306,17 +328,17 @@ class Agent:
             return
         self.counters.overruns += 1
         pool, _ = self._servers[server_id]
-        cause = "the server does not answer" if server_id in pool.hung else "the server is slow"
+        cause = "does not answer" if server_id in pool.hung else "is slow"
         extra = {
             "server": server_id,
-            "error": f"the round before has not ended: {cause}, or all threads are busy",
+            "error": f"the round before has not ended: the server {cause}, or this host is",
             "interval_seconds": pool.cluster.interval_seconds,
             "deadline_seconds": pool.cluster.deadline_seconds,
         }
         log.warning("round left out", extra=extra)
 
     def _run_round(self, server: Server, run: Callable[[], list[AnyObservation]]) -> None:
-        """Run one round in a thread of a bulkhead. A message reports its end, in any case."""
+        """Run one round in the event loop. A message reports its end, in any case."""
         began = self._clock()
         seen: list[AnyObservation] = []
         try:

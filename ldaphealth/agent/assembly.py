@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ from ldaphealth.agent.directories import (
     own_tree,
 )
 from ldaphealth.agent.division import divide_state, forget_other_states
-from ldaphealth.agent.free_memory import use_one_arena
+from ldaphealth.agent.free_memory import collect_seldom, use_one_arena
 from ldaphealth.agent.journal import Journal
 from ldaphealth.agent.log_format import write_counts
 from ldaphealth.agent.reload import Reload, SettingsFile, log_warnings, reload_settings
@@ -83,6 +84,7 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
     `settings` is the content of `file` at the start. After SIGHUP the file is read again.
     """
     use_one_arena()
+    _permit_sockets()
     with _refused_threads(), ExitStack() as stack:
         runtime = claim_directories(settings.agent, stack, settings.shard)
         make_track_directories(settings)
@@ -93,7 +95,17 @@ def run_agent(settings: Settings, file: SettingsFile) -> None:
         _handle_signals(daemon, file)
         _open_web_server(daemon, stack)
         _open_control_socket(daemon, file, runtime, stack)
+        collect_seldom()
         _run(daemon)
+
+
+def _permit_sockets() -> None:
+    """Let the agent have as many sockets at once as the system permits: two a server, and more.
+
+    The soft limit is 1,024 for programs that use select(2).
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

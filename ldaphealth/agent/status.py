@@ -17,7 +17,7 @@ def health_of(
     agent: Agent, history: HistoryDatabase, version: str, journal: Journal | None = None
 ) -> AgentHealth:
     """Return the counts and numbers of the agent at this moment."""
-    counters, bulkheads, now = agent.counters, agent.bulkheads, boot_seconds()
+    counters, now = agent.counters, boot_seconds()
     return AgentHealth(
         version=version,
         shard=agent.settings.shard.index,
@@ -28,9 +28,7 @@ def health_of(
         overruns=counters.overruns,
         deadline_misses=counters.deadline_misses,
         in_flight=agent.in_flight,
-        threads=bulkheads.threads,
-        busy=bulkheads.busy,
-        waiting=bulkheads.waiting,
+        waiting=agent.rounds.waiting,
         publish_errors=counters.publish_errors,
         history_errors=history.errors,
         history_lost=history.lost,

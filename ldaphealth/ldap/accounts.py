@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from hashlib import blake2b
 from math import inf
-from threading import Condition
+from threading import Lock
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from ldaphealth.clocks import BootSeconds, EpochSeconds, boot_seconds
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import Failure, Server
 from ldaphealth.text.duration import duration
+from ldaphealth.waiting import Signal
 
 OPINIONS = 2  # servers that refuse a password which none has accepted since: it is wrong
 MOST_DOUBLINGS = 4
@@ -195,22 +196,24 @@ class Accounts:
         self._now, self._known, self._lasts = now, known, lasts
         self._expiries: dict[str, tuple[BootSeconds, EpochSeconds | None]] = {}
         self._accounts: dict[Key, Account] = {}
-        self._changed = Condition()
+        self._lock = Lock()
+        self._ended: Signal | None = None  # the end of the next bind, if a session waits for it
 
     def begin(self, server: Server, deadline: Deadline) -> Failure | None:
         """Return why the session must not bind now. None: it binds, and calls `end`."""
-        with self._changed:
-            account = self._account(server)
-            until = self._now() + min(MOST_WAIT_SECONDS, WAIT_PART * deadline.left("the bind"))
-            while True:
-                now = self._now()
+        until = self._now() + min(MOST_WAIT_SECONDS, WAIT_PART * deadline.left("the bind"))
+        while True:
+            with self._lock:
+                account, now = self._account(server), self._now()
                 turn = account.turn(server.id, now, may_wait=now < until)
                 if turn is Turn.TRY:
                     account.began(server.id, now)
                     return None
                 if isinstance(turn, Refusal):
                     return turn.failure_at(server, now)
-                self._changed.wait(min(HANDOVER_SECONDS, until - now))
+                self._ended = self._ended or Signal()
+                ended = self._ended
+            ended.wait(min(HANDOVER_SECONDS, until - now))
 
     def end(
         self,
@@ -224,18 +227,20 @@ class Accounts:
 
         `failure` is None if it was accepted. `is_refused`: because of the account or the password.
         """
-        with self._changed:
+        with self._lock:
             account, now = self._account(server), self._now()
             account.ended(server.id)
             if failure is None:
                 account.accepted(server.id, now)
             elif is_refused:
                 account.refused(server.id, now, failure, is_guessed=is_guessed)
-            self._changed.notify_all()
+            ended, self._ended = self._ended, None
+        if ended is not None:
+            ended.set()
 
     def keep(self, server: Server, failure: Failure) -> None:
         """Have no server bind for an hour: each bind would use up a grace login."""
-        with self._changed:
+        with self._lock:
             self._account(server).keep(server.id, self._now(), failure)
 
     def expiry(
@@ -253,7 +258,7 @@ class Accounts:
 
     def reload(self) -> None:
         """Try refused passwords again soon, and forget what is not used any more."""
-        with self._changed:
+        with self._lock:
             now = self._now()
             self._expiries = {}  # the password may be another one
             self._accounts = {
@@ -264,7 +269,7 @@ class Accounts:
 
     def state_of(self, server: Server) -> AccountState:
         """Return what is known of the password for a server."""
-        with self._changed:
+        with self._lock:
             account = self._accounts.get(_key(server))
             return UNKNOWN if account is None else account.state
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from ldaphealth.ldap import ber, search_filter
+from ldaphealth.ldap import ber, search_filter, usual_form
 from ldaphealth.ldap.result_codes import RESULT_CODES
 from ldaphealth.model import BindMethod, Credentials
 from ldaphealth.text.untyped import has_untyped
@@ -118,8 +119,21 @@ class Result(Struct, frozen=True):
         return str(RESULT_CODES.get(self.code, f"resultCode{self.code}"))
 
 
+NO_CONTROLS: Controls = MappingProxyType({})
+SUCCESS_ALONE = b"\x0a\x01\x00\x04\x00\x04\x00"  # a LDAPResult without anything else
+SUCCEEDED = Result(SUCCESS, "")
+
+
 def response(message: bytes) -> Response:
     """Decode one message (RFC 4511 4.1.1). Fields that no RFC names are ignored, as 4 requires."""
+    usual = usual_form.read_envelope(message)
+    if usual is not None and usual[1] & OF_RESPONSES == RESPONSE:
+        return Response(usual[0], usual[1] & ~OF_RESPONSES, usual[2], NO_CONTROLS)
+    return any_response(message)
+
+
+def any_response(message: bytes) -> Response:
+    """Decode a message of whatever form, as `response` does."""
     (outer,) = ber.elements(message)
     message_id, operation, *more = ber.inner(message, outer, ber.SEQUENCE)
     tag, start, stop = operation
@@ -144,6 +158,8 @@ def _control(message: bytes, element: ber.Element) -> tuple[str, bytes | None]:
 
 def result(payload: bytes) -> Result:
     """Decode an LDAPResult (RFC 4511 4.1.9), and what some responses have after it."""
+    if payload == SUCCESS_ALONE:
+        return SUCCEEDED
     code, matched_dn, message, *more = ber.elements(payload)
     ber.octets(payload, matched_dn)
     value = b""
@@ -171,7 +187,7 @@ def entry(found: OctetsEntry) -> tuple[str, Attributes]:
     dn, attributes = found
     return dn, Attributes(
         {
-            name: tuple(value.decode("utf-8", "replace") for value in values)
+            name: tuple([value.decode("utf-8", "replace") for value in values])
             for name, values in attributes.items()
         }
     )
@@ -179,6 +195,11 @@ def entry(found: OctetsEntry) -> tuple[str, Attributes]:
 
 def octets_entry(payload: bytes) -> OctetsEntry:
     """Decode a SearchResultEntry (RFC 4511 4.5.2)."""
+    return usual_form.read_entry(payload) or any_entry(payload)
+
+
+def any_entry(payload: bytes) -> OctetsEntry:
+    """Decode an entry of whatever form, as `octets_entry` does."""
     dn, attributes = ber.elements(payload)
     pairs = ber.inner(payload, attributes, ber.SEQUENCE)
     if len(pairs) > MOST_ATTRIBUTES:

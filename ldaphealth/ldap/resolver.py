@@ -7,9 +7,10 @@ most once at a time for each host. The sessions that need the same host share it
 from __future__ import annotations
 
 import socket
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from threading import Lock
 
+from ldaphealth import waiting
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import Endpoint
 from ldaphealth.model import Failure, FailureKind
@@ -65,7 +66,7 @@ def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
         lookup = _lookups.start(endpoint)
     except RuntimeError as error:
         raise _failed(f"cannot resolve {endpoint.host} on this host: {error}") from error
-    if not wait([lookup], deadline.left(f"the look-up of {endpoint.host}")).done:
+    if not waiting.for_future(lookup, deadline.left(f"the look-up of {endpoint.host}")):
         raise _failed(f"no answer within {deadline.seconds:g} s to the look-up of {endpoint.host}")
     answer = lookup.result()
     if isinstance(answer, OSError):

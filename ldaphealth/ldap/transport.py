@@ -18,6 +18,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ldaphealth import waiting
 from ldaphealth.clocks import EpochSeconds, RunningSeconds
 from ldaphealth.ldap.certificate_name import certificate_names
 from ldaphealth.ldap.deadline import Deadline, SessionError
@@ -129,9 +130,7 @@ def _raise_error(number: int) -> None:
 
 def _wait(sock: socket.socket, event: int, deadline: Deadline, doing: str) -> None:
     """Wait for an event of poll(2). If the deadline moved meanwhile, continue to wait."""
-    poll = select.poll()
-    poll.register(sock, event)
-    while not poll.poll(deadline.left(doing) * 1000):
+    while not waiting.for_socket(sock, event, deadline.left(doing)):
         pass
 
 

@@ -25,10 +25,8 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     rounds: int
     overruns: int  # rounds that were skipped because the one before had not ended
     deadline_misses: int  # rounds in which a server had not answered by the deadline
-    in_flight: int  # rounds in progress or waiting for a thread
-    threads: int  # rounds that can run in parallel
-    busy: int  # of the threads, now
-    waiting: int  # rounds that are due and wait for a thread; if it stays above 0, add threads
+    in_flight: int  # rounds in progress or waiting to begin
+    waiting: int  # rounds that are due and have not begun; if it stays above 0, add CPU or a shard
     publish_errors: int
     history_errors: int
     history_lost: int  # changes of verdicts that were not written to disk

@@ -144,9 +144,8 @@ def current_problems(health: AgentHealth) -> Sequence[str]:
         late = duration(health.loop_age_seconds)
         found.append(f"The agent's main loop has not run for {late}: this page is out of date.")
     if health.waiting:
-        waiting, threads = quantity(health.waiting, "round"), quantity(health.threads, "thread")
-        verb = plural_of(health.waiting, "waits", "wait")
-        found.append(f"{waiting} {verb} for one of {threads}.")
+        verb = plural_of(health.waiting, "is due and has", "are due and have")
+        found.append(f"{quantity(health.waiting, 'round')} {verb} not begun.")
     if health.reload_failure:
         found.append(f"{health.reload_failure}.")
     return found

@@ -412,25 +412,14 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_rounds_in_flight",
         kind=GAUGE,
-        help="Rounds that are in progress or wait for a thread.",
+        help="Rounds that are in progress or wait to begin.",
         part=lambda health: health.in_flight,
-    ),
-    Family(
-        name="ldaphealth_agent_threads",
-        kind=GAUGE,
-        help="Threads that probe servers, including those for servers that hang.",
-        part=lambda health: health.threads,
-    ),
-    Family(
-        name="ldaphealth_agent_busy_threads",
-        kind=GAUGE,
-        help="Threads that are probing a server now.",
-        part=lambda health: health.busy,
     ),
     Family(
         name="ldaphealth_agent_waiting_rounds",
         kind=GAUGE,
-        help="Rounds that are due and wait for a thread: more threads would help.",
+        help="Rounds that are due and have not begun: if there are always some, the agent has not "
+        "enough CPU.",
         part=lambda health: health.waiting,
     ),
     Family(

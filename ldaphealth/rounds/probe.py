@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from math import inf
 from time import monotonic
 
 from msgspec import Struct
 
+from ldaphealth import waiting
 from ldaphealth.clocks import whole_microseconds
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
@@ -91,7 +93,10 @@ def _facts(session: Session, other: OtherSession, configured: ConfiguredCheck) -
     if configured.is_occasional:  # totals are compared with those of sessions without it
         session.totals = dict(totals)
     try:
-        facts = _observed(session, other, configured)
+        if check.may_block:  # an event loop must go on meanwhile
+            facts = waiting.call_in_thread(partial(_observed, session, other, configured))
+        else:
+            facts = _observed(session, other, configured)
     finally:
         session.totals = totals
     if not isinstance(facts, check.facts) or not isinstance(facts, Struct):

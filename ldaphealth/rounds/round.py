@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterable, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future
 from contextlib import suppress
-from threading import Event, Lock
-from time import monotonic, sleep
+from threading import Lock
+from time import monotonic
 
 from msgspec import Struct
 from msgspec.structs import replace
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_fixed
 
+from ldaphealth import waiting
 from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
 from ldaphealth.judging.judge import trust
 from ldaphealth.judging.summaries import probes
@@ -80,29 +81,29 @@ class RoundPlan(Struct, frozen=True):
 def run_round(
     round_: RoundPlan,
     probe: Probe,
-    threads: Executor,
-    pause: Callable[[float], None] = sleep,
+    calls: Executor,
+    pause: Callable[[float], None] = waiting.pause,
     now: Callable[[], RunningSeconds] = monotonic,
 ) -> Observations:
     """Return the observations of the round; of a check the last one counts.
 
-    `threads` run the second probe of a slow server. Without a free one there is none.
+    `calls` runs the second probe of a slow server.
 
     A failure of the round before is not confirmed again: a wrong password that is tried twice as
     often locks an account. `now` is the clock of the deadline.
     """
     deadline = Deadline.after(round_.deadline_seconds, now)
-    return _with_answers(_probe_and_confirm(round_, probe, deadline, threads, pause))
+    return _with_answers(_probe_and_confirm(round_, probe, deadline, calls, pause))
 
 
 def _probe_and_confirm(
     round_: RoundPlan,
     probe: Probe,
     deadline: Deadline,
-    threads: Executor,
+    calls: Executor,
     pause: Callable[[float], None],
 ) -> Observations:
-    parallel = _ParallelProbe(round_, probe, deadline, threads)
+    parallel = _ParallelProbe(round_, probe, deadline, calls)
     try:
         first = probe(round_.server, round_.checks, deadline)
     finally:
@@ -246,15 +247,15 @@ def _timed_out(seen: Iterable[AnyObservation]) -> bool:
 class _ParallelProbe:
     """A probe that starts when the first one is slow, and runs in parallel with it.
 
-    A thread of the pool waits for that moment: a timer would be a new thread in each round.
+    A call waits for that moment beside the first one: a timer would be a thread in each round.
     """
 
     def __init__(
-        self, round_: RoundPlan, probe: Probe, deadline: Deadline, threads: Executor
+        self, round_: RoundPlan, probe: Probe, deadline: Deadline, calls: Executor
     ) -> None:
         self.is_started = False
         self._round, self._probe, self._deadline = round_.without_accounts(), probe, deadline
-        self._first_ended, self._starting = Event(), Lock()
+        self._first_ended, self._starting = waiting.Signal(), Lock()
         self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
         other = {each.name for each in round_.checks if each.credentials is not None}
@@ -262,7 +263,7 @@ class _ParallelProbe:
         if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for kind in own):
             return
         with suppress(RuntimeError):  # the agent ends
-            self._second = threads.submit(self._run)
+            self._second = calls.submit(self._run)
 
     def cancel(self) -> None:
         """Do not start it any more."""
@@ -273,8 +274,8 @@ class _ParallelProbe:
     def wait(self) -> Observations:
         """Wait for its observations, which end at the deadline; none if it hangs."""
         while not self._second.done() and (left := self._deadline.at - self._deadline.now()) > 0:
-            wait([self._second], left)
-        wait([self._second], GRACE_SECONDS)
+            waiting.for_future(self._second, left)
+        waiting.for_future(self._second, GRACE_SECONDS)
         if not self._second.done():
             return []
         if error := self._second.exception():
@@ -284,10 +285,10 @@ class _ParallelProbe:
 
     def _run(self) -> Observations:
         at = self._deadline.at - SLOW_PART * self._round.deadline_seconds
-        while not self._first_ended.is_set() and (left := at - self._deadline.now()) > 0:
+        while not self._first_ended.is_set and (left := at - self._deadline.now()) > 0:
             self._first_ended.wait(left)
         with self._starting:
-            if self._first_ended.is_set():
+            if self._first_ended.is_set:
                 return []
             self.is_started = True
         return self._probe(self._round.server, self._round.checks, self._deadline)

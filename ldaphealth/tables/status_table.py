@@ -71,8 +71,7 @@ def _about_agent(part: Mapping[str, Any]) -> Iterator[Text]:
         + f"agent {printable(agent['version'])}, up {duration(agent['up_seconds'])}, "
         f"{quantity(agent['servers'], 'server')}, {quantity(agent['rounds'], 'round')}, "
         f"{agent['overruns']} left out, "
-        f"{agent['busy']} of {quantity(agent['threads'], 'thread')} busy, "
-        f"{quantity(agent['waiting'], 'probe')} waiting"
+        f"{quantity(agent['in_flight'], 'round')} in progress"
     )
     listens = part.get("listens", {}).items()
     where = ", ".join(f"{address} ({service})" for service, address in listens)

@@ -59,9 +59,7 @@ def well(
 
 
 def settings(cluster: Cluster | None) -> Settings:
-    paths = AgentSettings(
-        runtime_directory=Path("/nowhere"), state_directory=Path("/nowhere"), threads=4
-    )
+    paths = AgentSettings(runtime_directory=Path("/nowhere"), state_directory=Path("/nowhere"))
     return Settings({} if cluster is None else {"c": cluster}, paths)
 
 

@@ -49,7 +49,7 @@ class Stage:
         self.agent = Agent(
             Settings(
                 {"c": cluster},
-                AgentSettings(runtime_directory=directory, state_directory=directory, threads=2),
+                AgentSettings(runtime_directory=directory, state_directory=directory),
             ),
             [],
             probe=lambda *_: [],

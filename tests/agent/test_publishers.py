@@ -49,7 +49,7 @@ def test_others_are_told_all_the_same(
     agent = Agent(
         Settings(
             {"c": cluster},
-            AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
+            AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path),
         ),
         [Failing(error), live_state],
         probe=lambda server, *_: [

@@ -51,9 +51,7 @@ class Stage:
 
     def settings(self, *clusters: Cluster) -> Settings:
         """Return the configuration with these clusters."""
-        ours = AgentSettings(
-            runtime_directory=self.directory, state_directory=self.directory, threads=2
-        )
+        ours = AgentSettings(runtime_directory=self.directory, state_directory=self.directory)
         return Settings({each.name: each for each in clusters}, ours)
 
     def reload(self, *clusters: Cluster) -> None:

@@ -84,7 +84,7 @@ class Stage:
         self.agent.run()
 
     def _settings(self) -> Settings:
-        return Settings({"c": self.configured}, AgentSettings(threads=2))
+        return Settings({"c": self.configured}, AgentSettings())
 
 
 def observed(server: str, at: float, seconds: float | None) -> list[AnyObservation]:

@@ -191,8 +191,8 @@ def _all_registers(results: Path) -> dict[str, str]:
         text = "linux.uml cannot use this CPU alone: run scripts/install-packages gcc libc6-dev"
         raise CannotRunError(text)
     library = results / "all_registers.so"
-    command = ["gcc", "-shared", "-fPIC", "-O", "-o", library, ALL_REGISTERS]
-    subprocess.run(command, check=True, timeout=30)
+    compiler = ["gcc", "-shared", "-fPIC", "-O", "-o"]
+    subprocess.run([*compiler, library, ALL_REGISTERS], check=True, timeout=30)
     return {"LD_PRELOAD": str(library)}
 
 

@@ -149,6 +149,15 @@ def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Itera
         reservation.release()
 
 
+@contextlib.contextmanager
+def unaccepted() -> Iterator[int]:
+    """Yield a port on which the kernel connects a thousand clients, and nobody answers them."""
+    reservation = ports.reserve(1, ("127.0.0.1",))
+    with socket.create_server(("127.0.0.1", *reservation.ports), backlog=1000):
+        yield reservation.ports[0]
+    reservation.release()
+
+
 def _converse(peer: socket.socket, behave: Behaviour, context: ssl.SSLContext | None) -> None:
     with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
         stack.callback(peer.close)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from demo import wait
+from ldaphealth import waiting
 from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.rounds.round import (
@@ -26,18 +28,32 @@ from ldaphealth.rounds.round import (
     silent_since,
 )
 from ldaphealth.settings import ConfiguredCheck
-from ldaphealth.workers import Workers
 from tests.checks.seen import planned, saw, server
 from tests.lateness import Stopwatch, repeated_when_late
+from tests.places import LOOP, THREAD, Place
 
 DEADLINE_SECONDS = 60.0
 CHECKS = (planned("connect"), planned("search"))
-THREADS = Workers("second", 2)
 
 REFUSED = Failure(FailureKind.CONNECT, "connection refused")
 NO_ENTRY = Failure(FailureKind.RESULT, "noSuchObject", "noSuchObject")
 SILENT = Failure(FailureKind.TIMEOUT, "no answer")
 UNRESOLVED = Failure(FailureKind.RESOLVE, "no such name", is_local=True)
+
+
+PLACES: list[Place] = []
+
+
+@pytest.fixture(autouse=True, params=[THREAD, LOOP], ids=["thread", "loop"])
+def place(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run each test with its rounds in a thread, and in an event loop."""
+    PLACES.append(request.param)
+    yield
+    PLACES.pop()
+
+
+def run(wanted: RoundPlan, probe: Probe, **more: Any) -> list[AnyObservation]:
+    return PLACES[-1].call(run_round, wanted, probe, PLACES[-1].beside, **more)
 
 
 def well() -> list[AnyObservation]:
@@ -67,7 +83,7 @@ class Looks:
 
 def looked(probe: Probe, *known: FailedCheck, confirm_seconds: float = 0.0) -> list[AnyObservation]:
     wanted = RoundPlan(server(), CHECKS, DEADLINE_SECONDS, confirm_seconds, frozenset(known))
-    return run_round(wanted, probe, THREADS)
+    return run(wanted, probe)
 
 
 def test_a_server_that_is_well_is_looked_at_once() -> None:
@@ -241,13 +257,13 @@ class Slow:
         left = deadline.at - monotonic()
         self.left.append(left)
         takes = SHORT_SECONDS * self.parts[min(len(self.left), len(self.parts)) - 1]
-        sleep(max(0.0, min(left, takes)))
+        waiting.pause(max(0.0, min(left, takes)))
         return self.then() if takes < left else [saw("connect", failure=SILENT)]
 
 
 def hurried(probe: Probe, *known: FailedCheck) -> frozenset[FailedCheck]:
     return failed_checks(
-        run_round(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe, THREADS)
+        run(RoundPlan(server(), CHECKS, SHORT_SECONDS, 0.1, frozenset(known)), probe)
     )
 
 
@@ -311,7 +327,7 @@ def test_a_second_connection_that_gets_no_answer_does_not_replace_one_that_got_o
 
     def probe(_: Server, __: Sequence[ConfiguredCheck], deadline: Deadline) -> list[AnyObservation]:
         answer = next(answers)
-        sleep(max(0.0, deadline.at - monotonic()))
+        waiting.pause(max(0.0, deadline.at - monotonic()))
         return answer
 
     assert hurried(probe) == {("search", FailureKind.TIMEOUT)}
@@ -336,7 +352,7 @@ def test_a_connection_that_hangs_is_confirmed_where_something_else_is_known_to_b
 def test_the_deadline_of_a_round_is_on_the_clock_that_is_passed() -> None:
     probe = Looks(failing("connect", REFUSED))
 
-    run_round(RoundPlan(server(), CHECKS, 1.0, 0.0), probe, THREADS, now=lambda: 7.0)
+    run(RoundPlan(server(), CHECKS, 1.0, 0.0), probe, now=lambda: 7.0)
 
     assert {each.at for each in probe.deadlines} == {8.0}
     assert {each.left("connecting") for each in probe.deadlines} == {1.0}

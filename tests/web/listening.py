@@ -123,8 +123,6 @@ class Listening:
             overruns=0,
             deadline_misses=0,
             in_flight=1,
-            threads=64,
-            busy=1,
             waiting=0,
             publish_errors=0,
             history_errors=0,

@@ -63,7 +63,7 @@ def frozen(tmp_path: Path) -> Iterator[Frozen]:
     agent = Agent(
         Settings(
             {"c": cluster},
-            AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path, threads=2),
+            AgentSettings(runtime_directory=tmp_path, state_directory=tmp_path),
         ),
         [web.live_state],
         probe=lambda server, *_: [

@@ -1,0 +1,263 @@
+"""A thread that runs many calls at once: while one waits, the others go on.
+
+Each call has a stack of its own (greenlet), so what it runs is ordinary code; it gives way where it
+waits with the functions of waiting.py, and nowhere else. What blocks the thread in another way, or
+computes for long, delays all calls. docs/architecture.md has why, docs/performance.md what it saves
+beside threads.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import select
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import cached_property
+from itertools import count
+from math import inf
+from time import monotonic
+from typing import ParamSpec, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from ldaphealth import waiting
+from ldaphealth.clocks import MonotonicSeconds, RunningSeconds
+from ldaphealth.workers import Call, Workers
+
+log = logging.getLogger(__name__)
+
+# Calls that are begun before sockets are looked at again: what is in progress is timed.
+MOST_BEGUN = 8
+MOST_THREADS = 32  # for calls of code that may block
+MOST_PLACES = 5
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Stack:
+    """A call in progress. `turn` counts its waits; `until` is when the wait ends at the latest.
+
+    Outside a wait `until` is infinite. `timer` is when the earliest timer for it ends, infinite
+    without one. Most waits of a session end before its deadline, which stays: so one timer serves
+    all of them.
+    """
+
+    __slots__ = ("greenlet", "timer", "turn", "until")
+
+    def __init__(self, run: Call) -> None:
+        self.greenlet = greenlet(run)  # its parent is the stack of the thread, where it returns to
+        self.turn = 0
+        self.until: MonotonicSeconds = inf
+        self.timer: MonotonicSeconds = inf
+
+
+class Calls:
+    """The calls of one thread, which refers to them, and not to the `EventLoop`."""
+
+    def __init__(self, name: str, clock: Callable[[], RunningSeconds]) -> None:
+        self.name, self.clock = name, clock
+        self.in_progress: dict[greenlet, _Stack] = {}
+        self.new: deque[Call] = deque()
+        self.busy_since: RunningSeconds = inf  # infinite while all of its calls wait
+        self._resumed: deque[tuple[_Stack, int]] = deque()
+        self._timers: list[tuple[MonotonicSeconds, int, _Stack]] = []
+        self._numbers = count()  # for timers at the same moment: stacks cannot be compared
+        self._by_descriptor: dict[int, _Stack] = {}
+        self._epoll = select.epoll()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._wake).atexit = False  # nobody can write any more
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._is_woken = self._is_ended = False
+        self._ending = threading.Lock()
+
+    @cached_property
+    def threads(self) -> Workers:
+        """Return threads for what may block, which few agents need."""
+        return Workers(f"{self.name} that may block", MOST_THREADS)
+
+    def begin(self, call: Call) -> None:
+        """Begin a call soon. Any thread may ask. RuntimeError: after `end`."""
+        with self._ending:
+            if self._is_ended:
+                raise RuntimeError(f"the event loop {self.name!r} has ended")
+            self.new.append(call)
+        self._wake_up()
+
+    def end(self) -> None:
+        """End the thread when no call is in progress or waits to begin. Any thread may ask."""
+        with self._ending:
+            self._is_ended = True
+        self._wake_up()
+
+    def resumption(self) -> Callable[[], None]:
+        """Return what ends the next wait of this call, if it is called by then; any thread may."""
+        stack = self.in_progress[getcurrent()]
+        turn = stack.turn + 1
+
+        def resume() -> None:
+            self._resumed.append((stack, turn))
+            self._wake_up()
+
+        return resume
+
+    def wait(self, seconds: float) -> bool:
+        """Let other calls run for that long, or until it is resumed; return whether it was."""
+        return self._wait(self.in_progress[getcurrent()], seconds)
+
+    def wait_for_socket(self, descriptor: int, event: int, seconds: float) -> bool:
+        """Let other calls run until a descriptor is ready; False if it took longer."""
+        stack = self.in_progress[getcurrent()]
+        self._by_descriptor[descriptor] = stack
+        once = event | select.EPOLLONESHOT
+        try:
+            self._epoll.modify(descriptor, once)
+        except FileNotFoundError:  # epoll(7) forgets a descriptor when it is closed
+            self._epoll.register(descriptor, once)
+        is_ready = self._wait(stack, seconds)
+        if not is_ready:
+            del self._by_descriptor[descriptor]
+            self._epoll.unregister(descriptor)
+        return is_ready
+
+    def run(self) -> None:
+        """Run calls until `end`; the body of the thread."""
+        waiting.here.calls = self
+        while self.new or self.in_progress or not self._is_ended:
+            try:
+                self._turn()
+            except Exception:  # a defect in one turn must not end the others
+                log.exception("the event loop failed", extra={"loop": self.name})
+        if "threads" in self.__dict__:
+            self.threads.shutdown(wait=False)
+
+    def _turn(self) -> None:
+        """Wait for sockets, timers and other threads, and run each call that need not wait."""
+        ready = self._epoll.poll(self._rest())
+        self.busy_since = self.clock()
+        for descriptor, _ in ready:
+            if descriptor == self._wake:
+                os.eventfd_read(self._wake)
+                self._is_woken = False  # and what others note from now on wakes it again
+            else:
+                self._go_on(self._by_descriptor.pop(descriptor), is_woken=True)
+        while self._resumed:
+            stack, turn = self._resumed.popleft()
+            if stack.turn == turn and stack.until < inf:
+                self._go_on(stack, is_woken=True)
+        self._end_waits()
+        for _ in range(min(MOST_BEGUN, len(self.new))):
+            stack = _Stack(self.new.popleft())
+            self.in_progress[stack.greenlet] = stack
+            self._switch(stack.greenlet)
+        self.busy_since = inf
+
+    def _rest(self) -> float | None:
+        """Return the seconds until something must be done, None if only others can know."""
+        if self.new or self._resumed or (self._is_ended and not self.in_progress):
+            return 0.0
+        return max(0.0, self._timers[0][0] - monotonic()) if self._timers else None
+
+    def _end_waits(self) -> None:
+        """Go on with the calls whose time is over; a timer may be of a wait that has ended."""
+        now = monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            at, _, stack = heapq.heappop(self._timers)
+            if at != stack.timer:
+                continue
+            stack.timer = inf
+            if stack.until <= now:
+                self._go_on(stack, is_woken=False)
+            elif stack.until < inf:
+                self._set_timer(stack)
+
+    def _go_on(self, stack: _Stack, *, is_woken: bool) -> None:
+        """Go on with a call, whose wait is over."""
+        stack.until = inf
+        self._switch(stack.greenlet, is_woken)
+
+    def _switch(self, to: greenlet, *args: bool) -> None:
+        """Run a call until it waits, or has ended."""
+        try:
+            to.switch(*args)
+        finally:
+            if to.dead:
+                del self.in_progress[to]
+
+    def _wait(self, stack: _Stack, seconds: float) -> bool:
+        """Give way. Return whether something woke the call before its time."""
+        stack.turn += 1
+        stack.until = monotonic() + seconds
+        if stack.until < stack.timer:
+            self._set_timer(stack)
+        loop = stack.greenlet.parent
+        assert loop is not None, "the stack of the thread"
+        return bool(loop.switch())
+
+    def _set_timer(self, stack: _Stack) -> None:
+        stack.timer = stack.until
+        heapq.heappush(self._timers, (stack.timer, next(self._numbers), stack))
+
+    def _wake_up(self) -> None:
+        """Have the loop look at what was noted, if another thread noted it."""
+        if not self._is_woken and waiting.here.calls is not self:
+            self._is_woken = True
+            os.eventfd_write(self._wake, 1)
+
+
+class EventLoop(Executor):
+    """Runs calls in one daemon thread, which starts at once. Any thread may use it.
+
+    There is no limit to the calls in progress: whoever submits them has one. `clock` is for
+    `busy_seconds`: one that stands still while this process does (agent/running_clock.py).
+    """
+
+    def __init__(self, name: str, clock: Callable[[], RunningSeconds] = monotonic) -> None:
+        """RuntimeError: the system refuses the thread."""
+        self._calls = Calls(name, clock)
+        self._thread = threading.Thread(target=self._calls.run, name=name, daemon=True)
+        self._thread.start()
+        weakref.finalize(self, self._calls.end).atexit = False
+
+    @property
+    def waiting(self) -> int:
+        """Return how many calls have not begun: if there are always some, it has not enough CPU."""
+        return len(self._calls.new)
+
+    @property
+    def busy_seconds(self) -> float:
+        """Return for how long no call has waited: one that blocks the thread delays all."""
+        return max(0.0, self._calls.clock() - self._calls.busy_since)
+
+    def where(self) -> str:
+        """Return the places in the code where the thread is now, from the innermost outwards."""
+        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001
+        places: list[str] = []
+        while frame is not None and len(places) < MOST_PLACES:
+            code = frame.f_code
+            places.append(f"{code.co_filename}:{frame.f_lineno} ({code.co_name})")
+            frame = frame.f_back
+        return ", called by ".join(places)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call it soon. RuntimeError: after `shutdown`."""
+        answer: Future[T] = Future()
+        self._calls.begin(Call(answer, fn, args, kwargs))
+        return answer
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept no more calls, and end the thread when none is in progress.
+
+        As `Executor.shutdown`: with `cancel_futures` the calls that have not begun are cancelled.
+        """
+        self._calls.end()
+        for call in [*self._calls.new] if cancel_futures else ():
+            call.answer.cancel()
+        if wait:
+            self._thread.join()
