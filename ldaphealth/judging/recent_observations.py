@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from ldaphealth.check import AnyView, View
 from ldaphealth.clocks import MonotonicSeconds
+from ldaphealth.judging.shared_facts import sharing
 from ldaphealth.model import AnyObservation, Server
 
 Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it never gets None
@@ -184,7 +185,7 @@ class RecentObservations:
         covers = self.covers.get(observation.check)
         if covers is not None:
             kept.note_next(covers, observation)
-        kept.reads.append(observation)
+        kept.reads.append(sharing(observation, kept.reads[-1]) if kept.reads else observation)
         if len(kept.reads) - kept.older > self.keep:
             self._age(kept, covers)
 

@@ -35,7 +35,7 @@ class AgentHealth(Struct, frozen=True, kw_only=True):
     history_oldest_age_seconds: Mapping[str, float]  # by level, and of the oldest change
     late: int  # times that the agent did not run when it should have
     late_seconds: float  # in which it did not; the deadlines of rounds moved meanwhile
-    loop_age_seconds: float  # since the last tick; more than a few seconds: the agent hangs
+    loop_age_seconds: float  # since the last tick while rounds went on; if long, the agent hangs
     reload_failure: str = ""  # a sentence on the last reload; "" after one that succeeded
     journal_errors: int = 0  # writes of the journal that failed
     journal_lost: int = 0  # rounds, decisions and the like that are not in it

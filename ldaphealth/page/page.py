@@ -142,7 +142,7 @@ def current_problems(health: AgentHealth) -> Sequence[str]:
     found = []
     if health.loop_age_seconds >= LATE_SECONDS:
         late = duration(health.loop_age_seconds)
-        found.append(f"The agent's main loop has not run for {late}: this page is out of date.")
+        found.append(f"The agent has stood still for {late}: this page is out of date.")
     if health.waiting:
         verb = plural_of(health.waiting, "is due and has", "are due and have")
         found.append(f"{quantity(health.waiting, 'round')} {verb} not begun.")

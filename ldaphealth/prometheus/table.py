@@ -425,8 +425,8 @@ AGENT: tuple[Family[AgentHealth], ...] = (
     Family(
         name="ldaphealth_agent_loop_age_seconds",
         kind=GAUGE,
-        help="How long ago the agent's main loop last ran; if it is more than a few seconds, the "
-        "loop hangs.",
+        help="How long ago the agent's main loop last ran while its rounds went on; if it is more "
+        "than a few seconds, the agent hangs.",
         part=lambda health: health.loop_age_seconds,
     ),
     Family(

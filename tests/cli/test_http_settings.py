@@ -93,7 +93,7 @@ def imported(config: str) -> tuple[set[str], str]:
 
 def test_nothing_of_it_loads_unless_it_is_wanted(tmp_path: Path) -> None:
     reserved = ports.reserve(1, ("127.0.0.1",))
-    without, _ = imported(written(tmp_path, "threads: 4"))
+    without, _ = imported(written(tmp_path, "track_files: false"))
     haproxy, said = imported(
         written(tmp_path, f"haproxy: {{listen: '127.0.0.1:{reserved.ports[0]}'}}")
     )

@@ -373,7 +373,7 @@ def test_the_socket_is_that_of_the_configuration_in_the_environment(tmp_path: Pa
     [
         (None, "cannot read it: No such file or directory"),
         ("clusters:\n\tc: {}\n", "line 2, column 1: a tab stands before it: use spaces"),
-        ("agent: {runtime_directory: 3, threads: 0}", "clusters: is missing (and 2 more)"),
+        ("agent: {runtime_directory: 3, track_files: 0}", "clusters: is missing (and 2 more)"),
     ],
 )
 @pytest.mark.parametrize(

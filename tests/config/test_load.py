@@ -256,7 +256,7 @@ def test_a_server_pipelines_as_it_says_or_else_as_its_cluster_says(
             "agent: {history_days: 9}\ncred",
             "history_days: is now `history: {changes_days: N}`",
         ),
-        ("cred", "agent: {threads: 1}\ncred", "agent.threads: must be a whole number >= 2"),
+        ("cred", "agent: {threads: 64}\ncred", "agent.threads: is not needed any more: remove it"),
         ("monitor: off", 'replication: {retired_server_ids: ["1000"]}', "is not a server ID"),
         ("suffix:", "suffix: x\n    suffix:", "line 6: duplicate key 'suffix', first in line 5"),
         ("weight: 50", "weight: !!bool maybe", "line 9: the value is no !!bool; put a text into"),

@@ -14,7 +14,7 @@ from tests.cli.test_main import run
 from tests.hostile.servers import listening, message, result
 
 BIND, SEARCH, EXTENDED = 0x60, 0x63, 0x77
-HOSTILE = "dc=x\n#\nagent: {threads: 3}\n"
+HOSTILE = "dc=x\n#\nagent: {track_files: true}\n"
 Attributes = Mapping[str, list[str]]
 
 

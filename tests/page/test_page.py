@@ -178,12 +178,12 @@ def test_errors_of_the_agent_are_shown(realistic: LiveView) -> None:
 
 
 def test_current_problems_of_the_agent_are_shown(realistic: LiveView) -> None:
-    assert "main loop has not run" not in Parsed(rendered(realistic)).text
-    text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7, threads=64))).text
-    assert "7 rounds wait for one of 64 threads" in text
+    assert "stood still" not in Parsed(rendered(realistic)).text
+    text = Parsed(rendered(realistic, replace(views.HEALTH, waiting=7))).text
+    assert "7 rounds are due and have not begun." in text
 
     late = Parsed(rendered(realistic, replace(views.HEALTH, loop_age_seconds=75.0))).text
-    assert "The agent's main loop has not run for 1 min 15 s" in late
+    assert "The agent has stood still for 1 min 15 s" in late
 
 
 def test_every_rule_of_the_guard_is_explained() -> None:
