@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # importing the session would import ldap3
     from ldaphealth.ldap.session import Session
     from ldaphealth.survey import SurveyContext, SurveyResult
 
+MOST_NEWEST = 64  # observations of a server and check that judges see
+
 P = TypeVar("P", bound=Struct)  # the settings of one check
 ObservationsByServer = Mapping[str, Sequence[Observation[F]]]  # by server ID, oldest first
 
@@ -190,7 +192,8 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     not fail. `second_look(view, params)` returns true when a process without memory must observe
     the server again a moment later before it can judge.
 
-    A judge sees the newest 64 observations of each server. `covers(earlier, later)` returns true
+    A judge sees the newest 64 observations of each server, or fewer: `newest`, which is 1 if it
+    judges the newest one only. They stay in memory. `covers(earlier, later)` returns true
     when the later facts contain all that the earlier facts prove. With it the judge sees older
     observations too: of three in a row the middle one may be dropped when each covers the one
     before it. `select_kept` returns the few observations that a restart of the agent must not
@@ -248,6 +251,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     effect: CheckEffect = CheckEffect.WATCH
     of_one_server: bool = False
     second_look: Callable[[View[F], P], bool] | None = None
+    newest: int = MOST_NEWEST
     covers: Callable[[F, F], bool] | None = None
     select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None
     new_baseline: Callable[[View[F], P, bool], NewBaseline[F] | None] | None = None

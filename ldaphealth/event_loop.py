@@ -8,6 +8,7 @@ beside threads.
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import logging
 import os
@@ -34,8 +35,10 @@ log = logging.getLogger(__name__)
 
 # Calls that are begun before sockets are looked at again: what is in progress is timed.
 MOST_BEGUN = 8
-MOST_THREADS = 32  # for calls of code that may block
+MOST_THREADS = 256  # for calls of code that may block
+STALL_SECONDS = 0.1  # after which a call that has not given way delays the others
 MOST_PLACES = 5
+EXIT_SECONDS = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,6 +69,7 @@ class Calls:
         self.in_progress: dict[greenlet, _Stack] = {}
         self.new: deque[Call] = deque()
         self.busy_since: RunningSeconds = inf  # infinite while all of its calls wait
+        self.stalled_seconds = 0.0  # in which one call ran and all others had to wait for it
         self._resumed: deque[tuple[_Stack, int]] = deque()
         self._timers: list[tuple[MonotonicSeconds, int, _Stack]] = []
         self._numbers = count()  # for timers at the same moment: stacks cannot be compared
@@ -74,7 +78,7 @@ class Calls:
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._wake).atexit = False  # nobody can write any more
         self._epoll.register(self._wake, select.EPOLLIN)
-        self._is_woken = self._is_ended = False
+        self._is_woken = self._is_ended = self._is_left = False
         self._ending = threading.Lock()
 
     @cached_property
@@ -96,6 +100,11 @@ class Calls:
             self._is_ended = True
         self._wake_up()
 
+    def leave(self) -> None:
+        """End the thread as soon as no call runs. Those in progress do not go on."""
+        self._is_left = True
+        self.end()
+
     def resumption(self) -> Callable[[], None]:
         """Return what ends the next wait of this call, if it is called by then; any thread may."""
         stack = self.in_progress[getcurrent()]
@@ -114,12 +123,12 @@ class Calls:
     def wait_for_socket(self, descriptor: int, event: int, seconds: float) -> bool:
         """Let other calls run until a descriptor is ready; False if it took longer."""
         stack = self.in_progress[getcurrent()]
-        self._by_descriptor[descriptor] = stack
         once = event | select.EPOLLONESHOT
         try:
             self._epoll.modify(descriptor, once)
         except FileNotFoundError:  # epoll(7) forgets a descriptor when it is closed
             self._epoll.register(descriptor, once)
+        self._by_descriptor[descriptor] = stack
         is_ready = self._wait(stack, seconds)
         if not is_ready:
             del self._by_descriptor[descriptor]
@@ -129,7 +138,7 @@ class Calls:
     def run(self) -> None:
         """Run calls until `end`; the body of the thread."""
         waiting.here.calls = self
-        while self.new or self.in_progress or not self._is_ended:
+        while (self.new or self.in_progress or not self._is_ended) and not self._is_left:
             try:
                 self._turn()
             except Exception:  # a defect in one turn must not end the others
@@ -140,7 +149,7 @@ class Calls:
     def _turn(self) -> None:
         """Wait for sockets, timers and other threads, and run each call that need not wait."""
         ready = self._epoll.poll(self._rest())
-        self.busy_since = self.clock()
+        looked_at = monotonic()
         for descriptor, _ in ready:
             if descriptor == self._wake:
                 os.eventfd_read(self._wake)
@@ -151,22 +160,23 @@ class Calls:
             stack, turn = self._resumed.popleft()
             if stack.turn == turn and stack.until < inf:
                 self._go_on(stack, is_woken=True)
-        self._end_waits()
+        self._end_waits(looked_at)
         for _ in range(min(MOST_BEGUN, len(self.new))):
             stack = _Stack(self.new.popleft())
             self.in_progress[stack.greenlet] = stack
             self._switch(stack.greenlet)
-        self.busy_since = inf
 
     def _rest(self) -> float | None:
         """Return the seconds until something must be done, None if only others can know."""
-        if self.new or self._resumed or (self._is_ended and not self.in_progress):
+        if self.new or self._resumed or self._is_left or (self._is_ended and not self.in_progress):
             return 0.0
         return max(0.0, self._timers[0][0] - monotonic()) if self._timers else None
 
-    def _end_waits(self) -> None:
-        """Go on with the calls whose time is over; a timer may be of a wait that has ended."""
-        now = monotonic()
+    def _end_waits(self, now: MonotonicSeconds) -> None:
+        """Go on with the calls whose time was over when sockets were looked at.
+
+        What comes for the others since then is seen first. A timer may be of a wait that has ended.
+        """
         while self._timers and self._timers[0][0] <= now:
             at, _, stack = heapq.heappop(self._timers)
             if at != stack.timer:
@@ -184,9 +194,14 @@ class Calls:
 
     def _switch(self, to: greenlet, *args: bool) -> None:
         """Run a call until it waits, or has ended."""
+        began = self.busy_since = self.clock()
         try:
             to.switch(*args)
         finally:
+            self.busy_since = inf
+            took = self.clock() - began
+            if took > STALL_SECONDS:
+                self.stalled_seconds += took
             if to.dead:
                 del self.in_progress[to]
 
@@ -214,8 +229,8 @@ class Calls:
 class EventLoop(Executor):
     """Runs calls in one daemon thread, which starts at once. Any thread may use it.
 
-    There is no limit to the calls in progress: whoever submits them has one. `clock` is for
-    `busy_seconds`: one that stands still while this process does (agent/running_clock.py).
+    There is no limit to the calls in progress: whoever submits them has one. `clock` is one that
+    stands still while this process does (agent/running_clock.py).
     """
 
     def __init__(self, name: str, clock: Callable[[], RunningSeconds] = monotonic) -> None:
@@ -224,6 +239,14 @@ class EventLoop(Executor):
         self._thread = threading.Thread(target=self._calls.run, name=name, daemon=True)
         self._thread.start()
         weakref.finalize(self, self._calls.end).atexit = False
+        _loops.add(self)
+
+    def now(self) -> RunningSeconds:
+        """Return the time on `clock` without that in which one call kept all others from going on.
+
+        The deadlines of calls are on this clock, so a stall here is not the fault of their servers.
+        """
+        return self._calls.clock() - self._calls.stalled_seconds
 
     @property
     def waiting(self) -> int:
@@ -232,7 +255,7 @@ class EventLoop(Executor):
 
     @property
     def busy_seconds(self) -> float:
-        """Return for how long no call has waited: one that blocks the thread delays all."""
+        """Return for how long one call has not given way: while it blocks, it delays all others."""
         return max(0.0, self._calls.clock() - self._calls.busy_since)
 
     def where(self) -> str:
@@ -261,3 +284,18 @@ class EventLoop(Executor):
             call.answer.cancel()
         if wait:
             self._thread.join()
+
+    def leave(self, seconds: float) -> None:
+        """Abandon all calls, and wait so long for the thread to end."""
+        self._calls.leave()
+        self._thread.join(seconds)
+
+
+_loops: weakref.WeakSet[EventLoop] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave_all() -> None:
+    """End the threads: the interpreter crashes when it ends one while it runs a greenlet."""
+    for each in [*_loops]:
+        each.leave(EXIT_SECONDS)

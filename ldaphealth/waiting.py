@@ -15,8 +15,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import wait as wait_for_futures
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
+
+LONG_SECONDS = 60.0  # of one wait where there is no limit
 
 
 class GivingWay(Protocol):
@@ -34,6 +37,10 @@ class GivingWay(Protocol):
 
     def resumption(self) -> Callable[[], None]:
         """Return what ends the next wait of this call."""
+
+
+class NoThreadError(Exception):
+    """Raised when no thread was free for a call that may block its thread."""
 
 
 class _Here(threading.local):
@@ -55,40 +62,6 @@ def for_socket(sock: socket.socket, event: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def for_future(future: Future[Any], seconds: float) -> bool:
-    """Wait until the future is done; return whether it is."""
-    if here.calls is None:
-        return bool(wait_for_futures([future], seconds).done)
-    if future.done():
-        return True
-    signal = Signal()
-    future.add_done_callback(lambda _: signal.set())
-    return signal.wait(seconds)
-
-
-def pause(seconds: float) -> None:
-    """Do nothing for that long."""
-    calls = here.calls
-    if calls is None:
-        time.sleep(seconds)
-    else:
-        calls.wait(seconds)
-
-
-def call_in_thread(call: Callable[[], T]) -> T:
-    """Call what may block its thread, in one where that delays nobody else; return its result.
-
-    It may wait with these functions, too.
-    """
-    calls = here.calls
-    if calls is None:
-        return call()
-    answer = calls.threads.submit(call)
-    while not for_future(answer, 60.0):
-        pass
-    return answer.result()
-
-
 class Signal:
     """Something that happens once, which any thread may note, and wait for."""
 
@@ -104,7 +77,7 @@ class Signal:
     def set(self) -> None:
         """Note that it has happened, and end all waits for it."""
         self._event.set()
-        for resume in self._waiting:
+        for resume in [*self._waiting]:
             resume()
 
     def wait(self, seconds: float) -> bool:
@@ -112,7 +85,57 @@ class Signal:
         calls = here.calls
         if calls is None:
             return self._event.wait(seconds)
-        self._waiting.append(calls.resumption())
+        resume = calls.resumption()
+        self._waiting.append(resume)
         # `set` may have been called before it could see the list with us in it.
         calls.wait(0.0 if self._event.is_set() else seconds)
+        self._waiting.remove(resume)
         return self._event.is_set()
+
+
+_signals: WeakKeyDictionary[Future[Any], Signal] = WeakKeyDictionary()
+
+
+def for_future(future: Future[Any], seconds: float) -> bool:
+    """Wait until the future is done; return whether it is."""
+    if here.calls is None:
+        return bool(wait_for_futures([future], seconds).done)
+    if future.done():
+        return True
+    new = Signal()
+    signal = _signals.setdefault(future, new)
+    if signal is new:
+        future.add_done_callback(_note_done)
+    return signal.wait(seconds)
+
+
+def _note_done(future: Future[Any]) -> None:
+    signal = _signals.pop(future, None)
+    if signal is not None:
+        signal.set()
+
+
+def pause(seconds: float) -> None:
+    """Do nothing for that long."""
+    calls = here.calls
+    if calls is None:
+        time.sleep(seconds)
+    else:
+        calls.wait(seconds)
+
+
+def call_in_thread(call: Callable[[], T], seconds: float) -> T:
+    """Call what may block its thread, in one where that delays nobody else; return its result.
+
+    It may wait with these functions, too. NoThreadError: none was free for so long. A call that has
+    begun is waited for, however long it takes.
+    """
+    calls = here.calls
+    if calls is None:
+        return call()
+    answer = calls.threads.submit(call)
+    if not for_future(answer, seconds) and answer.cancel():
+        raise NoThreadError(f"no thread was free for {seconds:.3g} s")
+    while not for_future(answer, LONG_SECONDS):
+        pass
+    return answer.result()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import select
 import socket
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -16,7 +18,7 @@ from time import monotonic
 import pytest
 
 from ldaphealth import waiting
-from ldaphealth.event_loop import EventLoop
+from ldaphealth.event_loop import MOST_THREADS, EventLoop
 
 PATIENCE_SECONDS = 20.0
 
@@ -160,7 +162,7 @@ def test_what_blocks_runs_in_a_thread_and_delays_nobody(loop: EventLoop) -> None
         return release.wait(PATIENCE_SECONDS), threading.get_ident()
 
     def call() -> tuple[tuple[bool, int], int]:
-        return waiting.call_in_thread(block), threading.get_ident()
+        return waiting.call_in_thread(block, PATIENCE_SECONDS), threading.get_ident()
 
     blocked = loop.submit(call)
     assert began.wait(PATIENCE_SECONDS)
@@ -172,8 +174,96 @@ def test_what_blocks_runs_in_a_thread_and_delays_nobody(loop: EventLoop) -> None
 
 
 def test_what_a_thread_raises_is_raised_in_the_call(loop: EventLoop) -> None:
-    failed = loop.submit(waiting.call_in_thread, lambda: 1 / 0)
+    failed = loop.submit(waiting.call_in_thread, lambda: 1 / 0, PATIENCE_SECONDS)
     assert isinstance(failed.exception(PATIENCE_SECONDS), ZeroDivisionError)
+
+
+def test_a_call_that_finds_no_thread_in_its_time_is_not_made(loop: EventLoop) -> None:
+    end, ran = threading.Event(), threading.Event()
+    begun = threading.Semaphore(0)
+
+    def block() -> bool:
+        begun.release()
+        return end.wait(PATIENCE_SECONDS)
+
+    blocked = [
+        loop.submit(waiting.call_in_thread, block, PATIENCE_SECONDS) for _ in range(MOST_THREADS)
+    ]
+    assert all(begun.acquire(timeout=PATIENCE_SECONDS) for _ in blocked)
+    late = loop.submit(waiting.call_in_thread, ran.set, 0.05)
+    assert isinstance(late.exception(PATIENCE_SECONDS), waiting.NoThreadError)
+    end.set()
+    assert all(each.result(PATIENCE_SECONDS) for each in blocked)
+    assert not ran.is_set()
+
+
+def test_a_wait_that_ends_leaves_nothing_on_what_it_waited_for(loop: EventLoop) -> None:
+    answer: Future[int] = Future()
+    for _ in range(20):
+        assert not loop.submit(waiting.for_future, answer, 0.0).result(PATIENCE_SECONDS)
+    assert len(answer._done_callbacks) == 1  # type: ignore[attr-defined]
+
+
+def test_what_came_while_one_call_blocked_all_others_is_seen_before_their_time_is_over(
+    loop: EventLoop,
+) -> None:
+    ours, other = socket.socketpair()
+    began = threading.Event()
+
+    def look() -> bool:
+        began.set()
+        return waiting.for_socket(ours, select.POLLIN, 0.2)
+
+    with ours, other:
+        looking = loop.submit(look)
+        assert began.wait(PATIENCE_SECONDS)
+        blocked = loop.submit(time.sleep, 0.5)
+        time.sleep(0.05)
+        other.send(b"x")
+        assert looking.result(PATIENCE_SECONDS)
+        blocked.result(PATIENCE_SECONDS)
+
+
+def test_time_in_which_one_call_blocks_all_others_does_not_count(loop: EventLoop) -> None:
+    ahead = monotonic() - loop.now()
+    loop.submit(time.sleep, 0.5).result(PATIENCE_SECONDS)
+    assert 0.4 < monotonic() - loop.now() - ahead < 5.0
+    ahead = monotonic() - loop.now()
+    loop.submit(waiting.pause, 0.5).result(PATIENCE_SECONDS)
+    assert abs(monotonic() - loop.now() - ahead) < 0.4
+
+
+@pytest.mark.parametrize("call", ["compute", "block", "wait"])
+def test_a_program_that_ends_while_calls_are_in_progress_does_not_crash(call: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, call], timeout=60, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+PROGRAM = """
+import socket, sys, time
+from ldaphealth import waiting
+from ldaphealth.event_loop import MOST_THREADS, EventLoop
+
+def compute():
+    while True:
+        sum(range(1000))
+        waiting.pause(0.0)
+
+def block():
+    while True:
+        time.sleep(0.2)
+        waiting.pause(0.0)
+
+def wait():
+    waiting.pause(60.0)
+
+loop = EventLoop("ends")
+for _ in range(20):
+    loop.submit(globals()[sys.argv[1]])
+time.sleep(0.2)
+"""
 
 
 def test_without_a_loop_the_same_waits_block_the_thread() -> None:
@@ -186,7 +276,7 @@ def test_without_a_loop_the_same_waits_block_the_thread() -> None:
     assert not waiting.for_future(answer, 0.01)
     answer.set_result(1)
     assert waiting.for_future(answer, PATIENCE_SECONDS)
-    assert waiting.call_in_thread(threading.get_ident) == threading.get_ident()
+    assert waiting.call_in_thread(threading.get_ident, 0.0) == threading.get_ident()
     began = monotonic()
     waiting.pause(0.02)
     assert monotonic() - began > 0.019

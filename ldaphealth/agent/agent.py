@@ -208,8 +208,9 @@ class Agent:
         seconds = self.rounds.busy_seconds
         if seconds < STANDSTILL_SECONDS:
             return True
-        error = f"the event loop has not gone on for {seconds:.0f} s: {self.rounds.where()}"
-        log.error("no server is probed", extra={"error": error})
+        error = f"a check does not give way: {self.rounds.where()}"
+        extra = {"error": error, "seconds": round(seconds)}
+        log.error("no server is probed, because the event loop stands still", extra=extra)
         return False
 
     def _end_overrides(self, now: BootSeconds) -> None:
@@ -319,7 +320,7 @@ class Agent:
             pool.cluster.settle.confirm_seconds,
             pool.known_failures(server_id),
         )
-        run = partial(run_round, plan, self.probe, self.rounds, now=self.running.now)
+        run = partial(run_round, plan, self.probe, self.rounds, now=self.rounds.now)
         self.rounds.submit(self._run_round, server, run)
 
     def _note_left_out(self, server_id: str, *, counts: bool) -> None:

@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 
@@ -105,7 +105,8 @@ def _permit_sockets() -> None:
     The soft limit is 1,024 for programs that use select(2).
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(OSError, ValueError):  # it is above fs.nr_open, proc_sys_fs(5)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def collect_seldom() -> None:
     """Have Python's collector search seldom, and never what exists now.
 
     A search of all objects stops every thread, for 0.2 s with a thousand servers. By default it
-    comes every few seconds as observations are kept, and finds nothing: rounds make no cycles.
+    comes every few seconds as observations are kept, and finds next to nothing.
     """
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

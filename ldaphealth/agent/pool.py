@@ -72,7 +72,7 @@ class Pool:
     def __init__(self, cluster: Cluster, memory: Memory) -> None:
         self._configure(cluster)
         self.memory = memory
-        self.recent = RecentObservations(covers=_covers(cluster))
+        self.recent = RecentObservations(covers=_covers(cluster), newest=_newest(cluster))
         self.verdicts = Verdicts()  # immutable; each decision replaces it
         self.latest: dict[str, tuple[AnyObservation, ...]] = {}
         self.hung: set[str] = set()
@@ -428,7 +428,7 @@ class Pool:
         self.recent.forget_checks(same)
         self._turns.forget()
         self._configure(cluster)
-        self.recent.covers = _covers(cluster)
+        self.recent.covers, self.recent.newest = _covers(cluster), _newest(cluster)
         # Another URI is another server, whatever its name.
         here = {each.id for each in cluster.servers if uris.get(each.id, each.uri) == each.uri}
         self.recent.forget(here)
@@ -469,6 +469,10 @@ def _covers(cluster: Cluster) -> dict[str, Covers]:
         for each in cluster.checks
         if each.check.covers is not None
     }
+
+
+def _newest(cluster: Cluster) -> dict[str, int]:
+    return {each.name: each.check.newest for each in cluster.checks}
 
 
 def _covered(check: str, covers: Covers, earlier: Struct, later: Struct) -> bool:

@@ -70,6 +70,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    newest=1,
     judged_metrics={"seconds": (SECONDS_METRIC,), "password_days_left": (DAYS_LEFT_METRIC,)},
     effect=CheckEffect.OUT,
     bound_because="every session has this step",

@@ -115,5 +115,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    newest=1,
     bound_because="it sees the certificate of the session",
 )

@@ -61,5 +61,6 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    newest=1,
     judged_metrics={"seconds": (SECONDS_METRIC,)},
 )

@@ -49,6 +49,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    newest=1,
     judged_metrics={"seconds": (SECONDS_METRIC,)},
     effect=CheckEffect.OUT,
     bound_because="every session has this step",

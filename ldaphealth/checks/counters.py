@@ -259,6 +259,7 @@ CHECK = Check(
     requests=requests,
     observe=observe,
     judge=judge,
+    newest=1,
     of_one_server=True,
     bound_because="it reads all counters of a server",
 )

@@ -300,6 +300,7 @@ CHECK = Check(
     facts=Facts,
     observe_as=observe_as,
     judge=judge,
+    newest=1,
     judged_metrics={
         **{f"{step}_seconds": (f"{{check}}_{step}_seconds",) for step in (FIND, BIND, REST)},
         "password_days_left": (DAYS_LEFT_METRIC,),

@@ -48,6 +48,7 @@ CHECK = Check(
     facts=Facts,
     observe=observe,
     judge=judge,
+    newest=1,
     judged_metrics={"seconds": (SECONDS_METRIC,)},
     effect=CheckEffect.WATCH,
     bound_because="every session has this step",

@@ -22,7 +22,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import AnyView, View
+from ldaphealth.check import MOST_NEWEST, AnyView, View
 from ldaphealth.clocks import MonotonicSeconds
 from ldaphealth.judging.shared_facts import sharing
 from ldaphealth.model import AnyObservation, Server
@@ -133,12 +133,19 @@ class _InView(Mapping[str, Sequence[AnyObservation]]):
 class RecentObservations:
     """The newest observations of every server and check of one cluster, in memory.
 
-    `keep` limits the newest ones of a server and check. `older` limits those before them, which are
-    kept only for the checks in `covers`. Not thread-safe, except for `of_check`.
+    `keep` limits the newest ones of a server and check, `newest` those of some checks. `older`
+    limits those before them, which are kept only for the checks in `covers`. Not thread-safe,
+    except for `of_check`.
     """
 
-    def __init__(self, keep: int = 64, covers: Mapping[str, Covers] = {}, older: int = 64) -> None:
-        self.keep, self.covers, self.older = keep, covers, older
+    def __init__(
+        self,
+        keep: int = MOST_NEWEST,
+        covers: Mapping[str, Covers] = {},
+        older: int = 64,
+        newest: Mapping[str, int] = {},
+    ) -> None:
+        self.keep, self.covers, self.older, self.newest = keep, covers, older, newest
         self._seen: dict[str, dict[str, _Kept]] = {}
         self._session: dict[str, list[AnyObservation]] = {}  # by server, of its newest session
         self._surveys: set[str] = set()  # checks whose observations belong to no session
@@ -186,7 +193,7 @@ class RecentObservations:
         if covers is not None:
             kept.note_next(covers, observation)
         kept.reads.append(sharing(observation, kept.reads[-1]) if kept.reads else observation)
-        if len(kept.reads) - kept.older > self.keep:
+        while len(kept.reads) - kept.older > self.newest.get(observation.check, self.keep):
             self._age(kept, covers)
 
     def recall(self, observations: Iterable[AnyObservation], *, current: bool) -> None:

@@ -104,18 +104,28 @@ def client_tls(tls: Tls) -> ClientTls:
     files = [path for path in (tls.ca_file, tls.certificate_file, tls.key_file) if path]
     try:
         stamps = tuple(os.stat(path).st_mtime_ns for path in files)  # noqa: PTH116
-        return _client_tls(tls, stamps)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        what = f"the TLS files {', '.join(files)}" if files else "the settings of TLS"
-        detail = f"cannot load {what}: {error}"
-        raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
+        found = _cached(tls, stamps)
+    except OSError as error:
+        found = str(error)
+    if isinstance(found, ClientTls):
+        return found
+    what = f"the TLS files {', '.join(files)}" if files else "the settings of TLS"
+    raise SessionError(Failure(FailureKind.TLS, f"cannot load {what}: {found}", is_local=True))
 
 
 @lru_cache(maxsize=64)
-def _client_tls(
+def _cached(
     tls: Tls,
     stamps: tuple[int, ...],  # noqa: ARG001  part of the key of the cache
-) -> ClientTls:
+) -> ClientTls | str:
+    """Return the context, or why there is none: to find that out takes as long."""
+    try:
+        return _client_tls(tls)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        return str(error)
+
+
+def _client_tls(tls: Tls) -> ClientTls:
     context = ssl.create_default_context(cafile=tls.ca_file or None)
     # Python 3.13 sets it, and so refuses authorities without keyUsage; other LDAP clients do not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

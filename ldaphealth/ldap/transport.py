@@ -87,7 +87,10 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
             if last is None or not failed.failure.is_local:
                 last = failed
     assert last is not None, "getaddrinfo never returns an empty list"
-    raise last
+    try:
+        raise last
+    finally:
+        del last  # its traceback has this frame: a cycle
 
 
 def _connect_error(where: str, error: OSError, *, is_socket: bool) -> SessionError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ldaphealth.ldap.ber import INTEGER, OCTET_STRING, SEQUENCE, SET, SHORT_FORM
+from ldaphealth.ldap.ber import INTEGER, LONG_TAG, OCTET_STRING, SEQUENCE, SET, SHORT_FORM
 
 LARGEST_BYTES = 60_000  # what is larger is read in another way, which has bounds
 LONGEST_NUMBER = 4
@@ -34,6 +34,8 @@ def read_envelope(message: bytes) -> tuple[int, int, bytes] | None:
             return None
         at = start + octets
         number, tag = int.from_bytes(message[start:at], "big"), message[at]
+        if tag & LONG_TAG == LONG_TAG:
+            return None
         size, at = message[at + 1], at + 2
         if size >= SHORT_FORM:
             size, at = _long(message, size, at)

@@ -68,6 +68,9 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
         facts = _facts(session, other, configured)
     except SessionError as error:
         failure = error.failure if credentials is None else never_hard(error.failure)
+    except waiting.NoThreadError as error:
+        detail = f"{error}: checks of other packages, which may block, have all of them"
+        failure = Failure(FailureKind.BUG, detail, is_local=True)
     except Exception as error:  # an error in a check states nothing about the server
         log.exception("check %s failed on %s", configured.name, own.server.id)
         detail = printable(f"the check itself failed: {type(error).__name__}: {error}")
@@ -94,7 +97,9 @@ def _facts(session: Session, other: OtherSession, configured: ConfiguredCheck) -
         session.totals = dict(totals)
     try:
         if check.may_block:  # an event loop must go on meanwhile
-            facts = waiting.call_in_thread(partial(_observed, session, other, configured))
+            deadline = session.deadline
+            left = max(0.0, deadline.at - deadline.now())
+            facts = waiting.call_in_thread(partial(_observed, session, other, configured), left)
         else:
             facts = _observed(session, other, configured)
     finally:

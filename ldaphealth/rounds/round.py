@@ -63,9 +63,13 @@ class RoundPlan(Struct, frozen=True):
         left = (each for each in plan.checks if not (each.check.observe_as and each.name in tried))
         return replace(plan, checks=tuple(left))
 
-    def without_accounts(self) -> RoundPlan:
-        """Return the plan of a parallel probe: accounts of checks are not tried twice at a time."""
-        return self._without({each.credentials for each in self.checks})
+    def parallel(self) -> RoundPlan:
+        """Return the plan of a parallel probe: accounts of checks are not tried twice at a time.
+
+        Nor does a check run twice that may block, and so hold two threads.
+        """
+        plan = self._without({each.credentials for each in self.checks})
+        return replace(plan, checks=tuple(each for each in plan.checks if not each.check.may_block))
 
     def _without(self, accounts: Container[Credentials | None]) -> RoundPlan:
         left = (
@@ -254,7 +258,7 @@ class _ParallelProbe:
         self, round_: RoundPlan, probe: Probe, deadline: Deadline, calls: Executor
     ) -> None:
         self.is_started = False
-        self._round, self._probe, self._deadline = round_.without_accounts(), probe, deadline
+        self._round, self._probe, self._deadline = round_.parallel(), probe, deadline
         self._first_ended, self._starting = waiting.Signal(), Lock()
         self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.

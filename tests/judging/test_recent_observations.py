@@ -346,3 +346,24 @@ def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
     recent.add(saw("connect", at=3.0, failure=Failure(FailureKind.CONNECT, "refused")))
 
     assert numbers(recent) == []
+
+
+def test_of_a_check_that_needs_the_newest_only_no_other_is_kept() -> None:
+    recent = RecentObservations(newest={"search": 1})
+    for number in range(5):
+        for check in ("connect", "search"):
+            recent.add(saw(check, at=float(number)))
+
+    assert [each.started_at for each in recent.of_check("search")["c/s0"]] == [4.0]
+    assert len(recent.of_check("connect")["c/s0"]) == 5
+
+
+def test_when_fewer_are_needed_than_before_the_rest_goes_with_the_next_one() -> None:
+    recent = RecentObservations()
+    for number in range(5):
+        recent.add(saw("connect", at=float(number)))
+    recent.newest = {"connect": 2}
+
+    recent.add(saw("connect", at=5.0))
+
+    assert [each.started_at for each in recent.of_check("connect")["c/s0"]] == [4.0, 5.0]

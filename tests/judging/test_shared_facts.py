@@ -15,12 +15,16 @@ from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
 
 
 class Counts(Struct, frozen=True):
+    """Facts of a check."""
+
     done: dict[str, int]
     names: tuple[str, ...]
     seconds: float
 
 
 class OtherCounts(Struct, frozen=True):
+    """The same of another one."""
+
     done: dict[str, int]
     names: tuple[str, ...]
     seconds: float

@@ -113,6 +113,7 @@ def test_a_message_is_read_as_in_the_other_way(octets: bytes) -> None:
 @given(damaged(messages()))
 @example(b"")
 @example(b"\x30\x05\x02\x01\xff\x61\x00")
+@example(b"\x30\x05\x02\x01\x01\x7f\x00")  # the number of the tag is in more octets
 def test_a_damaged_message_is_read_as_in_the_other_way_or_left_to_it(octets: bytes) -> None:
     found = usual_form.read_envelope(octets)
     if found is not None and found[1] & codec.OF_RESPONSES == codec.RESPONSE:
