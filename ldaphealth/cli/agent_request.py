@@ -27,8 +27,9 @@ CONFIG_HINT = (
 )
 NO_AGENT = (
     "{what} here: `systemctl start {unit}`, its log is `journalctl -u {unit}`; meanwhile "
-    "keepalived's script checks each server itself, those that answer stay in service, and "
-    "`ldaphealth check` shows them ({cause}; --socket names another socket)"
+    "keepalived's script checks each server itself: those that answer stay in service, but for "
+    "those that an operator drained or took out; `ldaphealth check` shows them ({cause}; --socket "
+    "names another socket)"
 )
 LEAST_SECONDS = 0.1  # for a shard, after others took the time for all
 OfCluster = ExplainRequest | OverrideRequest | RemoveOverrideRequest | BaselineRequest
@@ -47,15 +48,18 @@ def query_agent(place: AgentPlace, request: OfCluster) -> Any:
 def query_all(place: AgentPlace, request: ReloadRequest) -> list[Any]:
     """Return the documents of all agents of this host.
 
-    click.ClickException: one has none; the others were asked nevertheless.
+    click.ClickException: one has none; the others were asked nevertheless, and it says so.
     """
-    documents, problems = [], []
+    documents, answered, problems = [], [], []
     for own in places_of(place, ""):
         try:
             documents.append(_send(own, request))
+            answered.append(str(own.shard))
         except client.AgentError as error:
             problems.append(_text(own, error))
     if problems:
+        if answered:
+            problems.append(f"done by shard {', '.join(answered)} nevertheless")
         raise click.ClickException("\n".join(dict.fromkeys(problems)))
     return documents
 
@@ -85,7 +89,7 @@ def query_status(
             documents.append(document)
         parts.append(part)
     if not documents:
-        raise click.ClickException(parts[0]["error"])
+        raise click.ClickException("\n".join(dict.fromkeys(each["error"] for each in parts)))
     return merged_documents(documents) | {"shards": parts}
 
 

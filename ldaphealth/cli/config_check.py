@@ -59,7 +59,7 @@ def check_file(file: Path) -> None:
         click.echo(f"{file}: cluster {name}: {last_day_line(document)}")
 
 
-def known_last_day(file: Path, settings: Settings) -> Mapping[str, Mapping[str, Any]]:
+def known_last_day(file: Path, settings: Settings) -> Mapping[str, Mapping[str, Any] | None]:
     """Return by cluster what the settings would have decided; empty, and say why, if unknown."""
     try:
         return last_day(settings)

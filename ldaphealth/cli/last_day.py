@@ -23,10 +23,13 @@ MOST_CAUSES = 4
 LABEL = "with these settings"
 
 
-def last_day(settings: Settings, now: EpochSeconds | None = None) -> dict[str, Mapping[str, Any]]:
+def last_day(
+    settings: Settings, now: EpochSeconds | None = None
+) -> dict[str, Mapping[str, Any] | None]:
     """Return by cluster the document of a backtest of the last day; OSError.
 
-    Clusters are left out whose settings judge as those of the journal, or that it does not have.
+    None: the time was over before anything of the cluster was judged. Clusters are left out whose
+    settings judge as those of the journal, or of which it has nothing in that day.
     """
     from ldaphealth.agent.replay import TimeSpan
     from ldaphealth.store.journal_files import segments_of_all
@@ -45,14 +48,25 @@ def last_day(settings: Settings, now: EpochSeconds | None = None) -> dict[str, M
         DEADLINE_SECONDS,
     )
     documents = tried({name: journal[name] for name in changed}, trying)
-    return {each["cluster"]: each for each in documents}
+    return {each["cluster"]: each if each["sides"] else None for each in documents}
 
 
-def last_day_line(document: Mapping[str, Any]) -> str:
+def last_day_line(document: Mapping[str, Any] | None) -> str:
     """Return one line, such as `the last day, with these settings: 3 removals for 1 h 2 min`."""
+    if document is None:
+        return f"the last day, {LABEL}: not judged, the time for it was over"
     before, after = (each["out_of_service"] for each in document["sides"])
-    until = f" (judged until {document['until']})" if document["is_cut"] else ""
-    return f"the last day{until}, {LABEL}: {_words(after)}; as it was: {_words(before)}"
+    until = (
+        f" until {document['until']}, then the time for it was over" if is_part(document) else ""
+    )
+    left_out = document["sides"][1]["left_out"]
+    unknown = f"; not judged: {listed(left_out, MOST_CAUSES)}" if left_out else ""
+    return f"the last day{until}, {LABEL}: {_words(after)}; as it was: {_words(before)}{unknown}"
+
+
+def is_part(document: Mapping[str, Any] | None) -> bool:
+    """Return whether a part of the day was not judged, because the time was over."""
+    return document is None or bool(document["is_cut"])
 
 
 def _words(found: Mapping[str, Any]) -> str:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ldaphealth.cli.agent_request import query_all
+from ldaphealth.cli.agent_request import query_all, query_status
 from ldaphealth.cli.options import AgentPlace, agent_options, format_option
 from ldaphealth.control.requests import ReloadRequest
+from ldaphealth.text.listed import listed
+from ldaphealth.text.printable import printable
+from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
     from ldaphealth.settings import Settings
 
 NOT_RELOADED = 1
+MOST_NAMES = 4  # of servers
 KEPT = "not reloaded: the agent continues with the settings from before"
+WOULD_FAIL = "not reloaded; with this file the agent would not start again after it ends"
 
 
 @click.command("reload")
@@ -30,15 +35,17 @@ def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
 
     First the file is checked, as by `ldaphealth config check`. For each cluster whose settings
     judge otherwise than before, a line says which removals they would have made in the last day,
-    and which there were; that takes 20 seconds at most. If servers would have been out of service
-    for longer, you are asked whether to reload; without a terminal it is not done, unless --yes is
-    given.
+    and which there were; that takes 20 seconds at most. You are asked whether to reload if servers
+    would have been out of service for longer, if a part of the day could not be judged in that
+    time, or if servers would no longer be checked. Without a terminal it is not done then, unless
+    --yes is given.
 
-    `systemctl reload ldaphealth-agent` has the agent read the file as well, without these lines.
-    The agent keeps what it uses if the file has a mistake. All shards of this host are asked.
+    `systemctl reload ldaphealth-agent` (of shards: 'ldaphealth-shard@*') has the agent read the
+    file as well, without these lines. The agent keeps what it uses if the file has a mistake. All
+    shards of this host are asked.
 
     \b
-    Exit status: 0 reloaded, 1 not: servers would have been out of service longer,
+    Exit status: 0 reloaded, 1 not: there was a question, and the answer was not yes,
                  3 a mistake in the file, refused, or no answer.
 
     \b
@@ -49,20 +56,22 @@ def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
     from ldaphealth.cli.config_check import known_last_day
     from ldaphealth.cli.last_day import last_day_line
 
-    file = place.config_file
-    decided = known_last_day(file, _accepted(file))
+    file, is_json = place.config_file, form == "json"
+    settings = _accepted(file)
+    before = [each["server"] for each in query_status(place)["verdicts"]]
+    decided = known_last_day(file, settings)
     for name, document in decided.items():
-        click.echo(f"cluster {name}: {last_day_line(document)}", err=form == "json")
-    longer = [name for name, document in decided.items() if _is_out_for_longer(document)]
-    if longer and not yes:
-        _ask(longer)
+        click.echo(f"cluster {name}: {last_day_line(document)}", err=is_json)
+    why = [*_worse(decided), *_gone(before, settings)]
+    if why and not yes:
+        _ask("; ".join(why), is_json=is_json)
     answers = query_all(place, ReloadRequest(str(file.resolve())))
     needs_restart = any(each["needs_restart"] for each in answers)
-    if form == "json":
+    if is_json:
         document = {**answers[0], "needs_restart": needs_restart, "last_day": decided}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps({"reloaded": True, **document}, indent=2))
         return
-    click.echo(f"reloaded: {file}")
+    click.echo(f"reloaded: {file}: {_counted(settings)}")
     if needs_restart:
         click.echo("the changes below `agent` are used after a restart of the agent only")
 
@@ -74,21 +83,50 @@ def _accepted(file: Path) -> Settings:
     try:
         return accepted_settings(file)
     except click.ClickException as error:
-        raise click.ClickException(f"{error.format_message()}\n{KEPT}") from error
+        raise click.ClickException(f"{error.format_message()}\n{WOULD_FAIL}") from error
 
 
-def _is_out_for_longer(document: Mapping[str, Any]) -> bool:
+def _worse(decided: Mapping[str, Mapping[str, Any] | None]) -> Iterator[str]:
+    """Yield what the last day says against the settings, or does not say."""
+    from ldaphealth.cli.last_day import is_part
+
+    longer = [name for name, document in decided.items() if _is_out_for_longer(document)]
+    if longer:
+        yield f"servers of {', '.join(longer)} would have been out of service for longer"
+    parts = [name for name, document in decided.items() if is_part(document)]
+    if parts:
+        yield f"a part of the last day of {', '.join(parts)} was not judged"
+
+
+def _is_out_for_longer(document: Mapping[str, Any] | None) -> bool:
     """Return whether servers would have been out of service for longer than they were."""
+    if document is None:
+        return False
     before, after = (each["out_of_service"]["seconds"] for each in document["sides"])
     return bool(after > before)
 
 
-def _ask(clusters: list[str]) -> None:
+def _gone(before: Sequence[str], settings: Settings) -> Iterator[str]:
+    """Yield which servers that the agent has verdicts on would no longer be checked."""
+    configured = {server.id for each in settings.clusters.values() for server in each.servers}
+    gone = [printable(each) for each in sorted(before) if each not in configured]
+    if gone:
+        yield f"{listed(gone, MOST_NAMES)} would no longer be checked"
+
+
+def _counted(settings: Settings) -> str:
+    servers = sum(len(each.servers) for each in settings.clusters.values())
+    return f"{quantity(len(settings.clusters), 'cluster')}, {quantity(servers, 'server')}"
+
+
+def _ask(why: str, *, is_json: bool) -> None:
     """Ask whether to reload; without a terminal, or with another answer than yes, exit with 1."""
-    why = f"servers of {', '.join(clusters)} would have been out of service for longer"
     if not sys.stdin.isatty():
         click.echo(f"ldaphealth: {KEPT}: {why}; --yes reloads nevertheless", err=True)
-        sys.exit(NOT_RELOADED)
-    if not click.confirm(f"{why}. Reload nevertheless?", err=True):
+    elif click.confirm(f"{why}. Reload nevertheless?", err=True):
+        return
+    else:
         click.echo(KEPT, err=True)
-        sys.exit(NOT_RELOADED)
+    if is_json:
+        click.echo(json.dumps({"reloaded": False, "why": why}, indent=2))
+    sys.exit(NOT_RELOADED)

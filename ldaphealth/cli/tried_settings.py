@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ldaphealth.cli.progress import Counting, show_progress
@@ -22,7 +23,10 @@ PUBLISHED = "as it was"
 
 
 class Trying(NamedTuple):
-    """What is tried, by which incidents, and on which time; it ends by `deadline_seconds`."""
+    """What is tried, by which incidents, and on which time; it ends by `deadline_seconds`.
+
+    Each cluster has its share of that.
+    """
 
     others: OthersOf
     incidents: Sequence[Incident]
@@ -36,7 +40,9 @@ class _Progress(Counting):
     def __rich__(self) -> str:
         """Return the line; called each time it is drawn."""
         of = quantity(self.count, "segment")
-        left = self.seconds() * (self.count - self.done) / self.done if self.done else 0.0
+        if not self.done:
+            return f"0 of {of} judged"
+        left = self.seconds() * (self.count - self.done) / self.done
         return f"{self.done} of {of} judged, about {duration(left)} left"
 
 
@@ -50,14 +56,28 @@ def tried(journal: Mapping[str, Sequence[Segment]], trying: Trying) -> list[dict
     found = {name: within(of, trying.period) for name, of in journal.items()}
     progress = _Progress(sum(map(len, found.values())))
     with show_progress(progress):
-        documents = [_of_cluster(name, of, trying, progress) for name, of in found.items()]
+        documents = [
+            _of_cluster(name, of, trying, progress, _share(trying, progress, len(found) - number))
+            for number, (name, of) in enumerate(found.items())
+        ]
     return [each for each in documents if each]
 
 
+def _share(trying: Trying, progress: _Progress, clusters: int) -> float:
+    """Return when the next one of so many clusters must be done, in seconds since the begin."""
+    if trying.deadline_seconds is None:
+        return inf
+    now = progress.seconds()
+    return now + max(0.0, trying.deadline_seconds - now) / clusters
+
+
 def _of_cluster(
-    name: str, found: Sequence[Segment], trying: Trying, progress: _Progress
+    name: str, found: Sequence[Segment], trying: Trying, progress: _Progress, until_seconds: float
 ) -> dict[str, Any] | None:
-    """Return what was decided on a cluster, and would have been; None: nothing in the period."""
+    """Return what was decided on a cluster, and would have been.
+
+    None: nothing in the period. `sides` is empty if its time was over before anything was judged.
+    """
     from ldaphealth.agent.replay import TimeSpan
     from ldaphealth.backtest.backtest import Backtest
     from ldaphealth.backtest.document import Side, backtest_document
@@ -65,12 +85,11 @@ def _of_cluster(
     from ldaphealth.checks import find
 
     trials = {label: Trial(cluster) for label, cluster in trying.others(name).items()}
-    limit = trying.deadline_seconds
-    backtest = Backtest(
-        [*trials.values()], find, lambda: limit is not None and progress.seconds() > limit
-    )
+    backtest = Backtest([*trials.values()], find, lambda: progress.seconds() > until_seconds)
     backtest.read(found, progress.note)
     published = backtest.published
+    if backtest.is_cut and published.first is None:
+        return {"cluster": name, "is_cut": True, "sides": []}
     if not trials or published.first is None or published.last is None:
         return None
     span = TimeSpan(
