@@ -128,6 +128,7 @@ def test_requests_at_the_same_time_share_one_round() -> None:
     assert servers.sessions == ["s0", "s0"]
 
 
+@repeated_when_late
 def test_requests_that_wait_are_answered_by_one_round_together() -> None:
     servers = Servers()
 
