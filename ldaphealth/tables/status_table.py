@@ -54,7 +54,7 @@ def render_status(document: Mapping[str, Any]) -> Group:
         *floors,
         *(Text(printable(each, 400), "bold yellow") for each in failures if each),
         *_next_step(verdicts, fresh),
-        _last_line(verdicts, fresh),
+        _last_line(verdicts, fresh, [each["shard"] for each in parts if "error" in each]),
     )
 
 
@@ -67,12 +67,16 @@ def _about_agent(part: Mapping[str, Any]) -> Iterator[Text]:
     agent = part["agent"]
     is_shard = agent.get("shards", 1) > 1  # an agent of before has none
     yield Text(
-        (f"shard {agent['shard']} of {agent['shards']}: " if is_shard else "")
+        (f"shard {agent['shard']}/{agent['shards']}: " if is_shard else "")
         + f"agent {printable(agent['version'])}, up {duration(agent['up_seconds'])}, "
-        f"{quantity(agent['servers'], 'server')}, {quantity(agent['rounds'], 'round')}, "
-        f"{agent['overruns']} left out, "
-        f"{quantity(agent['in_flight'], 'round')} in progress"
+        f"{quantity(agent['servers'], 'server')}, {quantity(agent['rounds'], 'round')}: "
+        f"{agent['in_flight']} in progress, {agent['overruns']} left out"
     )
+    if agent["waiting"]:
+        late = (
+            f"{quantity(agent['waiting'], 'round')} due and not begun: this host has too little CPU"
+        )
+        yield Text(f"{late}, and servers may seem slow for that reason", "bold yellow")
     listens = part.get("listens", {}).items()
     where = ", ".join(f"{address} ({service})" for service, address in listens)
     if where:
@@ -101,10 +105,14 @@ def _history_cut(agent: Mapping[str, Any]) -> list[Text]:
     return [Text(f"{sentence}; raise agent.history.megabytes to keep more", "bold yellow")]
 
 
-def _last_line(verdicts: list[Mapping[str, Any]], fresh: set[str]) -> Text:
+def _last_line(
+    verdicts: list[Mapping[str, Any]], fresh: set[str], silent_shards: list[str]
+) -> Text:
+    """Return the state of all servers in a line; shards without an answer have more of them."""
     states = [_server_state(each, each["server"] in fresh) for each in verdicts]
-    is_fine = all(in_service and state == "OK" for in_service, state, _ in states)
-    return Text(service_line(states), "bold green" if is_fine else "bold red")
+    is_fine = not silent_shards and all(is_in and state == "OK" for is_in, state, _ in states)
+    unknown = "".join(f"; those of shard {printable(each)} are unknown" for each in silent_shards)
+    return Text(service_line(states) + unknown, "bold green" if is_fine else "bold red")
 
 
 def _server_state(verdict: Mapping[str, Any], is_fresh: bool) -> ServerState:

@@ -223,7 +223,7 @@ def test_status_and_pages_show_the_shards(host: Host, stack: ExitStack) -> None:
     ]
     shown = host.run("status")
     assert shown.returncode == 0
-    assert "shard 1 of 2: agent " in shown.stdout
+    assert "shard 1/2: agent " in shown.stdout
     assert "10 of 10 servers in service" in shown.stdout
     for each in shards_of(2):
         assert f"shard {each.index} of 2, as of " in host.page(each, "/")

@@ -204,8 +204,8 @@ def test_shards_are_instances_of_one_unit_and_take_over_from_the_agent(agent: Ma
     started = agent.run("systemctl", "start", *shards)
     assert started.returncode == 0, started.stderr + log_of(agent)
     shown = agent.run(PROGRAM, "status").stdout
-    assert "shard 1 of 2: agent " in shown
-    assert "shard 2 of 2: agent " in shown
+    assert "shard 1/2: agent " in shown
+    assert "shard 2/2: agent " in shown
     until(lambda: agent.run(*script).returncode == 1, SECONDS, "it is not drained")
 
     assert agent.run(PROGRAM, "undrain", "c/ldap2").returncode == 0

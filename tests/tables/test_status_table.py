@@ -204,13 +204,28 @@ def test_each_shard_has_its_lines_and_one_without_an_answer_says_so() -> None:
     lines = as_text(render_status(whole), width=160, colour=False).splitlines()
 
     assert [each.partition(", up")[0] for each in lines if each.startswith("shard ")] == [
-        f"shard 1 of 4: agent {HEALTH.version}",
-        f"shard 2 of 4: agent {HEALTH.version}",
+        f"shard 1/4: agent {HEALTH.version}",
+        f"shard 2/4: agent {HEALTH.version}",
         "shard 4/4: no answer, and none of its servers is shown",
     ]
     assert "listens on http://127.0.0.1:8390 (http)" in lines
     assert "shards on this host: 3 of 4; ask the others on theirs" in lines
     assert "wrong" in lines
+    assert lines[-1].endswith("in service; those of shard 4/4 are unknown")
+
+
+def test_an_agent_that_cannot_begin_its_rounds_says_why() -> None:
+    def lines(waiting: int) -> list[str]:
+        document = snapshot_document(HEALTHY) | {
+            "valid_seconds": ALL,
+            "overrides": {},
+            "agent": to_builtins(replace(HEALTH, waiting=waiting)),
+        }
+        return as_text(render_status(document), width=160, colour=False).splitlines()
+
+    late = "3 rounds due and not begun: this host has too little CPU, and servers may seem slow for"
+    assert any(each.startswith(late) for each in lines(3))
+    assert not any("not begun" in each for each in lines(0))
 
 
 def drawn(verdicts: list[Verdict], width: int) -> list[str]:
