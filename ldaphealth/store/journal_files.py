@@ -42,6 +42,7 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 LARGEST_FRAME = 16 << 20  # bytes, also when it is not compressed
 FRAME_BYTES = 64 << 10  # a frame ends then
 LEVEL = 6
+WINDOW_BITS, MEMORY_LEVEL = 14, 7  # 128 KiB a segment that is written (zconf.h), half of the usual
 
 Row = list[Any]
 
@@ -106,7 +107,7 @@ class SegmentFile:
         make_directory(directory, PRIVATE)
         self.path, self._descriptor = _create(directory, cluster, now)
         self._encoder = msgspec.msgpack.Encoder()
-        self._stream = zlib.compressobj(LEVEL)
+        self._stream = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL)
         self._rows, self._count, self._head = bytearray(), 0, MAGIC
 
     def add(self, row: Row) -> None:
