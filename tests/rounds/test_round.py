@@ -456,3 +456,14 @@ def test_the_last_answer_of_a_round_that_ran_into_its_deadline() -> None:
     assert last_answer([*first, at("connect", 3.0), at("bind", 3.5), at("search", 4.0)]) is None
     assert last_answer([at("connect", 1.0), at("search", 2.0, NO_ENTRY)]) is None
     assert last_answer([]) is None
+
+
+def test_a_check_that_may_block_is_not_run_twice_at_a_time() -> None:
+    def block(*_: object) -> None:
+        raise NotImplementedError
+
+    foreign = replace(CHECKS[1], check=replace(CHECKS[1].check, observe=block))
+    plan = RoundPlan(server(), (CHECKS[0], foreign), DEADLINE_SECONDS, 0.0)
+
+    assert [each.name for each in plan.parallel().checks] == ["connect"]
+    assert RoundPlan(server(), CHECKS, DEADLINE_SECONDS, 0.0).parallel().checks == CHECKS
