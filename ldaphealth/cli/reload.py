@@ -45,7 +45,7 @@ def reload_command(place: AgentPlace, form: str, *, yes: bool) -> None:
     shards of this host are asked.
 
     \b
-    Exit status: 0 reloaded, 1 not: there was a question, and the answer was not yes,
+    Exit status: 0 reloaded, 1 not: asked, and the answer was not yes,
                  3 a mistake in the file, refused, or no answer.
 
     \b
