@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,8 @@ import pytest
 
 from demo.certificates import Authority, ServerCertificate
 from demo.node import Node
-from ldaphealth.ldap.tls import client_tls
+from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.tls import _cached, client_tls
 from ldaphealth.ldap.transport import Certificate
 from ldaphealth.model import FailureKind, Tls
 from tests.ldap.opening import CHECK, bound, refusal
@@ -212,3 +214,21 @@ def test_what_is_not_verified_has_no_end(node: Node) -> None:
 def test_no_more_is_required_of_a_certificate_than_by_rfc_4513(trusting: Tls) -> None:
     """From Python 3.13 on the default refuses authorities without keyUsage (RFC 5280)."""
     assert not client_tls(trusting).context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
+def test_files_that_cannot_be_loaded_are_not_loaded_again_until_they_change(tmp_path: Path) -> None:
+    """To find that out takes 20 ms, and each session of each server of a cluster would."""
+    file = tmp_path / "client.pem"
+    file.write_text("no certificate")
+    tls = Tls(certificate_file=str(file))
+    before = _cached.cache_info().misses
+
+    for _ in range(5):
+        with pytest.raises(SessionError, match="cannot load the TLS files"):
+            client_tls(tls)
+    assert _cached.cache_info().misses == before + 1
+
+    os.utime(file, (1.0, 1.0))
+    with pytest.raises(SessionError, match="cannot load the TLS files"):
+        client_tls(tls)
+    assert _cached.cache_info().misses == before + 2
