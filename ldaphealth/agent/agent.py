@@ -330,9 +330,10 @@ class Agent:
         self.counters.overruns += 1
         pool, _ = self._servers[server_id]
         cause = "does not answer" if server_id in pool.hung else "is slow"
+        why = f"the server {cause}, or this host is too slow"
         extra = {
             "server": server_id,
-            "error": f"the round before has not ended: the server {cause}, or this host is",
+            "error": f"the round before has not ended: {why}",
             "interval_seconds": pool.cluster.interval_seconds,
             "deadline_seconds": pool.cluster.deadline_seconds,
         }
