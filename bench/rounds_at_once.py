@@ -8,18 +8,15 @@ beside the rounds that are measured: an event loop has one thread for all, else 
 from __future__ import annotations
 
 import resource
-import socket
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
 from functools import partial
 from time import monotonic, process_time
 
 from msgspec.structs import replace
 
-from demo import ports
 from demo.cluster import Cluster
 from demo.tree import CHECK_DN, CHECK_PASSWORD, PEOPLE, SUFFIX
 from ldaphealth.checks import BUILT_IN, OFF_WITHOUT_SETTINGS
@@ -32,6 +29,7 @@ from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.workers import Workers
+from tests.hostile.servers import unaccepted
 
 PAIRS = 11
 ROUNDS = 200
@@ -77,7 +75,8 @@ def _measure(server: Server, hung: int) -> Mapping[str, tuple[list[float], list[
             calls: Executor = EventLoop("rounds") if place else Workers("rounds", AT_ONCE + hung)
             second = calls if place else Workers("second", AT_ONCE)
             run = partial(run_round, RoundPlan(server, plan, DEADLINE_SECONDS, 1.0), probe, second)
-            with _unaccepted() as uri:
+            with unaccepted() as port:
+                uri = f"ldap://127.0.0.1:{port}"
                 other = replace(server, uri=uri, credentials=Credentials())
                 for _ in range(hung):
                     deadline = Deadline.after(DEADLINE_SECONDS)
@@ -107,15 +106,6 @@ def _check(done: Iterable[Future[list[AnyObservation]]]) -> None:
     for each in done:
         failures = [seen.failure for seen in each.result() if seen.failure]
         assert not failures, failures
-
-
-@contextmanager
-def _unaccepted() -> Iterator[str]:
-    """Yield the URI of a port on which the kernel connects clients, and nobody answers."""
-    reservation = ports.reserve(1, ("127.0.0.1",))
-    with socket.create_server(("127.0.0.1", *reservation.ports), backlog=2 * HUNG):
-        yield f"ldap://127.0.0.1:{reservation.ports[0]}"
-    reservation.release()
 
 
 if __name__ == "__main__":

@@ -90,18 +90,16 @@ def _worse(decided: Mapping[str, Mapping[str, Any] | None]) -> Iterator[str]:
     """Yield what the last day says against the settings, or does not say."""
     from ldaphealth.cli.last_day import is_part
 
-    longer = [name for name, document in decided.items() if _is_out_for_longer(document)]
+    longer = [name for name, each in decided.items() if each and _is_out_for_longer(each)]
     if longer:
         yield f"servers of {', '.join(longer)} would have been out of service for longer"
-    parts = [name for name, document in decided.items() if is_part(document)]
+    parts = [name for name, each in decided.items() if is_part(each)]
     if parts:
         yield f"a part of the last day of {', '.join(parts)} was not judged"
 
 
-def _is_out_for_longer(document: Mapping[str, Any] | None) -> bool:
+def _is_out_for_longer(document: Mapping[str, Any]) -> bool:
     """Return whether servers would have been out of service for longer than they were."""
-    if document is None:
-        return False
     before, after = (each["out_of_service"]["seconds"] for each in document["sides"])
     return bool(after > before)
 

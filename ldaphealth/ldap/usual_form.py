@@ -1,17 +1,25 @@
 """Responses of the form that nearly all have, read in one pass: a round reads thirty of them.
 
 codec.py tries this first, and reads itself what has another form or is malformed: each function
-returns None for it, and otherwise what codec.py would. bench/round.py shows what it saves.
+returns None for it, and otherwise what codec.py would. docs/performance.md has what it saves.
 """
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-from ldaphealth.ldap.ber import INTEGER, LONG_TAG, OCTET_STRING, SEQUENCE, SET, SHORT_FORM
+from ldaphealth.ldap.ber import (
+    INTEGER,
+    INTEGER_BYTES,
+    LENGTH_BYTES,
+    LONG_TAG,
+    OCTET_STRING,
+    SEQUENCE,
+    SET,
+    SHORT_FORM,
+)
 
 LARGEST_BYTES = 60_000  # what is larger is read in another way, which has bounds
-LONGEST_NUMBER = 4
 
 Entry: TypeAlias = tuple[str, dict[str, tuple[bytes, ...]]]
 
@@ -26,7 +34,7 @@ def read_envelope(message: bytes) -> tuple[int, int, bytes] | None:
         start = at + 2
         if (
             message[at] != INTEGER
-            or not 0 < octets <= LONGEST_NUMBER
+            or not 0 < octets <= INTEGER_BYTES
             or message[start] >= SHORT_FORM
         ):
             return None
@@ -108,6 +116,6 @@ def _read_entry(data: bytes) -> Entry | None:  # noqa: C901, PLR0911, PLR0912  i
 def _long(data: bytes, first: int, at: int) -> tuple[int, int]:
     """Return a length of the long form (X.690 8.1.3.5), and where it ends; IndexError."""
     octets = first - SHORT_FORM
-    if not 0 < octets <= LONGEST_NUMBER:
+    if not 0 < octets <= LENGTH_BYTES:
         raise IndexError
     return int.from_bytes(data[at : at + octets], "big"), at + octets

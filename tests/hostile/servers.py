@@ -153,9 +153,11 @@ def listening(behave: Behaviour, context: ssl.SSLContext | None = None) -> Itera
 def unaccepted() -> Iterator[int]:
     """Yield a port on which the kernel connects a thousand clients, and nobody answers them."""
     reservation = ports.reserve(1, ("127.0.0.1",))
-    with socket.create_server(("127.0.0.1", *reservation.ports), backlog=1000):
-        yield reservation.ports[0]
-    reservation.release()
+    try:
+        with socket.create_server(("127.0.0.1", *reservation.ports), backlog=1000):
+            yield reservation.ports[0]
+    finally:
+        reservation.release()
 
 
 def _converse(peer: socket.socket, behave: Behaviour, context: ssl.SSLContext | None) -> None:
