@@ -29,7 +29,7 @@ DAYS = 33  # a row of days ends in them
 ROUND_SECONDS = 60 / ROUNDS
 # Of checks whose numbers are read from what they observe; those of replication are metrics.
 FACTS = {
-    "monitor": monitor.Facts({"search": 1000}, in_flight={"search": 1}),
+    "monitor": monitor.Facts(completed={"search": 1000}, in_flight={"search": 1}),
     "certificate": certificate.Facts("verified", (), START + 9e6, float(START)),
     "replication": certificate.Facts("none"),  # any facts will do
 }

@@ -193,10 +193,15 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     the server again a moment later before it can judge.
 
     A judge sees the newest 64 observations of each server, or fewer: `newest`, which is 1 if it
-    judges the newest one only. They stay in memory. `covers(earlier, later)` returns true
-    when the later facts contain all that the earlier facts prove. With it the judge sees older
-    observations too: of three in a row the middle one may be dropped when each covers the one
-    before it. `select_kept` returns the few observations that a restart of the agent must not
+    judges the newest one only. They stay in memory. `window_setting` names a setting in
+    seconds: it sees none that ended so long before the newest one. `judges_older_times`: it reads
+    the times of operations of others than the newest one; else these have none.
+
+    With `covers` or `merged` the judge sees older observations, too. `covers(earlier, later)`
+    returns true when the later facts contain all that the earlier facts prove: of three in a row
+    the middle one may be dropped when each covers the one before it. `merged(earlier, later)`
+    returns facts that stand for both, None if none do: then both are kept, of the older ones the
+    newest 8. `select_kept` returns the few observations that a restart of the agent must not
     forget. `new_baseline(view, params, at_once)` returns what replaces the observations with which
     this server is compared, after the whole cluster went back to an older state, None if nothing
     does. `at_once` is true if an operator requests it, for any server of the cluster; else it must
@@ -252,6 +257,9 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     of_one_server: bool = False
     second_look: Callable[[View[F], P], bool] | None = None
     newest: int = MOST_NEWEST
+    window_setting: str = ""
+    judges_older_times: bool = True
+    merged: Callable[[F, F], F | None] | None = None
     covers: Callable[[F, F], bool] | None = None
     select_kept: Callable[[ObservationsByServer[F]], ObservationsByServer[F]] | None = None
     new_baseline: Callable[[View[F], P, bool], NewBaseline[F] | None] | None = None
@@ -278,6 +286,11 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
             raise TypeError(f"check {self.name} needs {needs}")
         if self.requests is not None and self.observe is None:
             raise TypeError(f"check {self.name} states requests, which needs observe")
+        window = self.window_setting
+        if window and window not in self.params.__struct_fields__:
+            raise TypeError(
+                f"check {self.name}: window_setting {window!r} is not one of its settings"
+            )
 
     @property
     def is_in_rounds(self) -> bool:

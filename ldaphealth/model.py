@@ -299,6 +299,9 @@ class Failure(Struct, frozen=True):
     answered: bool = False
 
 
+NO_TIMES: Mapping[str, float] = {}  # one for all, which is never changed
+
+
 class Observation(Struct, Generic[F], frozen=True, kw_only=True, gc=False):
     """What one check saw of one server, without an opinion. Times are monotonic seconds.
 

@@ -30,7 +30,8 @@ from ldaphealth.agent.pool_events import (
 )
 from ldaphealth.clocks import BootSeconds, MonotonicSeconds
 from ldaphealth.guard import Memory, Override, RoundPeriod
-from ldaphealth.judging.recent_observations import KeptReads, RecentState
+from ldaphealth.judging.kept_reads import KeptReads
+from ldaphealth.judging.recent_observations import RecentState
 from ldaphealth.model import AnyObservation, Finding, Verdict
 from ldaphealth.settings import Cluster
 

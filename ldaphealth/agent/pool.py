@@ -8,10 +8,8 @@ from __future__ import annotations
 import logging
 from collections import ChainMap
 from collections.abc import Collection, Container, Sequence
-from functools import partial
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.agent.pool_events import (
@@ -46,7 +44,8 @@ from ldaphealth.guard import (
 )
 from ldaphealth.guard.verdicts import Verdicts
 from ldaphealth.judging.judge import judge_server, new_baseline
-from ldaphealth.judging.recent_observations import Covers, RecentObservations
+from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.retention import retentions
 from ldaphealth.judging.summaries import summaries
 from ldaphealth.model import (
     AnyObservation,
@@ -72,7 +71,7 @@ class Pool:
     def __init__(self, cluster: Cluster, memory: Memory) -> None:
         self._configure(cluster)
         self.memory = memory
-        self.recent = RecentObservations(covers=_covers(cluster), newest=_newest(cluster))
+        self.recent = RecentObservations(retentions(cluster.checks))
         self.verdicts = Verdicts()  # immutable; each decision replaces it
         self.latest: dict[str, tuple[AnyObservation, ...]] = {}
         self.hung: set[str] = set()
@@ -428,7 +427,7 @@ class Pool:
         self.recent.forget_checks(same)
         self._turns.forget()
         self._configure(cluster)
-        self.recent.covers, self.recent.newest = _covers(cluster), _newest(cluster)
+        self.recent.retention = retentions(cluster.checks)
         # Another URI is another server, whatever its name.
         here = {each.id for each in cluster.servers if uris.get(each.id, each.uri) == each.uri}
         self.recent.forget(here)
@@ -461,24 +460,3 @@ def _notify(follower: Follower, pool: Pool, event: PoolEvent) -> None:
 
 def _has_hung(seen: Sequence[AnyObservation]) -> bool:
     return any(each.failure and each.failure.kind is FailureKind.TIMEOUT for each in seen)
-
-
-def _covers(cluster: Cluster) -> dict[str, Covers]:
-    return {
-        each.name: partial(_covered, each.name, each.check.covers)
-        for each in cluster.checks
-        if each.check.covers is not None
-    }
-
-
-def _newest(cluster: Cluster) -> dict[str, int]:
-    return {each.name: each.check.newest for each in cluster.checks}
-
-
-def _covered(check: str, covers: Covers, earlier: Struct, later: Struct) -> bool:
-    """Call `covers` of a check. If it raises, both reads are kept and the agent goes on."""
-    try:
-        return covers(earlier, later)
-    except Exception:
-        log.exception("check %s cannot compare two reads", check)
-        return False

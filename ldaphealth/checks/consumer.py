@@ -260,6 +260,7 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     covers=is_unchanged,
+    judges_older_times=False,
     judged_metrics={
         each: (each,)
         for each in ("not_connected_seconds", "refresh_seconds", "reconnects", "silent_seconds")

@@ -309,6 +309,7 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     second_look=second_look,
+    judges_older_times=False,
     validate=validate,
     judged_settings=("quiet_seconds", "retired_server_ids"),
     bound_because="it compares what all servers show in the same round",

@@ -13,6 +13,7 @@ from operator import le
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import Check, View
 from ldaphealth.checks.monitor_access import MonitorAccess, no_monitor_finding, search_monitor
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BASE = "cn=Operations,cn=Monitor"
 COMPLETED, INITIATED = "monitorOpCompleted", "monitorOpInitiated"
 LASTING = 3  # reads in a row
+MOST_SESSIONS = 9  # that one of the older reads stands for: they span some 60 rounds together
 AFTER = frozenset({"search", "unbind"})  # operations of a session that count after it read them
 MAX_DIGITS = 20  # of a number of 64 bits
 OPERATIONS = frozenset(
@@ -92,18 +94,23 @@ class Params(Struct, frozen=True):
     ] = Thresholds(warning=Range(end=8))
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The operations that slapd completed since it started, and those of this session, by kind.
 
     `completed` is empty if cn=Monitor cannot be read; `access` is why. `in_flight` are those that
     slapd initiated and did not complete, without the search that read them; kinds without any are
     left out.
+
+    If older reads were merged, `own` is of several `sessions`, and `first` has the counters of the
+    first read.
     """
 
     completed: Mapping[str, int] = {}
     own: Mapping[str, int] = {}
     access: MonitorAccess = "read"
     in_flight: Mapping[str, int] = {}
+    sessions: int = 1
+    first: Mapping[str, int] = {}
 
 
 def observe(session: Session, _: Params) -> Facts:
@@ -119,7 +126,7 @@ def observe(session: Session, _: Params) -> Facts:
         {kind: _counter(entry.get(name.lower(), ())) for kind, entry in entries.items()}
         for name in (COMPLETED, INITIATED)
     )
-    return Facts(completed, own, in_flight=_in_flight(initiated, completed))
+    return Facts(completed=completed, own=own, in_flight=_in_flight(initiated, completed))
 
 
 def _counter(values: tuple[str, ...]) -> int:
@@ -214,20 +221,42 @@ def _done(reads: Sequence[Facts], name: str) -> int:
     are not known, and count as those of clients.
     """
     total = reads[-1].completed.get(name, 0) - reads[0].completed.get(name, 0)
-    own = sum(read.own.get(name, 0) + (name in AFTER) for read in reads[1:] if read.own)
+    after = name in AFTER
+    own = sum(read.own.get(name, 0) + after * read.sessions for read in reads[1:] if read.own)
     return max(0, total - own)
+
+
+def merged_reads(earlier: Facts, later: Facts) -> Facts | None:
+    """Return the later read, which stands for the earlier one, too; None if it cannot.
+
+    A read without counters is left out. After a restart of slapd the counters begin again.
+    """
+    if not earlier.completed:
+        return later
+    if not later.completed or not _grew(earlier, later):
+        return None
+    sessions = earlier.sessions + later.sessions
+    if sessions > MOST_SESSIONS:
+        return None
+    own = {name: count + earlier.own.get(name, 0) for name, count in later.own.items()}
+    first = earlier.first or earlier.completed
+    return replace(later, own=own, sessions=sessions, first=first)
 
 
 def _since_restart(reads: Sequence[Facts]) -> Sequence[Facts]:
     """Return the newest reads between which no counter decreased: slapd was not restarted."""
     first = len(reads) - 1
-    after = [reads[first].completed.get(name, 0) for name in OPERATIONS]
-    while first:
-        before = [reads[first - 1].completed.get(name, 0) for name in OPERATIONS]
-        if not all(map(le, before, after)):
-            break
-        first, after = first - 1, before
+    while first and _grew(reads[first - 1], reads[first]):
+        first -= 1
     return reads[first:]
+
+
+def _grew(earlier: Facts, later: Facts) -> bool:
+    """Return whether no counter decreased."""
+    before, after = earlier.completed, later.first or later.completed
+    if [*before] == [*after]:
+        return all(map(le, before.values(), after.values()))
+    return all(before.get(name, 0) <= after.get(name, 0) for name in OPERATIONS)
 
 
 def _judge_ratio(view: View[Facts], ratio: Ratio, of: int, to: int) -> Finding:
@@ -255,6 +284,9 @@ CHECK = Check(
     judge=judge,
     of_one_server=True,
     second_look=second_look,
+    newest=LASTING,
+    judges_older_times=False,
+    merged=merged_reads,
     judged_settings=("ratios", "rates", "in_flight"),
     bound_because="it leaves out the operations of each session",
 )

@@ -435,6 +435,7 @@ CHECK = Check(
     effect=CheckEffect.OUT,
     second_look=second_look,
     covers=grew,
+    judges_older_times=False,
     select_kept=select_kept,
     new_baseline=new_baseline,
     validate=validate,

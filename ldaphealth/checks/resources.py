@@ -207,6 +207,8 @@ CHECK = Check(
     requests=requests,
     observe=observe,
     judge=judge,
+    newest=LASTING,
+    judges_older_times=False,
     judged_metrics={
         each: (each,) for each in ("database_ratio", "readers_ratio", "connections_ratio")
     },

@@ -318,6 +318,7 @@ CHECK = Check(
     params=Params,
     facts=Facts,
     summarize=summarize,
+    judges_older_times=False,
     judge=judge,
     judged_metrics={"failed_ratio": ("session_failed_ratio",)},
     effect=CheckEffect.OUT,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import gettempdir
 
 import click
 from msgspec.structs import replace
@@ -96,6 +95,8 @@ def _refuse_unresolved(verdicts: Iterable[Verdict]) -> None:
 
 def _directories(settings: Settings | None) -> tuple[Path, ...]:
     """Return where refused passwords are remembered: the directories of the agent, or /tmp."""
+    from tempfile import gettempdir
+
     temporary = Path(gettempdir())
     if settings is None:
         return (temporary,)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from random import sample
 
 import click
 from msgspec.structs import replace
@@ -77,6 +76,8 @@ def _check_alone(selection: Selection, server: str, error: OSError) -> Snapshot:
 
     Soft failures must leave `min_in_service` servers, which a few servers cannot show.
     """
+    from random import sample
+
     (cluster,) = selection.clusters
     others = [each.id for each in cluster.servers if each.id != server]
     probed = frozenset((server, *sample(others, min(WITNESSES, len(others)))))

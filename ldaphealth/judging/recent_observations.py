@@ -16,20 +16,16 @@ from collections.abc import (
     Sequence,
     ValuesView,
 )
-from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import MOST_NEWEST, AnyView, View
+from ldaphealth.check import AnyView, View
 from ldaphealth.clocks import MonotonicSeconds
-from ldaphealth.judging.shared_facts import sharing
+from ldaphealth.judging.kept_reads import GrowingReads, KeptReads
+from ldaphealth.judging.retention import WHOLE, Retention
 from ldaphealth.model import AnyObservation, Server
-
-Covers = Callable[[Any, Any], bool]  # Check.covers of any check; it never gets None
-
-LARGEST_GAP = 0.25  # between two older reads, as a part of their age
 
 
 class Age(Struct, frozen=True):
@@ -42,13 +38,6 @@ class Age(Struct, frozen=True):
     is_before_return: bool
 
 
-class KeptReads(Struct, frozen=True):
-    """The observations of one server and check: `reads`, of which the first `older` are older."""
-
-    reads: Sequence[AnyObservation]
-    older: int
-
-
 class RecentState(Struct, frozen=True, kw_only=True):
     """All that is remembered of a cluster at one moment; the names of the fields are below."""
 
@@ -58,35 +47,7 @@ class RecentState(Struct, frozen=True, kw_only=True):
     returned: Mapping[str, MonotonicSeconds]
 
 
-class _Kept:
-    """The same while the agent runs.
-
-    `is_growing`: each one with facts covers the one with facts before it; None: that is not known.
-    """
-
-    __slots__ = ("is_growing", "older", "reads")
-
-    def __init__(self, reads: Sequence[AnyObservation] = (), older: int = 0) -> None:
-        self.reads: list[AnyObservation] = [*reads]
-        self.older = older
-        self.is_growing: bool | None = None
-
-    def grows(self, covers: Covers) -> bool:
-        """Return whether each one with facts covers the one with facts before it."""
-        if self.is_growing is None:
-            found = [each for each in self.reads if each.facts is not None]
-            self.is_growing = all(_covers(covers, *pair) for pair in pairwise(found))
-        return self.is_growing
-
-    def note_next(self, covers: Covers, seen: AnyObservation) -> None:
-        """Note an observation that is to follow."""
-        if not self.is_growing or seen.facts is None:
-            return
-        before = next((each for each in reversed(self.reads) if each.facts is not None), None)
-        self.is_growing = before is None or _covers(covers, before, seen)
-
-
-InView = Callable[[str, _Kept], Sequence[AnyObservation] | None]  # None: not in the view
+InView = Callable[[str, GrowingReads], Sequence[AnyObservation] | None]  # None: not in the view
 
 
 class _InView(Mapping[str, Sequence[AnyObservation]]):
@@ -97,7 +58,7 @@ class _InView(Mapping[str, Sequence[AnyObservation]]):
 
     __slots__ = ("_in_view", "_seen", "_whole")
 
-    def __init__(self, seen: Mapping[str, _Kept], in_view: InView) -> None:
+    def __init__(self, seen: Mapping[str, GrowingReads], in_view: InView) -> None:
         self._seen, self._in_view = seen, in_view
         self._whole: dict[str, Sequence[AnyObservation]] | None = None
 
@@ -133,20 +94,13 @@ class _InView(Mapping[str, Sequence[AnyObservation]]):
 class RecentObservations:
     """The newest observations of every server and check of one cluster, in memory.
 
-    `keep` limits the newest ones of a server and check, `newest` those of some checks. `older`
-    limits those before them, which are kept only for the checks in `covers`. Not thread-safe,
-    except for `of_check`.
+    `retention` is what is kept, by the name of a check, `WHOLE` for others. Not thread-safe, except
+    for `of_check`.
     """
 
-    def __init__(
-        self,
-        keep: int = MOST_NEWEST,
-        covers: Mapping[str, Covers] = {},
-        older: int = 64,
-        newest: Mapping[str, int] = {},
-    ) -> None:
-        self.keep, self.covers, self.older, self.newest = keep, covers, older, newest
-        self._seen: dict[str, dict[str, _Kept]] = {}
+    def __init__(self, retention: Mapping[str, Retention] = {}) -> None:
+        self.retention = retention
+        self._seen: dict[str, dict[str, GrowingReads]] = {}
         self._session: dict[str, list[AnyObservation]] = {}  # by server, of its newest session
         self._surveys: set[str] = set()  # checks whose observations belong to no session
         self._returned: dict[str, MonotonicSeconds] = {}  # by server, when it last came back
@@ -188,13 +142,8 @@ class RecentObservations:
             of_check = self._seen[observation.check] = {}
         kept = of_check.get(observation.server)
         if kept is None:
-            kept = of_check[observation.server] = _Kept()
-        covers = self.covers.get(observation.check)
-        if covers is not None:
-            kept.note_next(covers, observation)
-        kept.reads.append(sharing(observation, kept.reads[-1]) if kept.reads else observation)
-        while len(kept.reads) - kept.older > self.newest.get(observation.check, self.keep):
-            self._age(kept, covers)
+            kept = of_check[observation.server] = GrowingReads()
+        kept.add(observation, self.retention.get(observation.check, WHOLE))
 
     def recall(self, observations: Iterable[AnyObservation], *, current: bool) -> None:
         """Add the observations of an earlier process, oldest first.
@@ -223,7 +172,7 @@ class RecentObservations:
     def restore(self, state: RecentState) -> None:
         """Remember this, and nothing else."""
         self._seen = {
-            check: {server: _Kept(of.reads, of.older) for server, of in seen.items()}
+            check: {server: GrowingReads(of.reads, of.older) for server, of in seen.items()}
             for check, seen in state.seen.items()
         }
         self._session = {server: [*of] for server, of in state.sessions.items()}
@@ -278,7 +227,7 @@ class RecentObservations:
         """
         seen = self._seen.get(check, {})
         in_view = self._surveys_in_view if check in self._surveys else self._reads_in_view
-        covers, own = self.covers.get(check), seen.get(server.id)
+        covers, own = self.retention.get(check, WHOLE).covers, seen.get(server.id)
         return View(
             server,
             check,
@@ -288,10 +237,10 @@ class RecentObservations:
             is_growing=covers is not None and own is not None and own.grows(covers),
         )
 
-    def _reads_in_view(self, server: str, kept: _Kept) -> Sequence[AnyObservation] | None:
+    def _reads_in_view(self, server: str, kept: GrowingReads) -> Sequence[AnyObservation] | None:
         return kept.reads if self._is_reached(server, kept.reads[-1]) else None
 
-    def _surveys_in_view(self, server: str, kept: _Kept) -> Sequence[AnyObservation] | None:
+    def _surveys_in_view(self, server: str, kept: GrowingReads) -> Sequence[AnyObservation] | None:
         return self._since_return(server, kept.reads) if self.is_complete(server) else None
 
     def _since_return(self, server: str, reads: list[AnyObservation]) -> list[AnyObservation]:
@@ -310,47 +259,3 @@ class RecentObservations:
         if not session:
             return False
         return session[-1].failure is None or last.started_at >= session[0].started_at
-
-    def _age(self, kept: _Kept, covers: Covers | None) -> None:
-        """Move the oldest of the newest observations to the older ones, or drop it."""
-        kept.is_growing = kept.is_growing or None  # what did not grow may be dropped
-        reads, at = kept.reads, kept.older
-        if covers is None or reads[at].facts is None:
-            del reads[at]
-            return
-        if at > 1 and _is_run(covers, reads[at - 2 : at + 1]):
-            del reads[at - 1]  # of a run of equal ones the first and the last suffice
-            return
-        kept.older += 1
-        if kept.older > self.older:
-            thin = _thinned(covers, reads[: kept.older], reads[-1].started_at)
-            del thin[: -self.older * 3 // 4]  # if too few could be dropped
-            reads[: kept.older] = thin
-            kept.older = len(thin)
-
-
-def _is_run(covers: Covers, reads: Sequence[AnyObservation]) -> bool:
-    return all(
-        _covers(covers, one, other) and _covers(covers, other, one)
-        for one, other in pairwise(reads)
-    )
-
-
-def _covers(covers: Covers, earlier: AnyObservation, later: AnyObservation) -> bool:
-    """Return whether the later observation covers the earlier one, and neither failed."""
-    if earlier.facts is None or later.facts is None:
-        return False
-    return covers(earlier.facts, later.facts)
-
-
-def _thinned(
-    covers: Covers, reads: Sequence[AnyObservation], now: MonotonicSeconds
-) -> list[AnyObservation]:
-    """Drop covered observations, as long as the gap is a small part of their age."""
-    kept = [reads[0]]
-    for each, after in pairwise(reads[1:]):
-        gap, age = after.started_at - kept[-1].started_at, now - after.started_at
-        small = gap <= LARGEST_GAP * age
-        if not (small and _covers(covers, kept[-1], each) and _covers(covers, each, after)):
-            kept.append(each)
-    return [*kept, reads[-1]]

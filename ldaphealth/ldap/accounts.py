@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from enum import Enum
-from hashlib import blake2b
 from math import inf
 from threading import Lock
 
@@ -283,6 +282,8 @@ class Accounts:
 
 def _key(server: Server) -> Key:
     """Return the key of an account, without its password: one that was replaced is not kept."""
+    from hashlib import blake2b  # noqa: PLC0415  it loads OpenSSL, which anonymous sessions need not
+
     dn, secret = server.credentials.dn, server.credentials.password
     password = b"" if secret is None else secret.reveal().encode("utf-8", "surrogatepass")
     return server.cluster, dn.lower(), blake2b(password, key=DIGEST_KEY, digest_size=16).digest()

@@ -23,13 +23,12 @@ _VALUE = (
 )
 _PAIR = rf"\s*{ATTRIBUTE}\s*=\s*{_VALUE}\s*"
 _DN = re.compile(rf"{_PAIR}(?:[+,;]{_PAIR})*")
-_NEXT_PAIR = re.compile(
-    rf'\s*({ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|(?:[^\\",;+]|\\.)*?)\s*([+,;]|\Z)', re.DOTALL
-)
-_ESCAPE = re.compile(rb"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _ATTRIBUTE = re.compile(ATTRIBUTE)
+# Few processes need these: re compiles them when they are used.
+_NEXT_PAIR = rf'(?s)\s*({ATTRIBUTE})\s*=\s*("(?:[^"\\]|\\.)*"|(?:[^\\",;+]|\\.)*?)\s*([+,;]|\Z)'
+_ESCAPE = rb"(?s)\\(?:([0-9A-Fa-f]{2})|(.))"
 # Active Directory also binds by user@domain and DOMAIN\user, MS-ADTS 5.1.1.1.1.
-_ACCOUNT = re.compile(r"[^=,\s@\\]+(?:@|\\)[^=,\s@\\]+")
+_ACCOUNT = r"[^=,\s@\\]+(?:@|\\)[^=,\s@\\]+"
 
 
 DN = NewType("DN", str)  # in settings; empty: that of the root DSE, or a default
@@ -58,8 +57,9 @@ def _pairs_by_rdn(text: str) -> tuple[frozenset[tuple[str, str]], ...] | None:
     rdns: list[frozenset[tuple[str, str]]] = []
     pairs: set[tuple[str, str]] = set()
     at = 0
+    next_pair = re.compile(_NEXT_PAIR)
     while at < len(text):
-        found = _NEXT_PAIR.match(text, at)
+        found = next_pair.match(text, at)
         if found is None:
             return None
         pairs.add((found[1].lower(), _comparable(found[2])))
@@ -73,8 +73,10 @@ def _pairs_by_rdn(text: str) -> tuple[frozenset[tuple[str, str]], ...] | None:
 def _comparable(value: str) -> str:
     """Return the value of a DN without escapes, in one case, with single spaces."""
     inner = value[1:-1] if value.startswith('"') else value
-    octets = _ESCAPE.sub(
-        lambda found: bytes.fromhex(found[1].decode()) if found[1] else found[2], inner.encode()
+    octets = re.sub(
+        _ESCAPE,
+        lambda found: bytes.fromhex(found[1].decode()) if found[1] else found[2],
+        inner.encode(),
     )
     return " ".join(octets.decode("utf-8", "replace").casefold().split())
 
@@ -93,5 +95,5 @@ def is_attribute(text: str) -> bool:
 
 def check_bind_name(text: str) -> None:
     """Raise ValueError if no server accepts the name in a simple bind (RFC 4511 4.2)."""
-    if not _ACCOUNT.fullmatch(text):
+    if not re.fullmatch(_ACCOUNT, text):
         parse_dn(text)

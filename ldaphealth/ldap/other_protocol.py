@@ -9,7 +9,6 @@ never does.
 from __future__ import annotations
 
 import contextlib
-import ssl
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -75,6 +74,8 @@ def _search() -> bytes:
 
 def _client_hello() -> bytes:
     """Return the first message of TLS; nothing that follows it matters."""
+    import ssl  # noqa: PLC0415  few processes need it
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -7,7 +7,10 @@ most once at a time for each host. The sessions that need the same host share it
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from functools import lru_cache
 from threading import Lock
 
 from ldaphealth import waiting
@@ -59,9 +62,8 @@ def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
     """Return the addresses of a host in the order of getaddrinfo(3) (RFC 6724)."""
     if endpoint.is_socket:
         return [(socket.AF_UNIX, endpoint.host)]
-    numeric = _getaddrinfo(endpoint, socket.AI_NUMERICHOST)
-    if not isinstance(numeric, OSError):
-        return numeric
+    with suppress(OSError):
+        return [*_numeric(endpoint)]
     try:
         lookup = _lookups.start(endpoint)
     except RuntimeError as error:
@@ -74,15 +76,33 @@ def resolve(endpoint: Endpoint, deadline: Deadline) -> list[Address]:
     return answer
 
 
+def _numeric(endpoint: Endpoint) -> Sequence[Address]:
+    """Return the address of a host that is one already; OSError if it is a name.
+
+    That of an interface (RFC 4007 11) changes when the interface is made anew.
+    """
+    return _read_numeric(endpoint) if "%" in endpoint.host else _read_once(endpoint)
+
+
+def _read_numeric(endpoint: Endpoint) -> Sequence[Address]:
+    found = _getaddrinfo(endpoint, socket.AI_NUMERICHOST)
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+_read_once = lru_cache(maxsize=4096)(_read_numeric)
+
+
 def _failed(detail: str) -> SessionError:
     return SessionError(Failure(FailureKind.RESOLVE, detail, is_local=True))
 
 
 def _getaddrinfo(endpoint: Endpoint, flags: int) -> Found:
+    # With octets of ASCII, Python needs no codec for internationalized names.
+    host = endpoint.host.encode() if endpoint.host.isascii() else endpoint.host
     try:
-        found = socket.getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=flags
-        )
+        found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM, flags=flags)
     except OSError as error:
         return error
     except UnicodeError as error:  # a label longer than DNS allows

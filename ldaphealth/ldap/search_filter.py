@@ -21,12 +21,11 @@ SUBSTRINGS, PRESENT, EXTENSIBLE = 0xA4, 0x87, 0xA9
 INITIAL, ANY, FINAL = 0x80, 0x81, 0x82
 RULE, TYPE, MATCH_VALUE, DN_ATTRIBUTES = 0x81, 0x82, 0x83, 0x84
 _SIMPLE = re.compile(rf"\s*({ATTRIBUTE})\s*(=|>=|<=|~=)(.*)", re.DOTALL)
-_EXTENSIBLE = re.compile(
-    rf"\s*({ATTRIBUTE})?(:dn)?(?::({ATTRIBUTE_TYPE}))?:=(.*)", re.DOTALL | re.IGNORECASE
-)
-_ASSERTED = re.compile(rf"\(\s*({ATTRIBUTE_TYPE})(?:;[A-Za-z0-9_-]+)*(?=\s*(?:[:~<>]?=|:))")
+# Few filters need these: re compiles them when they are used.
+_EXTENSIBLE = rf"(?si)\s*({ATTRIBUTE})?(:dn)?(?::({ATTRIBUTE_TYPE}))?:=(.*)"
+_ASSERTED = rf"\(\s*({ATTRIBUTE_TYPE})(?:;[A-Za-z0-9_-]+)*(?=\s*(?:[:~<>]?=|:))"
 _ESCAPED = re.compile(rb"\\([0-9A-Fa-f]{2})")
-_SPECIAL = re.compile(r"[\\*()\0]")
+_SPECIAL = r"[\\*()\0]"
 
 
 Filter = NewType("Filter", str)  # in settings; it can be encoded
@@ -42,7 +41,7 @@ def assertion(attribute: str, value: str) -> str:
     """Return the filter for entries that have the attribute with this value, "" for any value."""
     if not value:
         return f"({attribute}=*)"
-    escaped = _SPECIAL.sub(lambda found: f"\\{ord(found[0]):02x}", value)
+    escaped = re.sub(_SPECIAL, lambda found: f"\\{ord(found[0]):02x}", value)
     return f"({attribute}={escaped})"
 
 
@@ -56,7 +55,7 @@ def attributes_of(text: str) -> tuple[str, ...]:
 
     A parenthesis in a value is escaped (RFC 4515 3), so each `(` begins a filter.
     """
-    found = _ASSERTED.findall(_in_parentheses(text))
+    found = re.findall(_ASSERTED, _in_parentheses(text))
     return (*{name.lower(): name for name in reversed(found)}.values(),)[::-1]
 
 
@@ -126,7 +125,7 @@ def _item(text: str) -> bytes:
         return ber.element(
             COMPARISONS[comparison], ber.octet_string(attribute) + _value(value, 0x04)
         )
-    extensible = _EXTENSIBLE.fullmatch(text)
+    extensible = re.fullmatch(_EXTENSIBLE, text)
     if extensible is None or not (extensible[1] or extensible[3]):
         raise ValueError(f"{text!r} is not an attribute, a comparison and a value, such as uid=u1")
     attribute, by_dn, rule, value = extensible.groups()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import suppress
 from functools import lru_cache
 from math import inf
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,9 +34,12 @@ from ldaphealth.ldap.read_only import ReadOnlySession
 from ldaphealth.ldap.resolver import resolve
 from ldaphealth.ldap.sentences import START_TLS, bind_by, on, refused_sentence, wrong_port
 from ldaphealth.ldap.simple_bind import BindExchange, simple_bind
-from ldaphealth.ldap.transport import BUDGET_BYTES, Certificate, Transport, connect
+from ldaphealth.ldap.transport import BUDGET_BYTES, Transport, connect
 from ldaphealth.model import BindMethod, Failure, FailureKind, Server
 from ldaphealth.text.printable import printable
+
+if TYPE_CHECKING:
+    from ldaphealth.ldap.tls_stream import Certificate
 
 MOST_EMPTY_PAGES = 16  # in a row; RFC 2696 permits some, but a hostile server may never end
 ROOT_DSE = ("monitorContext", "supportedControl")

@@ -11,23 +11,22 @@ import errno
 import os
 import select
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth import waiting
-from ldaphealth.clocks import EpochSeconds, RunningSeconds
-from ldaphealth.ldap.certificate_name import certificate_names
+from ldaphealth.clocks import RunningSeconds
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import is_other_file
 from ldaphealth.ldap.resolver import Address
 from ldaphealth.ldap.sentences import SPEAKS_LDAPS
-from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
 from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
+
+if TYPE_CHECKING:  # importing it would import ssl
+    from ldaphealth.ldap.tls_stream import Certificate, TlsStream
 
 BUDGET_BYTES = 64 * 1024  # one session; a whole round of built-in checks receives about 4 KiB
 TLS_BYTES = 64 * 1024  # for the handshake (a chain of certificates has 3 to 10 KiB) and records
@@ -58,8 +57,6 @@ LOCAL_ERRNOS = frozenset(
         errno.ELOOP,
     }
 )
-
-T = TypeVar("T")
 
 
 def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
@@ -137,19 +134,6 @@ def _wait(sock: socket.socket, event: int, deadline: Deadline, doing: str) -> No
         pass
 
 
-class Certificate(Struct, frozen=True):
-    """The certificate of a server: its names (certificate_name.py), and when it expires.
-
-    OpenSSL only returns these for a verified certificate; else they are empty and None.
-    `client_expires_epoch_seconds`: when the client certificate expires, or the first of its chain;
-    None if there is none.
-    """
-
-    names: tuple[str, ...] = ()
-    expires_epoch_seconds: EpochSeconds | None = None
-    client_expires_epoch_seconds: EpochSeconds | None = None
-
-
 class Transport:
     """A connected socket, which never blocks, that frames LDAP messages until its deadline."""
 
@@ -158,12 +142,9 @@ class Transport:
     ) -> None:
         self.sock = sock
         self._buffer = bytearray()
-        self._tls: TlsObject | None = None
-        self._tls_settings = Tls()
-        self._client_expires: EpochSeconds | None = None
+        self._tls: TlsStream | None = None
         self._has_message = False  # whether a whole message was received since TLS started
         self.received_at: RunningSeconds = 0.0  # when the end of the newest message was received
-        self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.renew(deadline, budget_bytes)
 
     def renew(self, deadline: Deadline, budget_bytes: int) -> None:
@@ -191,46 +172,30 @@ class Transport:
         """
         if self._buffer:  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
             raise _protocol("the server sent data in the clear before the TLS handshake")
-        client = client_tls(tls)
+        from ldaphealth.ldap.tls_stream import TlsStream  # noqa: PLC0415  many servers have no TLS
+
         doing = f"the TLS handshake with {name}"
+        self._tls, self._has_message = TlsStream(tls, name), False
         try:
-            connection = client.context.wrap_bio(
-                self._from_server, self._to_server, server_hostname=name
-            )
-        except (ValueError, TypeError) as error:  # an invalid name; ssl.SSLError is an OSError
-            detail = f"{printable(name)} is not a valid host name for TLS: {error}"
-            raise SessionError(Failure(FailureKind.TLS, detail, is_local=True)) from error
-        assert isinstance(connection, TlsObject), "the context makes no others"
-        self._tls, self._tls_settings, self._has_message = connection, tls, False
-        self._client_expires = client.certificate_expires
-        try:
-            self._through_tls(connection.do_handshake, doing)
+            self._tls.handshake(self, doing)
         except TimeoutError:
             raise self.deadline.passed(doing) from None
-        except ssl.SSLCertVerificationError as error:
-            detail = f"the certificate of {name} is not trusted: {error.verify_message}"
-            raise SessionError(Failure(FailureKind.CERTIFICATE, detail)) from error
         except OSError as error:  # ssl.SSLError is one
             detail = f"TLS handshake with {name} failed: {_reason(error)}"
             raise self._broken(FailureKind.TLS, detail, error) from error
 
     def certificate(self) -> Certificate | None:
         """Return the certificate of the server in the handshake; None without TLS."""
-        if self._tls is None:
-            return None
-        found = self._tls.getpeercert() or {}
-        end = found.get("notAfter")
-        expires = float(ssl.cert_time_to_seconds(str(end))) if end else None
-        return Certificate(certificate_names(found), expires, self._client_expires)
+        return None if self._tls is None else self._tls.certificate()
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""
         tls = self._tls
         try:
             if tls is None:
-                self._send(message, doing)
+                self.send_octets(message, doing)
             else:
-                self._through_tls(lambda: tls.write(message), doing)
+                tls.write(message, self, doing)
         except OSError as error:
             raise self._failed(error, doing) from error
 
@@ -257,8 +222,8 @@ class Transport:
         self._has_message = True
         return message
 
-    def _send(self, data: bytes, doing: str) -> None:
-        """Send all of it; mostly there is room, so it is tried before it waits."""
+    def send_octets(self, data: bytes, doing: str) -> None:
+        """Send all of it; mostly there is room, so it is tried before it waits. OSError."""
         view = memoryview(data)
         while view:
             self.deadline.left(doing)
@@ -267,8 +232,11 @@ class Transport:
             except BlockingIOError:
                 _wait(self.sock, select.POLLOUT, self.deadline, doing)
 
-    def _receive(self, most: int, doing: str) -> bytes:
-        """Return bytes from the socket; all of them count against the limit of the session."""
+    def receive_octets(self, most: int, doing: str) -> bytes:
+        """Return octets from the socket, which all count against the limit of the session.
+
+        There are none after the server closed the connection. OSError.
+        """
         if self._wire_bytes <= 0:
             raise _too_large("the responses together, with the overhead of TLS, exceed")
         while True:
@@ -280,36 +248,7 @@ class Transport:
 
     def _read(self, most: int, doing: str) -> bytes:
         tls = self._tls
-        if tls is None:
-            return self._receive(most, doing)
-        try:
-            return self._through_tls(lambda: tls.read(most), doing)
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
-
-    def _through_tls(self, step: Callable[[], T], doing: str) -> T:
-        """Do one step of TLS, and copy the bytes between OpenSSL and the socket.
-
-        OpenSSL must not read the socket itself: it would consume records of TLS, such as
-        HelloRequest or session tickets, for as long as they come, without checking the deadline.
-        """
-        while True:
-            try:
-                done = step()
-            except ssl.SSLWantReadError:
-                self._send(self._to_server.read(), doing)
-            except ssl.SSLError:
-                with contextlib.suppress(OSError, SessionError):  # the alert with the reason
-                    self._send(self._to_server.read(), doing)
-                raise
-            else:
-                self._send(self._to_server.read(), doing)
-                return done
-            chunk = self._receive(CHUNK_BYTES, doing)
-            if chunk:
-                self._from_server.write(chunk)
-            else:
-                self._from_server.write_eof()
+        return self.receive_octets(most, doing) if tls is None else tls.read(most, self, doing)
 
     def _failed(self, error: OSError, doing: str) -> SessionError:
         """Return the error for one of the socket; ETIMEDOUT: the system has given up waiting."""
@@ -319,32 +258,12 @@ class Transport:
         return self._broken(FailureKind.CONNECT, detail, error)
 
     def _broken(self, kind: FailureKind, detail: str, error: OSError | None) -> SessionError:
-        """Return the error for a connection that broke; `error` is None if the server closed it.
-
-        With TLS 1.3 a server refuses a client certificate after the handshake of the client has
-        ended (RFC 8446 2), so the alert may wait behind an error of send(2).
-        """
+        """Return the error for a connection that broke; `error` is None if the server closed it."""
         tls = self._tls
-        if tls is None:
-            return SessionError(Failure(kind, detail))
-        if not isinstance(error, ssl.SSLError | None):
-            error = self._waiting_error() or error
-        requested = tls.requests_certificate and not self._has_message
-        why = refusal(error, self._tls_settings, requested_certificate=requested)
+        why = "" if tls is None else tls.refusal(error, self, has_message=self._has_message)
         if not why:
             return SessionError(Failure(kind, detail))
         return SessionError(Failure(FailureKind.TLS_REFUSED, why))
-
-    def _waiting_error(self) -> ssl.SSLError | None:
-        """Return the error of TLS in what the server sent before it closed the connection."""
-        try:
-            while self._read(CHUNK_BYTES, "the last message"):
-                pass
-        except ssl.SSLError as error:
-            return error
-        except (OSError, SessionError):
-            pass
-        return None
 
     def close(self) -> None:
         """Close the socket; never waits and never fails."""
@@ -389,6 +308,7 @@ def _too_large(what: str) -> SessionError:
 
 def _reason(error: Exception) -> str:
     """Return the text of an error, without numbers and names of libraries."""
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
+    reason: str | None = getattr(error, "reason", None)  # of an ssl.SSLError
+    if reason:
+        return reason.lower().replace("_", " ")
     return getattr(error, "strerror", None) or str(error)

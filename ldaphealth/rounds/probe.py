@@ -19,7 +19,7 @@ from ldaphealth.clocks import whole_microseconds
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
-from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation, Server
+from ldaphealth.model import NO_TIMES, AnyObservation, Failure, FailureKind, Observation, Server
 from ldaphealth.rounds.flights import flights
 from ldaphealth.rounds.other_session import OtherLogin, OtherSession, never_hard
 from ldaphealth.settings import ConfiguredCheck
@@ -85,7 +85,7 @@ def _observe(own: Session, other: OtherSession, configured: ConfiguredCheck) -> 
         started_at=started,
         duration_seconds=whole_microseconds(monotonic() - started),
         facts=facts,
-        timings=timings,
+        timings=timings or NO_TIMES,
         failure=failure,
     )
 

@@ -8,7 +8,6 @@ password is the one that was refused. It exists while there are refusals only.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +43,8 @@ class RefusedPasswords(Struct, frozen=True):
 
     def mark(self, key: Key) -> str:
         """Return a text that differs for another cluster, account or password (RFC 7914)."""
+        import hashlib  # noqa: PLC0415  it loads OpenSSL, and few processes need it
+
         cluster, dn, password = key
         text = json.encode([cluster, dn, password.reveal() if password else ""])
         hashed = hashlib.scrypt(text, salt=self.salt, n=SCRYPT_COST, r=8, p=1, dklen=32)

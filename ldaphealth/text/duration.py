@@ -11,13 +11,11 @@ TWICE = 2  # below twice a unit, the number is in the next smaller one
 # As people write them, the largest first.
 UNITS_READ = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _AMOUNT = r"(\d+(?:\.\d+)?)"
-_READ = re.compile(
-    rf"(?:{_AMOUNT} *d)? *(?:{_AMOUNT} *h)? *(?:{_AMOUNT} *m(?:in)?(?!s))? *"
-    rf"(?:{_AMOUNT} *s)? *(?:{_AMOUNT} *ms)?",
-    re.ASCII,
+_READ = (  # re compiles it when it is used: few processes need it
+    rf"(?a)(?:{_AMOUNT} *d)? *(?:{_AMOUNT} *h)? *(?:{_AMOUNT} *m(?:in)?(?!s))? *"
+    rf"(?:{_AMOUNT} *s)? *(?:{_AMOUNT} *ms)?"
 )
-_NUMBER = re.compile(_AMOUNT, re.ASCII)
-_IN_TEXT = re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b")
+_IN_TEXT = r"\b\d+(?:\.\d+)? (?:ms|s|min|h|d)\b"
 
 
 def duration(seconds: float) -> str:
@@ -71,11 +69,11 @@ def seconds_in(text: str, *, needs_unit: bool = False) -> float:
 
     A number alone is seconds, or refused if `needs_unit`. ValueError: it is no duration.
     """
-    if _NUMBER.fullmatch(text):
+    if re.fullmatch(_AMOUNT, text, re.ASCII):
         if needs_unit:
             raise ValueError(f"{text} has no unit; write {text}s, {text}m, {text}h or {text}d")
         return float(text)
-    match = _READ.fullmatch(text.strip()) if text.strip() else None
+    match = re.fullmatch(_READ, text.strip()) if text.strip() else None
     if match is None:
         raise ValueError(f"{text!r} is not a duration, such as 45s, 30m, 2h30m or 1d")
     amounts = zip(match.groups(), (*UNITS_READ.values(), 1e-3), strict=True)
@@ -84,4 +82,4 @@ def seconds_in(text: str, *, needs_unit: bool = False) -> float:
 
 def without_durations(text: str) -> str:
     """Return a sentence without its times: servers with the same trouble were probed at others."""
-    return _IN_TEXT.sub("", text)
+    return re.sub(_IN_TEXT, "", text)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from unicodedata import category
-
 from ldaphealth.text.quantity import quantity
 
-UNTYPED = ("Cc", "Cs")  # categories of Unicode
+# The categories Cc and Cs of Unicode, which do not change (The Unicode Standard 4.5, 23.1, 23.6).
+UNTYPED = (range(0x20), range(0x7F, 0xA0), range(0xD800, 0xE000))
 LINE_ENDS = "\r\n"
 
 
 def has_untyped(text: str) -> bool:
     """Return whether a text has a character of these categories."""
-    return any(category(each) in UNTYPED for each in text)
+    if text.isprintable():
+        return False
+    return any(ord(each) in untyped for each in text for untyped in UNTYPED)
 
 
 def untyped_words(text: str) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ldaphealth.checks.consumer import Params, is_unchanged, judge, observe
 from ldaphealth.checks.links import NEVER
 from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.retention import Retention
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.codec import Entry
 from ldaphealth.ldap.deadline import Deadline
@@ -389,7 +390,7 @@ HOUR = every(INTERVAL_SECONDS, 3600)
 
 def remembered(reads: Iterable[AnyObservation]) -> Sequence[Finding]:
     """Return what the agent tells after it has seen them all."""
-    recent = RecentObservations(covers={"consumer": is_unchanged})
+    recent = RecentObservations({"consumer": Retention(covers=is_unchanged)})
     for each in reads:
         recent.add(each)
     seen = recent.view(server(), "consumer", one_shot=False)
@@ -437,7 +438,7 @@ def test_what_is_spared_of_the_older_reads_changes_nothing_that_is_judged(
         reads.append(
             read(at, link(connected=connected, phase=phase, connect=connect, contact=contact))
         )
-    few = RecentObservations(keep=2, covers={"consumer": is_unchanged}, older=1000)
+    few = RecentObservations({"consumer": Retention(newest=2, covers=is_unchanged, older=1000)})
     for each in reads:
         few.add(each)
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.monitor import OPERATIONS, Facts, Params, Rate, Ratio, _counter
+from ldaphealth.checks.monitor import (
+    AFTER,
+    LASTING,
+    OPERATIONS,
+    Facts,
+    Params,
+    Rate,
+    Ratio,
+    _counter,
+    _done,
+    _since_restart,
+)
+from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.retention import MOST_MERGED, retentions
 from ldaphealth.judging.thresholds import at_most
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Metric
 from tests.checks.seen import (
@@ -24,6 +37,7 @@ from tests.checks.seen import (
     Opinion,
     judged,
     opinions,
+    planned,
     saw,
     view,
     wants_more,
@@ -43,7 +57,7 @@ def reads(*counters: Counters) -> list[AnyObservation]:
     return [
         saw(
             "monitor",
-            Facts(counted or {}),
+            Facts(completed=counted or {}),
             at=float(at),
             failure=FAILED if counted is None else None,
         )
@@ -117,7 +131,7 @@ def flying(*searches: int | None, of: str = "s0", kind: str = "search") -> list[
     return [
         saw(
             "monitor",
-            Facts(START, in_flight={kind: count} if count else {}),
+            Facts(completed=START, in_flight={kind: count} if count else {}),
             of=of,
             at=float(at),
             failure=FAILED if count is None else None,
@@ -342,3 +356,68 @@ def test_no_operations_at_all_are_idle_whatever_the_settings_say() -> None:
 def test_a_ratio_of_what_is_no_operation_is_refused(of: str, to: str, named: str) -> None:
     with pytest.raises(ValueError, match=f"'{named}' is not an operation"):
         Ratio(of, to)
+
+
+# In the agent, older reads are merged
+
+
+CLIENTS = st.dictionaries(st.sampled_from(["bind", "search", "modify"]), st.integers(0, 9))
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["read", "read", "read", "restart", "failed", "hidden"]), CLIENTS),
+    max_size=120,
+)
+
+
+def agent_reads(steps: list[tuple[str, dict[str, int]]]) -> list[AnyObservation]:
+    """Return reads of counters that grow by what clients and the sessions themselves do."""
+    found, counters = [], dict.fromkeys(("bind", "unbind", "search", "modify"), 0)
+    for at, (step, clients) in enumerate(steps):
+        if step == "restart":
+            counters = dict.fromkeys(counters, 0)
+        own = dict.fromkeys(OPERATIONS, 0) | {"bind": 1, "search": 2}
+        for name in counters:
+            counters[name] += clients.get(name, 0) + own[name]
+        facts = Facts(access="none") if step == "hidden" else Facts(completed={**counters}, own=own)
+        failure = FAILED if step == "failed" else None
+        found.append(saw("monitor", facts, at=float(at), failure=failure))
+        for name in AFTER:
+            counters[name] += 1
+    return found
+
+
+def operations(seen: Sequence[AnyObservation]) -> tuple[int, dict[str, int]]:
+    """Return of how many sessions the reads are, and what other clients did in that time."""
+    known = [each.facts for each in seen if each.facts is not None and each.facts.completed]
+    since = _since_restart(known) if known else []
+    done = {name: _done(since, name) for name in OPERATIONS} if since else {}
+    return sum(each.sessions for each in since[1:]), done
+
+
+@given(STEPS)
+def test_merged_reads_count_the_operations_of_the_reads_that_they_stand_for(
+    steps: list[tuple[str, dict[str, int]]],
+) -> None:
+    recent = RecentObservations(retentions([planned("monitor")]))
+    seen = agent_reads(steps)
+    for each in seen:
+        recent.add(each)
+    kept = recent.of_check("monitor").get("c/s0", ())
+
+    assert len(kept) <= LASTING + MOST_MERGED
+    assert [*kept[-LASTING:]] == seen[-LASTING:]
+    sessions, done = operations(kept)
+    if sessions:
+        known = [each for each in seen if each.facts is not None and each.facts.completed]
+        assert done == operations(known[-sessions - 1 :])[1]
+
+
+@pytest.mark.parametrize("rounds", range(490, 500))
+def test_a_ratio_is_that_of_some_sixty_rounds(rounds: int) -> None:
+    recent = RecentObservations(retentions([planned("monitor")]))
+    for each in agent_reads([("read", {"modify": 1, "search": 2})] * rounds):
+        recent.add(each)
+    sessions, done = operations(recent.of_check("monitor")["c/s0"])
+
+    assert 58 <= sessions <= 66
+    assert done["modify"] == sessions
+    assert done["search"] == 2 * sessions

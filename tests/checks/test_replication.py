@@ -23,6 +23,7 @@ from ldaphealth.csn import ATTRIBUTE, CSN
 from ldaphealth.csn.server_id import ServerId
 from ldaphealth.judging.judge import judge
 from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.retention import Retention
 from ldaphealth.judging.thresholds import Range, Thresholds, at_most
 from ldaphealth.ldap.names import DN
 from ldaphealth.ldap.session import Session
@@ -1291,7 +1292,7 @@ def test_a_regress_is_told_whatever_the_others_show(seen: list[AnyObservation]) 
 def test_positions_that_grow_in_every_read_are_remembered_for_hours() -> None:
     """An hour of reads every 5 s, each another position; s3 was cut off and restored long ago."""
     four = cluster(planned("replication"), servers=4)
-    recent = RecentObservations(covers={"replication": CHECK.covers} if CHECK.covers else {})
+    recent = RecentObservations({"replication": Retention(covers=CHECK.covers)})
     for at in range(0, 3600, 5):
         for name in ("s0", "s1", "s2"):
             recent.add(read(name, at, csn(1, at)))
@@ -1312,8 +1313,8 @@ def test_older_reads_that_are_spared_make_nobody_later(
     """What grew is told as late as it was, or less; who is blamed stays the same."""
     four = cluster(planned("replication", Params(behind=Thresholds())), servers=4)
     whole, few = (
-        RecentObservations(1000),
-        RecentObservations(keep, {"replication": grew}, older=1000),
+        RecentObservations(),
+        RecentObservations({"replication": Retention(newest=keep, covers=grew, older=1000)}),
     )
     for each in seen:
         whole.add(each)

@@ -51,10 +51,10 @@ CASES: dict[str, tuple[str, Any, dict[str, float]]] = {
     "no cn=Monitor": ("resources", resources.Facts(access="none"), {}),
     "requests of all kinds": (
         "monitor",
-        monitor.Facts({"search": 9, "bind": 9}, in_flight={"search": 2, "bind": 1}),
+        monitor.Facts(completed={"search": 9, "bind": 9}, in_flight={"search": 2, "bind": 1}),
         {"requests_in_flight": 3},
     ),
-    "no requests": ("monitor", monitor.Facts({"search": 9}), {"requests_in_flight": 0}),
+    "no requests": ("monitor", monitor.Facts(completed={"search": 9}), {"requests_in_flight": 0}),
     "no operations can be read": ("monitor", monitor.Facts(access="denied"), {}),
     "entries": ("entry_count", entry_count.Facts(entries={"dc=a": 5}), {"entries dc=a": 5}),
     "both certificates": (

@@ -13,6 +13,7 @@ from ldaphealth.checks.replication import Params
 from ldaphealth.checks.vector_reads import own_reads
 from ldaphealth.csn import regressed
 from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.retention import Retention
 from ldaphealth.model import Failure, FailureKind
 from tests.checks.seen import saw, server
 
@@ -43,7 +44,9 @@ reads = st.tuples(
 @given(st.lists(reads, max_size=40), st.integers(2, 6))
 def test_growing_reads_are_those_without_a_regression(happened: list[Read], keep: int) -> None:
     assert CHECK.covers is not None
-    recent = RecentObservations(keep=keep, covers={"replication": CHECK.covers}, older=keep)
+    recent = RecentObservations(
+        {"replication": Retention(newest=keep, covers=CHECK.covers, older=keep)}
+    )
     at = 0.0
     for name, passed, seen in happened:
         at += passed

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from ldaphealth.check import View
-from ldaphealth.judging.recent_observations import LARGEST_GAP, RecentObservations
+from ldaphealth.judging.kept_reads import LARGEST_GAP
+from ldaphealth.judging.recent_observations import RecentObservations
+from ldaphealth.judging.retention import Retention
 from ldaphealth.model import (
     AnyObservation,
     Failure,
@@ -24,6 +26,11 @@ from tests.checks.seen import CRITICAL, SOFT, saw, server
 
 S0, S1 = server("s0"), server("s1")
 HARD_FAILURE = Failure(FailureKind.CONNECT, "connection refused")
+
+
+def keeping(newest: int) -> RecentObservations:
+    """Return what keeps so many of each of the checks of these tests."""
+    return RecentObservations(dict.fromkeys(("bind", "search"), Retention(newest=newest)))
 
 
 def shown(recent: RecentObservations, of: str = "s0", check: str = "search") -> list[float]:
@@ -46,7 +53,7 @@ def shown(recent: RecentObservations, of: str = "s0", check: str = "search") -> 
 def test_the_oldest_beyond_the_bound_is_forgotten(
     keep: int, added: int, first: int | None, count: int
 ) -> None:
-    recent = RecentObservations(keep)
+    recent = keeping(keep)
     for at in range(added):
         recent.add(saw("search", at=float(at)))
 
@@ -62,7 +69,7 @@ def test_the_bound_is_64_unless_another_is_said() -> None:
 
 
 def test_the_bound_is_of_one_server_and_check_and_not_of_all() -> None:
-    recent = RecentObservations(2)
+    recent = keeping(2)
     for at in range(4):
         recent.add(saw("bind", at=float(at)))
     recent.add(saw("search", at=10.0))
@@ -176,7 +183,7 @@ SEEN = st.lists(
 def test_a_view_is_the_newest_that_were_added_in_their_order(
     seen: list[AnyObservation], keep: int
 ) -> None:
-    recent = RecentObservations(keep)
+    recent = keeping(keep)
     added: dict[tuple[str, str], list[AnyObservation]] = defaultdict(list)
     for each in seen:
         recent.add(each)
@@ -239,7 +246,12 @@ def grows(earlier: Numbered, later: Numbered) -> bool:
 
 
 def long_history(keep: int = 4, older: int = 8) -> RecentObservations:
-    return RecentObservations(keep, {"search": grows}, older)
+    return RecentObservations(
+        {
+            "search": Retention(newest=keep, covers=grows, older=older),
+            "bind": Retention(newest=keep),
+        }
+    )
 
 
 def numbers(recent: RecentObservations) -> list[tuple[float, object]]:
@@ -277,7 +289,7 @@ def test_failures_are_forgotten_when_they_are_old() -> None:
 
 
 def test_where_every_read_says_more_the_older_ones_are_the_sparser_the_longer_ago() -> None:
-    recent = RecentObservations(64, {"search": grows})
+    recent = RecentObservations({"search": Retention(covers=grows)})
     for at in range(100_000):
         recent.add(saw("search", Numbered(at), at=float(at)))
     times = [at for at, _ in numbers(recent)]
@@ -349,7 +361,7 @@ def test_a_server_that_cannot_be_reached_after_the_restart_has_no_say() -> None:
 
 
 def test_of_a_check_that_needs_the_newest_only_no_other_is_kept() -> None:
-    recent = RecentObservations(newest={"search": 1})
+    recent = RecentObservations({"search": Retention(newest=1)})
     for number in range(5):
         for check in ("connect", "search"):
             recent.add(saw(check, at=float(number)))
@@ -362,8 +374,79 @@ def test_when_fewer_are_needed_than_before_the_rest_goes_with_the_next_one() -> 
     recent = RecentObservations()
     for number in range(5):
         recent.add(saw("connect", at=float(number)))
-    recent.newest = {"connect": 2}
+    recent.retention = {"connect": Retention(newest=2)}
 
     recent.add(saw("connect", at=5.0))
 
     assert [each.started_at for each in recent.of_check("connect")["c/s0"]] == [4.0, 5.0]
+
+
+# A window, and the times of older observations
+
+
+def test_what_ended_before_the_window_is_forgotten() -> None:
+    recent = RecentObservations({"search": Retention(window_seconds=10.0)})
+    for at in range(0, 40, 3):
+        recent.add(saw("search", at=float(at), took=1.0))
+
+    assert shown(recent) == [30.0, 33.0, 36.0, 39.0]
+
+
+def test_after_a_long_pause_the_newest_one_is_left() -> None:
+    recent = RecentObservations({"search": Retention(window_seconds=10.0)})
+    for at in (0.0, 1.0, 100.0):
+        recent.add(saw("search", at=at))
+
+    assert shown(recent) == [100.0]
+
+
+def test_a_window_keeps_no_more_than_the_bound() -> None:
+    recent = RecentObservations({"search": Retention(newest=2, window_seconds=10.0)})
+    for at in range(5):
+        recent.add(saw("search", at=float(at)))
+
+    assert shown(recent) == [3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("older_times", "expected"),
+    [
+        pytest.param(True, [{"search": 1.0}, {"search": 2.0}, {"search": 3.0}], id="judged"),
+        pytest.param(False, [{}, {}, {"search": 3.0}], id="not judged"),
+    ],
+)
+def test_times_of_older_observations_are_kept_if_they_are_judged(
+    older_times: bool, expected: list[dict[str, float]]
+) -> None:
+    recent = RecentObservations({"search": Retention(older_times=older_times)})
+    for at in (1.0, 2.0, 3.0):
+        recent.add(saw("search", at=at, timings={"search": at}))
+    own = recent.view(S0, "search", one_shot=False).own
+
+    assert [each.timings for each in own] == expected
+    assert [each.started_at for each in own] == [1.0, 2.0, 3.0]
+
+
+# Older ones that are merged
+
+
+def added(earlier: Numbered, later: Numbered) -> Numbered | None:
+    """Return the sum, up to 10."""
+    return Numbered(earlier.n + later.n) if earlier.n + later.n <= 10 else None
+
+
+def test_older_ones_are_merged_as_far_as_their_check_can() -> None:
+    recent = RecentObservations({"search": Retention(newest=2, merged=added, older=3)})
+    for at in range(100):
+        recent.add(saw("search", Numbered(1), at=float(at)))
+
+    assert numbers(recent) == [(79.0, 10), (89.0, 10), (97.0, 8), (98.0, 1), (99.0, 1)]
+
+
+def test_failed_ones_are_left_out_of_what_is_merged() -> None:
+    recent = RecentObservations({"search": Retention(newest=2, merged=added, older=3)})
+    failure = Failure(FailureKind.TIMEOUT, "no answer")
+    for at in range(6):
+        recent.add(saw("search", Numbered(1), at=float(at), failure=failure if at == 2 else None))
+
+    assert numbers(recent) == [(3.0, 3), (4.0, 1), (5.0, 1)]

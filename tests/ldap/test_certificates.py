@@ -16,7 +16,7 @@ from demo.certificates import Authority, ServerCertificate
 from demo.node import Node
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.tls import _cached, client_tls
-from ldaphealth.ldap.transport import Certificate
+from ldaphealth.ldap.tls_stream import Certificate
 from ldaphealth.model import FailureKind, Tls
 from tests.ldap.opening import CHECK, bound, refusal
 

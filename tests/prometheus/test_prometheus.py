@@ -339,7 +339,7 @@ def test_nothing_that_a_server_sends_breaks_the_answer(text: str) -> None:
     facts: dict[str, Struct] = {
         "resources": resources.Facts(databases=(resources.Database(text, 0.5, 0.5),) * 3),
         "consumer": LinkFacts(1, (link,)),
-        "monitor": monitor.Facts({text: 1, "search": 7, "bind": 3}, {text: 1}),
+        "monitor": monitor.Facts(completed={text: 1, "search": 7, "bind": 3}, own={text: 1}),
     }
     seen: dict[str, AnyObservation] = {
         check: Observation(

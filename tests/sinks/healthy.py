@@ -68,7 +68,7 @@ def observations(server: str, nodes: int = 4) -> Iterable[AnyObservation]:
     )
     counted = {name: 100 + place for place, name in enumerate(OPERATIONS)} | {"extended": 0}
     facts: dict[str, Struct] = {
-        "monitor": monitor.Facts(counted, {"search": 3}, in_flight={"search": 2}),
+        "monitor": monitor.Facts(completed=counted, own={"search": 3}, in_flight={"search": 2}),
         "counters": counters.Facts(
             values={entry: 7 for each in counters.MEASURES for entry in each.entries.values()},
             version="OpenLDAP: slapd 2.6.10",
