@@ -102,15 +102,20 @@ class Node(Slapd):
             for uri in consumer["olmSRProviderURIList"]
         )
 
-    def write(self, changes: int = 1) -> None:
-        """Change descriptions of people, one after the other, on one connection."""
+    def write(self, changes: int = 1) -> int:
+        """Change descriptions of people, one after the other, on one connection.
+
+        Return the stamp in all of them, nanoseconds since the epoch.
+        """
+        stamp = time.time_ns()
         self.root.change(
             "".join(
                 f"dn: {person(number % PEOPLE_COUNT + 1)}\nchangetype: modify\n"
-                f"replace: description\ndescription: {self.name} {time.time_ns()} {number}\n\n"
+                f"replace: description\ndescription: {self.name} {stamp} {number}\n\n"
                 for number in range(changes)
             )
         )
+        return stamp
 
     # Faults
 

@@ -23,7 +23,7 @@ from tests.e2e.balancer import PORT, Setup, Syslog, Weights
 from tests.e2e.faults import FAULTS, Fault
 from tests.e2e.measurement import Measurement, measure, table
 from tests.e2e.stage import SERVICES, Stage
-from tests.e2e.traffic import Client, repeating
+from tests.e2e.traffic import Client, Writer, repeating
 
 SAMPLE_SECONDS = 0.05
 SEARCH_PAUSE_SECONDS = 0.1
@@ -42,11 +42,12 @@ def run(setup: Setup, faults: Sequence[Fault], results: Path) -> list[Measuremen
         # A guest on a busy host is slower, and checks must not take all of its time.
         slowness = max(1.0, balancer.install(cluster, setup) / ONE_SHOT_SECONDS)
         setup = replace(setup, delay_loop=math.ceil(setup.delay_loop * slowness))
+        writer = Writer(cluster.nodes[0])
         stage = Stage(
             cluster,
             Weights({balancer.port(node.uri): node.name for node in cluster.nodes}),
             {
-                check: Client((address, PORT), slowness * SEARCH_SECONDS)
+                check: Client((address, PORT), slowness * SEARCH_SECONDS, writer)
                 for check, address in SERVICES.items()
             },
             Syslog(results / "syslog"),
@@ -55,7 +56,7 @@ def run(setup: Setup, faults: Sequence[Fault], results: Path) -> list[Measuremen
             slowness,
         )
         running.enter_context(repeating(stage.weights.probe, SAMPLE_SECONDS))
-        running.enter_context(repeating(cluster.nodes[0].write, WRITE_PAUSE_SECONDS))
+        running.enter_context(repeating(writer.write, WRITE_PAUSE_SECONDS))
         for client in stage.clients.values():
             running.enter_context(repeating(client.search, SEARCH_PAUSE_SECONDS))
         # Servers are in from the start; every check must have had its turn before the first fault.

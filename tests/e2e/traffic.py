@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from demo.node import Node
 from demo.tree import CHECK_DN, CHECK_PASSWORD, person
 
 # Not the address from which checks connect to the servers themselves: the kernel would take the
@@ -45,16 +46,40 @@ def repeating(work: Callable[[], object], pause_seconds: float) -> Iterator[None
         done.result()
 
 
+class Writer:
+    """Changes that person again and again at one server."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._acknowledged: list[tuple[float, int]] = []  # when, and the stamp of the write
+
+    def write(self) -> None:
+        """Write once."""
+        stamp = self._node.write()
+        self._acknowledged.append((time.monotonic(), stamp))
+
+    def is_stale(self, stamp: int, began: float) -> bool:
+        """Return whether a write is missing that was acknowledged long before a search began.
+
+        `stamp` is that of the write that was found. The one in progress is not acknowledged. By
+        order, and not by the time of day, which a fault changes.
+        """
+        stamps = [each for _, each in self._acknowledged]
+        due = sum(at <= began - STALE_SECONDS for at, _ in self._acknowledged)
+        return stamp in stamps and stamps.index(stamp) < due - 1
+
+
 @dataclass(eq=False, slots=True)
 class Client:
     """Reads one person, each time with a new connection, which so may go to any server."""
 
     address: tuple[str, int]
     timeout_seconds: float
+    writer: Writer
     outcomes: list[tuple[float, str]] = field(default_factory=list)
 
     def search(self) -> None:
-        """Search once; STALE is an answer that lacks the writes of the last seconds."""
+        """Search once; STALE is an answer that lacks a write of some seconds ago."""
         began = time.monotonic()
         try:
             with socket.create_connection(self.address, self.timeout_seconds, SOURCE) as connection:
@@ -64,8 +89,8 @@ class Client:
             self.outcomes.append((began, ERROR))
             return
         written = STAMP.search(answer)
-        age = time.time() - int(written[1]) / 1e9 if written else 0.0
-        self.outcomes.append((began, STALE if age > STALE_SECONDS else OK))
+        is_stale = written is not None and self.writer.is_stale(int(written[1]), began)
+        self.outcomes.append((began, STALE if is_stale else OK))
 
     def between(self, begin: float, end: float) -> list[str]:
         """Return the outcomes of the searches that began in this time."""
