@@ -37,6 +37,7 @@ demo: venv  ## Show verdicts on a four-node cluster with real faults
 bench: venv packages  ## Measure rounds, rounds at once, one-shot checks, their peers, keepalived's script, a dead agent, the agent, a scrape, the history and the page
 	$(BIN)/python -m bench.round
 	$(BIN)/python -m bench.rounds_at_once
+	$(BIN)/python -m bench.round_parts
 	$(BIN)/python -m bench.one_shot
 	@./scripts/install-packages $(SLAPDCHECK) || echo 'bench.peers goes on without slapdcheck' >&2
 	$(BIN)/python -m bench.peers

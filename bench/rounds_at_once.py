@@ -42,13 +42,7 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with Cluster(size=1) as cluster:
-        server = Server(
-            cluster="bench",
-            name="ldap1",
-            uri=cluster.nodes[0].uri,
-            suffix=SUFFIX,
-            credentials=Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD)),
-        )
+        server = usual_server(cluster)
         print(f"{'':40} {'threads':>10} {'event loop':>13}   ratio")
         for hung in (0, HUNG):
             beside = f"beside {hung} that hang" if hung else "all are well"
@@ -59,16 +53,32 @@ def main() -> None:
                 print(f" {medians[0]:9.2f} ms {medians[1]:10.2f} ms {ratio:7.2f}")
 
 
-def _measure(server: Server, hung: int) -> Mapping[str, tuple[list[float], list[float]]]:
-    """Return the seconds of CPU, and of time, of a round in threads and in an event loop."""
-    found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
-    plan = [
+def usual_server(cluster: Cluster) -> Server:
+    """Return the first server of a cluster, with the account for checks."""
+    return Server(
+        cluster="bench",
+        name="ldap1",
+        uri=cluster.nodes[0].uri,
+        suffix=SUFFIX,
+        credentials=Credentials(BindMethod.SIMPLE, CHECK_DN, Secret(CHECK_PASSWORD)),
+    )
+
+
+def usual_checks() -> list[ConfiguredCheck]:
+    """Return the checks that are on by default, which find people."""
+    return [
         ConfiguredCheck(
             check, SearchParams(base=PEOPLE) if name == "search" else check.params(), check.effect
         )
         for name, check in BUILT_IN.items()
         if check.observe is not None and name not in OFF_WITHOUT_SETTINGS
     ]
+
+
+def _measure(server: Server, hung: int) -> Mapping[str, tuple[list[float], list[float]]]:
+    """Return the seconds of CPU, and of time, of a round in threads and in an event loop."""
+    found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    plan = usual_checks()
     probe = partial(probe_server, accounts=Accounts())
     for _ in range(PAIRS):
         for place in (0, 1):
@@ -81,9 +91,9 @@ def _measure(server: Server, hung: int) -> Mapping[str, tuple[list[float], list[
                 for _ in range(hung):
                     deadline = Deadline.after(DEADLINE_SECONDS)
                     calls.submit(probe, other, plan[:2], deadline)
-                _run(calls, run, AT_ONCE)
+                run_rounds(calls, run, AT_ONCE)
                 spent, began = process_time(), monotonic()
-                _run(calls, run, ROUNDS)
+                run_rounds(calls, run, ROUNDS)
                 found["CPU a round"][place].append((process_time() - spent) / ROUNDS)
                 found["time a round"][place].append((monotonic() - began) / ROUNDS)
             calls.shutdown()  # those that hang end now: their connections are reset
@@ -91,7 +101,7 @@ def _measure(server: Server, hung: int) -> Mapping[str, tuple[list[float], list[
     return found
 
 
-def _run(calls: Executor, run: Callable[[], list[AnyObservation]], rounds: int) -> None:
+def run_rounds(calls: Executor, run: Callable[[], list[AnyObservation]], rounds: int) -> None:
     """Run so many rounds, AT_ONCE at a time."""
     running: set[Future[list[AnyObservation]]] = set()
     for _ in range(rounds):

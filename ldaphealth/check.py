@@ -112,7 +112,10 @@ class View(_Observed[F], Generic[F], frozen=True, kw_only=True):
     @property
     def own(self) -> Sequence[Observation[F]]:
         """Return the observations of the server that is judged, oldest first."""
-        return self.observations.get(self.server.id, ())
+        try:
+            return self.observations[self.server.id]
+        except KeyError:
+            return ()
 
     @property
     def others(self) -> ObservationsByServer[F]:

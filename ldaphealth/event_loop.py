@@ -74,7 +74,7 @@ class Calls:
         self.busy_since: RunningSeconds = inf  # infinite while all of its calls wait
         self.stalled_seconds = 0.0  # in which one call ran and all others had to wait for it
         self._resumed: deque[tuple[_Stack, int]] = deque()
-        self._timers: list[tuple[MonotonicSeconds, int, _Stack]] = []
+        self._timers: list[tuple[MonotonicSeconds, int, _Stack | Call]] = []
         self._numbers = count()  # for timers at the same moment: stacks cannot be compared
         self._by_descriptor: dict[int, _Stack] = {}
         self._epoll = select.epoll()
@@ -118,6 +118,16 @@ class Calls:
             self._wake_up()
 
         return resume
+
+    def later(self, call: Callable[[], T], seconds: float) -> Future[T]:
+        """Call it after that time, unless the future is cancelled before: it has no stack yet.
+
+        Only a call of this thread may ask.
+        """
+        answer: Future[T] = Future()
+        timer = (monotonic() + seconds, next(self._numbers), Call(answer, call, (), {}))
+        heapq.heappush(self._timers, timer)
+        return answer
 
     def wait(self, seconds: float) -> bool:
         """Let other calls run for that long, or until it is resumed; return whether it was."""
@@ -182,6 +192,10 @@ class Calls:
         """
         while self._timers and self._timers[0][0] <= now:
             at, _, stack = heapq.heappop(self._timers)
+            if isinstance(stack, Call):
+                if not stack.answer.cancelled():
+                    self.new.append(stack)
+                continue
             if at != stack.timer:
                 continue
             stack.timer = inf

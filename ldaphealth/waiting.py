@@ -35,6 +35,9 @@ class GivingWay(Protocol):
     def wait_for_socket(self, descriptor: int, event: int, seconds: float) -> bool:
         """Wait for an event of poll(2); False if it took longer."""
 
+    def later(self, call: Callable[[], T], seconds: float) -> Future[T]:
+        """Call it beside the others after that time, unless the future is cancelled before."""
+
     def resumption(self) -> Callable[[], None]:
         """Return what ends the next wait of this call."""
 
@@ -122,6 +125,15 @@ def pause(seconds: float) -> None:
         time.sleep(seconds)
     else:
         calls.wait(seconds)
+
+
+def beside(call: Callable[[], T], seconds: float, threads: Executor) -> Future[T]:
+    """Call it beside this one: after that time, or in one of `threads` at once, where it must wait.
+
+    It is not begun after the future is cancelled. RuntimeError: there are no threads any more.
+    """
+    calls = here.calls
+    return threads.submit(call) if calls is None else calls.later(call, seconds)
 
 
 def call_in_thread(call: Callable[[], T], seconds: float) -> T:

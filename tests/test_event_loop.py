@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from random import Random
 from time import monotonic
 
@@ -71,6 +72,33 @@ def test_a_pause_ends_when_its_time_is_over_and_not_before(loop: EventLoop) -> N
 
     late = [loop.submit(rest, seconds) for seconds in (0.3, 0.0, 0.1, 0.2, 0.1)]
     assert all(-0.001 < each.result(PATIENCE_SECONDS) < PATIENCE_SECONDS / 2 for each in late)
+
+
+def test_a_call_beside_another_begins_when_its_time_has_come(loop: EventLoop) -> None:
+    begun: list[tuple[str, float]] = []
+
+    def note(name: str, since: float) -> None:
+        begun.append((name, monotonic() - since))
+
+    def begin() -> list[Future[None]]:
+        times = {"late": 0.2, "soon": 0.05, "cancelled": 0.1}
+        since = monotonic()
+        return [waiting.beside(partial(note, name, since), at, loop) for name, at in times.items()]
+
+    late, soon, cancelled = loop.submit(begin).result(PATIENCE_SECONDS)
+    assert cancelled.cancel()
+    for each in (late, soon):
+        each.result(PATIENCE_SECONDS)
+
+    assert [name for name, _ in begun] == ["soon", "late"]
+    assert all(after >= at for (_, after), at in zip(begun, (0.05, 0.2), strict=True))
+
+
+def test_in_a_thread_the_other_call_begins_at_once() -> None:
+    with ThreadPoolExecutor(1) as threads:
+        answer = waiting.beside(threading.get_ident, 1000.0, threads)
+
+        assert answer.result(PATIENCE_SECONDS) != threading.get_ident()
 
 
 def test_what_waits_for_a_socket_gets_what_was_sent_and_others_go_on(loop: EventLoop) -> None:

@@ -117,7 +117,8 @@ def search_gauges(session: Session) -> tuple[MonitorAccess, tuple[Entry, ...]]:
 
 def number(entry: Mapping[str, tuple[str, ...]], name: str) -> int | None:
     """Return the number in an attribute, by its lower-case name; None without one of 64 bits."""
-    text = next(iter(entry.get(name, ())), "")
+    values = entry.get(name)
+    text = values[0] if values else ""
     if len(text) > MAX_DIGITS or not (text.isascii() and text.isdigit()):
         return None
     return int(text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -57,15 +58,12 @@ class GrowingReads:
         self.reads.append(sharing(seen, before))
         if before.timings and not retention.older_times:
             self.reads[-2] = replace(before, timings=NO_TIMES)
-        since = seen.ended_at - retention.window_seconds
-        while self._newest > retention.newest or (
-            self._newest > 1 and self.reads[self.older].ended_at < since
-        ):
+        while len(self.reads) - self.older > retention.newest:
             self._age(retention)
-
-    @property
-    def _newest(self) -> int:
-        return len(self.reads) - self.older
+        if retention.window_seconds < inf:
+            since = seen.ended_at - retention.window_seconds
+            while self.reads[self.older].ended_at < since:  # the newest one never did
+                self._age(retention)
 
     def _note_next(self, covers: Covers, seen: AnyObservation) -> None:
         """Note an observation that is to follow."""

@@ -56,10 +56,11 @@ class _InView(Mapping[str, Sequence[AnyObservation]]):
     Most judges read only those of the server that is judged.
     """
 
-    __slots__ = ("_in_view", "_seen", "_whole")
+    __slots__ = ("_found", "_in_view", "_seen", "_whole")
 
     def __init__(self, seen: Mapping[str, GrowingReads], in_view: InView) -> None:
         self._seen, self._in_view = seen, in_view
+        self._found: dict[str, Sequence[AnyObservation]] = {}  # judges read their own often
         self._whole: dict[str, Sequence[AnyObservation]] | None = None
 
     def _all(self) -> dict[str, Sequence[AnyObservation]]:
@@ -69,12 +70,13 @@ class _InView(Mapping[str, Sequence[AnyObservation]]):
         return self._whole
 
     def __getitem__(self, server: str) -> Sequence[AnyObservation]:
-        if self._whole is None:
+        reads = self._found.get(server)
+        if reads is None:
             reads = self._in_view(server, self._seen[server])
             if reads is None:
                 raise KeyError(server)
-            return reads
-        return self._whole[server]
+            self._found[server] = reads
+        return reads
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())

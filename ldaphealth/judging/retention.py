@@ -55,7 +55,7 @@ def _retention(configured: ConfiguredCheck) -> Retention:
     windows = [getattr(each, check.window_setting) for each in params if check.window_setting]
     return Retention(
         newest=check.newest,
-        window_seconds=max(windows, default=inf),
+        window_seconds=max(0.0, *windows) if windows else inf,
         older=MOST_OLDER if check.merged is None else MOST_MERGED,
         covers=None if check.covers is None else partial(_called, name, check.covers, False),
         merged=None if check.merged is None else partial(_called, name, check.merged, None),

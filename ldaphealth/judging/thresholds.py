@@ -5,6 +5,7 @@ Checks use them; config/ parses them.
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import inf
 from typing import Annotated
 
@@ -18,7 +19,7 @@ SHARE: dict[str, object] = {"least": 0.0, "most": 1.0}
 SECONDS_OF_A_ROUND: dict[str, object] = {"least": 1e-9, "most": "deadline_seconds"}
 
 
-class Range(Struct, frozen=True):
+class Range(Struct, frozen=True, dict=True):  # with a cached property
     """`[@]start:end`: a value outside alerts, with `@` a value inside (both ends are inside).
 
     https://nagios-plugins.org/doc/guidelines.html#THRESHOLDFORMAT
@@ -33,6 +34,10 @@ class Range(Struct, frozen=True):
         return (self.start <= value <= self.end) is self.inside_alerts
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         start = "~:" if self.start == -inf else "" if self.start == 0 else f"{_plain(self.start)}:"
         end = "" if self.end == inf else _plain(self.end)
         return ("@" if self.inside_alerts else "") + (start + end or "0:")

@@ -60,6 +60,9 @@ class Attributes(Mapping[str, tuple[str, ...]]):
         self._values = values
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
+        found = self._values.get(name)
+        if found is not None:
+            return found
         key = name.lower()
         if key in self._values:
             return self._values[key]

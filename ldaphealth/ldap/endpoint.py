@@ -6,6 +6,7 @@ config/ and the command line parse URLs here; transport.py connects to the resul
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from socket import inet_aton
@@ -62,6 +63,7 @@ class Endpoint(Struct, frozen=True):
             return False
 
 
+@lru_cache(maxsize=4096)  # a session needs it, and the URIs of servers seldom change
 def parse_uri(uri: str) -> Endpoint:
     """Parse `ldap://host[:port]`, `ldaps://…` or `ldapi://%2Fpath`; ValueError if it is not one.
 

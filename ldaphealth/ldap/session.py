@@ -455,11 +455,9 @@ class Session:
 
     def _count_time(self, operation: str, began: RunningSeconds, ended: RunningSeconds) -> None:
         """Add the time of an operation, without what was counted for another one of its flight."""
-        for times, until in zip((self.timings, self.totals), self._counted_until, strict=True):
-            since = max(began, until.get(operation, began)) if operation in times else began
-            spent = max(0.0, ended - since)
-            times[operation] = whole_microseconds(times.get(operation, 0.0) + spent)
-            until[operation] = max(since, ended)
+        of_timings, of_totals = self._counted_until
+        _add_time(self.timings, of_timings, operation, began, ended)
+        _add_time(self.totals, of_totals, operation, began, ended)
 
     def _port_hint(self, failure: Failure) -> str:
         """Return the end of a sentence on a server that has sent no LDAP, by its port."""
@@ -567,6 +565,24 @@ def open_session(
         session.close()
         raise
     return session
+
+
+def _add_time(
+    times: dict[str, float],
+    until: dict[str, RunningSeconds],
+    operation: str,
+    began: RunningSeconds,
+    ended: RunningSeconds,
+) -> None:
+    before = times.get(operation)
+    if before is None:
+        before, since = 0.0, began
+    else:
+        since = max(began, until.get(operation, began))
+    if ended > since:
+        before += ended - since
+        since = ended
+    times[operation], until[operation] = whole_microseconds(before), since
 
 
 def _appending_to(entries: list[tuple[str, Attributes]]) -> Callable[[OctetsEntry], None]:

@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import socket
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from ldaphealth import waiting
 from ldaphealth.clocks import RunningSeconds
+from ldaphealth.ldap.ber import SEQUENCE, SHORT_FORM
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.endpoint import is_other_file
 from ldaphealth.ldap.resolver import Address
@@ -31,7 +33,8 @@ if TYPE_CHECKING:  # importing it would import ssl
 BUDGET_BYTES = 64 * 1024  # one session; a whole round of built-in checks receives about 4 KiB
 TLS_BYTES = 64 * 1024  # for the handshake (a chain of certificates has 3 to 10 KiB) and records
 CHUNK_BYTES = 16 * 1024
-SEQUENCE = 0x30
+SHORTEST_HEADER = 2  # tag and first length octet
+LENGTH_OCTETS = range(1, 5)  # RFC 4511 5.1: definite lengths; maxInt fits in four octets
 TLS_ALERT = b"\x15\x03"  # the first octets of the record of an alert, RFC 8446 5.1
 
 # Errors of socket(2) and connect(2) whose cause is this host, or an address in the settings that
@@ -142,6 +145,7 @@ class Transport:
     ) -> None:
         self.sock = sock
         self._buffer = bytearray()
+        self._whole: deque[bytes] = deque()  # messages that nobody has taken yet
         self._tls: TlsStream | None = None
         self._has_message = False  # whether a whole message was received since TLS started
         self.received_at: RunningSeconds = 0.0  # when the end of the newest message was received
@@ -170,7 +174,9 @@ class Transport:
 
         The name may differ from the host of the connection (RFC 4513 3.1.3).
         """
-        if self._buffer:  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
+        if (
+            self._buffer or self._whole
+        ):  # RFC 4511 4.14.1: nothing may follow the StartTLS response in the clear
             raise _protocol("the server sent data in the clear before the TLS handshake")
         from ldaphealth.ldap.tls_stream import TlsStream  # noqa: PLC0415  many servers have no TLS
 
@@ -201,7 +207,11 @@ class Transport:
 
     def receive(self, doing: str) -> bytes:
         """Return the next whole LDAPMessage (RFC 4511 4.1.1, definite lengths as 5.1 requires)."""
-        while (size := frame_bytes(self._buffer)) is None or len(self._buffer) < size:
+        while not self._whole:
+            size = frame_bytes(self._buffer)
+            if size is not None and size <= len(self._buffer):
+                self._take_whole()
+                break
             if size is not None and size - len(self._buffer) > self.budget_bytes:
                 raise _too_large(f"a response of {size} bytes exceeds")
             if self.budget_bytes <= 0:
@@ -217,10 +227,25 @@ class Transport:
             self.received_at = self.deadline.now()
             self.budget_bytes -= len(chunk)
             self._buffer += chunk
-        message = bytes(self._buffer[:size])
-        del self._buffer[:size]
         self._has_message = True
-        return message
+        return self._whole.popleft()
+
+    def _take_whole(self) -> None:
+        """Take all whole messages at the start of the buffer: a flight has many in one segment."""
+        octets, at = bytes(self._buffer), 0
+        end = len(octets)
+        while end - at >= SHORTEST_HEADER and octets[at] == SEQUENCE:
+            size, start = octets[at + 1], at + SHORTEST_HEADER
+            if size >= SHORT_FORM:
+                start += size - SHORT_FORM
+                if size - SHORT_FORM not in LENGTH_OCTETS or start > end:
+                    break  # which frame_bytes reports when it is the next one
+                size = int.from_bytes(octets[at + SHORTEST_HEADER : start], "big")
+            if start + size > end:
+                break
+            self._whole.append(octets[at : start + size])
+            at = start + size
+        del self._buffer[:at]
 
     def send_octets(self, data: bytes, doing: str) -> None:
         """Send all of it; mostly there is room, so it is tried before it waits. OSError."""
@@ -280,17 +305,18 @@ def frame_bytes(buffer: bytes | bytearray) -> int | None:
         raise SessionError(Failure(FailureKind.TLS_REFUSED, detail))
     if buffer and buffer[0] != SEQUENCE:
         raise _protocol("what the server sent is not LDAP")
-    if len(buffer) < 2:  # noqa: PLR2004  tag and first length octet
+    if len(buffer) < SHORTEST_HEADER:
         return None
     first = buffer[1]
-    if first < 0x80:  # noqa: PLR2004  short form
-        return 2 + first
-    octets = first & 0x7F
-    if not 1 <= octets <= 4:  # noqa: PLR2004  RFC 4511 5.1: definite; maxInt fits in four
+    if first < SHORT_FORM:
+        return SHORTEST_HEADER + first
+    octets = first - SHORT_FORM
+    if octets not in LENGTH_OCTETS:
         raise _protocol("what the server sent is not LDAP: invalid length of a message")
-    if len(buffer) < 2 + octets:
+    start = SHORTEST_HEADER + octets
+    if len(buffer) < start:
         return None
-    return 2 + octets + int.from_bytes(buffer[2 : 2 + octets], "big")
+    return start + int.from_bytes(buffer[SHORTEST_HEADER:start], "big")
 
 
 def _broke(how: str, doing: str) -> str:

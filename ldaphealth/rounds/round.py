@@ -251,14 +251,16 @@ def _timed_out(seen: Iterable[AnyObservation]) -> bool:
 class _ParallelProbe:
     """A probe that starts when the first one is slow, and runs in parallel with it.
 
-    A call waits for that moment beside the first one: a timer would be a thread in each round.
+    In a thread a call waits for that moment beside the first one: a timer would be a thread in each
+    round. In an event loop it is begun at that moment.
     """
 
     def __init__(
         self, round_: RoundPlan, probe: Probe, deadline: Deadline, calls: Executor
     ) -> None:
         self.is_started = False
-        self._round, self._probe, self._deadline = round_.parallel(), probe, deadline
+        self._round, self._probe, self._deadline = round_, probe, deadline
+        self._at = deadline.at - SLOW_PART * round_.deadline_seconds
         self._first_ended, self._starting = waiting.Signal(), Lock()
         self._second: Future[Observations] = Future()
         # A wrong password is not tried twice, nor is a server that timed out in the round before.
@@ -267,7 +269,7 @@ class _ParallelProbe:
         if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for kind in own):
             return
         with suppress(RuntimeError):  # the agent ends
-            self._second = calls.submit(self._run)
+            self._second = waiting.beside(self._run, self._at - deadline.now(), calls)
 
     def cancel(self) -> None:
         """Do not start it any more."""
@@ -288,11 +290,10 @@ class _ParallelProbe:
         return self._second.result()
 
     def _run(self) -> Observations:
-        at = self._deadline.at - SLOW_PART * self._round.deadline_seconds
-        while not self._first_ended.is_set and (left := at - self._deadline.now()) > 0:
+        while not self._first_ended.is_set and (left := self._at - self._deadline.now()) > 0:
             self._first_ended.wait(left)
         with self._starting:
             if self._first_ended.is_set:
                 return []
             self.is_started = True
-        return self._probe(self._round.server, self._round.checks, self._deadline)
+        return self._probe(self._round.server, self._round.parallel().checks, self._deadline)

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from pathlib import Path
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from ldaphealth.clocks import DAY_SECONDS, BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
@@ -38,6 +38,7 @@ from ldaphealth.store.service_history import read_service_changes
 log = logging.getLogger(__name__)
 
 MINUTE_SECONDS = 60
+WRITE_SECONDS = 1.0  # between two writes; changes do not wait for it
 CLEAN_SECONDS = 3600.0
 RETRY_SECONDS = 10.0
 OLD_PIECE_SECONDS = 1.0  # between two pieces of the minutes of an older version
@@ -71,7 +72,8 @@ class HistoryDatabase:
     ) -> None:
         self._path, self._clock, self._running = path, clock, running
         self._file = HistoryFile(path, bounds, clock)
-        self._waiting: Queue[tuple[EpochSeconds, AnyPublication] | None] = Queue(MAX_WAITING)
+        self._waiting: SimpleQueue[tuple[EpochSeconds, AnyPublication]] = SimpleQueue()
+        self._is_due, self._is_closed = threading.Event(), False
         self._minutes: dict[Place, Minute] = {}
         self._changes: list[tuple[EpochSeconds, AnyChange]] = []
         self._days: dict[int, float] = defaultdict(float)  # seconds that are not written yet
@@ -97,31 +99,32 @@ class HistoryDatabase:
         return self._file.oldest
 
     def publish(self, decided: Publication) -> None:
-        """Queue what is new, without waiting for the disk. A full queue loses its oldest."""
+        """Queue what is new, without waiting for the disk. A full queue loses its oldest.
+
+        Changes are written at once, the rest with all that comes within a second.
+        """
         self._queue(decided)
+        if decided.changes or decided.baselines:
+            self._is_due.set()
 
     def publish_shadow(self, decided: ShadowPublication) -> None:
         """Queue what a shadow would have changed. It is kept apart from verdicts."""
         if decided.changes:
             self._queue(decided)
+            self._is_due.set()
 
     def _queue(self, decided: AnyPublication) -> None:
-        entry = self._clock(), decided
-        while True:
-            try:
-                self._waiting.put_nowait(entry)
-            except Full:
-                with contextlib.suppress(Empty):
-                    self._waiting.get_nowait()
-                    self.lost += 1
-            else:
-                return
+        if self._waiting.qsize() >= MAX_WAITING:
+            with contextlib.suppress(Empty):
+                self._waiting.get_nowait()
+                self.lost += 1
+        self._waiting.put((self._clock(), decided))
 
     def close(self, timeout_seconds: float = 1.0) -> None:
         """Write what is queued, and end. What is not written by the timeout is lost."""
-        with contextlib.suppress(Full):
-            self._waiting.put_nowait(None)
-            self._writer.join(timeout_seconds)
+        self._is_closed = True
+        self._is_due.set()
+        self._writer.join(timeout_seconds)
 
     def changes(
         self, server: str, limit: int, before_epoch: EpochSeconds | None
@@ -157,31 +160,27 @@ class HistoryDatabase:
             return {}
 
     def _write_until_close(self) -> None:
-        while True:
-            is_open = self._receive()
+        is_open = True
+        while is_open:
+            self._is_due.wait(WRITE_SECONDS)
+            self._is_due.clear()
+            is_open = not self._is_closed  # before it takes what is queued: all of it is written
+            self._take_waiting()
             now = self._note_time()
             if self._noted_at >= self._retry_at or not is_open:
                 self._write(now, everything=not is_open)
-            if not is_open:
-                break
         self._file.close()
 
-    def _receive(self) -> bool:
-        """Wait up to a second for publications and take all of them. False: it is closed."""
-        try:
-            entry = self._waiting.get(timeout=1.0)
-            while entry is not None:
-                epoch, decided = entry
-                if isinstance(decided, Publication):
-                    self._changes += [(epoch, baseline) for baseline in decided.baselines]
-                    for observation in decided.seen:
-                        verdict = decided.verdicts.get(observation.server)
-                        self._add(epoch, observation, verdict.findings if verdict else ())
-                self._changes += [(epoch, change) for change in decided.changes]
-                entry = self._waiting.get_nowait()
-        except Empty:
-            return True
-        return False
+    def _take_waiting(self) -> None:
+        """Take all publications that wait."""
+        while not self._waiting.empty():
+            epoch, decided = self._waiting.get()
+            if isinstance(decided, Publication):
+                self._changes += [(epoch, baseline) for baseline in decided.baselines]
+                for observation in decided.seen:
+                    verdict = decided.verdicts.get(observation.server)
+                    self._add(epoch, observation, verdict.findings if verdict else ())
+            self._changes += [(epoch, change) for change in decided.changes]
 
     def _add(
         self, epoch: EpochSeconds, observation: AnyObservation, findings: Sequence[Finding]
