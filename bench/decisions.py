@@ -43,6 +43,7 @@ SIZES = ((100, 4), (1000, 4), (1000, 100))  # servers, and how many of them are 
 INTERVAL_SECONDS = 5.0
 READ_SECONDS = 15.0  # between two requests for the page or the metrics
 ROUNDS = 6000
+MOST_WAITING = 200  # rounds: those of a second, in which the history writes once
 WARM_UP = 2  # rounds of each server before it is measured
 REPLAYED_SERVERS = 20
 REPLAYED_SECONDS = 1800.0
@@ -60,7 +61,9 @@ class Fleet:
         clusters = [_cluster(number, in_a_cluster) for number in range(servers // in_a_cluster)]
         self._targets = [each for cluster in clusters for each in cluster.servers]
         self.live_state = LiveState()
-        self._history = HistoryDatabase(directory / "history", bounds_of(HistorySettings()))
+        self._history = HistoryDatabase(
+            directory / "history", bounds_of(HistorySettings()), write_seconds=0.01
+        )
         self._journal = Journal(directory / "journal", JournalSettings(), "bench")
         publishers: list[Publisher] = [
             VerdictFiles(directory / "verdicts"),
@@ -83,7 +86,7 @@ class Fleet:
             if self.now >= self._shown_at:
                 self._shown_at = self.now + READ_SECONDS
                 assert self.live_state.view.clusters
-            while self._history._waiting.qsize() > 100:  # noqa: SLF001, PLR2004
+            while self._history._waiting.qsize() > MOST_WAITING:  # noqa: SLF001
                 sleep(0.001)  # as the time between rounds would
 
     def _round(self, number: int) -> RoundEnded:

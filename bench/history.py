@@ -49,7 +49,9 @@ def main() -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "history.sqlite3"
-        history = HistoryDatabase(path, bounds_of(HistorySettings()), clock=clock, running=clock)
+        history = HistoryDatabase(
+            path, bounds_of(HistorySettings()), clock=clock, running=clock, write_seconds=0.01
+        )
         found = publications()
         before, cpu = written_bytes(), time.process_time()
         for publication in found * MINUTES:

@@ -57,9 +57,10 @@ AnyPublication = Publication | ShadowPublication
 class HistoryDatabase:
     """One SQLite file (WAL), written by one thread.
 
-    `clock` dates what is written. `running` measures time, also that of the days in `bounds`.
-    `errors` counts failed writes, `lost` the changes of verdicts and publications not written,
-    `lost_points` the durations of one operation in a minute: the oldest ones.
+    What is new is written every `write_seconds`, and changes at once. `clock` dates it, `running`
+    measures time, also that of the days in `bounds`. `errors` counts failed writes, `lost` the
+    changes of verdicts and publications not written, `lost_points` the durations of one operation
+    in a minute: the oldest ones.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class HistoryDatabase:
         *,
         clock: Callable[[], EpochSeconds] = epoch_seconds,
         running: Callable[[], BootSeconds] = boot_seconds,
+        write_seconds: float = WRITE_SECONDS,
     ) -> None:
         self._path, self._clock, self._running = path, clock, running
+        self._write_seconds = write_seconds
         self._file = HistoryFile(path, bounds, clock)
         self._waiting: SimpleQueue[tuple[EpochSeconds, AnyPublication]] = SimpleQueue()
         self._is_due, self._is_closed = threading.Event(), False
@@ -114,7 +117,10 @@ class HistoryDatabase:
             self._is_due.set()
 
     def _queue(self, decided: AnyPublication) -> None:
-        if self._waiting.qsize() >= MAX_WAITING:
+        waiting = self._waiting.qsize()
+        if waiting >= MAX_WAITING // 2:
+            self._is_due.set()
+        if waiting >= MAX_WAITING:
             with contextlib.suppress(Empty):
                 self._waiting.get_nowait()
                 self.lost += 1
@@ -162,7 +168,7 @@ class HistoryDatabase:
     def _write_until_close(self) -> None:
         is_open = True
         while is_open:
-            self._is_due.wait(WRITE_SECONDS)
+            self._is_due.wait(self._write_seconds)
             self._is_due.clear()
             is_open = not self._is_closed  # before it takes what is queued: all of it is written
             self._take_waiting()

@@ -25,6 +25,7 @@ from tests.sinks.snapshots import silent
 START = 1_800_000_000.0  # the beginning of a minute
 SERVER = "main/ldap1"
 PATIENCE_SECONDS = 10.0
+WRITE_SECONDS = 0.005
 
 
 class Clock:
@@ -86,6 +87,7 @@ class Disk:
             bounds(keep_days, max_bytes, **days),
             clock=self.clock,
             running=self.clock.running,
+            write_seconds=WRITE_SECONDS,
         )
         self._stack.callback(journal.close)
         return journal
