@@ -127,7 +127,7 @@ def pause(seconds: float) -> None:
         calls.wait(seconds)
 
 
-def beside(call: Callable[[], T], seconds: float, threads: Executor) -> Future[T]:
+def call_beside(call: Callable[[], T], seconds: float, threads: Executor) -> Future[T]:
     """Call it beside this one: after that time, or in one of `threads` at once, where it must wait.
 
     It is not begun after the future is cancelled. RuntimeError: there are no threads any more.

@@ -83,7 +83,9 @@ def test_a_call_beside_another_begins_when_its_time_has_come(loop: EventLoop) ->
     def begin() -> list[Future[None]]:
         times = {"late": 0.2, "soon": 0.05, "cancelled": 0.1}
         since = monotonic()
-        return [waiting.beside(partial(note, name, since), at, loop) for name, at in times.items()]
+        return [
+            waiting.call_beside(partial(note, name, since), at, loop) for name, at in times.items()
+        ]
 
     late, soon, cancelled = loop.submit(begin).result(PATIENCE_SECONDS)
     assert cancelled.cancel()
@@ -96,7 +98,7 @@ def test_a_call_beside_another_begins_when_its_time_has_come(loop: EventLoop) ->
 
 def test_in_a_thread_the_other_call_begins_at_once() -> None:
     with ThreadPoolExecutor(1) as threads:
-        answer = waiting.beside(threading.get_ident, 1000.0, threads)
+        answer = waiting.call_beside(threading.get_ident, 1000.0, threads)
 
         assert answer.result(PATIENCE_SECONDS) != threading.get_ident()
 

@@ -269,7 +269,7 @@ class _ParallelProbe:
         if any(kind in (FailureKind.TIMEOUT, FailureKind.BIND) for kind in own):
             return
         with suppress(RuntimeError):  # the agent ends
-            self._second = waiting.beside(self._run, self._at - deadline.now(), calls)
+            self._second = waiting.call_beside(self._run, self._at - deadline.now(), calls)
 
     def cancel(self) -> None:
         """Do not start it any more."""
