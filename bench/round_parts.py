@@ -6,7 +6,8 @@
 - the floor of a round: all requests of the checks that are on by default, in the same flights;
 - the probe: the same by a session, with its deadline, budget, decoding, checks and observations;
 - the round: the probe as an agent runs it, with what would confirm a failure;
-- the round and its decision: what was seen is judged, and the verdict on the server is decided.
+- the round and its decision: what was seen is judged, and the verdict on the server is decided;
+- the round by LDAPS: each with a whole handshake, as a new client does.
 
 The floors send octets that were recorded, and only count the messages that answer them.
 """
@@ -40,7 +41,7 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.ldap.endpoint import parse_uri
 from ldaphealth.ldap.session import Session
 from ldaphealth.ldap.transport import CHUNK_BYTES, frame_bytes
-from ldaphealth.model import AnyObservation, Server
+from ldaphealth.model import AnyObservation, Server, Tls
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
 from ldaphealth.settings import Cluster, ConfiguredCheck
@@ -52,16 +53,19 @@ Flight = tuple[bytes, int]  # octets, and how many messages answer them
 
 
 def main() -> None:
-    with Servers(size=1) as cluster:
+    with Servers(size=1, tls=True) as cluster:
         server, checks = usual_server(cluster), usual_checks()
         found: dict[str, list[float]] = {}
+        by_tls = replace(
+            server, uri=str(cluster.nodes[0].ldaps_uri), tls=Tls(ca_file=str(cluster.ca_file))
+        )
         accounts = Accounts()
         of_client = recorded(server, partial(_as_a_client, accounts=accounts))
         of_round = recorded(
             server, lambda at: probe_server(at, checks, Deadline.after(DEADLINE_SECONDS), accounts)
         )
         for pair in range(PAIRS + 1):
-            for name, seconds in _measured(server, checks, of_client, of_round).items():
+            for name, seconds in _measured(server, by_tls, checks, of_client, of_round).items():
                 if pair:  # the first one fills the caches
                     found.setdefault(name, []).append(seconds)
     floor = statistics.median(found["the floor of a round"])
@@ -73,6 +77,7 @@ def main() -> None:
 
 def _measured(
     server: Server,
+    by_tls: Server,
     checks: Sequence[ConfiguredCheck],
     of_client: Sequence[Flight],
     of_round: Sequence[Flight],
@@ -106,6 +111,9 @@ def _measured(
             "the probe": in_loop(lambda: probe(server, checks, Deadline.after(DEADLINE_SECONDS))),
             "the round": in_loop(partial(run_round, plan, probe, calls)),
             "the round and its decision": in_loop(decided),
+            "the round by LDAPS": in_loop(
+                partial(run_round, replace(plan, server=by_tls), probe, calls)
+            ),
         }
     finally:
         calls.shutdown()

@@ -196,16 +196,17 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     the server again a moment later before it can judge.
 
     A judge sees the newest 64 observations of each server, or fewer: `newest`, which is 1 if it
-    judges the newest one only. They stay in memory. `window_setting` names a setting in
-    seconds: it sees none that ended so long before the newest one. `judges_older_times`: it reads
-    the times of operations of others than the newest one; else these have none.
+    judges the newest one only. They stay in memory. `judges_older_times`: it reads the times of
+    operations of others than the newest one; else these have none.
 
     With `covers` or `merged` the judge sees older observations, too. `covers(earlier, later)`
     returns true when the later facts contain all that the earlier facts prove: of three in a row
     the middle one may be dropped when each covers the one before it. `merged(earlier, later)`
-    returns facts that stand for both, None if none do: then both are kept, of the older ones the
-    newest 8. `select_kept` returns the few observations that a restart of the agent must not
-    forget. `new_baseline(view, params, at_once)` returns what replaces the observations with which
+    returns facts that stand for both, `earlier` itself if the later ones prove nothing, and None if
+    none do: then both are kept, of the older ones the newest 8. `select_kept` returns the few
+    observations that a restart of the agent must not forget.
+
+    `new_baseline(view, params, at_once)` returns what replaces the observations with which
     this server is compared, after the whole cluster went back to an older state, None if nothing
     does. `at_once` is true if an operator requests it, for any server of the cluster; else it must
     be proven, and the function is called when a finding on the server is not OK.
@@ -260,7 +261,6 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     of_one_server: bool = False
     second_look: Callable[[View[F], P], bool] | None = None
     newest: int = MOST_NEWEST
-    window_setting: str = ""
     judges_older_times: bool = True
     merged: Callable[[F, F], F | None] | None = None
     covers: Callable[[F, F], bool] | None = None
@@ -289,11 +289,8 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
             raise TypeError(f"check {self.name} needs {needs}")
         if self.requests is not None and self.observe is None:
             raise TypeError(f"check {self.name} states requests, which needs observe")
-        window = self.window_setting
-        if window and window not in self.params.__struct_fields__:
-            raise TypeError(
-                f"check {self.name}: window_setting {window!r} is not one of its settings"
-            )
+        if self.merged is not None and self.covers is not None:
+            raise TypeError(f"check {self.name} has merged and covers: one of them says what stays")
 
     @property
     def is_in_rounds(self) -> bool:

@@ -194,7 +194,7 @@ class Calls:
             at, _, stack = heapq.heappop(self._timers)
             if isinstance(stack, Call):
                 if not stack.answer.cancelled():
-                    self.new.append(stack)
+                    self.new.appendleft(stack)  # it is due, and others are not yet begun
                 continue
             if at != stack.timer:
                 continue

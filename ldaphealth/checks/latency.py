@@ -140,7 +140,6 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     judged_metrics={"seconds": ("latency_seconds",), "to_pool": ("latency_to_pool_ratio",)},
-    window_setting="window_seconds",
     judges_older_times=False,
     effect=CheckEffect.WEIGHT,
     judged_settings=(

@@ -231,9 +231,11 @@ def merged_reads(earlier: Facts, later: Facts) -> Facts | None:
 
     A read without counters is left out. After a restart of slapd the counters begin again.
     """
+    if not later.completed:
+        return earlier
     if not earlier.completed:
         return later
-    if not later.completed or not _grew(earlier, later):
+    if not _grew(earlier, later):
         return None
     sessions = earlier.sessions + later.sessions
     if sessions > MOST_SESSIONS:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import inf
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -60,10 +59,6 @@ class GrowingReads:
             self.reads[-2] = replace(before, timings=NO_TIMES)
         while len(self.reads) - self.older > retention.newest:
             self._age(retention)
-        if retention.window_seconds < inf:
-            since = seen.ended_at - retention.window_seconds
-            while self.reads[self.older].ended_at < since:  # the newest one never did
-                self._age(retention)
 
     def _note_next(self, covers: Covers, seen: AnyObservation) -> None:
         """Note an observation that is to follow."""
@@ -101,7 +96,9 @@ class GrowingReads:
         reads, at = self.reads, self.older
         facts = merged(reads[at - 1].facts, reads[at].facts) if at else None
         if facts is not None:
-            reads[at - 1 : at + 1] = [replace(reads[at], facts=facts)]
+            if facts is not reads[at - 1].facts:
+                reads[at - 1] = replace(reads[at], facts=facts)
+            del reads[at]
             return
         self.older += 1
         if self.older > most:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from math import inf
 from typing import Any
 
 from msgspec import Struct
@@ -28,13 +27,12 @@ MOST_MERGED = 8  # observations, each of which stands for several
 class Retention(Struct, frozen=True, kw_only=True):
     """What is kept of one server and check.
 
-    At most `newest` observations are kept as they are; none but the newest one if it ended more
-    than `window_seconds` before that. `older` limits those before them, which are kept only with
-    `covers` or `merged`. `older_times`: also the times of the operations, not only of the newest.
+    At most `newest` observations are kept as they are. `older` limits those before them, which are
+    kept only with `covers` or `merged`. `older_times`: the times of operations are kept of all, and
+    not only of the newest one.
     """
 
     newest: int = MOST_NEWEST
-    window_seconds: float = inf
     older: int = MOST_OLDER
     covers: Covers | None = None
     merged: Merged | None = None
@@ -51,11 +49,8 @@ def retentions(checks: Iterable[ConfiguredCheck]) -> dict[str, Retention]:
 
 def _retention(configured: ConfiguredCheck) -> Retention:
     name, check = configured.name, configured.check
-    params = (configured.params, *configured.own_params.values())
-    windows = [getattr(each, check.window_setting) for each in params if check.window_setting]
     return Retention(
         newest=check.newest,
-        window_seconds=max(0.0, *windows) if windows else inf,
         older=MOST_OLDER if check.merged is None else MOST_MERGED,
         covers=None if check.covers is None else partial(_called, name, check.covers, False),
         merged=None if check.merged is None else partial(_called, name, check.merged, None),

@@ -87,7 +87,10 @@ def _numeric(endpoint: Endpoint) -> Sequence[Address]:
 def _read_numeric(endpoint: Endpoint) -> Sequence[Address]:
     found = _getaddrinfo(endpoint, socket.AI_NUMERICHOST)
     if isinstance(found, OSError):
-        raise found
+        try:
+            raise found
+        finally:
+            del found  # its traceback has this frame: a cycle
     return found
 
 

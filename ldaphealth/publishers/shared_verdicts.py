@@ -42,7 +42,8 @@ def settings_mark(file: Path) -> str:
     OSError: there is none.
     """
     found = file.stat()
-    return f"{found.st_dev:x}-{found.st_ino:x}-{found.st_ctime_ns:x}"
+    # The clock of files is slower than two writes: so the size, too.
+    return f"{found.st_dev:x}-{found.st_ino:x}-{found.st_ctime_ns:x}-{found.st_size:x}"
 
 
 class SharedVerdicts:

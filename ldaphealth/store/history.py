@@ -18,6 +18,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from msgspec import Struct
+
 from ldaphealth.clocks import DAY_SECONDS, BootSeconds, EpochSeconds, boot_seconds, epoch_seconds
 from ldaphealth.control.requests import NumbersRequest, TimesRequest
 from ldaphealth.history.availability import ServiceChange
@@ -51,7 +53,16 @@ MAX_KEPT = 5000  # changes, while the file cannot be written
 MAX_KEPT_MINUTES = 1000  # of one server each, meanwhile
 
 
-AnyPublication = Publication | ShadowPublication
+class _New(Struct, frozen=True):
+    """What is new in a publication, without the verdicts on all servers, which take memory.
+
+    `findings` are those on the servers that were seen.
+    """
+
+    epoch: EpochSeconds
+    changes: Sequence[AnyChange]
+    seen: Sequence[AnyObservation] = ()
+    findings: Mapping[str, Sequence[Finding]] = {}
 
 
 class HistoryDatabase:
@@ -75,7 +86,7 @@ class HistoryDatabase:
         self._path, self._clock, self._running = path, clock, running
         self._write_seconds = write_seconds
         self._file = HistoryFile(path, bounds, clock)
-        self._waiting: SimpleQueue[tuple[EpochSeconds, AnyPublication]] = SimpleQueue()
+        self._waiting: SimpleQueue[_New] = SimpleQueue()
         self._is_due, self._is_closed = threading.Event(), False
         self._minutes: dict[Place, Minute] = {}
         self._changes: list[tuple[EpochSeconds, AnyChange]] = []
@@ -106,25 +117,29 @@ class HistoryDatabase:
 
         Changes are written at once, the rest with all that comes within a second.
         """
-        self._queue(decided)
-        if decided.changes or decided.baselines:
-            self._is_due.set()
+        known = decided.verdicts
+        findings = {
+            server: known[server].findings
+            for server in {each.server for each in decided.seen}
+            if server in known
+        }
+        changes: tuple[AnyChange, ...] = (*decided.baselines, *decided.changes)
+        self._queue(_New(self._clock(), changes, decided.seen, findings))
 
     def publish_shadow(self, decided: ShadowPublication) -> None:
         """Queue what a shadow would have changed. It is kept apart from verdicts."""
         if decided.changes:
-            self._queue(decided)
-            self._is_due.set()
+            self._queue(_New(self._clock(), tuple(decided.changes)))
 
-    def _queue(self, decided: AnyPublication) -> None:
+    def _queue(self, new: _New) -> None:
         waiting = self._waiting.qsize()
-        if waiting >= MAX_WAITING // 2:
-            self._is_due.set()
         if waiting >= MAX_WAITING:
             with contextlib.suppress(Empty):
                 self._waiting.get_nowait()
                 self.lost += 1
-        self._waiting.put((self._clock(), decided))
+        self._waiting.put(new)
+        if new.changes or waiting >= MAX_WAITING // 2:
+            self._is_due.set()
 
     def close(self, timeout_seconds: float = 1.0) -> None:
         """Write what is queued, and end. What is not written by the timeout is lost."""
@@ -179,14 +194,12 @@ class HistoryDatabase:
 
     def _take_waiting(self) -> None:
         """Take all publications that wait."""
-        while not self._waiting.empty():
-            epoch, decided = self._waiting.get()
-            if isinstance(decided, Publication):
-                self._changes += [(epoch, baseline) for baseline in decided.baselines]
-                for observation in decided.seen:
-                    verdict = decided.verdicts.get(observation.server)
-                    self._add(epoch, observation, verdict.findings if verdict else ())
-            self._changes += [(epoch, change) for change in decided.changes]
+        with contextlib.suppress(Empty):
+            while True:
+                new = self._waiting.get_nowait()
+                self._changes += [(new.epoch, each) for each in new.changes]
+                for observation in new.seen:
+                    self._add(new.epoch, observation, new.findings.get(observation.server, ()))
 
     def _add(
         self, epoch: EpochSeconds, observation: AnyObservation, findings: Sequence[Finding]

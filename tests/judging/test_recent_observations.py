@@ -381,31 +381,7 @@ def test_when_fewer_are_needed_than_before_the_rest_goes_with_the_next_one() -> 
     assert [each.started_at for each in recent.of_check("connect")["c/s0"]] == [4.0, 5.0]
 
 
-# A window, and the times of older observations
-
-
-def test_what_ended_before_the_window_is_forgotten() -> None:
-    recent = RecentObservations({"search": Retention(window_seconds=10.0)})
-    for at in range(0, 40, 3):
-        recent.add(saw("search", at=float(at), took=1.0))
-
-    assert shown(recent) == [30.0, 33.0, 36.0, 39.0]
-
-
-def test_after_a_long_pause_the_newest_one_is_left() -> None:
-    recent = RecentObservations({"search": Retention(window_seconds=10.0)})
-    for at in (0.0, 1.0, 100.0):
-        recent.add(saw("search", at=at))
-
-    assert shown(recent) == [100.0]
-
-
-def test_a_window_keeps_no_more_than_the_bound() -> None:
-    recent = RecentObservations({"search": Retention(newest=2, window_seconds=10.0)})
-    for at in range(5):
-        recent.add(saw("search", at=float(at)))
-
-    assert shown(recent) == [3.0, 4.0]
+# The times of older observations
 
 
 @pytest.mark.parametrize(
@@ -450,3 +426,16 @@ def test_failed_ones_are_left_out_of_what_is_merged() -> None:
         recent.add(saw("search", Numbered(1), at=float(at), failure=failure if at == 2 else None))
 
     assert numbers(recent) == [(3.0, 3), (4.0, 1), (5.0, 1)]
+
+
+def kept_or_added(earlier: Numbered, later: Numbered) -> Numbered:
+    """Return the sum; 0 proves nothing."""
+    return earlier if later.n == 0 else Numbered(earlier.n + later.n)
+
+
+def test_one_that_proves_nothing_leaves_the_one_before_it_as_it_is() -> None:
+    recent = RecentObservations({"search": Retention(newest=1, merged=kept_or_added)})
+    for at, number in enumerate((1, 2, 0, 0, 0)):
+        recent.add(saw("search", Numbered(number), at=float(at)))
+
+    assert numbers(recent) == [(1.0, 3), (4.0, 0)]
