@@ -37,7 +37,8 @@ class Schedule:
         A server that remains keeps the share of its interval that is left to wait, so reloads do
         not postpone it. New servers are spread over their interval.
         """
-        jitter = {server: due - self._base[server] for due, server in self._due}
+        due = {server: at for at, server in self._due}
+        jitter = {server: at - self._base[server] for server, at in due.items()}
         base: dict[str, BootSeconds] = {}
         for place, (server, interval) in enumerate(intervals.items()):
             before = self._intervals.get(server)
@@ -48,7 +49,9 @@ class Schedule:
                 base[server] = self._base[server]
             else:
                 base[server] = now + max(0.0, self._base[server] - now) * interval / before
-                jitter[server] *= interval / before
+                jitter[server] = (
+                    now + max(0.0, due[server] - now) * interval / before - base[server]
+                )
         self._intervals, self._base = dict(intervals), base
         self._due = [(at + jitter[server], server) for server, at in base.items()]
         heapq.heapify(self._due)
