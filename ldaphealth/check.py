@@ -290,7 +290,7 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
         if self.requests is not None and self.observe is None:
             raise TypeError(f"check {self.name} states requests, which needs observe")
         if self.merged is not None and self.covers is not None:
-            raise TypeError(f"check {self.name} has merged and covers: one of them says what stays")
+            raise TypeError(f"check {self.name} has merged and covers, and may have one only")
 
     @property
     def is_in_rounds(self) -> bool:

@@ -122,7 +122,7 @@ class Calls:
     def later(self, call: Callable[[], T], seconds: float) -> Future[T]:
         """Call it after that time, unless the future is cancelled before: it has no stack yet.
 
-        Only a call of this thread may ask.
+        Only for calls of this thread.
         """
         answer: Future[T] = Future()
         timer = (monotonic() + seconds, next(self._numbers), Call(answer, call, (), {}))

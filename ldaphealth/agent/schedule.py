@@ -45,13 +45,12 @@ class Schedule:
             if before is None:
                 base[server] = now + interval * place / len(intervals)
                 jitter[server] = 0.0
-            elif before == interval:
+            elif before == interval or due[server] <= now:  # what is overdue stays so
                 base[server] = self._base[server]
             else:
-                base[server] = now + max(0.0, self._base[server] - now) * interval / before
-                jitter[server] = (
-                    now + max(0.0, due[server] - now) * interval / before - base[server]
-                )
+                ratio = interval / before
+                base[server] = now + max(0.0, self._base[server] - now) * ratio
+                jitter[server] = now + (due[server] - now) * ratio - base[server]
         self._intervals, self._base = dict(intervals), base
         self._due = [(at + jitter[server], server) for server, at in base.items()]
         heapq.heapify(self._due)

@@ -132,11 +132,7 @@ class MessageLayer:
     def _receive(self, doing: str) -> None:
         """Receive one message, and keep it for the request that it answers."""
         transport = self.transport
-        received = transport.receive(doing)
-        try:
-            response = codec.response(received)
-        except ValueError as error:
-            raise _malformed(error) from error
+        response = decoded(codec.response, transport.receive(doing))
         if response.message_id == 0 and response.tag == codec.EXTENDED:
             raise _disconnected(response)
         sent = self._outstanding.get(response.message_id)
@@ -161,12 +157,8 @@ def decoded(decode: Callable[[U], T], received: U) -> T:
     try:
         return decode(received)
     except ValueError as error:
-        raise _malformed(error) from error
-
-
-def _malformed(error: ValueError) -> SessionError:
-    detail = f"what the server sent is not LDAP: {printable(str(error))}"
-    return SessionError(Failure(FailureKind.PROTOCOL, detail))
+        detail = f"what the server sent is not LDAP: {printable(str(error))}"
+        raise SessionError(Failure(FailureKind.PROTOCOL, detail)) from error
 
 
 def _disconnected(response: Response) -> SessionError:

@@ -145,7 +145,7 @@ class Transport:
     ) -> None:
         self.sock = sock
         self._buffer = bytearray()
-        self._whole: deque[bytes] = deque()  # messages that nobody has taken yet
+        self._whole: deque[bytes] = deque()  # messages that `receive` has not returned
         self._tls: TlsStream | None = None
         self._has_message = False  # whether a whole message was received since TLS started
         self.received_at: RunningSeconds = 0.0  # when the end of the newest message was received

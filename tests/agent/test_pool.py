@@ -22,18 +22,22 @@ def stumbles(earlier: object, later: object) -> bool:
     raise KeyError(earlier, later)
 
 
+@pytest.mark.parametrize(("function", "least", "most"), [("covers", 1, 128), ("merged", 9, 9)])
 def test_a_check_that_cannot_compare_its_reads_ends_nothing(
-    caplog: pytest.LogCaptureFixture,
+    function: str, least: int, most: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     connect = planned("connect")
-    wrong = ConfiguredCheck(replace(connect.check, covers=stumbles), connect.params, connect.effect)
+    check = replace(connect.check, **{function: stumbles})
+    wrong = ConfiguredCheck(check, connect.params, connect.effect)
     pool = Pool(cluster(wrong), Memory())
     with caplog.at_level(logging.ERROR):
         for at in range(200):
             pool.add_round("c/s0", [saw("connect", at=float(at))], RoundPeriod(began=at, ended=at))
 
     assert pool.decide(200.0)[1] == {"c/s0"}
-    assert len(pool.recent.of_check("connect")["c/s0"]) <= 128
+    kept = [each.started_at for each in pool.recent.of_check("connect")["c/s0"]]
+    assert kept == [float(at) for at in range(200 - len(kept), 200)]
+    assert least <= len(kept) <= most
     assert "check connect cannot compare two reads" in caplog.text
 
 
