@@ -2,7 +2,9 @@
 
 `make bench` runs it with a hundred servers; run `python -m bench.crowd --servers 1000` by hand.
 One slapd that listens on every address of loopback stands for all of them. Its CPU is printed as
-well, because it shares the machine with the agent.
+well, because it shares the machine with the agent. A part of the servers may hang (`--hanging`):
+they accept connections and never answer. How late the rounds of the others began is read from the
+journal: a server's rounds are due every 5 seconds, and its earliest one was not late.
 """
 
 from __future__ import annotations
@@ -13,17 +15,23 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench.silent_server import silent_servers
 from demo import ports
 from demo.cluster import Cluster
 from demo.node import Node
 from demo.running_program import RunningProgram
 from demo.tree import CHECK_DN, PEOPLE, SUFFIX
+from ldaphealth import checks
+from ldaphealth.agent.journal_segment import SegmentReader
+from ldaphealth.agent.pool_events import RoundAdded
+from ldaphealth.store.journal_files import segments_by_cluster
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 HOST = "127.0.0.1"
@@ -32,6 +40,8 @@ INTERVAL_SECONDS = 5.0
 IN_A_CLUSTER = 4
 WARM_UP_SECONDS = 30.0
 PATHS = ("/metrics", "/")
+PARTS = (("median", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("most", 1.0))
+AT_START = 2  # rounds
 
 
 def main() -> None:
@@ -39,32 +49,43 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two requests")
+    parser.add_argument("--hanging", type=float, default=0.0, help="the part of servers that hang")
     options = parser.parse_args()
     reservation = ports.reserve(1, (HOST,))
     (http,) = reservation.ports
-    with Cluster(1) as cluster, tempfile.TemporaryDirectory(dir=IN_MEMORY) as directory:
+    with (
+        Cluster(1) as cluster,
+        silent_servers() as silent,
+        tempfile.TemporaryDirectory(dir=IN_MEMORY) as directory,
+    ):
         node = cluster.nodes[0]
-        port = listen_everywhere(node)
+        answering, every = listen_everywhere(node), options.hanging and round(1 / options.hanging)
+        port_of = [
+            silent if every and n % every == 0 else answering for n in range(options.servers)
+        ]
         config = Path(directory) / "ldaphealth.yaml"
         password_file = cluster.accounts.check.password_file
-        config.write_text(json.dumps(_settings(directory, http, port, password_file, options)))
+        config.write_text(json.dumps(_settings(directory, http, port_of, password_file)))
         log = Path(directory) / "log"
         with RunningProgram([PROGRAM, "agent", "--config", config], log) as agent:
+            since = time.monotonic()
             _measure(psutil.Process(agent.pid), node, http, options)
+            print(f"after    {time.monotonic() - since:.0f} s, in which it warmed up:")
+        _print_lateness(Path(directory) / "state" / "journal")
     reservation.release()
 
 
-def listen_everywhere(node: Node) -> str:
+def listen_everywhere(node: Node) -> int:
     """Make the slapd listen on 127.0.0.0/8; the harness gives each node one address."""
     port = node.uri.rpartition(":")[2]
     node.stop()
     node._urls = (f"ldap://0.0.0.0:{port}", node.ldapi_uri)  # noqa: SLF001
     node.start()
-    return port
+    return int(port)
 
 
 def _settings(
-    directory: str, http: int, port: str, password_file: Path, options: argparse.Namespace
+    directory: str, http: int, port_of: Sequence[int], password_file: Path
 ) -> dict[str, Any]:
     return {
         "agent": {
@@ -79,12 +100,12 @@ def _settings(
                 "credentials": "probe",
                 "interval_seconds": INTERVAL_SECONDS,
                 "servers": {
-                    f"ldap{n}": f"ldap://127.0.{1 + n // 200}.{1 + n % 200}:{port}"
-                    for n in range(first, min(first + IN_A_CLUSTER, options.servers))
+                    f"ldap{n}": f"ldap://127.0.{1 + n // 200}.{1 + n % 200}:{port_of[n]}"
+                    for n in range(first, min(first + IN_A_CLUSTER, len(port_of)))
                 },
                 "checks": {"search": {"base": PEOPLE, "scope": "one"}},
             }
-            for first in range(0, options.servers, IN_A_CLUSTER)
+            for first in range(0, len(port_of), IN_A_CLUSTER)
         },
     }
 
@@ -122,6 +143,29 @@ def _measure(process: psutil.Process, node: Node, http: int, options: argparse.N
     print(f"memory   {process.memory_info().rss / 2**20:5.1f} MiB")
     for path in PATHS:
         print(f"{path:8} {sizes[path] / 1024:6.0f} KiB, at most {longest[path] * 1e3:.0f} ms")
+
+
+def _print_lateness(journal: Path) -> None:
+    began: dict[str, list[float]] = {}
+    hung: set[str] = set()
+    for segment in chain.from_iterable(segments_by_cluster(journal).values()):
+        for each in SegmentReader(segment.path, checks.find).recorded():
+            if isinstance(each.event, RoundAdded):
+                began.setdefault(each.event.server, []).append(each.event.period.began)
+                if any(seen.failure is not None for seen in each.event.seen):
+                    hung.add(each.event.server)
+    late = sorted(chain.from_iterable(_lateness(began[each]) for each in began.keys() - hung))
+    quantiles = (f"{name} {late[int(part * (len(late) - 1))] * 1e3:.0f}" for name, part in PARTS)
+    print(f"late     {', '.join(quantiles)} ms, of {len(late)} rounds of servers that answer")
+
+
+def _lateness(began: Sequence[float]) -> Sequence[float]:
+    """Return how late each round began, by the earliest one; the first of all are left out."""
+    phases = [
+        at - began[0] - round((at - began[0]) / INTERVAL_SECONDS) * INTERVAL_SECONDS
+        for at in began[AT_START:]
+    ]
+    return [each - min(phases) for each in phases]
 
 
 def _agent_status(http: int) -> Mapping[str, Any]:

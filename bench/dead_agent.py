@@ -62,7 +62,7 @@ def main() -> None:
                     time.sleep(max(0.0, DELAY_LOOP_SECONDS - cycle.longest_seconds))
 
 
-def prepare(directory: Path, servers: int, port: str, password_file: Path) -> dict[str, str]:
+def prepare(directory: Path, servers: int, port: int, password_file: Path) -> dict[str, str]:
     """Write a configuration and the state of an agent that drained a server; return the settings.
 
     The settings are those of the script.

@@ -7,7 +7,9 @@
 - the probe: the same by a session, with its deadline, budget, decoding, checks and observations;
 - the round: the probe as an agent runs it, with what would confirm a failure;
 - the round and its decision: what was seen is judged, and the verdict on the server is decided;
-- the round by LDAPS: each with a whole handshake, as a new client does.
+- the round by LDAPS: each with a whole handshake, as a new client does;
+- the round by LDAPS of HAProxy before the server, with a whole handshake and with `resume_seconds`:
+  HAProxy has OpenSSL, and slapd with GnuTLS resumes no TLS session.
 
 The floors send octets that were recorded, and only count the messages that answer them.
 """
@@ -17,9 +19,11 @@ from __future__ import annotations
 import select
 import socket
 import statistics
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from time import process_time
 
 from msgspec.structs import replace
@@ -32,6 +36,7 @@ from bench.rounds_at_once import (
     usual_checks,
     usual_server,
 )
+from demo.certificates import Authority
 from demo.cluster import Cluster as Servers
 from ldaphealth.agent.pool import Pool
 from ldaphealth.event_loop import EventLoop
@@ -45,6 +50,7 @@ from ldaphealth.model import AnyObservation, Server, Tls
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
 from ldaphealth.settings import Cluster, ConfiguredCheck
+from tests.ldap.tls_proxy import TlsProxy
 
 ROUNDS = 320
 SEARCHES = 3
@@ -53,12 +59,23 @@ Flight = tuple[bytes, int]  # octets, and how many messages answer them
 
 
 def main() -> None:
-    with Servers(size=1, tls=True) as cluster:
+    with (
+        Servers(size=1, tls=True) as cluster,
+        tempfile.TemporaryDirectory() as directory,
+        TlsProxy(cluster.nodes[0], Path(directory), Authority(Path(directory))) as proxy,
+    ):
         server, checks = usual_server(cluster), usual_checks()
         found: dict[str, list[float]] = {}
-        by_tls = replace(
-            server, uri=str(cluster.nodes[0].ldaps_uri), tls=Tls(ca_file=str(cluster.ca_file))
-        )
+        behind = Tls(ca_file=str(proxy.authority.file))
+        by_tls = {
+            "the round by LDAPS": replace(
+                server, uri=str(cluster.nodes[0].ldaps_uri), tls=Tls(ca_file=str(cluster.ca_file))
+            ),
+            "by LDAPS of HAProxy": replace(server, uri=proxy.uri, tls=behind),
+            "the same, resumed": replace(
+                server, uri=proxy.uri, tls=replace(behind, resume_seconds=3600)
+            ),
+        }
         accounts = Accounts()
         of_client = recorded(server, partial(_as_a_client, accounts=accounts))
         of_round = recorded(
@@ -77,7 +94,7 @@ def main() -> None:
 
 def _measured(
     server: Server,
-    by_tls: Server,
+    by_tls: Mapping[str, Server],
     checks: Sequence[ConfiguredCheck],
     of_client: Sequence[Flight],
     of_round: Sequence[Flight],
@@ -111,9 +128,9 @@ def _measured(
             "the probe": in_loop(lambda: probe(server, checks, Deadline.after(DEADLINE_SECONDS))),
             "the round": in_loop(partial(run_round, plan, probe, calls)),
             "the round and its decision": in_loop(decided),
-            "the round by LDAPS": in_loop(
-                partial(run_round, replace(plan, server=by_tls), probe, calls)
-            ),
+        } | {
+            name: in_loop(partial(run_round, replace(plan, server=each), probe, calls))
+            for name, each in by_tls.items()
         }
     finally:
         calls.shutdown()

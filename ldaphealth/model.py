@@ -164,6 +164,16 @@ class Tls(Struct, frozen=True, kw_only=True):
             "Python; `DEFAULT` also has those with an RSA key exchange"
         ),
     ] = ""
+    resume_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3600,
+            description="for how long after a whole handshake later sessions with the server "
+            "resume its TLS session (TLS 1.3), and so do not verify its certificate anew; 0: each "
+            "session does the whole handshake",
+        ),
+    ] = 0.0
 
     def find_mistakes(self) -> SettingMistakes:
         """Yield each wrong key and a message."""

@@ -7,7 +7,6 @@ too many.
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 import roff
 from written_document import write_or_check
 
+from ldaphealth import __version__
 from ldaphealth.cli.check_ldaphealth import check_ldaphealth_command
 from ldaphealth.cli.commands import cli
 from ldaphealth.cli.options import CONFIG_FILE
@@ -24,7 +24,6 @@ from ldaphealth.settings import AgentSettings
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "man"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 # Of the newest version in the changelog of the package, so that a page changes with its content.
 DATE = parsedate_to_datetime(
     (ROOT / "debian" / "changelog")
@@ -87,7 +86,7 @@ def _short(command: click.Command) -> str:
 
 def _command(ctx: click.Context, others: list[click.Context]) -> Iterator[str]:
     name = _name(ctx)
-    yield from roff.title(name, 1, DATE, VERSION)
+    yield from roff.title(name, 1, DATE, __version__)
     yield roff.section("NAME")
     yield from roff.wrapped(f"{name} \\- {roff.inline(_short(ctx.command))}")
     yield roff.section("SYNOPSIS")
@@ -159,7 +158,7 @@ def _references(pages: list[str]) -> Iterator[str]:
 
 def _configuration() -> Iterator[str]:
     name = CONFIG_FILE.name
-    yield from roff.title(name, 5, DATE, VERSION)
+    yield from roff.title(name, 5, DATE, __version__)
     yield roff.section("NAME")
     yield f"{name} \\- configuration of ldaphealth"
     document = CONFIGURATION.read_text(encoding="utf-8").partition("\n")[2]

@@ -229,13 +229,13 @@ class Proxy:
     behaviour: Behaviour = forward
     _listener: asyncio.Server | None = None
     _full: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _open: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
 
     async def listen(self) -> None:
         """Take connections."""
         self._full.close()
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, HOST, self.port)
+            self._listener = await asyncio.start_server(self._connected, HOST, self.port)
 
     async def refuse(self) -> None:
         """Listen no more: the kernel refuses connections; those that are open break."""
@@ -261,15 +261,19 @@ class Proxy:
         for writer in self._open:
             writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            # Cancelled is what `Proxies` does at its end; asyncio would print a traceback of it.
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-                await self.behaviour(Connection(reader, writer, self.server_port, self.dice))
-        finally:
-            self._open.discard(writer)
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def closed(_: asyncio.Task[None]) -> None:
+            del self._open[writer]
             writer.close()
+
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._open[writer] = task
+        task.add_done_callback(closed)  # also of a task that was cancelled before it began
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Cancelled is what `Proxies` does at its end; asyncio would print a traceback of it.
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await self.behaviour(Connection(reader, writer, self.server_port, self.dice))
 
 
 class Proxies:

@@ -252,6 +252,8 @@ class Agent:
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
         self._withdraw(published)
+        seconds = max((each.deadline_seconds for each in settings.clusters.values()), default=0.0)
+        self._free_memory.collect_at(self._clock() + 2 * seconds)  # the old rounds are over then
 
     def _added_pool(self, cluster: Cluster) -> Pool:
         pool = Pool(cluster, Memory())

@@ -13,10 +13,10 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from importlib.metadata import version
 
 from msgspec import Struct
 
+from ldaphealth import __version__
 from ldaphealth.agent import service_manager
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.answers import Answers
@@ -193,23 +193,22 @@ def _assembled(settings: Settings) -> Daemon:
     agent.config_read_epoch_seconds = epoch_seconds()
     restore_observations(agent, kept_path(directory))
     agent.follow(shadows.note)
-    program = version("ldaphealth")
     return Daemon(
         agent=agent,
         history=history,
         live_state=live_state,
         shadows=shadows,
-        version=program,
-        journal=_journal(agent, program),
+        version=__version__,
+        journal=_journal(agent),
     )
 
 
-def _journal(agent: Agent, program: str) -> Journal | None:
+def _journal(agent: Agent) -> Journal | None:
     """Return the journal, which has the state that the agent begins with; None if none is kept."""
     options = agent.settings.agent.journal
     if not options.days:
         return None
-    journal = Journal(agent.settings.own_state_directory, options, program)
+    journal = Journal(agent.settings.own_state_directory, options, __version__)
     agent.follow(journal.follow)
     return journal
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from typing import Literal
-
-import structlog
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 from ldaphealth.agent.repeated_lines import BoundedHandler
 from ldaphealth.text.printable import printable
+
+if TYPE_CHECKING:
+    import structlog
 
 MAX_CHARACTERS = 8000  # a traceback is one value
 KEYS = ("timestamp", "level", "event", "server")
@@ -30,6 +33,9 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
 
     The keys in `extra` of a record become keys of the line. Repeated trouble is one line a minute.
     """
+    with _without_rich():
+        import structlog  # noqa: PLC0415
+
     chain: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -55,6 +61,19 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+@contextlib.contextmanager
+def _without_rich() -> Iterator[None]:
+    """Have structlog load without rich, which it uses for tracebacks in colour: 5 MiB of memory."""
+    if "rich" in sys.modules:
+        yield
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]  # an import of it raises ImportError
+    try:
+        yield
+    finally:
+        del sys.modules["rich"]
 
 
 def write_counts(*, everything: bool = False) -> None:

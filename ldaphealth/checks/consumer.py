@@ -9,26 +9,27 @@ error, so neither is judged while the last attempt was answered.
 A link without a connection and without a next attempt (olmSRNextConnect) is given up: all attempts
 of `retry` (slapd.conf(5)) have failed. During an attempt, and between two, there is a next one.
 
-Silence is measured, within the newest 64 reads, and not judged by default: slapd does not send a
+Silence is measured, and not judged by default: slapd does not send a
 change back to the server that it came from, so in a healthy cluster one link may receive every
 write and another one none.
 
-Durations are those between observations. They go back as far as the recent observations, which
-keep the first and the last of older reads that are equal. The times that the server shows are only
-compared with each other, never with a clock of this host.
+Durations are those between observations. They go back as far as the recent observations: of older
+reads that are equal the first and the last are kept, of those whose contacts grew some, so that a
+silence is told short by a fifth at most. Reconnects are counted in the newest 64 reads. The times
+that the server shows are only compared with each other, never with a clock of this host.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ldaphealth.check import Check, View
-from ldaphealth.checks.links import LINKS_REQUEST, PERSIST, Facts, Link, read_links
+from ldaphealth.check import MOST_NEWEST, Check, View
+from ldaphealth.checks.links import LINKS_REQUEST, PERSIST, Facts, Link, LinkKey, read_links
 from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
 from ldaphealth.model import Finding, Metric, Server, State
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ldaphealth.ldap.flight import Flight
     from ldaphealth.ldap.session import Session
 
-RECONNECTS: dict[str, object] = {"least": 0.0, "most": 63.0}  # between 64 reads
+RECONNECTS: dict[str, object] = {"least": 0.0, "most": MOST_NEWEST - 1.0}
 
 
 class Params(Struct, frozen=True):
@@ -86,7 +87,6 @@ def observe(session: Session, _: Params) -> Facts:
 
 def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     """Judge the state of each link by how long it lasts, and its number of reconnects."""
-    shown = [(seen.ended_at, facts.links) for seen in view.own if (facts := seen.facts) is not None]
     latest = view.facts.links
     if view.facts.access != "read":
         yield no_monitor_finding(view, view.facts.access)
@@ -98,10 +98,11 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     if not latest:  # the attributes of the links are hidden
         yield no_monitor_finding(view, "denied")
         return
+    reads_by_key = _reads_by_key(view)
     ok_metrics: list[Metric] = []
     ok_links: list[Link] = []
     for link in latest:
-        reads = [(at, each) for at, links in shown for each in links if each.key == link.key]
+        reads = reads_by_key[link.key]
         findings = [*_link_findings(_LinkView(view, params, reads))]
         metrics = [metric for each in findings for metric in each.metrics]
         not_ok = [each for each in findings if each.state is not State.OK]
@@ -113,6 +114,16 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
             ok_metrics += metrics
     if ok_links:
         yield view.finding(State.OK, "ok", _count(ok_links, latest), ok_metrics)
+
+
+def _reads_by_key(view: View[Facts]) -> Mapping[LinkKey, Reads]:
+    """Return the reads of each link."""
+    found: dict[LinkKey, list[tuple[float, Link]]] = {}
+    for seen in view.own:
+        if seen.facts is not None:
+            for link in seen.facts.links:
+                found.setdefault(link.key, []).append((seen.ended_at, link))
+    return found
 
 
 def _count(links: Sequence[Link], of: Sequence[Link]) -> str:
@@ -203,7 +214,8 @@ def _refreshing(link_view: _LinkView) -> Finding:
 
 def _refresh_loop(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.reconnects
-    count, seconds = _reconnects(link_view.reads), link_view.reads[-1][0] - link_view.reads[0][0]
+    reads = link_view.reads[-MOST_NEWEST:]  # older ones would make a loop of one a day
+    count, seconds = _reconnects(reads), reads[-1][0] - reads[0][0]
     summary = (
         f"reconnected to {link.name} {quantity(count, 'time')} within {seconds:.0f} s: "
         "the connection breaks, or the refresh is repeated"
@@ -235,20 +247,23 @@ def _reconnects(reads: Reads) -> int:
     return sum(earlier != later for earlier, later in pairwise(made))
 
 
-def is_unchanged(earlier: Facts, later: Facts) -> bool:
-    """Return whether two reads differ at most in times that are not judged.
+def only_contacts_grew(earlier: Facts, later: Facts) -> bool:
+    """Return whether two reads differ at most in times that prove nothing more.
 
-    These are the time of the last contact of a link, and of a lost link, which has no contact, the
-    time of the last attempt.
+    These are the time of the last contact of a link, if it is not earlier in the later read, and of
+    a lost link, which has no contact, the time of the last attempt.
     """
-    return _judged_part(earlier) == _judged_part(later)
+    return len(earlier.links) == len(later.links) and all(
+        map(_only_contact_grew, earlier.links, later.links)
+    )
 
 
-def _judged_part(facts: Facts) -> list[Link]:
-    return [
-        replace(link, connect="") if link.is_lost else replace(link, contact="")
-        for link in facts.links
-    ]
+def _only_contact_grew(earlier: Link, later: Link) -> bool:
+    if earlier.is_lost:
+        return later.is_lost and replace(earlier, connect=later.connect) == later
+    if later.is_lost or earlier.contact > later.contact:
+        return False
+    return replace(earlier, contact=later.contact) == later
 
 
 CHECK = Check(
@@ -259,7 +274,7 @@ CHECK = Check(
     observe=observe,
     judge=judge,
     of_one_server=True,
-    covers=is_unchanged,
+    covers=only_contacts_grew,
     judges_older_times=False,
     judged_metrics={
         each: (each,)

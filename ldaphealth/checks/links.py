@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -45,6 +45,9 @@ LONGEST_NAME, LONGEST_VALUE = 128, 32
 GENERALIZED_TIME = "%Y%m%d%H%M%SZ"  # RFC 4517 3.3.13, as slapd writes it
 
 
+LinkKey: TypeAlias = tuple[str, str, str]
+
+
 class Link(Struct, frozen=True, kw_only=True):
     """One link as one read shows it."""
 
@@ -59,7 +62,7 @@ class Link(Struct, frozen=True, kw_only=True):
     poll_interval_seconds: float = 0.0  # from the last poll to the next, while it waits for that
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> LinkKey:
         """Return what identifies the link in all reads of one running slapd."""
         return self.dn, self.started, self.name
 

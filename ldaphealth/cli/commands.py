@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from ldaphealth import __version__
 from ldaphealth.cli import BAD_INPUT
 from ldaphealth.cli.output_error import report_output_error
 from ldaphealth.cli.private_memory import keep_memory_private
@@ -75,7 +76,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ldaphealth")
+@click.version_option(__version__)
 def cli() -> None:
     """Health checks for clusters of LDAP servers.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ldaphealth import __version__
 from ldaphealth.cli.command_line_secret import hide
 from ldaphealth.cli.option_types import Number, WholeNumber
 from ldaphealth.cli.options import (
@@ -61,9 +62,7 @@ def _print_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        from importlib.metadata import version  # loads email, 10 ms
-
-        click.echo(f"{PROGRAM} {version('ldaphealth')}")
+        click.echo(f"{PROGRAM} {__version__}")
         ctx.exit(State.UNKNOWN.value)
 
 

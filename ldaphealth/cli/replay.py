@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ldaphealth import __version__
 from ldaphealth.cli.option_types import MomentText
 from ldaphealth.cli.options import complete, config_option, format_option
 from ldaphealth.cli.progress import Counting, show_progress
@@ -151,8 +152,6 @@ def _replayed(
 
 def _lines(result: Replayed) -> list[str]:
     """Return what was compared, and what differs."""
-    from importlib.metadata import version  # loads email, 3 ms
-
     if result.first is None or result.last is None:
         lines = [f"{result.cluster}: nothing to compare"]
     else:
@@ -166,7 +165,7 @@ def _lines(result: Replayed) -> list[str]:
             else "all are the same"
         )
         lines = [f"{result.cluster}: {compared}, {span}: {end}"]
-    written = result.programs - {version("ldaphealth")}
+    written = result.programs - {__version__}
     if written:
         lines.append(f"  written by ldaphealth {', '.join(sorted(written))}")
     lines += [f"  not read to its end: {path}: {why}" for path, why in result.problems.items()]

@@ -36,10 +36,20 @@ def read_secret(path: Path) -> Secret:
     permissions, has the command that corrects them.
     """
     path = Path(passed_file(str(path)))
+    content = bytearray(MAX_BYTES + 1)
     try:
-        with path.open("rb") as file:
+        return _read_secret(path, memoryview(content))
+    finally:
+        content[:] = bytes(len(content))  # what is freed is not overwritten
+
+
+def _read_secret(path: Path, content: memoryview) -> Secret:
+    size = 0
+    try:
+        with path.open("rb", buffering=0) as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(MAX_BYTES + 1)
+            while more := file.readinto(content[size:]):
+                size += more
     except OSError as error:
         cause = refusal_cause(path, error)
         next_step = "; write the password to it" if error.errno == errno.ENOENT else ""
@@ -50,13 +60,16 @@ def read_secret(path: Path) -> Secret:
             "others can read or change the password, and at most its group may read it (0640)",
             ("chmod", "0600", str(path)),
         )
-    text = content.removesuffix(b"\n").removesuffix(b"\r")
-    if not text:
+    end = size
+    for line_end in b"\n\r":
+        if end and content[end - 1] == line_end:
+            end -= 1
+    if not end:
         raise SecretFileError(path, "it is empty; write the password to it")
-    if len(content) > MAX_BYTES:
+    if size > MAX_BYTES:
         raise SecretFileError(path, f"it has more than {MAX_BYTES} bytes, so it is no password")
     try:
-        password = text.decode()
+        password = str(content[:end], "utf-8")
     except UnicodeDecodeError as error:
         raise SecretFileError(path, "the password is not UTF-8") from error
     if wrong := untyped_words(password):

@@ -22,15 +22,27 @@ def sharing(seen: AnyObservation, before: AnyObservation) -> AnyObservation:
     return seen if facts is seen.facts else replace(seen, facts=facts)
 
 
-def _sharing(facts: Any, before: Any) -> Any:
-    """Return facts that equal these."""
-    if type(facts) is not type(before) or not isinstance(facts, Struct):
-        return facts
-    if facts == before:
+def _sharing(value: Any, before: Any) -> Any:
+    """Return what equals the value: `before`, or else the value with the equal parts of `before`.
+
+    Parts are the fields of a Struct, and the elements of a tuple that has as many.
+    """
+    if value is before or type(value) is not type(before) or not isinstance(value, CONTAINERS):
+        return value
+    if value == before:
         return before
+    if isinstance(value, Struct):
+        return _sharing_fields(value, before)
+    if type(value) is tuple and len(value) == len(before):
+        return tuple(map(_sharing, value, before))
+    return value
+
+
+def _sharing_fields(value: Struct, before: Struct) -> Struct:
     same: dict[str, Any] = {}
-    for name in facts.__struct_fields__:
-        value, other = getattr(facts, name), getattr(before, name)
-        if value is not other and isinstance(value, CONTAINERS) and value == other:
-            same[name] = other
-    return replace(facts, **same) if same else facts
+    for name in value.__struct_fields__:
+        own = getattr(value, name)
+        shared = _sharing(own, getattr(before, name))
+        if shared is not own:
+            same[name] = shared
+    return replace(value, **same) if same else value

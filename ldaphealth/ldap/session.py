@@ -147,7 +147,7 @@ class Session:
             )
         if tls.start_tls or endpoint.is_tls:
             name = self.server.server_name or endpoint.host
-            self._timed("tls", lambda: transport.start_tls(tls, name))
+            self._timed("tls", lambda: transport.start_tls(tls, self.server.uri, name))
 
     def bind(self) -> PolicyAnswer:
         """Authenticate with the server's credentials (RFC 4513), and return what it says of them.
@@ -415,6 +415,7 @@ class Session:
         try:
             self._timed("unbind", messages.send_unbind)
             self.counts["unbind"] = self.counts.get("unbind", 0) + 1
+            messages.transport.keep_tls_session()
         finally:
             self.close()
 

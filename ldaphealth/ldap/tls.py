@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ldaphealth.clocks import EpochSeconds
 from ldaphealth.ldap.deadline import SessionError
+from ldaphealth.ldap.tls_sessions import TlsSessions
 from ldaphealth.model import Failure, FailureKind, Tls
 
 HANDSHAKE, CERTIFICATE_REQUEST = 22, 13  # ContentType and HandshakeType, RFC 8446 5.1 and 4
@@ -89,10 +90,14 @@ class TlsObject(ssl.SSLObject):
 
 
 class ClientTls(Struct, frozen=True):
-    """The context, and when the first certificate in `certificate_file` expires; None without."""
+    """The context, and when the first certificate in `certificate_file` expires; None without.
+
+    `sessions` are those that were made with the context.
+    """
 
     context: ssl.SSLContext
     certificate_expires: EpochSeconds | None
+    sessions: TlsSessions
 
 
 def client_tls(tls: Tls) -> ClientTls:
@@ -139,11 +144,10 @@ def _client_tls(tls: Tls) -> ClientTls:
     context.sslobject_class = TlsObject
     context._msg_callback = _note  # type: ignore[attr-defined]  # noqa: SLF001  the only way
     if not tls.certificate_file:
-        return ClientTls(context, None)
+        return ClientTls(context, None, TlsSessions())
     context.load_cert_chain(tls.certificate_file, tls.key_file or None)
-    return ClientTls(
-        context, first_expiry(Path(tls.certificate_file).read_text("utf-8", "replace"))
-    )
+    expires = first_expiry(Path(tls.certificate_file).read_text("utf-8", "replace"))
+    return ClientTls(context, expires, TlsSessions())
 
 
 def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:

@@ -13,10 +13,11 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.clocks import EpochSeconds
+from ldaphealth.clocks import EpochSeconds, RunningSeconds
 from ldaphealth.ldap.certificate_name import certificate_names
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
+from ldaphealth.ldap.tls_sessions import KeptSession
 from ldaphealth.model import Failure, FailureKind, Tls
 from ldaphealth.text.printable import printable
 
@@ -49,17 +50,25 @@ class Certificate(Struct, frozen=True):
 
 
 class TlsStream:
-    """The TLS of one connection with the server that must have a certificate for `name`."""
+    """The TLS of one connection with the server that must have a certificate for `name`.
 
-    def __init__(self, tls: Tls, name: str) -> None:
+    With `resume_seconds` it resumes the TLS session of an earlier connection with the same URI.
+    """
+
+    def __init__(self, tls: Tls, uri: str, name: str, now: RunningSeconds) -> None:
         """SessionError: the files or the name cannot be used."""
         client = client_tls(tls)
         self._settings, self._client_expires = tls, client.certificate_expires
-        self._name = name
+        self._name, self._began_at = name, now
+        self._place, self._sessions = (uri, name), client.sessions
+        self._resumed = client.sessions.take(self._place, now, tls.resume_seconds)
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         try:
             connection = client.context.wrap_bio(
-                self._from_server, self._to_server, server_hostname=name
+                self._from_server,
+                self._to_server,
+                server_hostname=name,
+                session=None if self._resumed is None else self._resumed.session,
             )
         except (ValueError, TypeError) as error:  # an invalid name; ssl.SSLError is an OSError
             detail = f"{printable(name)} is not a valid host name for TLS: {error}"
@@ -82,6 +91,21 @@ class TlsStream:
         expires = float(ssl.cert_time_to_seconds(str(end))) if end else None
         return Certificate(certificate_names(found), expires, self._client_expires)
 
+    def keep_session(self) -> None:
+        """Keep the TLS session for a later connection, if the settings ask for it.
+
+        The connection must have worked to its end; the server sends what resumes the session after
+        the handshake (RFC 8446 4.6.1).
+        """
+        connection = self._connection
+        if not self._settings.resume_seconds or connection.version() != "TLSv1.3":
+            return
+        if self._resumed is not None and connection.session_reused:
+            self._sessions.put(self._place, self._resumed)
+        elif (session := connection.session) is not None and session.has_ticket:
+            kept = KeptSession(session, self._began_at, connection.requests_certificate)
+            self._sessions.put(self._place, kept)
+
     def write(self, data: bytes, wire: Wire, doing: str) -> None:
         """Send all of it."""
         self._step(lambda: self._connection.write(data), wire, doing)
@@ -102,8 +126,14 @@ class TlsStream:
         """
         if not isinstance(error, ssl.SSLError | None):
             error = self._waiting_error(wire) or error
-        requested = self._connection.requests_certificate and not has_message
+        requested = self._requests_certificate() and not has_message
         return refusal(error, self._settings, requested_certificate=requested)
+
+    def _requests_certificate(self) -> bool:
+        """Return whether the server requested a client certificate, now or when it was whole."""
+        if self._resumed is not None and self._connection.session_reused:
+            return self._resumed.requests_certificate
+        return self._connection.requests_certificate
 
     def _waiting_error(self, wire: Wire) -> ssl.SSLError | None:
         """Return the error of TLS in what the server sent before it closed the connection."""

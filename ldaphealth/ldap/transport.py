@@ -169,10 +169,11 @@ class Transport:
             self.budget_bytes = min(self.budget_bytes, budget_bytes)
             self._wire_bytes = min(self._wire_bytes, wire_bytes)
 
-    def start_tls(self, tls: Tls, name: str) -> None:
+    def start_tls(self, tls: Tls, uri: str, name: str) -> None:
         """Do the TLS handshake; the certificate must be trusted and contain `name`.
 
-        The name may differ from the host of the connection (RFC 4513 3.1.3).
+        The name may differ from the host of the connection (RFC 4513 3.1.3). `uri` is that of the
+        server, for `resume_seconds`.
         """
         if (
             self._buffer or self._whole
@@ -181,7 +182,7 @@ class Transport:
         from ldaphealth.ldap.tls_stream import TlsStream  # noqa: PLC0415  many servers have no TLS
 
         doing = f"the TLS handshake with {name}"
-        self._tls, self._has_message = TlsStream(tls, name), False
+        self._tls, self._has_message = TlsStream(tls, uri, name, self.deadline.now()), False
         try:
             self._tls.handshake(self, doing)
         except TimeoutError:
@@ -193,6 +194,11 @@ class Transport:
     def certificate(self) -> Certificate | None:
         """Return the certificate of the server in the handshake; None without TLS."""
         return None if self._tls is None else self._tls.certificate()
+
+    def keep_tls_session(self) -> None:
+        """Keep the TLS session for a later connection, after this one has worked to its end."""
+        if self._tls is not None:
+            self._tls.keep_session()
 
     def send(self, message: bytes, doing: str) -> None:
         """Send a whole message before the deadline."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -149,6 +150,21 @@ def test_no_control_character_reaches_the_terminal(
 
     (line,) = lines(capsys)
     assert line.isprintable()
+
+
+def test_rich_is_not_loaded_for_it_and_can_be_later() -> None:
+    """It takes 5 MiB of memory."""
+    program = (
+        "import logging, sys; from ldaphealth.agent.log_format import configure;"
+        "configure('json', logging.INFO); print('structlog' in sys.modules, 'rich' in sys.modules);"
+        "import rich.console"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "True False\n"
 
 
 def test_a_logfmt_value_ends_where_it_should(capsys: pytest.CaptureFixture[str]) -> None:

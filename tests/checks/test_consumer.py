@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ldaphealth.checks.consumer import Params, is_unchanged, judge, observe
+from ldaphealth.check import MOST_NEWEST
+from ldaphealth.checks.consumer import Params, judge, observe, only_contacts_grew
 from ldaphealth.checks.links import NEVER
 from ldaphealth.judging.recent_observations import RecentObservations
-from ldaphealth.judging.retention import Retention
+from ldaphealth.judging.retention import MOST_OLDER, Retention
 from ldaphealth.judging.thresholds import Thresholds, at_most
 from ldaphealth.ldap.codec import Entry
 from ldaphealth.ldap.deadline import Deadline
@@ -382,7 +383,7 @@ def test_links_have_names_that_can_be_printed_and_told_apart(
     assert observed(*entries) == (names, expected)
 
 
-# What the agent remembers: 64 reads, which are five minutes, and of older ones those that differ
+# What the agent remembers: 64 reads, which are five minutes, and of older ones those that count
 
 INTERVAL_SECONDS = 5
 HOUR = every(INTERVAL_SECONDS, 3600)
@@ -390,11 +391,11 @@ HOUR = every(INTERVAL_SECONDS, 3600)
 
 def remembered(reads: Iterable[AnyObservation]) -> Sequence[Finding]:
     """Return what the agent tells after it has seen them all."""
-    recent = RecentObservations({"consumer": Retention(covers=is_unchanged)})
+    recent = RecentObservations({"consumer": Retention(covers=only_contacts_grew)})
     for each in reads:
         recent.add(each)
     seen = recent.view(server(), "consumer", one_shot=False)
-    assert len(seen.own) < 130
+    assert len(seen.own) <= MOST_NEWEST + MOST_OLDER
     return judged(seen, PARAMS)
 
 
@@ -416,10 +417,33 @@ def test_a_link_that_is_tried_for_an_hour_is_told_for_an_hour() -> None:
     assert numbers(found)["reconnects", A] == 0
 
 
+def test_reconnects_now_and_then_are_no_loop() -> None:
+    """Such as those of a provider that is restarted each night, in a day that has two hours."""
+    found = remembered(
+        read(at, link(connect=at // 7200 * 7200, contact=at)) for at in every(5, 12 * 7200)
+    )
+
+    assert opinions(found) == (FINE,)
+    assert numbers(found)["reconnects", A] == 1
+
+
+@given(st.integers(0, 3000), st.integers(1, 100))
+def test_a_silence_is_told_in_full_but_for_a_fifth(since: int, step: int) -> None:
+    """While the link was in use its contact was another one in each read, or in some."""
+    found = remembered(
+        read(at, link(connect=0, contact=min(at, since) // step * step)) for at in HOUR
+    )
+
+    last = min(since, 3600) // step * step
+    true = 3600 - next(at for at in HOUR if min(at, since) // step * step == last)
+    told = numbers(found)["silent_seconds", A]
+    assert true / 1.25 <= told <= true
+
+
 READS = st.lists(
     st.tuples(st.booleans(), st.sampled_from(["Persist", "Refresh"]), st.integers(0, 3)),
     min_size=1,
-    max_size=80,
+    max_size=MOST_NEWEST,
 )
 
 
@@ -438,7 +462,9 @@ def test_what_is_spared_of_the_older_reads_changes_nothing_that_is_judged(
         reads.append(
             read(at, link(connected=connected, phase=phase, connect=connect, contact=contact))
         )
-    few = RecentObservations({"consumer": Retention(newest=2, covers=is_unchanged, older=1000)})
+    few = RecentObservations(
+        {"consumer": Retention(newest=2, covers=only_contacts_grew, older=1000)}
+    )
     for each in reads:
         few.add(each)
 

@@ -103,7 +103,7 @@ def test_an_alert_that_waits_behind_a_failed_send_is_read(tmp_path: Path) -> Non
     ):
         sock.setblocking(False)
         transport = Transport(sock, Deadline.after(5.0))
-        transport.start_tls(Tls(ca_file=authority.ca_file), "127.0.0.1")
+        transport.start_tls(Tls(ca_file=authority.ca_file), "ldaps://127.0.0.1", "127.0.0.1")
         with pytest.raises(SessionError) as caught:
             send_until_it_fails(transport)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -14,12 +14,27 @@ from ldaphealth.judging.shared_facts import sharing
 from ldaphealth.model import AnyObservation, Failure, FailureKind, Observation
 
 
+class Part(Struct, frozen=True):
+    """A part of facts, such as a link of replication."""
+
+    name: str
+    contact: str
+
+
+class Pair(NamedTuple):
+    """A tuple that is more than one."""
+
+    name: str
+    contact: str
+
+
 class Counts(Struct, frozen=True):
     """Facts of a check."""
 
     done: dict[str, int]
     names: tuple[str, ...]
     seconds: float
+    parts: tuple[Part | Pair, ...] = ()
 
 
 class OtherCounts(Struct, frozen=True):
@@ -35,6 +50,11 @@ counts = st.builds(
     st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), max_size=3),
     st.lists(st.sampled_from("xy"), max_size=2).map(tuple),
     st.floats(0, 1),
+    st.lists(
+        st.builds(Part, st.sampled_from("xy"), st.sampled_from("12"))
+        | st.builds(Pair, st.sampled_from("xy"), st.sampled_from("12")),
+        max_size=3,
+    ).map(tuple),
 )
 
 
@@ -66,9 +86,30 @@ def test_of_other_facts_the_equal_fields_are_one_object() -> None:
     assert found.names is after.names
 
 
+def text(characters: str) -> str:
+    """Return an object of its own, as one that was decoded from octets is."""
+    return characters.encode().decode()
+
+
+def test_of_parts_that_changed_the_equal_fields_are_one_object() -> None:
+    """Such as links of replication, of which the time of the last contact changes each round."""
+    before = Counts({}, (), 0.5, (Part(text("link"), "1"), Part(text("other"), "1")))
+    after = Counts({}, (), 0.5, (Part(text("link"), "2"), Part(text("other"), "1")))
+
+    found = sharing(seen(after), seen(before)).facts
+
+    assert found == after
+    assert found.parts[0].name is before.parts[0].name
+    assert found.parts[1] is before.parts[1]
+
+
 @given(counts, counts)
 def test_what_is_seen_stays_as_it_is(one: Counts, other: Counts) -> None:
-    assert sharing(seen(one), seen(other)) == seen(one)
+    found = sharing(seen(one), seen(other))
+
+    assert found == seen(one)
+    assert found.facts is not None
+    assert [type(part) for part in found.facts.parts] == [type(part) for part in one.parts]
 
 
 @pytest.mark.parametrize("before", [None, OtherCounts({"a": 1}, (), 0.5)])

@@ -41,7 +41,7 @@ OTHER = "c/other"  # on a slapd of its own
 class Balancer:
     """A host without an agent, with `SERVERS` servers that one slapd stands for, and another."""
 
-    def __init__(self, directory: Path, cluster: Cluster, port: str) -> None:
+    def __init__(self, directory: Path, cluster: Cluster, port: int) -> None:
         self.node, self.other = cluster.nodes
         self.settings = prepare(directory, SERVERS, port, cluster.accounts.check.password_file)
         self.config = Path(self.settings["LDAPHEALTH_CONFIG"])
@@ -68,13 +68,13 @@ class Balancer:
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[tuple[Cluster, str]]:
+def running() -> Iterator[tuple[Cluster, int]]:
     with Cluster(2) as cluster:
         yield cluster, listen_everywhere(cluster.nodes[0])
 
 
 @pytest.fixture
-def balancer(running: tuple[Cluster, str], tmp_path: Path) -> Iterator[Balancer]:
+def balancer(running: tuple[Cluster, int], tmp_path: Path) -> Iterator[Balancer]:
     cluster, port = running
     yield Balancer(tmp_path, cluster, port)
     cluster.nodes[1].heal()
@@ -134,7 +134,7 @@ def test_a_drained_server_stays_drained_when_the_program_has_no_time(balancer: B
 
 
 def test_what_an_agent_drained_stays_drained_after_its_death(
-    running: tuple[Cluster, str], tmp_path: Path
+    running: tuple[Cluster, int], tmp_path: Path
 ) -> None:
     cluster, _ = running
     drained, lifted = (f"c/{node.name}" for node in cluster.nodes)
