@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,8 @@ def main() -> None:
             since = time.monotonic()
             _measure(psutil.Process(agent.pid), node, http, options)
             print(f"after    {time.monotonic() - since:.0f} s, in which it warmed up:")
-        _print_lateness(Path(directory) / "state" / "journal")
+        answer = [n for n, port in enumerate(port_of) if port == answering]
+        _print_lateness(Path(directory) / "state" / "journal", {f"ldap{n}" for n in answer})
     reservation.release()
 
 
@@ -145,16 +146,15 @@ def _measure(process: psutil.Process, node: Node, http: int, options: argparse.N
         print(f"{path:8} {sizes[path] / 1024:6.0f} KiB, at most {longest[path] * 1e3:.0f} ms")
 
 
-def _print_lateness(journal: Path) -> None:
+def _print_lateness(journal: Path, names: Set[str]) -> None:
     began: dict[str, list[float]] = {}
-    hung: set[str] = set()
     for segment in chain.from_iterable(segments_by_cluster(journal).values()):
         for each in SegmentReader(segment.path, checks.find).recorded():
             if isinstance(each.event, RoundAdded):
-                began.setdefault(each.event.server, []).append(each.event.period.began)
-                if any(seen.failure is not None for seen in each.event.seen):
-                    hung.add(each.event.server)
-    late = sorted(chain.from_iterable(_lateness(began[each]) for each in began.keys() - hung))
+                name = each.event.server.rpartition("/")[2]
+                if name in names:
+                    began.setdefault(name, []).append(each.event.period.began)
+    late = sorted(chain.from_iterable(map(_lateness, began.values())))
     quantiles = (f"{name} {late[int(part * (len(late) - 1))] * 1e3:.0f}" for name, part in PARTS)
     print(f"late     {', '.join(quantiles)} ms, of {len(late)} rounds of servers that answer")
 

@@ -16,6 +16,7 @@ The floors send octets that were recorded, and only count the messages that answ
 
 from __future__ import annotations
 
+import itertools
 import select
 import socket
 import statistics
@@ -38,6 +39,7 @@ from bench.rounds_at_once import (
 )
 from demo.certificates import Authority
 from demo.cluster import Cluster as Servers
+from demo.node import Node
 from ldaphealth.agent.pool import Pool
 from ldaphealth.event_loop import EventLoop
 from ldaphealth.guard import Memory, RoundPeriod
@@ -50,7 +52,7 @@ from ldaphealth.model import AnyObservation, Server, Tls
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
 from ldaphealth.settings import Cluster, ConfiguredCheck
-from tests.ldap.tls_proxy import TlsProxy
+from tests.ldap.tls_proxy import HOST, TlsProxy
 
 ROUNDS = 320
 SEARCHES = 3
@@ -62,19 +64,23 @@ def main() -> None:
     with (
         Servers(size=1, tls=True) as cluster,
         tempfile.TemporaryDirectory() as directory,
-        TlsProxy(cluster.nodes[0], Path(directory), Authority(Path(directory))) as proxy,
+        _tls_proxy(cluster.nodes[0], Path(directory)) as proxy,
     ):
         server, checks = usual_server(cluster), usual_checks()
         found: dict[str, list[float]] = {}
-        behind = Tls(ca_file=str(proxy.authority.file))
+        whole = Tls(ca_file=str(proxy.authority.file))
+        resumed = replace(whole, resume_seconds=3600)
+        of_slapd = replace(
+            server, uri=str(cluster.nodes[0].ldaps_uri), tls=Tls(ca_file=str(cluster.ca_file))
+        )
         by_tls = {
-            "the round by LDAPS": replace(
-                server, uri=str(cluster.nodes[0].ldaps_uri), tls=Tls(ca_file=str(cluster.ca_file))
-            ),
-            "by LDAPS of HAProxy": replace(server, uri=proxy.uri, tls=behind),
-            "the same, resumed": replace(
-                server, uri=proxy.uri, tls=replace(behind, resume_seconds=3600)
-            ),
+            "the round by LDAPS": [of_slapd],
+            "by LDAPS of HAProxy": [replace(server, uri=proxy.uri, tls=whole)],
+            # One TLS session is resumed by one connection at a time, and an agent has one a server.
+            "the same, resumed": [
+                replace(server, uri=proxy.uri.replace(HOST, host), tls=resumed, server_name=HOST)
+                for host in proxy.hosts
+            ],
         }
         accounts = Accounts()
         of_client = recorded(server, partial(_as_a_client, accounts=accounts))
@@ -94,7 +100,7 @@ def main() -> None:
 
 def _measured(
     server: Server,
-    by_tls: Mapping[str, Server],
+    by_tls: Mapping[str, Sequence[Server]],
     checks: Sequence[ConfiguredCheck],
     of_client: Sequence[Flight],
     of_round: Sequence[Flight],
@@ -115,6 +121,10 @@ def _measured(
         pool.decide(ended)
         return seen
 
+    def in_turn(servers: Sequence[Server]) -> Callable[[], list[AnyObservation]]:
+        plans = itertools.cycle([replace(plan, server=each) for each in servers])
+        return lambda: run_round(next(plans), probe, calls)
+
     def in_loop(run: Callable[[], list[AnyObservation]]) -> float:
         run_rounds(calls, run, AT_ONCE)
         began = process_time()
@@ -128,12 +138,14 @@ def _measured(
             "the probe": in_loop(lambda: probe(server, checks, Deadline.after(DEADLINE_SECONDS))),
             "the round": in_loop(partial(run_round, plan, probe, calls)),
             "the round and its decision": in_loop(decided),
-        } | {
-            name: in_loop(partial(run_round, replace(plan, server=each), probe, calls))
-            for name, each in by_tls.items()
-        }
+        } | {name: in_loop(in_turn(servers)) for name, servers in by_tls.items()}
     finally:
         calls.shutdown()
+
+
+def _tls_proxy(node: Node, directory: Path) -> TlsProxy:
+    hosts = [f"127.0.0.{n}" for n in range(1, 2 * AT_ONCE)]
+    return TlsProxy(node, directory, Authority(directory), hosts=hosts)
 
 
 def _as_a_client(server: Server, accounts: Accounts) -> None:

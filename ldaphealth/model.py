@@ -169,9 +169,9 @@ class Tls(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=3600,
-            description="for how long after a whole handshake later sessions with the server "
+            description="for how long after a whole handshake later connections to the server "
             "resume its TLS session (TLS 1.3), and so do not verify its certificate anew; 0: each "
-            "session does the whole handshake",
+            "connection does the whole handshake",
         ),
     ] = 0.0
 

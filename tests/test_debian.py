@@ -16,9 +16,11 @@ DEBIAN = ROOT / "debian"
 
 
 def test_the_changelog_begins_with_the_version_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     newest = (DEBIAN / "changelog").read_text().partition("\n")[0]
 
-    assert newest.startswith(f"ldaphealth ({__version__}) ")
+    assert newest.startswith(f"{project['name']} ({project['version']}) ")
+    assert project["version"] == __version__
 
 
 def test_there_is_a_program_for_each_of_the_project() -> None:

@@ -236,6 +236,8 @@ class Agent:
         """Replace the settings. The state of servers that remain is kept."""
         before = {server: target for server, (_, target) in self._servers.items()}
         published = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
+        clusters = (*self.settings.clusters.values(), *settings.clusters.values())
+        longest_seconds = max((each.deadline_seconds for each in clusters), default=0.0)
         self.settings = settings
         self.accounts.reload()
         for name, pool in self.pools.items():
@@ -252,8 +254,8 @@ class Agent:
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
         self._withdraw(published)
-        seconds = max((each.deadline_seconds for each in settings.clusters.values()), default=0.0)
-        self._free_memory.collect_at(self._clock() + 2 * seconds)  # the old rounds are over then
+        # The rounds of the old settings are over then.
+        self._free_memory.collect_at(self._clock() + 2 * longest_seconds)
 
     def _added_pool(self, cluster: Cluster) -> Pool:
         pool = Pool(cluster, Memory())

@@ -9,20 +9,23 @@ error, so neither is judged while the last attempt was answered.
 A link without a connection and without a next attempt (olmSRNextConnect) is given up: all attempts
 of `retry` (slapd.conf(5)) have failed. During an attempt, and between two, there is a next one.
 
-Silence is measured, and not judged by default: slapd does not send a
-change back to the server that it came from, so in a healthy cluster one link may receive every
-write and another one none.
+Silence is measured, and not judged by default: slapd does not send a change back to the server that
+it came from, so in a healthy cluster one link may receive every write and another one none.
 
 Durations are those between observations. They go back as far as the recent observations: of older
-reads that are equal the first and the last are kept, of those whose contacts grew some, so that a
-silence is told short by a fifth at most. Reconnects are counted in the newest 64 reads. The times
-that the server shows are only compared with each other, never with a clock of this host.
+reads that are equal the first and the last are kept, and of those whose contacts grew some: a
+silence is told short by a fifth at most. A link of the server that connects anew every few reads
+takes the place of older ones, so then all durations are limited to some hundred reads. Reconnects
+are counted in the newest 64. The times that the server shows are only compared with each other,
+never with a clock of this host.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -32,7 +35,7 @@ from ldaphealth.check import MOST_NEWEST, Check, View
 from ldaphealth.checks.links import LINKS_REQUEST, PERSIST, Facts, Link, LinkKey, read_links
 from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
-from ldaphealth.model import Finding, Metric, Server, State
+from ldaphealth.model import Finding, Metric, Observation, Server, State
 from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
@@ -98,12 +101,11 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     if not latest:  # the attributes of the links are hidden
         yield no_monitor_finding(view, "denied")
         return
-    reads_by_key = _reads_by_key(view)
+    reads = _reads_by_key(view.own)
     ok_metrics: list[Metric] = []
     ok_links: list[Link] = []
     for link in latest:
-        reads = reads_by_key[link.key]
-        findings = [*_link_findings(_LinkView(view, params, reads))]
+        findings = [*_link_findings(_LinkView(view, params, reads[link.key]))]
         metrics = [metric for each in findings for metric in each.metrics]
         not_ok = [each for each in findings if each.state is not State.OK]
         if not_ok:  # the first has all metrics of the link
@@ -116,10 +118,10 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", _count(ok_links, latest), ok_metrics)
 
 
-def _reads_by_key(view: View[Facts]) -> Mapping[LinkKey, Reads]:
+def _reads_by_key(observations: Sequence[Observation[Facts]]) -> Mapping[LinkKey, Reads]:
     """Return the reads of each link."""
     found: dict[LinkKey, list[tuple[float, Link]]] = {}
-    for seen in view.own:
+    for seen in observations:
         if seen.facts is not None:
             for link in seen.facts.links:
                 found.setdefault(link.key, []).append((seen.ended_at, link))
@@ -214,7 +216,8 @@ def _refreshing(link_view: _LinkView) -> Finding:
 
 def _refresh_loop(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.reconnects
-    reads = link_view.reads[-MOST_NEWEST:]  # older ones would make a loop of one a day
+    since = link_view.view.own[-MOST_NEWEST:][0].ended_at  # with older ones, one a day were a loop
+    reads = link_view.reads[bisect_left(link_view.reads, since, key=itemgetter(0)) :]
     count, seconds = _reconnects(reads), reads[-1][0] - reads[0][0]
     summary = (
         f"reconnected to {link.name} {quantity(count, 'time')} within {seconds:.0f} s: "
@@ -250,8 +253,8 @@ def _reconnects(reads: Reads) -> int:
 def only_contacts_grew(earlier: Facts, later: Facts) -> bool:
     """Return whether two reads differ at most in times that prove nothing more.
 
-    These are the time of the last contact of a link, if it is not earlier in the later read, and of
-    a lost link, which has no contact, the time of the last attempt.
+    These are the time of the last contact of a link, if it is not earlier in the later read; of a
+    lost link, which has no contact, the time of the last attempt; of one that polls those of polls.
     """
     return len(earlier.links) == len(later.links) and all(
         map(_only_contact_grew, earlier.links, later.links)
@@ -263,6 +266,9 @@ def _only_contact_grew(earlier: Link, later: Link) -> bool:
         return later.is_lost and replace(earlier, connect=later.connect) == later
     if later.is_lost or earlier.contact > later.contact:
         return False
+    if earlier.is_waiting and later.is_waiting:
+        seconds = later.poll_interval_seconds
+        earlier = replace(earlier, connect=later.connect, poll_interval_seconds=seconds)
     return replace(earlier, contact=later.contact) == later
 
 

@@ -1,23 +1,21 @@
 """The TLS sessions with servers that a later connection may resume (RFC 8446 2.2).
 
-The setting `tls.resume_seconds` asks for it. A connection takes the session that it resumes, and
-puts it back after an orderly end, so the handshake after a failure is a whole one.
-
-TLS 1.3 only: for each use Python copies a session with what is in it, and that of TLS 1.2 contains
-the certificates, so that to resume one takes longer than the whole handshake.
+The setting `tls.resume_seconds` asks for it. One connection at a time resumes that of a server: it
+takes the TLS session, and gives it back after an orderly end. What is not given back is not resumed
+for an hour: a server, or what is between, that fails with it must not fail in every other round.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections import OrderedDict
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from ldaphealth.clocks import RunningSeconds
+from ldaphealth.clocks import BootSeconds
 
-MOST_KEPT = 4096  # of 2 KiB each
+MOST_KEPT = 4096  # of some KiB each
+PAUSE_SECONDS = 3600.0
 
 Place: TypeAlias = tuple[str, str]  # the URI of a server, and the name in its certificate
 
@@ -29,7 +27,7 @@ class KeptSession(Struct, frozen=True):
     """
 
     session: ssl.SSLSession
-    since: RunningSeconds
+    since: BootSeconds
     requests_certificate: bool
 
 
@@ -37,17 +35,36 @@ class TlsSessions:
     """Those of one context, since OpenSSL refuses them in another one. Threads may share it."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Place, KeptSession] = OrderedDict()  # its operations are atomic
+        self._kept: dict[Place, KeptSession] = {}
+        self._taken_at: dict[Place, BootSeconds] = {}
 
-    def take(self, place: Place, now: RunningSeconds, resume_seconds: float) -> KeptSession | None:
-        """Return the session to resume and forget it; None without one, or if it is older."""
+    def __len__(self) -> int:
+        """Return the number of servers of which something is known."""
+        return len(self._kept) + len(self._taken_at)
+
+    def take(self, place: Place, now: BootSeconds, resume_seconds: float) -> KeptSession | None:
+        """Return the session to resume; None without one, or if it is older."""
         kept = self._kept.pop(place, None)
         if kept is None or now - kept.since >= resume_seconds:
             return None
+        self._taken_at[place] = now
         return kept
 
-    def put(self, place: Place, kept: KeptSession) -> None:
-        """Keep a session; the one that was kept first is dropped if there are too many."""
+    def give_back(self, place: Place, kept: KeptSession) -> None:
+        """Keep the session of a connection that took one, which worked."""
+        self._taken_at.pop(place, None)
+        self._keep(place, kept)
+
+    def offer(self, place: Place, kept: KeptSession) -> None:
+        """Keep the session of a connection that took none, unless another one did."""
+        taken_at = self._taken_at.get(place)
+        if taken_at is not None and kept.since - taken_at < PAUSE_SECONDS:
+            return
+        self._taken_at.pop(place, None)
+        self._keep(place, kept)
+
+    def _keep(self, place: Place, kept: KeptSession) -> None:
+        if len(self) >= MOST_KEPT:  # most are of servers that are gone
+            self._kept.clear()
+            self._taken_at.clear()
         self._kept[place] = kept
-        if len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.clocks import EpochSeconds, RunningSeconds
+from ldaphealth.clocks import EpochSeconds, boot_seconds
 from ldaphealth.ldap.certificate_name import certificate_names
 from ldaphealth.ldap.deadline import SessionError
 from ldaphealth.ldap.tls import TlsObject, client_tls, refusal
@@ -55,13 +55,13 @@ class TlsStream:
     With `resume_seconds` it resumes the TLS session of an earlier connection with the same URI.
     """
 
-    def __init__(self, tls: Tls, uri: str, name: str, now: RunningSeconds) -> None:
+    def __init__(self, tls: Tls, uri: str, name: str) -> None:
         """SessionError: the files or the name cannot be used."""
         client = client_tls(tls)
         self._settings, self._client_expires = tls, client.certificate_expires
-        self._name, self._began_at = name, now
+        self._name, self._began_at = name, boot_seconds()  # with a suspended host, too
         self._place, self._sessions = (uri, name), client.sessions
-        self._resumed = client.sessions.take(self._place, now, tls.resume_seconds)
+        self._resumed = client.sessions.take(self._place, self._began_at, tls.resume_seconds)
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         try:
             connection = client.context.wrap_bio(
@@ -84,6 +84,11 @@ class TlsStream:
             detail = f"the certificate of {self._name} is not trusted: {error.verify_message}"
             raise SessionError(Failure(FailureKind.CERTIFICATE, detail)) from error
 
+    @property
+    def resumes(self) -> bool:
+        """Return whether it tries to resume a TLS session."""
+        return self._resumed is not None
+
     def certificate(self) -> Certificate:
         """Return the certificate of the server in the handshake."""
         found = self._connection.getpeercert() or {}
@@ -101,10 +106,11 @@ class TlsStream:
         if not self._settings.resume_seconds or connection.version() != "TLSv1.3":
             return
         if self._resumed is not None and connection.session_reused:
-            self._sessions.put(self._place, self._resumed)
+            self._sessions.give_back(self._place, self._resumed)
         elif (session := connection.session) is not None and session.has_ticket:
             kept = KeptSession(session, self._began_at, connection.requests_certificate)
-            self._sessions.put(self._place, kept)
+            keep = self._sessions.offer if self._resumed is None else self._sessions.give_back
+            keep(self._place, kept)
 
     def write(self, data: bytes, wire: Wire, doing: str) -> None:
         """Send all of it."""

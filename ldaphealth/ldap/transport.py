@@ -182,13 +182,15 @@ class Transport:
         from ldaphealth.ldap.tls_stream import TlsStream  # noqa: PLC0415  many servers have no TLS
 
         doing = f"the TLS handshake with {name}"
-        self._tls, self._has_message = TlsStream(tls, uri, name, self.deadline.now()), False
+        self._tls, self._has_message = TlsStream(tls, uri, name), False
         try:
             self._tls.handshake(self, doing)
         except TimeoutError:
             raise self.deadline.passed(doing) from None
         except OSError as error:  # ssl.SSLError is one
-            detail = f"TLS handshake with {name} failed: {_reason(error)}"
+            how = ", which resumed an earlier TLS session (resume_seconds)"
+            resumed = how if self._tls.resumes else ""
+            detail = f"TLS handshake with {name}{resumed} failed: {_reason(error)}"
             raise self._broken(FailureKind.TLS, detail, error) from error
 
     def certificate(self) -> Certificate | None:

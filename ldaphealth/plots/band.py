@@ -38,17 +38,29 @@ def band(
     Spans of one kind that no screen could show apart are one part, so there are about as many parts
     as `resolution` permits, however many spans there are.
     """
-    parts: list[BandPart] = []
+    parts: list[_GrowingPart] = []
     for span in spans:
         if span.ended <= axis.since or span.began >= axis.until:
             continue
         begin, end = axis.share(span.began), axis.share(span.ended)
         last = parts[-1] if parts else None
-        if last and last.kind == span.kind and begin - last.share - last.length < resolution:
-            begin, texts = last.share, (*last.texts, span.text)
-            end = max(end, last.share + last.length)
-            parts.pop()
+        if last and last.kind == span.kind and begin - last.end < resolution:
+            last.end = max(end, last.end)
+            last.texts.append(span.text)
         else:
-            texts = (span.text,)
-        parts.append(BandPart(share=begin, length=end - begin, kind=span.kind, texts=texts))
-    return tuple(parts)
+            parts.append(_GrowingPart(begin, end, span.kind, [span.text]))
+    return tuple(
+        BandPart(
+            share=part.begin, length=part.end - part.begin, kind=part.kind, texts=tuple(part.texts)
+        )
+        for part in parts
+    )
+
+
+class _GrowingPart(Struct):
+    """A part while spans are added to it."""
+
+    begin: float
+    end: float
+    kind: str
+    texts: list[str]

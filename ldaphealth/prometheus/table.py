@@ -164,8 +164,9 @@ VERDICT: tuple[Family[ScrapedServer], ...] = (
     Family(
         name="ldaphealth_consumer_link_silent_seconds",
         kind=GAUGE,
-        help="How long slapd was observed to receive nothing on a connected link, short by a "
-        "fifth at most; on an idle cluster this is normal.",
+        help="How long slapd was observed to receive nothing on a connected link: short by a "
+        "fifth at most, unless links of the server reconnect all the time. On an idle cluster this "
+        "is normal.",
         part=parts.metrics_named("consumer", "silent_seconds"),
         read=readings.measured,
         labels=(*SERVER, "provider"),

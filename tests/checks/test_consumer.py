@@ -427,6 +427,29 @@ def test_reconnects_now_and_then_are_no_loop() -> None:
     assert numbers(found)["reconnects", A] == 1
 
 
+def test_reconnects_of_before_a_gap_are_no_loop() -> None:
+    """The reads of a hidden cn=Monitor are none of the link, and count as reads."""
+    seen = [read(at, link(connect=at // 7200 * 7200, contact=at)) for at in every(600, 86400)]
+    hidden = {"entries": 0, "links": (), "access": "denied"}
+    denied = [saw("consumer", hidden, at=86400 + at) for at in every(5, 62 * 5)[1:]]
+
+    found = remembered([*seen, *denied, read(86800, link(connect=86400, contact=86800))])
+
+    assert opinions(found) == (FINE,)
+
+
+def test_a_link_that_polls_shortens_no_duration_of_another() -> None:
+    def reads(at: int) -> AnyObservation:
+        polled = at // 20 * 20
+        polls = link(B, connected=False, phase="Refresh", connect=polled, contact=polled)
+        return read(at, link(phase="Refresh", connect=0, contact=at), polls)
+
+    found = remembered(map(reads, every(5, 7200)))
+
+    assert numbers(found)["refresh_seconds", A] == 7200
+    assert CRITICAL in {finding.state for finding in found}
+
+
 @given(st.integers(0, 3000), st.integers(1, 100))
 def test_a_silence_is_told_in_full_but_for_a_fifth(since: int, step: int) -> None:
     """While the link was in use its contact was another one in each read, or in some."""

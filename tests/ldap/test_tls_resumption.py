@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+import select
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.ldap.tls_stream import Certificate
 from ldaphealth.model import FailureKind, Server, Tls
+from tests.hostile import servers
 from tests.ldap.opening import CHECK, DEADLINE_SECONDS
 from tests.ldap.tls_proxy import HOST, TlsProxy
 
@@ -33,45 +38,48 @@ def proxy(node: Node, private: Authority, tmp_path: Path) -> Iterator[TlsProxy]:
         yield running
 
 
-def open_session(proxy: TlsProxy, tls: Tls, now: Callable[[], float]) -> Session:
-    server = Server(cluster="c", name="s", uri=proxy.uri, credentials=CHECK, tls=tls)
-    session = Session(server, Deadline.after(DEADLINE_SECONDS, now))
-    session.connect()
-    session.bind()
+def open_session(uri: str, tls: Tls) -> Session:
+    server = Server(cluster="c", name="s", uri=uri, credentials=CHECK, tls=tls)
+    session = Session(server, Deadline.after(DEADLINE_SECONDS))
+    try:
+        session.connect()
+        session.bind()
+    except SessionError:
+        session.close()
+        raise
     return session
 
 
-def whole(proxy: TlsProxy, tls: Tls, at: float = 0.0) -> Certificate | None:
-    """Open a session at a moment, and end it as a round does."""
-    session = open_session(proxy, tls, lambda: at)
+def whole(uri: str, tls: Tls) -> Certificate | None:
+    """Open a session, and end it as a round does."""
+    session = open_session(uri, tls)
     certificate = session.certificate()
     session.unbind()
     return certificate
 
 
-def resuming(private: Authority) -> Tls:
-    return Tls(ca_file=str(private.file), resume_seconds=RESUME_SECONDS)
+def resuming(private: Authority, seconds: float = RESUME_SECONDS) -> Tls:
+    return Tls(ca_file=str(private.file), resume_seconds=seconds)
 
 
 def test_by_default_each_session_does_the_whole_handshake(
     proxy: TlsProxy, private: Authority
 ) -> None:
     for _ in range(3):
-        whole(proxy, Tls(ca_file=str(private.file)))
+        whole(proxy.uri, Tls(ca_file=str(private.file)))
 
     assert proxy.resumed(3) == [False, False, False]
 
 
-def test_a_session_is_resumed_until_its_whole_handshake_is_too_old(
+def test_a_tls_session_is_resumed_and_has_the_certificate_of_the_whole_handshake(
     proxy: TlsProxy, private: Authority
 ) -> None:
     tls = resuming(private)
-    moments = (0.0, 5.0, RESUME_SECONDS - 1, RESUME_SECONDS, RESUME_SECONDS + 5)
 
-    certificates = {whole(proxy, tls, at) for at in moments}
+    certificates = {whole(proxy.uri, tls) for _ in range(4)}
 
-    assert proxy.resumed(5) == [False, True, True, False, True]
-    (certificate,) = certificates  # a resumed session has that of the whole handshake
+    assert proxy.resumed(4) == [False, True, True, True]
+    (certificate,) = certificates
     assert certificate is not None
     assert certificate.names == (HOST,)
     assert certificate.expires_epoch_seconds is not None
@@ -81,11 +89,56 @@ def test_after_a_session_that_did_not_end_well_the_next_handshake_is_whole(
     proxy: TlsProxy, private: Authority
 ) -> None:
     tls = resuming(private)
-    whole(proxy, tls)
-    open_session(proxy, tls, lambda: 0.0).close()
-    whole(proxy, tls)
+    whole(proxy.uri, tls)
+    open_session(proxy.uri, tls).close()
+    for _ in range(2):
+        whole(proxy.uri, tls)
 
-    assert proxy.resumed(3) == [False, True, False]
+    assert proxy.resumed(4) == [False, True, False, False]
+
+
+def test_a_server_that_fails_when_it_is_resumed_fails_once(
+    proxy: TlsProxy, private: Authority
+) -> None:
+    tls = resuming(private)
+    with servers.listening(closing_the_second(proxy.address)) as port:
+        uri = f"ldaps://{HOST}:{port}"
+        whole(uri, tls)
+        with pytest.raises(SessionError) as caught:
+            whole(uri, tls)
+        for _ in range(2):
+            whole(uri, tls)
+
+    assert caught.value.failure.kind is FailureKind.TLS
+    assert "which resumed an earlier TLS session (resume_seconds)" in caught.value.failure.detail
+    assert proxy.resumed(3) == [False, False, False]
+
+
+def closing_the_second(address: tuple[str, int]) -> servers.Behaviour:
+    """Relay connections to an address, but close the second one after its first message."""
+    number = itertools.count(1)
+
+    def behave(peer: socket.socket) -> None:
+        if next(number) == 2:
+            peer.recv(4096)
+            return
+        with socket.create_connection(address) as behind:
+            while True:
+                ready, _, _ = select.select((peer, behind), (), ())
+                octets = ready[0].recv(65536)
+                if not octets:
+                    return
+                (behind if ready[0] is peer else peer).sendall(octets)
+
+    return behave
+
+
+def test_after_the_time_the_handshake_is_whole(proxy: TlsProxy, private: Authority) -> None:
+    for _ in range(2):
+        whole(proxy.uri, resuming(private, seconds=0.2))
+        time.sleep(0.3)
+
+    assert proxy.resumed(2) == [False, False]
 
 
 def test_a_server_that_starts_with_a_wrong_certificate_is_found_at_once(
@@ -93,7 +146,7 @@ def test_a_server_that_starts_with_a_wrong_certificate_is_found_at_once(
 ) -> None:
     """What would resume a session is encrypted with a key that the new process does not have."""
     tls = resuming(private)
-    whole(proxy, tls)
+    whole(proxy.uri, tls)
     stranger = tmp_path / "stranger"
     stranger.mkdir()
     proxy.running.kill()
@@ -101,7 +154,7 @@ def test_a_server_that_starts_with_a_wrong_certificate_is_found_at_once(
 
     for _ in range(2):
         with pytest.raises(SessionError) as caught:
-            whole(proxy, tls)
+            whole(proxy.uri, tls)
         assert caught.value.failure.kind is FailureKind.CERTIFICATE
 
 
@@ -118,7 +171,7 @@ def test_a_client_certificate_is_proven_once(
     )
     with TlsProxy(node, tmp_path, private, options) as proxy:
         for _ in range(2):
-            whole(proxy, tls)
+            whole(proxy.uri, tls)
 
         assert proxy.resumed(2) == [False, True]
 
@@ -126,7 +179,7 @@ def test_a_client_certificate_is_proven_once(
 def test_with_tls_1_2_it_is_never_resumed(node: Node, private: Authority, tmp_path: Path) -> None:
     with TlsProxy(node, tmp_path, private, "ssl-max-ver TLSv1.2") as proxy:
         for _ in range(2):
-            whole(proxy, resuming(private))
+            whole(proxy.uri, resuming(private))
 
         assert proxy.resumed(2) == [False, False]
 
@@ -134,10 +187,5 @@ def test_with_tls_1_2_it_is_never_resumed(node: Node, private: Authority, tmp_pa
 def test_a_server_that_resumes_none_is_as_before(node: Node, trusting: Tls) -> None:
     """Such as slapd with GnuTLS."""
     assert node.ldaps_uri
-    tls = Tls(ca_file=trusting.ca_file, resume_seconds=RESUME_SECONDS)
-    server = Server(cluster="c", name="s", uri=node.ldaps_uri, credentials=CHECK, tls=tls)
     for _ in range(3):
-        session = Session(server, Deadline.after(DEADLINE_SECONDS))
-        session.connect()
-        session.bind()
-        session.unbind()
+        whole(node.ldaps_uri, Tls(ca_file=trusting.ca_file, resume_seconds=RESUME_SECONDS))

@@ -30,7 +30,7 @@ defaults
   timeout client 30s
   timeout server 30s
 listen ldaps
-  bind {host}:{port} ssl crt {certificate} {options}
+  bind {where} ssl crt {certificate} {options}
   server ldap1 {behind}
 """
 
@@ -43,6 +43,7 @@ class TlsProxy:
     directory: Path
     authority: Authority
     options: str = ""
+    hosts: Sequence[str] = (HOST,)
     running: RunningProgram = field(init=False)
 
     def __enter__(self) -> Self:
@@ -56,8 +57,14 @@ class TlsProxy:
 
     @property
     def uri(self) -> str:
-        """Return where it listens."""
-        return f"ldaps://{HOST}:{self._ports.ports[0]}"
+        """Return where it listens, on the first of its hosts."""
+        host, port = self.address
+        return f"ldaps://{host}:{port}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return the same for sockets."""
+        return HOST, self._ports.ports[0]
 
     def start(self, authority: Authority) -> None:
         """Start with a new certificate of an authority."""
@@ -68,8 +75,7 @@ class TlsProxy:
         config.write_text(
             CONFIG.format(
                 directory=self.directory,
-                host=HOST,
-                port=self._ports.ports[0],
+                where=",".join(f"{host}:{self._ports.ports[0]}" for host in self.hosts),
                 certificate=certificate,
                 options=self.options,
                 behind=self.node.uri.removeprefix("ldap://"),
