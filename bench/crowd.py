@@ -72,7 +72,7 @@ def main() -> None:
             _measure(psutil.Process(agent.pid), node, http, options)
             print(f"after    {time.monotonic() - since:.0f} s, in which it warmed up:")
         answer = [n for n, port in enumerate(port_of) if port == answering]
-        _print_lateness(Path(directory) / "state" / "journal", {f"ldap{n}" for n in answer})
+        _print_lateness(Path(directory) / "state", {f"ldap{n}" for n in answer})
     reservation.release()
 
 
@@ -146,9 +146,9 @@ def _measure(process: psutil.Process, node: Node, http: int, options: argparse.N
         print(f"{path:8} {sizes[path] / 1024:6.0f} KiB, at most {longest[path] * 1e3:.0f} ms")
 
 
-def _print_lateness(journal: Path, names: Set[str]) -> None:
+def _print_lateness(state_directory: Path, names: Set[str]) -> None:
     began: dict[str, list[float]] = {}
-    for segment in chain.from_iterable(segments_by_cluster(journal).values()):
+    for segment in chain.from_iterable(segments_by_cluster(state_directory).values()):
         for each in SegmentReader(segment.path, checks.find).recorded():
             if isinstance(each.event, RoundAdded):
                 name = each.event.server.rpartition("/")[2]

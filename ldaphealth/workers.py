@@ -39,6 +39,7 @@ class Call(Struct, frozen=True):
             result = self.run(*self.args, **self.named)
         except BaseException as error:  # raised again by `result` of the future
             self.answer.set_exception(error)
+            del self  # the traceback of the error has this frame: a cycle
         else:
             self.answer.set_result(result)
 

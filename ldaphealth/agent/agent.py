@@ -236,8 +236,6 @@ class Agent:
         """Replace the settings. The state of servers that remain is kept."""
         before = {server: target for server, (_, target) in self._servers.items()}
         published = {name: frozenset(pool.verdicts) for name, pool in self.pools.items()}
-        clusters = (*self.settings.clusters.values(), *settings.clusters.values())
-        longest_seconds = max((each.deadline_seconds for each in clusters), default=0.0)
         self.settings = settings
         self.accounts.reload()
         for name, pool in self.pools.items():
@@ -254,8 +252,6 @@ class Agent:
             if self._servers.get(server, (None, None))[1] != target:
                 self._in_flight.discard(server)
         self._withdraw(published)
-        # The rounds of the old settings are over then.
-        self._free_memory.collect_at(self._clock() + 2 * longest_seconds)
 
     def _added_pool(self, cluster: Cluster) -> Pool:
         pool = Pool(cluster, Memory())
@@ -449,6 +445,7 @@ def _call(message: CallRequested) -> None:
         message.answer.set_result(message.run())
     except Exception as error:
         message.answer.set_exception(error)
+        del message  # the traceback of the error has this frame: a cycle
 
 
 def _log_baseline(baseline: BaselineChange) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ldaphealth.clocks import BootSeconds
 
@@ -31,44 +31,22 @@ def collect_seldom() -> None:
     """Have Python's collector search seldom, and never what exists now.
 
     A search of all objects stops every thread, for 0.2 s with a thousand servers. By default it
-    comes every few seconds as observations are kept, and finds next to nothing. What the start left
-    in cycles would never be freed, and may hold a password: it is freed before.
+    comes every few seconds as observations are kept, and finds next to nothing.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
 
 
 class FreeMemory:
-    """Calls `trim` once in `EVERY_SECONDS`, and frees cycles after it was told to.
+    """Calls `trim` once in `EVERY_SECONDS`. Only one thread may use it."""
 
-    Only one thread may use it.
-    """
-
-    def __init__(
-        self,
-        now: BootSeconds,
-        trim: Callable[[], object] | None = None,
-        collect: Callable[[], object] = gc.collect,
-    ) -> None:
+    def __init__(self, now: BootSeconds, trim: Callable[[], object] | None = None) -> None:
         """`trim` is malloc_trim(3) of glibc by default, and nothing with other C libraries."""
-        self._collect = collect
         self._trim = trim or _malloc_trim()
         self._next_at = BootSeconds(now + EVERY_SECONDS)
-        self._collect_at: Sequence[BootSeconds] = ()  # the first time and the last one
-
-    def collect_at(self, at: BootSeconds) -> None:
-        """Search all objects for cycles at that time, and at the first one that was wanted before.
-
-        Rounds leave some. After a reload they may hold a password that was replaced, for hours.
-        """
-        self._collect_at = (*self._collect_at[:1], at)
 
     def return_if_due(self, now: BootSeconds) -> None:
         """Return free memory to the system, if the last time was `EVERY_SECONDS` ago."""
-        if self._collect_at and now >= self._collect_at[0]:
-            self._collect_at = [at for at in self._collect_at if at > now]
-            self._collect()
         if now >= self._next_at:
             self._next_at = BootSeconds(now + EVERY_SECONDS)
             self._trim()

@@ -329,7 +329,7 @@ class Session:
     def known_root_dse(self) -> Mapping[str, tuple[str, ...]] | None:
         """Return what `root_dse` has read in this session, None if it was not called."""
         found = self._read_once.get("root DSE")
-        return None if isinstance(found, SessionError) else found
+        return None if isinstance(found, Failure) else found
 
     def once(self, key: Hashable, read: Callable[[], T]) -> T:
         """Return what the first call with that key in this session read, or raise its error."""
@@ -337,10 +337,11 @@ class Session:
             try:
                 self._read_once[key] = read()
             except SessionError as error:
-                self._read_once[key] = error
-        found: T | SessionError = self._read_once[key]
-        if isinstance(found, SessionError):
-            raise found
+                self._read_once[key] = error.failure  # the error has this session: a cycle
+                raise
+        found: T | Failure = self._read_once[key]
+        if isinstance(found, Failure):
+            raise SessionError(found)
         return found
 
     def compare(self, dn: str, attribute: str, value: str) -> bool:

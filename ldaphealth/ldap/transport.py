@@ -83,14 +83,18 @@ def connect(addresses: list[Address], deadline: Deadline) -> socket.socket:
         except TimeoutError:
             last = deadline.passed(f"the connection to {where}")
         except OSError as error:
-            failed = _connect_error(where, error, is_socket=family == socket.AF_UNIX)
-            if last is None or not failed.failure.is_local:
-                last = failed
+            last = _more_telling(
+                last, _connect_error(where, error, is_socket=family == socket.AF_UNIX)
+            )
     assert last is not None, "getaddrinfo never returns an empty list"
     try:
         raise last
     finally:
         del last  # its traceback has this frame: a cycle
+
+
+def _more_telling(last: SessionError | None, error: SessionError) -> SessionError:
+    return error if last is None or not error.failure.is_local else last
 
 
 def _connect_error(where: str, error: OSError, *, is_socket: bool) -> SessionError:

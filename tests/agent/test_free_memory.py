@@ -64,22 +64,6 @@ def test_once_a_minute() -> None:
     assert EVERY_SECONDS == 60.0
 
 
-def test_cycles_are_searched_when_it_was_wanted_however_often_it_is_wanted() -> None:
-    searched: list[float] = []
-    memory = FreeMemory(BootSeconds(0.0), lambda: None, lambda: searched.append(at))
-    at = 0.0
-    memory.return_if_due(BootSeconds(at))
-    assert searched == []
-
-    for at in (0.0, 4.0, 8.0, 12.0, 16.0):  # reloads that come faster than rounds end
-        memory.collect_at(BootSeconds(at + 10.0))
-        memory.return_if_due(BootSeconds(at))
-    for at in (20.0, 22.0, 25.9, 26.0, 40.0):
-        memory.return_if_due(BootSeconds(at))
-
-    assert searched == [12.0, 22.0, 26.0]
-
-
 @of_glibc
 def test_the_pages_between_objects_that_live_are_returned() -> None:
     done = subprocess.run(
