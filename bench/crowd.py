@@ -3,8 +3,8 @@
 `make bench` runs it with a hundred servers; run `python -m bench.crowd --servers 1000` by hand.
 One slapd that listens on every address of loopback stands for all of them. Its CPU is printed as
 well, because it shares the machine with the agent. A part of the servers may hang (`--hanging`):
-they accept connections and never answer. How late the rounds of the others began is read from the
-journal: a server's rounds are due every 5 seconds, and its earliest one was not late.
+nobody answers their clients. How late the rounds of the others began is read from the journal: a
+server's rounds are due every 5 seconds, and its earliest one was not late.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 
 import psutil
 
-from bench.silent_server import silent_servers
 from demo import ports
 from demo.cluster import Cluster
 from demo.node import Node
@@ -31,7 +30,9 @@ from demo.tree import CHECK_DN, PEOPLE, SUFFIX
 from ldaphealth import checks
 from ldaphealth.agent.journal_segment import SegmentReader
 from ldaphealth.agent.pool_events import RoundAdded
+from ldaphealth.judging.quantile import quantile
 from ldaphealth.store.journal_files import segments_by_cluster
+from tests.hostile.servers import unaccepted
 
 PROGRAM = Path(sys.executable).with_name("ldaphealth")
 HOST = "127.0.0.1"
@@ -40,7 +41,7 @@ INTERVAL_SECONDS = 5.0
 IN_A_CLUSTER = 4
 WARM_UP_SECONDS = 30.0
 PATHS = ("/metrics", "/")
-PARTS = (("median", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("most", 1.0))
+SHARES = (("median", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("most", 1.0))
 AT_START = 2  # rounds
 
 
@@ -55,24 +56,26 @@ def main() -> None:
     (http,) = reservation.ports
     with (
         Cluster(1) as cluster,
-        silent_servers() as silent,
+        unaccepted() as silent,
         tempfile.TemporaryDirectory(dir=IN_MEMORY) as directory,
     ):
         node = cluster.nodes[0]
-        answering, every = listen_everywhere(node), options.hanging and round(1 / options.hanging)
-        port_of = [
-            silent if every and n % every == 0 else answering for n in range(options.servers)
+        port = listen_everywhere(node)
+        hanging = set(range(round(options.servers * options.hanging)))
+        places = [
+            f"{HOST}:{silent}" if n in hanging else f"127.0.{1 + n // 200}.{1 + n % 200}:{port}"
+            for n in range(options.servers)
         ]
         config = Path(directory) / "ldaphealth.yaml"
         password_file = cluster.accounts.check.password_file
-        config.write_text(json.dumps(_settings(directory, http, port_of, password_file)))
+        config.write_text(json.dumps(_settings(directory, http, places, password_file)))
         log = Path(directory) / "log"
         with RunningProgram([PROGRAM, "agent", "--config", config], log) as agent:
             since = time.monotonic()
             _measure(psutil.Process(agent.pid), node, http, options)
             print(f"after    {time.monotonic() - since:.0f} s, in which it warmed up:")
-        answer = [n for n, port in enumerate(port_of) if port == answering]
-        _print_lateness(Path(directory) / "state", {f"ldap{n}" for n in answer})
+        answering = {f"ldap{n}" for n in range(len(places)) if n not in hanging}
+        _print_lateness(Path(directory) / "state", answering)
     reservation.release()
 
 
@@ -86,8 +89,9 @@ def listen_everywhere(node: Node) -> int:
 
 
 def _settings(
-    directory: str, http: int, port_of: Sequence[int], password_file: Path
+    directory: str, http: int, places: Sequence[str], password_file: Path
 ) -> dict[str, Any]:
+    clusters = -(-len(places) // IN_A_CLUSTER)  # each has at most one of the first quarter
     return {
         "agent": {
             "runtime_directory": f"{directory}/run",
@@ -101,12 +105,11 @@ def _settings(
                 "credentials": "probe",
                 "interval_seconds": INTERVAL_SECONDS,
                 "servers": {
-                    f"ldap{n}": f"ldap://127.0.{1 + n // 200}.{1 + n % 200}:{port_of[n]}"
-                    for n in range(first, min(first + IN_A_CLUSTER, len(port_of)))
+                    f"ldap{n}": f"ldap://{places[n]}" for n in range(first, len(places), clusters)
                 },
                 "checks": {"search": {"base": PEOPLE, "scope": "one"}},
             }
-            for first in range(0, len(port_of), IN_A_CLUSTER)
+            for first in range(clusters)
         },
     }
 
@@ -154,8 +157,8 @@ def _print_lateness(state_directory: Path, names: Set[str]) -> None:
                 name = each.event.server.rpartition("/")[2]
                 if name in names:
                     began.setdefault(name, []).append(each.event.period.began)
-    late = sorted(chain.from_iterable(map(_lateness, began.values())))
-    quantiles = (f"{name} {late[int(part * (len(late) - 1))] * 1e3:.0f}" for name, part in PARTS)
+    late = [*chain.from_iterable(map(_lateness, began.values()))]
+    quantiles = (f"{name} {quantile(late, share) * 1e3:.0f}" for name, share in SHARES)
     print(f"late     {', '.join(quantiles)} ms, of {len(late)} rounds of servers that answer")
 
 

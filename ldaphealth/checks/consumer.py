@@ -14,9 +14,9 @@ it came from, so in a healthy cluster one link may receive every write and anoth
 
 Durations are those between observations. They go back as far as the recent observations: of older
 reads that are equal the first and the last are kept, and of those whose contacts grew some: a
-silence is told short by a fifth at most. A link of the server that connects anew every few reads
-takes the place of older ones, so then all durations are limited to some hundred reads. Reconnects
-are counted in the newest 64. The times that the server shows are only compared with each other,
+silence may appear shorter by a fifth. While a link of the server reconnects every few reads, those
+take the place of older ones, and all durations are limited to some hundred reads. Reconnects are
+counted in the newest 64. The times that the server shows are only compared with each other,
 never with a clock of this host.
 """
 
@@ -35,7 +35,7 @@ from ldaphealth.check import MOST_NEWEST, Check, View
 from ldaphealth.checks.links import LINKS_REQUEST, PERSIST, Facts, Link, LinkKey, read_links
 from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
-from ldaphealth.model import Finding, Metric, Observation, Server, State
+from ldaphealth.model import Finding, Metric, Server, State
 from ldaphealth.text.quantity import quantity
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     if not latest:  # the attributes of the links are hidden
         yield no_monitor_finding(view, "denied")
         return
-    reads = _reads_by_key(view.own)
+    reads = _reads_by_key(view)
     ok_metrics: list[Metric] = []
     ok_links: list[Link] = []
     for link in latest:
@@ -118,10 +118,10 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
         yield view.finding(State.OK, "ok", _count(ok_links, latest), ok_metrics)
 
 
-def _reads_by_key(observations: Sequence[Observation[Facts]]) -> Mapping[LinkKey, Reads]:
+def _reads_by_key(view: View[Facts]) -> Mapping[LinkKey, Reads]:
     """Return the reads of each link."""
     found: dict[LinkKey, list[tuple[float, Link]]] = {}
-    for seen in observations:
+    for seen in view.own:
         if seen.facts is not None:
             for link in seen.facts.links:
                 found.setdefault(link.key, []).append((seen.ended_at, link))

@@ -107,7 +107,7 @@ def _getaddrinfo(endpoint: Endpoint, flags: int) -> Found:
     try:
         found = socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM, flags=flags)
     except OSError as error:
-        return error.with_traceback(None)  # its traceback has the frame of whoever waits: a cycle
+        return error.with_traceback(None)  # its traceback has the frames of the callers: a cycle
     except UnicodeError as error:  # a label longer than DNS allows
         return OSError(0, str(error))
     return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]

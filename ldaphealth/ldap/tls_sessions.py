@@ -1,6 +1,6 @@
 """The TLS sessions with servers that a later connection may resume (RFC 8446 2.2).
 
-The setting `tls.resume_seconds` asks for it. One connection at a time resumes that of a server: it
+The setting `tls.resume_seconds` enables it. One connection at a time resumes that of a server: it
 takes the TLS session, and gives it back after an orderly end. What is not given back is not resumed
 for an hour: a server, or what is between, that fails with it must not fail in every other round.
 """

@@ -59,7 +59,7 @@ class TlsStream:
         """SessionError: the files or the name cannot be used."""
         client = client_tls(tls)
         self._settings, self._client_expires = tls, client.certificate_expires
-        self._name, self._began_at = name, boot_seconds()  # with a suspended host, too
+        self._name, self._began_at = name, boot_seconds()  # counts the time of a suspended host
         self._place, self._sessions = (uri, name), client.sessions
         self._resumed = client.sessions.take(self._place, self._began_at, tls.resume_seconds)
         self._from_server, self._to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -97,7 +97,7 @@ class TlsStream:
         return Certificate(certificate_names(found), expires, self._client_expires)
 
     def keep_session(self) -> None:
-        """Keep the TLS session for a later connection, if the settings ask for it.
+        """Keep the TLS session for a later connection, if the settings enable that.
 
         The connection must have worked to its end; the server sends what resumes the session after
         the handshake (RFC 8446 4.6.1).

@@ -14,8 +14,8 @@ from typing import Self
 from demo import ports, wait
 from demo.certificates import Authority
 from demo.node import Node
-from demo.programs import find
 from demo.running_program import RunningProgram
+from tests.slapd import haproxy
 
 HOST = "127.0.0.1"
 CONFIG = """\
@@ -71,21 +71,14 @@ class TlsProxy:
         issued = authority.issue("proxy", (HOST,))
         certificate = self.directory / "both.pem"
         certificate.write_bytes(issued.chain.read_bytes() + issued.key.read_bytes())
-        config = self.directory / "haproxy.cfg"
-        config.write_text(
-            CONFIG.format(
-                directory=self.directory,
-                where=",".join(f"{host}:{self._ports.ports[0]}" for host in self.hosts),
-                certificate=certificate,
-                options=self.options,
-                behind=self.node.uri.removeprefix("ldap://"),
-            )
+        config = CONFIG.format(
+            directory=self.directory,
+            where=",".join(f"{host}:{self._ports.ports[0]}" for host in self.hosts),
+            certificate=certificate,
+            options=self.options,
+            behind=self.node.uri.removeprefix("ldap://"),
         )
-        admin = self.directory / "admin.sock"
-        admin.unlink(missing_ok=True)
-        program: Sequence[str | Path] = [find("haproxy", "haproxy"), "-db", "-f", config]
-        self.running = RunningProgram(program, self.directory / "haproxy.log")
-        self.running.start(admin.exists, 10.0, "HAProxy has no socket")
+        self.running = haproxy.start(config, self.directory)
 
     def resumed(self, count: int) -> Sequence[bool]:
         """Return which of the connections, that many, resumed a TLS session."""

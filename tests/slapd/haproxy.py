@@ -23,6 +23,16 @@ def program() -> Path:
     return find("haproxy", "haproxy")
 
 
+def start(config: str, directory: Path) -> RunningProgram:
+    """Start one in the foreground, whose admin.sock is in the directory."""
+    file, admin = directory / "haproxy.cfg", directory / "admin.sock"
+    file.write_text(config)
+    admin.unlink(missing_ok=True)  # of one that was killed
+    running = RunningProgram([program(), "-db", "-f", file], directory / "haproxy.log")
+    running.start(admin.exists, 10.0, "HAProxy has no socket")
+    return running
+
+
 @dataclass
 class Haproxy:
     """One process in the foreground; a context manager."""
@@ -34,11 +44,7 @@ class Haproxy:
 
     def __enter__(self) -> Self:
         self._ports = ports.reserve(1, (HOST,))
-        config = self.directory / "haproxy.cfg"
-        config.write_text(self._config())
-        log = self.directory / "haproxy.log"
-        self.running = RunningProgram([program(), "-db", "-f", config], log)
-        self.running.start((self.directory / "admin.sock").exists, 10.0, "HAProxy has no socket")
+        self.running = start(self._config(), self.directory)
         return self
 
     def __exit__(self, *_: object) -> None:

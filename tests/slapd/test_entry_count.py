@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -182,14 +182,18 @@ def test_a_single_check_reads_again_before_it_reports(cluster: Cluster, config: 
     cluster.nodes[2].empty()
     read = load(config).clusters["c"]
 
-    def found() -> Mapping[str, str]:
-        return {
-            verdict.server: finding.code
+    found: dict[str, str] = {}
+
+    def are_compared() -> bool:
+        found.clear()
+        found.update(
+            (verdict.server, finding.code)
             for verdict in evaluate([read]).verdicts
             for finding in verdict.findings
             if finding.check == "entry_count"
-        }
+        )
+        return "collecting" not in found.values()
 
     # On a busy host changes of the tests before may still be on their way.
-    wait.until(lambda: "collecting" not in found().values(), 60.0, "the numbers are not compared")
-    assert found() == {"c/ldap1": "ok", "c/ldap2": "ok", "c/ldap3": "differs", "c/ldap4": "ok"}
+    wait.until(are_compared, 60.0, "the numbers are not compared")
+    assert found == {"c/ldap1": "ok", "c/ldap2": "ok", "c/ldap3": "differs", "c/ldap4": "ok"}
