@@ -10,6 +10,11 @@ from tests.cli.started_agent import START_SECONDS, started
 from tests.cli.test_past_changes import USER, has_history, run
 
 
+def has_start(directory: Path) -> bool:
+    """Return whether the journal, which is written twice a second, has the start of the agent."""
+    return "the agent (ldaphealth " in run(directory, "report", "c").stdout
+
+
 def test_a_report_has_what_happened_with_and_without_an_agent(tmp_path: Path) -> None:
     with started(tmp_path) as agent:
         agent.wait_for("verdict")
@@ -18,6 +23,7 @@ def test_a_report_has_what_happened_with_and_without_an_agent(tmp_path: Path) ->
         assert run(tmp_path, *drain).returncode == 0
         wait.until(lambda: has_history(tmp_path, "held by override"), START_SECONDS, "no drain")
         run(tmp_path, "incident", "add", "c", "--from", "1h", "--note", "<b>all</b> down")
+        wait.until(lambda: has_start(tmp_path), START_SECONDS, "no journal")
         alive = run(tmp_path, "report", "c")
         unknown = run(tmp_path, "report", "c/none")
         agent.end()
