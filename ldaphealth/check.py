@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -175,7 +176,7 @@ class NewBaseline(Struct, Generic[F], frozen=True, kw_only=True):
     counted: Callable[[str, F], F]
 
 
-class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
+class Check(Struct, Generic[P, F], frozen=True, kw_only=True, dict=True):  # a cached property
     """One kind of check.
 
     `params` is a frozen msgspec Struct whose fields are the settings in the configuration file.
@@ -273,14 +274,13 @@ class Check(Struct, Generic[P, F], frozen=True, kw_only=True):
     single_because: str = ""
     bound_because: str = ""
     writers: Callable[[ObservationsByServer[F]], Mapping[int, str]] | None = None
+    names_writers: bool = False
 
-    @property
+    @cached_property
     def may_block(self) -> bool:
         """Return whether it may wait for something else than its session: it is not ours."""
         observes = self.observe or self.observe_as
         return not str(getattr(observes, "__module__", "")).startswith("ldaphealth.")
-
-    names_writers: bool = False
 
     def __post_init__(self) -> None:
         sources = (self.observe, self.observe_as, self.survey, self.summarize)

@@ -39,7 +39,7 @@ class CheckUse(Struct, frozen=True, kw_only=True):
     credentials: Credentials | None = None
 
 
-class ConfiguredCheck(CheckUse, frozen=True):
+class ConfiguredCheck(CheckUse, frozen=True, dict=True):  # with cached properties
     """One check of a cluster, with its settings and its effect on the verdict.
 
     `own_params` are the settings on servers that have their own, by server ID.
@@ -50,12 +50,12 @@ class ConfiguredCheck(CheckUse, frozen=True):
     effect: CheckEffect
     own_params: Mapping[str, Any] = {}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Return its name in the cluster: in observations, findings, reason codes and metrics."""
         return self.alias or self.check.name
 
-    @property
+    @cached_property
     def is_occasional(self) -> bool:
         """Return whether some sessions with the servers of the cluster do not have it."""
         return self.every > 1 or bool(self.servers) or self.check.observe_as is not None
@@ -217,8 +217,17 @@ class Cluster(ClusterSettings, frozen=True, kw_only=True, dict=True):  # with ca
         return tuple(each for each in run_on if each.name in configured.servers)
 
     def round_checks_of(self, server: Server) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks of a session with a server, in order."""
-        return tuple(each for each in self.round_checks if each.runs_on(server))
+        """Return the checks of a session with a server, in order: the same object each time."""
+        key = server.name, server.role
+        if key not in self._round_checks:
+            self._round_checks[key] = tuple(
+                each for each in self.round_checks if each.runs_on(server)
+            )
+        return self._round_checks[key]
+
+    @cached_property
+    def _round_checks(self) -> dict[tuple[str, Role], tuple[ConfiguredCheck, ...]]:
+        return {}
 
     @property
     def surveys(self) -> tuple[ConfiguredCheck, ...]:

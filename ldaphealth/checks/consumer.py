@@ -22,17 +22,15 @@ never with a clock of this host.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ldaphealth.check import MOST_NEWEST, Check, View
-from ldaphealth.checks.links import LINKS_REQUEST, PERSIST, Facts, Link, LinkKey, read_links
+from ldaphealth.checks.link_times import LinkTimes, link_times
+from ldaphealth.checks.links import LINKS_REQUEST, Facts, Link, read_links
 from ldaphealth.checks.monitor_access import no_monitor_finding
 from ldaphealth.judging.thresholds import NOT_NEGATIVE, Thresholds, at_most
 from ldaphealth.model import Finding, Metric, Server, State
@@ -75,9 +73,6 @@ class Params(Struct, frozen=True):
     ] = Thresholds()
 
 
-Reads = Sequence[tuple[float, Link]]  # of one link, with the end of each; oldest first, never empty
-
-
 def requests(_: Server, __: Params) -> Iterator[Flight]:
     """Yield what `observe` requests."""
     yield (LINKS_REQUEST,)
@@ -101,31 +96,20 @@ def judge(view: View[Facts], params: Params) -> Iterable[Finding]:
     if not latest:  # the attributes of the links are hidden
         yield no_monitor_finding(view, "denied")
         return
-    reads = _reads_by_key(view)
     ok_metrics: list[Metric] = []
     ok_links: list[Link] = []
-    for link in latest:
-        findings = [*_link_findings(_LinkView(view, params, reads[link.key]))]
+    for times in link_times(view.own, is_growing=view.is_growing):
+        findings = [*_link_findings(_LinkView(view, params, times))]
         metrics = [metric for each in findings for metric in each.metrics]
         not_ok = [each for each in findings if each.state is not State.OK]
         if not_ok:  # the first has all metrics of the link
             yield replace(not_ok[0], metrics=tuple(metrics))
             yield from (replace(each, metrics=()) for each in not_ok[1:])
         else:
-            ok_links.append(link)
+            ok_links.append(times.link)
             ok_metrics += metrics
     if ok_links:
         yield view.finding(State.OK, "ok", _count(ok_links, latest), ok_metrics)
-
-
-def _reads_by_key(view: View[Facts]) -> Mapping[LinkKey, Reads]:
-    """Return the reads of each link."""
-    found: dict[LinkKey, list[tuple[float, Link]]] = {}
-    for seen in view.own:
-        if seen.facts is not None:
-            for link in seen.facts.links:
-                found.setdefault(link.key, []).append((seen.ended_at, link))
-    return found
 
 
 def _count(links: Sequence[Link], of: Sequence[Link]) -> str:
@@ -138,25 +122,16 @@ def _count(links: Sequence[Link], of: Sequence[Link]) -> str:
 
 
 class _LinkView(Struct, frozen=True):
-    """The reads of one link of the server that is judged, and the settings."""
+    """The times of one link of the server that is judged, and the settings."""
 
     view: View[Facts]
     params: Params
-    reads: Reads
+    times: LinkTimes
 
     @property
     def link(self) -> Link:
         """Return the link as the newest read shows it."""
-        return self.reads[-1][1]
-
-    def seconds(self, condition: Callable[[Link], bool]) -> float:
-        """Return the seconds for which the newest reads have all met the condition."""
-        since = latest = self.reads[-1][0]
-        for at, link in reversed(self.reads):
-            if not condition(link):
-                break
-            since = at
-        return latest - since
+        return self.times.link
 
     def duration(self, seconds: float) -> str:
         """Return a duration as text; a process without memory does not know any."""
@@ -186,7 +161,7 @@ def _link_findings(link_view: _LinkView) -> Iterator[Finding]:
 
 def _not_connected(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.not_connected_seconds
-    seconds = link_view.seconds(lambda each: each.is_lost and each.contact == link.contact)
+    seconds = link_view.times.lost_seconds
     summary = (
         f"no connection to its provider {link.name}{link_view.duration(seconds)}: "
         "it receives no changes from there"
@@ -205,7 +180,7 @@ def _not_connected(link_view: _LinkView) -> Finding:
 
 def _refreshing(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.refresh_seconds
-    seconds = link_view.seconds(lambda each: each.is_refreshing)
+    seconds = link_view.times.refreshing_seconds
     summary = (
         f"refreshing from {link.name}{link_view.duration(seconds)}: "
         "its data may be outdated until the refresh ends"
@@ -216,9 +191,7 @@ def _refreshing(link_view: _LinkView) -> Finding:
 
 def _refresh_loop(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.reconnects
-    since = link_view.view.own[-MOST_NEWEST:][0].ended_at  # with older ones, one a day were a loop
-    reads = link_view.reads[bisect_left(link_view.reads, since, key=itemgetter(0)) :]
-    count, seconds = _reconnects(reads), reads[-1][0] - reads[0][0]
+    count, seconds = link_view.times.reconnects, link_view.times.counted_seconds
     summary = (
         f"reconnected to {link.name} {quantity(count, 'time')} within {seconds:.0f} s: "
         "the connection breaks, or the refresh is repeated"
@@ -229,25 +202,10 @@ def _refresh_loop(link_view: _LinkView) -> Finding:
 
 def _silent(link_view: _LinkView) -> Finding:
     link, limits = link_view.link, link_view.params.silent_seconds
-    seconds = link_view.seconds(lambda each: each.connected and each.contact == link.contact)
+    seconds = link_view.times.silent_seconds
     summary = f"connected to {link.name}, but has received nothing for at least {seconds:.0f} s"
     metric = limits.metric("silent_seconds", seconds, link.name)
     return link_view.finding("silent", summary, limits, metric)
-
-
-def _reconnects(reads: Reads) -> int:
-    """Return the number of connections that were made between the first read and the last.
-
-    An attempt counts if the link was connected after it, or was in contact since the read before.
-    A provider that is down for an hour is tried every few seconds, which is not a loop.
-    """
-    links = [link for _, link in reads]
-    made = [links[0].connect] * links[0].connected + [
-        link.connect
-        for before, link in pairwise(links)
-        if link.connected or (link.phase == PERSIST and link.contact != before.contact)
-    ]
-    return sum(earlier != later for earlier, later in pairwise(made))
 
 
 def only_contacts_grew(earlier: Facts, later: Facts) -> bool:

@@ -7,6 +7,7 @@ window is judged: one slow operation changes nothing, a server that stays slow l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -117,16 +118,15 @@ def _quantile(times: Sequence[float], params: Params) -> float | None:
 
 
 def _recent(seen: Sequence[Observation[Facts]], params: Params) -> list[Mapping[str, float]]:
-    """Return the seconds of the observations in the window, by operation."""
+    """Return the seconds of the observations in the window, by operation; the newest first.
+
+    Of two probes of a round at the edge of the window one may be left out.
+    """
     if not seen:
         return []
     since = seen[-1].ended_at - params.window_seconds
-    return [
-        facts.seconds
-        for each in seen
-        if each.started_at + each.duration_seconds >= since  # ended_at, of many
-        and (facts := each.facts) is not None
-    ]
+    window = takewhile(lambda each: each.ended_at >= since, reversed(seen))
+    return [facts.seconds for each in window if (facts := each.facts) is not None]
 
 
 def _times(recent: Sequence[Mapping[str, float]], operation: str) -> list[float]:

@@ -194,11 +194,10 @@ def _reliability(view: View[Facts], params: Params) -> Finding:
 def _newest(seen: Sequence[Observation[Facts]], params: Params) -> Sequence[Observation[Facts]]:
     """Return the probes of the window."""
     since = seen[-1].ended_at - params.window_seconds
-    latest_first = max(0, len(seen) - LEAST_PROBES)
-    for number, each in enumerate(seen[:latest_first]):
-        if each.started_at + each.duration_seconds >= since:
-            return seen[number:]
-    return seen[latest_first:]
+    first = max(0, len(seen) - LEAST_PROBES)
+    while first and seen[first - 1].ended_at >= since:
+        first -= 1
+    return seen[first:]
 
 
 def _window(seen: Sequence[Observation[Facts]]) -> _Window:
