@@ -51,6 +51,7 @@ from ldaphealth.ldap.transport import CHUNK_BYTES, frame_bytes
 from ldaphealth.model import AnyObservation, Server, Tls
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
+from ldaphealth.rounds.session_plans import SessionPlans
 from ldaphealth.settings import Cluster, ConfiguredCheck
 from tests.ldap.tls_proxy import HOST, TlsProxy
 
@@ -71,14 +72,23 @@ def main() -> None:
         whole = Tls(ca_file=str(proxy.authority.file))
         resumed = replace(whole, resume_seconds=3600)
         of_slapd = replace(
-            server, uri=str(cluster.nodes[0].ldaps_uri), tls=Tls(ca_file=str(cluster.ca_file))
+            server,
+            name="ldaps",
+            uri=str(cluster.nodes[0].ldaps_uri),
+            tls=Tls(ca_file=str(cluster.ca_file)),
         )
         by_tls = {
             "the round by LDAPS": [of_slapd],
-            "by LDAPS of HAProxy": [replace(server, uri=proxy.uri, tls=whole)],
+            "by LDAPS of HAProxy": [replace(server, name="haproxy", uri=proxy.uri, tls=whole)],
             # One TLS session is resumed by one connection at a time, and an agent has one a server.
             "the same, resumed": [
-                replace(server, uri=proxy.uri.replace(HOST, host), tls=resumed, server_name=HOST)
+                replace(
+                    server,
+                    name=host,
+                    uri=proxy.uri.replace(HOST, host),
+                    tls=resumed,
+                    server_name=HOST,
+                )
                 for host in proxy.hosts
             ],
         }
@@ -106,7 +116,9 @@ def _measured(
     of_round: Sequence[Flight],
 ) -> Mapping[str, float]:
     """Return the seconds of CPU of a round, for each row."""
-    probe = partial(probe_server, accounts=Accounts())
+    plans = SessionPlans()
+    plans.replace_servers([server, *itertools.chain.from_iterable(by_tls.values())])
+    probe = partial(probe_server, accounts=Accounts(), plans=plans)
     calls = EventLoop("rounds")
     plan = RoundPlan(server, checks, DEADLINE_SECONDS, 1.0)
     pool = Pool(

@@ -27,6 +27,7 @@ from ldaphealth.ldap.deadline import Deadline
 from ldaphealth.model import AnyObservation, BindMethod, Credentials, Secret, Server
 from ldaphealth.rounds.probe import probe_server
 from ldaphealth.rounds.round import RoundPlan, run_round
+from ldaphealth.rounds.session_plans import SessionPlans
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.workers import Workers
 from tests.hostile.servers import unaccepted
@@ -78,8 +79,9 @@ def usual_checks() -> list[ConfiguredCheck]:
 def _measure(server: Server, hung: int) -> Mapping[str, tuple[list[float], list[float]]]:
     """Return the seconds of CPU, and of time, of a round in threads and in an event loop."""
     found: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
-    plan = usual_checks()
-    probe = partial(probe_server, accounts=Accounts())
+    plan, plans = usual_checks(), SessionPlans()
+    plans.replace_servers([server])
+    probe = partial(probe_server, accounts=Accounts(), plans=plans)
     for _ in range(PAIRS):
         for place in (0, 1):
             calls: Executor = EventLoop("rounds") if place else Workers("rounds", AT_ONCE + hung)

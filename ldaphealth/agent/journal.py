@@ -33,6 +33,7 @@ TURN_SECONDS = 0.5  # so that not each event wakes the thread
 FLUSH_SECONDS = 30.0  # a kill loses what came since
 ROOM_SECONDS = 60.0
 RETRY_SECONDS = 30.0
+HELD_SECONDS = 0.001  # of the interpreter, which the threads that measure need
 MOST_WAITING = 10_000  # events; with a thousand servers a disk may hang for half a minute
 PAUSE_SECONDS = 0.0005  # between the parts of a state, for the threads that measure
 NO_VERDICTS = Verdicts()
@@ -117,14 +118,17 @@ class Journal:
             self._try(cluster, partial(self._end, cluster))
 
     def _receive(self) -> None:
-        """Encode the events that came. Other threads run between any two of them."""
+        """Encode the events that came. Other threads run now and then meanwhile."""
+        until = time.monotonic() + HELD_SECONDS
         while True:
             try:
                 entry = self._waiting.get_nowait()
             except Empty:
                 return
             self._try(entry.cluster, partial(self._add, entry))
-            time.sleep(0)
+            if time.monotonic() >= until:
+                time.sleep(0)
+                until = time.monotonic() + HELD_SECONDS
 
     def _add(self, entry: _Entry) -> None:
         if isinstance(entry.event, Began):

@@ -28,6 +28,7 @@ class Turns:
     def __init__(self) -> None:
         self._rounds: dict[str, int] = {}
         self._good: dict[str, frozenset[str]] = {}  # checks, since the latest failed session
+        self._due: dict[tuple[str, ...], tuple[ConfiguredCheck, ...]] = {}  # by their names
 
     def note(
         self, server: str, seen: Collection[str], bad: Container[str], *, is_complete: bool
@@ -43,7 +44,11 @@ class Turns:
     def due(
         self, cluster: Cluster, server: Server, past: ServerMemory | None
     ) -> tuple[ConfiguredCheck, ...]:
-        """Return the checks of the next round of a server, in order."""
+        """Return the checks of the next round of a server, in order.
+
+        Those of equal names are the same object: what is planned for them is kept
+        (rounds/session_plans.py).
+        """
         checks = cluster.round_checks_of(server)
         if all(each.every == 1 for each in checks):
             return checks
@@ -51,13 +56,17 @@ class Turns:
             return checks
         good = self._good.get(server.id, frozenset()).difference(past.failing)
         number = self._rounds.get(server.id, 0)
-        return tuple(
+        due = tuple(
             each for each in checks if each.name not in good or _has_turn(each, server, number)
         )
+        if len(due) == len(checks):
+            return checks
+        return self._due.setdefault(tuple([each.name for each in due]), due)
 
     def forget(self) -> None:
         """Make all checks due in the next round: their settings are new."""
         self._good.clear()
+        self._due.clear()
 
 
 def only_repeats(

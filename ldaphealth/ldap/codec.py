@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, overload
 
 from msgspec import Struct
 
@@ -38,7 +38,11 @@ REFERENCE, EXTENDED, INTERMEDIATE = 19, 24, 25
 RESPONSE, OF_RESPONSES = 0x60, 0xE0  # the class and form of their identifier octets, X.690 8.1.2
 CONTROLS, REFERRAL = 0xA0, 0xA3  # [0] of LDAPMessage, [3] of LDAPResult
 RESPONSE_VALUE = 0x8B  # [11] of ExtendedResponse, RFC 4511 4.12
+# Requests of rounds: a dozen or two for each cluster, half a KiB each.
+MOST_CACHED = 16_384
 MOST_ATTRIBUTES = 10_000  # of an entry: an entry of 1 MiB could have 170,000
+
+T = TypeVar("T")
 
 Scope = Literal["base", "one", "sub", "subordinate"]
 # RFC 4511 4.5.1.2; the last one is of draft-sermersheim-ldap-subordinate-scope
@@ -70,6 +74,17 @@ class Attributes(Mapping[str, tuple[str, ...]]):
         if not optioned:
             raise KeyError(name)
         return tuple(value for values in optioned for value in values)
+
+    @overload
+    def get(self, name: str, /, default: None = None) -> tuple[str, ...] | None: ...
+    @overload
+    def get(self, name: str, /, default: tuple[str, ...] | T) -> tuple[str, ...] | T: ...
+    def get(self, name: str, /, default: object = None) -> object:
+        """Return the values of an attribute; that of `Mapping` calls twice for each."""
+        found = self._values.get(name)
+        if found is not None:
+            return found
+        return super().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -267,7 +282,7 @@ def bind_request(credentials: Credentials) -> bytes:
     return ber.element(BIND_REQUEST, version + ber.octet_string(name) + authentication)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=MOST_CACHED)
 def search_request(
     base: str, scope: Scope, filter_text: str, attributes: tuple[str, ...], size_limit: int
 ) -> bytes:

@@ -6,9 +6,7 @@ all waiting is in transport.py. Every error is raised as SessionError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,8 +18,8 @@ from ldaphealth.ldap import codec
 from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.codec import Attributes, Controls, Entry, OctetsEntry, Result, Scope
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.encoded_flights import EncodedFlights
 from ldaphealth.ldap.endpoint import parse_uri
-from ldaphealth.ldap.flight import CompareRequest, Flight, Request
 from ldaphealth.ldap.message_layer import EncodedRequest, MessageLayer, decoded
 from ldaphealth.ldap.names import ALL_ENTRIES, NO_ATTRIBUTES, is_attribute
 from ldaphealth.ldap.password_policy import (
@@ -109,15 +107,13 @@ class Session:
         """Return whether an operation can still be sent."""
         return self._messages is not None
 
-    def plan(self, flights: Iterable[Flight]) -> None:
+    def plan(self, flights: EncodedFlights) -> None:
         """Take the requests that will be made: a flight is sent when one of it is made.
 
-        The others of it are then answered without being sent again. Flights are sent in this order.
-        A request that cannot be encoded is left out, and fails when it is made.
+        The others of it are then answered without being sent again. Flights are sent in this order,
+        each once, also if the session goes on with another connection.
         """
-        for flight in flights:
-            for each in (encoded := _encoded_flight(flight)):
-                self._planned.setdefault(each.octets, encoded)
+        self._planned = {**flights}
 
     def connect(self) -> None:
         """Resolve the host, connect, and start TLS if the server's settings require it.
@@ -281,7 +277,7 @@ class Session:
         pages; the caller must then limit the number of pages. At a size limit of the server,
         SessionError with sizeLimitExceeded follows the entries that were sent.
         """
-        request = self._request(codec.search_request, base, scope, filter_text, (*attributes,), 0)
+        request = self._request(codec.encode_search, base, scope, filter_text, (*attributes,), 0)
         cookie, empty, what = b"", 0, on("search below", base)
         while empty < MOST_EMPTY_PAGES:
             entries: list[T] = []
@@ -597,23 +593,3 @@ def _only(dn: str, entries: Sequence[Entry]) -> Mapping[str, tuple[str, ...]]:
         detail = f"{printable(dn)}: no such entry, or no right to read it"
         raise SessionError(Failure(FailureKind.RESULT, detail, "noSuchObject", answered=True))
     return entries[0][1]
-
-
-@lru_cache(maxsize=256)
-def _encoded_flight(flight: Flight) -> tuple[EncodedRequest, ...]:
-    """Return requests as `search` and `compare` send them, without those that cannot be encoded."""
-    found: list[EncodedRequest] = []
-    for each in flight:
-        with suppress(Exception):  # ldap3 and pyasn1 raise any error, even RecursionError
-            found.append(_encoded(each))
-    return (*found,)
-
-
-def _encoded(request: Request) -> EncodedRequest:
-    if isinstance(request, CompareRequest):
-        octets = codec.compare_request(request.dn, request.attribute, request.value)
-        return EncodedRequest("compare", octets, codec.COMPARE, on("compare on", request.dn))
-    octets = codec.search_request(
-        request.base, request.scope, request.filter, request.attributes, request.size_limit
-    )
-    return EncodedRequest("search", octets, codec.DONE, on("search below", request.base))

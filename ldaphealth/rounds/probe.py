@@ -20,8 +20,8 @@ from ldaphealth.ldap.accounts import Accounts
 from ldaphealth.ldap.deadline import Deadline, SessionError
 from ldaphealth.ldap.session import Session
 from ldaphealth.model import NO_TIMES, AnyObservation, Failure, FailureKind, Observation, Server
-from ldaphealth.rounds.flights import flights
 from ldaphealth.rounds.other_session import OtherLogin, OtherSession, never_hard
+from ldaphealth.rounds.session_plans import SessionPlans
 from ldaphealth.settings import ConfiguredCheck
 from ldaphealth.text.printable import printable
 
@@ -33,18 +33,19 @@ def probe_server(
     checks: Sequence[ConfiguredCheck],
     deadline: Deadline,
     accounts: Accounts | None = None,
+    plans: SessionPlans | None = None,
 ) -> list[AnyObservation]:
     """Run the checks in order until the session ends, and return their observations.
 
-    `accounts` limits how often a password is tried that was refused; probes of a process share it.
+    `accounts` limits how often a password is tried that was refused; probes of a process share it,
+    and `plans`, what was planned for the sessions before.
 
     If the session failed, the last observation has the failure. There are no observations of the
     checks that were not reached. Checks with credentials of their own run on another session, whose
     failure ends only that (other_session.py).
     """
     session = Session(server, deadline, accounts=accounts)
-    if server.pipeline:
-        session.plan(flights(checks, server))
+    session.plan((plans or SessionPlans()).flights(server, checks))
     other = OtherSession(session)
     observations: list[AnyObservation] = []
     try:

@@ -192,3 +192,18 @@ def test_it_never_waits_longer_than_its_turn_nor_after_a_bad_result(
         assert ran or (is_good and waited < every)
         waited = 0 if ran else waited + 1
         is_good = what == "found" if ran or what == "refused" else is_good
+
+
+def test_equal_checks_of_two_rounds_are_the_same_object() -> None:
+    """What is planned for them is kept (rounds/session_plans.py)."""
+    rounds = Rounds(site())
+    server = rounds.pool.cluster.servers[0]
+    seen: dict[int, set[int]] = {3: set(), 4: set()}
+    kept = []
+    for _ in range(12):
+        due = rounds.pool.due_checks(server)
+        kept.append(due)  # else another one may have its id
+        seen[len(due)].add(id(due))
+        rounds.run()
+
+    assert [len(each) for each in seen.values()] == [1, 1]

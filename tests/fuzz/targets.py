@@ -29,6 +29,7 @@ from ldaphealth.csn.value import CSNError, parse
 from ldaphealth.csn.vector import parse_vector
 from ldaphealth.ldap import codec
 from ldaphealth.ldap.deadline import Deadline, SessionError
+from ldaphealth.ldap.encoded_flights import encoded_flights
 from ldaphealth.ldap.flight import CompareRequest, SearchRequest
 from ldaphealth.ldap.message_layer import MessageLayer
 from ldaphealth.ldap.search_filter import encode
@@ -90,7 +91,8 @@ def conversation(data: bytes) -> None:
         session = Session(SERVER, Deadline.after(5.0))
         ours.setblocking(False)
         transport = Transport(ours, session.deadline)
-        session.plan([(SearchRequest.read("dc=x", ("cn",)), CompareRequest("dc=x", "dc", "x"))])
+        flight = (SearchRequest.read("dc=x", ("cn",)), CompareRequest("dc=x", "dc", "x"))
+        session.plan(encoded_flights([flight]))
         session._messages = MessageLayer(transport, session._planned, session.counts)
         theirs.settimeout(5.0)
         theirs.sendall(data)

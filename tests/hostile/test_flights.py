@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ldaphealth.check import Check
 from ldaphealth.ldap.deadline import Deadline
+from ldaphealth.ldap.encoded_flights import encoded_flights
 from ldaphealth.ldap.flight import CompareRequest, Flight, SearchRequest
 from ldaphealth.ldap.message_layer import MessageLayer
 from ldaphealth.ldap.session import Session
@@ -235,7 +236,7 @@ def test_what_overlaps_counts_once() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         session = Session(Server(cluster="c", name="s", uri="ldap://127.0.0.1"), deadline)
-        session.plan([tuple(SearchRequest.read(each, ("cn",)) for each in names)])
+        session.plan(encoded_flights([tuple(SearchRequest.read(each, ("cn",)) for each in names)]))
         ours.setblocking(False)
         session._messages = MessageLayer(
             Transport(ours, deadline), session._planned, session.counts
