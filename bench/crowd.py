@@ -3,8 +3,9 @@
 `make bench` runs it with a hundred servers; run `python -m bench.crowd --servers 1000` by hand.
 One slapd that listens on every address of loopback stands for all of them. Its CPU is printed as
 well, because it shares the machine with the agent. A part of the servers may hang (`--hanging`):
-nobody answers their clients. How late the rounds of the others began is read from the journal: a
-server's rounds are due every 5 seconds, and its earliest one was not late.
+the kernel accepts connections for them, and no program does. How late the rounds of the others
+began is read from the journal: a server's rounds are due every 5 seconds, and its earliest one was
+not late.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from math import inf
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -47,24 +48,20 @@ class Mailbox(Generic[T]):
         by another call.
         """
         until = monotonic() + max(0.0, seconds)
-        found: list[Any] = []
-        try:
-            while not found:
-                found = self._next(min(until, self._due_at))
-                if found and found[0] is _NOTE:
+        others: list[Any] = []
+        with suppress(Empty):
+            while not others:
+                left = min(until, self._due_at) - monotonic()
+                message = self._queue.get(timeout=max(0.0, left))
+                if message is _NOTE:
                     self._due_at = min(self._due_at, monotonic() + batch_seconds)
-                    found = []
+                else:
+                    others.append(message)
             while True:
-                found.append(self._queue.get_nowait())
-        except Empty:
-            pass
-        if not found and monotonic() < self._due_at:
+                others.append(self._queue.get_nowait())
+        if not others and monotonic() < self._due_at:
             return []
-        return [*self.take_patient(), *(each for each in found if each is not _NOTE)]
-
-    def _next(self, until: MonotonicSeconds) -> list[Any]:
-        """Return the next of the queue; Empty: there is none at that moment."""
-        return [self._queue.get(timeout=max(0.0, until - monotonic()))]
+        return [*self.take_patient(), *(each for each in others if each is not _NOTE)]
 
     def take_patient(self) -> list[T]:
         """Return the patient messages that are there, without a wait."""

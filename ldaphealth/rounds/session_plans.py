@@ -34,8 +34,8 @@ class SessionPlans:
     """The flights of the newest sessions with each server of an agent. Any thread may use them.
 
     They are kept for the same objects, because to compare the settings takes as long as to make the
-    flights, and only for servers of the settings in use: what was replaced has passwords. Checks of
-    other packages are asked for their requests in each session.
+    flights, and only for servers of the settings in use: what was replaced has passwords. With
+    checks of other packages they are made for each session.
     """
 
     def __init__(self) -> None:

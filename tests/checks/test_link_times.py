@@ -23,6 +23,19 @@ def stamp(second: int) -> str:
     return f"202601010000{second:02}Z"
 
 
+def link(place: int) -> Link:
+    """Return a link that is connected, and had a contact when it connected."""
+    return Link(
+        dn=f"cn={place}",
+        started=stamp(0),
+        name=f"ldap://{place}",
+        connected=True,
+        phase=PERSIST,
+        connect=stamp(1),
+        contact=stamp(1),
+    )
+
+
 @st.composite
 def connected_links(draw: st.DrawFn) -> Sequence[Observation[Facts]]:
     """Return reads of links whose contacts grow at times; some reads fail, but not the newest."""
@@ -33,15 +46,7 @@ def connected_links(draw: st.DrawFn) -> Sequence[Observation[Facts]]:
     for number in range(count):
         contacts = [each + draw(st.sampled_from([0, 0, 0, 1])) % 60 for each in contacts]
         links = tuple(
-            Link(
-                dn=f"cn={place}",
-                started=stamp(0),
-                name=f"ldap://{place}",
-                connected=True,
-                phase=phase,
-                connect=stamp(1),
-                contact=stamp(min(contacts[place], 59)),
-            )
+            replace(link(place), phase=phase, contact=stamp(min(contacts[place], 59)))
             for place, phase in enumerate(phases)
         )
         seen: Observation[Facts] = saw("consumer", Facts(len(links), links), at=5.0 * number)
@@ -63,15 +68,7 @@ def test_reads_in_which_only_contacts_grew_need_not_all_be_read(
 
 def test_a_link_that_is_not_connected_is_not_taken_for_one_that_is() -> None:
     """It has grown as well: attempts of a lost link prove nothing."""
-    lost = Link(
-        dn="cn=0",
-        started=stamp(0),
-        name="ldap://0",
-        connected=False,
-        phase=PERSIST,
-        connect=stamp(9),
-        contact=stamp(5),
-    )
+    lost = replace(link(0), connected=False, connect=stamp(9), contact=stamp(5))
     reads: list[Observation[Facts]] = [
         saw("consumer", Facts(1, (replace(lost, connect=stamp(9 + n)),)), at=5.0 * n)
         for n in range(4)
@@ -85,19 +82,11 @@ def test_a_link_that_is_not_connected_is_not_taken_for_one_that_is() -> None:
 
 def test_two_probes_of_a_round_may_end_in_another_order() -> None:
     """The first one hung in the read of the links, and the second one began meanwhile."""
-    link = Link(
-        dn="cn=0",
-        started=stamp(0),
-        name="ldap://0",
-        connected=True,
-        phase=PERSIST,
-        connect=stamp(1),
-        contact=stamp(1),
-    )
+    links = Facts(1, (link(0),))
     hung: Observation[Facts] = replace(
-        saw("consumer", Facts(1, (link,)), at=100.0, took=5.0), facts=None, failure=FAILED
+        saw("consumer", links, at=100.0, took=5.0), facts=None, failure=FAILED
     )
-    read: Observation[Facts] = saw("consumer", Facts(1, (link,)), at=102.5, took=0.1)
+    read: Observation[Facts] = saw("consumer", links, at=102.5, took=0.1)
 
     for is_growing in (True, False):
         for own in ([hung, read], [replace(hung, facts=read.facts, failure=None), read]):
