@@ -2,7 +2,8 @@
 
 `make bench` runs it. All servers have three rounds between two scrapes, as with rounds every 5
 seconds and a scrape every 15; then the live state makes a view. Each scrape is made in turn by the
-library, of what is kept (`changed`), and once more without a round between them (`same`).
+library, of what is kept (`changed`), and once more without a round between them (`same`). Cycles
+are looked for as seldom as in an agent.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from time import process_time
 
 from msgspec.structs import replace
 
+from ldaphealth.agent.free_memory import collect_seldom
 from ldaphealth.checks import OFF_WITHOUT_SETTINGS
 from ldaphealth.live.live_state import LiveState, LiveView
 from ldaphealth.model import AnyObservation, Finding, Verdict
@@ -193,6 +195,7 @@ def level_row(body: bytes, level: int) -> str:
 
 
 def main() -> None:
+    collect_seldom()
     of_scrapes, of_memory, of_sizes, of_levels = [], [], [], []
     for (what, checks), servers in product(CHECKS.items(), SIZES):
         fleet = Fleet(servers, checks)

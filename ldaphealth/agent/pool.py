@@ -150,7 +150,7 @@ class Pool:
         configured = self._servers.get(server)
         if configured is None:  # a reload removed it meanwhile
             return
-        self.remember_round(server, seen, period)
+        kept = self.remember_round(server, seen, period)
         self._judge(configured)
         bad = {each.check for each in self._findings(server) if each.state is not State.OK}
         self._turns.note(
@@ -161,25 +161,29 @@ class Pool:
         )
         if bad:
             self._accept_baselines(configured, bad)
-        self._notify(RoundAdded(server, seen, period))
+        self._notify(RoundAdded(server, kept, period))
 
     def remember_round(
         self, server: str, seen: Sequence[AnyObservation], period: RoundPeriod
-    ) -> None:
-        """Add the observations of a round of a configured server, which is judged later."""
+    ) -> Sequence[AnyObservation]:
+        """Add the observations of a round of a configured server, which is judged later.
+
+        Return them as they are kept. Facts that are as in the round before are the same object, so
+        who reads them later finds what has changed without a look at all of it.
+        """
         had_failed = server in self.latest and not self.recent.is_complete(server)
-        for observation in seen:
-            self.recent.add(observation)
-        for summary in summaries(self.cluster.checks, seen):
+        kept = tuple([self.recent.add(each) for each in seen])
+        for summary in summaries(self.cluster.checks, kept):
             self.recent.add_summary(summary)
         if had_failed and self.recent.is_complete(server):
             self.recent.note_return(server, seen[0].started_at)
             self._returned.add(server)
-        self.latest[server] = tuple(seen)
+        self.latest[server] = kept
         self.hung.discard(server)
         if _has_hung(seen):
             self.hung.add(server)
         self._rounds[server] = period
+        return kept
 
     def judge_remembered(self) -> None:
         """Judge the servers with a round since the last decision."""

@@ -6,8 +6,9 @@ window is judged: one slow operation changes nothing, a server that stays slow l
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import takewhile
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from ldaphealth.ldap.session import Session
     from ldaphealth.model import Observation
+
+ENDED = attrgetter("ended_at")
 
 
 class Params(Struct, frozen=True, kw_only=True):
@@ -118,14 +121,14 @@ def _quantile(times: Sequence[float], params: Params) -> float | None:
 
 
 def _recent(seen: Sequence[Observation[Facts]], params: Params) -> list[Mapping[str, float]]:
-    """Return the seconds of the observations in the window, by operation; the newest first.
+    """Return the seconds of the observations in the window, by operation; the oldest first.
 
     Of two probes of a round at the edge of the window one may be left out.
     """
     if not seen:
         return []
     since = seen[-1].ended_at - params.window_seconds
-    window = takewhile(lambda each: each.ended_at >= since, reversed(seen))
+    window = seen[bisect_left(seen, since, key=ENDED) :]
     return [facts.seconds for each in window if (facts := each.facts) is not None]
 
 

@@ -46,19 +46,24 @@ class GrowingReads:
             self.is_growing = all(_covers(covers, *pair) for pair in pairwise(found))
         return self.is_growing
 
-    def add(self, seen: AnyObservation, retention: Retention) -> None:
-        """Add the newest observation, and drop those beyond the limits."""
+    def add(self, seen: AnyObservation, retention: Retention) -> AnyObservation:
+        """Add the newest observation, and drop those beyond the limits.
+
+        Return it as it is kept: facts that are as before are the same object.
+        """
         if retention.covers is not None:
             self._note_next(retention.covers, seen)
         if not self.reads:
             self.reads.append(seen)
-            return
+            return seen
         before = self.reads[-1]
-        self.reads.append(sharing(seen, before))
+        kept = sharing(seen, before)
+        self.reads.append(kept)
         if before.timings and not retention.older_times:
             self.reads[-2] = replace(before, timings=NO_TIMES)
         while len(self.reads) - self.older > retention.newest:
             self._age(retention)
+        return kept
 
     def _note_next(self, covers: Covers, seen: AnyObservation) -> None:
         """Note an observation that is to follow."""

@@ -107,13 +107,17 @@ class RecentObservations:
         self._surveys: set[str] = set()  # checks whose observations belong to no session
         self._returned: dict[str, MonotonicSeconds] = {}  # by server, when it last came back
 
-    def add(self, observation: AnyObservation) -> None:
-        """Add one observation, and drop those beyond the limits."""
-        self._keep(observation)
-        if observation.check == "connect":  # every session begins with it
-            self._session[observation.server] = []
-        self._session.setdefault(observation.server, []).append(observation)
-        del self._session[observation.server][1:-1]  # only the first and the last are needed
+    def add(self, observation: AnyObservation) -> AnyObservation:
+        """Add one observation, and drop those beyond the limits.
+
+        Return it as it is kept: facts that are as before are the same object.
+        """
+        kept = self._keep(observation)
+        if kept.check == "connect":  # every session begins with it
+            self._session[kept.server] = []
+        self._session.setdefault(kept.server, []).append(kept)
+        del self._session[kept.server][1:-1]  # only the first and the last are needed
+        return kept
 
     def add_surveyed(self, observation: AnyObservation) -> None:
         """Add an observation of a survey, which belongs to no session."""
@@ -138,14 +142,14 @@ class RecentObservations:
         is_before = seen.started_at < self._returned.get(server, seen.started_at)
         return Age(max(0.0, now - seen.ended_at), is_before)
 
-    def _keep(self, observation: AnyObservation) -> None:
+    def _keep(self, observation: AnyObservation) -> AnyObservation:
         of_check = self._seen.get(observation.check)
         if of_check is None:
             of_check = self._seen[observation.check] = {}
         kept = of_check.get(observation.server)
         if kept is None:
             kept = of_check[observation.server] = GrowingReads()
-        kept.add(observation, self.retention.get(observation.check, WHOLE))
+        return kept.add(observation, self.retention.get(observation.check, WHOLE))
 
     def recall(self, observations: Iterable[AnyObservation], *, current: bool) -> None:
         """Add the observations of an earlier process, oldest first.

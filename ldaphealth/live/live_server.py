@@ -8,9 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ldaphealth.clocks import BootSeconds
-from ldaphealth.histogram import GrowingHistogram, Histogram
 from ldaphealth.live.recent_times import GrowingHour, LastHour
 from ldaphealth.model import AnyObservation, Verdict
+from ldaphealth.octaves import GrowingOctaves, Octaves
 from ldaphealth.publishers.shadow_publication import ShadowVerdict
 
 FIRST_CHECK = "connect"  # every round begins with it
@@ -31,7 +31,7 @@ class LiveServer(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     valid_until: BootSeconds
     seen: Mapping[str, AnyObservation] = {}
-    times: Mapping[str, Histogram] = {}
+    times: Mapping[str, Octaves] = {}
     rounds: int = 0
     failed_rounds: int = 0
     hours: Mapping[str, LastHour] = {}
@@ -63,7 +63,7 @@ class GrowingServer:
         self.shadow: ShadowVerdict | None = None
         self.shadow_changes = 0
         self._seen: dict[str, AnyObservation] = {}
-        self._times: dict[str, GrowingHistogram] = {}
+        self._times: dict[str, GrowingOctaves] = {}
         self._hours: dict[str, GrowingHour] = {}
         self._rounds = self._failed_rounds = 0
         self._so_far: LiveServer | None = None
@@ -96,7 +96,7 @@ class GrowingServer:
         for operation, seconds in seen.timings.items():
             times = self._times.get(operation)
             if times is None:
-                times = self._times[operation] = GrowingHistogram()
+                times = self._times[operation] = GrowingOctaves()
             times.add(seconds)
         if seen.check in CHECKS_BY_MINUTE:
             hour = self._hours.get(seen.check)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from functools import cache
 from itertools import accumulate
 
-from ldaphealth.histogram import BUCKETS_PER_OCTAVE, Histogram
+from ldaphealth.octaves import Octaves
 from ldaphealth.prometheus.family import Exponents
 
 
@@ -16,28 +16,12 @@ def bounds(exponents: Exponents) -> tuple[str, ...]:
     return (*(str(2.0**exponent) for exponent in exponents), "+Inf")
 
 
-def cumulative(times: Histogram, exponents: Exponents) -> list[int]:
-    """Return how many values are below each bound, the last of which is infinity.
+def cumulative(times: Octaves, exponents: Exponents) -> list[int]:
+    """Return how many values are below each bound, and as the last one how many there are.
 
-    A value that equals a bound counts as above it: the buckets exclude their upper bound.
+    A value that equals a bound counts as above it: an octave excludes its upper bound.
     """
-    places, counts = _places(exponents), [0] * (len(exponents) + 1)
-    for bucket, count in times.buckets.items():
-        counts[places[bucket]] += count
-    return [*accumulate(counts[:-1]), times.count]
-
-
-class _Places(dict[int, int]):
-    """The place of each bucket among the bounds, which is computed once."""
-
-    def __init__(self, exponents: Exponents) -> None:
-        super().__init__()
-        self._firsts = [exponent * BUCKETS_PER_OCTAVE for exponent in exponents]
-
-    def __missing__(self, bucket: int) -> int:
-        """Return the number of bounds that are not above the bucket."""
-        place = self[bucket] = bisect_right(self._firsts, bucket)
-        return place
-
-
-_places = cache(_Places)
+    counts = [0] * (len(exponents) + 1)
+    for octave, count in times.counts.items():
+        counts[bisect_right(exponents, octave)] += count
+    return [*accumulate(counts)]

@@ -20,7 +20,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from ldaphealth.histogram import Histogram
+from ldaphealth.octaves import Octaves
 from ldaphealth.prometheus.buckets import bounds, cumulative
 from ldaphealth.prometheus.family import Exponents, Family, Labels, MetricType, S
 from ldaphealth.text.printable import printable
@@ -30,7 +30,7 @@ LABEL_CHARACTERS = 100
 NEGOTIABLE = re.compile(r"[A-Za-z0-9/;,=.*+ _-]{0,1000}", re.ASCII)
 SUFFIXES = MappingProxyType({"counter": "_total", "info": "_info"})  # the library adds them
 PYTHONIC_BELOW = 1e6  # from there on the library writes numbers as Go does
-EMPTY = Histogram()
+EMPTY = Octaves()
 
 
 class Scrape(Collector):
@@ -55,7 +55,7 @@ class Scrape(Collector):
 
     def _series(
         self, family: Family[S], sources: Sequence[tuple[Labels, S]]
-    ) -> Iterator[tuple[Labels, float | Histogram]]:
+    ) -> Iterator[tuple[Labels, float | Octaves]]:
         used: set[Labels] = set()
         for names, source in sources:
             part = family.part(source)
@@ -132,9 +132,9 @@ def number_texts(family: Family[Any], values: Iterable[Any]) -> list[str]:
     return [_text(each) for each in values]
 
 
-def _histogram_texts(times: Histogram, exponents: Exponents) -> list[str]:
+def _histogram_texts(times: Octaves, exponents: Exponents) -> list[str]:
     counts = cumulative(times, exponents)
-    if times.count < PYTHONIC_BELOW:
+    if counts[-1] < PYTHONIC_BELOW:
         texts = [f"{each}.0" for each in counts]
     else:
         texts = [*map(_text, counts)]
@@ -163,16 +163,16 @@ def _metric(family: Family[Any]) -> Metric:
 
 
 def _add_series(
-    metric: Metric, family: Family[Any], values: Labels, value: float | Histogram
+    metric: Metric, family: Family[Any], values: Labels, value: float | Octaves
 ) -> None:
     labels = dict(zip(family.labels, values, strict=True))
-    if not isinstance(value, Histogram):
+    if not isinstance(value, Octaves):
         metric.add_sample(family.name, labels, value + 0.0)  # -0.0 is 0.0
         return
     counts = cumulative(value, family.exponents)
     for bound, count in zip(bounds(family.exponents), counts, strict=True):
         metric.add_sample(f"{metric.name}_bucket", {**labels, "le": bound}, count)
-    metric.add_sample(f"{metric.name}_count", labels, value.count)
+    metric.add_sample(f"{metric.name}_count", labels, counts[-1])
     metric.add_sample(f"{metric.name}_sum", labels, value.sum)
 
 

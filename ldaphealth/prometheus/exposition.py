@@ -20,7 +20,7 @@ def exposition(
     `accept` that is not valid selects the text format. `KeptExposition` returns the same for less.
     """
     shown = [
-        (server_labels(server), ScrapedServer(known, not known.is_stale(now)))
+        (server_labels(server), ScrapedServer.of(known, is_valid=not known.is_stale(now)))
         for server, known in view.servers()
     ]
     scrape = Scrape()
@@ -32,7 +32,10 @@ def exposition(
 
 def exposition_of_probe(view: LiveView, probed: Probed, accept: str = "") -> tuple[bytes, str]:
     """Return the metrics of one probe on demand, without counters over several probes."""
-    known = [(server_labels(server), ScrapedServer(each, True)) for server, each in view.servers()]
+    known = [
+        (server_labels(server), ScrapedServer.of(each, is_valid=True))
+        for server, each in view.servers()
+    ]
     scrape = Scrape()
     scrape.add(PROBE, [((), probed)])
     scrape.add(PROBED_SERVER, known)

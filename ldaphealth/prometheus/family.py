@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from ldaphealth.histogram import Histogram
+from ldaphealth.octaves import Octaves
 
 S = TypeVar("S")
 Labels = tuple[str, ...]  # the values of a family's labels, in their order
-Series = tuple[Labels, float | Histogram]  # and the measured value
+Series = tuple[Labels, float | Octaves]  # and the measured value
 
 # Upper bounds of a histogram as powers of two, by default 1 ms to 4 s, beyond the
 # critical thresholds of a step. Never change them: recorded

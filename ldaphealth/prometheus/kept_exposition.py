@@ -8,17 +8,17 @@ keeps nothing; tests compare both.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
 from ldaphealth.clocks import BootSeconds
-from ldaphealth.histogram import Histogram
 from ldaphealth.live.health import AgentHealth
 from ldaphealth.live.live_server import LiveServer
 from ldaphealth.live.live_state import LiveView
+from ldaphealth.octaves import Octaves
 from ldaphealth.prometheus.encoder import (
     MOST_SERIES,
     Scrape,
@@ -35,8 +35,9 @@ from ldaphealth.prometheus.parts import ScrapedServer
 from ldaphealth.prometheus.table import AGENT, ALWAYS, ANSWER, VERDICT
 
 OF_SERVERS: tuple[Family[ScrapedServer], ...] = (*ALWAYS, *VERDICT)
-FIRST_OF_VERDICT = len(ALWAYS)  # from there on they are of servers with a valid verdict
 PARTS = tuple(family.part for family in OF_SERVERS)
+PARTS_ALWAYS = PARTS[: len(ALWAYS)]  # also of servers without a valid verdict
+NO_VERDICT = [None] * len(VERDICT)
 PLACES = ("\0", "\1")  # of the names of a server in lines; no label has them (`text.printable`)
 
 
@@ -96,18 +97,20 @@ class _KeptServer:
         self.texts = [""] * len(OF_SERVERS)
         self.left_out: dict[int, int] = {}
 
-    def update(self, known: LiveServer, in_use: _LinesInUse, *, is_valid: bool) -> Iterator[int]:
-        """Write what has changed; yield the places of these families."""
+    def update(self, known: LiveServer, in_use: _LinesInUse, *, is_valid: bool) -> None:
+        """Write what has changed."""
         if known is self._known and is_valid is self._is_valid:
             return
         self._known, self._is_valid = known, is_valid
-        shown = ScrapedServer(known, is_valid)
-        for place, (part_of, before) in enumerate(zip(PARTS, self._parts, strict=True)):
-            part = part_of(shown) if is_valid or place < FIRST_OF_VERDICT else None
-            if part is not before and part != before:
-                self._parts[place] = part
+        shown = ScrapedServer.of(known, is_valid=is_valid)
+        if is_valid:
+            parts = [part_of(shown) for part_of in PARTS]
+        else:
+            parts = [part_of(shown) for part_of in PARTS_ALWAYS] + NO_VERDICT
+        before, self._parts = self._parts, parts
+        for place, (part, earlier) in enumerate(zip(parts, before, strict=True)):
+            if part is not earlier and part != earlier:
                 self._write(place, part, in_use)
-                yield place
 
     def _write(self, place: int, part: Any, in_use: _LinesInUse) -> None:
         series = [] if part is None else [*OF_SERVERS[place].read(part)]
@@ -116,7 +119,7 @@ class _KeptServer:
             self._lines[place], self._without_numbers[place], self.texts[place] = None, "", ""
             return
         labels: tuple[Labels, ...]
-        values: tuple[float | Histogram, ...]
+        values: tuple[float | Octaves, ...]
         labels, values = zip(*series[:MOST_SERIES], strict=True)
         found = self._lines[place]
         if found is None or found.labels != labels:
@@ -141,7 +144,6 @@ class KeptExposition:
         self._servers: dict[str, _KeptServer] = {}
         self._are_distinct = True  # no two servers have the same names in labels
         self._lines_in_use: _LinesInUse = WeakValueDictionary()
-        self._texts = [b""] * len(OF_SERVERS)  # of all servers, by the place of the family
 
     def exposition(
         self, view: LiveView, health: AgentHealth, now: BootSeconds, accept: str = ""
@@ -152,30 +154,26 @@ class KeptExposition:
             return exposition(view, health, now, accept)
         with self._lock:
             self._update(dict(view.servers()), now)
-            are_distinct, texts = self._are_distinct, [*self._texts]
-            left_out = sum(sum(each.left_out.values()) for each in self._servers.values())
+            are_distinct, shown = self._are_distinct, [*self._servers.values()]
+            left_out = sum(sum(each.left_out.values()) for each in shown)
+            by_family = zip(*(each.texts for each in shown), strict=True)
+            texts = ["".join(of).encode() for of in by_family]
         if not are_distinct:  # then series of one server may be duplicates of another's
             return exposition(view, health, now, accept)
-        of_servers = b"".join(
-            header(family, is_openmetrics=form.is_openmetrics) + text
-            for family, text in zip(OF_SERVERS, texts, strict=True)
-            if text
-        )
         scrape = Scrape()
         scrape.add(AGENT, [((), health)])
         scrape.add(ANSWER, [((), left_out + scrape.left_out)])
-        return of_servers + form.encode(scrape), form.content_type
+        pieces: list[bytes] = []
+        for family, text in zip(OF_SERVERS, texts, strict=bool(shown)):
+            if text:
+                pieces += (header(family, is_openmetrics=form.is_openmetrics), text)
+        return b"".join([*pieces, form.encode(scrape)]), form.content_type
 
     def _update(self, servers: Mapping[str, LiveServer], now: BootSeconds) -> None:
         kept, self._servers = self._servers, {}  # after an error nothing is kept
-        changed: set[int] = set()
         if [*kept] != [*servers]:
             kept = {server: kept.get(server) or _KeptServer(server) for server in servers}
             self._are_distinct = len({server_labels(server) for server in servers}) == len(servers)
-            changed.update(range(len(OF_SERVERS)))
         for known, each in zip(servers.values(), kept.values(), strict=True):
-            is_valid = not known.is_stale(now)
-            changed.update(each.update(known, self._lines_in_use, is_valid=is_valid))
-        for place in changed:
-            self._texts[place] = "".join([each.texts[place] for each in kept.values()]).encode()
+            each.update(known, self._lines_in_use, is_valid=not known.is_stale(now))
         self._servers = kept

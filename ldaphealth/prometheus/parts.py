@@ -7,38 +7,61 @@ Equal parts have the same series in the same order, so what was written of one i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from math import inf
 from typing import Any
 
 from msgspec import Struct
 
 from ldaphealth.checks import monitor
-from ldaphealth.histogram import Histogram
 from ldaphealth.live.live_server import LiveServer
 from ldaphealth.model import Metric, State
+from ldaphealth.octaves import Octaves
 from ldaphealth.publishers.shadow_publication import ShadowVerdict
 
 ARRIVED = "from "  # the prefix that the check propagation puts before the provider of these times
 # Not times of the server: names are resolved locally, and an unbind has no response (RFC 4511 4.3).
 NOT_ANSWERED = frozenset({"resolve", "unbind"})
 
-Times = Sequence[tuple[str, Histogram]]
+Times = Sequence[tuple[str, Octaves]]
 
 
-class ScrapedServer(Struct, frozen=True, dict=True):  # with a cached property
-    """The live state of a server, and whether its verdict is valid."""
+class ScrapedServer(Struct, frozen=True):
+    """The live state of a server, and whether its verdict is valid; `of` makes it.
+
+    `metrics` are those of the findings by check and name, `facts` those of the newest session by
+    check: older ones do not describe a server that has failed since. Without a valid verdict there
+    are none.
+    """
 
     known: LiveServer
     is_valid: bool
+    metrics: Mapping[tuple[str, str], Sequence[Metric]]
+    facts: Mapping[str, Any]
 
-    @cached_property
-    def metrics(self) -> Mapping[tuple[str, str], Sequence[Metric]]:
-        """Return the metrics of the findings by check and name."""
-        found: dict[tuple[str, str], list[Metric]] = {}
-        for finding in self.known.verdict.findings:
-            for metric in finding.metrics:
-                found.setdefault((finding.check, metric.name), []).append(metric)
-        return found
+    @classmethod
+    def of(cls, known: LiveServer, *, is_valid: bool) -> ScrapedServer:
+        """Return a server with what is shown of it."""
+        if not is_valid:
+            return cls(known, is_valid, {}, {})
+        return cls(known, is_valid, _metrics(known), _newest_facts(known))
+
+
+def _metrics(known: LiveServer) -> Mapping[tuple[str, str], Sequence[Metric]]:
+    found: dict[tuple[str, str], list[Metric]] = {}
+    for finding in known.verdict.findings:
+        for metric in finding.metrics:
+            found.setdefault((finding.check, metric.name), []).append(metric)
+    return found
+
+
+def _newest_facts(known: LiveServer) -> Mapping[str, Any]:
+    session = known.seen.get("connect")
+    since = -inf if session is None else session.started_at
+    return {
+        check: seen.facts
+        for check, seen in known.seen.items()
+        if seen.facts is not None and seen.started_at >= since
+    }
 
 
 Part = Callable[[ScrapedServer], Any]
@@ -83,20 +106,11 @@ def shape_metrics(name: str) -> Part:
 
 
 def facts(check: str, read: Callable[[Any], Any]) -> Part:
-    """Return the part that is something of the facts of a check.
-
-    An observation counts only if it is from the newest session with its server: an older one does
-    not describe a server that has failed since.
-    """
+    """Return the part that is something of the facts of a check."""
 
     def part(shown: ScrapedServer) -> Any:
-        seen = shown.known.seen.get(check)
-        if seen is None or seen.facts is None:
-            return None
-        session = shown.known.seen.get("connect")
-        if session is not None and seen.started_at < session.started_at:
-            return None
-        return read(seen.facts)
+        found = shown.facts.get(check)
+        return None if found is None else read(found)
 
     return part
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ldaphealth.checks.links import Link
 from ldaphealth.guard import RULES
-from ldaphealth.histogram import Histogram
 from ldaphealth.model import Metric, Reason, State
+from ldaphealth.octaves import Octaves
 from ldaphealth.prometheus.family import Series
 
 Metrics = Sequence[Metric]
@@ -23,7 +23,7 @@ def by_label(values: Iterable[tuple[str, float]]) -> Iterator[Series]:
         yield (label,), float(value)
 
 
-def histograms(times: Iterable[tuple[str, Histogram]]) -> Iterator[Series]:
+def histograms(times: Iterable[tuple[str, Octaves]]) -> Iterator[Series]:
     """Yield a series for each label and its times."""
     for label, each in times:
         yield (label,), each

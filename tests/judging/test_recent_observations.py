@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ldaphealth.check import View
 from ldaphealth.judging.kept_reads import LARGEST_GAP
@@ -439,3 +440,24 @@ def test_one_that_proves_nothing_leaves_the_one_before_it_as_it_is() -> None:
         recent.add(saw("search", Numbered(number), at=float(at)))
 
     assert numbers(recent) == [(1.0, 3), (4.0, 0)]
+
+
+class Level(Struct, frozen=True):
+    """Facts of a check of the tests."""
+
+    level: str
+    names: tuple[str, ...]
+
+
+def test_what_was_added_is_returned_with_the_facts_of_before_where_they_are_equal() -> None:
+    recent = keeping(3)
+    same, other = Level("low", ("a", "b")), Level("high", ("a", "b"))
+    first = recent.add(saw("search", same, at=1.0))
+    second = recent.add(saw("search", replace(same), at=2.0))
+    third = recent.add(saw("search", other, at=3.0))
+
+    assert second == saw("search", same, at=2.0)
+    assert second.facts is first.facts
+    assert third == saw("search", other, at=3.0)
+    assert isinstance(third.facts, Level)
+    assert third.facts.names is same.names

@@ -12,7 +12,6 @@ from ldaphealth.checks import bind, certificate, counters, entry_count, monitor,
 from ldaphealth.checks.links import Facts as LinkFacts
 from ldaphealth.checks.links import Link
 from ldaphealth.guard.rules import RULES
-from ldaphealth.histogram import Histogram, histogram_of
 from ldaphealth.live.live_server import LiveServer
 from ldaphealth.model import (
     AnyObservation,
@@ -24,6 +23,7 @@ from ldaphealth.model import (
     State,
     Verdict,
 )
+from ldaphealth.octaves import Octaves, octaves_of
 from ldaphealth.prometheus.encoder import MOST_SERIES
 from ldaphealth.prometheus.parts import ARRIVED
 from ldaphealth.publishers.shadow_publication import beside
@@ -134,13 +134,12 @@ def observations(draw: st.DrawFn) -> dict[str, AnyObservation]:
     }
 
 
-def _many(times: Histogram) -> Histogram:
-    """Return a histogram of so many times that Go writes their number in another way."""
-    buckets = {bucket: count * 10**6 for bucket, count in times.buckets.items()}
-    return replace(times, count=times.count * 10**6, buckets=buckets)
+def _many(times: Octaves) -> Octaves:
+    """Return so many times that Go writes their number in another way."""
+    return replace(times, counts={octave: count * 10**6 for octave, count in times.counts.items()})
 
 
-TIMES = st.lists(st.floats(0, 1e6), max_size=9).map(histogram_of)
+TIMES = st.lists(st.floats(0, 1e6), max_size=9).map(octaves_of)
 OPERATION_NAMES = NAMES | NAMES.map(lambda name: ARRIVED + name)
 
 
