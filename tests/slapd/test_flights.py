@@ -143,13 +143,14 @@ def comparable(facts: object) -> object:
 def test_requests_that_travel_together_are_not_among_what_they_count(probes: Probes) -> None:
     """If they were, eight of the probe's own would wait at the median, and four be in progress.
 
-    slapd counts a search as completed a moment after it has sent the answer.
+    slapd counts a search as completed a moment after it has sent the answer, and so long its thread
+    as active: on a machine that is busy, the last one of the flight before may be among them.
     """
     rounds = [[probes.seen(pipeline=each) for each in (False, True)] for _ in range(ROUNDS)]
     alone, together = ([seen[n] for seen in rounds] for n in (0, 1))
 
     assert median(waiting(each) for each in together) == 0
-    assert median(map(busy, together)) == median(map(busy, alone))
+    assert median(map(busy, together)) <= median(map(busy, alone)) + 1
     reads = [facts_of(each, "monitor", MonitorFacts) for seen in rounds for each in seen]
     assert sum(_done(reads, name) for name in OPERATIONS) <= 1
     assert median(sum(each.in_flight.values()) for each in reads) == 0
