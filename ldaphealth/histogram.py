@@ -40,23 +40,17 @@ class Histogram(Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class GrowingHistogram:
-    """A histogram to which numbers are added one by one, each at the same small cost.
+    """A histogram to which numbers are added one by one. A snapshot does not change."""
 
-    A snapshot does not change. The next number after it costs a copy of the counts, as no other.
-    """
-
-    __slots__ = ("_buckets", "_count", "_is_shared", "_least", "_most", "_squares", "_sum")
+    __slots__ = ("_buckets", "_count", "_least", "_most", "_squares", "_sum")
 
     def __init__(self) -> None:
         self._count, self._sum, self._squares = 0, 0.0, 0.0
         self._least, self._most = inf, -inf
         self._buckets: dict[int, int] = {}
-        self._is_shared = False  # with a snapshot
 
     def add(self, number: float) -> None:
         """Add a number that is not negative."""
-        if self._is_shared:
-            self._buckets, self._is_shared = self._buckets.copy(), False
         self._count += 1
         self._sum += number
         self._squares += number * number
@@ -66,14 +60,13 @@ class GrowingHistogram:
 
     def snapshot(self) -> Histogram:
         """Return the histogram of the numbers so far."""
-        self._is_shared = True
         return Histogram(
             count=self._count,
             sum=self._sum,
             sum_of_squares=self._squares,
             least=self._least,
             most=self._most,
-            buckets=self._buckets,
+            buckets={**self._buckets},
         )
 
 
