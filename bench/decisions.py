@@ -86,7 +86,7 @@ class Fleet:
             if self.now >= self._shown_at:
                 self._shown_at = self.now + READ_SECONDS
                 assert self.live_state.view.clusters
-            while self._history._waiting.qsize() > MOST_WAITING:  # noqa: SLF001
+            while len(self._history._waiting) > MOST_WAITING:  # noqa: SLF001
                 sleep(0.001)  # as the time between rounds would
 
     def _round(self, number: int) -> RoundEnded:

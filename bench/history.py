@@ -57,7 +57,7 @@ def main() -> None:
         for publication in found * MINUTES:
             history.publish(publication)
             clock.now += ROUND_SECONDS / SERVERS
-            while history._waiting.qsize() > SERVERS:  # noqa: SLF001
+            while len(history._waiting) > SERVERS:  # noqa: SLF001
                 time.sleep(0.001)
         history.close(60.0)
         cpu, written = time.process_time() - cpu, written_bytes() - before

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 from msgspec import Struct
 
@@ -64,7 +64,7 @@ class Journal:
     ) -> None:
         self._directory, self._settings, self._program = directory, settings, program
         self._clock, self._running = clock, running
-        self._waiting: SimpleQueue[_Entry] = SimpleQueue()
+        self._waiting: deque[_Entry] = deque()
         self._stop = threading.Event()
         self._incomplete: set[str] = set()  # clusters of which an event was lost
         self._due: dict[str, BootSeconds] = {}  # when a new segment of a cluster is to begin
@@ -79,20 +79,20 @@ class Journal:
     def follow(self, pool: Pool, event: PoolEvent) -> None:
         """Queue an event. The agent's thread calls it."""
         name, at = pool.cluster.name, self._clock()
-        if self._waiting.qsize() >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING:
             self.lost += 1
             self._incomplete.add(name)
             return
         is_decided = isinstance(event, Decided)
         if name not in self._incomplete:
             verdicts = pool.verdicts if is_decided else NO_VERDICTS
-            self._waiting.put(_Entry(name, event, verdicts, at))
+            self._waiting.append(_Entry(name, event, verdicts, at))
         elif not is_decided:
             self.lost += 1
         if is_decided and (name in self._incomplete or self._is_due(name)):
             self._incomplete.discard(name)
             self._due.pop(name, None)
-            self._waiting.put(_Entry(name, Began(pool.state()), NO_VERDICTS, at))
+            self._waiting.append(_Entry(name, Began(pool.state()), NO_VERDICTS, at))
 
     def _is_due(self, name: str) -> bool:
         return self._running() >= self._due.get(name, float("inf"))
@@ -120,11 +120,8 @@ class Journal:
     def _receive(self) -> None:
         """Encode the events that came. Other threads run now and then meanwhile."""
         until = time.monotonic() + HELD_SECONDS
-        while True:
-            try:
-                entry = self._waiting.get_nowait()
-            except Empty:
-                return
+        while self._waiting:
+            entry = self._waiting.popleft()
             self._try(entry.cluster, partial(self._add, entry))
             if time.monotonic() >= until:
                 time.sleep(0)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from math import inf
-from queue import Empty, SimpleQueue
+from threading import Lock
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ldaphealth.clocks import MonotonicSeconds
 
 T = TypeVar("T")
-
-_NOTE = object()  # in the queue of messages: there is one that can wait
 
 
 class Mailbox(Generic[T]):
@@ -22,24 +20,29 @@ class Mailbox(Generic[T]):
     Two threads that wake each other for each message take turns with the interpreter's lock, and
     each finds the caches of its processor full of what the other one did. So messages that can wait
     a moment are taken together.
+
+    It does not use `queue.SimpleQueue`: with a timeout its `get` may never return. If that time
+    passes within the call, the rest is negative, which its lock takes for no limit (Python 3.11,
+    Modules/_queuemodule.c).
     """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._urgent: deque[T] = deque()
         self._patient: deque[T] = deque()
-        self._is_noted = False  # that there are patient ones
-        self._due_at: MonotonicSeconds = inf  # when they are to be taken
+        self._due_at: MonotonicSeconds = inf  # when the patient ones are to be taken
+        self._asleep = Lock()  # released to end the wait of `take`
+        self._asleep.acquire()
 
     def put(self, message: T) -> None:
         """Send a message, which ends the wait of `take`."""
-        self._queue.put(message)
+        self._urgent.append(message)
+        self._wake_up()
 
     def put_patient(self, message: T) -> None:
         """Send a message that can wait for others; `take` returns it with the next ones."""
         self._patient.append(message)
-        if not self._is_noted:  # else it is found with the one that was noted
-            self._is_noted = True
-            self._queue.put(_NOTE)
+        if self._due_at == inf:  # else it is taken with the one that was noticed
+            self._wake_up()
 
     def take(self, seconds: float, batch_seconds: float) -> list[T]:
         """Wait for messages, at most for so long; return all there are, the patient ones first.
@@ -48,26 +51,29 @@ class Mailbox(Generic[T]):
         by another call.
         """
         until = monotonic() + max(0.0, seconds)
-        others: list[Any] = []
-        with suppress(Empty):
-            while not others:
-                left = min(until, self._due_at) - monotonic()
-                message = self._queue.get(timeout=max(0.0, left))
-                if message is _NOTE:
-                    self._due_at = min(self._due_at, monotonic() + batch_seconds)
-                else:
-                    others.append(message)
-            while True:
-                others.append(self._queue.get_nowait())
-        if not others and monotonic() < self._due_at:
-            return []
-        return [*self.take_patient(), *(each for each in others if each is not _NOTE)]
+        while not self._urgent:
+            if self._patient and self._due_at == inf:
+                self._due_at = monotonic() + batch_seconds
+            left = min(until, self._due_at) - monotonic()
+            if left <= 0.0:
+                break
+            self._asleep.acquire(timeout=left)
+        is_due = bool(self._urgent) or monotonic() >= self._due_at
+        taken = self.take_patient() if is_due else []
+        return taken + _taken(self._urgent)
 
     def take_patient(self) -> list[T]:
         """Return the patient messages that are there, without a wait."""
-        self._due_at = inf
-        self._is_noted = False  # before they are taken: one that comes meanwhile is noted again
-        taken: list[T] = []
-        while self._patient:
-            taken.append(self._patient.popleft())
-        return taken
+        self._due_at = inf  # before they are taken: one that comes meanwhile is noticed again
+        return _taken(self._patient)
+
+    def _wake_up(self) -> None:
+        with suppress(RuntimeError):  # it is released, and nobody has noticed that yet
+            self._asleep.release()
+
+
+def _taken(messages: deque[T]) -> list[T]:
+    taken: list[T] = []
+    while messages:
+        taken.append(messages.popleft())
+    return taken

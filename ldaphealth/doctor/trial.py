@@ -5,7 +5,6 @@ The rounds more are only for servers whose first session was in order: they show
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -13,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ldaphealth.agent.mailbox import Mailbox
 from ldaphealth.agent.survey_runner import SurveyEnded, SurveyRunner
 from ldaphealth.clocks import boot_seconds, epoch_seconds
 from ldaphealth.doctor import clock
@@ -145,7 +145,7 @@ def _survey(
     cluster: Cluster, accounts: Accounts, *, agent_runs: bool
 ) -> tuple[list[Finding], dict[str, str]]:
     """Run each survey once; return the findings, and why surveys were not run, by name."""
-    ended: queue.SimpleQueue[SurveyEnded] = queue.SimpleQueue()
+    ended: Mailbox[SurveyEnded] = Mailbox()
     runners, left_out = {}, {}
     for planned in cluster.surveys:
         if agent_runs and planned.check.name == "propagation":
@@ -165,13 +165,10 @@ def _survey(
     recent, until = RecentObservations(), monotonic() + SURVEY_SECONDS
     waiting = set(runners)
     while waiting and (left := until - monotonic()) > 0:
-        try:
-            message = ended.get(timeout=left)
-        except queue.Empty:
-            break
-        waiting.discard(message.run.planned.name)
-        for observation in message.seen:
-            recent.add_surveyed(observation)
+        for message in ended.take(left, 0.0):
+            waiting.discard(message.run.planned.name)
+            for observation in message.seen:
+                recent.add_surveyed(observation)
     for runner in runners.values():
         runner.close()
     late = f"it did not end within {SURVEY_SECONDS:.0f} s"

@@ -11,11 +11,10 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from msgspec import Struct
@@ -86,7 +85,7 @@ class HistoryDatabase:
         self._path, self._clock, self._running = path, clock, running
         self._write_seconds = write_seconds
         self._file = HistoryFile(path, bounds, clock)
-        self._waiting: SimpleQueue[_New] = SimpleQueue()
+        self._waiting: deque[_New] = deque()
         self._is_due, self._is_closed = threading.Event(), False
         self._minutes: dict[Place, Minute] = {}
         self._changes: list[tuple[EpochSeconds, AnyChange]] = []
@@ -132,12 +131,12 @@ class HistoryDatabase:
             self._queue(_New(self._clock(), tuple(decided.changes)))
 
     def _queue(self, new: _New) -> None:
-        waiting = self._waiting.qsize()
+        waiting = len(self._waiting)
         if waiting >= MAX_WAITING:
-            with contextlib.suppress(Empty):
-                self._waiting.get_nowait()
+            with contextlib.suppress(IndexError):  # the writer took it
+                self._waiting.popleft()
                 self.lost += 1
-        self._waiting.put(new)
+        self._waiting.append(new)
         if new.changes or waiting >= MAX_WAITING // 2:
             self._is_due.set()
 
@@ -194,12 +193,14 @@ class HistoryDatabase:
 
     def _take_waiting(self) -> None:
         """Take all publications that wait."""
-        with contextlib.suppress(Empty):
-            while True:
-                new = self._waiting.get_nowait()
-                self._changes += [(new.epoch, each) for each in new.changes]
-                for observation in new.seen:
-                    self._add(new.epoch, observation, new.findings.get(observation.server, ()))
+        while True:
+            try:
+                new = self._waiting.popleft()
+            except IndexError:  # also if the last one was dropped meanwhile
+                return
+            self._changes += [(new.epoch, each) for each in new.changes]
+            for observation in new.seen:
+                self._add(new.epoch, observation, new.findings.get(observation.server, ()))
 
     def _add(
         self, epoch: EpochSeconds, observation: AnyObservation, findings: Sequence[Finding]

@@ -94,7 +94,7 @@ def test_what_is_written_gives_the_same_verdicts(beside: Beside) -> None:
 def test_a_segment_is_an_hour_and_the_next_one_can_be_read_alone(beside: Beside) -> None:
     for _ in range(40):
         beside.run(100.0)
-        wait_until(beside.journal._waiting.empty)
+        wait_until(lambda: not beside.journal._waiting)
     beside.journal.close()
     first, second = beside.segments()
     assert second.began - first.began == pytest.approx(3600.0, abs=300.0)
@@ -143,7 +143,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # as a full disk: a
 running = Beside(Path(sys.argv[1]))
 for _ in range(20):
     running.run(120.0)
-    while not running.journal._waiting.empty():
+    while running.journal._waiting:
         time.sleep(0.001)
 running.journal.close()
 result = running.replayed()

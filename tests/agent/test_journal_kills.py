@@ -31,7 +31,7 @@ while True:
     if site.random.random() < 0.02:
         site.break_one()
     site.step()
-    while not kept._waiting.empty():
+    while kept._waiting:
         time.sleep(0.0005)
     print(site.now, flush=True)
 """

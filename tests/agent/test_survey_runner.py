@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from time import monotonic
 from typing import Any
 
@@ -33,7 +33,7 @@ class Base:
     """Where the surveys of one cluster are sent from, on a clock that the test turns."""
 
     def __init__(self, survey: Any, params: Params | None = None) -> None:
-        self.messages: SimpleQueue[SurveyEnded] = SimpleQueue()
+        self.messages: Queue[SurveyEnded] = Queue()
         self.runner = SurveyRunner(self.messages.put, lambda: 0.0)
         self.cluster = surveying(survey, params)
         self.runner.plan([self.cluster], 0.0)

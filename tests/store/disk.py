@@ -174,7 +174,7 @@ def publish_many(journal: HistoryDatabase, number: int, first: int = 0) -> None:
     for at in range(first, first + number, 50):
         changes = [VerdictChange(None, replace(one, server=f"main/s{at + n}")) for n in range(50)]
         journal.publish(Publication(cluster="main", verdicts={}, due={}, changes=changes, seen=()))
-        assert comes_true(journal._waiting.empty)
+        assert comes_true(lambda: not journal._waiting)
 
 
 def minutes_of(disk: Disk, journal: HistoryDatabase, number: int) -> None:
@@ -183,5 +183,5 @@ def minutes_of(disk: Disk, journal: HistoryDatabase, number: int) -> None:
         for check in range(40):
             seconds = 0.001 * (1 + (40 * minute + check) * 7919 % 1000)
             journal.publish(timed(seconds, f"{'x' * 100}{check}"))
-        assert comes_true(journal._waiting.empty)
+        assert comes_true(lambda: not journal._waiting)
         disk.clock.passes(60)

@@ -36,7 +36,7 @@ for number in range(1_000_000):
     for check in range(20):
         history.publish(timed(0.5, "x" * 100 + str(check)))
     history.publish(changed(serving(f"main/s{{number}}")))
-    while not history._waiting.empty():
+    while history._waiting:
         time.sleep(0.001)
     if number > 20:
         print(history.changes("", 1, None)[0]["verdict"]["server"], flush=True)

@@ -184,7 +184,7 @@ def test_points_are_read_while_they_are_written_and_afterwards(disk: Disk) -> No
     journal = disk.open()
     for _ in range(130):
         journal.publish(timed(0.5))
-        assert comes_true(journal._waiting.empty)
+        assert comes_true(lambda: not journal._waiting)
         disk.clock.passes(60)
     assert comes_true(lambda: durations(disk).count >= 129)
     journal.close(PATIENCE_SECONDS)
@@ -259,7 +259,7 @@ def test_a_full_disk_loses_no_minute_for_a_while(disk: Disk) -> None:
     with files_no_larger_than(disk.path.with_name(disk.path.name + "-wal").stat().st_size):
         for _ in range(5):
             journal.publish(timed(0.5))
-            assert comes_true(journal._waiting.empty)
+            assert comes_true(lambda: not journal._waiting)
             disk.clock.passes(60)
         assert comes_true(lambda: journal.errors > 0)
     disk.clock.passes(RETRY_SECONDS + 1)
@@ -277,7 +277,7 @@ def test_what_a_disk_costs_that_stays_away_is_counted(
     minutes = 60
     for _ in range(minutes):
         journal.publish(timed(0.5))
-        assert comes_true(journal._waiting.empty)
+        assert comes_true(lambda: not journal._waiting)
         disk.clock.passes(60)
     journal.publish(timed(0.5))
     assert comes_true(lambda: journal.lost_points >= 10)
