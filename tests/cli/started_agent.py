@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from demo import wait
 
@@ -27,7 +29,9 @@ START_SECONDS = 20.0
 class Started:
     """An agent from its first instruction on, and its log."""
 
-    def __init__(self, directory: Path, more: str = "") -> None:
+    def __init__(
+        self, directory: Path, more: str = "", environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.config = directory / "ldaphealth.yaml"
         self.config.write_text(CONFIGURATION.format(directory=directory) + more)
         path = directory / "log"
@@ -36,6 +40,7 @@ class Started:
                 [sys.executable, "-m", "ldaphealth", "agent", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stderr=log,
+                env={**os.environ, **environment},
             )
         self._log, self._read = path.open(encoding="utf-8"), ""
 
@@ -71,9 +76,11 @@ class Started:
 
 
 @contextmanager
-def started(directory: Path, more: str = "") -> Iterator[Started]:
+def started(
+    directory: Path, more: str = "", environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Started]:
     """Start one with more settings of the agent; it ends with the block."""
-    agent = Started(directory, more)
+    agent = Started(directory, more, environment)
     try:
         yield agent
     finally:

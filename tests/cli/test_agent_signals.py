@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from demo import ports, wait
 from demo.certificates import Authority
 from tests.cli.started_agent import START_SECONDS, Started, started
 
+ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 STEPS = 8  # moments of a start at which a signal comes
 MOST_MIB = 1.0  # that memory may grow in the second half of the reloads
@@ -48,6 +50,19 @@ def test_a_signal_at_any_moment_of_the_start(tmp_path: Path) -> None:
                 else:
                     assert agent.process.wait(START_SECONDS) == 0
                 assert "Traceback" not in agent.log
+
+
+def test_when_the_watchdog_ends_it_the_log_has_where_its_threads_stood(tmp_path: Path) -> None:
+    unit = (ROOT / "examples" / "ldaphealth-agent.service").read_text()
+    environment = dict(re.findall("^Environment=(.*?)=(.*)$", unit, re.MULTILINE))
+    with started(tmp_path, environment=environment) as agent:
+        agent.wait_for("started")
+        agent.process.send_signal(signal.SIGABRT)  # WatchdogSignal= of systemd.service(5)
+        assert agent.process.wait(START_SECONDS) == -signal.SIGABRT
+
+        stacks = agent.log.partition("Fatal Python error: Aborted")[2]
+        assert "mailbox.py" in stacks, "the main thread"
+        assert "event_loop.py" in stacks, "the thread of the rounds"
 
 
 def test_a_flood_of_signals_makes_few_reloads_and_ends_nothing(tmp_path: Path) -> None:
