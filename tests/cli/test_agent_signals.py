@@ -61,7 +61,7 @@ def test_when_the_watchdog_ends_it_the_log_has_where_its_threads_stood(tmp_path:
         assert agent.process.wait(START_SECONDS) == -signal.SIGABRT
 
         stacks = agent.log.partition("Fatal Python error: Aborted")[2]
-        assert "mailbox.py" in stacks, "the main thread"
+        assert "in run_agent" in stacks, "the main thread"
         assert "event_loop.py" in stacks, "the thread of the rounds"
 
 
