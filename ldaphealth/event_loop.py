@@ -19,6 +19,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from functools import cached_property
 from itertools import count
 from math import inf
@@ -142,11 +143,19 @@ class Calls:
         except FileNotFoundError:  # epoll(7) forgets a descriptor when it is closed
             self._epoll.register(descriptor, once)
         self._by_descriptor[descriptor] = stack
-        is_ready = self._wait(stack, seconds)
+        is_ready = False
+        try:
+            is_ready = self._wait(stack, seconds)
+        except Exception:  # such as a MemoryError: nobody waits
+            self._forget(descriptor)
+            raise
         if not is_ready:
-            del self._by_descriptor[descriptor]
-            self._epoll.unregister(descriptor)
+            self._forget(descriptor)
         return is_ready
+
+    def _forget(self, descriptor: int) -> None:
+        del self._by_descriptor[descriptor]
+        self._epoll.unregister(descriptor)
 
     def run(self) -> None:
         """Run calls until `end`; the body of the thread."""
@@ -154,8 +163,8 @@ class Calls:
         while (self.new or self.in_progress or not self._is_ended) and not self._is_left:
             try:
                 self._turn()
-            except Exception:  # a defect in one turn must not end the others
-                log.exception("the event loop failed", extra={"loop": self.name})
+            except Exception as error:  # a defect in one turn must not end the others
+                self._log(error)
         if "threads" in self.__dict__:
             self.threads.shutdown(wait=False)
 
@@ -175,9 +184,7 @@ class Calls:
                 self._go_on(stack, is_woken=True)
         self._end_waits(looked_at)
         for _ in range(min(MOST_BEGUN, len(self.new))):
-            stack = _Stack(self.new.popleft())
-            self.in_progress[stack.greenlet] = stack
-            self._switch(stack.greenlet)
+            self._begin(self.new.popleft())
 
     def _rest(self) -> float | None:
         """Return the seconds until something must be done, None if only others can know."""
@@ -204,10 +211,34 @@ class Calls:
             elif stack.until < inf:
                 self._set_timer(stack)
 
+    def _begin(self, call: Call) -> None:
+        """Begin a call. One that cannot begin now, such as without memory, waits for its turn."""
+        stack: _Stack | None = None
+        try:
+            stack = _Stack(call)
+            self.in_progress[stack.greenlet] = stack
+            self._switch(stack.greenlet)
+        except Exception:
+            if not call.answer.running() and not call.answer.done():
+                if stack is not None:
+                    self.in_progress.pop(stack.greenlet, None)
+                self.new.append(call)
+            raise
+
     def _go_on(self, stack: _Stack, *, is_woken: bool) -> None:
-        """Go on with a call, whose wait is over."""
+        """Go on with a call, whose wait is over. What cannot go on now does so in the next turn."""
         stack.until = inf
-        self._switch(stack.greenlet, is_woken)
+        try:
+            self._switch(stack.greenlet, is_woken)
+        except Exception as error:
+            if not stack.greenlet.dead:
+                stack.until = 0.0
+                self._set_timer(stack)
+            self._log(error)  # and others go on
+
+    def _log(self, error: Exception) -> None:
+        with suppress(Exception):  # without memory there is no line either
+            log.error("the event loop failed", extra={"loop": self.name}, exc_info=error)
 
     def _switch(self, to: greenlet, *args: bool) -> None:
         """Run a call until it waits, or has ended."""
@@ -233,8 +264,8 @@ class Calls:
         return bool(loop.switch())
 
     def _set_timer(self, stack: _Stack) -> None:
-        stack.timer = stack.until
-        heapq.heappush(self._timers, (stack.timer, next(self._numbers), stack))
+        heapq.heappush(self._timers, (stack.until, next(self._numbers), stack))
+        stack.timer = stack.until  # not before there is a timer
 
     def _wake_up(self) -> None:
         """Have the loop look at what was noted, if another thread noted it."""
@@ -264,6 +295,11 @@ class EventLoop(Executor):
         The deadlines of calls are on this clock, so a stall here is not the fault of their servers.
         """
         return self._calls.clock() - self._calls.stalled_seconds
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether the thread runs."""
+        return self._thread.is_alive()
 
     @property
     def waiting(self) -> int:

@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from msgspec import Struct
@@ -71,6 +72,9 @@ class _Queue:
                 self.busy += 1
             try:
                 call()
+            except Exception as error:  # such as a MemoryError: the thread goes on
+                with suppress(Exception):
+                    call.answer.set_exception(error)
             finally:
                 del call  # its result must not live until the next call
                 with self.changed:

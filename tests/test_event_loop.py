@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import select
 import socket
 import subprocess
@@ -334,6 +335,65 @@ def test_a_call_that_computes_shows_as_one_that_delays_the_others(loop: EventLoo
     computing.result(PATIENCE_SECONDS)
     assert [each.result(PATIENCE_SECONDS) for each in behind] == [0] * 5
     assert loop.submit(lambda: loop.waiting).result(PATIENCE_SECONDS) == 0
+
+
+class Shortage:
+    """The clock of a loop, which raises as often as it is told; its log always does."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.raised = 0
+
+    def now(self) -> float:
+        """Return the time, or raise."""
+        if self.times:
+            self.times -= 1
+            self.raised += 1
+            raise MemoryError
+        return monotonic()
+
+
+@pytest.fixture
+def shortage() -> Iterator[Shortage]:
+    class Full(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            raise MemoryError
+
+    handler = Full()
+    logging.getLogger("ldaphealth.event_loop").addHandler(handler)
+    yield Shortage()
+    logging.getLogger("ldaphealth.event_loop").removeHandler(handler)
+
+
+@pytest.mark.parametrize("times", [1, 7])
+def test_a_call_that_cannot_begin_for_want_of_memory_begins_later(
+    shortage: Shortage, times: int
+) -> None:
+    loop = EventLoop("short", shortage.now)
+    shortage.times = times
+    calls = [loop.submit(divmod, 7, number) for number in range(1, 20)]
+
+    assert [each.result(PATIENCE_SECONDS) for each in calls] == [divmod(7, n) for n in range(1, 20)]
+    assert (shortage.raised, loop.is_alive) == (times, True)
+    loop.shutdown()
+    assert not loop.is_alive
+
+
+def test_a_call_that_cannot_go_on_for_want_of_memory_goes_on_later(shortage: Shortage) -> None:
+    loop = EventLoop("short", shortage.now)
+    began = monotonic()
+
+    def pause() -> float:
+        waiting.pause(0.2)
+        return monotonic() - began
+
+    calls = [loop.submit(pause) for _ in range(5)]
+    assert wait.comes_true(lambda: loop.waiting == 0, PATIENCE_SECONDS)
+    shortage.times = 3
+
+    assert all(0.2 <= each.result(PATIENCE_SECONDS) < PATIENCE_SECONDS for each in calls)
+    assert shortage.raised == 3
+    loop.shutdown()
 
 
 def test_an_idle_loop_delays_nobody_however_long(loop: EventLoop) -> None:

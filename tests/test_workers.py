@@ -46,6 +46,24 @@ def test_an_error_is_raised_where_the_result_is_wanted_and_the_thread_goes_on() 
         assert all(isinstance(each.exception(), ZeroDivisionError) for each in failed)
 
 
+def test_a_call_whose_result_cannot_be_noted_ends_no_thread() -> None:
+    workers = Workers("w", 1)
+    begun, go_on = Event(), Event()
+
+    def call() -> None:
+        begun.set()
+        go_on.wait(PATIENCE_SECONDS)
+
+    answer = workers.submit(call)
+    assert begun.wait(PATIENCE_SECONDS)
+    answer.set_result(None)  # so that the thread cannot
+    go_on.set()
+
+    assert workers.submit(pow, 2, 5).result(PATIENCE_SECONDS) == 32
+    assert comes_true(lambda: workers.busy == 0, PATIENCE_SECONDS)
+    workers.shutdown()
+
+
 def test_threads_start_only_when_calls_wait_and_never_more_than_the_bound() -> None:
     before = threading.active_count()
     with Workers("w", 4) as workers:

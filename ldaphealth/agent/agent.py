@@ -220,6 +220,9 @@ class Agent:
 
     def _rounds_go_on(self) -> bool:
         """Return whether the event loop of the rounds goes on; log where it stands if not."""
+        if not self.rounds.is_alive:
+            log.error("no server is probed, because the event loop has ended")
+            return False
         seconds = self.rounds.busy_seconds
         if seconds < STANDSTILL_SECONDS:
             return True

@@ -100,12 +100,12 @@ class RunningClock:
         now = self._clock()
         self._latest = Beat(now, self.now(), now)
         thread = threading.Thread(target=self._run, name="running clock", daemon=True)
+        self._has_beats = True
         try:
             thread.start()
         except RuntimeError as error:  # the system refuses another thread
+            self._has_beats = False
             log.warning("cannot measure how late this host is", extra={"error": str(error)})
-        else:
-            self._has_beats = True
 
     def close(self) -> None:
         """End the beats."""
@@ -118,12 +118,19 @@ class RunningClock:
         return latest.running_at(now) if self._has_beats else latest.running + now - latest.at
 
     def _run(self) -> None:
-        with contextlib.ExitStack() as stack:
-            loopback = _loopback_socket(stack)
-            while not self._closing.wait(BEAT_SECONDS):
-                if loopback is not None and not _exchange(loopback):
-                    loopback = None
-                self._latest = self._latest.next(self._clock())
+        try:
+            with contextlib.ExitStack() as stack:
+                self._beat(_loopback_socket(stack))
+        except Exception:
+            log.exception("how late this host is will not be measured any more")
+        finally:
+            self._has_beats = False  # else the clock would stand still, and no deadline would end
+
+    def _beat(self, loopback: socket.socket | None) -> None:
+        while not self._closing.wait(BEAT_SECONDS):
+            if loopback is not None and not _exchange(loopback):
+                loopback = None
+            self._latest = self._latest.next(self._clock())
 
 
 class LatenessLog:

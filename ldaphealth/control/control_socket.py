@@ -36,7 +36,11 @@ class ControlSocket:
         self._closed = threading.Event()
         self._server = ControlServer(path, group, answer)
         self._thread = threading.Thread(target=self._watch, name="socket", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system refuses another thread
+            self._server.close()
+            raise
 
     def close(self) -> None:
         """Stop listening and remove the socket."""

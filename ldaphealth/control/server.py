@@ -57,14 +57,18 @@ class ControlServer(socketserver.UnixStreamServer):
         self.answer, self.users = answer, PeerUsers()
         path.unlink(missing_ok=True)  # of an agent that was killed: this one holds the lock
         super().__init__(str(path), _Client, bind_and_activate=False)
+        # As a daemon it does not delay the end of an agent that cannot start.
+        serve = threading.Thread(
+            target=self.serve_forever, args=(0.1,), name="control", daemon=True
+        )
         try:
+            self._threads = Workers("client", MOST_CLIENTS)
             self._listen(group)
+            serve.start()
         except BaseException:
             self.server_close()
             path.unlink(missing_ok=True)
             raise
-        self._threads = Workers("client", MOST_CLIENTS)
-        threading.Thread(target=self.serve_forever, args=(0.1,), name="control").start()
 
     def _listen(self, group: str) -> None:
         self.server_bind()

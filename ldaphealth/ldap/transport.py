@@ -37,18 +37,18 @@ SHORTEST_HEADER = 2  # tag and first length octet
 LENGTH_OCTETS = range(1, 5)  # RFC 4511 5.1: definite lengths; maxInt fits in four octets
 TLS_ALERT = b"\x15\x03"  # the first octets of the record of an alert, RFC 8446 5.1
 
+# What this host has no more of, also on a connection that is made. ENOSPC is of epoll_ctl(2):
+# fs.epoll.max_user_watches.
+SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 # Errors of socket(2) and connect(2) whose cause is this host, or an address in the settings that
 # cannot be used. EHOSTUNREACH is not among them: it is reported for a neighbour that does not
 # answer ARP, which is a dead server. Nor is ENOENT: slapd removes its Unix socket when it ends.
 LOCAL_ERRNOS = frozenset(
     {
+        *SHORTAGE_ERRNOS,
         errno.ENETUNREACH,
         errno.ENETDOWN,
         errno.EADDRNOTAVAIL,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-        errno.ENOBUFS,
         errno.EACCES,
         errno.EPERM,
         errno.EINVAL,
@@ -296,6 +296,8 @@ class Transport:
 
     def _broken(self, kind: FailureKind, detail: str, error: OSError | None) -> SessionError:
         """Return the error for a connection that broke; `error` is None if the server closed it."""
+        if error is not None and error.errno in SHORTAGE_ERRNOS:
+            return SessionError(Failure(kind, detail, is_local=True))
         tls = self._tls
         why = "" if tls is None else tls.refusal(error, self, has_message=self._has_message)
         if not why:

@@ -152,6 +152,22 @@ def test_the_thread_ends_with_the_clock() -> None:
     )
 
 
+def test_when_its_thread_dies_deadlines_still_end(caplog: pytest.LogCaptureFixture) -> None:
+    main = threading.get_ident()
+
+    def now() -> float:
+        if threading.get_ident() != main:
+            raise MemoryError
+        return time.monotonic()
+
+    clock = RunningClock(now)
+    clock.start()
+    assert wait.comes_true(lambda: "will not be measured any more" in caplog.text, 5.0)
+    before = clock.now()
+    time.sleep(2 * MOST_COUNTED_SECONDS)
+    assert clock.now() - before >= 2 * MOST_COUNTED_SECONDS
+
+
 def test_it_is_logged_at_once_and_then_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
     log = LatenessLog()
     with caplog.at_level(logging.WARNING):

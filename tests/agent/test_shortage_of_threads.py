@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from demo import wait
@@ -54,6 +55,21 @@ def test_rounds_go_on_with_the_threads_that_exist(tmp_path: Path) -> None:
         loop.join(10.0)
 
 
+def test_an_agent_whose_event_loop_has_ended_is_not_alive(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent = agent_of(tmp_path)
+    agent.tick(agent.started_at + 1.0)
+    assert agent.ticked_at == agent.started_at + 1.0
+
+    agent.rounds.shutdown()  # as a defect would
+    with pytest.raises(RuntimeError):
+        agent.tick(agent.started_at + 2.0)
+
+    assert agent.ticked_at == agent.started_at + 1.0
+    assert "no server is probed, because the event loop has ended" in caplog.text
+
+
 def test_a_round_starts_no_thread_when_the_threads_are_there(tmp_path: Path) -> None:
     agent = agent_of(tmp_path)
     loop = threading.Thread(target=agent.run)
@@ -82,6 +98,21 @@ def test_the_control_socket_answers_during_it_and_afterwards(tmp_path: Path) -> 
         with shortage_of_threads():
             for _ in range(2 * MOST_CLIENTS):
                 assert send_request(path, StatusRequest()) == {"fine": True}
+        assert send_request(path, StatusRequest()) == {"fine": True}
+    finally:
+        server.close()
+
+
+def test_a_control_socket_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "agent.sock"
+    with shortage_of_threads(), pytest.raises(RuntimeError):
+        ControlServer(path, "", lambda _: ControlResponse({}))
+    assert not path.exists()
+
+    server = ControlServer(path, "", lambda _: ControlResponse({"fine": True}))
+    try:
+        (serving,) = (each for each in threading.enumerate() if each.name == "control")
+        assert serving.daemon, "it would delay the end of an agent that cannot start"
         assert send_request(path, StatusRequest()) == {"fine": True}
     finally:
         server.close()

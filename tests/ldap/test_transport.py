@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -51,6 +53,43 @@ def test_a_peer_that_reads_nothing_is_a_timeout(ends: tuple[socket.socket, socke
 
     assert caught.value.failure.kind is FailureKind.TIMEOUT
     assert caught.value.failure.detail == "no answer within 0.2 s to a large request"
+
+
+class Failing(socket.socket):
+    """A socket from which nothing can be read."""
+
+    number = 0
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:  # noqa: ARG002
+        """Raise the error."""
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize(
+    ("number", "is_local"),
+    [
+        (errno.ENOBUFS, True),
+        (errno.ENOMEM, True),
+        (errno.ENOSPC, True),
+        (errno.ECONNRESET, False),
+        (errno.EPIPE, False),
+        (errno.EHOSTUNREACH, False),
+    ],
+)
+def test_what_this_host_has_no_more_of_is_not_held_against_the_server(
+    ends: tuple[socket.socket, socket.socket], number: int, is_local: bool
+) -> None:
+    ours, theirs = ends
+    theirs.send(b"an answer")
+    with Failing(fileno=ours.detach()) as failing:
+        failing.setblocking(False)
+        failing.number = number
+        with pytest.raises(SessionError) as caught:
+            Transport(failing, Deadline.after(30.0)).receive("the bind")
+
+    failure = caught.value.failure
+    assert (failure.kind, failure.is_local) == (FailureKind.CONNECT, is_local)
+    assert failure.detail == f"the connection broke during the bind: {os.strerror(number)}"
 
 
 def test_nothing_is_sent_after_the_deadline(ends: tuple[socket.socket, socket.socket]) -> None:
