@@ -287,11 +287,7 @@ class Agent:
         changed = {change.after.server for change in changes}
         known = self._valid_until
         due = {each: known[each] for each in changed | fresh if each in known}
-        for change in changes:
-            log_change(change)
         baselines = pool.take_baselines()
-        for baseline in baselines:
-            _log_baseline(baseline)
         seen = tuple(each for server in fresh for each in pool.latest[server])
         seen += pool.take_surveyed()
         self._publish(
@@ -304,6 +300,10 @@ class Agent:
                 baselines=baselines,
             )
         )
+        for change in changes:
+            log_change(change)
+        for baseline in baselines:
+            _log_baseline(baseline)
         for server in pool.servers_to_probe_now():
             self._start(server, counts=False)
         settle = cluster.settle

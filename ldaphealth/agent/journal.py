@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -169,7 +170,8 @@ class Journal:
         self.errors += 1
         segment = self._open.pop(cluster, None)
         if segment is not None:
-            segment.file.close()
+            with suppress(OSError):  # close(2) of NFS reports errors, too
+                segment.file.close()
         self._due[cluster] = self._running() + RETRY_SECONDS
 
     def _make_room(self) -> None:

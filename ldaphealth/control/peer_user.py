@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NoNameInTime
 
+from ldaphealth.text.printable import printable
 from ldaphealth.workers import Workers
 
 CREDENTIALS = struct.Struct("iII")  # struct ucred of unix(7): process, user, group
@@ -57,7 +58,7 @@ class PeerUsers:
         except RuntimeError:  # the system refuses a thread, or the socket is being closed
             return ""
         try:
-            return found.result(self._timeout_seconds)
+            return printable(found.result(self._timeout_seconds))  # it may not be UTF-8
         except (KeyError, OSError, NoNameInTime):
             found.cancel()
             return ""

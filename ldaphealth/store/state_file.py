@@ -253,15 +253,18 @@ class StateSaver:
 
     def _run(self) -> None:
         while not self._stop.wait(1.0):
+            self._try(self._save_if_due)
             now = self._clock()
-            is_due = now - self._saved_at >= SAVE_SECONDS
-            if is_due or _important(self._memories()) != self._saved:
-                self._try(self.save)
             if now - self._saved_beside_at >= SAVE_SECONDS:
                 self._saved_beside_at = now
                 self._try(self.save_beside)
         self._try(self.save)
         self._try(self.save_beside)
+
+    def _save_if_due(self) -> None:
+        is_due = self._clock() - self._saved_at >= SAVE_SECONDS
+        if is_due or _important(self._memories()) != self._saved:
+            self.save()
 
     def _try(self, save: Callable[[], None]) -> None:
         try:
@@ -269,7 +272,11 @@ class StateSaver:
         except OSError as error:
             extra = {"path": error.filename or str(self._path), "error": str(error)}
             log.error("cannot save the state", extra=extra)  # noqa: TRY400
-            self.errors += 1
+        except Exception:  # no error may end the thread
+            log.exception("cannot save the state")
+        else:
+            return
+        self.errors += 1
 
 
 def _important(memories: Mapping[str, Memory]) -> object:

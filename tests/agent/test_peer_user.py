@@ -25,6 +25,13 @@ def test_a_user_has_the_name_of_the_password_database() -> None:
     assert user_of(PeerUsers()) == pwd.getpwuid(os.getuid()).pw_name
 
 
+def test_a_name_that_is_not_text_becomes_text() -> None:
+    name = user_of(PeerUsers(lambda _: "jos\udce9"))
+
+    assert name.startswith("jos")
+    assert name.encode()
+
+
 @pytest.mark.parametrize("error", [KeyError("no such user"), OSError("no name service")])
 def test_a_user_without_a_name_is_a_number(error: Exception) -> None:
     def unnamed(_: int) -> str:

@@ -288,6 +288,19 @@ def test_an_expired_verdict_is_rejected(here: Here, past: int, shell: tuple[str,
     assert here.one_shot_ran
 
 
+def test_without_a_clock_no_verdict_is_used(here: Here) -> None:
+    blind = "/usr/bin/mount --bind /dev/null /proc/uptime && exec /bin/sh"
+    own_mounts = ("/usr/bin/unshare", "--mount", "/bin/sh", "-c")
+    tried = subprocess.run([*own_mounts, f"{blind} -c :"], check=False, capture_output=True)
+    if tried.returncode:
+        pytest.skip(f"no mount namespace here: {tried.stderr!r}")
+    publish(here, serving(SERVER), until=600.0)  # a host that was up for 600 s when the agent died
+
+    asked = here.run(SERVER, shell=(*own_mounts, f'{blind} "$@"', "sh"))
+
+    assert (asked.returncode, here.one_shot_ran) == (ONE_SHOT_STATUS, True)
+
+
 def test_a_verdict_that_expires_this_second_is_rejected(here: Here) -> None:
     publish(here, serving(SERVER), until=boot_seconds())
 

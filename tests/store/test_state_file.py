@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from hypothesis import given
 from hypothesis.strategies import binary, integers, lists, tuples
 
@@ -412,6 +413,18 @@ def test_an_override_is_saved_at_once_and_other_changes_seldom(path: Path) -> No
         running.memories = overridden()
         assert comes_true(lambda: memories(path, running.now) == running.memories, 2.5)
         assert keeper.errors == 0
+    finally:
+        keeper.close()
+
+
+def test_what_cannot_be_saved_does_not_end_the_saver(path: Path) -> None:
+    running = Running()
+    keeper = StateSaver(path, running.remembers, running.clock)
+    try:
+        running.memories = {"main": Memory({}, {"main/a": replace(DRAIN, by="jos\udce9")})}
+        assert comes_true(lambda: keeper.errors)
+        running.memories = overridden()
+        assert comes_true(lambda: memories(path, running.now) == running.memories)
     finally:
         keeper.close()
 
