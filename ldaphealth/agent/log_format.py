@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
+from ldaphealth.agent.log_stream import LogStream
 from ldaphealth.agent.repeated_lines import BoundedHandler
 from ldaphealth.text.printable import printable
 
 if TYPE_CHECKING:
     import structlog
+
+log = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 8000  # a traceback is one value
 KEYS = ("timestamp", "level", "event", "server")
@@ -51,7 +54,7 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
             key_order=KEYS, drop_missing=True, bool_as_flag=False
         )
     )
-    handler = BoundedHandler(sys.stderr)
+    handler = BoundedHandler(LogStream(sys.stderr))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=chain,
@@ -81,3 +84,6 @@ def write_counts(*, everything: bool = False) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, BoundedHandler):
             handler.write_counts(everything=everything)
+            lost = handler.stream.take_lost() if isinstance(handler.stream, LogStream) else 0
+            if lost:
+                log.error("lines of the log are lost: nobody read it", extra={"lines": lost})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import TextIO
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -21,6 +21,16 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 Kind = tuple[str, ...]
 OTHERS: Kind = ()  # what is beyond MOST_LINES
+
+
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Write a line."""
+
+    def flush(self) -> object:
+        """Write what was kept."""
 
 
 class _Counted(Struct):
@@ -68,13 +78,13 @@ class RepeatedLines:
                 del self._places[place]
 
 
-class BoundedHandler(logging.StreamHandler[TextIO]):
+class BoundedHandler(logging.StreamHandler[Stream]):
     """Writes records to a stream, and repeated trouble once a minute.
 
     `write_counts` is to be called every few seconds. Any thread may call the methods.
     """
 
-    def __init__(self, stream: TextIO, now: Callable[[], MonotonicSeconds] = monotonic) -> None:
+    def __init__(self, stream: Stream, now: Callable[[], MonotonicSeconds] = monotonic) -> None:
         super().__init__(stream)
         self._now, self._repeated = now, RepeatedLines()
 

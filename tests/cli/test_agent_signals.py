@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from urllib.request import urlopen
@@ -17,7 +18,7 @@ import pytest
 
 from demo import ports, wait
 from demo.certificates import Authority
-from tests.cli.started_agent import START_SECONDS, Started, started
+from tests.cli.started_agent import CONFIGURATION, START_SECONDS, Started, started
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -63,6 +64,31 @@ def test_when_the_watchdog_ends_it_the_log_has_where_its_threads_stood(tmp_path:
         stacks = agent.log.partition("Fatal Python error: Aborted")[2]
         assert "in run_agent" in stacks, "the main thread"
         assert "event_loop.py" in stacks, "the thread of the rounds"
+
+
+def test_a_log_that_nobody_reads_holds_up_no_verdict_and_no_end(tmp_path: Path) -> None:
+    config = tmp_path / "ldaphealth.yaml"
+    config.write_text(CONFIGURATION.format(directory=tmp_path))
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    command = [sys.executable, "-m", "ldaphealth", "agent", "--debug", "--config", str(config)]
+    agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    try:
+        verdict = tmp_path / "run" / "verdicts" / "c" / "s"
+        wait.until(verdict.exists, START_SECONDS, "no verdict")
+        first = verdict.read_text()
+        wait.until(lambda: verdict.read_text() != first, START_SECONDS, "it is not renewed")
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(START_SECONDS) == 0
+    finally:
+        agent.kill()
+        agent.wait()
+        os.close(reader)
 
 
 def test_a_flood_of_signals_makes_few_reloads_and_ends_nothing(tmp_path: Path) -> None:

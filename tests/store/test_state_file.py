@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from hypothesis import given
 from hypothesis.strategies import binary, integers, lists, tuples
+from msgspec.structs import replace
 
 from demo import wait
 from ldaphealth.control.requests import MAX_SECONDS
@@ -422,7 +422,7 @@ def test_what_cannot_be_saved_does_not_end_the_saver(path: Path) -> None:
     keeper = StateSaver(path, running.remembers, running.clock)
     try:
         running.memories = {"main": Memory({}, {"main/a": replace(DRAIN, by="jos\udce9")})}
-        assert comes_true(lambda: keeper.errors)
+        assert comes_true(lambda: keeper.errors > 0)
         running.memories = overridden()
         assert comes_true(lambda: memories(path, running.now) == running.memories)
     finally:

@@ -1,0 +1,89 @@
+"""Lines of the log wait for their reader, and nobody else waits for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from time import monotonic
+from typing import TextIO
+
+import pytest
+
+from ldaphealth.agent.log_stream import MOST_LINES, WAIT_SECONDS, LogStream
+
+PATIENCE_SECONDS = 10.0
+FILL = b"x" * 4095 + b"\n"
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[int, TextIO]]:
+    """Return the reader, and a stream into the pipe."""
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8", errors="backslashreplace") as stream:  # noqa: PTH123
+        yield reader, stream
+    os.close(reader)
+
+
+def fill(stream: TextIO) -> int:
+    """Fill the pipe; return with how many octets."""
+    os.set_blocking(stream.fileno(), False)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            count += os.write(stream.fileno(), FILL)
+    os.set_blocking(stream.fileno(), True)
+    return count
+
+
+def read(reader: int, octets: int) -> bytes:
+    found = b""
+    while len(found) < octets:
+        found += os.read(reader, octets - len(found))
+    return found
+
+
+def test_a_line_is_there_when_it_was_flushed(ends: tuple[int, TextIO]) -> None:
+    reader, stream = ends
+    log = LogStream(stream)
+    for line in ("one\n", "zwölf \udce9\n"):
+        log.write(line)
+        log.flush()
+        os.set_blocking(reader, False)
+        expected = line.encode(errors="backslashreplace")
+        assert os.read(reader, 4096) == expected
+
+
+def test_while_nobody_reads_all_go_on_and_then_the_lines_are_there(
+    ends: tuple[int, TextIO],
+) -> None:
+    reader, stream = ends
+    filled = fill(stream)
+    log = LogStream(stream)
+    began = monotonic()
+    for number in range(MOST_LINES + 50):
+        log.write(f"{number:05}\n")
+        log.flush()
+    assert WAIT_SECONDS <= monotonic() - began < PATIENCE_SECONDS, "one flush waited, and once"
+    assert log.take_lost() == 0, "there is nobody to tell"
+
+    read(reader, filled)
+    lines = read(reader, 6 * MOST_LINES).splitlines()
+    assert lines == [b"%05d" % number for number in range(MOST_LINES)]
+    lost = 0
+    while lost == 0 and monotonic() < began + PATIENCE_SECONDS:
+        lost = log.take_lost()
+    assert lost in {49, 50}, "the thread may have had one in its hands"
+    log.write("again\n")
+    log.flush()
+    assert read(reader, 6 * (51 - lost)).endswith(b"again\n")
+
+
+def test_a_reader_that_is_gone_is_no_trouble() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        log = LogStream(stream)
+        log.write("nobody\n")
+        log.flush()
+        assert log.take_lost() == 0
