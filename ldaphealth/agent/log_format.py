@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import sys
@@ -54,7 +55,9 @@ def configure(form: Literal["logfmt", "json"], level: int) -> None:
             key_order=KEYS, drop_missing=True, bool_as_flag=False
         )
     )
-    handler = BoundedHandler(LogStream(sys.stderr))
+    stream = LogStream(sys.stderr)
+    atexit.register(stream.close)
+    handler = BoundedHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=chain,

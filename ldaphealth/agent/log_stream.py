@@ -19,6 +19,7 @@ PAUSE_SECONDS = 0.05  # until a descriptor is tried again that somebody has made
 # For so long a line is waited for: then lines are there when the program ends. After one that was
 # not written in this time none is waited for until all are.
 WAIT_SECONDS = 0.2
+END_SECONDS = 1.0  # at the end of the program, of the two that it may take
 
 
 class LogStream:
@@ -60,6 +61,11 @@ class LogStream:
         with self._changed:
             if not self._is_stuck:
                 self._is_stuck = not self._changed.wait_for(lambda: self._is_written, WAIT_SECONDS)
+
+    def close(self) -> None:
+        """Wait for END_SECONDS at most until all lines are written."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_written, END_SECONDS)
 
     def take_lost(self) -> int:
         """Return how many lines were lost because too many waited, once they are read again."""

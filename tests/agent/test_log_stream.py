@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from time import monotonic
@@ -10,7 +11,7 @@ from typing import TextIO
 
 import pytest
 
-from ldaphealth.agent.log_stream import MOST_LINES, WAIT_SECONDS, LogStream
+from ldaphealth.agent.log_stream import END_SECONDS, MOST_LINES, WAIT_SECONDS, LogStream
 
 PATIENCE_SECONDS = 10.0
 FILL = b"x" * 4095 + b"\n"
@@ -77,6 +78,27 @@ def test_while_nobody_reads_all_go_on_and_then_the_lines_are_there(
     log.write("again\n")
     log.flush()
     assert read(reader, 6 * (51 - lost)).endswith(b"again\n")
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_at_the_end_a_slow_reader_is_waited_for_and_a_stopped_one_for_a_second(
+    ends: tuple[int, TextIO], reads: bool
+) -> None:
+    reader, stream = ends
+    filled = fill(stream)
+    log = LogStream(stream)
+    log.write("last\n")
+    log.flush()
+    slow = threading.Timer(END_SECONDS / 4, read, [reader, filled])
+    if reads:
+        slow.start()
+    began = monotonic()
+    log.close()
+
+    assert monotonic() - began >= (END_SECONDS / 4 if reads else END_SECONDS) - 0.01
+    if reads:
+        slow.join()
+        assert read(reader, 5) == b"last\n"
 
 
 def test_a_reader_that_is_gone_is_no_trouble() -> None:
