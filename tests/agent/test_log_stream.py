@@ -90,9 +90,9 @@ def test_at_the_end_a_slow_reader_is_waited_for_and_a_stopped_one_for_a_second(
     log.write("last\n")
     log.flush()
     slow = threading.Timer(END_SECONDS / 4, read, [reader, filled])
+    began = monotonic()
     if reads:
         slow.start()
-    began = monotonic()
     log.close()
 
     assert monotonic() - began >= (END_SECONDS / 4 if reads else END_SECONDS) - 0.01
