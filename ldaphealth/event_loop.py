@@ -143,10 +143,9 @@ class Calls:
         except FileNotFoundError:  # epoll(7) forgets a descriptor when it is closed
             self._epoll.register(descriptor, once)
         self._by_descriptor[descriptor] = stack
-        is_ready = False
         try:
             is_ready = self._wait(stack, seconds)
-        except Exception:  # such as a MemoryError: nobody waits
+        except Exception:  # such as a MemoryError: the wait has not begun
             self._forget(descriptor)
             raise
         if not is_ready:

@@ -89,4 +89,4 @@ def write_counts(*, everything: bool = False) -> None:
             handler.write_counts(everything=everything)
             lost = handler.stream.take_lost() if isinstance(handler.stream, LogStream) else 0
             if lost:
-                log.error("lines of the log are lost: nobody read it", extra={"lines": lost})
+                log.error("log lines were lost: standard error was blocked", extra={"lines": lost})

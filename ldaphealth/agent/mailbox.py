@@ -68,7 +68,7 @@ class Mailbox(Generic[T]):
         return _taken(self._patient)
 
     def _wake_up(self) -> None:
-        with suppress(RuntimeError):  # it is released, and nobody has noticed that yet
+        with suppress(RuntimeError):  # it is released already
             self._asleep.release()
 
 
